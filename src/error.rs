@@ -1,0 +1,173 @@
+//! Why something could not be done: which layer, which cause, and what to try.
+//!
+//! One type for the whole program, so that one place turns an error into a line of text and an
+//! exit code. Text is written where the cause is known; nothing downstream adds to it.
+
+use crate::exit::Exit;
+use crate::protocol::reason::ReasonCode;
+
+/// The layer of the way to the broker that failed. Its name opens the message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// Name look-up.
+    Resolve,
+    /// TCP (or Unix socket) connection.
+    Connect,
+    /// SOCKS5 or HTTP CONNECT proxy.
+    Proxy,
+    /// TLS handshake or certificate.
+    Tls,
+    /// HTTP upgrade to a WebSocket, or a WebSocket frame.
+    WebSocket,
+    /// The MQTT conversation itself.
+    Mqtt,
+}
+
+impl std::fmt::Display for Layer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Resolve => "name look-up",
+            Self::Connect => "connection",
+            Self::Proxy => "proxy",
+            Self::Tls => "TLS",
+            Self::WebSocket => "WebSocket",
+            Self::Mqtt => "MQTT",
+        })
+    }
+}
+
+/// Whether trying again later can help: decides between reconnecting and giving up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// A network or server condition that may pass.
+    Later,
+    /// The same attempt would fail the same way.
+    Never,
+}
+
+/// Everything that can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line, the environment or a profile asks for something impossible.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong, in one line.
+        message: String,
+        /// What to do instead.
+        hint: Option<String>,
+    },
+    /// A layer between here and the broker failed.
+    #[error("{layer}: {cause}")]
+    Link {
+        /// Which layer.
+        layer: Layer,
+        /// The cause, in one line.
+        cause: String,
+        /// What to try.
+        hint: Option<String>,
+        /// Whether a new attempt can succeed.
+        retry: Retry,
+    },
+    /// The server answered a request with a failing Reason Code.
+    #[error("{what}: {reason}{}", .text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
+    Refused {
+        /// Which request, for example `connection refused` or `publish refused`.
+        what: String,
+        /// The Reason Code, with 3.1.1 return codes already mapped to it.
+        reason: ReasonCode,
+        /// The server's Reason String, made printable.
+        text: Option<String>,
+        /// What to try.
+        hint: Option<String>,
+    },
+    /// The server broke the standard.
+    #[error("protocol error: {0}")]
+    Protocol(#[from] crate::protocol::wire::Malformed),
+    /// A time limit the user set was reached.
+    #[error("timed out {0}")]
+    TimedOut(String),
+    /// A file, standard input or standard output could not be used.
+    #[error("{what}: {source}")]
+    File {
+        /// What was being done with which file.
+        what: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// Standard output was closed by its reader. Not a failure: the work is over.
+    #[error("standard output was closed")]
+    OutputClosed,
+    /// A signal asked the program to end.
+    #[error("interrupted")]
+    Signal(i32),
+    /// Done, and the answer is no.
+    #[error("{0}")]
+    Negative(String),
+}
+
+impl Error {
+    /// A usage error without a hint.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::Usage { message: message.into(), hint: None }
+    }
+
+    /// A failed layer worth another attempt later.
+    pub fn link(layer: Layer, cause: impl Into<String>) -> Self {
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Later }
+    }
+
+    /// A failed layer that would fail again in the same way.
+    pub fn fatal(layer: Layer, cause: impl Into<String>) -> Self {
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never }
+    }
+
+    /// A file operation that failed, `what` naming operation and file.
+    pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
+        Self::File { what: what.into(), source }
+    }
+
+    /// The same error with advice for the user; errors that carry none are unchanged.
+    #[must_use]
+    pub fn with_hint(mut self, text: impl Into<String>) -> Self {
+        match &mut self {
+            Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => {
+                *hint = Some(text.into());
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// What the user may try, if anything is known to help.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => hint.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether another attempt can succeed.
+    #[must_use]
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Link { retry, .. } => *retry,
+            Self::Refused { reason, .. } => reason.retry(),
+            _ => Retry::Never,
+        }
+    }
+
+    /// The exit status this error ends the program with.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. } => Exit::Usage,
+            Self::Link { .. } | Self::Protocol(_) | Self::File { .. } => Exit::Failure,
+            Self::Refused { reason, .. } => Exit::Reason(reason.0),
+            Self::TimedOut(_) => Exit::TimedOut,
+            Self::OutputClosed => Exit::Success,
+            Self::Signal(number) => Exit::Signal(*number),
+            Self::Negative(_) => Exit::Negative,
+        }
+    }
+}
