@@ -142,7 +142,9 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => hint.as_deref(),
+            Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => {
+                hint.as_deref()
+            }
             _ => None,
         }
     }

@@ -1,19 +1,205 @@
-//! Reason Codes.
+//! Reason Codes: the number as it came, its name in the standard, and what it means for the user.
+//!
+//! The number stays a raw `u8`: a server that sends one this table does not know is still reported
+//! truthfully, where an enum could only fail.
+
 use crate::error::Retry;
 
-/// A Reason Code as it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A Reason Code of MQTT 5 ([MQTT-2.4]). Return codes of MQTT 3.x are mapped to it by
+/// [`ReasonCode::from_return_code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ReasonCode(pub u8);
+
+impl ReasonCode {
+    /// Success, or Normal disconnection, or Granted QoS 0.
+    pub const SUCCESS: Self = Self(0x00);
+    /// Disconnect with Will Message.
+    pub const DISCONNECT_WITH_WILL: Self = Self(0x04);
+    /// No matching subscribers.
+    pub const NO_MATCHING_SUBSCRIBERS: Self = Self(0x10);
+    /// No subscription existed.
+    pub const NO_SUBSCRIPTION_EXISTED: Self = Self(0x11);
+    /// Unspecified error.
+    pub const UNSPECIFIED: Self = Self(0x80);
+    /// Malformed Packet.
+    pub const MALFORMED_PACKET: Self = Self(0x81);
+    /// Protocol Error.
+    pub const PROTOCOL_ERROR: Self = Self(0x82);
+    /// Unsupported Protocol Version.
+    pub const UNSUPPORTED_PROTOCOL_VERSION: Self = Self(0x84);
+    /// Client Identifier not valid.
+    pub const CLIENT_IDENTIFIER_NOT_VALID: Self = Self(0x85);
+    /// Bad User Name or Password.
+    pub const BAD_USER_NAME_OR_PASSWORD: Self = Self(0x86);
+    /// Not authorized.
+    pub const NOT_AUTHORIZED: Self = Self(0x87);
+    /// Server unavailable.
+    pub const SERVER_UNAVAILABLE: Self = Self(0x88);
+    /// Server shutting down.
+    pub const SERVER_SHUTTING_DOWN: Self = Self(0x8B);
+    /// Keep Alive timeout.
+    pub const KEEP_ALIVE_TIMEOUT: Self = Self(0x8D);
+    /// Session taken over.
+    pub const SESSION_TAKEN_OVER: Self = Self(0x8E);
+    /// Topic Filter invalid.
+    pub const TOPIC_FILTER_INVALID: Self = Self(0x8F);
+    /// Topic Name invalid.
+    pub const TOPIC_NAME_INVALID: Self = Self(0x90);
+    /// Packet Identifier not found.
+    pub const PACKET_IDENTIFIER_NOT_FOUND: Self = Self(0x92);
+    /// Receive Maximum exceeded.
+    pub const RECEIVE_MAXIMUM_EXCEEDED: Self = Self(0x93);
+    /// Topic Alias invalid.
+    pub const TOPIC_ALIAS_INVALID: Self = Self(0x94);
+    /// Packet too large.
+    pub const PACKET_TOO_LARGE: Self = Self(0x95);
+    /// Retain not supported.
+    pub const RETAIN_NOT_SUPPORTED: Self = Self(0x9A);
+    /// `QoS` not supported.
+    pub const QOS_NOT_SUPPORTED: Self = Self(0x9B);
+
+    /// Whether the code reports a failure ([MQTT-2.4]: 0x80 and above).
+    #[must_use]
+    pub fn is_failure(self) -> bool {
+        self.0 >= 0x80
+    }
+
+    /// The Reason Code that says what a CONNACK return code of MQTT 3.x says (1–5); other values
+    /// are "Unspecified error".
+    #[must_use]
+    pub fn from_return_code(code: u8) -> Self {
+        match code {
+            0 => Self::SUCCESS,
+            1 => Self::UNSUPPORTED_PROTOCOL_VERSION,
+            2 => Self::CLIENT_IDENTIFIER_NOT_VALID,
+            3 => Self::SERVER_UNAVAILABLE,
+            4 => Self::BAD_USER_NAME_OR_PASSWORD,
+            5 => Self::NOT_AUTHORIZED,
+            _ => Self::UNSPECIFIED,
+        }
+    }
+
+    /// The CONNACK return code of MQTT 3.x that comes nearest (a server's side of the mapping).
+    #[must_use]
+    pub fn to_return_code(self) -> u8 {
+        match self {
+            Self::SUCCESS => 0,
+            Self::UNSUPPORTED_PROTOCOL_VERSION => 1,
+            Self::CLIENT_IDENTIFIER_NOT_VALID => 2,
+            Self::BAD_USER_NAME_OR_PASSWORD => 4,
+            Self::NOT_AUTHORIZED => 5,
+            _ => 3,
+        }
+    }
+
+    /// The name the standard gives the code, `None` for a number it does not define.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            0x00 => "Success",
+            0x01 => "Granted QoS 1",
+            0x02 => "Granted QoS 2",
+            0x04 => "Disconnect with Will Message",
+            0x10 => "No matching subscribers",
+            0x11 => "No subscription existed",
+            0x18 => "Continue authentication",
+            0x19 => "Re-authenticate",
+            0x80 => "Unspecified error",
+            0x81 => "Malformed Packet",
+            0x82 => "Protocol Error",
+            0x83 => "Implementation specific error",
+            0x84 => "Unsupported Protocol Version",
+            0x85 => "Client Identifier not valid",
+            0x86 => "Bad User Name or Password",
+            0x87 => "Not authorized",
+            0x88 => "Server unavailable",
+            0x89 => "Server busy",
+            0x8A => "Banned",
+            0x8B => "Server shutting down",
+            0x8C => "Bad authentication method",
+            0x8D => "Keep Alive timeout",
+            0x8E => "Session taken over",
+            0x8F => "Topic Filter invalid",
+            0x90 => "Topic Name invalid",
+            0x91 => "Packet Identifier in use",
+            0x92 => "Packet Identifier not found",
+            0x93 => "Receive Maximum exceeded",
+            0x94 => "Topic Alias invalid",
+            0x95 => "Packet too large",
+            0x96 => "Message rate too high",
+            0x97 => "Quota exceeded",
+            0x98 => "Administrative action",
+            0x99 => "Payload format invalid",
+            0x9A => "Retain not supported",
+            0x9B => "QoS not supported",
+            0x9C => "Use another server",
+            0x9D => "Server moved",
+            0x9E => "Shared Subscriptions not supported",
+            0x9F => "Connection rate exceeded",
+            0xA0 => "Maximum connect time",
+            0xA1 => "Subscription Identifiers not supported",
+            0xA2 => "Wildcard Subscriptions not supported",
+            _ => return None,
+        })
+    }
+
+    /// What the user may do about it, where anything general is known.
+    #[must_use]
+    pub fn advice(self) -> Option<&'static str> {
+        Some(match self.0 {
+            0x84 => "try another version with -V, for example -V 311",
+            0x85 => "give another client identifier with -i, or none",
+            0x86 => "check the user name (-u) and the password (-P)",
+            0x87 => "the credentials are valid but not allowed to do this, or none were given (-u, -P)",
+            0x8E => "another client connected with the same client identifier (-i)",
+            0x95 => "the server accepts only smaller packets",
+            0x97 => "the server's limit for this client is used up",
+            0x9A => "the server keeps no retained messages: leave out -r",
+            0x9B => "ask for a lower QoS with -q",
+            0x9C | 0x9D => "the server asks clients to use another server",
+            _ => return None,
+        })
+    }
+
+    /// Whether trying again later can help. Credentials, identity, bans and broken protocol do not
+    /// heal by themselves; a busy, restarting or full server may.
+    #[must_use]
+    pub fn retry(self) -> Retry {
+        match self.0 {
+            0x80 | 0x83 | 0x88 | 0x89 | 0x8B | 0x8D | 0x96 | 0x97 | 0x98 | 0x9F | 0xA0 => Retry::Later,
+            _ => Retry::Never,
+        }
+    }
+}
 
 impl std::fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:#04x}", self.0)
+        match self.name() {
+            Some(name) => write!(f, "{name} (0x{:02X})", self.0),
+            None => write!(f, "unknown Reason Code 0x{:02X}", self.0),
+        }
     }
 }
-impl ReasonCode {
-    /// Whether another attempt can succeed.
-    #[must_use]
-    pub fn retry(self) -> Retry {
-        Retry::Never
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn return_codes_map_to_the_exit_codes_of_the_design() {
+        let mapped: Vec<u8> = (1..=5).map(|code| ReasonCode::from_return_code(code).0).collect();
+        assert_eq!(mapped, [132, 133, 136, 134, 135]);
+        for code in 0..=5 {
+            assert_eq!(ReasonCode::from_return_code(code).to_return_code(), code);
+        }
+        assert_eq!(ReasonCode::from_return_code(77), ReasonCode::UNSPECIFIED);
+    }
+
+    #[test]
+    fn unknown_numbers_are_named_as_such() {
+        assert_eq!(ReasonCode(0x87).to_string(), "Not authorized (0x87)");
+        assert_eq!(ReasonCode(0xEE).to_string(), "unknown Reason Code 0xEE");
+        assert!(ReasonCode(0xEE).is_failure());
+        assert!(!ReasonCode(0x11).is_failure());
     }
 }

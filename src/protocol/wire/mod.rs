@@ -1,6 +1,158 @@
-//! Packets.
+//! Packets as bytes: the only room that knows `rumqttc`.
+//!
+//! What is taken from `rumqttc`: framing (`check`), and the encoding of acknowledgements, pings,
+//! SUBSCRIBE and UNSUBSCRIBE, where it is sound. What is not, and why (`defects` has a test that
+//! shows each raw defect beside our result):
+//!
+//! * **Every reader is ours.** Its readers allocate per packet, lose or refuse what a client must
+//!   report (unknown Reason Codes, short DISCONNECTs and CONNACKs), leak property bytes into
+//!   payloads and accept duplicate or misplaced properties. Ours borrow from the input and check.
+//! * **CONNECT, DISCONNECT and AUTH are written here**: its CONNECT corrupts a non-empty buffer and
+//!   knows no MQTT 3.1, its DISCONNECT is one byte too long, its AUTH cannot be built.
+//! * **PUBLISH is written here**, because its v4 and v5 types are two, own their topic, and would
+//!   re-encode constant properties for every message. [`PublishTemplate`] encodes them once.
+
+mod decode;
+mod encode;
+
+#[cfg(test)]
+mod defects;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+
+use super::reason::ReasonCode;
+
+pub(super) use decode::Reader;
+pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
+pub use encode::{
+    PublishTemplate, ack, auth, connack, connect, disconnect, ping_request, ping_response, put_publish,
+    suback, subscribe, unsuback, unsubscribe,
+};
+pub(super) use encode::{put_binary, put_variable_byte_integer};
+
+/// The largest packet the encoding can express: 5 bytes of fixed header and 268,435,455 more
+/// ([MQTT-2.1.4]).
+pub const LARGEST_PACKET_BYTES: u32 = 268_435_460;
+
+/// The control packet types ([MQTT-2.1.2]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs, reason = "the variants are the standard's own names")]
+pub enum PacketType {
+    Connect = 1,
+    ConnAck,
+    Publish,
+    PubAck,
+    PubRec,
+    PubRel,
+    PubComp,
+    Subscribe,
+    SubAck,
+    Unsubscribe,
+    UnsubAck,
+    PingReq,
+    PingResp,
+    Disconnect,
+    Auth,
+}
+
+impl PacketType {
+    /// The name in the standard's capitals, for example `PUBACK`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "CONNECT",
+            Self::ConnAck => "CONNACK",
+            Self::Publish => "PUBLISH",
+            Self::PubAck => "PUBACK",
+            Self::PubRec => "PUBREC",
+            Self::PubRel => "PUBREL",
+            Self::PubComp => "PUBCOMP",
+            Self::Subscribe => "SUBSCRIBE",
+            Self::SubAck => "SUBACK",
+            Self::Unsubscribe => "UNSUBSCRIBE",
+            Self::UnsubAck => "UNSUBACK",
+            Self::PingReq => "PINGREQ",
+            Self::PingResp => "PINGRESP",
+            Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
+        }
+    }
+
+    fn from_bits(bits: u8) -> Option<Self> {
+        Some(match bits {
+            1 => Self::Connect,
+            2 => Self::ConnAck,
+            3 => Self::Publish,
+            4 => Self::PubAck,
+            5 => Self::PubRec,
+            6 => Self::PubRel,
+            7 => Self::PubComp,
+            8 => Self::Subscribe,
+            9 => Self::SubAck,
+            10 => Self::Unsubscribe,
+            11 => Self::UnsubAck,
+            12 => Self::PingReq,
+            13 => Self::PingResp,
+            14 => Self::Disconnect,
+            15 => Self::Auth,
+            _ => return None,
+        })
+    }
+}
 
 /// Bytes from the peer that break the standard.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Malformed(pub String);
+#[error("{packet}{what}", packet = .packet.map(|p| format!("{}: ", p.name())).unwrap_or_default())]
+pub struct Malformed {
+    /// The packet it was found in, if it got that far.
+    pub packet: Option<PacketType>,
+    /// What is wrong.
+    pub what: Cow<'static, str>,
+    /// The Reason Code to send in DISCONNECT ([MQTT-4.13]).
+    pub reason: ReasonCode,
+}
+
+impl Malformed {
+    /// A packet that can be read but breaks a rule ([MQTT-4.13.1], Protocol Error).
+    pub fn protocol_error(packet: PacketType, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { packet: Some(packet), what: what.into(), reason: ReasonCode::PROTOCOL_ERROR }
+    }
+
+    /// The same, with another Reason Code.
+    #[must_use]
+    pub fn with_reason(self, reason: ReasonCode) -> Self {
+        Self { reason, ..self }
+    }
+}
+
+/// The length of the first packet in `buffer`, fixed header included, or `None` while more bytes
+/// are needed to have it whole. `largest_bytes` bounds the whole packet, as Maximum Packet Size
+/// does ([MQTT-3.1.2.11.4]); `rumqttc`'s own limit compares the remaining length.
+///
+/// # Errors
+/// An invalid packet type, a malformed Remaining Length, or a packet over the limit: all known as
+/// soon as the fixed header is there.
+pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
+    let Some(first) = buffer.first() else { return Ok(None) };
+    let packet = PacketType::from_bits(first >> 4);
+    let malformed = |what: Cow<'static, str>, reason| Err(Malformed { packet, what, reason });
+    if packet.is_none() {
+        return malformed("not an MQTT packet (packet type 0)".into(), ReasonCode::MALFORMED_PACKET);
+    }
+    let length = match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {
+        Ok(header) => header.frame_length(),
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(missing)) if buffer.len() > 1 => {
+            buffer.len() + missing
+        }
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(_)) => return Ok(None),
+        Err(_) => return malformed("malformed Remaining Length".into(), ReasonCode::MALFORMED_PACKET),
+    };
+    if length > largest_bytes as usize {
+        let what = format!("packet of {length} bytes is larger than the {largest_bytes} bytes allowed");
+        return malformed(what.into(), ReasonCode::PACKET_TOO_LARGE);
+    }
+    Ok((length <= buffer.len()).then_some(length))
+}

@@ -1,0 +1,3 @@
+//! The MQTT client.
+
+pub mod options;

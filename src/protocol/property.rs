@@ -1,0 +1,419 @@
+//! MQTT 5 properties: one table for names, types and the packets that may carry them; a borrowed
+//! reader that keeps the order of the packet; an owned block, encoded once, for sending.
+//!
+//! `rumqttc`'s property structs are not used: its PUBLISH reader miscounts subscription identifiers
+//! (property bytes leak into the payload), none of its readers notices a property given twice or in
+//! the wrong packet, each allocates, and the order between kinds is lost. `wire` has the tests.
+
+use super::wire::{Malformed, PacketType, Reader, put_binary, put_variable_byte_integer};
+use PacketType::{Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
+
+/// How a property's value is encoded ([MQTT-2.2.2.2]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// One byte that may be any number.
+    Byte,
+    /// One byte that may be 0 or 1.
+    Flag,
+    /// Two bytes, big endian.
+    Two,
+    /// Two bytes that may not be 0.
+    TwoNotZero,
+    /// Four bytes, big endian.
+    Four,
+    /// Four bytes that may not be 0.
+    FourNotZero,
+    /// Variable Byte Integer that may not be 0.
+    Variable,
+    /// UTF-8 string.
+    Text,
+    /// Binary data.
+    Binary,
+    /// A pair of UTF-8 strings.
+    Pair,
+}
+
+/// Where a property may stand: packets by type, and the will inside CONNECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The properties of a packet.
+    Packet(PacketType),
+    /// The Will Properties in the payload of CONNECT ([MQTT-3.1.3.2]).
+    Will,
+}
+
+impl Place {
+    fn bit(self) -> u32 {
+        match self {
+            Self::Packet(packet) => 1 << packet as u8,
+            Self::Will => 1,
+        }
+    }
+}
+
+const WILL: u32 = 1;
+const fn in_packets(packets: &[PacketType]) -> u32 {
+    let mut bits = 0;
+    let mut index = 0;
+    while index < packets.len() {
+        bits |= 1 << packets[index] as u8;
+        index += 1;
+    }
+    bits
+}
+const ACKS: u32 =
+    in_packets(&[PacketType::PubAck, PacketType::PubRec, PacketType::PubRel, PacketType::PubComp]);
+
+macro_rules! properties {
+    ($($name:ident = $number:literal, $key:literal, $kind:ident, $places:expr;)*) => {
+        /// A property of the standard, by its identifier ([MQTT-2.2.2.2], table 2-4).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[repr(u8)]
+        #[allow(missing_docs, reason = "the variants are the standard's own names")]
+        pub enum PropertyId { $($name = $number,)* }
+
+        impl PropertyId {
+            /// All of them, by ascending identifier.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            fn from_number(number: u32) -> Option<Self> {
+                match number { $($number => Some(Self::$name),)* _ => None }
+            }
+
+            /// The name in mosquitto's `-D`, in JSON and in messages, for example `content-type`.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $key,)* }
+            }
+
+            /// How the value is encoded.
+            #[must_use]
+            pub fn kind(self) -> Kind {
+                match self { $(Self::$name => Kind::$kind,)* }
+            }
+
+            fn places(self) -> u32 {
+                match self { $(Self::$name => $places,)* }
+            }
+        }
+    };
+}
+
+properties! {
+    PayloadFormatIndicator = 1, "payload-format-indicator", Flag, in_packets(&[Publish]) | WILL;
+    MessageExpiryInterval = 2, "message-expiry-interval", Four, in_packets(&[Publish]) | WILL;
+    ContentType = 3, "content-type", Text, in_packets(&[Publish]) | WILL;
+    ResponseTopic = 8, "response-topic", Text, in_packets(&[Publish]) | WILL;
+    CorrelationData = 9, "correlation-data", Binary, in_packets(&[Publish]) | WILL;
+    SubscriptionIdentifier = 11, "subscription-identifier", Variable, in_packets(&[Publish, Subscribe]);
+    SessionExpiryInterval = 17, "session-expiry-interval", Four, in_packets(&[Connect, ConnAck, Disconnect]);
+    AssignedClientIdentifier = 18, "assigned-client-identifier", Text, in_packets(&[ConnAck]);
+    ServerKeepAlive = 19, "server-keep-alive", Two, in_packets(&[ConnAck]);
+    AuthenticationMethod = 21, "authentication-method", Text, in_packets(&[Connect, ConnAck, Auth]);
+    AuthenticationData = 22, "authentication-data", Binary, in_packets(&[Connect, ConnAck, Auth]);
+    RequestProblemInformation = 23, "request-problem-information", Flag, in_packets(&[Connect]);
+    WillDelayInterval = 24, "will-delay-interval", Four, WILL;
+    RequestResponseInformation = 25, "request-response-information", Flag, in_packets(&[Connect]);
+    ResponseInformation = 26, "response-information", Text, in_packets(&[ConnAck]);
+    ServerReference = 28, "server-reference", Text, in_packets(&[ConnAck, Disconnect]);
+    ReasonString = 31, "reason-string", Text,
+        in_packets(&[ConnAck, SubAck, UnsubAck, Disconnect, Auth]) | ACKS;
+    ReceiveMaximum = 33, "receive-maximum", TwoNotZero, in_packets(&[Connect, ConnAck]);
+    TopicAliasMaximum = 34, "topic-alias-maximum", Two, in_packets(&[Connect, ConnAck]);
+    TopicAlias = 35, "topic-alias", TwoNotZero, in_packets(&[Publish]);
+    MaximumQos = 36, "maximum-qos", Flag, in_packets(&[ConnAck]);
+    RetainAvailable = 37, "retain-available", Flag, in_packets(&[ConnAck]);
+    UserProperty = 38, "user-property", Pair,
+        in_packets(&[Connect, ConnAck, Publish, Subscribe, SubAck, Unsubscribe, UnsubAck, Disconnect, Auth]) | ACKS | WILL;
+    MaximumPacketSize = 39, "maximum-packet-size", FourNotZero, in_packets(&[Connect, ConnAck]);
+    WildcardSubscriptionAvailable = 40, "wildcard-subscription-available", Flag, in_packets(&[ConnAck]);
+    SubscriptionIdentifierAvailable = 41, "subscription-identifier-available", Flag, in_packets(&[ConnAck]);
+    SharedSubscriptionAvailable = 42, "shared-subscription-available", Flag, in_packets(&[ConnAck]);
+}
+
+impl PropertyId {
+    /// Whether the standard allows the property there.
+    #[must_use]
+    pub fn allowed_in(self, place: Place) -> bool {
+        self.places() & place.bit() != 0
+    }
+
+    /// Whether it may be repeated there: user properties anywhere, subscription identifiers in a
+    /// PUBLISH from the server ([MQTT-3.3.2.3.8]).
+    fn repeats_in(self, place: Place) -> bool {
+        self == Self::UserProperty
+            || (self == Self::SubscriptionIdentifier && place == Place::Packet(PacketType::Publish))
+    }
+}
+
+/// The value of a property, borrowed from the packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// Any of the numeric kinds.
+    Number(u32),
+    /// A UTF-8 string.
+    Text(&'a str),
+    /// Binary data.
+    Binary(&'a [u8]),
+    /// Name and value of a user property.
+    Pair(&'a str, &'a str),
+}
+
+/// One property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Property<'a> {
+    /// Which.
+    pub id: PropertyId,
+    /// Its value, of the kind [`PropertyId::kind`] says.
+    pub value: Value<'a>,
+}
+
+fn read_one<'a>(reader: &mut Reader<'a>) -> Result<Property<'a>, Malformed> {
+    let number = reader.variable_byte_integer()?;
+    let id = PropertyId::from_number(number)
+        .ok_or_else(|| reader.malformed(format!("unknown property identifier {number}")))?;
+    let value = match id.kind() {
+        Kind::Byte | Kind::Flag => Value::Number(u32::from(reader.u8()?)),
+        Kind::Two | Kind::TwoNotZero => Value::Number(u32::from(reader.u16()?)),
+        Kind::Four | Kind::FourNotZero => Value::Number(reader.u32()?),
+        Kind::Variable => Value::Number(reader.variable_byte_integer()?),
+        Kind::Text => Value::Text(reader.text()?),
+        Kind::Binary => Value::Binary(reader.binary()?),
+        Kind::Pair => Value::Pair(reader.text()?, reader.text()?),
+    };
+    Ok(Property { id, value })
+}
+
+/// Why a value cannot be what a property of this kind holds, or `None` if it can.
+#[must_use]
+pub fn out_of_range(id: PropertyId, value: u32) -> Option<&'static str> {
+    match id.kind() {
+        Kind::Flag if value > 1 => Some("must be 0 or 1"),
+        Kind::Byte if value > 255 => Some("must be 0 to 255"),
+        Kind::Two if value > 65_535 => Some("must be 0 to 65535"),
+        Kind::TwoNotZero if value == 0 || value > 65_535 => Some("must be 1 to 65535"),
+        Kind::FourNotZero if value == 0 => Some("must be 1 to 4294967295"),
+        Kind::Variable if value == 0 || value > 268_435_455 => Some("must be 1 to 268435455"),
+        _ => None,
+    }
+}
+
+/// The properties of a received packet: checked as a whole when the packet was decoded, read one
+/// by one, in the packet's order, without allocation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Properties<'a> {
+    block: &'a [u8],
+}
+
+impl<'a> Properties<'a> {
+    /// No properties, as in every packet of MQTT 3.x.
+    pub const NONE: Self = Self { block: &[] };
+
+    /// Reads a length-prefixed block and checks every rule of [MQTT-2.2.2.2]: identifiers, types,
+    /// ranges, place, and at most once.
+    pub(super) fn read(reader: &mut Reader<'a>, place: Place) -> Result<Self, Malformed> {
+        let length = reader.variable_byte_integer()?;
+        if length == 0 {
+            return Ok(Self::NONE);
+        }
+        let block = reader.take(length as usize)?;
+        let mut inner = reader.over(block);
+        let mut seen = 0_u64;
+        while !inner.is_empty() {
+            let property = read_one(&mut inner)?;
+            if !property.id.allowed_in(place) {
+                return Err(
+                    reader.protocol_error(format!("property {} is not allowed here", property.id.name()))
+                );
+            }
+            let bit = 1 << property.id as u8;
+            if seen & bit != 0 && !property.id.repeats_in(place) {
+                return Err(reader.protocol_error(format!("property {} is given twice", property.id.name())));
+            }
+            seen |= bit;
+            if let Value::Number(number) = property.value
+                && let Some(range) = out_of_range(property.id, number)
+            {
+                let text = format!("property {} is {number} but {range}", property.id.name());
+                return Err(reader.protocol_error(text));
+            }
+        }
+        Ok(Self { block })
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.block.is_empty()
+    }
+
+    /// The block as it came, without its length.
+    #[must_use]
+    pub fn block(&self) -> &'a [u8] {
+        self.block
+    }
+
+    /// The properties in the order of the packet.
+    pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        let mut reader = Reader::new(self.block, PacketType::Publish);
+        // The block was checked when it was read, so an error cannot come; it would end the list.
+        std::iter::from_fn(move || if reader.is_empty() { None } else { read_one(&mut reader).ok() })
+    }
+
+    /// The value of a numeric property, if it is there.
+    #[must_use]
+    pub fn number(&self, id: PropertyId) -> Option<u32> {
+        self.iter().find(|property| property.id == id).and_then(|property| match property.value {
+            Value::Number(number) => Some(number),
+            _ => None,
+        })
+    }
+
+    /// The value of a string property, if it is there.
+    #[must_use]
+    pub fn text(&self, id: PropertyId) -> Option<&'a str> {
+        self.iter().find(|property| property.id == id).and_then(|property| match property.value {
+            Value::Text(text) => Some(text),
+            _ => None,
+        })
+    }
+
+    /// The value of a binary property, if it is there.
+    #[must_use]
+    pub fn binary(&self, id: PropertyId) -> Option<&'a [u8]> {
+        self.iter().find(|property| property.id == id).and_then(|property| match property.value {
+            Value::Binary(bytes) => Some(bytes),
+            _ => None,
+        })
+    }
+
+    /// An owned copy, to be kept or sent on.
+    #[must_use]
+    pub fn to_owned_block(&self) -> PropertyBlock {
+        PropertyBlock { bytes: self.block.to_vec() }
+    }
+}
+
+/// Properties to be sent, encoded as they are added.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PropertyBlock {
+    bytes: Vec<u8>,
+}
+
+impl PropertyBlock {
+    /// Adds a property. The value must be of the property's kind and its strings at most 65,535
+    /// bytes long; [`PropertyBlock::check`] says whether the block may stand in a packet.
+    pub fn push(&mut self, id: PropertyId, value: Value<'_>) {
+        self.bytes.push(id as u8);
+        match (id.kind(), value) {
+            (Kind::Byte | Kind::Flag, Value::Number(number)) => self.bytes.push(number.to_be_bytes()[3]),
+            (Kind::Two | Kind::TwoNotZero, Value::Number(number)) => {
+                self.bytes.extend_from_slice(&number.to_be_bytes()[2..]);
+            }
+            (Kind::Variable, Value::Number(number)) => put_variable_byte_integer(&mut self.bytes, number),
+            (_, Value::Number(number)) => self.bytes.extend_from_slice(&number.to_be_bytes()),
+            (_, Value::Text(text)) => put_binary(&mut self.bytes, text.as_bytes()),
+            (_, Value::Binary(binary)) => put_binary(&mut self.bytes, binary),
+            (_, Value::Pair(name, value)) => {
+                put_binary(&mut self.bytes, name.as_bytes());
+                put_binary(&mut self.bytes, value.as_bytes());
+            }
+        }
+    }
+
+    /// Whether nothing was added.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The block as it goes on the wire, without its length.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The same properties for reading.
+    #[must_use]
+    pub fn view(&self) -> Properties<'_> {
+        Properties { block: &self.bytes }
+    }
+
+    /// Checks the block against the standard's rules for a place: allowed there, in range, at most
+    /// once.
+    ///
+    /// # Errors
+    /// The rule that is broken, naming the property.
+    pub fn check(&self, place: Place) -> Result<(), Malformed> {
+        let mut framed = Vec::with_capacity(self.bytes.len() + 4);
+        let length = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+        put_variable_byte_integer(&mut framed, length);
+        framed.extend_from_slice(&self.bytes);
+        let packet = match place {
+            Place::Packet(packet) => packet,
+            Place::Will => PacketType::Connect,
+        };
+        Properties::read(&mut Reader::new(&framed, packet), place).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_keeps_order_and_repeats() {
+        let mut block = PropertyBlock::default();
+        block.push(PropertyId::UserProperty, Value::Pair("k", "1"));
+        block.push(PropertyId::SubscriptionIdentifier, Value::Number(300));
+        block.push(PropertyId::UserProperty, Value::Pair("k", "2"));
+        block.push(PropertyId::SubscriptionIdentifier, Value::Number(1));
+        block.push(PropertyId::ContentType, Value::Text("text/plain"));
+        block.push(PropertyId::CorrelationData, Value::Binary(&[0, 255]));
+        assert!(block.check(Place::Packet(PacketType::Publish)).is_ok());
+        let names: Vec<&str> = block.view().iter().map(|property| property.id.name()).collect();
+        assert_eq!(
+            names,
+            [
+                "user-property",
+                "subscription-identifier",
+                "user-property",
+                "subscription-identifier",
+                "content-type",
+                "correlation-data"
+            ]
+        );
+        assert_eq!(block.view().number(PropertyId::SubscriptionIdentifier), Some(300));
+        assert_eq!(block.view().binary(PropertyId::CorrelationData), Some(&[0, 255][..]));
+    }
+
+    #[test]
+    fn each_rule_is_checked() {
+        let broken = |fill: &dyn Fn(&mut PropertyBlock), place| {
+            let mut block = PropertyBlock::default();
+            fill(&mut block);
+            block.check(place).unwrap_err().to_string()
+        };
+        let publish = Place::Packet(PacketType::Publish);
+        let text = broken(&|b| b.push(PropertyId::PayloadFormatIndicator, Value::Number(7)), publish);
+        assert!(text.contains("payload-format-indicator is 7 but must be 0 or 1"), "{text}");
+        let text = broken(&|b| b.push(PropertyId::ReceiveMaximum, Value::Number(5)), publish);
+        assert!(text.contains("receive-maximum is not allowed here"), "{text}");
+        let twice = |b: &mut PropertyBlock| {
+            b.push(PropertyId::ContentType, Value::Text("a"));
+            b.push(PropertyId::ContentType, Value::Text("b"));
+        };
+        assert!(broken(&twice, publish).contains("content-type is given twice"));
+        let text = broken(&|b| b.push(PropertyId::TopicAlias, Value::Number(0)), publish);
+        assert!(text.contains("must be 1 to 65535"), "{text}");
+    }
+
+    #[test]
+    fn the_table_has_no_name_or_number_twice() {
+        let mut names: Vec<&str> = PropertyId::ALL.iter().map(|id| id.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PropertyId::ALL.len());
+        assert!(PropertyId::ALL.iter().all(|id| PropertyId::from_number(*id as u32) == Some(*id)));
+    }
+}

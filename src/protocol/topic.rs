@@ -1,0 +1,224 @@
+//! Topic names and topic filters: what is legal, and which filter matches which name.
+//!
+//! `rumqttc::matches` panics on a name whose first character is not ASCII and never matches a
+//! `$`-topic, so matching is ours. Names come off the network as bytes, hence bytes throughout.
+
+/// The prefix of a shared subscription ([MQTT-4.8.2-1]).
+const SHARE: &str = "$share/";
+
+/// Why a topic name or topic filter is not legal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// [MQTT-4.7.3-1]
+    #[error("it is empty")]
+    Empty,
+    /// [MQTT-4.7.3-3]
+    #[error("it is longer than 65,535 bytes")]
+    TooLong,
+    /// [MQTT-1.5.4-1]
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    /// [MQTT-4.7.3-2]
+    #[error("it contains U+0000")]
+    Null,
+    /// [MQTT-3.3.2-2]
+    #[error("it contains a wildcard ('+' or '#')")]
+    Wildcard,
+    /// [MQTT-4.7.1-1]
+    #[error("'#' must be the last level and stand alone in it")]
+    MultiLevel,
+    /// [MQTT-4.7.1-2]
+    #[error("'+' must stand alone in its level")]
+    SingleLevel,
+    /// [MQTT-4.8.2-2]
+    #[error("a shared subscription is $share/NAME/FILTER with a NAME free of '+', '#' and '/'")]
+    Share,
+}
+
+fn text(bytes: &[u8]) -> Result<&str, TopicError> {
+    if bytes.is_empty() {
+        return Err(TopicError::Empty);
+    }
+    if bytes.len() > usize::from(u16::MAX) {
+        return Err(TopicError::TooLong);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| TopicError::NotUtf8)?;
+    if bytes.contains(&0) { Err(TopicError::Null) } else { Ok(text) }
+}
+
+/// Checks a name to publish to.
+///
+/// # Errors
+/// The rule of [MQTT-4.7] the name breaks.
+pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
+    let text = text(name)?;
+    if name.iter().any(|byte| matches!(byte, b'+' | b'#')) { Err(TopicError::Wildcard) } else { Ok(text) }
+}
+
+/// Checks a filter to subscribe to, shared or not.
+///
+/// # Errors
+/// The rule of [MQTT-4.7] or [MQTT-4.8.2] the filter breaks.
+pub fn check_filter(filter: &[u8]) -> Result<&str, TopicError> {
+    let whole = text(filter)?;
+    let levels = match whole.strip_prefix(SHARE) {
+        None => whole,
+        Some(shared) => {
+            let (name, rest) = shared.split_once('/').ok_or(TopicError::Share)?;
+            if name.is_empty() || name.contains(['+', '#']) || rest.is_empty() {
+                return Err(TopicError::Share);
+            }
+            rest
+        }
+    };
+    let mut rest = levels.split('/').peekable();
+    while let Some(level) = rest.next() {
+        if level.contains('#') && (level.len() > 1 || rest.peek().is_some()) {
+            return Err(TopicError::MultiLevel);
+        }
+        if level.contains('+') && level.len() > 1 {
+            return Err(TopicError::SingleLevel);
+        }
+    }
+    Ok(whole)
+}
+
+/// The share name and the filter inside a shared subscription, or `None` for an ordinary filter.
+#[must_use]
+pub fn shared(filter: &str) -> Option<(&str, &str)> {
+    filter.strip_prefix(SHARE)?.split_once('/')
+}
+
+/// Whether a legal filter matches a topic name. A shared subscription matches what its inner
+/// filter matches; a wildcard in the first level does not match a `$`-topic ([MQTT-4.7.2-1]).
+#[must_use]
+pub fn matches(filter: &[u8], name: &[u8]) -> bool {
+    let filter = match filter.strip_prefix(SHARE.as_bytes()) {
+        Some(shared) => match memchr::memchr(b'/', shared) {
+            Some(slash) => &shared[slash + 1..],
+            None => return false,
+        },
+        None => filter,
+    };
+    if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
+        return false;
+    }
+    let mut names = name.split(|byte| *byte == b'/');
+    for level in filter.split(|byte| *byte == b'/') {
+        if level == b"#" {
+            return true;
+        }
+        match names.next() {
+            Some(name) if level == b"+" || level == name => {}
+            _ => return false,
+        }
+    }
+    names.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names() {
+        for good in ["a", "/", "a//b", "/finance", "$SYS/x", "ünïcode/温度", " ", "a b"] {
+            assert_eq!(check_name(good.as_bytes()), Ok(good));
+        }
+        for (bad, why) in [
+            (&b""[..], TopicError::Empty),
+            (b"a/+/b", TopicError::Wildcard),
+            (b"a#", TopicError::Wildcard),
+            (b"a\0b", TopicError::Null),
+            (b"a\xff", TopicError::NotUtf8),
+        ] {
+            assert_eq!(check_name(bad), Err(why));
+        }
+        assert!(check_name(&vec![b'a'; 65_535]).is_ok());
+        assert_eq!(check_name(&vec![b'a'; 65_536]), Err(TopicError::TooLong));
+    }
+
+    #[test]
+    fn filters() {
+        for good in ["#", "+", "a/#", "+/+", "/+", "a/+/b", "$share/g/a/#", "$share/g//", "$SYS/#", "//"] {
+            assert_eq!(check_filter(good.as_bytes()), Ok(good), "{good}");
+        }
+        for (bad, why) in [
+            ("a#", TopicError::MultiLevel),
+            ("#/a", TopicError::MultiLevel),
+            ("a/#/b", TopicError::MultiLevel),
+            ("a+", TopicError::SingleLevel),
+            ("+a/b", TopicError::SingleLevel),
+            ("$share/g", TopicError::Share),
+            ("$share//a", TopicError::Share),
+            ("$share/g/", TopicError::Share),
+            ("$share/g+/a", TopicError::Share),
+        ] {
+            assert_eq!(check_filter(bad.as_bytes()), Err(why), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_standards_examples() {
+        for (filter, name, expected) in [
+            ("sport/tennis/player1/#", "sport/tennis/player1", true),
+            ("sport/tennis/player1/#", "sport/tennis/player1/ranking", true),
+            ("sport/tennis/player1/#", "sport/tennis/player1/score/wimbledon", true),
+            ("sport/#", "sport", true),
+            ("sport/tennis/+", "sport/tennis/player1", true),
+            ("sport/tennis/+", "sport/tennis/player1/ranking", false),
+            ("sport/+", "sport", false),
+            ("sport/+", "sport/", true),
+            ("+/+", "/finance", true),
+            ("/+", "/finance", true),
+            ("+", "/finance", false),
+            ("#", "$SYS/uptime", false),
+            ("+/monitor/Clients", "$SYS/monitor/Clients", false),
+            ("$SYS/#", "$SYS/uptime", true),
+            ("$SYS/monitor/+", "$SYS/monitor/Clients", true),
+            ("$share/group/a/+", "a/b", true),
+            ("$share/group/#", "$SYS/x", false),
+            ("ACCOUNTS", "Accounts", false),
+            ("é/+", "é/x", true),
+            ("+/x", "é/x", true),
+        ] {
+            assert_eq!(matches(filter.as_bytes(), name.as_bytes()), expected, "{filter} {name}");
+        }
+    }
+
+    /// The rule written the slow way: levels as lists, recursion.
+    fn reference(filter: &[&str], name: &[&str]) -> bool {
+        match (filter, name) {
+            (["#"], _) | ([], []) => true,
+            (["+", filter @ ..], [_, name @ ..]) => reference(filter, name),
+            ([level, filter @ ..], [same, name @ ..]) if level == same => reference(filter, name),
+            _ => false,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_the_reference(
+            filter in proptest::collection::vec("[ab+]|", 1..5),
+            tail in any::<bool>(),
+            name in proptest::collection::vec("[ab]|", 1..5),
+        ) {
+            let mut filter: Vec<&str> = filter.iter().map(String::as_str).collect();
+            if tail { filter.push("#"); }
+            let name: Vec<&str> = name.iter().map(String::as_str).collect();
+            prop_assume!(filter != [""]);
+            prop_assert_eq!(
+                matches(filter.join("/").as_bytes(), name.join("/").as_bytes()),
+                reference(&filter, &name)
+            );
+        }
+
+        #[test]
+        fn never_panics(filter: Vec<u8>, name: Vec<u8>) {
+            let _ = matches(&filter, &name);
+            let _ = check_filter(&filter);
+            let _ = check_name(&name);
+        }
+    }
+}

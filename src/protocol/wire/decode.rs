@@ -1,0 +1,467 @@
+//! Reading packets: strict, borrowed from the input, without allocation.
+
+use super::super::property::{Place, Properties};
+use super::super::reason::ReasonCode;
+use super::super::{Protocol, QoS};
+use super::{Malformed, PacketType};
+use std::borrow::Cow;
+
+/// A cursor over the body of one packet.
+#[derive(Clone)]
+pub(in crate::protocol) struct Reader<'a> {
+    rest: &'a [u8],
+    packet: PacketType,
+}
+
+impl<'a> Reader<'a> {
+    pub(in crate::protocol) fn new(body: &'a [u8], packet: PacketType) -> Self {
+        Self { rest: body, packet }
+    }
+
+    /// A cursor over a part, blaming the same packet.
+    pub(in crate::protocol) fn over(&self, part: &'a [u8]) -> Self {
+        Self { rest: part, packet: self.packet }
+    }
+
+    pub(in crate::protocol) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    #[cold]
+    pub(in crate::protocol) fn malformed(&self, what: impl Into<Cow<'static, str>>) -> Malformed {
+        Malformed { packet: Some(self.packet), what: what.into(), reason: ReasonCode::MALFORMED_PACKET }
+    }
+
+    #[cold]
+    pub(in crate::protocol) fn protocol_error(&self, what: impl Into<Cow<'static, str>>) -> Malformed {
+        Malformed::protocol_error(self.packet, what)
+    }
+
+    pub(in crate::protocol) fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
+        match self.rest.split_at_checked(length) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.malformed("packet ends inside a field")),
+        }
+    }
+
+    pub(in crate::protocol) fn u8(&mut self) -> Result<u8, Malformed> {
+        Ok(self.take(1)?[0])
+    }
+
+    pub(in crate::protocol) fn u16(&mut self) -> Result<u16, Malformed> {
+        let bytes = self.take(2)?;
+        Ok(u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
+    pub(in crate::protocol) fn u32(&mut self) -> Result<u32, Malformed> {
+        let bytes = self.take(4)?;
+        Ok(u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+    }
+
+    pub(in crate::protocol) fn variable_byte_integer(&mut self) -> Result<u32, Malformed> {
+        let mut value = 0;
+        for shift in [0, 7, 14, 21] {
+            let byte = self.u8()?;
+            value |= u32::from(byte & 0x7F) << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(self.malformed("Variable Byte Integer of more than 4 bytes"))
+    }
+
+    pub(in crate::protocol) fn binary(&mut self) -> Result<&'a [u8], Malformed> {
+        let length = self.u16()?;
+        self.take(usize::from(length))
+    }
+
+    pub(in crate::protocol) fn text(&mut self) -> Result<&'a str, Malformed> {
+        let bytes = self.binary()?;
+        let text = std::str::from_utf8(bytes).map_err(|_| self.malformed("a string is not UTF-8"))?;
+        if memchr::memchr(0, bytes).is_some() {
+            return Err(self.malformed("a string contains U+0000"));
+        }
+        Ok(text)
+    }
+
+    /// A packet identifier, which is never 0 ([MQTT-2.2.1-2]).
+    fn packet_identifier(&mut self) -> Result<u16, Malformed> {
+        match self.u16()? {
+            0 => Err(self.protocol_error("packet identifier 0")),
+            identifier => Ok(identifier),
+        }
+    }
+
+    fn properties(&mut self, protocol: Protocol, place: Place) -> Result<Properties<'a>, Malformed> {
+        if protocol == Protocol::V5 { Properties::read(self, place) } else { Ok(Properties::NONE) }
+    }
+
+    fn end(&self) -> Result<(), Malformed> {
+        if self.is_empty() {
+            Ok(())
+        } else {
+            Err(self.malformed(format!("{} bytes left over at the end", self.rest.len())))
+        }
+    }
+}
+
+/// One packet, borrowed from the bytes it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the standard's own names")]
+pub enum Packet<'a> {
+    Connect(Box<Connect<'a>>),
+    /// `reason` is already a Reason Code: return codes of MQTT 3.x are mapped.
+    ConnAck {
+        session_present: bool,
+        reason: ReasonCode,
+        properties: Properties<'a>,
+    },
+    Publish(Publish<'a>),
+    PubAck(Ack<'a>),
+    PubRec(Ack<'a>),
+    PubRel(Ack<'a>),
+    PubComp(Ack<'a>),
+    Subscribe {
+        packet_identifier: u16,
+        properties: Properties<'a>,
+        filters: SubscriptionList<'a>,
+    },
+    /// One Reason Code a filter; 0–2 is the granted QoS.
+    SubAck {
+        packet_identifier: u16,
+        properties: Properties<'a>,
+        reasons: &'a [u8],
+    },
+    /// The filters' options are without meaning here.
+    Unsubscribe {
+        packet_identifier: u16,
+        properties: Properties<'a>,
+        filters: SubscriptionList<'a>,
+    },
+    /// `reasons` is empty for MQTT 3.x.
+    UnsubAck {
+        packet_identifier: u16,
+        properties: Properties<'a>,
+        reasons: &'a [u8],
+    },
+    PingReq,
+    PingResp,
+    Disconnect {
+        reason: ReasonCode,
+        properties: Properties<'a>,
+    },
+    Auth {
+        reason: ReasonCode,
+        properties: Properties<'a>,
+    },
+}
+
+/// A PUBLISH. The topic is bytes: a server may send one that is not UTF-8, and the link stays up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the standard's own names")]
+pub struct Publish<'a> {
+    pub dup: bool,
+    pub qos: QoS,
+    pub retain: bool,
+    /// 0 at QoS 0, where there is none.
+    pub packet_identifier: u16,
+    pub topic: &'a [u8],
+    pub properties: Properties<'a>,
+    pub payload: &'a [u8],
+}
+
+/// A PUBACK, PUBREC, PUBREL or PUBCOMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the standard's own names")]
+pub struct Ack<'a> {
+    pub packet_identifier: u16,
+    pub reason: ReasonCode,
+    pub properties: Properties<'a>,
+}
+
+/// A CONNECT, of whichever version it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the standard's own names")]
+pub struct Connect<'a> {
+    pub protocol: Protocol,
+    pub clean_start: bool,
+    /// Seconds; 0 turns it off.
+    pub keep_alive: u16,
+    pub properties: Properties<'a>,
+    pub client_identifier: &'a str,
+    pub will: Option<Will<'a>>,
+    pub user_name: Option<&'a str>,
+    pub password: Option<&'a [u8]>,
+}
+
+/// The Will Message in a CONNECT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the standard's own names")]
+pub struct Will<'a> {
+    pub qos: QoS,
+    pub retain: bool,
+    pub properties: Properties<'a>,
+    pub topic: &'a str,
+    pub payload: &'a [u8],
+}
+
+/// One filter of a SUBSCRIBE with its Subscription Options ([MQTT-3.8.3.1]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the fields are the standard's own names")]
+pub struct Subscription<'a> {
+    pub filter: &'a str,
+    pub qos: QoS,
+    pub no_local: bool,
+    pub retain_as_published: bool,
+    /// 0 always, 1 only if the subscription is new, 2 never.
+    pub retain_handling: u8,
+}
+
+/// The filters of a SUBSCRIBE or UNSUBSCRIBE, checked when the packet was decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SubscriptionList<'a> {
+    body: &'a [u8],
+    packet: PacketType,
+    protocol: Protocol,
+}
+
+impl<'a> SubscriptionList<'a> {
+    fn read(reader: &mut Reader<'a>, protocol: Protocol) -> Result<Self, Malformed> {
+        if reader.is_empty() {
+            return Err(reader.protocol_error("no topic filter"));
+        }
+        let list = Self { body: reader.rest, packet: reader.packet, protocol };
+        while !reader.is_empty() {
+            list.read_one(reader)?;
+        }
+        Ok(list)
+    }
+
+    fn read_one(&self, reader: &mut Reader<'a>) -> Result<Subscription<'a>, Malformed> {
+        let filter = reader.text()?;
+        let options = if self.packet == PacketType::Subscribe { reader.u8()? } else { 0 };
+        let reserved = if self.protocol == Protocol::V5 { 0b1100_0000 } else { 0b1111_1100 };
+        if options & reserved != 0 {
+            return Err(reader.malformed("reserved bits in the subscription options"));
+        }
+        let qos = QoS::from_bits(options & 3).ok_or_else(|| reader.malformed("QoS 3 in a subscription"))?;
+        let retain_handling = options >> 4 & 3;
+        if retain_handling == 3 {
+            return Err(reader.protocol_error("Retain Handling 3"));
+        }
+        Ok(Subscription {
+            filter,
+            qos,
+            no_local: options & 4 != 0,
+            retain_as_published: options & 8 != 0,
+            retain_handling,
+        })
+    }
+
+    /// The filters in the order of the packet.
+    pub fn iter(&self) -> impl Iterator<Item = Subscription<'a>> + use<'a> {
+        let list = *self;
+        let mut reader = Reader::new(self.body, self.packet);
+        // Checked when the packet was decoded, so an error cannot come; it would end the list.
+        std::iter::from_fn(move || if reader.is_empty() { None } else { list.read_one(&mut reader).ok() })
+    }
+}
+
+/// Decodes one whole packet, as [`super::frame`] delimits it. `protocol` is the version of the
+/// connection; a CONNECT names its own.
+///
+/// # Errors
+/// Every violation of the standard that one packet by itself can show. A short read inside the
+/// packet is malformed, never a reason to wait: the frame is whole.
+pub fn decode(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed> {
+    let first = packet.first().copied().unwrap_or(0);
+    let Some(kind) = PacketType::from_bits(first >> 4) else {
+        return Err(Malformed {
+            packet: None,
+            what: "packet type 0".into(),
+            reason: ReasonCode::MALFORMED_PACKET,
+        });
+    };
+    let mut reader = Reader::new(packet.get(1..).unwrap_or_default(), kind);
+    reader.variable_byte_integer()?;
+    let flags = if matches!(kind, PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe) {
+        2
+    } else {
+        0
+    };
+    // MQTT 3.1 has DUP and QoS bits in these headers, and its clients set DUP when they resend.
+    if first & 0x0F != flags && kind != PacketType::Publish && protocol != Protocol::V3_1 {
+        return Err(reader.malformed("reserved flags in the fixed header")); // [MQTT-2.1.3-1]
+    }
+    let place = Place::Packet(kind);
+    Ok(match kind {
+        PacketType::Connect => Packet::Connect(Box::new(connect(reader)?)),
+        PacketType::ConnAck => connack(protocol, reader)?,
+        PacketType::Publish => Packet::Publish(publish(protocol, first, reader)?),
+        PacketType::PubAck => Packet::PubAck(ack(protocol, reader)?),
+        PacketType::PubRec => Packet::PubRec(ack(protocol, reader)?),
+        PacketType::PubRel => Packet::PubRel(ack(protocol, reader)?),
+        PacketType::PubComp => Packet::PubComp(ack(protocol, reader)?),
+        PacketType::Subscribe => Packet::Subscribe {
+            packet_identifier: reader.packet_identifier()?,
+            properties: reader.properties(protocol, place)?,
+            filters: SubscriptionList::read(&mut reader, protocol)?,
+        },
+        PacketType::Unsubscribe => Packet::Unsubscribe {
+            packet_identifier: reader.packet_identifier()?,
+            properties: reader.properties(protocol, place)?,
+            filters: SubscriptionList::read(&mut reader, protocol)?,
+        },
+        PacketType::SubAck => Packet::SubAck {
+            packet_identifier: reader.packet_identifier()?,
+            properties: reader.properties(protocol, place)?,
+            reasons: reader.rest,
+        },
+        PacketType::UnsubAck => Packet::UnsubAck {
+            packet_identifier: reader.packet_identifier()?,
+            properties: reader.properties(protocol, place)?,
+            reasons: reader.rest,
+        },
+        PacketType::PingReq => {
+            reader.end()?;
+            Packet::PingReq
+        }
+        PacketType::PingResp => {
+            reader.end()?;
+            Packet::PingResp
+        }
+        PacketType::Disconnect => {
+            let (reason, properties) = reason_and_properties(protocol, &mut reader)?;
+            Packet::Disconnect { reason, properties }
+        }
+        PacketType::Auth => {
+            if protocol != Protocol::V5 {
+                return Err(reader.protocol_error("AUTH belongs to MQTT 5"));
+            }
+            let (reason, properties) = reason_and_properties(protocol, &mut reader)?;
+            Packet::Auth { reason, properties }
+        }
+    })
+}
+
+fn publish(protocol: Protocol, first: u8, mut reader: Reader<'_>) -> Result<Publish<'_>, Malformed> {
+    let qos = QoS::from_bits(first >> 1 & 3).ok_or_else(|| reader.malformed("QoS 3"))?; // [MQTT-3.3.1-4]
+    let dup = first & 8 != 0;
+    if dup && qos == QoS::AtMostOnce && protocol == Protocol::V5 {
+        return Err(reader.malformed("DUP at QoS 0")); // [MQTT-3.3.1-2]
+    }
+    let topic = reader.binary()?;
+    let packet_identifier = if qos == QoS::AtMostOnce { 0 } else { reader.packet_identifier()? };
+    let properties = reader.properties(protocol, Place::Packet(PacketType::Publish))?;
+    Ok(Publish {
+        dup,
+        qos,
+        retain: first & 1 != 0,
+        packet_identifier,
+        topic,
+        properties,
+        payload: reader.rest,
+    })
+}
+
+fn ack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Ack<'_>, Malformed> {
+    let packet_identifier = reader.packet_identifier()?;
+    let (reason, properties) = reason_and_properties(protocol, &mut reader)?;
+    Ok(Ack { packet_identifier, reason, properties })
+}
+
+/// The tail of acknowledgements, DISCONNECT and AUTH: both parts may be left out, the reason then
+/// being 0x00 ([MQTT-3.4.2.1], [MQTT-3.14.2.1]).
+fn reason_and_properties<'a>(
+    protocol: Protocol,
+    reader: &mut Reader<'a>,
+) -> Result<(ReasonCode, Properties<'a>), Malformed> {
+    if protocol != Protocol::V5 {
+        reader.end()?;
+        return Ok((ReasonCode::SUCCESS, Properties::NONE));
+    }
+    let reason = if reader.is_empty() { ReasonCode::SUCCESS } else { ReasonCode(reader.u8()?) };
+    let place = Place::Packet(reader.packet);
+    let properties = if reader.is_empty() { Properties::NONE } else { Properties::read(reader, place)? };
+    reader.end()?;
+    Ok((reason, properties))
+}
+
+fn connack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Packet<'_>, Malformed> {
+    let flags = reader.u8()?;
+    if flags > 1 {
+        return Err(reader.malformed("reserved acknowledge flags")); // [MQTT-3.2.2-1]
+    }
+    let code = reader.u8()?;
+    // Two bytes answer a v5 CONNECT too: a server that knows only 3.x says so in its own format.
+    let (reason, properties) = if protocol == Protocol::V5 && !reader.is_empty() {
+        (ReasonCode(code), Properties::read(&mut reader, Place::Packet(PacketType::ConnAck))?)
+    } else if code < 0x80 {
+        (ReasonCode::from_return_code(code), Properties::NONE)
+    } else {
+        (ReasonCode(code), Properties::NONE)
+    };
+    reader.end()?;
+    if flags == 1 && reason != ReasonCode::SUCCESS {
+        return Err(reader.protocol_error("Session Present with a refusal")); // [MQTT-3.2.2-6]
+    }
+    Ok(Packet::ConnAck { session_present: flags == 1, reason, properties })
+}
+
+fn connect(mut reader: Reader<'_>) -> Result<Connect<'_>, Malformed> {
+    let name = reader.binary()?;
+    let level = reader.u8()?;
+    let unsupported = |what: String| Malformed {
+        packet: Some(PacketType::Connect),
+        what: what.into(),
+        reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+    };
+    let protocol = match (name, Protocol::from_level(level & 0x7F)) {
+        (b"MQTT", Some(protocol @ (Protocol::V3_1_1 | Protocol::V5))) => protocol,
+        (b"MQIsdp", Some(Protocol::V3_1)) => Protocol::V3_1,
+        _ => {
+            let name = String::from_utf8_lossy(name);
+            return Err(unsupported(format!("protocol {name:?} level {level}"))); // [MQTT-3.1.2-1]
+        }
+    };
+    let flags = reader.u8()?;
+    if flags & 1 != 0 {
+        return Err(reader.malformed("reserved connect flag")); // [MQTT-3.1.2-3]
+    }
+    let keep_alive = reader.u16()?;
+    let properties = reader.properties(protocol, Place::Packet(PacketType::Connect))?;
+    let client_identifier = reader.text()?;
+    let will = if flags & 4 != 0 {
+        let qos = QoS::from_bits(flags >> 3 & 3).ok_or_else(|| reader.malformed("will QoS 3"))?;
+        Some(Will {
+            qos,
+            retain: flags & 0x20 != 0,
+            properties: reader.properties(protocol, Place::Will)?,
+            topic: reader.text()?,
+            payload: reader.binary()?,
+        })
+    } else if flags & 0x38 != 0 {
+        return Err(reader.malformed("will flags without a will")); // [MQTT-3.1.2-11]
+    } else {
+        None
+    };
+    let user_name = if flags & 0x80 != 0 { Some(reader.text()?) } else { None };
+    if flags & 0x40 != 0 && user_name.is_none() && protocol != Protocol::V5 {
+        return Err(reader.malformed("password without user name")); // 3.1.1 [MQTT-3.1.2-22]
+    }
+    let password = if flags & 0x40 != 0 { Some(reader.binary()?) } else { None };
+    reader.end()?;
+    Ok(Connect {
+        protocol,
+        clean_start: flags & 2 != 0,
+        keep_alive,
+        properties,
+        client_identifier,
+        will,
+        user_name,
+        password,
+    })
+}

@@ -1,0 +1,361 @@
+//! Writing packets. Everything handed in was validated where it entered the program, so writing
+//! cannot fail; lengths over what the encoding can express never get this far.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use rumqttc::mqttbytes::v4;
+use rumqttc::v5::mqttbytes::v5;
+
+use super::super::property::{Property, PropertyBlock, PropertyId, Value};
+use super::super::reason::ReasonCode;
+use super::super::{Protocol, QoS};
+use super::{Connect, PacketType, Subscription};
+
+/// Bytes a Variable Byte Integer takes ([MQTT-1.5.5]).
+fn variable_length(value: usize) -> usize {
+    match value {
+        0..=127 => 1,
+        128..=16_383 => 2,
+        16_384..=2_097_151 => 3,
+        _ => 4,
+    }
+}
+
+/// Appends a Variable Byte Integer; `value` is at most 268,435,455.
+pub(in crate::protocol) fn put_variable_byte_integer(out: &mut impl BufMut, mut value: u32) {
+    loop {
+        let byte = value.to_le_bytes()[0] & 0x7F;
+        value >>= 7;
+        if value == 0 {
+            return out.put_u8(byte);
+        }
+        out.put_u8(byte | 0x80);
+    }
+}
+
+fn put_length(out: &mut impl BufMut, length: usize) {
+    put_variable_byte_integer(out, u32::try_from(length).unwrap_or(u32::MAX));
+}
+
+/// Appends binary data with its two-byte length; `bytes` is at most 65,535 long.
+pub(in crate::protocol) fn put_binary(out: &mut impl BufMut, bytes: &[u8]) {
+    out.put_u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
+    out.put_slice(bytes);
+}
+
+fn put_properties(out: &mut impl BufMut, block: &[u8]) {
+    put_length(out, block.len());
+    out.put_slice(block);
+}
+
+/// Appends a packet whose body is built first: for packets that are rare.
+fn put_packet(out: &mut BytesMut, first: u8, body: &[u8]) {
+    out.put_u8(first);
+    put_length(out, body.len());
+    out.put_slice(body);
+}
+
+/// Appends a CONNECT. `rumqttc`'s writes its flags at an absolute index, knows neither MQTT 3.1 nor
+/// binary passwords, and drops empty user names.
+pub fn connect(out: &mut BytesMut, connect: &Connect<'_>) {
+    let v5 = connect.protocol == Protocol::V5;
+    let mut body = Vec::with_capacity(128);
+    put_binary(&mut body, if connect.protocol == Protocol::V3_1 { b"MQIsdp" } else { b"MQTT" });
+    body.put_u8(connect.protocol.level());
+    let mut flags = u8::from(connect.clean_start) << 1
+        | u8::from(connect.password.is_some()) << 6
+        | u8::from(connect.user_name.is_some()) << 7;
+    if let Some(will) = &connect.will {
+        flags |= 4 | (will.qos as u8) << 3 | u8::from(will.retain) << 5;
+    }
+    body.put_u8(flags);
+    body.put_u16(connect.keep_alive);
+    if v5 {
+        put_properties(&mut body, connect.properties.block());
+    }
+    put_binary(&mut body, connect.client_identifier.as_bytes());
+    if let Some(will) = &connect.will {
+        if v5 {
+            put_properties(&mut body, will.properties.block());
+        }
+        put_binary(&mut body, will.topic.as_bytes());
+        put_binary(&mut body, will.payload);
+    }
+    if let Some(user_name) = connect.user_name {
+        put_binary(&mut body, user_name.as_bytes());
+    }
+    if let Some(password) = connect.password {
+        put_binary(&mut body, password);
+    }
+    put_packet(out, 0x10, &body);
+}
+
+/// Appends a CONNACK; for MQTT 3.x the reason becomes the nearest return code.
+pub fn connack(
+    out: &mut BytesMut,
+    protocol: Protocol,
+    session_present: bool,
+    reason: ReasonCode,
+    properties: &PropertyBlock,
+) {
+    let mut body = vec![u8::from(session_present)];
+    if protocol == Protocol::V5 {
+        body.put_u8(reason.0);
+        put_properties(&mut body, properties.bytes());
+    } else {
+        body.put_u8(reason.to_return_code());
+    }
+    put_packet(out, 0x20, &body);
+}
+
+/// What stays the same from message to message of one publisher: topic, QoS, RETAIN, properties.
+/// Encoded once; writing a message is copies only.
+#[derive(Debug, Clone)]
+pub struct PublishTemplate {
+    /// The first byte without DUP.
+    first: u8,
+    qos: QoS,
+    /// Two-byte length and topic name.
+    topic: Bytes,
+    /// Length and properties; empty for MQTT 3.x.
+    properties: Bytes,
+}
+
+impl PublishTemplate {
+    /// A template; `topic` is a checked topic name, `properties` are ignored for MQTT 3.x.
+    #[must_use]
+    pub fn new(protocol: Protocol, topic: &[u8], qos: QoS, retain: bool, properties: &PropertyBlock) -> Self {
+        let mut encoded_topic = BytesMut::with_capacity(topic.len() + 2);
+        put_binary(&mut encoded_topic, topic);
+        let mut encoded_properties = BytesMut::new();
+        if protocol == Protocol::V5 {
+            put_properties(&mut encoded_properties, properties.bytes());
+        }
+        Self {
+            first: 0x30 | (qos as u8) << 1 | u8::from(retain),
+            qos,
+            topic: encoded_topic.freeze(),
+            properties: encoded_properties.freeze(),
+        }
+    }
+
+    /// The quality of service of the messages.
+    #[must_use]
+    pub fn qos(&self) -> QoS {
+        self.qos
+    }
+
+    /// Whether the messages carry RETAIN.
+    #[must_use]
+    pub fn retain(&self) -> bool {
+        self.first & 1 != 0
+    }
+
+    /// The topic name.
+    #[must_use]
+    pub fn topic(&self) -> &[u8] {
+        &self.topic[2..]
+    }
+
+    fn remaining_length(&self, payload_bytes: usize) -> usize {
+        let identifier = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
+        self.topic.len() + identifier + self.properties.len() + payload_bytes
+    }
+
+    /// The size in bytes of a whole packet with a payload of that many bytes.
+    #[must_use]
+    pub fn packet_bytes(&self, payload_bytes: usize) -> usize {
+        let remaining = self.remaining_length(payload_bytes);
+        1 + variable_length(remaining) + remaining
+    }
+
+    /// Appends one message. `packet_identifier` is not 0 at QoS 1 and 2 and without meaning at 0.
+    pub fn put(&self, out: &mut BytesMut, packet_identifier: u16, dup: bool, payload: &[u8]) {
+        let remaining = self.remaining_length(payload.len());
+        out.reserve(remaining + 5);
+        out.put_u8(self.first | u8::from(dup) << 3);
+        put_length(out, remaining);
+        out.put_slice(&self.topic);
+        if self.qos != QoS::AtMostOnce {
+            out.put_u16(packet_identifier);
+        }
+        out.put_slice(&self.properties);
+        out.put_slice(payload);
+    }
+}
+
+/// Appends a PUBLISH to be forwarded as it is (a server's side): everything given, nothing kept.
+pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publish<'_>) {
+    let v5 = protocol == Protocol::V5;
+    let identifier = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
+    let block = publish.properties.block();
+    let properties = if v5 { variable_length(block.len()) + block.len() } else { 0 };
+    let remaining = 2 + publish.topic.len() + identifier + properties + publish.payload.len();
+    out.reserve(remaining + 5);
+    out.put_u8(0x30 | u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain));
+    put_length(out, remaining);
+    put_binary(out, publish.topic);
+    if publish.qos != QoS::AtMostOnce {
+        out.put_u16(publish.packet_identifier);
+    }
+    if v5 {
+        put_properties(out, block);
+    }
+    out.put_slice(publish.payload);
+}
+
+/// `rumqttc`'s writers fail only on lengths the encoding cannot express and on packet identifier 0;
+/// both are ruled out before anything is encoded.
+fn written<E: std::fmt::Debug>(result: &Result<usize, E>) {
+    debug_assert!(result.is_ok(), "{result:?}");
+}
+
+/// Appends a PUBACK, PUBREC, PUBREL or PUBCOMP. Success has one form in every version; a failing
+/// reason exists in MQTT 5 only and is left out for 3.x. `rumqttc`'s reasons are enums that cannot
+/// hold every code, so that form is written here.
+pub fn ack(
+    out: &mut BytesMut,
+    protocol: Protocol,
+    packet: PacketType,
+    packet_identifier: u16,
+    reason: ReasonCode,
+) {
+    if reason != ReasonCode::SUCCESS && protocol == Protocol::V5 {
+        let first = (packet as u8) << 4 | if packet == PacketType::PubRel { 2 } else { 0 };
+        let [high, low] = packet_identifier.to_be_bytes();
+        return out.put_slice(&[first, 3, high, low, reason.0]);
+    }
+    written(&match packet {
+        PacketType::PubAck => v4::PubAck::new(packet_identifier).write(out),
+        PacketType::PubRec => v4::PubRec::new(packet_identifier).write(out),
+        PacketType::PubRel => v4::PubRel::new(packet_identifier).write(out),
+        _ => v4::PubComp::new(packet_identifier).write(out),
+    });
+}
+
+fn user_properties(properties: &PropertyBlock) -> Vec<(String, String)> {
+    let pair = |property: Property<'_>| match property.value {
+        Value::Pair(name, value) => Some((name.to_owned(), value.to_owned())),
+        _ => None,
+    };
+    properties.view().iter().filter_map(pair).collect()
+}
+
+/// Appends a SUBSCRIBE; options that only MQTT 5 has are left out for 3.x.
+pub fn subscribe(
+    out: &mut BytesMut,
+    protocol: Protocol,
+    packet_identifier: u16,
+    subscriptions: &[Subscription<'_>],
+    properties: &PropertyBlock,
+) {
+    if protocol != Protocol::V5 {
+        let filter = |s: &Subscription<'_>| {
+            let qos = match s.qos {
+                QoS::AtMostOnce => rumqttc::mqttbytes::QoS::AtMostOnce,
+                QoS::AtLeastOnce => rumqttc::mqttbytes::QoS::AtLeastOnce,
+                QoS::ExactlyOnce => rumqttc::mqttbytes::QoS::ExactlyOnce,
+            };
+            v4::SubscribeFilter::new(s.filter.to_owned(), qos)
+        };
+        let filters = subscriptions.iter().map(filter).collect();
+        return written(&v4::Subscribe { pkid: packet_identifier, filters }.write(out));
+    }
+    let filter = |s: &Subscription<'_>| v5::Filter {
+        path: s.filter.to_owned(),
+        qos: match s.qos {
+            QoS::AtMostOnce => rumqttc::v5::mqttbytes::QoS::AtMostOnce,
+            QoS::AtLeastOnce => rumqttc::v5::mqttbytes::QoS::AtLeastOnce,
+            QoS::ExactlyOnce => rumqttc::v5::mqttbytes::QoS::ExactlyOnce,
+        },
+        nolocal: s.no_local,
+        preserve_retain: s.retain_as_published,
+        retain_forward_rule: match s.retain_handling {
+            0 => v5::RetainForwardRule::OnEverySubscribe,
+            1 => v5::RetainForwardRule::OnNewSubscribe,
+            _ => v5::RetainForwardRule::Never,
+        },
+    };
+    let identifier = properties.view().number(PropertyId::SubscriptionIdentifier);
+    let packet = v5::Subscribe {
+        pkid: packet_identifier,
+        filters: subscriptions.iter().map(filter).collect(),
+        properties: (!properties.is_empty()).then(|| v5::SubscribeProperties {
+            id: identifier.map(|identifier| identifier as usize),
+            user_properties: user_properties(properties),
+        }),
+    };
+    written(&packet.write(out));
+}
+
+/// Appends an UNSUBSCRIBE.
+pub fn unsubscribe(
+    out: &mut BytesMut,
+    protocol: Protocol,
+    packet_identifier: u16,
+    filters: &[&str],
+    properties: &PropertyBlock,
+) {
+    let filters = filters.iter().map(|&filter| filter.to_owned()).collect();
+    if protocol != Protocol::V5 {
+        return written(&v4::Unsubscribe { pkid: packet_identifier, topics: filters }.write(out));
+    }
+    let properties = (!properties.is_empty())
+        .then(|| v5::UnsubscribeProperties { user_properties: user_properties(properties) });
+    written(&v5::Unsubscribe { pkid: packet_identifier, filters, properties }.write(out));
+}
+
+/// Appends a SUBACK (a server's side); a failure is 0x80 in MQTT 3.x.
+pub fn suback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, reasons: &[ReasonCode]) {
+    let mut body = Vec::with_capacity(3 + reasons.len());
+    body.put_u16(packet_identifier);
+    if protocol == Protocol::V5 {
+        body.put_u8(0);
+    }
+    let three = |reason: &ReasonCode| if reason.is_failure() { 0x80 } else { reason.0 };
+    let code = |reason: &ReasonCode| if protocol == Protocol::V5 { reason.0 } else { three(reason) };
+    body.extend(reasons.iter().map(code));
+    put_packet(out, 0x90, &body);
+}
+
+/// Appends an UNSUBACK (a server's side); MQTT 3.x carries no reasons.
+pub fn unsuback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, reasons: &[ReasonCode]) {
+    let mut body = Vec::with_capacity(3 + reasons.len());
+    body.put_u16(packet_identifier);
+    if protocol == Protocol::V5 {
+        body.put_u8(0);
+        body.extend(reasons.iter().map(|reason| reason.0));
+    }
+    put_packet(out, 0xB0, &body);
+}
+
+/// Appends a PINGREQ.
+pub fn ping_request(out: &mut BytesMut) {
+    written(&v4::PingReq.write(out));
+}
+
+/// Appends a PINGRESP.
+pub fn ping_response(out: &mut BytesMut) {
+    written(&v4::PingResp.write(out));
+}
+
+/// Appends a DISCONNECT; MQTT 3.x has neither reason nor properties. `rumqttc`'s v5 form with a
+/// reason and no properties is one byte too long.
+pub fn disconnect(out: &mut BytesMut, protocol: Protocol, reason: ReasonCode, properties: &PropertyBlock) {
+    if protocol != Protocol::V5 || (reason == ReasonCode::SUCCESS && properties.is_empty()) {
+        return written(&v4::Disconnect.write(out));
+    }
+    put_reason(out, 0xE0, reason, properties);
+}
+
+/// Appends an AUTH (MQTT 5 only); `rumqttc`'s cannot be built.
+pub fn auth(out: &mut BytesMut, reason: ReasonCode, properties: &PropertyBlock) {
+    put_reason(out, 0xF0, reason, properties);
+}
+
+fn put_reason(out: &mut BytesMut, first: u8, reason: ReasonCode, properties: &PropertyBlock) {
+    let mut body = vec![reason.0];
+    if !properties.is_empty() {
+        put_properties(&mut body, properties.bytes());
+    }
+    put_packet(out, first, &body);
+}
