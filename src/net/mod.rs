@@ -1,5 +1,32 @@
-//! The way to the broker.
+//! The way to the broker: from a validated [`Endpoint`] to one open [`Stream`].
+//!
+//! This room opens streams and nothing else. It knows no MQTT packet, no flag, no environment
+//! variable and no terminal: whatever it needs comes in as data, and whatever goes wrong goes out
+//! as an [`Error`](crate::error::Error) that names the layer, the address and the cause.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `endpoint` | where and how to connect, as data |
+//! | `dial` | the whole way, step by step, under one time limit |
+//! | `resolve` | names to addresses |
+//! | `tcp` | racing the addresses (RFC 8305), the socket itself |
+//! | `tls` | certificates in, handshake errors in words out |
+//! | `stream` | the one stream type everything ends in |
+//! | `fault` | system errors in words |
 
-/// Where and how to connect.
-#[derive(Debug, Clone)]
-pub struct Endpoint {}
+mod dial;
+mod endpoint;
+mod fault;
+mod resolve;
+mod stream;
+mod tcp;
+pub mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use dial::{Step, dial, dial_observed};
+pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport};
+pub use fault::{broken, explain};
+pub use stream::Stream;
+pub use tls::{CertificateFacts, TlsConfig, TlsFacts, TlsOptions, TlsVersion};

@@ -1,0 +1,116 @@
+//! The one stream type: every way to the broker ends in it.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+use super::fault;
+use super::tls::TlsFacts;
+
+/// An open stream of bytes to the broker.
+///
+/// Plain TCP stays tokio's own type and is read straight through, so that tokio's "a partial read
+/// means the socket is empty" (one system call less per wake-up) keeps working.
+#[derive(Debug)]
+pub enum Stream {
+    /// Plain TCP.
+    Tcp(TcpStream),
+    /// TLS over TCP. Boxed: it is a hundred times the size of a socket.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Stream {
+    /// The socket's other end, for messages: the broker, or the proxy on the way to it.
+    #[must_use]
+    pub fn peer(&self) -> String {
+        match self.tcp().peer_addr() {
+            Ok(address) => address.to_string(),
+            Err(error) => fault::words(&error),
+        }
+    }
+
+    /// What the TLS handshake agreed on; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsFacts> {
+        match self {
+            Self::Tcp(_) => None,
+            Self::Tls(stream) => Some(TlsFacts::of(stream.get_ref().1)),
+        }
+    }
+
+    /// The TCP socket underneath.
+    #[must_use]
+    pub fn tcp(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Tls(stream) => stream.get_ref().0,
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Tls(stream) => end_without_goodbye(Pin::new(stream).poll_read(context, buffer)),
+        }
+    }
+}
+
+/// A server that closes the socket without TLS's `close_notify` has closed the stream all the
+/// same, and many do just that. What truncation could hide, MQTT's own framing shows.
+fn end_without_goodbye(outcome: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+    match outcome {
+        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+        other => other,
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match self {
+            Self::Tcp(stream) => stream.is_write_vectored(),
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+        }
+    }
+}

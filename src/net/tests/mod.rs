@@ -1,0 +1,6 @@
+//! The room as its users see it, over loopback sockets with ports of the system's choice.
+
+mod pki;
+mod server;
+mod tcp;
+mod tls;
