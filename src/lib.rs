@@ -7,3 +7,4 @@ pub mod exit;
 pub mod net;
 pub mod output;
 pub mod protocol;
+pub mod signal;

@@ -78,6 +78,8 @@ pub struct ClientOptions {
     pub session_expiry_interval: Option<u32>,
     /// Further CONNECT properties (MQTT 5), checked; not the session expiry interval.
     pub properties: PropertyBlock,
+    /// DISCONNECT properties (MQTT 5), checked.
+    pub disconnect_properties: PropertyBlock,
     /// The Will Message.
     pub will: Option<Will>,
     /// User Name.
