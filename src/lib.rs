@@ -1,7 +1,9 @@
 //! The MQTT command line.
 
+pub mod cli;
 pub mod client;
 pub mod command;
+pub mod dispatch;
 pub mod error;
 pub mod exit;
 pub mod net;

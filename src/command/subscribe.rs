@@ -56,6 +56,8 @@ pub struct Config {
     pub subscribe_properties: PropertyBlock,
     /// Filters to unsubscribe from (`-U`).
     pub unsubscribe: Vec<String>,
+    /// Properties of UNSUBSCRIBE (MQTT 5), checked.
+    pub unsubscribe_properties: PropertyBlock,
     /// Messages on topics that match one of these are not shown (`-T`).
     pub filter_out: Vec<String>,
     /// Leave after that many messages shown (`-C`).
