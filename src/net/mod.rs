@@ -37,5 +37,5 @@ pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport, WebSoc
 pub use fault::{broken, explain};
 pub use proxy::{Proxy, ProxyKind};
 pub use stream::Stream;
-pub use tls::{CertificateFacts, TlsConfig, TlsFacts, TlsOptions, TlsVersion};
+pub use tls::{CertificateFacts, KeyPassword, Pin, TlsConfig, TlsFacts, TlsOptions, TlsVersion};
 pub use websocket::WebSocket;

@@ -5,6 +5,7 @@ mod proxy;
 mod server;
 mod tcp;
 mod tls;
+mod tls_extras;
 #[cfg(unix)]
 mod unix;
 mod websocket;
