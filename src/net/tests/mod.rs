@@ -1,8 +1,10 @@
 //! The room as its users see it, over loopback sockets with ports of the system's choice.
 
+mod failover;
 mod pki;
 mod proxy;
 mod server;
+mod service;
 mod tcp;
 mod tls;
 mod tls_extras;
