@@ -1,20 +1,23 @@
 //! From a checked command line to the subcommand that runs it.
 
 use crate::cli::Invocation;
+use crate::command::{publish, subscribe};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::output::Diagnostics;
 
 /// Runs a subcommand to its end.
 ///
 /// # Errors
 /// Whatever kept it from its work.
-#[allow(clippy::unused_async, reason = "what it is to call is")]
-pub async fn dispatch(invocation: Invocation) -> Result<Exit, Error> {
-    // The connection point: each arm becomes `command::NAME::run(*config).await`.
-    let name = match invocation {
-        Invocation::Publish(_) => "pub",
-        Invocation::Subscribe(_) => "sub",
-        Invocation::Broker(_) => "broker",
-    };
-    Err(Error::Negative(format!("{name} does not run yet")))
+pub async fn dispatch(invocation: Invocation, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
+    if tls.is_some_and(|tls| tls.is_insecure()) {
+        diagnostics.warning("--insecure: nobody checks who the server is");
+    }
+    match invocation {
+        Invocation::Publish(config) => publish::run(*config, diagnostics).await,
+        Invocation::Subscribe(config) => subscribe::run(*config, diagnostics).await,
+        Invocation::Broker(_config) => Err(Error::Negative("not yet".into())),
+    }
 }

@@ -385,6 +385,7 @@ fn endpoint(
         transport: if tls.is_some() { Transport::Tls } else { Transport::Plain },
         tls,
         bind,
+        proxy: None,
         connect_timeout,
     }
 }

@@ -38,6 +38,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
 use self::connection::ENVIRONMENT_NOTE;
+use crate::client::options::ClientOptions;
 use crate::command;
 use crate::error::Error;
 use crate::output::Verbosity;
@@ -87,6 +88,16 @@ pub enum Invocation {
 }
 
 impl Invocation {
+    /// How it connects, for those that do.
+    #[must_use]
+    pub fn client(&self) -> Option<&ClientOptions> {
+        match self {
+            Self::Publish(config) => Some(&config.client),
+            Self::Subscribe(config) => Some(&config.client),
+            Self::Broker(_) => None,
+        }
+    }
+
     /// What is to be said on standard error.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
