@@ -9,6 +9,7 @@ pub mod exit;
 pub mod net;
 pub mod output;
 pub mod protocol;
+pub mod signal;
 
 use std::ffi::OsString;
 
@@ -43,8 +44,9 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             Request::Run(invocation) => dispatch::dispatch(invocation, diagnostics).await,
         }
     });
-    // A thread that waits for standard input must not keep the program alive.
-    runtime.shutdown_background();
+    // The process ends now, and with it a thread that may still wait for standard input. To take
+    // the runtime apart first would only cost a one-shot `pub` time.
+    std::mem::forget(runtime);
     outcome
 }
 

@@ -153,6 +153,7 @@ impl TlsArgs {
             server_name: self.tls_server_name,
             min_version: self.tls_version,
             max_version: self.tls_version,
+            ..TlsOptions::default()
         })
     }
 }

@@ -6,6 +6,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::options::ClientOptions;
 use super::session::ServerLimits;
 use crate::error::{Error, Layer};
+use crate::net;
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -45,7 +46,7 @@ impl Connected {
 
 /// The properties of the CONNECT the options ask for.
 #[must_use]
-pub fn connect_properties(options: &ClientOptions) -> PropertyBlock {
+pub(super) fn connect_properties(options: &ClientOptions) -> PropertyBlock {
     let mut block = PropertyBlock::default();
     if let Some(seconds) = options.session_expiry_interval {
         block.push(PropertyId::SessionExpiryInterval, Value::Number(seconds));
@@ -66,7 +67,7 @@ pub(super) fn encode_connect(
     client_identifier: &str,
     clean_start: bool,
     properties: &PropertyBlock,
-) -> BytesMut {
+) -> Vec<u8> {
     let mut out = BytesMut::new();
     let packet = wire::Connect {
         protocol,
@@ -85,54 +86,57 @@ pub(super) fn encode_connect(
         password: options.password.as_ref().map(|secret| secret.0.as_slice()),
     };
     wire::connect(&mut out, &packet);
-    out
+    out.to_vec()
 }
 
-/// Sends `connect` and waits for CONNACK. Returns it, decoded, and the bytes that came behind it.
-/// `observe` sees the CONNACK packet whatever it says.
+/// Sends `connect` and waits for the answer. Returns the answer, one whole packet, and the bytes
+/// that came behind it; `None` if the server closed the connection instead.
 ///
 /// # Errors
-/// A refusal, with its reason; a stream that ends or carries no MQTT.
-pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+/// A stream that fails, ends inside the answer, or carries no MQTT.
+pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    protocol: Protocol,
     connect: &[u8],
     largest_packet_bytes: u32,
-    observe: &mut dyn FnMut(&Packet<'_>),
-) -> Result<(Connected, Vec<u8>), Error> {
-    let lost = |error: &std::io::Error| Error::link(Layer::Mqtt, format!("the connection was lost: {error}"));
-    stream.write_all(connect).await.map_err(|error| lost(&error))?;
-    stream.flush().await.map_err(|error| lost(&error))?;
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    stream.write_all(connect).await.map_err(|error| net::broken(&error))?;
+    stream.flush().await.map_err(|error| net::broken(&error))?;
     let mut received = Vec::with_capacity(512);
-    let length = loop {
+    loop {
         match wire::frame(&received, largest_packet_bytes) {
-            Ok(Some(length)) => break length,
-            Ok(None) => {}
-            Err(_) => return Err(not_mqtt(&received)),
+            Ok(Some(length)) => {
+                let leftover = received.split_off(length);
+                return Ok(Some((received, leftover)));
+            }
+            Ok(None) if received.first().is_none_or(|first| matches!(first >> 4, 2 | 14 | 15)) => {}
+            _ => return Err(not_mqtt(&received)),
         }
-        if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) {
-            return Err(not_mqtt(&received));
+        let count = stream.read_buf(&mut received).await.map_err(|error| net::broken(&error))?;
+        if count == 0 && received.is_empty() {
+            return Ok(None);
         }
-        if stream.read_buf(&mut received).await.map_err(|error| lost(&error))? == 0 {
-            let cause = if received.is_empty() {
-                "the server closed the connection without answering CONNECT"
-            } else {
-                "the server closed the connection in the middle of its answer to CONNECT"
-            };
+        if count == 0 {
+            let cause = "the server closed the connection in the middle of its answer to CONNECT";
             return Err(Error::link(Layer::Mqtt, cause));
         }
-    };
-    let packet = wire::decode(protocol, &received[..length])?;
-    observe(&packet);
+    }
+}
+
+/// What the answer to CONNECT says.
+///
+/// # Errors
+/// A refusal, with its reason; an answer that is no CONNACK.
+pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Connected, Error> {
     match packet {
-        Packet::ConnAck { session_present, reason, properties } if !reason.is_failure() => {
-            let connected = Connected { protocol, session_present, properties: properties.to_owned_block() };
-            Ok((connected, received.split_off(length)))
-        }
+        Packet::ConnAck { session_present, reason, properties } if !reason.is_failure() => Ok(Connected {
+            protocol,
+            session_present: *session_present,
+            properties: properties.to_owned_block(),
+        }),
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
             Err(Error::Refused {
                 what: "connection refused".into(),
-                reason,
+                reason: *reason,
                 text: properties.text(PropertyId::ReasonString).map(Into::into),
                 hint: reason.advice().map(Into::into),
             })
@@ -143,7 +147,7 @@ pub(super) async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
             text: Some("the server wants enhanced authentication".into()),
             hint: None,
         }),
-        _ => Err(not_mqtt(&received)),
+        _ => Err(not_mqtt(answer)),
     }
 }
 

@@ -200,7 +200,8 @@ mod tests {
             }
             for (identifier, token) in &open {
                 let found = inflight.get(*identifier);
-                prop_assert!(matches!(found, Some(Entry::Subscribe { token: same, .. }) if same == token));
+                let same = matches!(found, Some(Entry::Subscribe { token: same, .. }) if same == token);
+                prop_assert!(same);
             }
             let tokens: Vec<u64> = inflight.take_all().into_iter().filter_map(|entry| match entry {
                 Entry::Subscribe { token, .. } => Some(token),

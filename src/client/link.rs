@@ -14,14 +14,18 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::handshake::Connected;
 use super::keep_alive::{Due, KeepAlive};
-use super::scratch::{self, INPUT_BYTES, OUTPUT_BYTES, Scratch};
+use super::scratch::{self, INPUT_BYTES, Scratch};
 use super::session::{Event, Session};
 use crate::error::{Error, Layer};
-use crate::protocol::Protocol;
+use crate::net;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet};
+use crate::protocol::{Direction, Protocol};
+
+pub use super::scratch::OUTPUT_BYTES;
 
 /// Unwritten bytes above which nothing more is read: a server that does not read what it is sent
 /// must not make us pile up acknowledgements.
@@ -40,13 +44,17 @@ pub enum Flow {
     Stop,
 }
 
-/// Which way a packet goes, for [`Handler::trace`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To the server.
-    Sent,
-    /// From the server.
-    Received,
+/// A change in the state of the link.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// No link, for this reason; the next attempt comes after that time.
+    Waiting(&'a Error, Duration),
+    /// The link is back.
+    Reconnected,
+    /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
+    MayRepeat(usize),
+    /// QoS 0 messages were written, but the server did not answer the fence within this time.
+    Unconfirmed(Duration),
 }
 
 /// What a subcommand does with a link. Methods are called from one task, never concurrently.
@@ -85,6 +93,17 @@ pub trait Handler {
     fn poll_interrupt(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         Poll::Pending
     }
+
+    /// A link is up. Subscriptions are made in the next [`Handler::poll_fill`].
+    ///
+    /// # Errors
+    /// Ends the run with this error.
+    fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The state of the link has changed in a way a user wants to know of.
+    fn on_change(&mut self, _change: Change<'_>) {}
 
     /// Whether [`Handler::trace`] wants to see packets.
     fn traces(&self) -> bool {
@@ -125,8 +144,12 @@ pub struct Link<S> {
     unflushed: bool,
     /// Acknowledgements that wait for the handler to have written out.
     held: Option<BytesMut>,
+    /// Of our DISCONNECT.
+    disconnect_properties: PropertyBlock,
     keep_alive: KeepAlive,
     timer: Option<Pin<Box<Sleep>>>,
+    /// The timer is new and must be polled once before waiting.
+    unarmed: bool,
     phase: Phase,
     received_messages: bool,
     outcome: Option<Error>,
@@ -141,6 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         keep_alive: u16,
         largest_packet_bytes: u32,
         leftover: Vec<u8>,
+        disconnect_properties: PropertyBlock,
     ) -> Self {
         Self {
             stream,
@@ -151,17 +175,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             unwritten: BytesMut::new(),
             unflushed: false,
             held: None,
+            disconnect_properties,
             keep_alive: KeepAlive::new(keep_alive, Instant::now()),
             timer: None,
+            unarmed: false,
             phase: Phase::Running,
             received_messages: false,
             outcome: None,
         }
     }
 
-    /// The stream, once the link is over.
-    pub fn into_stream(self) -> S {
-        self.stream
+    /// The stream under the link.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// Drives the link until the handler ends it or it fails. `Ready(Ok)` means that everything
@@ -200,14 +226,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     Poll::Ready(Ok(())) => output.extend_from_slice(held),
                     Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
                     Poll::Pending => {
-                        let _ = self.poll_timer(cx, output, false)?;
+                        let _ = self.poll_timer(cx, handler, output, false)?;
                         let _ = self.poll_write(cx, handler, output)?;
                         return Poll::Pending;
                     }
                 }
                 self.held = None;
             }
-            if self.poll_timer(cx, output, true)?.is_ready() {
+            if self.poll_timer(cx, handler, output, true)?.is_ready() {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
             }
             let mut filled = false;
@@ -228,6 +254,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             if written && let Poll::Ready(result) = self.poll_end(cx) {
                 return Poll::Ready(result);
+            }
+            if std::mem::take(&mut self.unarmed) {
+                continue;
             }
             if self.unwritten.len() > MOST_UNWRITTEN_BYTES {
                 return Poll::Pending;
@@ -250,30 +279,36 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if session.is_unfenced() || session.has_unreleased() {
             wire::ping_request(output);
             self.phase = Phase::Fencing;
-            self.timer = Some(Box::pin(tokio::time::sleep(FENCE_LIMIT)));
+            self.set_timer(FENCE_LIMIT);
         } else {
             self.disconnect(output, ReasonCode::SUCCESS, None);
         }
     }
 
+    fn set_timer(&mut self, limit: Duration) {
+        self.timer = Some(Box::pin(tokio::time::sleep(limit)));
+        self.unarmed = true;
+    }
+
     /// Puts DISCONNECT into the output; once it is written the run ends with `outcome`.
     fn disconnect(&mut self, output: &mut BytesMut, reason: ReasonCode, outcome: Option<Error>) {
-        wire::disconnect(output, self.protocol, reason, &PropertyBlock::default());
+        wire::disconnect(output, self.protocol, reason, &self.disconnect_properties);
         self.phase = Phase::Disconnecting;
         self.outcome = outcome;
-        self.timer = Some(Box::pin(tokio::time::sleep(FENCE_LIMIT)));
+        self.set_timer(FENCE_LIMIT);
     }
 
     /// Keep-alive while running, the limits of leaving after that. `Ready`: the link is over, in
     /// good order if without error.
-    fn poll_timer(
+    fn poll_timer<H: Handler>(
         &mut self,
         cx: &mut Context<'_>,
+        handler: &mut H,
         output: &mut BytesMut,
         reading: bool,
     ) -> Result<Poll<()>, Error> {
         if !matches!(self.phase, Phase::Running) {
-            return Ok(self.poll_leave_limit(cx, output));
+            return Ok(self.poll_leave_limit(cx, handler, output));
         }
         while let Some(deadline) = self.keep_alive.deadline() {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
@@ -295,12 +330,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// The time limits of leaving: a fence that is not answered is given up, and so is a server
     /// that does not read or does not close.
-    fn poll_leave_limit(&mut self, cx: &mut Context<'_>, output: &mut BytesMut) -> Poll<()> {
+    fn poll_leave_limit<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut H,
+        output: &mut BytesMut,
+    ) -> Poll<()> {
         let Some(timer) = &mut self.timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
         self.timer = None;
         match self.phase {
             Phase::Fencing => {
+                handler.on_change(Change::Unconfirmed(FENCE_LIMIT));
                 self.disconnect(output, ReasonCode::SUCCESS, None);
                 Poll::Pending
             }
@@ -342,7 +383,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if self.unflushed {
             match Pin::new(&mut self.stream).poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.unflushed = false,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(lost(&error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(net::broken(&error))),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -354,9 +395,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let mut progress = false;
         while !bytes.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, bytes) {
-                Poll::Ready(Ok(0)) => return Err(lost(&io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(0)) => return Err(net::broken(&io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => bytes.advance(count),
-                Poll::Ready(Err(error)) => return Err(lost(&error)),
+                Poll::Ready(Err(error)) => return Err(net::broken(&error)),
                 Poll::Pending => break,
             }
             progress = true;
@@ -376,7 +417,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
             }
             self.phase = Phase::Lingering;
-            self.timer = Some(Box::pin(tokio::time::sleep(LINGER_LIMIT)));
+            self.set_timer(LINGER_LIMIT);
         }
         Poll::Pending
     }
@@ -410,13 +451,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             input[..self.partial.len()].copy_from_slice(&self.partial);
             Ok(0)
         } else if large {
-            let start = self.partial.len();
-            self.partial.resize(start + INPUT_BYTES, 0);
-            let mut buffer = ReadBuf::new(&mut self.partial[start..]);
-            let result = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
-            let count = buffer.filled().len();
-            self.partial.truncate(start + count);
-            ready!(result).map(|()| count)
+            let mut buffer = ReadBuf::new(input);
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            self.partial.extend_from_slice(buffer.filled());
+            result.map(|()| buffer.filled().len())
         } else {
             let start = self.partial.len();
             let mut buffer = ReadBuf::new(&mut input[start..]);
@@ -425,7 +463,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let count = match count {
             Ok(count) => count,
             Err(_) if matches!(self.phase, Phase::ShuttingDown) => 0,
-            Err(error) => return Poll::Ready(Err(lost(&error))),
+            Err(error) => return Poll::Ready(Err(net::broken(&error))),
         };
         if count == 0 && !first_look {
             if matches!(self.phase, Phase::ShuttingDown) {
@@ -553,10 +591,6 @@ enum Ended {
 
 fn silent() -> Error {
     Error::link(Layer::Mqtt, "the server has been silent for one and a half keep-alive intervals")
-}
-
-fn lost(error: &io::Error) -> Error {
-    Error::link(Layer::Mqtt, format!("the connection was lost: {error}"))
 }
 
 fn trace_all<H: Handler>(handler: &mut H, protocol: Protocol, output: &[u8]) {

@@ -6,7 +6,14 @@ mod inflight;
 mod keep_alive;
 pub mod link;
 pub mod options;
+mod run;
 mod scratch;
 pub mod session;
 
+#[cfg(test)]
+mod link_tests;
+#[cfg(test)]
+mod session_tests;
+
 pub use handshake::Connected;
+pub use run::run;

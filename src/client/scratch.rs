@@ -8,7 +8,7 @@ use bytes::BytesMut;
 /// Bytes read at once.
 pub(super) const INPUT_BYTES: usize = 64 * 1024;
 /// Bytes of output after which nothing more is added before a write.
-pub(super) const OUTPUT_BYTES: usize = 64 * 1024;
+pub const OUTPUT_BYTES: usize = 64 * 1024;
 /// What the last packet added may exceed that by before the buffer is given back.
 const OUTPUT_SLACK_BYTES: usize = 16 * 1024;
 

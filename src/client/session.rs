@@ -241,6 +241,7 @@ impl Session {
         self.window = self.max_inflight.min(limits.receive_maximum).max(1);
         self.open_publishes = 0;
         self.open_requests = 0;
+        self.unfenced = false;
         self.aliases.clear();
         if session_present {
             self.keep_publishes();
@@ -406,6 +407,12 @@ impl Session {
         let identifier = self.inflight.open(Entry::Unsubscribe { token, filters: filters.len() });
         self.open_requests += 1;
         wire::unsubscribe(out, self.protocol, identifier, filters, properties);
+    }
+
+    /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the server had to
+    /// say to what was sent before.
+    pub fn ping(&mut self, out: &mut BytesMut) {
+        wire::ping_request(out);
     }
 
     /// Takes in one packet: appends the answer it calls for, and says what it means.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::proxy::Proxy;
 use super::tls::TlsConfig;
 
 /// How long [`dial`](super::dial) may take when nothing else is asked for.
@@ -44,6 +45,47 @@ pub enum Transport {
     Plain,
     /// MQTT in TLS (`mqtts://`).
     Tls,
+    /// MQTT in a WebSocket (`ws://`).
+    WebSocket(WebSocketOptions),
+    /// MQTT in a WebSocket in TLS (`wss://`).
+    SecureWebSocket(WebSocketOptions),
+}
+
+impl Transport {
+    /// Whether TLS is part of it.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        matches!(self, Self::Tls | Self::SecureWebSocket(_))
+    }
+}
+
+/// What a WebSocket's upgrade asks for. Its `Debug` shows no header's value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebSocketOptions {
+    /// Path and query, as they stand in a URL: `/mqtt`.
+    pub path: String,
+    /// Further headers of the request. `Host` replaces the one made from the address.
+    pub headers: Vec<(String, String)>,
+    /// The longest message taken from the server, in bytes.
+    pub max_message_size: usize,
+}
+
+/// The path that brokers mostly use, no further headers, messages of at most 64 MiB.
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        Self { path: "/mqtt".into(), headers: Vec::new(), max_message_size: 64 << 20 }
+    }
+}
+
+impl fmt::Debug for WebSocketOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
+        f.debug_struct("WebSocketOptions")
+            .field("path", &self.path)
+            .field("headers", &names)
+            .field("max_message_size", &self.max_message_size)
+            .finish()
+    }
 }
 
 /// Where and how to connect; everything resolved and validated, no I/O done yet.
@@ -53,10 +95,12 @@ pub struct Endpoint {
     pub address: Address,
     /// What is spoken on the socket.
     pub transport: Transport,
-    /// Trust and credentials; needed by [`Transport::Tls`].
+    /// Trust and credentials; needed where TLS is part of the transport.
     pub tls: Option<Arc<TlsConfig>>,
     /// The local address to connect from.
     pub bind: Option<IpAddr>,
+    /// The proxy to go through.
+    pub proxy: Option<Proxy>,
     /// The limit for the whole way: look-up, connection, proxy, TLS and upgrade together.
     pub connect_timeout: Duration,
 }
@@ -70,6 +114,7 @@ impl Endpoint {
             transport: Transport::Plain,
             tls: None,
             bind: None,
+            proxy: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
         }
     }

@@ -5,6 +5,7 @@ use std::io;
 use tokio_rustls::rustls;
 
 use super::tls;
+use super::websocket::WebSocketFault;
 use crate::error::{Error, Layer};
 
 /// What an I/O error means, in lower-case words without the system's error number.
@@ -49,10 +50,32 @@ pub fn explain(error: &io::Error) -> String {
 /// here, at the first read: the handshake is over by then.
 #[must_use]
 pub fn broken(error: &io::Error) -> Error {
-    match rustls_cause(error) {
-        Some(cause) => tls::explain::error(cause),
-        None => Error::link(Layer::Connect, words(error)),
+    if let Some(cause) = rustls_cause(error) {
+        return tls::explain::error(cause);
     }
+    let web_socket = error.get_ref().and_then(|inner| inner.downcast_ref::<WebSocketFault>());
+    let layer = if web_socket.is_some() { Layer::WebSocket } else { Layer::Connect };
+    Error::link(layer, words(error))
+}
+
+/// The first line of a stranger's text that says anything, for use in a message: short, and
+/// with control characters made visible. Of HTML the tags are left out.
+pub(super) fn first_line(text: &[u8]) -> Option<String> {
+    const LONGEST: usize = 120;
+    let text = String::from_utf8_lossy(text);
+    text.lines().map(without_tags).find(|line| !line.is_empty()).map(|line| {
+        let shown: String = line.chars().take(LONGEST).flat_map(char::escape_debug).collect();
+        if line.chars().count() > LONGEST { shown + "…" } else { shown }
+    })
+}
+
+fn without_tags(line: &str) -> String {
+    let mut text = String::new();
+    for (number, part) in line.split('<').enumerate() {
+        let kept = if number == 0 { part } else { part.split_once('>').map_or("", |(_, kept)| kept) };
+        text += kept;
+    }
+    text.trim().to_owned()
 }
 
 /// The TLS failure inside an I/O error, if that is what it is.
@@ -70,6 +93,15 @@ mod tests {
         assert_eq!(explain(&refused), "connection refused");
         let odd = io::Error::from_raw_os_error(rustix::io::Errno::PROTONOSUPPORT.raw_os_error());
         assert_eq!(explain(&odd), "protocol not supported");
+    }
+
+    #[test]
+    fn the_first_line_is_short_and_harmless() {
+        assert_eq!(first_line(b"\r\n  Not here\r\nmore"), Some("Not here".into()));
+        assert_eq!(first_line(b"<html>\n<title>404 Not Found</title>"), Some("404 Not Found".into()));
+        assert_eq!(first_line(b"a\x1b[2J"), Some("a\\u{1b}[2J".into()));
+        assert_eq!(first_line(b" \n"), None);
+        assert_eq!(first_line(&[b'x'; 200]).map(|line| line.chars().count()), Some(121));
     }
 
     #[test]

@@ -6,50 +6,85 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio_rustls::client::TlsStream;
 
 use super::fault;
 use super::tls::TlsFacts;
+use super::websocket::WebSocket;
 
 /// An open stream of bytes to the broker.
 ///
 /// Plain TCP stays tokio's own type and is read straight through, so that tokio's "a partial read
-/// means the socket is empty" (one system call less per wake-up) keeps working.
+/// means the socket is empty" (one system call less per wake-up) keeps working. The others may
+/// hold back written bytes until they are flushed.
 #[derive(Debug)]
 pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
     /// TLS over TCP. Boxed: it is a hundred times the size of a socket.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A Unix socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
+    /// A WebSocket over one of the others.
+    WebSocket(Box<WebSocket>),
 }
 
 impl Stream {
     /// The socket's other end, for messages: the broker, or the proxy on the way to it.
     #[must_use]
     pub fn peer(&self) -> String {
-        match self.tcp().peer_addr() {
-            Ok(address) => address.to_string(),
-            Err(error) => fault::words(&error),
-        }
+        let found = match self {
+            Self::Tcp(stream) => stream.peer_addr().map(|address| address.to_string()),
+            Self::Tls(stream) => stream.get_ref().0.peer_addr().map(|address| address.to_string()),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.peer_addr().map(|address| match address.as_pathname() {
+                Some(path) => path.display().to_string(),
+                None => "a Unix socket without a name".into(),
+            }),
+            Self::WebSocket(stream) => return stream.stream().peer(),
+        };
+        found.unwrap_or_else(|error| fault::words(&error))
     }
 
     /// What the TLS handshake agreed on; `None` without TLS.
     #[must_use]
     pub fn tls(&self) -> Option<TlsFacts> {
         match self {
-            Self::Tcp(_) => None,
             Self::Tls(stream) => Some(TlsFacts::of(stream.get_ref().1)),
+            Self::WebSocket(stream) => stream.stream().tls(),
+            Self::Tcp(_) => None,
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
 
-    /// The TCP socket underneath.
+    /// The TCP socket underneath, if there is one.
     #[must_use]
-    pub fn tcp(&self) -> &TcpStream {
+    pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::WebSocket(stream) => stream.stream().tcp(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
         }
     }
+}
+
+/// Calls a poll method of whichever stream it is.
+macro_rules! delegate {
+    ($stream:expr, $method:ident, $($argument:expr),*) => {
+        match $stream.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).$method($($argument),*),
+            Self::Tls(stream) => Pin::new(stream).$method($($argument),*),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).$method($($argument),*),
+            Self::WebSocket(stream) => Pin::new(stream).$method($($argument),*),
+        }
+    };
 }
 
 impl AsyncRead for Stream {
@@ -61,6 +96,9 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => end_without_goodbye(Pin::new(stream).poll_read(context, buffer)),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::WebSocket(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -76,10 +114,7 @@ fn end_without_goodbye(outcome: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
-        }
+        delegate!(self, poll_write, context, bytes)
     }
 
     fn poll_write_vectored(
@@ -87,30 +122,24 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-        }
+        delegate!(self, poll_write_vectored, context, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.is_write_vectored(),
+            Self::WebSocket(stream) => stream.is_write_vectored(),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(context),
-        }
+        delegate!(self, poll_flush, context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
-        }
+        delegate!(self, poll_shutdown, context)
     }
 }

@@ -10,16 +10,18 @@ use std::time::Duration;
 
 use colored::{ColoredString, Colorize as _};
 
-use super::packet_log::{self, Direction};
+use super::packet_log;
 use super::printable::printable;
 use super::terminal::Stream;
 use super::{Terminal, Verbosity};
 use crate::error::Error;
+use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
 
 /// The lines of a run on standard error.
 pub struct Diagnostics {
     verbosity: Verbosity,
+    terminal: Terminal,
     stream: Stream,
     /// A lock, because a load test has many threads; none of them comes here often.
     out: Mutex<Box<dyn Write + Send>>,
@@ -35,18 +37,32 @@ impl Diagnostics {
     /// Lines for the standard error of this process.
     #[must_use]
     pub fn new(verbosity: Verbosity, terminal: Terminal) -> Self {
-        Self::into_writer(verbosity, terminal.stderr, std::io::stderr())
+        Self { terminal, ..Self::into_writer(verbosity, terminal.stderr, std::io::stderr()) }
     }
 
     /// The same lines for someone else, such as a test. The writer gets each line whole.
     pub fn into_writer(verbosity: Verbosity, stream: Stream, out: impl Write + Send + 'static) -> Self {
-        Self { verbosity, stream, out: Mutex::new(Box::new(out)) }
+        Self { verbosity, terminal: Terminal::default(), stream, out: Mutex::new(Box::new(out)) }
     }
 
     /// What is to be said at all.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    /// What the standard streams are attached to.
+    #[must_use]
+    pub fn terminal(&self) -> Terminal {
+        self.terminal
+    }
+
+    /// Why one part of the work failed, named by `place`, while the run goes on.
+    pub fn error_in(&self, place: impl Display, error: &Error) {
+        if self.verbosity > Verbosity::Quiet {
+            let name = self.stream.paint("mqtt:", bold_red);
+            self.line(&format!("{name} {place}: {}\n", printable(&error.to_string())));
+        }
     }
 
     /// Why the run ended, and what may help. A closed standard output and a signal are no news to

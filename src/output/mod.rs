@@ -9,6 +9,8 @@ mod json;
 mod message;
 mod packet_log;
 mod printable;
+mod progress;
+pub use progress::Progress;
 mod stdout;
 mod terminal;
 
@@ -19,7 +21,6 @@ mod stdout_tests;
 
 pub use diagnostics::{Diagnostics, duration};
 pub use message::{MessageWriter, Misfit};
-pub use packet_log::Direction;
 pub use printable::printable;
 pub use stdout::Stdout;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};

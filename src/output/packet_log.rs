@@ -3,16 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::protocol::Direction;
 use crate::protocol::wire::{Ack, Packet};
-
-/// Which way a packet goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To the server.
-    Sending,
-    /// From the server.
-    Received,
-}
 
 /// Calls `line` for each line the packet is worth.
 pub(super) fn describe(
@@ -22,7 +14,7 @@ pub(super) fn describe(
     mut line: impl FnMut(&str),
 ) {
     let client = if client_identifier.is_empty() { "null" } else { client_identifier };
-    let sending = direction == Direction::Sending;
+    let sending = direction == Direction::Sent;
     let verb = if sending { "sending" } else { "received" };
     let mut say = |what: std::fmt::Arguments<'_>| line(&format!("Client {client} {verb} {what}"));
     let identifier = |ack: &Ack<'_>| {

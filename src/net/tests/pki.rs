@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
+    DnType, IsCa, KeyPair,
+};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 
@@ -60,9 +63,17 @@ impl Authority {
     }
 
     pub(super) fn issue(&self, params: &CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
+        self.issue_for(params, KeyPair::generate().unwrap())
+    }
+
+    pub(super) fn issue_for(&self, params: &CertificateParams, key: KeyPair) -> Identity {
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Identity { chain: vec![certificate.der().clone()], key }
+    }
+
+    /// A revocation list in PEM.
+    pub(super) fn revocation_list(&self, params: &CertificateRevocationListParams) -> String {
+        params.signed_by(&self.0).unwrap().pem().unwrap()
     }
 
     pub(super) fn der(&self) -> &CertificateDer<'static> {

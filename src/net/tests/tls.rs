@@ -9,6 +9,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::pki::{Authority, Files, Identity, params};
 use super::server::{self, TlsServer};
+use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer, Retry};
 use crate::net::{Endpoint, Step, Stream, TlsConfig, TlsOptions, TlsVersion, dial, dial_observed};
 
@@ -22,30 +23,10 @@ async fn dial_as(host: &str, address: SocketAddr, options: &TlsOptions) -> Resul
     dial(&Endpoint::tls(host, address.port(), Arc::new(config))).await
 }
 
-/// Sends bytes and expects them back.
-async fn round_trip(stream: &mut Stream) -> std::io::Result<()> {
-    stream.write_all(b"there and back").await?;
-    stream.flush().await?;
-    let mut answer = [0; 14];
-    stream.read_exact(&mut answer).await?;
-    assert_eq!(&answer, b"there and back");
-    Ok(())
-}
-
 /// The one line of an error of the TLS layer.
-fn tls_error(outcome: Result<Stream, Error>) -> Error {
-    let error = outcome.unwrap_err();
-    assert!(matches!(error, Error::Link { layer: Layer::Tls, .. }), "{error:?}");
-    assert!(!error.to_string().contains('\n'), "{error}");
-    error
-}
-
 #[track_caller]
-fn assert_says(error: &Error, parts: &[&str]) {
-    let text = error.to_string();
-    for part in parts {
-        assert!(text.contains(part), "no {part:?} in {text:?}");
-    }
+fn tls_error(outcome: Result<Stream, Error>) -> Error {
+    error_of(Layer::Tls, outcome)
 }
 
 /// An authority, its file, and options that trust it.

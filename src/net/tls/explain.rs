@@ -5,10 +5,12 @@ use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    AlertDescription, CertificateError, Error as TlsError, InvalidMessage, PeerIncompatible,
+    AlertDescription, CertRevocationListError, CertificateError, Error as TlsError, InvalidMessage,
+    PeerIncompatible,
 };
 
 use super::certificate::CertificateFacts;
+use super::pin::Pin;
 use super::verify::Notes;
 use crate::error::{Error, Layer};
 use crate::net::fault;
@@ -36,6 +38,10 @@ pub(super) struct Presented<'a> {
     pub(super) authorities: &'a [CertificateDer<'static>],
     /// Where the authorities are from.
     pub(super) place: &'a str,
+    /// Where the revocation lists are from.
+    pub(super) lists_place: &'a str,
+    /// A revocation is the server's own certificate's, not an authority's above it.
+    pub(super) own_is_revoked: bool,
 }
 
 /// The handshake that failed.
@@ -58,6 +64,13 @@ const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 /// Why a certificate is turned down, with the certificate in question.
 pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejection {
+    let lists = presented.lists_place;
+    if let TlsError::InvalidCertRevocationList(cause) = error {
+        return Rejection::new(
+            format!("the revocation list ({lists}) cannot be used: {}", list_words(cause)),
+            None,
+        );
+    }
     let TlsError::InvalidCertificate(cause) = error else {
         return Rejection::new(words(error), None);
     };
@@ -87,6 +100,32 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             Rejection::new(format!("the server's certificate ({own}) is not made for servers: {cause}"), None)
         }
+        CertificateError::Revoked if presented.own_is_revoked => {
+            Rejection::new(format!("{} has been revoked, says {lists}", which(&chain, |_| true)), None)
+        }
+        CertificateError::Revoked => Rejection::new(
+            format!("an authority above the server's certificate ({own}) has been revoked, says {lists}"),
+            None,
+        ),
+        CertificateError::UnknownRevocationStatus => Rejection::new(
+            format!(
+                "whether {} has been revoked is unknown: {lists} holds no list of that issuer",
+                which(&chain, |_| true)
+            ),
+            None,
+        ),
+        CertificateError::ExpiredRevocationListContext { next_update, .. } => Rejection::new(
+            format!(
+                "the revocation list ({lists}) is out of date since {}",
+                humantime::format_rfc3339_seconds(system_time(*next_update))
+            ),
+            "fetch the current one from the authority".to_owned(),
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Rejection::new(
+            format!("{} is signed in a way that is not supported here", which(&chain, |_| true)),
+            "ECDSA on P-256 or P-384, Ed25519, and RSA from 2048 bits with SHA-2 are".to_owned(),
+        ),
         CertificateError::Other(other) if other.to_string() == CA_AS_SERVER => {
             if own.is_self_issued() {
                 unknown_issuer(&chain, presented)
@@ -109,6 +148,36 @@ fn which(chain: &[CertificateFacts], about: impl Fn(&CertificateFacts) -> bool) 
         Some(position) => {
             format!("certificate {} of the server's chain, the authority {},", position + 1, chain[position])
         }
+    }
+}
+
+/// A server whose key is not one of those pinned.
+pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
+    match found {
+        Some(found) => Rejection::new(
+            format!("the server's public key is {found}, which is not a pinned one"),
+            "if the server has a new key that you trust, pin that".to_owned(),
+        ),
+        None => Rejection::new("the server's certificate cannot be read, so its key matches no pin", None),
+    }
+}
+
+/// What is wrong with a revocation list.
+pub(super) fn list_words(error: &CertRevocationListError) -> String {
+    match error {
+        CertRevocationListError::BadSignature => "its signature is not the issuer's".into(),
+        CertRevocationListError::IssuerInvalidForCrl => {
+            "its issuer's certificate may not sign lists (no cRLSign key usage)".into()
+        }
+        CertRevocationListError::ParseError => "it cannot be read".into(),
+        CertRevocationListError::UnsupportedCrlVersion => "it is not of version 2".into(),
+        CertRevocationListError::UnsupportedDeltaCrl => {
+            "it is a delta list, and those are not supported".into()
+        }
+        CertRevocationListError::UnsupportedIndirectCrl => {
+            "it is an indirect list, and those are not supported".into()
+        }
+        other => format!("{other:?}"),
     }
 }
 
@@ -211,7 +280,6 @@ fn unusual(cause: &str, which: &str) -> Rejection {
         "BadSignature" => {
             Rejection::new(format!("{which} carries a signature that is not its issuer's"), None)
         }
-        "Revoked" => Rejection::new(format!("{which} has been revoked"), None),
         "UnhandledCriticalExtension" => {
             Rejection::new(format!("{which} has a critical extension that is not understood here"), None)
         }

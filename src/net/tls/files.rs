@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use pkcs8::{EncryptedPrivateKeyInfoOwned, Error as Pkcs8Error, SecretDocument, pkcs5};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
+use super::options::KeyPassword;
 use crate::error::{Error, Layer};
 
 /// The first byte of anything in DER that could be meant here: a SEQUENCE.
@@ -33,13 +35,77 @@ pub(super) fn certificates_in_directory(path: &Path) -> Result<Vec<CertificateDe
     Ok(found)
 }
 
-/// The private key of a PEM file.
-pub(super) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Error> {
-    let content = read(path, "private key")?;
-    if let Ok(key) = PrivateKeyDer::from_pem_slice(&content) {
-        return Ok(key);
+/// All revocation lists of a PEM file; at least one.
+pub(super) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
+    let content = read(path, "certificate revocation list")?;
+    let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&content).collect();
+    match found {
+        Ok(lists) if lists.is_empty() => Err(missing(path, "certificate revocation list", &content)),
+        Ok(lists) => Ok(lists),
+        Err(error) => Err(unusable(path, &format!("not a sound PEM file: {error}"))),
     }
-    Err(missing(path, "private key", &content))
+}
+
+/// The private key of a PEM file, decrypted with `password` if it is encrypted.
+pub(super) fn private_key(
+    path: &Path,
+    password: Option<&KeyPassword>,
+) -> Result<PrivateKeyDer<'static>, Error> {
+    let content = read(path, "private key")?;
+    if let Some(encrypted) = section(&content, "ENCRYPTED PRIVATE KEY") {
+        return decrypted(path, encrypted, password);
+    }
+    if contains(&content, "Proc-Type: 4,ENCRYPTED") {
+        return Err(unusable(
+            path,
+            "this private key is encrypted in OpenSSL's old way, which is not supported",
+        )
+        .with_hint(format!(
+            "`openssl pkcs8 -topk8 -in {} -out NEW_FILE` encrypts it in the new one",
+            path.display()
+        )));
+    }
+    PrivateKeyDer::from_pem_slice(&content).map_err(|_| missing(path, "private key", &content))
+}
+
+/// A key out of its encrypted PKCS#8 armour.
+fn decrypted(
+    path: &Path,
+    pem: &str,
+    password: Option<&KeyPassword>,
+) -> Result<PrivateKeyDer<'static>, Error> {
+    let Some(password) = password else {
+        return Err(unusable(path, "this private key is encrypted")
+            .with_hint("give its password with --key-password-file"));
+    };
+    let unsound = |error: &dyn std::fmt::Display| {
+        unusable(path, &format!("this encrypted private key cannot be read: {error}")).with_hint(format!(
+            "`openssl pkcs8 -topk8 -in {} -out NEW_FILE` encrypts it in a way that can",
+            path.display()
+        ))
+    };
+    let (_, document) = SecretDocument::from_pem(pem).map_err(|error| unsound(&error))?;
+    let encrypted: EncryptedPrivateKeyInfoOwned = document.decode_msg().map_err(|error| unsound(&error))?;
+    match encrypted.decrypt(password.as_bytes()) {
+        Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.to_bytes().to_vec()).into()),
+        // A wrong password shows only in what comes out: wrong padding, or bytes that are no key.
+        Err(Pkcs8Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) | Pkcs8Error::Asn1(_)) => {
+            Err(unusable(path, "the password given does not open this private key"))
+        }
+        Err(error) => Err(unsound(&error)),
+    }
+}
+
+/// The PEM section of that label, armour included.
+fn section<'a>(content: &'a [u8], label: &str) -> Option<&'a str> {
+    let start = memchr::memmem::find(content, format!("-----BEGIN {label}-----").as_bytes())?;
+    let end_line = format!("-----END {label}-----");
+    let end = start + memchr::memmem::find(&content[start..], end_line.as_bytes())? + end_line.len();
+    std::str::from_utf8(&content[start..end]).ok()
+}
+
+fn contains(content: &[u8], text: &str) -> bool {
+    memchr::memmem::find(content, text.as_bytes()).is_some()
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
@@ -49,7 +115,7 @@ fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
 /// A file that does not hold what it should, and what it seems to hold instead.
 fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     let error = unusable(path, &format!("no {what} in this file (PEM)"));
-    let holds = |label: &str| memchr::memmem::find(content, label.as_bytes()).is_some();
+    let holds = |label: &str| contains(content, label);
     if content.first() == Some(&DER_SEQUENCE) {
         error.with_hint("it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) makes PEM of it")
     } else if holds("PRIVATE KEY-----") {

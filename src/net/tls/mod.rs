@@ -4,15 +4,25 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | what can be asked for, as data |
+//! | `ciphers` | cipher suites by name |
+//! | `pin` | the public key that a server has to have |
+//! | `key_log` | session keys written out for a debugger |
+//! | `unavailable` | what rustls has not got, and what to use instead |
 //! | `files` | certificates and keys off the disk, each error naming its file |
 //! | `verify` | whether the server is who it should be |
+//! | `insecure` | the checks turned off |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
 //! | `explain` | handshake failures in words |
 
 mod certificate;
+mod ciphers;
 pub(super) mod explain;
 mod files;
+mod insecure;
+mod key_log;
 mod options;
+mod pin;
+mod unavailable;
 mod verify;
 
 use std::fmt;
@@ -24,10 +34,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio_rustls::rustls::{self, ClientConfig, SupportedProtocolVersion};
+use tokio_rustls::rustls::{self, ClientConfig};
 
 pub use certificate::CertificateFacts;
-pub use options::{TlsOptions, TlsVersion};
+pub use options::{KeyPassword, TlsOptions, TlsVersion, aws_iot_protocol};
+pub use pin::Pin;
+pub use unavailable::{Unavailable, unavailable};
+
+use key_log::KeyLog;
 
 use crate::error::{Error, Layer};
 
@@ -53,7 +67,11 @@ impl TlsConfig {
     /// cannot be read, and [`Layer::Tls`] for one that does not hold what it should; every one
     /// names its file.
     pub fn load(options: &TlsOptions) -> Result<Self, Error> {
-        let provider = Arc::new(ring::default_provider());
+        let mut provider = ring::default_provider();
+        if let Some(list) = &options.ciphers {
+            provider.cipher_suites = ciphers::chosen(list, &provider.cipher_suites)?;
+        }
+        let provider = Arc::new(provider);
         let versions = options.protocol_versions()?;
         let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
         let certificate = client_certificate(options, &provider)?;
@@ -61,7 +79,9 @@ impl TlsConfig {
         let verifier = verify::verifier(options, &provider)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&versions)
-            .map_err(|error| Error::fatal(Layer::Tls, error.to_string()))?
+            .map_err(|_| {
+                Error::usage("none of the cipher suites asked for belongs to a TLS version asked for")
+            })?
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut client = match certificate {
@@ -69,6 +89,9 @@ impl TlsConfig {
             None => builder.with_client_cert_resolver(Arc::new(verify::NoClientCertificate)),
         };
         client.alpn_protocols = options.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        if let Some(path) = &options.key_log {
+            client.key_log = Arc::new(KeyLog::open(path)?);
+        }
         Ok(Self { client: Arc::new(client), server_name, has_certificate, insecure: options.insecure })
     }
 
@@ -128,7 +151,7 @@ fn client_certificate(
         (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
     };
     let chain = files::certificates(chain_file)?;
-    let key = files::private_key(key_file)?;
+    let key = files::private_key(key_file, options.key_password.as_ref())?;
     let signer = provider.key_provider.load_private_key(key).map_err(|error| {
         let what = format!("{}: this private key cannot be used: {error}", key_file.display());
         Error::fatal(Layer::Tls, what)
@@ -199,8 +222,7 @@ impl TlsFacts {
             version: connection.protocol_version().map_or_else(unknown, options::version_name),
             cipher_suite: connection
                 .negotiated_cipher_suite()
-                .and_then(|suite| suite.suite().as_str())
-                .map_or_else(unknown, options::iana_name),
+                .map_or_else(unknown, |suite| ciphers::iana_name(suite.suite())),
             alpn: connection.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
             resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
             certificates: connection
@@ -211,14 +233,4 @@ impl TlsFacts {
                 .collect(),
         }
     }
-}
-
-/// The versions of rustls' own that lie between two bounds.
-fn versions_between(min: TlsVersion, max: TlsVersion) -> Vec<&'static SupportedProtocolVersion> {
-    let known = [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)];
-    known
-        .into_iter()
-        .filter(|(version, _)| (min..=max).contains(version))
-        .map(|(_, supported)| supported)
-        .collect()
 }

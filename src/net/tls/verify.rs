@@ -5,13 +5,15 @@
 //! hand, in notes that belong to the one handshake being polled ([`with_notes`]).
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::client::{ResolvesClientCert, WebPkiServerVerifier, verify_server_name};
+use tokio_rustls::rustls::client::{
+    ResolvesClientCert, VerifierBuilderError, WebPkiServerVerifier, verify_server_name,
+};
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
@@ -21,8 +23,9 @@ use tokio_rustls::rustls::{
 
 use super::certificate::CertificateFacts;
 use super::explain::{self, Rejection};
-use super::files;
 use super::options::TlsOptions;
+use super::pin::Pin;
+use super::{files, insecure};
 use crate::error::{Error, Layer};
 
 tokio::task_local! {
@@ -59,10 +62,9 @@ pub(super) fn verifier(
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, Error> {
     let given = given_authorities(options)?;
+    let lists = Lists::read(&options.crl_files)?;
     if options.insecure {
-        return Ok(Arc::new(InsecureAcceptAnyServer {
-            schemes: provider.signature_verification_algorithms.supported_schemes(),
-        }));
+        return Ok(insecure::verifier(options.pins.clone(), provider));
     }
     let mut roots = RootCertStore::empty();
     let (authorities, place) = if let Some(Authorities { found, place }) = given {
@@ -83,10 +85,49 @@ pub(super) fn verifier(
         return Err(Error::fatal(Layer::Tls, format!("{place} holds no certificate"))
             .with_hint("give the certificate authority's certificate with --cafile"));
     }
-    let chain = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+    let roots = Arc::new(roots);
+    let builder = || WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+    let unusable = |error| match error {
+        VerifierBuilderError::InvalidCrl(error) => Error::fatal(
+            Layer::Tls,
+            format!("{}: a revocation list cannot be used: {}", lists.place, explain::list_words(&error)),
+        ),
+        other => Error::fatal(Layer::Tls, other.to_string()),
+    };
+    // Two rules make two verifiers: the server's own certificate has to be covered by a list (as
+    // with OpenSSL's CRL check), and what a list revokes further up is refused as well.
+    let own_revocation = if lists.found.is_empty() {
+        None
+    } else {
+        let strict = builder().with_crls(lists.found.clone()).only_check_end_entity_revocation();
+        Some(strict.enforce_revocation_expiration().build().map_err(unusable)?)
+    };
+    let chain = builder()
+        .with_crls(lists.found.clone())
+        .allow_unknown_revocation_status()
+        .enforce_revocation_expiration()
         .build()
-        .map_err(|error| Error::fatal(Layer::Tls, error.to_string()))?;
-    Ok(Arc::new(TrustedServer { chain, authorities, place }))
+        .map_err(unusable)?;
+    let pins = options.pins.clone();
+    Ok(Arc::new(TrustedServer { own_revocation, chain, authorities, place, lists_place: lists.place, pins }))
+}
+
+/// The revocation lists given.
+struct Lists {
+    found: Vec<CertificateRevocationListDer<'static>>,
+    /// All files, for messages.
+    place: String,
+}
+
+impl Lists {
+    fn read(paths: &[PathBuf]) -> Result<Self, Error> {
+        let mut found = Vec::new();
+        for path in paths {
+            found.extend(files::revocation_lists(path)?);
+        }
+        let places: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+        Ok(Self { found, place: places.join(" or ") })
+    }
 }
 
 /// The certificates given as authorities, each with the file or directory it is from.
@@ -121,11 +162,17 @@ fn given_authorities(options: &TlsOptions) -> Result<Option<Authorities<'_>>, Er
 /// a server); OpenSSL's clients accept it, and many test brokers run on just that.
 #[derive(Debug)]
 struct TrustedServer {
+    /// Refuses a server's own certificate that no revocation list covers, or one revokes.
+    own_revocation: Option<Arc<WebPkiServerVerifier>>,
+    /// Checks everything else.
     chain: Arc<WebPkiServerVerifier>,
     /// The certificates given as authorities; empty with the operating system's.
     authorities: Vec<CertificateDer<'static>>,
     /// Where the authorities are from, for messages.
     place: String,
+    /// Where the revocation lists are from, for messages.
+    lists_place: String,
+    pins: Vec<Pin>,
 }
 
 impl ServerCertVerifier for TrustedServer {
@@ -137,24 +184,31 @@ impl ServerCertVerifier for TrustedServer {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
+        let mut own_is_revoked = false;
         let outcome = if self.authorities.contains(end_entity) {
             verify_dates_and_name(end_entity, server_name, now)
         } else {
-            self.chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            let check = |verifier: &WebPkiServerVerifier| {
+                verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+            };
+            let own = self.own_revocation.as_deref().map_or(Ok(()), |verifier| check(verifier).map(|_| ()));
+            own_is_revoked = own.is_err();
+            own.and_then(|()| check(&self.chain))
         };
-        outcome.inspect_err(|error| {
-            let rejection = explain::rejection(
-                error,
-                &explain::Presented {
-                    end_entity,
-                    intermediates,
-                    name: server_name,
-                    authorities: &self.authorities,
-                    place: &self.place,
-                },
-            );
-            note(|notes| notes.rejection = Some(rejection));
-        })
+        let verified = outcome.inspect_err(|error| {
+            let presented = explain::Presented {
+                end_entity,
+                intermediates,
+                name: server_name,
+                authorities: &self.authorities,
+                place: &self.place,
+                lists_place: &self.lists_place,
+                own_is_revoked,
+            };
+            note(|notes| notes.rejection = Some(explain::rejection(error, &presented)));
+        })?;
+        verify_pin(&self.pins, end_entity)?;
+        Ok(verified)
     }
 
     fn verify_tls12_signature(
@@ -178,6 +232,16 @@ impl ServerCertVerifier for TrustedServer {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.chain.supported_verify_schemes()
     }
+}
+
+/// Whether the certificate's key is one of those pinned, if any are.
+pub(super) fn verify_pin(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<(), TlsError> {
+    let found = Pin::of(certificate);
+    if pins.is_empty() || found.is_some_and(|found| pins.contains(&found)) {
+        return Ok(());
+    }
+    note(|notes| notes.rejection = Some(explain::wrong_key(found)));
+    Err(CertificateError::ApplicationVerificationFailure.into())
 }
 
 /// The checks that remain for a certificate trusted in itself.
@@ -208,50 +272,6 @@ fn unix_time(moment: SystemTime) -> UnixTime {
     // X.509 dates of before 1970 are not read in the first place.
     let since = moment.duration_since(SystemTime::UNIX_EPOCH);
     UnixTime::since_unix_epoch(since.unwrap_or_default())
-}
-
-/// Accepts every certificate of every server: whoever answers can be anyone. Only
-/// [`TlsOptions::insecure`] leads here.
-#[derive(Debug)]
-struct InsecureAcceptAnyServer {
-    schemes: Vec<SignatureScheme>,
-}
-
-impl ServerCertVerifier for InsecureAcceptAnyServer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    // A signature by the key of a certificate that nobody vouches for proves nothing, and
-    // checking it would shut out certificates that rustls cannot read, such as version 1.
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes.clone()
-    }
 }
 
 /// Has no certificate to show, and notes that one was asked for.
