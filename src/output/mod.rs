@@ -10,7 +10,9 @@ mod message;
 mod packet_log;
 mod printable;
 mod stdout;
+mod template;
 mod terminal;
+mod timestamp;
 
 #[cfg(test)]
 mod message_tests;
@@ -22,6 +24,7 @@ pub use message::{MessageWriter, Misfit};
 pub use packet_log::Direction;
 pub use printable::printable;
 pub use stdout::Stdout;
+pub use template::Template;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
 
 /// What is said on standard error beside errors.
@@ -51,4 +54,6 @@ pub enum MessageFormat {
         /// Indented over several lines.
         pretty: bool,
     },
+    /// The user's own (`-F`).
+    Template(Template),
 }
