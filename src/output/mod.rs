@@ -12,7 +12,9 @@ mod printable;
 mod progress;
 pub use progress::Progress;
 mod stdout;
+mod template;
 mod terminal;
+mod timestamp;
 
 #[cfg(test)]
 mod message_tests;
@@ -23,6 +25,7 @@ pub use diagnostics::{Diagnostics, duration};
 pub use message::{MessageWriter, Misfit};
 pub use printable::printable;
 pub use stdout::Stdout;
+pub use template::Template;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
 
 /// What is said on standard error beside errors.
@@ -52,4 +55,6 @@ pub enum MessageFormat {
         /// Indented over several lines.
         pretty: bool,
     },
+    /// The user's own (`-F`).
+    Template(Template),
 }

@@ -5,7 +5,7 @@ use super::{all_wrong, from_environment, run, subscribe, usage_error, words, wro
 use crate::cli::Invocation;
 use crate::client::options::{Reconnect, Version};
 use crate::command::subscribe::FilterOptions;
-use crate::output::MessageFormat;
+use crate::output::{MessageFormat, Template};
 use crate::protocol::{Protocol, QoS};
 
 fn plain(filter: &str, qos: QoS) -> FilterOptions {
@@ -191,8 +191,18 @@ fn formats() {
     assert_eq!(format(&["--json"]), MessageFormat::Json { pretty: false });
     assert_eq!(format(&["--json", "--pretty"]), MessageFormat::Json { pretty: true });
     assert_eq!(format(&["--json", "-v"]), MessageFormat::Json { pretty: false });
+    let template = Template::parse(b"%t -v").unwrap();
+    assert_eq!(format(&["-F", "%t -v"]), MessageFormat::Template(template.clone()));
+    assert_eq!(format(&["-v", "-F", "%t -v"]), MessageFormat::Template(template.clone()));
+    assert_eq!(
+        format(&["-N", "--pretty", "-F", "%t -v"]),
+        MessageFormat::Template(template.without_newline().pretty())
+    );
     all_wrong(&[
-        (&["sub", "-t", "a", "--pretty"], "--pretty needs --json"),
+        (&["sub", "-t", "a", "--pretty"], "--pretty needs --json or -F"),
+        (&["sub", "-t", "a", "--json", "-F", "%t"], "two formats"),
+        (&["sub", "-t", "a", "-F", "%"], "Incomplete format specifier"),
+        (&["sub", "-t", "a", "-F", "%!z"], "Invalid format specifier"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
 }

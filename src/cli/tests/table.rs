@@ -72,6 +72,7 @@ fn mosquittos_letters() {
     let subscribe: &[(char, &str)] = &[
         ('C', "count"),
         ('E', "exit_after_subscribing"),
+        ('F', "format"),
         ('N', "no_newline"),
         ('R', "no_retained"),
         ('T', "filter_out"),
