@@ -1,4 +1,5 @@
 //! Everything that is tested from outside, as one program.
 
 mod architecture;
+mod command_line;
 mod generated;

@@ -54,7 +54,10 @@ fn every_option() {
         "-v",
         "-N",
     ]);
-    assert_eq!(config.filters, [plain("a", QoS::AtLeastOnce), plain("b/+", QoS::AtLeastOnce)]);
+    // -R asks for no retained messages, where the version can; it does not ask for that version.
+    let never = |filter| FilterOptions { retain_handling: 2, ..plain(filter, QoS::AtLeastOnce) };
+    assert_eq!(config.filters, [never("a"), never("b/+")]);
+    assert_eq!(config.client.version, Version::Auto);
     assert_eq!((config.count, config.timeout), (Some(10), Some(Duration::from_secs(90))));
     assert!(config.exit_after_subscribing && config.skip_retained);
     assert_eq!(config.filter_out, ["a/secret/#", "x"]);
