@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use colored::{ColoredString, Colorize as _};
+use indicatif::ProgressBar;
 
 use super::packet_log::{self, Direction};
 use super::printable::printable;
@@ -22,7 +23,13 @@ pub struct Diagnostics {
     verbosity: Verbosity,
     stream: Stream,
     /// A lock, because a load test has many threads; none of them comes here often.
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    /// What may be drawn where the next line goes.
+    bar: Option<ProgressBar>,
 }
 
 impl std::fmt::Debug for Diagnostics {
@@ -40,7 +47,7 @@ impl Diagnostics {
 
     /// The same lines for someone else, such as a test. The writer gets each line whole.
     pub fn into_writer(verbosity: Verbosity, stream: Stream, out: impl Write + Send + 'static) -> Self {
-        Self { verbosity, stream, out: Mutex::new(Box::new(out)) }
+        Self { verbosity, stream, out: Mutex::new(Out { writer: Box::new(out), bar: None }) }
     }
 
     /// What is to be said at all.
@@ -105,9 +112,22 @@ impl Diagnostics {
         })
     }
 
+    /// Whether progress would be seen, and not be in the way.
+    pub(super) fn shows_progress(&self) -> bool {
+        self.stream.is_terminal && self.verbosity == Verbosity::Normal
+    }
+
+    /// Lines from now on stand above this bar, while it is shown.
+    pub(super) fn make_room_for(&self, bar: ProgressBar) {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).bar = Some(bar);
+    }
+
     fn line(&self, text: &str) {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = out.write_all(text.as_bytes());
+        let Out { writer, bar } = &mut *self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {
+            Some(bar) => bar.suspend(|| writer.write_all(text.as_bytes())),
+            None => writer.write_all(text.as_bytes()),
+        };
     }
 }
 
