@@ -3,11 +3,13 @@
 //! The hot path of `sub`: one call a message, which appends to a buffer and allocates nothing once
 //! the buffer has its size.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::MessageFormat;
 use super::json::{self, PayloadForm};
-use super::printable::{LineFeed, put_printable};
+use super::printable::{LineFeed, put_bytes};
+use super::template::render;
+use super::timestamp::{LocalTimes, RecordOpening};
 use crate::protocol::wire::Publish;
 
 /// A message that was written, but without a part that its payload cannot give.
@@ -24,11 +26,8 @@ pub struct Misfit {
 #[derive(Debug)]
 pub struct MessageWriter {
     format: MessageFormat,
-    /// A person reads: controls are shown, not passed on.
-    terminal: bool,
-    opening: Opening,
-    /// Holds a record that is to be indented or made safe.
-    scratch: Vec<u8>,
+    records: RecordWriter,
+    times: LocalTimes,
 }
 
 impl MessageWriter {
@@ -36,10 +35,15 @@ impl MessageWriter {
     /// show; otherwise it is passed on byte for byte.
     #[must_use]
     pub fn new(format: MessageFormat, terminal: bool) -> Self {
-        Self { format, terminal, opening: Opening::default(), scratch: Vec::new() }
+        let times = LocalTimes::new(match &format {
+            MessageFormat::Template(template) => template.time_formats(),
+            MessageFormat::Text { .. } | MessageFormat::Json { .. } => &[],
+        });
+        let records = RecordWriter { terminal, opening: RecordOpening::default(), scratch: Vec::new() };
+        Self { format, records, times }
     }
 
-    /// Appends one message to `out`.
+    /// Appends one message to `out`. Messages that came with one read should share `received`.
     ///
     /// # Errors
     /// A [`Misfit`] if a part of the format does not apply to the payload. The rest was written;
@@ -50,46 +54,54 @@ impl MessageWriter {
         publish: &Publish<'_>,
         received: SystemTime,
     ) -> Result<(), Misfit> {
-        match self.format {
+        match &self.format {
             MessageFormat::Text { verbose, newline } => {
-                self.put_text(out, publish, verbose, newline);
+                put_text(out, publish, *verbose, *newline, self.records.terminal);
             }
             MessageFormat::Json { pretty } => {
-                self.put_json(out, publish, received, PayloadForm::Text, pretty);
+                self.records.put(out, publish, received, PayloadForm::Text, *pretty);
                 out.push(b'\n');
+            }
+            MessageFormat::Template(template) => {
+                return render(template, out, publish, received, &mut self.records, &mut self.times);
             }
         }
         Ok(())
     }
+}
 
-    /// As `mosquitto_sub` does: an empty payload is nothing to see; with `-v` it is `(null)`.
-    fn put_text(&self, out: &mut Vec<u8>, publish: &Publish<'_>, verbose: bool, newline: bool) {
-        if publish.payload.is_empty() && !(verbose && newline) {
-            return;
-        }
-        if verbose {
-            self.put_bytes(out, publish.topic, LineFeed::Show);
-            out.push(b' ');
-        }
-        if publish.payload.is_empty() {
-            out.extend_from_slice(b"(null)");
-        } else {
-            self.put_bytes(out, publish.payload, LineFeed::Pass);
-        }
-        if newline {
-            out.push(b'\n');
-        }
+/// As `mosquitto_sub` does: an empty payload is nothing to see; with `-v` it is `(null)`.
+fn put_text(out: &mut Vec<u8>, publish: &Publish<'_>, verbose: bool, newline: bool, terminal: bool) {
+    if publish.payload.is_empty() && !(verbose && newline) {
+        return;
     }
-
-    fn put_bytes(&self, out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed) {
-        if self.terminal {
-            put_printable(out, bytes, line_feed);
-        } else {
-            out.extend_from_slice(bytes);
-        }
+    if verbose {
+        put_bytes(out, publish.topic, LineFeed::Show, terminal);
+        out.push(b' ');
     }
+    if publish.payload.is_empty() {
+        out.extend_from_slice(b"(null)");
+    } else {
+        put_bytes(out, publish.payload, LineFeed::Pass, terminal);
+    }
+    if newline {
+        out.push(b'\n');
+    }
+}
 
-    fn put_json(
+/// Writes messages as JSON records.
+#[derive(Debug)]
+pub(super) struct RecordWriter {
+    /// A person reads: controls are shown, not passed on.
+    pub(super) terminal: bool,
+    opening: RecordOpening,
+    /// Holds a record that is to be indented or made safe.
+    scratch: Vec<u8>,
+}
+
+impl RecordWriter {
+    /// Appends the record, without a newline.
+    pub(super) fn put(
         &mut self,
         out: &mut Vec<u8>,
         publish: &Publish<'_>,
@@ -112,55 +124,6 @@ impl MessageWriter {
             let mut safe = Vec::with_capacity(self.scratch.len());
             json::put_safe(&mut safe, &self.scratch);
             json::put_indented(out, &safe);
-        }
-    }
-}
-
-/// The opening of a JSON record up to the topic, with the time of receipt: RFC 3339, UTC,
-/// microseconds. Kept, because messages that came with one read share it, and those of one second
-/// all but six digits.
-#[derive(Debug, Default)]
-struct Opening {
-    text: Vec<u8>,
-    time: Duration,
-}
-
-impl Opening {
-    const BEFORE_TIME: &'static str = "{\"tst\":\"";
-    const AFTER_TIME: &'static [u8] = b"Z\",\"topic\":\"";
-    const FRACTION_DIGITS: usize = 6;
-
-    fn at(&mut self, time: SystemTime) -> &[u8] {
-        // A clock before 1970 is shown as 1970: the record must be written all the same.
-        let time = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        if time != self.time || self.text.is_empty() {
-            if time.as_secs() != self.time.as_secs() || self.text.is_empty() {
-                self.set_second(time.as_secs());
-            }
-            self.set_fraction(time.subsec_micros());
-            self.time = time;
-        }
-        &self.text
-    }
-
-    fn set_second(&mut self, second: u64) {
-        // Nothing is shown of years after 9999: RFC 3339 has four digits.
-        let second = second.min(253_402_300_799);
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-        let shown = humantime::format_rfc3339_seconds(time).to_string();
-        self.text.clear();
-        self.text.extend_from_slice(Self::BEFORE_TIME.as_bytes());
-        self.text.extend_from_slice(shown.trim_end_matches('Z').as_bytes());
-        self.text.push(b'.');
-        self.text.extend_from_slice(&[b'0'; Self::FRACTION_DIGITS]);
-        self.text.extend_from_slice(Self::AFTER_TIME);
-    }
-
-    fn set_fraction(&mut self, mut micros: u32) {
-        let end = self.text.len() - Self::AFTER_TIME.len();
-        for digit in self.text[end - Self::FRACTION_DIGITS..end].iter_mut().rev() {
-            *digit = b'0' + (micros % 10).to_be_bytes()[3];
-            micros /= 10;
         }
     }
 }

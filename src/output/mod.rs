@@ -10,9 +10,10 @@ mod message;
 mod packet_log;
 mod printable;
 mod progress;
-pub use progress::Progress;
 mod stdout;
+mod template;
 mod terminal;
+mod timestamp;
 
 #[cfg(test)]
 mod message_tests;
@@ -22,7 +23,9 @@ mod stdout_tests;
 pub use diagnostics::{Diagnostics, duration};
 pub use message::{MessageWriter, Misfit};
 pub use printable::printable;
+pub use progress::Progress;
 pub use stdout::Stdout;
+pub use template::Template;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
 
 /// What is said on standard error beside errors.
@@ -52,4 +55,6 @@ pub enum MessageFormat {
         /// Indented over several lines.
         pretty: bool,
     },
+    /// The user's own (`-F`).
+    Template(Template),
 }

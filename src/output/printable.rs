@@ -40,6 +40,15 @@ pub(super) fn put_printable(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed
     }
 }
 
+/// Appends bytes from the network: for a terminal printable, otherwise as they are.
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, terminal: bool) {
+    if terminal {
+        put_printable(out, bytes, line_feed);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+}
+
 /// One line of text, safe to show.
 #[must_use]
 pub fn printable(text: &str) -> String {
