@@ -2,6 +2,12 @@
 
 use std::process::ExitCode;
 
+use mqtt::exit::Exit;
+
 fn main() -> ExitCode {
-    ExitCode::from(mqtt::run(std::env::args_os()).code())
+    let exit = mqtt::run(std::env::args_os());
+    if let Exit::Signal(number) = exit {
+        mqtt::signal::raise(number);
+    }
+    ExitCode::from(exit.code())
 }

@@ -22,7 +22,7 @@ pub(super) struct BrokerArgs {
     listen: Listen,
 
     /// Port to listen on [default: 1883]
-    #[arg(short = 'p', long, value_name = "PORT")]
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = value::local_port)]
     port: Option<u16>,
 
     #[command(flatten)]

@@ -15,15 +15,18 @@ use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
 use super::{property, text};
 use crate::client::options::{ClientOptions, Reconnect, Secret, Version, Will};
 use crate::error::Error;
-use crate::net::{Address, Endpoint, TlsConfig, Transport};
+use crate::net::{Endpoint, TlsConfig};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::{Protocol, wire};
 
 /// What the help of every subcommand with this group says at its end.
-pub(super) const ENVIRONMENT_NOTE: &str = "\
+pub(super) const NOTES: &str = "\
+Durations:
+  A DURATION is a number of seconds or has units: 90, 0.5, 250ms, 30s, 1h30m, 7d.
+
 Environment:
-  Each option under Connection and TLS has a variable, MQTT_ and its long name: MQTT_HOST,
-  MQTT_TLS_ALPN. A flag beats the variable.";
+  Each option under Connection and TLS has a variable, MQTT_ and its long name, such as MQTT_HOST
+  and MQTT_TLS_ALPN. A flag beats its variable.";
 
 /// The port without TLS ([IANA] mqtt).
 const PLAIN_PORT: u16 = 1883;
@@ -44,7 +47,7 @@ pub(super) struct ConnectionArgs {
 
     /// Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]
     #[arg(short = 'p', long, env = "MQTT_PORT", value_name = "PORT",
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = value::port)]
     port: Option<u16>,
 
     /// Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is
@@ -88,8 +91,8 @@ pub(super) struct ConnectionArgs {
     #[arg(short = 'V', long, env = "MQTT_PROTOCOL_VERSION", value_name = "VERSION", default_value = "auto")]
     protocol_version: ProtocolVersion,
 
-    /// Keep Alive: test the link after this silence, in seconds or 1m, 5m; 0 turns it off
-    #[arg(short = 'k', long, env = "MQTT_KEEPALIVE", value_name = "SECONDS", default_value = "60",
+    /// Keep Alive: test the link after this silence, in whole seconds; 0 turns it off
+    #[arg(short = 'k', long, env = "MQTT_KEEPALIVE", value_name = "DURATION", default_value = "60",
           value_parser = value::keep_alive)]
     keepalive: u16,
 
@@ -98,20 +101,20 @@ pub(super) struct ConnectionArgs {
     #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION", value_parser = BoolishValueParser::new())]
     disable_clean_session: bool,
 
-    /// How long the server keeps the session after the connection ends, in seconds or 1h, 7d, never
-    /// (MQTT 5) [default: 0, with -c never]
-    #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY", value_name = "SECONDS",
+    /// How long the server keeps the session after the connection ends, or never for ever (MQTT 5)
+    /// [default: 0, with -c never]
+    #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY", value_name = "DURATION",
           allow_hyphen_values = true, value_parser = value::session_expiry)]
     session_expiry: Option<u32>,
 
     /// Most QoS 1 and 2 messages sent and not yet acknowledged
     #[arg(short = 'M', long, env = "MQTT_MAX_INFLIGHT", value_name = "COUNT", default_value = "20",
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = value::inflight)]
     max_inflight: u16,
 
     /// Largest packet accepted from the server, in bytes
     #[arg(long, env = "MQTT_MAX_PACKET_SIZE", value_name = "BYTES", default_value = "268435460",
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(wire::LARGEST_PACKET_BYTES)))]
+          value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
     /// Local IP address to connect from
@@ -119,8 +122,8 @@ pub(super) struct ConnectionArgs {
           value_parser = value::ip_address)]
     bind_address: Option<IpAddr>,
 
-    /// Limit for connecting, up to the server's answer: seconds or 500ms, 1m
-    #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "SECONDS", default_value = "30",
+    /// Limit for connecting, up to the server's answer
+    #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,
 
@@ -129,13 +132,13 @@ pub(super) struct ConnectionArgs {
     #[arg(long, env = "MQTT_RECONNECT", value_name = "WHEN")]
     reconnect: Option<ReconnectAttempts>,
 
-    /// Longest pause between two attempts to reconnect: seconds or 500ms, 1m
-    #[arg(long, env = "MQTT_RECONNECT_MAX_DELAY", value_name = "SECONDS", default_value = "30",
+    /// Longest pause between two attempts to reconnect
+    #[arg(long, env = "MQTT_RECONNECT_MAX_DELAY", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     reconnect_max_delay: Duration,
 
-    /// For how long to try to make the first connection: seconds or 500ms, 1m; 0 is one attempt
-    #[arg(long, env = "MQTT_WAIT_FOR_SERVER", value_name = "SECONDS", default_value = "0",
+    /// For how long to try to make the first connection; 0 is one attempt
+    #[arg(long, env = "MQTT_WAIT_FOR_SERVER", value_name = "DURATION", default_value = "0",
           value_parser = value::duration)]
     wait_for_server: Duration,
 
@@ -380,12 +383,12 @@ fn endpoint(
     connect_timeout: Duration,
 ) -> Endpoint {
     let default_port = if tls.is_some() { tls::TLS_PORT } else { PLAIN_PORT };
-    Endpoint {
-        address: Address::Tcp { host: target.host.clone(), port: target.port.unwrap_or(default_port) },
-        transport: if tls.is_some() { Transport::Tls } else { Transport::Plain },
-        tls,
-        bind,
-        proxy: None,
-        connect_timeout,
-    }
+    let port = target.port.unwrap_or(default_port);
+    let mut endpoint = match tls {
+        None => Endpoint::plain(target.host.as_str(), port),
+        Some(tls) => Endpoint::tls(target.host.as_str(), port, tls),
+    };
+    endpoint.bind = bind;
+    endpoint.connect_timeout = connect_timeout;
+    endpoint
 }

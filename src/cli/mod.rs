@@ -37,22 +37,33 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
-use self::connection::ENVIRONMENT_NOTE;
+use self::connection::NOTES;
 use crate::client::options::ClientOptions;
 use crate::command;
 use crate::error::Error;
 use crate::output::Verbosity;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0        done
+  1        could not do it: network, TLS, a file, a server that breaks the protocol
+  2        wrong usage
+  3        done, and the answer is no: for example, one filter of several was refused
+  27       timed out
+  128-162  the server's reason code for what it refused
+
+Options of each command:
+  mqtt COMMAND --help";
 
 /// The widest line of help.
 const MAX_HELP_WIDTH: usize = 100;
 
 /// Publish, subscribe and test over MQTT
 ///
-/// A toolkit for MQTT brokers. mosquitto's option letters mean here what they mean there. Exit
-/// status: 0 done; 1 could not do it; 2 usage; 3 done, and the answer is no; 27 timed out; 128 to
-/// 162 the server's reason code.
+/// A toolkit for MQTT brokers. The letters of mosquitto's options mean here what they mean there.
 #[derive(Debug, clap::Parser)]
 #[command(name = "mqtt", version, subcommand_required = true, arg_required_else_help = false)]
+#[command(after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     subcommand: Subcommand,
@@ -88,7 +99,7 @@ pub enum Invocation {
 }
 
 impl Invocation {
-    /// How it connects, for those that do.
+    /// The connection it makes, if it makes one.
     #[must_use]
     pub fn client(&self) -> Option<&ClientOptions> {
         match self {
@@ -152,7 +163,7 @@ pub fn command() -> clap::Command {
 fn finish(command: clap::Command) -> clap::Command {
     let help = Arg::new("help").long("help").help("Print help").action(ArgAction::HelpShort);
     let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
-    let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(ENVIRONMENT_NOTE);
+    let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
     let examples = command.get_after_help().map(ToString::to_string);
     let end: Vec<String> = note.map(str::to_owned).into_iter().chain(examples).collect();
     command

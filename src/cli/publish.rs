@@ -35,11 +35,11 @@ pub(super) struct PublishArgs {
     retain: bool,
 
     /// Send the message this many times [default: 1]
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "COUNT", value_parser = value::count)]
     repeat: Option<u64>,
 
-    /// Pause before each repeat, once the last message is acknowledged: seconds or 250ms [default: 0]
-    #[arg(long, value_name = "SECONDS", value_parser = value::duration)]
+    /// Pause before each repeat, once the last message is acknowledged [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     repeat_delay: Option<Duration>,
 
     #[command(flatten)]

@@ -27,11 +27,11 @@ pub(super) struct SubscribeArgs {
     subscriptions: SubscriptionArgs,
 
     /// Leave after this many messages
-    #[arg(short = 'C', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(short = 'C', value_name = "COUNT", value_parser = value::count)]
     count: Option<u64>,
 
-    /// Leave after this time, with exit status 27: seconds or 500ms, 1m
-    #[arg(short = 'W', value_name = "SECONDS", value_parser = value::positive_duration)]
+    /// Leave after this time, with exit status 27
+    #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
 
     /// Leave once the server has acknowledged the subscriptions

@@ -19,6 +19,7 @@ const FORM: &str = "use OPTIONS:FILTER, for example qos=1,no-local:home/#";
 
 /// The options of subscriptions.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Subscriptions")]
 pub(super) struct SubscriptionArgs {
     /// Topic filter to subscribe to; may be repeated
     #[arg(short = 't', long, value_name = "FILTER", allow_hyphen_values = true)]

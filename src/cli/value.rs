@@ -9,7 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::client::options::Version;
-use crate::protocol::{Protocol, QoS};
+use crate::protocol::{Protocol, QoS, wire};
 
 /// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
 pub(super) const NEVER_EXPIRES: u32 = u32::MAX;
@@ -137,6 +137,43 @@ pub(super) fn session_expiry(text: &str) -> Result<u32, String> {
         _ => whole_seconds(text, u32::MAX)
             .map_err(|why| format!("{why} (or 'never' for a session that does not expire)")),
     }
+}
+
+/// A whole number between two bounds, which the error names.
+fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, String> {
+    let number: Option<u64> = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+        if most == u64::MAX {
+            format!("it must be a whole number, at least {least}")
+        } else {
+            format!("it must be a whole number, {least} to {most}")
+        }
+    })
+}
+
+/// The port of a broker.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    number(text, 1, u16::MAX.into())
+}
+
+/// A port to listen on; 0 is any free one.
+pub(super) fn local_port(text: &str) -> Result<u16, String> {
+    number(text, 0, u16::MAX.into())
+}
+
+/// How many messages, at least one.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    number(text, 1, u64::MAX)
+}
+
+/// How many messages in flight: what Receive Maximum can express ([MQTT-3.1.2.11.3]).
+pub(super) fn inflight(text: &str) -> Result<u16, String> {
+    number(text, 1, u16::MAX.into())
+}
+
+/// The size of a packet, in bytes.
+pub(super) fn packet_bytes(text: &str) -> Result<u32, String> {
+    number(text, 1, wire::LARGEST_PACKET_BYTES.into())
 }
 
 /// A host name or IP address, without port and without the brackets of an IPv6 literal.
