@@ -1,5 +1,6 @@
 //! The MQTT command line.
 
+pub mod broker;
 pub mod client;
 pub mod command;
 pub mod error;

@@ -1,5 +1,6 @@
 //! What each subcommand does: reads payloads, drives a client, hands results on. One file (or
 //! folder) a subcommand with its `Config`, its `Report` where there is one, and `run()`.
 
+pub mod broker;
 pub mod publish;
 pub mod subscribe;
