@@ -5,9 +5,10 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::io::ReadBuf;
+use tokio::time::Sleep;
 
 use super::Transport;
 use super::core::{ConnectionId, Core, State};
@@ -18,6 +19,9 @@ const READ_BYTES: usize = 64 << 10;
 /// Turns of reading and writing before other tasks get theirs. Two, because the second read is what
 /// registers the task to be woken.
 const TURNS: usize = 2;
+/// The pause between single bytes, where these are asked for: without one, the reader would find
+/// several in its buffer.
+const BYTE_GAP: Duration = Duration::from_millis(1);
 
 thread_local! {
     /// All connections of a thread read into this; each keeps only the packet that is not whole.
@@ -35,6 +39,8 @@ pub(super) struct Connection<S> {
     held: bool,
     /// This side of the stream was ended.
     write_ended: bool,
+    /// Until when nothing is written, on request.
+    gap: Option<Pin<Box<Sleep>>>,
 }
 
 /// What became of an attempt to move bytes.
@@ -48,13 +54,19 @@ enum Moved {
 impl<S: Transport> Connection<S> {
     pub(super) fn new(stream: S, shared: Arc<Shared>) -> Self {
         let id = shared.with(now(), Core::open);
-        Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false }
+        Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false, gap: None }
     }
 
     /// Writes what the core has for this connection.
     fn write(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
         let single = core.options().faults.single_byte_writes;
         let mut moved = Moved::Nothing;
+        if let Some(gap) = &mut self.gap {
+            if gap.as_mut().poll(cx).is_pending() {
+                return moved;
+            }
+            self.gap = None;
+        }
         while let [first, ..] = core.output(self.id) {
             let output = if single { std::slice::from_ref(first) } else { core.output(self.id) };
             match Pin::new(&mut self.stream).poll_write(cx, output) {
@@ -66,7 +78,7 @@ impl<S: Transport> Connection<S> {
                 Poll::Pending => return moved,
             }
             if single {
-                // The reader gets its turn, or it would find the bytes in one piece again.
+                self.gap = Some(Box::pin(tokio::time::sleep(BYTE_GAP)));
                 return moved;
             }
         }

@@ -22,6 +22,9 @@ mod driver;
 mod options;
 mod statistics;
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
