@@ -1,5 +1,6 @@
 //! The MQTT command line: from arguments to an exit status.
 
+pub mod broker;
 pub mod cli;
 pub mod client;
 pub mod command;
@@ -16,17 +17,16 @@ use std::ffi::OsString;
 use crate::cli::Request;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{ColorChoice, Diagnostics, Environment, Stdout, Terminal, Verbosity};
+use crate::output::{Diagnostics, Stdout, Verbosity};
 
 /// Runs a command line, program name first. Everything it has to say has been said when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let terminal = Terminal::detect(ColorChoice::Auto, Environment::read());
     let request = cli::parse(arguments);
     let verbosity = match &request {
         Ok(Request::Run(invocation)) => invocation.verbosity(),
         _ => Verbosity::Normal,
     };
-    let diagnostics = Diagnostics::new(verbosity, terminal);
+    let diagnostics = Diagnostics::new(verbosity);
     request.and_then(|request| fulfil(request, &diagnostics)).unwrap_or_else(|error| {
         diagnostics.error(&error);
         error.exit()

@@ -80,7 +80,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let one_shot = matches!(&work, Work::Repeat { left: 1, .. });
     let attention = if one_shot { Attention::default() } else { Attention::start(None)? };
     let progress = match &work {
-        Work::Lines(_) => Some(Progress::lines(diagnostics.terminal())),
+        Work::Lines(_) => Some(Progress::lines(diagnostics)),
         Work::Repeat { .. } => None,
     };
     let mut publisher = Publisher {
@@ -98,7 +98,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         refusal: None,
     };
     let result = client::run(&config.client, &mut publisher).await;
-    if let Some(progress) = &publisher.progress {
+    if let Some(progress) = publisher.progress.take() {
         progress.finish();
     }
     match (result, publisher.refusal) {

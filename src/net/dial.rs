@@ -182,10 +182,7 @@ impl Way<'_> {
         self.stage = Stage::Encrypting(peer);
         let start = Instant::now();
         let stream = tls::handshake(config, name, socket).await?;
-        self.report(|| Step::Encrypted {
-            facts: Box::new(TlsFacts::of(stream.get_ref().1)),
-            took: start.elapsed(),
-        });
+        self.report(|| Step::Encrypted { facts: Box::new(stream.facts()), took: start.elapsed() });
         Ok(Stream::Tls(Box::new(stream)))
     }
 

@@ -78,6 +78,11 @@ fn without_tags(line: &str) -> String {
     text.trim().to_owned()
 }
 
+/// Whether it is a failure of TLS.
+pub(super) fn is_tls(error: &io::Error) -> bool {
+    rustls_cause(error).is_some()
+}
+
 /// The TLS failure inside an I/O error, if that is what it is.
 fn rustls_cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()

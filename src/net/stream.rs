@@ -8,10 +8,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
-use tokio_rustls::client::TlsStream;
 
 use super::fault;
-use super::tls::TlsFacts;
+use super::tls::{Encrypted, TlsFacts};
 use super::websocket::WebSocket;
 
 /// An open stream of bytes to the broker.
@@ -24,7 +23,7 @@ pub enum Stream {
     /// Plain TCP.
     Tcp(TcpStream),
     /// TLS over TCP. Boxed: it is a hundred times the size of a socket.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<Encrypted>),
     /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
@@ -38,7 +37,7 @@ impl Stream {
     pub fn peer(&self) -> String {
         let found = match self {
             Self::Tcp(stream) => stream.peer_addr().map(|address| address.to_string()),
-            Self::Tls(stream) => stream.get_ref().0.peer_addr().map(|address| address.to_string()),
+            Self::Tls(stream) => stream.tcp().peer_addr().map(|address| address.to_string()),
             #[cfg(unix)]
             Self::Unix(stream) => stream.peer_addr().map(|address| match address.as_pathname() {
                 Some(path) => path.display().to_string(),
@@ -53,7 +52,7 @@ impl Stream {
     #[must_use]
     pub fn tls(&self) -> Option<TlsFacts> {
         match self {
-            Self::Tls(stream) => Some(TlsFacts::of(stream.get_ref().1)),
+            Self::Tls(stream) => Some(stream.facts()),
             Self::WebSocket(stream) => stream.stream().tls(),
             Self::Tcp(_) => None,
             #[cfg(unix)]
@@ -66,7 +65,7 @@ impl Stream {
     pub fn tcp(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(stream) => Some(stream),
-            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Tls(stream) => Some(stream.tcp()),
             Self::WebSocket(stream) => stream.stream().tcp(),
             #[cfg(unix)]
             Self::Unix(_) => None,
@@ -93,22 +92,7 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tls(stream) => end_without_goodbye(Pin::new(stream).poll_read(context, buffer)),
-            #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::WebSocket(stream) => Pin::new(stream).poll_read(context, buffer),
-        }
-    }
-}
-
-/// A server that closes the socket without TLS's `close_notify` has closed the stream all the
-/// same, and many do just that. What truncation could hide, MQTT's own framing shows.
-fn end_without_goodbye(outcome: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-    match outcome {
-        Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-        other => other,
+        delegate!(self, poll_read, context, buffer)
     }
 }
 

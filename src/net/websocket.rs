@@ -125,9 +125,8 @@ pub(super) async fn upgrade(
     match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
         Ok((inner, _)) => Ok(WebSocket { inner, unread: Bytes::new(), ended: false }),
         Err(WebSocketError::Http(answer)) => Err(refused(&answer, &path)),
-        Err(WebSocketError::Io(error)) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            Err(fault::broken(&error))
-        }
+        // A TLS 1.3 server may turn our certificate down only now.
+        Err(WebSocketError::Io(error)) if fault::is_tls(&error) => Err(fault::broken(&error)),
         Err(error) => Err(upgrade_failed(&error)),
     }
 }
@@ -158,6 +157,9 @@ fn refused(answer: &Response<Option<Vec<u8>>>, path: &str) -> Error {
 /// An answer that is no upgrade at all.
 fn upgrade_failed(error: &WebSocketError) -> Error {
     let cause = match error {
+        WebSocketError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            format!("{} during the upgrade", fault::words(error))
+        }
         WebSocketError::Io(_)
         | WebSocketError::Protocol(ProtocolError::HandshakeIncomplete)
         | WebSocketError::ConnectionClosed => "the server closed the connection during the upgrade".into(),

@@ -5,14 +5,15 @@
 
 use std::fmt::Display;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use colored::{ColoredString, Colorize as _};
+use indicatif::ProgressBar;
 
 use super::packet_log;
 use super::printable::printable;
-use super::terminal::Stream;
+use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
 use crate::error::Error;
 use crate::protocol::Direction;
@@ -21,10 +22,16 @@ use crate::protocol::wire::Packet;
 /// The lines of a run on standard error.
 pub struct Diagnostics {
     verbosity: Verbosity,
-    terminal: Terminal,
-    stream: Stream,
+    /// Looked at when the first line is written: most runs have nothing to say.
+    terminal: OnceLock<Terminal>,
     /// A lock, because a load test has many threads; none of them comes here often.
-    out: Mutex<Box<dyn Write + Send>>,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    /// What may be drawn where the next line goes.
+    bar: Option<ProgressBar>,
 }
 
 impl std::fmt::Debug for Diagnostics {
@@ -36,33 +43,29 @@ impl std::fmt::Debug for Diagnostics {
 impl Diagnostics {
     /// Lines for the standard error of this process.
     #[must_use]
-    pub fn new(verbosity: Verbosity, terminal: Terminal) -> Self {
-        Self { terminal, ..Self::into_writer(verbosity, terminal.stderr, std::io::stderr()) }
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self::with(verbosity, OnceLock::new(), std::io::stderr())
     }
 
     /// The same lines for someone else, such as a test. The writer gets each line whole.
     pub fn into_writer(verbosity: Verbosity, stream: Stream, out: impl Write + Send + 'static) -> Self {
-        Self { verbosity, terminal: Terminal::default(), stream, out: Mutex::new(Box::new(out)) }
+        let terminal = Terminal { stderr: stream, ..Terminal::default() };
+        Self::with(verbosity, terminal.into(), out)
+    }
+
+    fn with(verbosity: Verbosity, terminal: OnceLock<Terminal>, out: impl Write + Send + 'static) -> Self {
+        Self { verbosity, terminal, out: Mutex::new(Out { writer: Box::new(out), bar: None }) }
+    }
+
+    /// What the standard streams are attached to.
+    pub fn terminal(&self) -> Terminal {
+        *self.terminal.get_or_init(|| Terminal::detect(ColorChoice::Auto, Environment::read()))
     }
 
     /// What is to be said at all.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {
         self.verbosity
-    }
-
-    /// What the standard streams are attached to.
-    #[must_use]
-    pub fn terminal(&self) -> Terminal {
-        self.terminal
-    }
-
-    /// Why one part of the work failed, named by `place`, while the run goes on.
-    pub fn error_in(&self, place: impl Display, error: &Error) {
-        if self.verbosity > Verbosity::Quiet {
-            let name = self.stream.paint("mqtt:", bold_red);
-            self.line(&format!("{name} {place}: {}\n", printable(&error.to_string())));
-        }
     }
 
     /// Why the run ended, and what may help. A closed standard output and a signal are no news to
@@ -72,14 +75,22 @@ impl Diagnostics {
         if quiet || matches!(error, Error::OutputClosed | Error::Signal(_)) {
             return;
         }
-        let name = self.stream.paint("mqtt:", bold_red);
+        let name = self.terminal().stderr.paint("mqtt:", bold_red);
         self.line(&format!("{name} {}\n{}", printable(&error.to_string()), self.hint_line(error)));
+    }
+
+    /// Why one part of the work failed, named by `place`, while the run goes on.
+    pub fn error_in(&self, place: impl Display, error: &Error) {
+        if self.verbosity > Verbosity::Quiet {
+            let name = self.terminal().stderr.paint("mqtt:", bold_red);
+            self.line(&format!("{name} {place}: {}\n", printable(&error.to_string())));
+        }
     }
 
     /// Something to know about that stops nothing.
     pub fn warning(&self, text: impl Display) {
         if self.verbosity > Verbosity::Quiet {
-            let name = self.stream.paint("mqtt: warning:", |text| text.yellow().bold());
+            let name = self.terminal().stderr.paint("mqtt: warning:", |text| text.yellow().bold());
             self.line(&format!("{name} {}\n", printable(&text.to_string())));
         }
     }
@@ -117,13 +128,26 @@ impl Diagnostics {
 
     fn hint_line(&self, error: &Error) -> String {
         error.hint().map_or_else(String::new, |hint| {
-            format!("{} {}\n", self.stream.paint("hint:", ColoredString::bold), printable(hint))
+            format!("{} {}\n", self.terminal().stderr.paint("hint:", ColoredString::bold), printable(hint))
         })
     }
 
+    /// Whether progress would be seen, and not be in the way.
+    pub(super) fn shows_progress(&self) -> bool {
+        self.terminal().stderr.is_terminal && self.verbosity == Verbosity::Normal
+    }
+
+    /// Lines from now on stand above this bar, while it is shown.
+    pub(super) fn make_room_for(&self, bar: ProgressBar) {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).bar = Some(bar);
+    }
+
     fn line(&self, text: &str) {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let _ = out.write_all(text.as_bytes());
+        let Out { writer, bar } = &mut *self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {
+            Some(bar) => bar.suspend(|| writer.write_all(text.as_bytes())),
+            None => writer.write_all(text.as_bytes()),
+        };
     }
 }
 

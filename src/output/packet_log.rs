@@ -91,7 +91,7 @@ pub(super) fn describe(
 mod tests {
     use bytes::BytesMut;
 
-    use super::Direction::{Received, Sending};
+    use super::Direction::{Received, Sent};
     use super::*;
     use crate::protocol::property::PropertyBlock;
     use crate::protocol::reason::ReasonCode;
@@ -119,25 +119,25 @@ mod tests {
             lines(Received, |out| wire::connack(out, v5, false, ok, &none)),
             ["Client null received CONNACK (0)"]
         );
-        assert_eq!(ack(Sending, PacketType::PubAck, ok), "Client null sending PUBACK (m1, rc0)");
+        assert_eq!(ack(Sent, PacketType::PubAck, ok), "Client null sending PUBACK (m1, rc0)");
         assert_eq!(ack(Received, PacketType::PubAck, ok), "Client null received PUBACK (Mid: 1, RC:0)");
-        assert_eq!(ack(Sending, PacketType::PubRec, ok), "Client null sending PUBREC (m1, rc0)");
+        assert_eq!(ack(Sent, PacketType::PubRec, ok), "Client null sending PUBREC (m1, rc0)");
         assert_eq!(ack(Received, PacketType::PubRec, ok), "Client null received PUBREC (Mid: 1)");
         assert_eq!(
             ack(Received, PacketType::PubRec, ReasonCode(135)),
             "Client null received PUBREC (Mid: 1, RC:135)"
         );
-        assert_eq!(ack(Sending, PacketType::PubRel, ok), "Client null sending PUBREL (m1)");
+        assert_eq!(ack(Sent, PacketType::PubRel, ok), "Client null sending PUBREL (m1)");
         assert_eq!(ack(Received, PacketType::PubRel, ok), "Client null received PUBREL (Mid: 1)");
-        assert_eq!(ack(Sending, PacketType::PubComp, ok), "Client null sending PUBCOMP (m1)");
+        assert_eq!(ack(Sent, PacketType::PubComp, ok), "Client null sending PUBCOMP (m1)");
         assert_eq!(ack(Received, PacketType::PubComp, ok), "Client null received PUBCOMP (Mid: 1, RC:0)");
-        assert_eq!(lines(Sending, wire::ping_request), ["Client null sending PINGREQ"]);
+        assert_eq!(lines(Sent, wire::ping_request), ["Client null sending PINGREQ"]);
         assert_eq!(
             lines(Received, |out| wire::disconnect(out, v5, ReasonCode(139), &none)),
             ["Received DISCONNECT (139)"]
         );
         assert_eq!(
-            lines(Sending, |out| wire::disconnect(out, v5, ok, &none)),
+            lines(Sent, |out| wire::disconnect(out, v5, ok, &none)),
             ["Client null sending DISCONNECT"]
         );
     }
@@ -148,7 +148,7 @@ mod tests {
         let v5 = Protocol::V5;
         let template = wire::PublishTemplate::new(v5, b"x/a", QoS::ExactlyOnce, true, &none);
         assert_eq!(
-            lines(Sending, |out| template.put(out, 1, false, b"x")),
+            lines(Sent, |out| template.put(out, 1, false, b"x")),
             ["Client null sending PUBLISH (d0, q2, r1, m1, 'x/a', ... (1 bytes))"]
         );
         let filter = |filter, qos| Subscription {
@@ -160,7 +160,7 @@ mod tests {
         };
         let filters = [filter("a", QoS::AtMostOnce), filter("b/#", QoS::AtLeastOnce)];
         assert_eq!(
-            lines(Sending, |out| wire::subscribe(out, v5, 1, &filters, &none)),
+            lines(Sent, |out| wire::subscribe(out, v5, 1, &filters, &none)),
             [
                 "Client null sending SUBSCRIBE (Mid: 1, Topic: a, QoS: 0, Options: 0x24)",
                 "Client null sending SUBSCRIBE (Mid: 1, Topic: b/#, QoS: 1, Options: 0x25)"
@@ -171,7 +171,7 @@ mod tests {
             ["Client null received SUBACK", "Subscribed (mid: 1): 2, 135"]
         );
         assert_eq!(
-            lines(Sending, |out| wire::unsubscribe(out, v5, 2, &["z"], &none)),
+            lines(Sent, |out| wire::unsubscribe(out, v5, 2, &["z"], &none)),
             ["Client null sending UNSUBSCRIBE (Mid: 2, Topic: z)"]
         );
     }

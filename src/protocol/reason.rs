@@ -37,6 +37,8 @@ impl ReasonCode {
     pub const SERVER_UNAVAILABLE: Self = Self(0x88);
     /// Server shutting down.
     pub const SERVER_SHUTTING_DOWN: Self = Self(0x8B);
+    /// Bad authentication method.
+    pub const BAD_AUTHENTICATION_METHOD: Self = Self(0x8C);
     /// Keep Alive timeout.
     pub const KEEP_ALIVE_TIMEOUT: Self = Self(0x8D);
     /// Session taken over.
@@ -53,10 +55,18 @@ impl ReasonCode {
     pub const TOPIC_ALIAS_INVALID: Self = Self(0x94);
     /// Packet too large.
     pub const PACKET_TOO_LARGE: Self = Self(0x95);
+    /// Quota exceeded.
+    pub const QUOTA_EXCEEDED: Self = Self(0x97);
     /// Retain not supported.
     pub const RETAIN_NOT_SUPPORTED: Self = Self(0x9A);
     /// `QoS` not supported.
     pub const QOS_NOT_SUPPORTED: Self = Self(0x9B);
+    /// Shared Subscriptions not supported.
+    pub const SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: Self = Self(0x9E);
+    /// Subscription Identifiers not supported.
+    pub const SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: Self = Self(0xA1);
+    /// Wildcard Subscriptions not supported.
+    pub const WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED: Self = Self(0xA2);
 
     /// Whether the code reports a failure ([MQTT-2.4]: 0x80 and above).
     #[must_use]

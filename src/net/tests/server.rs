@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use super::pki::{Authority, Identity};
@@ -92,8 +93,10 @@ impl TlsServer {
                 WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap(),
             ),
         };
-        let key = self.identity.key_der();
-        let mut config = builder.with_single_cert(self.identity.chain, key).unwrap();
+        // Not `with_single_cert`, which refuses what rustls cannot read; some servers show just that.
+        let key = ring::sign::any_supported_type(&self.identity.key_der()).unwrap();
+        let shown = SingleCertAndKey::from(CertifiedKey::new(self.identity.chain, key));
+        let mut config = builder.with_cert_resolver(Arc::new(shown));
         config.alpn_protocols = self.alpn;
         TlsAcceptor::from(Arc::new(config))
     }

@@ -11,6 +11,7 @@ use super::pki::{Authority, Files, Identity, params};
 use super::server::{self, TlsServer};
 use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer, Retry};
+use crate::net::tls::looks_like_tls;
 use crate::net::{Endpoint, Step, Stream, TlsConfig, TlsOptions, TlsVersion, dial, dial_observed};
 
 /// Dials `localhost` at that port.
@@ -304,6 +305,27 @@ async fn a_self_signed_certificate_that_was_not_given_is_refused() {
         assert!(text.contains("self-signed") || text.contains("CA:TRUE"), "{text}");
         assert!(error.hint().unwrap().contains("--cafile"));
     }
+}
+
+#[tokio::test]
+async fn without_an_authority_the_operating_systems_are_meant() {
+    let address = TlsServer::new(Identity::self_signed(&params("localhost", &["localhost"]))).start().await;
+    // On a machine whose store is empty the error is another, and says that.
+    let error = tls_error(dial_tls(address, &TlsOptions::default()).await);
+    assert_says(&error, &["the operating system's trust store"]);
+}
+
+#[tokio::test]
+async fn a_tls_server_met_without_tls_can_be_recognised() {
+    let world = World::new();
+    let address = world.good_server().start().await;
+    let mut stream = dial(&Endpoint::plain("localhost", address.port())).await.unwrap();
+    stream.write_all(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(looks_like_tls(&answer), "{answer:?}");
+    assert!(!looks_like_tls(b"\x20\x02\x00\x00"));
+    assert!(!looks_like_tls(b""));
 }
 
 #[tokio::test]

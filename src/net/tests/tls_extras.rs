@@ -7,6 +7,8 @@ use std::sync::Arc;
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
 };
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::pki::{Authority, Files, Identity, params};
@@ -68,6 +70,39 @@ async fn keys_are_read_in_every_form() {
         let mut stream = dial_tls(address, &options).await.unwrap();
         round_trip(&mut stream).await.unwrap_or_else(|error| panic!("{key}: {error}"));
     }
+}
+
+/// A certificate of X.509 version 1, as old recipes for `openssl x509 -req` make it.
+fn version_1() -> Identity {
+    let key = std::fs::read_to_string(key_file("ec-pkcs8.key")).unwrap();
+    let certificate = CertificateDer::from_pem_file(key_file("ec-version-1.crt")).unwrap();
+    Identity { chain: vec![certificate], key: KeyPair::from_pem(&key).unwrap() }
+}
+
+#[tokio::test]
+async fn a_version_1_certificate_is_explained_and_accepted_only_unchecked() {
+    for version in [&TLS12, &TLS13] {
+        let address = TlsServer::new(version_1()).with_version(version).start().await;
+        let given = TlsOptions { ca_files: vec![key_file("ec-version-1.crt")], ..TlsOptions::default() };
+        let error = error_of(Layer::Tls, dial_tls(address, &given).await);
+        assert_says(&error, &["CN=localhost", "X.509 version 1"]);
+        let insecure = TlsOptions { insecure: true, ..TlsOptions::default() };
+        let mut stream = dial_tls(address, &insecure).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+    }
+}
+
+#[test]
+fn a_version_1_certificate_can_be_the_clients() {
+    let options = TlsOptions {
+        insecure: true,
+        certificate: Some(key_file("ec-version-1.crt")),
+        key: Some(key_file("ec-sec1.key")),
+        ..TlsOptions::default()
+    };
+    TlsConfig::load(&options).unwrap();
+    let other = TlsOptions { key: Some(key_file("rsa-pkcs1.key")), ..options };
+    assert_says(&load_error(&other), &["rsa-pkcs1.key is not the private key of the certificate in"]);
 }
 
 #[test]

@@ -50,8 +50,6 @@ pub(super) struct Attempt<'a> {
     pub(super) name: &'a ServerName<'static>,
     /// The application protocols offered.
     pub(super) protocols: &'a [Vec<u8>],
-    /// Whether we had a certificate to show.
-    pub(super) has_certificate: bool,
     /// What was noted during it.
     pub(super) notes: Notes,
 }
@@ -81,6 +79,7 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
     let Some(own) = chain.first() else {
         return Rejection::new(words(error), None);
     };
+    let described = which(&chain, |_| true);
     match cause {
         CertificateError::ExpiredContext { not_after, .. } => {
             let end = system_time(*not_after);
@@ -95,23 +94,25 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             wrong_name(own, &presented.name.to_str())
         }
-        // A signature by another key than the authority's of that name comes out as the latter.
-        CertificateError::UnknownIssuer | CertificateError::BadSignature => unknown_issuer(&chain, presented),
+        // What another key signed than that of the authority of that name comes out as a bad
+        // signature, or as one that does not suit the authority's kind of key.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            unknown_issuer(&chain, presented)
+        }
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             Rejection::new(format!("the server's certificate ({own}) is not made for servers: {cause}"), None)
         }
         CertificateError::Revoked if presented.own_is_revoked => {
-            Rejection::new(format!("{} has been revoked, says {lists}", which(&chain, |_| true)), None)
+            Rejection::new(format!("{described} has been revoked, says {lists}"), None)
         }
         CertificateError::Revoked => Rejection::new(
             format!("an authority above the server's certificate ({own}) has been revoked, says {lists}"),
             None,
         ),
         CertificateError::UnknownRevocationStatus => Rejection::new(
-            format!(
-                "whether {} has been revoked is unknown: {lists} holds no list of that issuer",
-                which(&chain, |_| true)
-            ),
+            format!("whether {described} has been revoked is unknown: {lists} holds no list of that issuer"),
             None,
         ),
         CertificateError::ExpiredRevocationListContext { next_update, .. } => Rejection::new(
@@ -121,20 +122,19 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
             ),
             "fetch the current one from the authority".to_owned(),
         ),
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Rejection::new(
-            format!("{} is signed in a way that is not supported here", which(&chain, |_| true)),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. } => Rejection::new(
+            format!("{described} is signed in a way that is not supported here"),
             "ECDSA on P-256 or P-384, Ed25519, and RSA from 2048 bits with SHA-2 are".to_owned(),
         ),
         CertificateError::Other(other) if other.to_string() == CA_AS_SERVER => {
             if own.is_self_issued() {
                 unknown_issuer(&chain, presented)
             } else {
-                unusual(CA_AS_SERVER, &which(&chain, |_| true))
+                unusual(CA_AS_SERVER, &described)
             }
         }
-        CertificateError::Other(other) => unusual(&other.to_string(), &which(&chain, |_| true)),
-        other => unusual(&other.to_string(), &which(&chain, |_| true)),
+        CertificateError::Other(other) => unusual(&other.to_string(), &described),
+        other => unusual(&other.to_string(), &described),
     }
 }
 
@@ -277,9 +277,6 @@ fn unusual(cause: &str, which: &str) -> Rejection {
             format!("{which} is of X.509 version 1, which names no hosts and cannot be checked"),
             "make it anew with a subjectAltName extension, which makes it version 3".to_owned(),
         ),
-        "BadSignature" => {
-            Rejection::new(format!("{which} carries a signature that is not its issuer's"), None)
-        }
         "UnhandledCriticalExtension" => {
             Rejection::new(format!("{which} has a critical extension that is not understood here"), None)
         }
@@ -345,14 +342,11 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
             refusal(format!("the server has no certificate for '{}'", attempt.name.to_str()))
                 .with_hint("--tls-server-name chooses the name to ask for")
         }
-        _ => {
-            let error = error(&TlsError::AlertReceived(alert));
-            if alert == AlertDescription::HandshakeFailure && !attempt.has_certificate {
-                error.with_hint("it may want a client certificate (--cert, --key)")
-            } else {
-                error
-            }
-        }
+        // The server has not asked for a certificate at this point, so it is none it misses.
+        AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert)).with_hint(
+            "it may offer only old cipher suites or a P-521 key; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20",
+        ),
+        _ => self::error(&TlsError::AlertReceived(alert)),
     }
 }
 

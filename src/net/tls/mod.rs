@@ -12,10 +12,12 @@
 //! | `verify` | whether the server is who it should be |
 //! | `insecure` | the checks turned off |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
+//! | `encrypted` | the stream that a handshake ends in |
 //! | `explain` | handshake failures in words |
 
 mod certificate;
 mod ciphers;
+mod encrypted;
 pub(super) mod explain;
 mod files;
 mod insecure;
@@ -31,12 +33,12 @@ use std::sync::Arc;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{self, ClientConfig};
 
 pub use certificate::CertificateFacts;
+pub use encrypted::Encrypted;
 pub use options::{KeyPassword, TlsOptions, TlsVersion, aws_iot_protocol};
 pub use pin::Pin;
 pub use unavailable::{Unavailable, unavailable};
@@ -183,20 +185,23 @@ pub(super) async fn handshake(
     config: &TlsConfig,
     name: ServerName<'static>,
     stream: TcpStream,
-) -> Result<TlsStream<TcpStream>, Error> {
+) -> Result<Encrypted, Error> {
     let connector = TlsConnector::from(Arc::clone(&config.client));
     let (outcome, notes) = verify::with_notes(connector.connect(name.clone(), stream)).await;
-    outcome.map_err(|error| {
-        explain::handshake_error(
-            &error,
-            &explain::Attempt {
-                name: &name,
-                protocols: &config.client.alpn_protocols,
-                has_certificate: config.has_certificate,
-                notes,
-            },
-        )
+    outcome.map(Encrypted::new).map_err(|error| {
+        let protocols = &config.client.alpn_protocols;
+        let attempt = explain::Attempt { name: &name, protocols, notes };
+        explain::handshake_error(&error, &attempt)
     })
+}
+
+/// Whether a server's first bytes, where MQTT was expected, are a TLS alert: the server speaks TLS
+/// on this port. They are no MQTT: as such they would begin a CONNECT, which no server sends.
+#[must_use]
+pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
+    const ALERT: u8 = 21;
+    const MAJOR_VERSION: u8 = 3;
+    matches!(first_bytes, [ALERT, MAJOR_VERSION, minor, ..] if *minor <= 4)
 }
 
 /// What a finished handshake agreed on.

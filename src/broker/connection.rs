@@ -1,0 +1,198 @@
+//! One connection's task: moves bytes between its stream and the core.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::io::ReadBuf;
+use tokio::time::Sleep;
+
+use super::Transport;
+use super::core::{ConnectionId, Core, State};
+use super::driver::{Shared, now};
+
+/// One read takes this much at most.
+const READ_BYTES: usize = 64 << 10;
+/// Turns of reading and writing before other tasks get theirs. Two, because the second read is what
+/// registers the task to be woken.
+const TURNS: usize = 2;
+/// The pause between single bytes, where these are asked for: without one, the reader would find
+/// several in its buffer.
+const BYTE_GAP: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// All connections of a thread read into this; each keeps only the packet that is not whole.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The task of one connection. It ends when the connection has.
+pub(super) struct Connection<S> {
+    stream: S,
+    id: ConnectionId,
+    shared: Arc<Shared>,
+    /// Received, and not yet taken by the core.
+    tail: Vec<u8>,
+    /// The core did not take all of `tail` because the connection was paused.
+    held: bool,
+    /// This side of the stream was ended.
+    write_ended: bool,
+    /// Until when nothing is written, on request.
+    gap: Option<Pin<Box<Sleep>>>,
+}
+
+/// What became of an attempt to move bytes.
+enum Moved {
+    Some,
+    Nothing,
+    /// The stream is over.
+    End,
+}
+
+impl<S: Transport> Connection<S> {
+    pub(super) fn new(stream: S, shared: Arc<Shared>) -> Self {
+        let id = shared.with(now(), Core::open);
+        Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false, gap: None }
+    }
+
+    /// Writes what the core has for this connection.
+    fn write(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
+        let single = core.options().faults.single_byte_writes;
+        let mut moved = Moved::Nothing;
+        if let Some(gap) = &mut self.gap {
+            if gap.as_mut().poll(cx).is_pending() {
+                return moved;
+            }
+            self.gap = None;
+        }
+        while let [first, ..] = core.output(self.id) {
+            let output = if single { std::slice::from_ref(first) } else { core.output(self.id) };
+            match Pin::new(&mut self.stream).poll_write(cx, output) {
+                Poll::Ready(Ok(0) | Err(_)) => return Moved::End,
+                Poll::Ready(Ok(bytes)) => {
+                    core.wrote(self.id, bytes, now);
+                    moved = Moved::Some;
+                }
+                Poll::Pending => return moved,
+            }
+            if single {
+                self.gap = Some(Box::pin(tokio::time::sleep(BYTE_GAP)));
+                return moved;
+            }
+        }
+        match Pin::new(&mut self.stream).poll_flush(cx) {
+            Poll::Ready(Err(_)) => Moved::End,
+            Poll::Ready(Ok(())) | Poll::Pending => moved,
+        }
+    }
+
+    /// Reads once and hands it to the core.
+    fn read(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.resize(READ_BYTES, 0);
+            let mut buffer = ReadBuf::new(scratch);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => return Moved::Nothing,
+                Poll::Ready(Err(_)) => return Moved::End,
+                Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Moved::End,
+                Poll::Ready(Ok(())) => {}
+            }
+            if self.tail.is_empty() {
+                let taken = core.receive(self.id, buffer.filled(), now);
+                self.tail.extend_from_slice(buffer.filled().get(taken..).unwrap_or_default());
+                self.held = core.state(self.id) == State::Paused;
+            } else {
+                self.tail.extend_from_slice(buffer.filled());
+                self.hand_over(core, now);
+            }
+            Moved::Some
+        })
+    }
+
+    /// Hands the core what was received before.
+    fn hand_over(&mut self, core: &mut Core, now: Instant) {
+        let taken = core.receive(self.id, &self.tail, now);
+        self.held = core.state(self.id) == State::Paused;
+        if taken == self.tail.len() {
+            self.tail = Vec::new();
+        } else {
+            self.tail.drain(..taken);
+        }
+    }
+
+    /// Writes, reads, and says whether the connection is over, or whether there may be more to do.
+    fn turn(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
+        let state = core.state(self.id);
+        if state == State::Dead {
+            return Moved::End;
+        }
+        if state == State::Open && self.held {
+            self.hand_over(core, now);
+        }
+        let wrote = self.write(core, cx, now);
+        if matches!(wrote, Moved::End) {
+            return wrote;
+        }
+        match core.state(self.id) {
+            State::Dead => Moved::End,
+            State::Paused => wrote,
+            State::Open => match self.read(core, cx, now) {
+                Moved::Nothing => wrote,
+                read => read,
+            },
+            State::Closing => {
+                if !core.output(self.id).is_empty() {
+                    return wrote;
+                }
+                if !self.write_ended {
+                    match Pin::new(&mut self.stream).poll_shutdown(cx) {
+                        Poll::Pending => return wrote,
+                        Poll::Ready(Err(_)) => return Moved::End,
+                        Poll::Ready(Ok(())) => self.write_ended = true,
+                    }
+                }
+                // The core ignores it; the end of it is what is waited for.
+                self.read(core, cx, now)
+            }
+        }
+    }
+}
+
+impl<S: Transport> Future for Connection<S> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        let shared = Arc::clone(&this.shared);
+        let mut inner = shared.lock();
+        inner.set_waker(this.id, cx.waker());
+        let now = now();
+        let mut result = Poll::Pending;
+        for turn in 0..TURNS {
+            match this.turn(&mut inner.core, cx, now) {
+                Moved::End => {
+                    result = Poll::Ready(());
+                    break;
+                }
+                Moved::Nothing => break,
+                Moved::Some if turn + 1 == TURNS => cx.waker().wake_by_ref(),
+                Moved::Some => {}
+            }
+        }
+        inner.wake(Some(this.id));
+        shared.note_deadline(&mut inner.core);
+        result
+    }
+}
+
+impl<S> Drop for Connection<S> {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        inner.clear_waker(self.id);
+        inner.core.close(self.id, now());
+        inner.wake(None);
+        self.shared.note_deadline(&mut inner.core);
+    }
+}

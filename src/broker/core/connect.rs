@@ -1,0 +1,266 @@
+//! CONNECT: who is let in, with which session, and what the server announces.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::Phase;
+use super::message::{Sorted, View};
+use super::session::{Session, Will};
+use super::{ConnectionId, Core, SessionId};
+use crate::broker::options::Feature;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Connect, LARGEST_PACKET_BYTES, Malformed, PacketType};
+use crate::protocol::{Protocol, QoS, topic};
+
+/// Why a CONNECT is refused, in a code and in words.
+type Refused = (ReasonCode, &'static str);
+
+/// Seconds that stand for "does not expire" ([MQTT-3.1.2.11.2]).
+const FOR_EVER: u32 = u32::MAX;
+
+impl Core {
+    /// Handles a CONNECT.
+    ///
+    /// # Errors
+    /// A rule of the standard about its properties that the packet breaks.
+    pub(super) fn connect(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        let Some(connection) = self.connections.get_mut(id) else { return Ok(()) };
+        connection.protocol = connect.protocol;
+        let number = |property| connect.properties.number(property);
+        connection.problem_information = number(PropertyId::RequestProblemInformation) != Some(0);
+        connection.maximum_packet_size =
+            number(PropertyId::MaximumPacketSize).unwrap_or(LARGEST_PACKET_BYTES);
+        let receive_maximum = number(PropertyId::ReceiveMaximum).and_then(|most| u16::try_from(most).ok());
+        connection.window =
+            usize::from(self.options.limits.in_flight.min(receive_maximum.unwrap_or(u16::MAX)).max(1));
+        if let Err((reason, text)) = self.admit(connect) {
+            self.refuse(id, reason, text, now);
+            return Ok(());
+        }
+        let will = match &connect.will {
+            None => None,
+            Some(will) => {
+                let sorted = Sorted::new(PacketType::Connect, will.properties)?;
+                let view = View {
+                    topic: will.topic.as_bytes(),
+                    payload: will.payload,
+                    properties: sorted.forwarded(),
+                    expires: None,
+                    qos: will.qos,
+                    retain: will.retain,
+                    publisher: None,
+                };
+                Some(Will {
+                    message: view.store(),
+                    expiry_seconds: sorted.expiry_seconds,
+                    delay_seconds: sorted.will_delay_seconds,
+                })
+            }
+        };
+        let assigned = connect.client_identifier.is_empty().then(|| self.assign());
+        let name = assigned.as_deref().unwrap_or(connect.client_identifier);
+        self.take_over(name, now);
+        let mut session = self.names.get(name).copied();
+        if (connect.clean_start || self.options.faults.forget_sessions)
+            && let Some(old) = session.take()
+        {
+            self.end_session(old, now);
+        }
+        let present = session.is_some();
+        let session = session.unwrap_or_else(|| self.new_session(name));
+        self.attach(id, session, connect, will);
+        self.arm(id, now);
+        self.arm_session(session);
+        self.welcome(id, session, connect, present, assigned.as_deref(), now);
+        self.pump(session, now);
+        Ok(())
+    }
+
+    /// Whether a client is let in.
+    fn admit(&mut self, connect: &Connect<'_>) -> Result<(), Refused> {
+        let options = &self.options;
+        if !options.protocols.contains(&connect.protocol) {
+            return Err((ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, ""));
+        }
+        if let Some(reason) = options.faults.refuse_connect
+            && options.faults.refuse_connect_times.is_none_or(|times| self.refused < times)
+        {
+            self.refused += 1;
+            return Err((reason, "refused on request"));
+        }
+        if connect.properties.text(PropertyId::AuthenticationMethod).is_some() {
+            return Err((ReasonCode::BAD_AUTHENTICATION_METHOD, "no authentication method is supported")); // [MQTT-4.12.0-1]
+        }
+        if let Some((name, password)) = &options.user
+            && (connect.user_name != Some(name) || connect.password != Some(password))
+        {
+            return Err((ReasonCode::BAD_USER_NAME_OR_PASSWORD, ""));
+        }
+        let kept_nameless = connect.protocol == Protocol::V3_1_1 && !connect.clean_start; // [MQTT-3.1.3-8]
+        if connect.client_identifier.is_empty() && (connect.protocol == Protocol::V3_1 || kept_nameless) {
+            return Err((ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, "it is empty"));
+        }
+        if let Some(will) = &connect.will {
+            if topic::check_name(will.topic.as_bytes()).is_err() {
+                return Err((ReasonCode::TOPIC_NAME_INVALID, "will topic"));
+            }
+            if will.qos > options.limits.maximum_qos {
+                return Err((ReasonCode::QOS_NOT_SUPPORTED, "will QoS")); // [MQTT-3.2.2-12]
+            }
+            if will.retain && !options.limits.has(Feature::Retain) {
+                return Err((ReasonCode::RETAIN_NOT_SUPPORTED, "retained will")); // [MQTT-3.2.2-13]
+            }
+        }
+        if self.sessions.len() >= options.limits.sessions
+            && !self.names.contains_key(connect.client_identifier)
+        {
+            return Err((ReasonCode::QUOTA_EXCEEDED, "too many sessions"));
+        }
+        Ok(())
+    }
+
+    /// Answers a CONNECT with a refusal and says goodbye.
+    fn refuse(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
+        let version = self.options.protocols.iter().max().copied().unwrap_or(Protocol::V3_1_1);
+        let withheld = self.withheld(PacketType::ConnAck);
+        if let Some(connection) = self.connections.get_mut(id)
+            && !withheld
+        {
+            if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+                // The server answers in the format it knows, as one that knows no MQTT 5 must.
+                connection.protocol = connection.protocol.min(version);
+            }
+            let mut properties = PropertyBlock::default();
+            if !text.is_empty() && connection.problem_information {
+                properties.push(PropertyId::ReasonString, Value::Text(text));
+            }
+            let protocol = connection.protocol;
+            connection.put(&properties, |out, properties| {
+                wire::connack(out, protocol, false, reason, properties);
+            });
+        }
+        self.leave(id, false, now);
+    }
+
+    /// An identifier no session has ([MQTT-3.1.3-6]). Not a plain number: clients that reconnect to
+    /// a restarted server must not meet in one session.
+    fn assign(&mut self) -> String {
+        loop {
+            self.assigned += 1;
+            let name = format!("auto-{:016x}", RandomState::new().hash_one(self.assigned));
+            if !self.names.contains_key(name.as_str()) {
+                return name;
+            }
+        }
+    }
+
+    /// Disconnects the client that has this identifier now ([MQTT-3.1.4-3]).
+    fn take_over(&mut self, name: &str, now: Instant) {
+        let session = self.names.get(name).and_then(|session| self.sessions.get(*session));
+        if let Some(old) = session.and_then(|session| session.connection) {
+            self.disconnect(old, ReasonCode::SESSION_TAKEN_OVER, "", now);
+        }
+    }
+
+    fn new_session(&mut self, name: &str) -> SessionId {
+        let name: Arc<str> = name.into();
+        let id = self.sessions.insert(Session::new(Arc::clone(&name)));
+        self.names.insert(name, id);
+        id
+    }
+
+    /// Joins connection and session.
+    fn attach(&mut self, id: ConnectionId, session: SessionId, connect: &Connect<'_>, will: Option<Will>) {
+        let limits = &self.options.limits;
+        let (Some(connection), Some(state)) = (self.connections.get_mut(id), self.sessions.get_mut(session))
+        else {
+            return;
+        };
+        connection.phase = Phase::Up(session);
+        connection.ends_at = None;
+        let keep_alive = match limits.server_keep_alive {
+            Some(seconds) if connect.protocol == Protocol::V5 => seconds,
+            _ => connect.keep_alive,
+        };
+        connection.keep_alive = (keep_alive > 0).then(|| Duration::from_millis(u64::from(keep_alive) * 1500)); // [MQTT-3.1.2-22]
+        let wanted = match (connect.protocol, connect.clean_start) {
+            (Protocol::V5, _) => connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0),
+            (_, true) => 0,
+            (_, false) => FOR_EVER,
+        };
+        state.connection = Some(id);
+        state.expiry_seconds = wanted.min(limits.session_expiry_interval);
+        state.ends_at = None;
+        // The will of the last connection is not sent if the client is back in time ([MQTT-3.1.3-9]).
+        state.will_at = None;
+        state.will = will;
+        state.in_flight.rewind();
+    }
+
+    /// Sends the CONNACK with everything the client has to know.
+    fn welcome(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        connect: &Connect<'_>,
+        present: bool,
+        assigned: Option<&str>,
+        now: Instant,
+    ) {
+        if self.withheld(PacketType::ConnAck) {
+            return;
+        }
+        let limits = &self.options.limits;
+        let mut properties = PropertyBlock::default();
+        let mut number = |id, value: u32| properties.push(id, Value::Number(value));
+        let expiry = self.sessions.get(session).map_or(0, |session| session.expiry_seconds);
+        if expiry != connect.properties.number(PropertyId::SessionExpiryInterval).unwrap_or(0) {
+            number(PropertyId::SessionExpiryInterval, expiry);
+        }
+        if limits.receive_maximum < u16::MAX {
+            number(PropertyId::ReceiveMaximum, u32::from(limits.receive_maximum.max(1)));
+        }
+        if limits.maximum_qos < QoS::ExactlyOnce {
+            number(PropertyId::MaximumQos, limits.maximum_qos as u32);
+        }
+        if limits.maximum_packet_size < LARGEST_PACKET_BYTES {
+            number(PropertyId::MaximumPacketSize, limits.maximum_packet_size.max(1));
+        }
+        if limits.topic_alias_maximum > 0 {
+            number(PropertyId::TopicAliasMaximum, u32::from(limits.topic_alias_maximum));
+        }
+        if let Some(seconds) = limits.server_keep_alive {
+            number(PropertyId::ServerKeepAlive, u32::from(seconds)); // [MQTT-3.2.2-21]
+        }
+        for (feature, property) in [
+            (Feature::Retain, PropertyId::RetainAvailable),
+            (Feature::WildcardSubscriptions, PropertyId::WildcardSubscriptionAvailable),
+            (Feature::SubscriptionIdentifiers, PropertyId::SubscriptionIdentifierAvailable),
+            (Feature::SharedSubscriptions, PropertyId::SharedSubscriptionAvailable),
+        ] {
+            if !limits.has(feature) {
+                number(property, 0);
+            }
+        }
+        if let Some(name) = assigned {
+            properties.push(PropertyId::AssignedClientIdentifier, Value::Text(name)); // [MQTT-3.2.2-16]
+        }
+        // MQTT 3.1 reserves the byte.
+        let present = present && connect.protocol != Protocol::V3_1;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let before = connection.out.len();
+        wire::connack(&mut connection.out, connect.protocol, present, ReasonCode::SUCCESS, &properties);
+        if connection.out.len() - before > connection.maximum_packet_size as usize {
+            // What the client has to know does not fit into what it takes ([MQTT-3.1.2-24]).
+            connection.out.truncate(before);
+            self.refuse(id, ReasonCode::PACKET_TOO_LARGE, "", now);
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! What the broker knows of one network connection.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use super::message::View;
+use super::{ConnectionId, SessionId};
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
+use crate::protocol::{Protocol, QoS};
+
+/// Where a connection is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// CONNECT has not come.
+    Connecting,
+    /// CONNACK was sent.
+    Up(SessionId),
+    /// The last bytes are on their way; nothing more is read.
+    Closing,
+    /// To be closed at once.
+    Dead,
+}
+
+/// One network connection.
+pub(super) struct Connection {
+    pub(super) phase: Phase,
+    pub(super) protocol: Protocol,
+    /// Encoded packets, written up to `written`. Append only, and truncate what was appended since.
+    pub(super) out: BytesMut,
+    written: usize,
+    /// Stands in the list of connections the driver has to look after.
+    pub(super) changed: bool,
+    /// The deadline set.
+    pub(super) timer: Option<Instant>,
+    /// The end of the connect timeout or of the goodbye, outside `Phase::Up`.
+    pub(super) ends_at: Option<Instant>,
+    /// One and a half times the keep-alive ([MQTT-3.1.2-22]).
+    pub(super) keep_alive: Option<Duration>,
+    pub(super) last_received: Instant,
+    pub(super) packets_received: u64,
+    /// Packets after which it is cut, if it is to be.
+    pub(super) cut_after: Option<u64>,
+    /// The largest packet the client takes, in bytes.
+    pub(super) maximum_packet_size: u32,
+    /// QoS 1 and 2 messages in flight to the client.
+    pub(super) window: usize,
+    /// Whether the client wants Reason Strings ([MQTT-3.1.2-29]).
+    pub(super) problem_information: bool,
+    /// Topic names by the client's aliases.
+    pub(super) aliases: HashMap<u16, Arc<str>>,
+    /// Received QoS 1 messages whose PUBACK is withheld: they count against Receive Maximum.
+    pub(super) unacknowledged: HashSet<u16>,
+    /// Not read from until the slow reader it publishes to has caught up.
+    pub(super) paused: bool,
+    pub(super) lag: Lag,
+}
+
+/// How a connection keeps up with what is published to it.
+pub(super) struct Lag {
+    /// Publishers waiting for it to catch up.
+    pub(super) waiting: Vec<ConnectionId>,
+    /// When it last took anything.
+    pub(super) last_progress: Instant,
+    /// It took nothing for too long: nobody waits for it until it has caught up.
+    pub(super) stalled: bool,
+}
+
+impl Connection {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            phase: Phase::Connecting,
+            protocol: Protocol::V3_1_1,
+            out: BytesMut::new(),
+            written: 0,
+            changed: false,
+            timer: None,
+            ends_at: None,
+            keep_alive: None,
+            last_received: now,
+            packets_received: 0,
+            cut_after: None,
+            maximum_packet_size: LARGEST_PACKET_BYTES,
+            window: 1,
+            problem_information: true,
+            aliases: HashMap::new(),
+            unacknowledged: HashSet::new(),
+            paused: false,
+            lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
+        }
+    }
+
+    /// Bytes to be written.
+    pub(super) fn pending(&self) -> &[u8] {
+        self.out.get(self.written..).unwrap_or_default()
+    }
+
+    /// How many bytes are to be written.
+    pub(super) fn backlog(&self) -> usize {
+        self.out.len() - self.written
+    }
+
+    /// That many bytes were written. Not `BytesMut::advance`: it hides how much memory is held.
+    pub(super) fn advance(&mut self, bytes: usize) {
+        self.written = (self.written + bytes).min(self.out.len());
+        if self.written == self.out.len() {
+            self.out.clear();
+            self.written = 0;
+        } else if self.written > self.out.len() / 2 {
+            // Moves less than it has written, so each byte is moved once at most on average.
+            self.out.copy_within(self.written.., 0);
+            self.out.truncate(self.out.len() - self.written);
+            self.written = 0;
+        }
+    }
+
+    /// The session of a connection whose CONNECT was accepted.
+    pub(super) fn session(&self) -> Option<SessionId> {
+        match self.phase {
+            Phase::Up(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// Puts a PUBLISH out; `false`, and nothing is put out, if it is larger than the client allows
+    /// ([MQTT-3.1.2-24]).
+    pub(super) fn publish(&mut self, view: &View<'_>, outgoing: &Outgoing<'_>, now: Instant) -> bool {
+        let before = self.out.len();
+        let mut publish = Publish {
+            dup: outgoing.dup,
+            qos: outgoing.qos,
+            retain: outgoing.retain,
+            packet_identifier: outgoing.packet_identifier,
+            topic: view.topic,
+            properties: view.properties,
+            payload: view.payload,
+        };
+        let expiry = view.remaining_seconds(now);
+        if self.protocol == Protocol::V5 && (expiry.is_some() || !outgoing.identifiers.is_empty()) {
+            let mut block = view.properties.to_owned_block();
+            if let Some(seconds) = expiry {
+                block.push(PropertyId::MessageExpiryInterval, Value::Number(seconds));
+            }
+            for identifier in outgoing.identifiers {
+                block.push(PropertyId::SubscriptionIdentifier, Value::Number(*identifier));
+            }
+            publish.properties = block.view();
+            wire::put_publish(&mut self.out, self.protocol, &publish);
+        } else {
+            wire::put_publish(&mut self.out, self.protocol, &publish);
+        }
+        if self.out.len() - before > self.maximum_packet_size as usize {
+            self.out.truncate(before);
+            return false;
+        }
+        true
+    }
+
+    /// Appends a packet other than PUBLISH, or a shorter form of it, or nothing, so that the client's
+    /// Maximum Packet Size is kept. Whether something was appended.
+    pub(super) fn put(
+        &mut self,
+        properties: &PropertyBlock,
+        write: impl Fn(&mut BytesMut, &PropertyBlock),
+    ) -> bool {
+        let before = self.out.len();
+        for properties in [properties, &PropertyBlock::default()] {
+            write(&mut self.out, properties);
+            if self.out.len() - before <= self.maximum_packet_size as usize {
+                return true;
+            }
+            self.out.truncate(before);
+        }
+        false
+    }
+}
+
+/// How a message goes out to one client.
+#[derive(Clone, Copy)]
+pub(super) struct Outgoing<'a> {
+    pub(super) dup: bool,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// Without meaning at QoS 0.
+    pub(super) packet_identifier: u16,
+    pub(super) identifiers: &'a [u32],
+}

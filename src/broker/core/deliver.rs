@@ -1,0 +1,323 @@
+//! From the broker to a client: at once, through the window, or into the queue; and who waits for
+//! whom when a client is slow.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::connection::{Outgoing, Phase};
+use super::in_flight::Stage;
+use super::message::Routed;
+use super::session::{Pending, Session};
+use super::{ConnectionId, Core, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, SessionId};
+use crate::protocol::QoS;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, PacketType};
+
+/// A connected session with more messages than this waiting holds back its publishers.
+const QUEUE_HIGH_MESSAGES: usize = 4096;
+/// Or with more bytes than this.
+const QUEUE_HIGH_BYTES: usize = 4 << 20;
+/// With less than one part in this of both it goes on.
+const QUEUE_LOW_PART: usize = 2;
+
+/// What one session is entitled to.
+#[derive(Clone, Copy)]
+pub(super) struct Delivery<'a> {
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) identifiers: &'a [u32],
+}
+
+impl Core {
+    /// Hands a message to a session. `from` is the connection it came from, to be held back if the
+    /// receiver lags.
+    pub(super) fn deliver(
+        &mut self,
+        to: SessionId,
+        routed: &mut Routed<'_>,
+        delivery: Delivery<'_>,
+        from: Option<ConnectionId>,
+        now: Instant,
+    ) {
+        let Some(session) = self.sessions.get_mut(to) else { return };
+        let connected = session.connection;
+        let Some((id, connection)) = connected.and_then(|id| Some(id).zip(self.connections.get_mut(id)))
+        else {
+            if delivery.qos != QoS::AtMostOnce {
+                self.enqueue(to, routed, delivery);
+            }
+            return;
+        };
+        if connection.out.capacity() == 0
+            && let Some(buffer) = self.spare.pop()
+        {
+            connection.out = buffer;
+        }
+        let mut outgoing = Outgoing {
+            dup: false,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            packet_identifier: 0,
+            identifiers: delivery.identifiers,
+        };
+        let sent = if delivery.qos == QoS::AtMostOnce {
+            connection.backlog() <= OUTPUT_MOST_BYTES && connection.publish(&routed.view, &outgoing, now)
+        } else if session.is_open(connection.window) && connection.backlog() < OUTPUT_HIGH_BYTES {
+            outgoing.packet_identifier = session.in_flight.next_packet_identifier();
+            let fits = connection.publish(&routed.view, &outgoing, now);
+            if fits {
+                session.in_flight.push(Pending {
+                    message: routed.message(),
+                    qos: delivery.qos,
+                    retain: delivery.retain,
+                    identifiers: delivery.identifiers.into(),
+                });
+            }
+            fits
+        } else {
+            self.enqueue(to, routed, delivery);
+            return self.hold_back(from, id, now);
+        };
+        if sent {
+            self.statistics.messages_sent += 1;
+            self.touch(id);
+        } else {
+            self.statistics.messages_dropped += 1;
+        }
+        self.hold_back(from, id, now);
+    }
+
+    /// Lets a QoS 1 or 2 message wait in its session, or drops it if that is full: the newest goes,
+    /// so that what was promised first is kept.
+    fn enqueue(&mut self, to: SessionId, routed: &mut Routed<'_>, delivery: Delivery<'_>) {
+        let Some(session) = self.sessions.get_mut(to) else { return };
+        let limits = &self.options.limits;
+        let message = routed.message();
+        let bytes = message.bytes();
+        if session.queue.len() >= limits.queue_messages
+            || session.queue_bytes + bytes > limits.queue_bytes
+            || self.queued_bytes + bytes > limits.all_queues_bytes
+        {
+            self.statistics.messages_dropped += 1;
+            return;
+        }
+        session.queue_bytes += bytes;
+        self.queued_bytes += bytes;
+        self.queued_messages += 1;
+        session.queue.push_back(Pending {
+            message,
+            qos: delivery.qos,
+            retain: delivery.retain,
+            identifiers: delivery.identifiers.into(),
+        });
+    }
+
+    fn dequeue(&mut self, from: SessionId) -> Option<Pending> {
+        let session = self.sessions.get_mut(from)?;
+        let pending = session.queue.pop_front()?;
+        if session.queue.is_empty() {
+            session.queue.shrink_to(64);
+        }
+        let bytes = pending.message.bytes();
+        session.queue_bytes -= bytes;
+        self.queued_bytes -= bytes;
+        self.queued_messages -= 1;
+        Some(pending)
+    }
+
+    /// Forgets what waits in a session that ends.
+    pub(super) fn clear_queue(&mut self, session: &mut Session) {
+        self.queued_bytes -= session.queue_bytes;
+        self.queued_messages -= session.queue.len();
+        session.queue_bytes = 0;
+        session.queue.clear();
+    }
+
+    /// Sends whatever may be sent: first what an earlier connection left unacknowledged, in its old
+    /// order ([MQTT-4.4.0-1], [MQTT-4.6.0-1]), then retained messages, then the queue.
+    pub(super) fn pump(&mut self, id: SessionId, now: Instant) {
+        loop {
+            let Some(session) = self.sessions.get_mut(id) else { return };
+            let Some(connected) = session.connection else { return };
+            let Some(connection) = self.connections.get_mut(connected) else { return };
+            if connection.phase != Phase::Up(id) || connection.backlog() >= OUTPUT_HIGH_BYTES {
+                return;
+            }
+            let more = if session.in_flight.unsent().is_some() {
+                session.in_flight.sent() < connection.window && self.resend(id, connected, now)
+            } else if !session.replays.is_empty() {
+                self.replay(id, connected, now)
+            } else if !session.queue.is_empty() && session.has_room(connection.window) {
+                self.send_queued(id, connected, now)
+            } else {
+                false
+            };
+            if !more {
+                return;
+            }
+            self.touch(connected);
+        }
+    }
+
+    /// Sends one message of an earlier connection again, or its PUBREL; whether there may be more.
+    fn resend(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
+        let withheld = self.withheld(PacketType::PubRel);
+        let (Some(session), Some(connection)) =
+            (self.sessions.get_mut(id), self.connections.get_mut(connected))
+        else {
+            return false;
+        };
+        let Some(entry) = session.in_flight.unsent() else { return false };
+        let packet_identifier = entry.packet_identifier();
+        match &entry.stage {
+            Stage::Released => {
+                if !withheld {
+                    let (out, protocol) = (&mut connection.out, connection.protocol);
+                    wire::ack(out, protocol, PacketType::PubRel, packet_identifier, ReasonCode::SUCCESS);
+                }
+                session.in_flight.advance();
+            }
+            Stage::Published(pending) => {
+                let outgoing = Outgoing {
+                    dup: true, // [MQTT-3.3.1-1]
+                    qos: pending.qos,
+                    retain: pending.retain,
+                    packet_identifier,
+                    identifiers: &pending.identifiers,
+                };
+                if connection.publish(&pending.message.view(), &outgoing, now) {
+                    self.statistics.messages_sent += 1;
+                    session.in_flight.advance();
+                } else {
+                    self.statistics.messages_dropped += 1;
+                    session.in_flight.give_up();
+                }
+            }
+        }
+        true
+    }
+
+    /// Sends the next retained message of a new subscription; whether there may be more.
+    fn replay(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
+        let (Some(session), Some(connection)) =
+            (self.sessions.get_mut(id), self.connections.get_mut(connected))
+        else {
+            return false;
+        };
+        let Some(replay) = session.replays.front() else { return false };
+        let Some(message) = self.retained.next(&replay.filter, replay.cursor.as_ref()) else {
+            session.replays.pop_front();
+            return true;
+        };
+        let message = Arc::clone(message);
+        let view = message.view();
+        let qos = replay.qos.min(view.qos);
+        let own = replay.no_local && view.publisher == Some(&session.client_identifier);
+        let identifiers = if replay.identifier == 0 { &[][..] } else { &[replay.identifier] };
+        let expired = view.is_expired(now);
+        if expired {
+            self.retained.remove(view.topic);
+        }
+        if !own && !expired {
+            if qos != QoS::AtMostOnce && !session.has_room(connection.window) {
+                return false;
+            }
+            let packet_identifier =
+                if qos == QoS::AtMostOnce { 0 } else { session.in_flight.next_packet_identifier() };
+            let outgoing = Outgoing { dup: false, qos, retain: true, packet_identifier, identifiers };
+            if connection.publish(&view, &outgoing, now) {
+                self.statistics.messages_sent += 1;
+                if qos != QoS::AtMostOnce {
+                    let identifiers = identifiers.into();
+                    let message = Arc::clone(&message);
+                    session.in_flight.push(Pending { message, qos, retain: true, identifiers });
+                }
+            } else {
+                self.statistics.messages_dropped += 1;
+            }
+        }
+        if let Some(replay) = session.replays.front_mut() {
+            replay.cursor = Some(message.topic().clone());
+        }
+        true
+    }
+
+    /// Sends the first message of the queue; whether there may be more.
+    fn send_queued(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
+        let Some(pending) = self.dequeue(id) else { return false };
+        let (Some(session), Some(connection)) =
+            (self.sessions.get_mut(id), self.connections.get_mut(connected))
+        else {
+            return false;
+        };
+        let outgoing = Outgoing {
+            dup: false,
+            qos: pending.qos,
+            retain: pending.retain,
+            packet_identifier: session.in_flight.next_packet_identifier(),
+            identifiers: &pending.identifiers,
+        };
+        let view = pending.message.view();
+        if !view.is_expired(now) && connection.publish(&view, &outgoing, now) {
+            self.statistics.messages_sent += 1;
+            session.in_flight.push(pending);
+        } else {
+            self.statistics.messages_dropped += 1;
+        }
+        true
+    }
+
+    /// Stops reading from a publisher whose receiver lags. Not from the receiver itself: its
+    /// acknowledgements come the same way.
+    fn hold_back(&mut self, from: Option<ConnectionId>, to: ConnectionId, now: Instant) {
+        let Some(from) = from.filter(|from| *from != to) else { return };
+        let limits = &self.options.limits;
+        let Some(connection) = self.connections.get_mut(to) else { return };
+        let lags = connection.backlog() > OUTPUT_HIGH_BYTES
+            || connection.session().and_then(|id| self.sessions.get(id)).is_some_and(|session| {
+                session.queue.len() > QUEUE_HIGH_MESSAGES || session.queue_bytes > QUEUE_HIGH_BYTES
+            });
+        if !lags || connection.lag.stalled || limits.patience.is_zero() {
+            return;
+        }
+        if connection.lag.waiting.is_empty() {
+            connection.lag.last_progress = now;
+        }
+        connection.lag.waiting.push(from);
+        if let Some(publisher) = self.connections.get_mut(from) {
+            publisher.paused = true;
+        }
+        self.arm(to, now);
+    }
+
+    /// Lets publishers go on once a connection has caught up.
+    pub(super) fn relieve(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.lag.waiting.is_empty() && !connection.lag.stalled {
+            return;
+        }
+        let Some(session) = connection.session().and_then(|session| self.sessions.get(session)) else {
+            return;
+        };
+        if connection.backlog() < OUTPUT_LOW_BYTES
+            && session.queue.len() < QUEUE_HIGH_MESSAGES / QUEUE_LOW_PART
+            && session.queue_bytes < QUEUE_HIGH_BYTES / QUEUE_LOW_PART
+        {
+            connection.lag.stalled = false;
+            self.release_publishers(id, now);
+        }
+    }
+
+    /// Lets the publishers that wait for a connection go on.
+    pub(super) fn release_publishers(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        for publisher in std::mem::take(&mut connection.lag.waiting) {
+            if let Some(connection) = self.connections.get_mut(publisher) {
+                connection.paused = false;
+                // It may have sent long ago what is read only now.
+                connection.last_received = now;
+                self.touch(publisher);
+            }
+        }
+    }
+}

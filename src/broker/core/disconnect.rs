@@ -1,0 +1,208 @@
+//! Every way a connection ends, and what that means for session and will.
+
+use std::time::{Duration, Instant};
+
+use super::connection::Phase;
+use super::deadlines::Timer;
+use super::message::{Routed, View, after};
+use super::session::Will;
+use super::{ConnectionId, Core, SessionId};
+use crate::protocol::Protocol;
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Malformed, PacketType};
+
+/// How long a peer may take to read the last bytes and to close its side. Closing without waiting
+/// would reset the connection if anything is unread, and the peer would never see the reason.
+const GOODBYE: Duration = Duration::from_secs(1);
+/// Stands for "does not expire".
+const FOR_EVER: u32 = u32::MAX;
+
+impl Core {
+    /// DISCONNECT from a client.
+    ///
+    /// # Errors
+    /// A Session Expiry Interval where CONNECT had none ([MQTT-3.1.2.11.2]).
+    pub(super) fn farewell(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        reason: ReasonCode,
+        properties: Properties<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        if let Some(state) = self.sessions.get_mut(session) {
+            if let Some(seconds) = properties.number(PropertyId::SessionExpiryInterval) {
+                if state.expiry_seconds == 0 && seconds != 0 {
+                    let what = "Session Expiry Interval, which was 0 in CONNECT";
+                    return Err(Malformed::protocol_error(PacketType::Disconnect, what));
+                }
+                state.expiry_seconds = seconds.min(self.options.limits.session_expiry_interval);
+            }
+            if reason == ReasonCode::SUCCESS {
+                state.will = None; // [MQTT-3.1.2-10]
+            }
+        }
+        self.leave(id, false, now);
+        Ok(())
+    }
+
+    /// Ends a connection for a broken rule ([MQTT-4.13.1-1]).
+    pub(super) fn fail(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.phase == Phase::Connecting {
+            self.fail_connect(id, packet, malformed, now);
+        } else {
+            self.disconnect(id, malformed.reason, &malformed.to_string(), now);
+        }
+    }
+
+    /// Ends a connection whose CONNECT cannot be used. Only two kinds are answered: a version
+    /// nobody speaks, in the format every version's client understands, and MQTT 5 ([MQTT-3.1.4-1]).
+    fn fail_connect(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
+        let is_connect = packet.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
+        // Any length of the fixed header: the protocol name is followed by its level.
+        let is_v5 = packet.windows(7).take(5).any(|bytes| bytes == b"\x00\x04MQTT\x05");
+        if is_connect && let Some(connection) = self.connections.get_mut(id) {
+            let mut properties = PropertyBlock::default();
+            if is_v5 {
+                properties.push(PropertyId::ReasonString, Value::Text(&malformed.to_string()));
+                connection.put(&properties, |out, properties| {
+                    wire::connack(out, Protocol::V5, false, malformed.reason, properties);
+                });
+            } else if malformed.reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+                wire::connack(&mut connection.out, Protocol::V3_1_1, false, malformed.reason, &properties);
+            }
+        }
+        self.leave(id, false, now);
+    }
+
+    /// Ends a connection from this side; an MQTT 5 client is told why.
+    pub(super) fn disconnect(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
+        let withheld = self.withheld(PacketType::Disconnect);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.protocol == Protocol::V5
+            && connection.session().is_some()
+            && !withheld
+        {
+            let mut properties = PropertyBlock::default();
+            if !text.is_empty() && connection.problem_information {
+                properties.push(PropertyId::ReasonString, Value::Text(text));
+            }
+            connection.put(&properties, |out, properties| {
+                wire::disconnect(out, Protocol::V5, reason, properties);
+            });
+        }
+        self.leave(id, false, now);
+    }
+
+    /// The transport is gone: nothing can be sent, and the number is free.
+    pub(in crate::broker) fn close(&mut self, id: ConnectionId, now: Instant) {
+        self.leave(id, true, now);
+        if let Some(mut connection) = self.connections.remove(id) {
+            self.deadlines.set(Timer::Connection(id), &mut connection.timer, None);
+        }
+    }
+
+    /// Cuts every connection without a word, as a broken network would. Sessions stay.
+    pub(in crate::broker) fn cut_all(&mut self, now: Instant) {
+        let ids: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.leave(id, true, now);
+        }
+    }
+
+    /// Says goodbye to everyone.
+    pub(in crate::broker) fn shut_down(&mut self, now: Instant) {
+        let ids: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
+        for id in ids {
+            self.disconnect(id, ReasonCode::SERVER_SHUTTING_DOWN, "", now);
+        }
+    }
+
+    /// Parts connection and session. What is in the output is still written unless `at_once`.
+    pub(super) fn leave(&mut self, id: ConnectionId, at_once: bool, now: Instant) {
+        self.release_publishers(id, now);
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let session = connection.session();
+        connection.paused = false;
+        if at_once || connection.phase == Phase::Dead {
+            connection.phase = Phase::Dead;
+        } else if connection.phase != Phase::Closing {
+            connection.phase = Phase::Closing;
+            connection.ends_at = now.checked_add(GOODBYE);
+        }
+        self.touch(id);
+        self.arm(id, now);
+        if let Some(session) = session {
+            self.detach(session, now);
+        }
+    }
+
+    /// A session without its connection: the will is due now or later, the session ends now or later.
+    fn detach(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.connection = None;
+        session.in_flight.rewind();
+        if session.expiry_seconds == 0 {
+            return self.end_session(id, now);
+        }
+        session.ends_at =
+            if session.expiry_seconds == FOR_EVER { None } else { after(now, session.expiry_seconds) };
+        session.will_at = session.will.as_ref().and_then(|will| after(now, will.delay_seconds));
+        if session.will_at == Some(now) {
+            session.will_at = None;
+            let will = session.will.take();
+            self.publish_will(will, now);
+        }
+        self.arm_session(id);
+    }
+
+    /// Sets the deadline of a session.
+    pub(super) fn arm_session(&mut self, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let at = match (session.will_at, session.ends_at) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.deadlines.set(Timer::Session(id), &mut session.timer, at);
+    }
+
+    pub(super) fn session_due(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.timer = None;
+        if session.ends_at.is_some_and(|at| at <= now) {
+            return self.end_session(id, now);
+        }
+        if session.will_at.is_some_and(|at| at <= now) {
+            session.will_at = None;
+            let will = session.will.take();
+            self.publish_will(will, now);
+        }
+        self.arm_session(id);
+    }
+
+    /// Ends a session, publishing a will that has waited for it ([MQTT-3.1.3.2.2]).
+    pub(super) fn end_session(&mut self, id: SessionId, now: Instant) {
+        let Some(mut session) = self.sessions.remove(id) else { return };
+        self.names.remove(&session.client_identifier);
+        self.deadlines.set(Timer::Session(id), &mut session.timer, None);
+        for filter in &session.filters {
+            self.subscriptions.remove(filter, id);
+        }
+        self.clear_queue(&mut session);
+        self.publish_will(session.will, now);
+    }
+
+    fn publish_will(&mut self, will: Option<Will>, now: Instant) {
+        let Some(will) = will else { return };
+        let expires = will.expiry_seconds.and_then(|seconds| after(now, seconds));
+        let view = View { expires, ..will.message.view() };
+        let Ok(name) = std::str::from_utf8(view.topic) else { return };
+        let mut routed = Routed::borrowed(view);
+        if view.retain {
+            self.retain(&mut routed);
+        }
+        self.route(&mut routed, name, None, now);
+    }
+}

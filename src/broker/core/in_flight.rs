@@ -1,0 +1,120 @@
+//! QoS 1 and 2 messages sent to a client and not yet acknowledged, with their packet identifiers.
+
+use std::collections::VecDeque;
+
+use super::session::Pending;
+
+/// Packet identifiers run 1 to 65,535, so this many before one comes again.
+const CYCLE: u64 = 65_535;
+
+/// How far the exchange of one message is.
+pub(super) enum Stage {
+    /// PUBLISH sent, PUBACK or PUBREC awaited.
+    Published(Pending),
+    /// PUBREL sent, PUBCOMP awaited; the message is no longer needed.
+    Released,
+}
+
+/// One message in flight.
+pub(super) struct Entry {
+    /// Counts all messages of the session; the packet identifier follows from it.
+    serial: u64,
+    pub(super) stage: Stage,
+}
+
+impl Entry {
+    pub(super) fn packet_identifier(&self) -> u16 {
+        packet_identifier(self.serial)
+    }
+}
+
+fn packet_identifier(serial: u64) -> u16 {
+    u16::try_from(serial % CYCLE + 1).unwrap_or(1)
+}
+
+/// The messages in flight in the order of their first sending, which is the order of resending
+/// ([MQTT-4.6.0-1]). Serial numbers make that order searchable, without a map of identifiers.
+#[derive(Default)]
+pub(super) struct InFlight {
+    entries: VecDeque<Entry>,
+    /// Entries before this one were sent on the present connection, the others on an earlier one.
+    sent: usize,
+    next_serial: u64,
+}
+
+impl InFlight {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Messages sent on the present connection and unacknowledged.
+    pub(super) fn sent(&self) -> usize {
+        self.sent
+    }
+
+    /// Everything has to be sent again: the connection is gone.
+    pub(super) fn rewind(&mut self) {
+        self.sent = 0;
+    }
+
+    /// The next message to send again.
+    pub(super) fn unsent(&self) -> Option<&Entry> {
+        self.entries.get(self.sent)
+    }
+
+    /// The message given by `unsent` was sent.
+    pub(super) fn advance(&mut self) {
+        self.sent = (self.sent + 1).min(self.entries.len());
+    }
+
+    /// The message given by `unsent` cannot be sent.
+    pub(super) fn give_up(&mut self) {
+        self.entries.remove(self.sent);
+    }
+
+    /// The identifier the next new message gets: never one that is in use ([MQTT-2.2.1-3]). The
+    /// caller keeps fewer than 65,535 in flight and has sent again whatever was to be.
+    pub(super) fn next_packet_identifier(&mut self) -> u16 {
+        // Only an entry a whole cycle old can hold the same identifier.
+        while self.entries.front().is_some_and(|oldest| self.next_serial - oldest.serial >= CYCLE)
+            && self.find(packet_identifier(self.next_serial)).is_some()
+        {
+            self.next_serial += 1;
+        }
+        packet_identifier(self.next_serial)
+    }
+
+    /// Adds a message sent with the identifier last given by `next_packet_identifier`.
+    pub(super) fn push(&mut self, pending: Pending) {
+        self.entries.push_back(Entry { serial: self.next_serial, stage: Stage::Published(pending) });
+        self.next_serial += 1;
+        self.sent = self.entries.len();
+    }
+
+    fn find(&self, packet_identifier: u16) -> Option<usize> {
+        let oldest = self.entries.front()?.serial;
+        let wanted = u64::from(packet_identifier) + CYCLE - 1;
+        let mut serial = oldest + (wanted - oldest % CYCLE) % CYCLE;
+        while serial < self.next_serial {
+            if let Ok(index) = self.entries.binary_search_by_key(&serial, |entry| entry.serial) {
+                return Some(index);
+            }
+            serial += CYCLE;
+        }
+        None
+    }
+
+    pub(super) fn get_mut(&mut self, packet_identifier: u16) -> Option<&mut Entry> {
+        let index = self.find(packet_identifier)?;
+        self.entries.get_mut(index)
+    }
+
+    /// Ends an exchange.
+    pub(super) fn remove(&mut self, packet_identifier: u16) -> Option<Entry> {
+        let index = self.find(packet_identifier)?;
+        if index < self.sent {
+            self.sent -= 1;
+        }
+        self.entries.remove(index)
+    }
+}

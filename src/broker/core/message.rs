@@ -1,0 +1,192 @@
+//! An Application Message inside the broker: borrowed while it is passed on, stored once when
+//! anyone has to keep it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+
+use crate::protocol::QoS;
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use crate::protocol::wire::{Malformed, PacketType};
+
+/// A message in memory. Sessions, retained store and wills share it.
+#[derive(Debug)]
+pub(super) struct Message {
+    topic: Bytes,
+    payload: Bytes,
+    properties: PropertyBlock,
+    expires: Option<Instant>,
+    qos: QoS,
+    retain: bool,
+    publisher: Option<Arc<str>>,
+}
+
+impl Message {
+    pub(super) fn view(&self) -> View<'_> {
+        View {
+            topic: &self.topic,
+            payload: &self.payload,
+            properties: self.properties.view(),
+            expires: self.expires,
+            qos: self.qos,
+            retain: self.retain,
+            publisher: self.publisher.as_ref(),
+        }
+    }
+
+    /// The topic name, to be shared.
+    pub(super) fn topic(&self) -> &Bytes {
+        &self.topic
+    }
+
+    /// Bytes it takes in memory, near enough for limits.
+    pub(super) fn bytes(&self) -> usize {
+        self.topic.len() + self.payload.len() + self.properties.bytes().len() + 128
+    }
+}
+
+/// A message, wherever its bytes are.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) topic: &'a [u8],
+    pub(super) payload: &'a [u8],
+    /// Without Topic Alias, Message Expiry Interval and Subscription Identifiers, which are made anew
+    /// for each receiver.
+    pub(super) properties: Properties<'a>,
+    pub(super) expires: Option<Instant>,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// The client identifier of the publisher, for No Local on retained messages.
+    pub(super) publisher: Option<&'a Arc<str>>,
+}
+
+impl View<'_> {
+    /// A copy to keep: one allocation for the bytes, one for the rest.
+    pub(super) fn store(&self) -> Arc<Message> {
+        let mut bytes = BytesMut::with_capacity(self.topic.len() + self.payload.len());
+        bytes.extend_from_slice(self.topic);
+        bytes.extend_from_slice(self.payload);
+        let mut payload = bytes.freeze();
+        let topic = payload.split_to(self.topic.len());
+        Arc::new(Message {
+            topic,
+            payload,
+            properties: self.properties.to_owned_block(),
+            expires: self.expires,
+            qos: self.qos,
+            retain: self.retain,
+            publisher: self.publisher.cloned(),
+        })
+    }
+
+    /// Whether its Message Expiry Interval has passed ([MQTT-3.3.2-5]).
+    pub(super) fn is_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at < now)
+    }
+
+    /// What is left of the Message Expiry Interval, in whole seconds, rounded up so that a message
+    /// passed on at once keeps its number ([MQTT-3.3.2-6]).
+    pub(super) fn remaining_seconds(&self, now: Instant) -> Option<u32> {
+        let left = self.expires?.saturating_duration_since(now);
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        Some(u32::try_from(seconds).unwrap_or(u32::MAX))
+    }
+}
+
+/// A message that is stored when the first receiver needs it stored.
+pub(super) struct Routed<'a> {
+    pub(super) view: View<'a>,
+    stored: Option<Arc<Message>>,
+}
+
+impl<'a> Routed<'a> {
+    pub(super) fn borrowed(view: View<'a>) -> Self {
+        Self { view, stored: None }
+    }
+
+    pub(super) fn message(&mut self) -> Arc<Message> {
+        Arc::clone(self.stored.get_or_insert_with(|| self.view.store()))
+    }
+}
+
+/// The properties of a PUBLISH or will, sorted into what is passed on and what is for the server.
+pub(super) struct Sorted<'a> {
+    kept: Properties<'a>,
+    rebuilt: Option<PropertyBlock>,
+    pub(super) topic_alias: Option<u16>,
+    pub(super) expiry_seconds: Option<u32>,
+    pub(super) will_delay_seconds: u32,
+}
+
+impl<'a> Sorted<'a> {
+    /// Sorts. Order and repeats of what is passed on stay ([MQTT-3.3.2-17], [MQTT-3.3.2-18]).
+    ///
+    /// # Errors
+    /// A Subscription Identifier, which a client may not send ([MQTT-3.3.4-6]), or a Response Topic
+    /// with wildcards ([MQTT-3.3.2-14]).
+    pub(super) fn new(packet: PacketType, properties: Properties<'a>) -> Result<Self, Malformed> {
+        let mut sorted = Self {
+            kept: properties,
+            rebuilt: None,
+            topic_alias: None,
+            expiry_seconds: None,
+            will_delay_seconds: 0,
+        };
+        let mut own = false;
+        for property in properties.iter() {
+            match (property.id, property.value) {
+                (PropertyId::TopicAlias, Value::Number(alias)) => {
+                    sorted.topic_alias = u16::try_from(alias).ok();
+                    own = true;
+                }
+                (PropertyId::MessageExpiryInterval, Value::Number(seconds)) => {
+                    sorted.expiry_seconds = Some(seconds);
+                    own = true;
+                }
+                (PropertyId::WillDelayInterval, Value::Number(seconds)) => {
+                    sorted.will_delay_seconds = seconds;
+                    own = true;
+                }
+                (PropertyId::SubscriptionIdentifier, _) => {
+                    return Err(Malformed::protocol_error(packet, "Subscription Identifier from a client"));
+                }
+                (PropertyId::ResponseTopic, Value::Text(topic)) if topic.contains(['+', '#']) => {
+                    return Err(Malformed::protocol_error(packet, "Response Topic with a wildcard"));
+                }
+                _ => {}
+            }
+        }
+        if own {
+            let mut block = PropertyBlock::default();
+            for property in properties.iter() {
+                let own = matches!(
+                    property.id,
+                    PropertyId::TopicAlias
+                        | PropertyId::MessageExpiryInterval
+                        | PropertyId::WillDelayInterval
+                );
+                if !own {
+                    block.push(property.id, property.value);
+                }
+            }
+            sorted.rebuilt = Some(block);
+        }
+        Ok(sorted)
+    }
+
+    /// What is passed on.
+    pub(super) fn forwarded(&self) -> Properties<'_> {
+        self.rebuilt.as_ref().map_or(self.kept, PropertyBlock::view)
+    }
+
+    /// When a message received now expires.
+    pub(super) fn expires(&self, now: Instant) -> Option<Instant> {
+        after(now, self.expiry_seconds?)
+    }
+}
+
+/// A moment that many seconds from now; `None` if the clock cannot name it.
+pub(super) fn after(now: Instant, seconds: u32) -> Option<Instant> {
+    now.checked_add(Duration::from_secs(u64::from(seconds)))
+}

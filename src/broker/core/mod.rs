@@ -1,0 +1,443 @@
+//! The broker without its network: packets of numbered connections go in, packets for numbered
+//! connections come out, and the time is an argument. It knows no socket, no runtime and no clock,
+//! so every rule can be tested to the byte and to the second.
+//!
+//! The driver calls [`Core::open`] for a new connection, [`Core::receive`] with what it sent,
+//! [`Core::close`] when it is gone and [`Core::advance`] when [`Core::next_deadline`] has come. After
+//! each it looks after the connections [`Core::take_changed`] names: writes [`Core::output`], reports
+//! it with [`Core::wrote`], reads on or not as [`Core::state`] says.
+//!
+//! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose
+//! message goes to a connected subscriber that lags is not read from until the subscriber has caught
+//! up; one that takes nothing for `Limits::patience` is no longer waited for, and messages over its
+//! limits are dropped. Losing nothing is worth more to a test than keeping a publisher's pace.
+
+mod acknowledge;
+mod connect;
+mod connection;
+mod deadlines;
+mod deliver;
+mod disconnect;
+mod in_flight;
+mod message;
+mod publish;
+mod retained;
+mod session;
+mod slab;
+mod subscribe;
+mod subscriptions;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use super::options::{Faults, Options};
+use super::statistics::Statistics;
+use crate::protocol::Protocol;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Malformed, Packet, PacketType};
+use connection::{Connection, Phase};
+use deadlines::{Deadlines, Timer};
+use retained::Retained;
+use session::Session;
+use slab::Slab;
+use subscriptions::{Match, Subscriptions};
+
+/// A connection with more bytes than this to be written holds back its publishers and its queue.
+const OUTPUT_HIGH_BYTES: usize = 256 << 10;
+/// With fewer than this it goes on.
+const OUTPUT_LOW_BYTES: usize = 64 << 10;
+/// QoS 0 messages are dropped over this; a single packet may still be larger.
+const OUTPUT_MOST_BYTES: usize = 4 << 20;
+/// A CONNECT has at most five strings of 64 KiB; what its properties add is bounded by this.
+const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
+/// Output buffers kept for the next connection that needs one, and the largest of them.
+const SPARE_BUFFERS: usize = 16;
+const SPARE_BUFFER_BYTES: usize = 1 << 20;
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(super) struct $name(u32);
+
+        impl From<u32> for $name {
+            fn from(index: u32) -> Self {
+                Self(index)
+            }
+        }
+
+        impl From<$name> for u32 {
+            fn from(name: $name) -> u32 {
+                name.0
+            }
+        }
+    };
+}
+identifier!(
+    /// A network connection; the number is used again after [`Core::close`].
+    ConnectionId
+);
+identifier!(
+    /// A session; the number is used again after the session's end.
+    SessionId
+);
+
+impl ConnectionId {
+    /// The number, to index the driver's own table.
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What the driver is to do with a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// Write and read.
+    Open,
+    /// Write, but hand no more input to `receive` before the next change.
+    Paused,
+    /// Write what is left, end the stream, and wait until the peer does too.
+    Closing,
+    /// Drop the stream at once.
+    Dead,
+}
+
+/// The broker's state.
+pub(super) struct Core {
+    options: Options,
+    connections: Slab<ConnectionId, Connection>,
+    sessions: Slab<SessionId, Session>,
+    names: HashMap<Arc<str>, SessionId>,
+    subscriptions: Subscriptions,
+    retained: Retained,
+    deadlines: Deadlines,
+    statistics: Statistics,
+    changed: Vec<ConnectionId>,
+    spare: Vec<BytesMut>,
+    /// Sum of the sessions' queues.
+    queued_messages: usize,
+    queued_bytes: usize,
+    /// For identifiers this broker assigns.
+    assigned: u64,
+    /// Connections refused and cut by request so far.
+    refused: u32,
+    cut: u32,
+    /// Kept between messages, empty.
+    matches: Vec<Match>,
+    identifiers: Vec<u32>,
+}
+
+impl Core {
+    pub(super) fn new(options: Options) -> Self {
+        Self {
+            options,
+            connections: Slab::new(),
+            sessions: Slab::new(),
+            names: HashMap::new(),
+            subscriptions: Subscriptions::new(),
+            retained: Retained::default(),
+            deadlines: Deadlines::default(),
+            statistics: Statistics::default(),
+            changed: Vec::new(),
+            spare: Vec::new(),
+            queued_messages: 0,
+            queued_bytes: 0,
+            assigned: 0,
+            refused: 0,
+            cut: 0,
+            matches: Vec::new(),
+            identifiers: Vec::new(),
+        }
+    }
+
+    /// Replaces the faults; those that count start anew.
+    pub(super) fn set_faults(&mut self, faults: Faults) {
+        self.options.faults = faults;
+        (self.refused, self.cut) = (0, 0);
+    }
+
+    pub(super) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    pub(super) fn statistics(&self) -> Statistics {
+        Statistics {
+            connections: self.connections.len(),
+            sessions: self.sessions.len(),
+            subscriptions: self.subscriptions.len(),
+            retained: self.retained.len(),
+            queued: self.queued_messages,
+            ..self.statistics
+        }
+    }
+
+    /// A new network connection.
+    pub(super) fn open(&mut self, now: Instant) -> ConnectionId {
+        let mut connection = Connection::new(now);
+        connection.ends_at = now.checked_add(self.options.connect_timeout);
+        if let Some(cut) = self.options.faults.cut
+            && self.cut < cut.connections
+        {
+            self.cut += 1;
+            connection.cut_after = Some(cut.after_packets);
+        }
+        let id = self.connections.insert(connection);
+        self.arm(id, now);
+        id
+    }
+
+    /// Takes whole packets from the beginning of `input` and returns how many bytes they were. The
+    /// rest is to be handed in again with more behind it.
+    pub(super) fn receive(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
+        let mut rest = input;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.last_received = now;
+            if connection.out.capacity() == 0
+                && let Some(buffer) = self.spare.pop()
+            {
+                connection.out = buffer;
+            }
+        }
+        loop {
+            let Some(connection) = self.connections.get(id) else { return input.len() };
+            let largest = match connection.phase {
+                Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
+                Phase::Up(_) if connection.paused => break,
+                Phase::Up(_) => self.options.limits.maximum_packet_size,
+                Phase::Closing | Phase::Dead => {
+                    rest = &[];
+                    break;
+                }
+            };
+            let start = match (connection.phase, rest.first()) {
+                // Something else than MQTT, perhaps HTTP: there is no use in waiting for its end.
+                (Phase::Connecting, Some(first)) if first >> 4 != PacketType::Connect as u8 => {
+                    Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet"))
+                }
+                _ => wire::frame(rest, largest),
+            };
+            match start {
+                Ok(None) => break,
+                Ok(Some(length)) => {
+                    let (packet, after) = rest.split_at(length);
+                    rest = after;
+                    self.packet(id, packet, now);
+                }
+                Err(malformed) => self.fail(id, rest, &malformed, now),
+            }
+        }
+        let taken = input.len() - rest.len();
+        self.statistics.bytes_received += taken as u64;
+        self.settle(id);
+        taken
+    }
+
+    /// Handles one packet, and the fault that may follow it.
+    fn packet(&mut self, id: ConnectionId, packet: &[u8], now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.packets_received += 1;
+        let last = connection.cut_after == Some(connection.packets_received);
+        let before = connection.out.len();
+        if let Err(malformed) = self.handle(id, packet, now) {
+            self.fail(id, packet, &malformed, now);
+        }
+        if last && let Some(connection) = self.connections.get_mut(id) {
+            if self.options.faults.cut.is_some_and(|cut| !cut.answer_last) {
+                connection.out.truncate(before);
+            }
+            self.leave(id, false, now);
+        }
+    }
+
+    fn handle(&mut self, id: ConnectionId, packet: &[u8], now: Instant) -> Result<(), Malformed> {
+        let Some(connection) = self.connections.get(id) else { return Ok(()) };
+        let Some(session) = connection.session() else {
+            return match wire::decode(Protocol::V3_1_1, packet)? {
+                Packet::Connect(connect) => self.connect(id, &connect, now),
+                // Ruled out by `receive` [MQTT-3.1.0-1].
+                _ => Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet")),
+            };
+        };
+        let protocol = connection.protocol;
+        let unexpected = |packet| Err(Malformed::protocol_error(packet, "not expected from a client"));
+        match wire::decode(protocol, packet)? {
+            Packet::Publish(publish) => return self.publish(id, session, &publish, now),
+            Packet::PubAck(ack) => self.published(id, session, &ack, now),
+            Packet::PubRec(ack) => self.received(id, session, &ack, now),
+            Packet::PubRel(ack) => self.released(id, session, &ack),
+            Packet::PubComp(ack) => self.completed(id, session, &ack, now),
+            Packet::Subscribe { packet_identifier, properties, filters } => {
+                return self.subscribe(id, session, packet_identifier, properties, filters, now);
+            }
+            Packet::Unsubscribe { packet_identifier, filters, .. } => {
+                self.unsubscribe(id, session, packet_identifier, filters);
+            }
+            Packet::PingReq => {
+                if !self.withheld(PacketType::PingResp)
+                    && let Some(connection) = self.connections.get_mut(id)
+                {
+                    wire::ping_response(&mut connection.out);
+                }
+            }
+            Packet::Disconnect { reason, properties } => {
+                return self.farewell(id, session, reason, properties, now);
+            }
+            // [MQTT-3.1.0-2]
+            Packet::Connect(_) => return Err(Malformed::protocol_error(PacketType::Connect, "a second one")),
+            // Enhanced authentication was refused in CONNECT, so none can be going on.
+            Packet::Auth { .. } => return unexpected(PacketType::Auth),
+            Packet::ConnAck { .. } => return unexpected(PacketType::ConnAck),
+            Packet::SubAck { .. } => return unexpected(PacketType::SubAck),
+            Packet::UnsubAck { .. } => return unexpected(PacketType::UnsubAck),
+            Packet::PingResp => return unexpected(PacketType::PingResp),
+        }
+        Ok(())
+    }
+
+    /// Whether packets of this type are not sent, on request.
+    fn withheld(&self, packet: PacketType) -> bool {
+        self.options.faults.withhold.contains(&packet)
+    }
+
+    /// Bytes to be written.
+    pub(super) fn output(&self, id: ConnectionId) -> &[u8] {
+        self.connections.get(id).map_or(&[], Connection::pending)
+    }
+
+    /// That many bytes of the output were written.
+    pub(super) fn wrote(&mut self, id: ConnectionId, bytes: usize, now: Instant) {
+        self.statistics.bytes_sent += bytes as u64;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.advance(bytes);
+        connection.lag.last_progress = now;
+        let session = connection.session();
+        if connection.backlog() < OUTPUT_LOW_BYTES
+            && let Some(session) = session
+        {
+            self.pump(session, now);
+            self.relieve(id, now);
+        }
+        self.settle(id);
+    }
+
+    /// Gives an empty output buffer back, so that an idle connection has none.
+    fn settle(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if connection.out.is_empty() {
+            if connection.out.capacity() > 0 {
+                let buffer = std::mem::take(&mut connection.out);
+                if self.spare.len() < SPARE_BUFFERS && buffer.capacity() <= SPARE_BUFFER_BYTES {
+                    self.spare.push(buffer);
+                }
+            }
+        } else {
+            self.touch(id);
+        }
+    }
+
+    /// What to do with a connection.
+    pub(super) fn state(&self, id: ConnectionId) -> State {
+        match self.connections.get(id) {
+            None => State::Dead,
+            Some(connection) => match connection.phase {
+                Phase::Dead => State::Dead,
+                Phase::Closing => State::Closing,
+                Phase::Up(_) if connection.paused => State::Paused,
+                Phase::Connecting | Phase::Up(_) => State::Open,
+            },
+        }
+    }
+
+    /// The next connection with new output or a new state.
+    pub(super) fn take_changed(&mut self) -> Option<ConnectionId> {
+        let id = self.changed.pop()?;
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.changed = false;
+        }
+        Some(id)
+    }
+
+    fn touch(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !connection.changed
+        {
+            connection.changed = true;
+            self.changed.push(id);
+        }
+    }
+
+    /// The next moment to call `advance`.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Whether `next_deadline` became earlier since this was last asked.
+    pub(super) fn take_earlier_deadline(&mut self) -> bool {
+        self.deadlines.take_earlier()
+    }
+
+    /// Does what is due.
+    pub(super) fn advance(&mut self, now: Instant) {
+        while let Some(timer) = self.deadlines.due(now) {
+            match timer {
+                Timer::Connection(id) => self.connection_due(id, now),
+                Timer::Session(id) => self.session_due(id, now),
+            }
+        }
+    }
+
+    fn connection_due(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        connection.timer = None;
+        match connection.phase {
+            Phase::Connecting | Phase::Closing if connection.ends_at.is_some_and(|at| at <= now) => {
+                connection.phase = Phase::Dead;
+                self.touch(id);
+            }
+            Phase::Up(_) => {
+                let silent = now.saturating_duration_since(connection.last_received);
+                if !connection.paused && connection.keep_alive.is_some_and(|most| silent >= most) {
+                    return self.disconnect(id, ReasonCode::KEEP_ALIVE_TIMEOUT, "", now);
+                }
+                let idle = now.saturating_duration_since(connection.lag.last_progress);
+                if !connection.lag.waiting.is_empty() && idle >= self.options.limits.patience {
+                    connection.lag.stalled = true;
+                    self.release_publishers(id, now);
+                }
+            }
+            _ => {}
+        }
+        self.arm(id, now);
+    }
+
+    /// Sets the deadline of a connection. It is not moved with every packet: it comes at the old
+    /// time, finds that something was received, and is set anew.
+    fn arm(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let at = match connection.phase {
+            Phase::Connecting | Phase::Closing => connection.ends_at,
+            Phase::Dead => None,
+            Phase::Up(_) => {
+                let since = if connection.paused { now } else { connection.last_received };
+                let keep_alive = connection.keep_alive.and_then(|most| since.checked_add(most));
+                let patience = self.options.limits.patience;
+                let patience = if connection.lag.waiting.is_empty() {
+                    None
+                } else {
+                    connection.lag.last_progress.checked_add(patience)
+                };
+                match (keep_alive, patience) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                }
+            }
+        };
+        self.deadlines.set(Timer::Connection(id), &mut connection.timer, at);
+    }
+}

@@ -1,0 +1,224 @@
+//! PUBLISH from a client: what may be refused, and what becomes of the message.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::deliver::Delivery;
+use super::message::{Routed, Sorted, View};
+use super::{ConnectionId, Core, SessionId};
+use crate::broker::options::Feature;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Malformed, PacketType, Publish};
+use crate::protocol::{Protocol, QoS, topic};
+
+fn broken(what: &'static str, reason: ReasonCode) -> Malformed {
+    Malformed::protocol_error(PacketType::Publish, what).with_reason(reason)
+}
+
+impl Core {
+    /// Handles a PUBLISH.
+    ///
+    /// # Errors
+    /// What ends the connection: a broken rule, or a limit the client was told of.
+    pub(super) fn publish(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        self.statistics.messages_received += 1;
+        if publish.qos > self.options.limits.maximum_qos {
+            return Err(broken("QoS over the Maximum QoS", ReasonCode::QOS_NOT_SUPPORTED)); // [MQTT-3.2.2-11]
+        }
+        if publish.retain && !self.options.limits.has(Feature::Retain) {
+            return Err(broken("RETAIN is not available", ReasonCode::RETAIN_NOT_SUPPORTED)); // [MQTT-3.2.2-14]
+        }
+        let sorted = Sorted::new(PacketType::Publish, publish.properties)?;
+        let alias;
+        let name = match self.resolve(id, publish.topic, sorted.topic_alias)? {
+            Name::Given(name) => name,
+            Name::Alias(name) => {
+                alias = name;
+                &*alias
+            }
+        };
+        let answer = match publish.qos {
+            QoS::AtMostOnce => None,
+            QoS::AtLeastOnce => Some(PacketType::PubAck),
+            QoS::ExactlyOnce => Some(PacketType::PubRec),
+        };
+        if publish.qos == QoS::ExactlyOnce
+            && self.sessions.get(session).is_some_and(|s| s.received.contains(&publish.packet_identifier))
+        {
+            // Passed on when it came first ([MQTT-4.3.3-10]).
+            self.acknowledge(id, PacketType::PubRec, publish.packet_identifier, ReasonCode::SUCCESS);
+            return Ok(());
+        }
+        self.check_receive_maximum(id, session, publish)?;
+        let refusal = self.options.faults.refuse_publish.iter();
+        let refusal = refusal
+            .filter(|refusal| topic::matches(refusal.topic_filter.as_bytes(), name.as_bytes()))
+            .map(|refusal| refusal.reason_code)
+            .next();
+        let reason = if let Some(reason) = refusal {
+            reason
+        } else {
+            let publisher = self.sessions.get(session).map(|s| Arc::clone(&s.client_identifier));
+            let view = View {
+                topic: name.as_bytes(),
+                payload: publish.payload,
+                properties: sorted.forwarded(),
+                expires: sorted.expires(now),
+                qos: publish.qos,
+                retain: publish.retain,
+                publisher: publisher.as_ref(),
+            };
+            let mut routed = Routed::borrowed(view);
+            let kept = !publish.retain || self.retain(&mut routed);
+            let matched = self.route(&mut routed, name, Some((id, session)), now);
+            match (kept, matched) {
+                (false, _) => ReasonCode::QUOTA_EXCEEDED,
+                (true, false) => ReasonCode::NO_MATCHING_SUBSCRIBERS,
+                (true, true) => ReasonCode::SUCCESS,
+            }
+        };
+        if publish.qos == QoS::ExactlyOnce
+            && !reason.is_failure()
+            && let Some(state) = self.sessions.get_mut(session)
+        {
+            state.received.insert(publish.packet_identifier);
+        }
+        if let Some(answer) = answer {
+            let sent = self.acknowledge(id, answer, publish.packet_identifier, reason);
+            if !sent
+                && publish.qos == QoS::AtLeastOnce
+                && let Some(connection) = self.connections.get_mut(id)
+            {
+                connection.unacknowledged.insert(publish.packet_identifier);
+            }
+        }
+        Ok(())
+    }
+
+    /// The topic name of a PUBLISH, its alias followed or noted.
+    fn resolve<'a>(
+        &mut self,
+        id: ConnectionId,
+        name: &'a [u8],
+        alias: Option<u16>,
+    ) -> Result<Name<'a>, Malformed> {
+        let Some(alias) = alias else { return check_name(name).map(Name::Given) };
+        if alias > self.options.limits.topic_alias_maximum {
+            // [MQTT-3.3.2-9]
+            return Err(broken("Topic Alias over the Topic Alias Maximum", ReasonCode::TOPIC_ALIAS_INVALID));
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return check_name(name).map(Name::Given) };
+        if name.is_empty() {
+            let known = connection.aliases.get(&alias).cloned();
+            let unknown = || broken("unknown Topic Alias without a topic name", ReasonCode::PROTOCOL_ERROR);
+            return known.map(Name::Alias).ok_or_else(unknown); // [MQTT-3.3.2-12]
+        }
+        let name = check_name(name)?;
+        connection.aliases.insert(alias, name.into());
+        Ok(Name::Given(name))
+    }
+
+    /// Counts what the client has in flight against our Receive Maximum ([MQTT-3.3.4-9]). That
+    /// exists in MQTT 5 only; memory is bounded by the number of packet identifiers anyway.
+    fn check_receive_maximum(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        publish: &Publish<'_>,
+    ) -> Result<(), Malformed> {
+        let Some(connection) = self.connections.get(id) else { return Ok(()) };
+        if publish.qos == QoS::AtMostOnce || connection.protocol != Protocol::V5 {
+            return Ok(());
+        }
+        if connection.unacknowledged.contains(&publish.packet_identifier) {
+            return Ok(());
+        }
+        let received = self.sessions.get(session).map_or(0, |session| session.received.len());
+        if connection.unacknowledged.len() + received >= usize::from(self.options.limits.receive_maximum) {
+            return Err(broken(
+                "more than the Receive Maximum in flight",
+                ReasonCode::RECEIVE_MAXIMUM_EXCEEDED,
+            ));
+        }
+        Ok(())
+    }
+
+    /// Keeps a message as its topic's last known value, or forgets the topic if the payload is empty
+    /// ([MQTT-3.3.1-5], [MQTT-3.3.1-6]); `false` if the limits leave no room.
+    pub(super) fn retain(&mut self, routed: &mut Routed<'_>) -> bool {
+        if routed.view.payload.is_empty() {
+            self.retained.remove(routed.view.topic);
+            return true;
+        }
+        let limits = &self.options.limits;
+        self.retained.insert(routed.message(), limits.retained_messages, limits.retained_bytes)
+    }
+
+    /// Passes a message on to everyone entitled to it; whether anyone was. A session with several
+    /// matching subscriptions gets it once, at the highest QoS, with all their identifiers
+    /// ([MQTT-3.3.4-2], [MQTT-3.3.4-4]).
+    pub(super) fn route(
+        &mut self,
+        routed: &mut Routed<'_>,
+        name: &str,
+        from: Option<(ConnectionId, SessionId)>,
+        now: Instant,
+    ) -> bool {
+        let mut matches = std::mem::take(&mut self.matches);
+        let sessions = &self.sessions;
+        let connected = |id| sessions.get(id).is_some_and(|session| session.connection.is_some());
+        self.subscriptions.matching(name, connected, &mut matches);
+        let publisher = from.map(|(_, session)| session);
+        matches.retain(|m| !(m.subscriber.no_local && Some(m.subscriber.session) == publisher)); // [MQTT-3.8.3-3]
+        if matches.len() > 1 {
+            matches.sort_unstable_by_key(|m| (m.shared, m.subscriber.session));
+        }
+        let mut identifiers = std::mem::take(&mut self.identifiers);
+        let mut rest = &matches[..];
+        while let Some(first) = rest.first() {
+            let same = |m: &&super::Match| !m.shared && m.subscriber.session == first.subscriber.session;
+            let count = if first.shared { 1 } else { rest.iter().take_while(same).count() };
+            let (group, after) = rest.split_at(count);
+            rest = after;
+            identifiers.clear();
+            identifiers.extend(group.iter().map(|m| m.subscriber.identifier).filter(|id| *id != 0));
+            let granted = group.iter().map(|m| m.subscriber.qos).max().unwrap_or_default();
+            let as_published = group.iter().any(|m| m.subscriber.retain_as_published);
+            let delivery = Delivery {
+                qos: granted.min(routed.view.qos),
+                retain: as_published && routed.view.retain, // [MQTT-3.3.1-12], [MQTT-3.3.1-13]
+                identifiers: &identifiers,
+            };
+            self.deliver(first.subscriber.session, routed, delivery, from.map(|(id, _)| id), now);
+        }
+        let any = !matches.is_empty();
+        matches.clear();
+        self.matches = matches;
+        self.identifiers = identifiers;
+        any
+    }
+}
+
+/// Where a topic name comes from.
+enum Name<'a> {
+    Given(&'a str),
+    Alias(Arc<str>),
+}
+
+fn check_name(name: &[u8]) -> Result<&str, Malformed> {
+    topic::check_name(name).map_err(|error| {
+        // An empty name without an alias is a Protocol Error [MQTT-3.3.2-8].
+        let reason = match error {
+            topic::TopicError::Empty => ReasonCode::PROTOCOL_ERROR,
+            topic::TopicError::NotUtf8 | topic::TopicError::Null => ReasonCode::MALFORMED_PACKET,
+            _ => ReasonCode::TOPIC_NAME_INVALID,
+        };
+        Malformed::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
+    })
+}

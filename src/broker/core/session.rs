@@ -1,0 +1,96 @@
+//! What the broker remembers of a client, whether it is connected or not ([MQTT-4.1]).
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::ConnectionId;
+use super::in_flight::InFlight;
+use super::message::Message;
+use crate::protocol::QoS;
+
+/// A message for one client, as its subscriptions grant it.
+pub(super) struct Pending {
+    pub(super) message: Arc<Message>,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    /// The Subscription Identifiers of the subscriptions it comes from.
+    pub(super) identifiers: Box<[u32]>,
+}
+
+/// Retained messages still to be sent for a new subscription. A position and not a list: any number
+/// of subscriptions to `#` stays small.
+pub(super) struct Replay {
+    pub(super) filter: Box<str>,
+    pub(super) qos: QoS,
+    pub(super) no_local: bool,
+    /// The Subscription Identifier; 0 is none.
+    pub(super) identifier: u32,
+    /// The topic name sent last.
+    pub(super) cursor: Option<Bytes>,
+}
+
+/// A Will Message, published when its connection ends without a farewell ([MQTT-3.1.2-8]).
+pub(super) struct Will {
+    /// Without expiry time, which counts from the publication.
+    pub(super) message: Arc<Message>,
+    pub(super) expiry_seconds: Option<u32>,
+    pub(super) delay_seconds: u32,
+}
+
+/// The state of one session.
+pub(super) struct Session {
+    pub(super) client_identifier: Arc<str>,
+    pub(super) connection: Option<ConnectionId>,
+    /// How long it outlives a connection; `u32::MAX` is for ever ([MQTT-3.1.2.11.2]).
+    pub(super) expiry_seconds: u32,
+    pub(super) will: Option<Will>,
+    /// When the will of the last connection is due.
+    pub(super) will_at: Option<Instant>,
+    /// When the session ends, while there is no connection.
+    pub(super) ends_at: Option<Instant>,
+    /// The deadline set, the earlier of the two above.
+    pub(super) timer: Option<Instant>,
+    /// Filters subscribed to; options are in the tree.
+    pub(super) filters: HashSet<Box<str>>,
+    /// QoS 1 and 2 messages not sent yet.
+    pub(super) queue: VecDeque<Pending>,
+    pub(super) queue_bytes: usize,
+    pub(super) replays: VecDeque<Replay>,
+    pub(super) in_flight: InFlight,
+    /// Packet identifiers of QoS 2 messages received and not released ([MQTT-4.3.3-10]).
+    pub(super) received: HashSet<u16>,
+}
+
+impl Session {
+    pub(super) fn new(client_identifier: Arc<str>) -> Self {
+        Self {
+            client_identifier,
+            connection: None,
+            expiry_seconds: 0,
+            will: None,
+            will_at: None,
+            ends_at: None,
+            timer: None,
+            filters: HashSet::new(),
+            queue: VecDeque::new(),
+            queue_bytes: 0,
+            replays: VecDeque::new(),
+            in_flight: InFlight::default(),
+            received: HashSet::new(),
+        }
+    }
+
+    /// Whether a new QoS 1 or 2 message may be sent at once: nothing waits before it and the window
+    /// has room.
+    pub(super) fn is_open(&self, window: usize) -> bool {
+        self.queue.is_empty() && self.replays.is_empty() && self.has_room(window)
+    }
+
+    /// Whether the window has room for a new message; messages to be sent again come first.
+    pub(super) fn has_room(&self, window: usize) -> bool {
+        self.in_flight.unsent().is_none() && self.in_flight.len() < window
+    }
+}

@@ -1,0 +1,140 @@
+//! SUBSCRIBE and UNSUBSCRIBE.
+
+use std::time::Instant;
+
+use super::session::Replay;
+use super::subscriptions::Subscriber;
+use super::{ConnectionId, Core, SessionId};
+use crate::broker::options::Feature;
+use crate::protocol::property::{Properties, PropertyId};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::topic;
+use crate::protocol::wire::{self, Malformed, PacketType, Subscription, SubscriptionList};
+
+impl Core {
+    /// Handles a SUBSCRIBE: the answer first, then the retained messages.
+    ///
+    /// # Errors
+    /// No Local on a shared subscription ([MQTT-3.8.3-4]).
+    pub(super) fn subscribe(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        packet_identifier: u16,
+        properties: Properties<'_>,
+        filters: SubscriptionList<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        let identifier = properties.number(PropertyId::SubscriptionIdentifier).unwrap_or(0);
+        let broken = |s: Subscription<'_>| s.no_local && topic::shared(s.filter).is_some();
+        if filters.iter().any(broken) {
+            let what = "No Local on a shared subscription";
+            return Err(Malformed::protocol_error(PacketType::Subscribe, what));
+        }
+        let reasons: Vec<ReasonCode> = filters
+            .iter()
+            .map(|filter| match self.add_subscription(session, &filter, identifier) {
+                Ok(()) => ReasonCode(filter.qos.min(self.options.limits.maximum_qos) as u8),
+                Err(reason) => reason,
+            })
+            .collect();
+        if !self.withheld(PacketType::SubAck)
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            wire::suback(&mut connection.out, connection.protocol, packet_identifier, &reasons);
+        }
+        self.pump(session, now);
+        Ok(())
+    }
+
+    /// Adds or replaces one subscription ([MQTT-3.8.4-3]).
+    fn add_subscription(
+        &mut self,
+        session: SessionId,
+        subscription: &Subscription<'_>,
+        identifier: u32,
+    ) -> Result<(), ReasonCode> {
+        let options = &self.options;
+        let filter = topic::check_filter(subscription.filter.as_bytes());
+        let filter = filter.map_err(|_| ReasonCode::TOPIC_FILTER_INVALID)?;
+        let mut refusals = options.faults.refuse_subscribe.iter();
+        if let Some(refusal) = refusals.find(|r| r.topic_filter == filter || r.topic_filter == "#") {
+            return Err(refusal.reason_code);
+        }
+        let shared = topic::shared(filter);
+        let levels = shared.map_or(filter, |(_, levels)| levels);
+        if shared.is_some() && !options.limits.has(Feature::SharedSubscriptions) {
+            return Err(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        if levels.contains(['+', '#']) && !options.limits.has(Feature::WildcardSubscriptions) {
+            return Err(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        if identifier != 0 && !options.limits.has(Feature::SubscriptionIdentifiers) {
+            return Err(ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED);
+        }
+        let Some(state) = self.sessions.get_mut(session) else { return Err(ReasonCode::UNSPECIFIED) };
+        if state.filters.len() >= options.limits.subscriptions && !state.filters.contains(filter) {
+            return Err(ReasonCode::QUOTA_EXCEEDED);
+        }
+        let qos = subscription.qos.min(options.limits.maximum_qos);
+        let no_local = subscription.no_local;
+        let subscriber = Subscriber {
+            session,
+            qos,
+            no_local,
+            retain_as_published: subscription.retain_as_published,
+            identifier,
+        };
+        let new = self.subscriptions.insert(filter, subscriber).ok_or(ReasonCode::QUOTA_EXCEEDED)?;
+        if new {
+            state.filters.insert(filter.into());
+        }
+        let wanted = match subscription.retain_handling {
+            0 => true,  // [MQTT-3.3.1-9]
+            1 => new,   // [MQTT-3.3.1-10]
+            _ => false, // [MQTT-3.3.1-11]
+        };
+        // Shared subscriptions get none ([MQTT-4.8.2]).
+        if wanted && shared.is_none() && self.retained.len() > 0 {
+            state.replays.retain(|replay| &*replay.filter != filter);
+            state.replays.push_back(Replay {
+                filter: filter.into(),
+                qos,
+                no_local,
+                identifier,
+                cursor: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Handles an UNSUBSCRIBE.
+    pub(super) fn unsubscribe(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        packet_identifier: u16,
+        filters: SubscriptionList<'_>,
+    ) {
+        let reasons: Vec<ReasonCode> = filters
+            .iter()
+            .map(|Subscription { filter, .. }| {
+                let Some(state) = self.sessions.get_mut(session) else { return ReasonCode::UNSPECIFIED };
+                if topic::check_filter(filter.as_bytes()).is_err() {
+                    return ReasonCode::TOPIC_FILTER_INVALID;
+                }
+                if !state.filters.remove(filter) {
+                    return ReasonCode::NO_SUBSCRIPTION_EXISTED;
+                }
+                state.replays.retain(|replay| &*replay.filter != filter);
+                self.subscriptions.remove(filter, session);
+                ReasonCode::SUCCESS
+            })
+            .collect();
+        if !self.withheld(PacketType::UnsubAck)
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            wire::unsuback(&mut connection.out, connection.protocol, packet_identifier, &reasons);
+        }
+    }
+}

@@ -1,0 +1,348 @@
+//! Who subscribed to what: a tree of topic levels, so that a message costs its levels and not the
+//! number of subscriptions.
+
+use std::collections::HashMap;
+
+use super::SessionId;
+use crate::protocol::{QoS, topic};
+
+/// The deepest filter taken; a name of 65,535 slashes would make as many nodes.
+const MOST_LEVELS: usize = 200;
+/// The most nodes of the tree, some 200 bytes each.
+const MOST_NODES: usize = 1_000_000;
+
+/// A session's subscription to one filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Subscriber {
+    pub(super) session: SessionId,
+    pub(super) qos: QoS,
+    pub(super) no_local: bool,
+    pub(super) retain_as_published: bool,
+    /// The Subscription Identifier; 0 is none.
+    pub(super) identifier: u32,
+}
+
+/// A subscriber entitled to a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Match {
+    pub(super) subscriber: Subscriber,
+    /// Chosen from a shared subscription: not to be merged with the session's other matches.
+    pub(super) shared: bool,
+}
+
+struct Group {
+    name: Box<str>,
+    members: Vec<Subscriber>,
+    /// Whose turn it is.
+    next: usize,
+}
+
+#[derive(Default)]
+struct Subscribers {
+    each: Vec<Subscriber>,
+    groups: Vec<Group>,
+}
+
+impl Subscribers {
+    fn is_empty(&self) -> bool {
+        self.each.is_empty() && self.groups.is_empty()
+    }
+
+    /// Adds or replaces; whether it is new.
+    fn insert(&mut self, share: Option<&str>, subscriber: Subscriber) -> bool {
+        let list = match share {
+            None => &mut self.each,
+            Some(share) => {
+                let at = self.groups.iter().position(|group| &*group.name == share).unwrap_or_else(|| {
+                    self.groups.push(Group { name: share.into(), members: Vec::new(), next: 0 });
+                    self.groups.len() - 1
+                });
+                &mut self.groups[at].members
+            }
+        };
+        if let Some(known) = list.iter_mut().find(|known| known.session == subscriber.session) {
+            *known = subscriber;
+            return false;
+        }
+        list.push(subscriber);
+        true
+    }
+
+    fn remove(&mut self, share: Option<&str>, session: SessionId) -> bool {
+        let remove = |list: &mut Vec<Subscriber>| {
+            let at = list.iter().position(|known| known.session == session);
+            at.map(|at| list.remove(at)).is_some()
+        };
+        let Some(share) = share else { return remove(&mut self.each) };
+        let Some(at) = self.groups.iter().position(|group| &*group.name == share) else { return false };
+        let removed = remove(&mut self.groups[at].members);
+        if self.groups[at].members.is_empty() {
+            self.groups.swap_remove(at);
+        }
+        removed
+    }
+
+    /// Everyone, and of each shared subscription the next whose client is there, or else the next.
+    fn collect(&mut self, connected: &impl Fn(SessionId) -> bool, out: &mut Vec<Match>) {
+        out.extend(self.each.iter().map(|subscriber| Match { subscriber: *subscriber, shared: false }));
+        for group in &mut self.groups {
+            let count = group.members.len();
+            let turn = (0..count)
+                .map(|step| (group.next + step) % count)
+                .find(|at| connected(group.members[*at].session))
+                .unwrap_or(if count == 0 { 0 } else { group.next % count });
+            if let Some(subscriber) = group.members.get(turn) {
+                group.next = turn + 1;
+                out.push(Match { subscriber: *subscriber, shared: true });
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Node {
+    parent: usize,
+    level: Box<str>,
+    children: HashMap<Box<str>, usize>,
+    /// The child `+`.
+    any: Option<usize>,
+    /// Filters that end here.
+    here: Subscribers,
+    /// Filters that end here with `/#`.
+    below: Subscribers,
+}
+
+impl Node {
+    fn is_empty(&self) -> bool {
+        self.children.is_empty() && self.any.is_none() && self.here.is_empty() && self.below.is_empty()
+    }
+}
+
+/// All subscriptions. Node 0 is the root; indices and not references, so that dropping a deep tree
+/// does not recurse.
+pub(super) struct Subscriptions {
+    nodes: Vec<Node>,
+    free: Vec<usize>,
+    count: usize,
+    /// Kept between calls of `matching`: node, and where in the name its next level starts.
+    stack: Vec<(usize, Option<usize>)>,
+}
+
+impl Subscriptions {
+    pub(super) fn new() -> Self {
+        Self { nodes: vec![Node::default()], free: Vec::new(), count: 0, stack: Vec::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Adds a subscription to a checked filter or replaces the session's earlier one; whether it is
+    /// new, or `None` if the tree is full.
+    pub(super) fn insert(&mut self, filter: &str, subscriber: Subscriber) -> Option<bool> {
+        let (share, filter) = split(filter);
+        let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
+        if levels > MOST_LEVELS || self.nodes.len() - self.free.len() + levels > MOST_NODES {
+            return None;
+        }
+        let mut at = 0;
+        let mut below = false;
+        for level in filter.split('/') {
+            match level {
+                "#" => below = true,
+                "+" => at = self.nodes[at].any.unwrap_or_else(|| self.add(at, level)),
+                _ => {
+                    at = self.nodes[at].children.get(level).copied().unwrap_or_else(|| self.add(at, level));
+                }
+            }
+        }
+        let node = &mut self.nodes[at];
+        let new = if below { &mut node.below } else { &mut node.here }.insert(share, subscriber);
+        self.count += usize::from(new);
+        Some(new)
+    }
+
+    fn add(&mut self, parent: usize, level: &str) -> usize {
+        let node = Node { parent, level: level.into(), ..Node::default() };
+        let index = self.free.pop().unwrap_or(self.nodes.len());
+        if index == self.nodes.len() {
+            self.nodes.push(node);
+        } else {
+            self.nodes[index] = node;
+        }
+        if level == "+" {
+            self.nodes[parent].any = Some(index);
+        } else {
+            self.nodes[parent].children.insert(level.into(), index);
+        }
+        index
+    }
+
+    /// Removes a session's subscription; whether there was one.
+    pub(super) fn remove(&mut self, filter: &str, session: SessionId) -> bool {
+        let (share, filter) = split(filter);
+        let mut at = 0;
+        let mut below = false;
+        for level in filter.split('/') {
+            let child = match level {
+                "#" => {
+                    below = true;
+                    continue;
+                }
+                "+" => self.nodes[at].any,
+                _ => self.nodes[at].children.get(level).copied(),
+            };
+            let Some(child) = child else { return false };
+            at = child;
+        }
+        let node = &mut self.nodes[at];
+        let removed = if below { &mut node.below } else { &mut node.here }.remove(share, session);
+        self.count -= usize::from(removed);
+        while at != 0 && self.nodes[at].is_empty() {
+            let Node { parent, level, .. } = std::mem::take(&mut self.nodes[at]);
+            if &*level == "+" {
+                self.nodes[parent].any = None;
+            } else {
+                self.nodes[parent].children.remove(&level);
+            }
+            self.free.push(at);
+            at = parent;
+        }
+        removed
+    }
+
+    /// Appends every subscriber entitled to a message on this topic name. One session may come
+    /// several times. `connected` decides who of a shared subscription is preferred.
+    pub(super) fn matching(
+        &mut self,
+        name: &str,
+        connected: impl Fn(SessionId) -> bool,
+        out: &mut Vec<Match>,
+    ) {
+        let system = name.starts_with('$'); // wildcards in the first level pass it by [MQTT-4.7.2-1]
+        let mut stack = std::mem::take(&mut self.stack);
+        stack.push((0, Some(0)));
+        while let Some((at, rest)) = stack.pop() {
+            let node = &mut self.nodes[at];
+            let passed_by = at == 0 && system;
+            if !passed_by {
+                node.below.collect(&connected, out);
+            }
+            let Some(start) = rest else {
+                node.here.collect(&connected, out);
+                continue;
+            };
+            let tail = &name[start..];
+            let slash = memchr::memchr(b'/', tail.as_bytes());
+            let (level, rest) = match slash {
+                Some(slash) => (&tail[..slash], Some(start + slash + 1)),
+                None => (tail, None),
+            };
+            if let Some(child) = node.children.get(level) {
+                stack.push((*child, rest));
+            }
+            if let Some(child) = node.any
+                && !passed_by
+            {
+                stack.push((child, rest));
+            }
+        }
+        self.stack = stack;
+    }
+}
+
+fn split(filter: &str) -> (Option<&str>, &str) {
+    match topic::shared(filter) {
+        Some((share, filter)) => (Some(share), filter),
+        None => (None, filter),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn subscriber(session: u32) -> Subscriber {
+        Subscriber {
+            session: SessionId(session),
+            qos: QoS::AtMostOnce,
+            no_local: false,
+            retain_as_published: false,
+            identifier: 0,
+        }
+    }
+
+    fn sessions(tree: &mut Subscriptions, name: &str) -> Vec<u32> {
+        let mut out = Vec::new();
+        tree.matching(name, |_| true, &mut out);
+        let mut sessions: Vec<u32> = out.iter().map(|m| m.subscriber.session.0).collect();
+        sessions.sort_unstable();
+        sessions
+    }
+
+    #[test]
+    fn too_deep_is_refused_and_removal_leaves_nothing() {
+        let mut tree = Subscriptions::new();
+        assert_eq!(tree.insert(&"/".repeat(200), subscriber(1)), None);
+        assert_eq!(tree.insert(&"/".repeat(199), subscriber(1)), Some(true));
+        assert_eq!(tree.insert("a/+/#", subscriber(1)), Some(true));
+        assert_eq!(tree.insert("a/+/#", subscriber(1)), Some(false));
+        assert_eq!(tree.len(), 2);
+        assert!(!tree.remove("a/+", SessionId(1)));
+        assert!(tree.remove("a/+/#", SessionId(1)));
+        assert!(tree.remove(&"/".repeat(199), SessionId(1)));
+        assert_eq!((tree.len(), tree.nodes.len() - tree.free.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_shared_subscription_goes_round_and_prefers_who_is_there() {
+        let mut tree = Subscriptions::new();
+        for session in 1..4 {
+            tree.insert("$share/g/a", subscriber(session));
+        }
+        let mut turns = Vec::new();
+        for _ in 0..6 {
+            turns.extend(sessions(&mut tree, "a"));
+        }
+        assert_eq!(turns, [1, 2, 3, 1, 2, 3]);
+        let mut out = Vec::new();
+        for _ in 0..4 {
+            tree.matching("a", |session| session == SessionId(2), &mut out);
+        }
+        assert!(out.iter().all(|m| m.subscriber.session == SessionId(2) && m.shared));
+        out.clear();
+        tree.matching("a", |_| false, &mut out);
+        assert_eq!(out.len(), 1);
+    }
+
+    proptest! {
+        /// The tree finds what matching filter by filter finds, also after some have gone.
+        #[test]
+        fn agrees_with_matching_one_by_one(
+            filters in proptest::collection::vec(("(\\+|[ab$]|)(/(\\+|[ab]|)){0,3}(/#)?|#", any::<bool>()), 1..20),
+            names in proptest::collection::vec("([ab$]|)(/([ab]|)){0,3}", 1..10),
+        ) {
+            let mut tree = Subscriptions::new();
+            let mut kept = Vec::new();
+            let filters: Vec<_> = filters.iter().filter(|(filter, _)| !filter.is_empty()).collect();
+            for (number, (filter, _)) in (0..).zip(&filters) {
+                tree.insert(filter, subscriber(number));
+            }
+            for (number, (filter, keep)) in (0..).zip(&filters) {
+                if *keep {
+                    kept.push((number, filter));
+                } else {
+                    prop_assert!(tree.remove(filter, SessionId(number)));
+                }
+            }
+            prop_assert_eq!(tree.len(), kept.len());
+            for name in names.iter().filter(|name| !name.is_empty()) {
+                let one_by_one: Vec<u32> = kept.iter()
+                    .filter(|(_, filter)| topic::matches(filter.as_bytes(), name.as_bytes()))
+                    .map(|(number, _)| *number).collect();
+                prop_assert_eq!(sessions(&mut tree, name), one_by_one);
+            }
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! CONNECT and the end of connections: who is let in, who is sent away, and what is said.
+
+use super::*;
+
+#[test]
+fn pings_are_answered() {
+    for protocol in [V3_1, V3_1_1, V5] {
+        let mut world = World::new();
+        let client = world.connect(protocol, "c");
+        world.send(client, &[0xC0, 0]);
+        assert_eq!(world.take(client), ["PINGRESP"]);
+    }
+}
+
+#[test]
+fn packets_may_come_in_any_pieces() {
+    let mut world = World::new();
+    let client = world.open(V5);
+    let mut bytes = connect_bytes(&hello(V5, "c"));
+    wire::ping_request(&mut bytes);
+    let mut start = 0;
+    for end in 1..=bytes.len() {
+        start += world.core.receive(client.id, &bytes[start..end], world.now);
+    }
+    assert_eq!(start, bytes.len());
+    assert_eq!(world.take(client), ["CONNACK 0x00", "PINGRESP"]);
+}
+
+#[test]
+fn client_identifiers_are_assigned_where_they_may_be() {
+    let mut world = World::new();
+    let (_, answer) = world.try_connect(&hello(V5, ""));
+    assert!(answer[0].starts_with("CONNACK 0x00 assigned-client-identifier=auto-"), "{answer:?}");
+    assert_eq!(world.try_connect(&hello(V3_1_1, "")).1, ["CONNACK 0x00"]);
+    // [MQTT-3.1.3-8] of 3.1.1, and 3.1 knows no empty one.
+    let kept = Connect { clean_start: false, ..hello(V3_1_1, "") };
+    assert_eq!(world.try_connect(&kept).1, ["CONNACK 0x85"]);
+    assert_eq!(world.try_connect(&hello(V3_1, "")).1, ["CONNACK 0x85"]);
+    let kept = Connect { clean_start: false, ..hello(V5, "") };
+    assert!(world.try_connect(&kept).1[0].contains("assigned-client-identifier"));
+}
+
+#[test]
+fn the_user_is_checked() {
+    let user = Some(("anna".to_owned(), b"secret\xff".to_vec()));
+    let mut world = World::with(Options { user, ..Options::default() });
+    for protocol in [V3_1, V3_1_1, V5] {
+        let right =
+            Connect { user_name: Some("anna"), password: Some(b"secret\xff"), ..hello(protocol, "c") };
+        assert_eq!(world.try_connect(&right).1, ["CONNACK 0x00"]);
+        for wrong in [
+            hello(protocol, "d"),
+            Connect { user_name: Some("bert"), ..right.clone() },
+            Connect { password: Some(b"secret"), ..right.clone() },
+            Connect { password: None, ..right },
+        ] {
+            let (client, answer) = world.try_connect(&wrong);
+            assert_eq!(answer, ["CONNACK 0x86"]);
+            assert_eq!(world.state(client), State::Closing);
+        }
+    }
+}
+
+#[test]
+fn a_server_without_mqtt_5_answers_in_its_own_format() {
+    let mut world = World::with(Options { protocols: vec![V3_1_1], ..Options::default() });
+    let client = world.open(V5);
+    world.send(client, &connect_bytes(&hello(V5, "c")));
+    assert_eq!(world.core.output(client.id), [0x20, 2, 0, 1]);
+    world.connect(V3_1_1, "c");
+}
+
+#[test]
+fn unknown_versions_and_other_beginnings() {
+    let level = |level| {
+        let mut bytes = connect_bytes(&hello(V3_1_1, "c"));
+        bytes[8] = level;
+        bytes
+    };
+    let mut reserved = connect_bytes(&hello(V5, "c"));
+    reserved[9] |= 1;
+    for (bytes, answer) in [
+        (&level(9)[..], &[0x20, 2, 0, 1][..]),
+        (&level(0), &[0x20, 2, 0, 1]),
+        (&[0xC0, 0], &[]),
+        (b"GET / HTTP/1.1\r\n\r\n", &[]),
+        (b"\x16\x03\x01\x00\xa5\x01\x00", &[]),
+        (&[0x10, 0xFF, 0xFF, 0xFF, 0x7F], &[]),
+    ] {
+        let mut world = World::new();
+        let client = world.open(V3_1_1);
+        world.send(client, bytes);
+        assert_eq!(world.core.output(client.id), answer, "{bytes:?}");
+        assert_eq!(world.state(client), State::Closing);
+        // Whatever follows is ignored, and the end comes also if the peer says nothing.
+        world.send(client, &connect_bytes(&hello(V5, "c")));
+        world.wait_seconds(1);
+        assert_eq!(world.state(client), State::Dead);
+        assert_eq!(world.core.statistics().sessions, 0);
+    }
+    let mut world = World::new();
+    let client = world.open(V5);
+    world.send(client, &reserved);
+    assert_eq!(world.take(client), ["CONNACK 0x81"]);
+}
+
+#[test]
+fn enhanced_authentication_is_refused() {
+    let mut world = World::new();
+    let mut block = PropertyBlock::default();
+    block.push(PropertyId::AuthenticationMethod, Value::Text("SCRAM"));
+    let connect = Connect { properties: block.view(), ..hello(V5, "c") };
+    assert_eq!(world.try_connect(&connect).1, ["CONNACK 0x8c"]);
+}
+
+#[test]
+fn connect_takes_its_time_or_is_cut() {
+    let mut world = World::new();
+    let client = world.open(V5);
+    world.wait(Duration::from_millis(9_999));
+    assert_eq!(world.state(client), State::Open);
+    world.wait(Duration::from_millis(1));
+    assert_eq!(world.state(client), State::Dead);
+}
+
+/// [MQTT-3.1.2-22]: one and a half times the keep-alive.
+#[test]
+fn keep_alive() {
+    for protocol in [V3_1_1, V5] {
+        let mut world = World::new();
+        let client = world.join(&Connect { keep_alive: 10, ..hello(protocol, "c") });
+        let goodbye: &[&str] = if protocol == V5 { &["DISCONNECT 0x8d"] } else { &[] };
+        for _ in 0..5 {
+            world.wait_seconds(14);
+            assert_eq!(world.state(client), State::Open);
+            world.send(client, &[0xC0, 0]);
+            world.take(client);
+        }
+        world.wait_seconds(15);
+        assert_eq!(world.take(client), goodbye);
+        assert_eq!(world.state(client), State::Closing);
+        let patient = world.connect(protocol, "patient");
+        world.wait_seconds(1_000_000);
+        assert_eq!(world.state(patient), State::Open);
+    }
+}
+
+#[test]
+fn broken_rules_are_answered_with_their_reason() {
+    let alias_zero = [0x30, 7, 0, 1, b't', 3, 35, 0, 0];
+    for (bytes, reason) in [
+        (&[0x00, 0][..], "0x81"),                  // no packet type
+        (&[0xC1, 0], "0x81"),                      // reserved flags
+        (&[0x36, 3, 0, 1, b't'], "0x81"),          // QoS 3
+        (&[0x30, 4, 0, 0, 0, b'x'], "0x82"),       // no topic, no alias
+        (&[0x30, 4, 0, 1, b'#', 0], "0x90"),       // wildcard in a name
+        (&[0x30, 4, 0, 1, 0xFF, 0], "0x81"),       // not UTF-8
+        (&[0x32, 6, 0, 1, b't', 0, 0, 0], "0x82"), // packet identifier 0
+        (&alias_zero, "0x82"),
+        (&[0x30, 6, 0, 1, b't', 2, 11, 1], "0x82"), // Subscription Identifier from a client
+        (&[0x30, 8, 0, 1, b't', 4, 8, 0, 1, b'#'], "0x82"), // Response Topic with a wildcard
+        (&[0x82, 3, 0, 1, 0], "0x82"),              // no filter
+        (&[0x82, 7, 0, 1, 0, 0, 1, b't', 3], "0x81"), // QoS 3
+        (&[0x90, 4, 0, 1, 0, 0], "0x82"),           // a server's packet
+        (&[0xD0, 0], "0x82"),
+        (&[0xF0, 0], "0x82"),
+        (&[0x20, 3, 0, 0, 0], "0x82"),
+        (&connect_bytes(&hello(V5, "c")), "0x82"), // a second CONNECT
+        (&[0x30, 0xFF, 0xFF, 0xFF, 0x7F], "0x95"), // over the Maximum Packet Size
+    ] {
+        let mut world = World::new();
+        let client = world.connect(V5, "c");
+        world.send(client, bytes);
+        assert_eq!(world.take(client), [format!("DISCONNECT {reason}")], "{bytes:?}");
+        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.core.statistics().sessions, 0);
+    }
+}
+
+#[test]
+fn nothing_is_said_to_3_x() {
+    let mut world = World::new();
+    let client = world.connect(V3_1_1, "c");
+    world.send(client, &[0x30, 3, 0, 1, b'#']);
+    assert!(world.take(client).is_empty());
+    assert_eq!(world.state(client), State::Closing);
+}
+
+/// Reason Strings are left out on request, and if the packet would be too large ([MQTT-3.1.2-29],
+/// [MQTT-3.2.2-19]).
+#[test]
+fn reason_strings() {
+    let disconnect = |pairs: &[(PropertyId, u32)]| {
+        let mut world = World::new();
+        let block = numbers(pairs);
+        let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });
+        world.send(client, &[0xD0, 0]);
+        world.core.output(client.id).to_vec()
+    };
+    assert!(disconnect(&[]).len() > 10);
+    assert_eq!(disconnect(&[(PropertyId::RequestProblemInformation, 0)]), [0xE0, 1, 0x82]);
+    assert_eq!(disconnect(&[(PropertyId::MaximumPacketSize, 20)]), [0xE0, 1, 0x82]);
+}
+
+#[test]
+fn shutting_down_says_so() {
+    let mut world = World::new();
+    let new = world.connect(V5, "new");
+    let old = world.connect(V3_1_1, "old");
+    let silent = world.open(V5);
+    world.core.shut_down(world.now);
+    assert_eq!(world.take(new), ["DISCONNECT 0x8b"]);
+    assert!(world.take(old).is_empty() && world.take(silent).is_empty());
+    world.wait_seconds(1);
+    for client in [new, old, silent] {
+        assert_eq!(world.state(client), State::Dead);
+    }
+}

@@ -1,0 +1,114 @@
+//! Misbehaviour on request.
+
+use super::*;
+use crate::broker::options::{Cut, Faults, Refusal};
+
+fn faulty(faults: Faults) -> World {
+    World::with(Options { faults, ..Options::default() })
+}
+
+fn refusal(topic_filter: &str, reason: u8) -> Vec<Refusal> {
+    vec![Refusal { topic_filter: topic_filter.to_owned(), reason_code: ReasonCode(reason) }]
+}
+
+#[test]
+fn refused_connections() {
+    let mut world = faulty(Faults {
+        refuse_connect: Some(ReasonCode(0x89)),
+        refuse_connect_times: Some(2),
+        ..Faults::default()
+    });
+    assert_eq!(world.try_connect(&hello(V5, "c")).1, ["CONNACK 0x89"]);
+    assert_eq!(world.try_connect(&hello(V3_1_1, "c")).1, ["CONNACK 0x88"]);
+    world.connect(V5, "c");
+}
+
+#[test]
+fn refused_filters_and_messages() {
+    let mut world = faulty(Faults {
+        refuse_subscribe: refusal("a/#", 0x87),
+        refuse_publish: refusal("a/+", 0x87),
+        ..Faults::default()
+    });
+    let client = world.connect(V5, "c");
+    assert_eq!(world.subscribe(client, &[filter("a/#", 0), filter("#", 0)]), ["SUBACK #77 87 00"]);
+    world.publish(client, &message("a/b", 1, 1, ""));
+    world.publish(client, &message("a/b", 2, 2, ""));
+    world.publish(client, &message("a/b", 0, 0, ""));
+    assert_eq!(world.take(client), ["PUBACK #1 0x87", "PUBREC #2 0x87"]);
+    // A refused QoS 2 message is over: the identifier is free.
+    world.ack(client, PacketType::PubRel, 2, 0);
+    assert_eq!(world.take(client), ["PUBCOMP #2 0x92"]);
+    let old = world.connect(V3_1_1, "old");
+    world.publish(old, &message("a/b", 1, 1, ""));
+    assert_eq!(world.take(old), ["PUBACK #1"]);
+}
+
+#[test]
+fn cut_connections() {
+    for (answer_last, answers) in
+        [(true, &["PUBACK #1 0x10", "PUBACK #2 0x10"][..]), (false, &["PUBACK #1 0x10"])]
+    {
+        let mut world = faulty(Faults {
+            cut: Some(Cut { after_packets: 3, answer_last, connections: 1 }),
+            ..Faults::default()
+        });
+        let client = world.connect(V5, "c");
+        for identifier in 1..4 {
+            world.publish(client, &message("t", 1, identifier, ""));
+        }
+        assert_eq!(world.take(client), answers);
+        assert_eq!(world.state(client), State::Closing);
+        // The last packet was handled, what came behind it was not.
+        assert_eq!(world.core.statistics().messages_received, 2);
+        let client = world.connect(V5, "c");
+        for identifier in 1..9 {
+            world.publish(client, &message("t", 1, identifier, ""));
+        }
+        assert_eq!(world.take(client).len(), 8);
+    }
+}
+
+#[test]
+fn withheld_packets() {
+    let mut world = World::new();
+    let client = world.connect(V5, "c");
+    world.core.set_faults(Faults {
+        withhold: vec![PacketType::PubAck, PacketType::SubAck, PacketType::PingResp, PacketType::ConnAck],
+        ..Faults::default()
+    });
+    world.publish(client, &message("t", 1, 1, ""));
+    world.publish(client, &message("t", 2, 2, ""));
+    world.send(client, &[0xC0, 0]);
+    assert_eq!(world.take(client), ["PUBREC #2 0x10"]);
+    assert!(world.subscribe(client, &[filter("t", 0)]).is_empty());
+    assert!(world.try_connect(&hello(V5, "d")).1.is_empty());
+    world.core.set_faults(Faults::default());
+    world.publish(client, &message("t", 1, 3, ""));
+    assert_eq!(world.take(client), ["PUBLISH t q0 \"\"", "PUBACK #3"]);
+}
+
+/// With its PUBACKs withheld, a client that respects Receive Maximum stops, and one that does not is
+/// sent away.
+#[test]
+fn withheld_acknowledgements_count() {
+    let mut options = Options::default();
+    options.limits.receive_maximum = 3;
+    options.faults.withhold = vec![PacketType::PubAck];
+    let mut world = World::with(options);
+    let client = world.connect(V5, "c");
+    for identifier in 1..4 {
+        world.publish(client, &message("t", 1, identifier, ""));
+    }
+    assert_eq!(world.state(client), State::Open);
+    world.publish(client, &message("t", 1, 4, ""));
+    assert_eq!(world.take(client), ["DISCONNECT 0x93"]);
+}
+
+#[test]
+fn forgotten_sessions() {
+    let mut world = faulty(Faults { forget_sessions: true, ..Faults::default() });
+    let (client, _) = world.connect_kept(V3_1_1, "c");
+    world.lose(client);
+    assert_eq!(world.connect_kept(V3_1_1, "c").1, ["CONNACK 0x00"]);
+}

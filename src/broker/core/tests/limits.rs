@@ -1,0 +1,205 @@
+//! What is announced and enforced, and who waits for whom.
+
+use super::*;
+use crate::broker::options::{Feature, Limits};
+
+fn limited(limits: Limits) -> World {
+    World::with(Options { limits, ..Options::default() })
+}
+
+#[test]
+fn limits_are_announced() {
+    let mut world = limited(Limits {
+        receive_maximum: 10,
+        maximum_qos: QoS::AtLeastOnce,
+        server_keep_alive: Some(30),
+        unavailable: vec![
+            Feature::Retain,
+            Feature::WildcardSubscriptions,
+            Feature::SubscriptionIdentifiers,
+            Feature::SharedSubscriptions,
+        ],
+        ..Limits::default()
+    });
+    let (client, answer) = world.try_connect(&hello(V5, "c"));
+    assert_eq!(
+        answer,
+        ["CONNACK 0x00 receive-maximum=10 maximum-qos=1 server-keep-alive=30 retain-available=0 \
+          wildcard-subscription-available=0 subscription-identifier-available=0 shared-subscription-available=0"]
+    );
+    let filters = [filter("a", 2), filter("#", 0), filter("$share/g/a", 0)];
+    assert_eq!(world.subscribe(client, &filters), ["SUBACK #77 01 a2 9e"]);
+    let identifier = numbers(&[(PropertyId::SubscriptionIdentifier, 1)]);
+    assert_eq!(world.subscribe_with(client, &[filter("a", 0)], &identifier), ["SUBACK #77 a1"]);
+    world.wait_seconds(45);
+    assert_eq!(world.take(client), ["DISCONNECT 0x8d"]);
+    // Server Keep Alive is MQTT 5's; a client of 3.x cannot know it.
+    let old = world.connect(V3_1_1, "old");
+    world.wait_seconds(45);
+    assert_eq!(world.state(old), State::Open);
+}
+
+#[test]
+fn what_breaks_them_is_sent_away() {
+    let limits = || Limits {
+        maximum_qos: QoS::AtLeastOnce,
+        maximum_packet_size: 100,
+        unavailable: vec![Feature::Retain],
+        ..Limits::default()
+    };
+    let long = "x".repeat(100);
+    for (publish, reason) in [
+        (message("t", 2, 1, "x"), "0x9b"),
+        (Publish { retain: true, ..message("t", 0, 1, "x") }, "0x9a"),
+        (message("t", 0, 1, &long), "0x95"),
+    ] {
+        let mut world = limited(limits());
+        let client = world.connect(V5, "c");
+        world.publish(client, &publish);
+        assert_eq!(world.take(client), [format!("DISCONNECT {reason}")]);
+    }
+    let mut world = limited(limits());
+    let connect = |will| Connect { will: Some(will), ..hello(V5, "c") };
+    let answer = world.try_connect(&connect(Will { qos: QoS::ExactlyOnce, ..will("w", "") })).1;
+    assert_eq!(answer, ["CONNACK 0x9b"]);
+    let answer = world.try_connect(&connect(Will { retain: true, ..will("w", "") })).1;
+    assert_eq!(answer, ["CONNACK 0x9a"]);
+    let answer = world.try_connect(&hello(V5, &long)).1;
+    assert_eq!(answer, ["CONNACK 0x95"]);
+}
+
+/// [MQTT-3.3.4-9]
+#[test]
+fn receive_maximum_of_the_server() {
+    let mut world = limited(Limits { receive_maximum: 2, ..Limits::default() });
+    let client = world.connect(V5, "c");
+    world.publish(client, &message("t", 2, 1, ""));
+    world.publish(client, &message("t", 2, 2, ""));
+    world.publish(client, &message("t", 2, 2, "")); // a repetition does not count
+    world.publish(client, &message("t", 0, 0, ""));
+    world.ack(client, PacketType::PubRel, 1, 0);
+    world.publish(client, &message("t", 2, 3, ""));
+    assert_eq!(world.state(client), State::Open);
+    world.publish(client, &message("t", 1, 4, ""));
+    assert_eq!(world.take(client).last().unwrap(), "DISCONNECT 0x93");
+}
+
+/// [MQTT-3.1.2-24], [MQTT-3.1.2-25]: too large for the client means not sent, and done.
+#[test]
+fn maximum_packet_size_of_the_client() {
+    let mut world = World::new();
+    let block = numbers(&[(PropertyId::MaximumPacketSize, 30), (PropertyId::SessionExpiryInterval, 60)]);
+    let connect = Connect { clean_start: false, properties: block.view(), ..hello(V5, "c") };
+    let client = world.join(&connect);
+    world.subscribe(client, &[filter("#", 1)]);
+    let writer = world.connect(V5, "writer");
+    let long = "x".repeat(30);
+    let send = |world: &mut World| {
+        for qos in [0, 1] {
+            for payload in [&long, "short enough"] {
+                world.publish(writer, &message("t", qos, 1, payload));
+            }
+        }
+    };
+    send(&mut world);
+    assert_eq!(world.take(client), ["PUBLISH t q0 \"short enough\"", "PUBLISH t q1 #1 \"short enough\""]);
+    assert_eq!(world.core.statistics().messages_dropped, 2);
+    // The same from the queue, and for what is sent again.
+    world.ack(client, PacketType::PubAck, 1, 0);
+    world.lose(client);
+    send(&mut world);
+    let (client, answer) = world.try_connect(&connect);
+    assert_eq!(answer[1..], ["PUBLISH t q1 #2 \"short enough\""]);
+    world.lose(client);
+    let block = numbers(&[(PropertyId::MaximumPacketSize, 15), (PropertyId::SessionExpiryInterval, 60)]);
+    let (client, answer) = world.try_connect(&Connect { properties: block.view(), ..connect.clone() });
+    assert_eq!(answer, ["CONNACK present 0x00"]);
+    world.lose(client);
+    // A CONNACK that does not fit is replaced by the smallest there is.
+    let block = numbers(&[(PropertyId::MaximumPacketSize, 9)]);
+    let (client, answer) = world.try_connect(&Connect { properties: block.view(), ..connect });
+    assert_eq!((&answer[..], world.state(client)), (&["CONNACK 0x95".to_owned()][..], State::Closing));
+}
+
+#[test]
+fn sessions_and_subscriptions_are_bounded() {
+    let mut world = limited(Limits { sessions: 1, subscriptions: 2, ..Limits::default() });
+    let client = world.connect(V5, "c");
+    assert_eq!(world.try_connect(&hello(V5, "d")).1, ["CONNACK 0x97"]);
+    assert_eq!(world.try_connect(&hello(V3_1_1, "d")).1, ["CONNACK 0x88"]);
+    let filters = [filter("a", 0), filter("b", 0), filter("c", 0), filter("a", 1)];
+    assert_eq!(world.subscribe(client, &filters), ["SUBACK #77 00 00 97 01"]);
+    // Coming back is not a new session.
+    world.connect(V5, "c");
+}
+
+/// A publisher waits for a reader that lags, and goes on when it has caught up; nothing is lost.
+#[test]
+fn a_publisher_waits_for_a_slow_reader() {
+    for qos in [0, 1] {
+        let mut world = World::new();
+        let reader = world.connect(V3_1_1, "reader");
+        world.subscribe(reader, &[filter("t", 1)]);
+        let writer = world.join(&Connect { keep_alive: 1, ..hello(V3_1_1, "writer") });
+        let payload = "x".repeat(1000);
+        let bytes = publish_bytes(V3_1_1, &message("t", qos, 1, &payload));
+        let total = 20_000;
+        let (mut sent, mut seen) = (0, 0);
+        while seen < total {
+            while sent < total && world.state(writer) == State::Open {
+                sent += usize::from(world.core.receive(writer.id, &bytes, world.now) > 0);
+                world.take(writer);
+            }
+            assert!(
+                sent == total
+                    || world.core.output(reader.id).len() + 1000 * world.core.queued_messages < 10 << 20
+            );
+            // Waiting is not silence: the publisher's keep-alive does not run.
+            world.wait_seconds(4);
+            for line in world.take(reader) {
+                seen += 1;
+                if let Some(identifier) = line.split(' ').nth(3).and_then(|word| word.strip_prefix('#')) {
+                    world.ack(reader, PacketType::PubAck, identifier.parse().unwrap(), 0);
+                }
+            }
+        }
+        assert_eq!((sent, seen), (total, total));
+        assert_eq!(world.core.statistics().messages_dropped, 0);
+    }
+}
+
+/// But not for ever, and not for itself.
+#[test]
+fn patience_ends() {
+    let mut world = World::new();
+    let reader = world.connect(V3_1_1, "reader");
+    world.subscribe(reader, &[filter("t", 0)]);
+    let writer = world.connect(V3_1_1, "writer");
+    let payload = "x".repeat(100_000);
+    let bytes = publish_bytes(V3_1_1, &message("t", 0, 1, &payload));
+    while world.state(writer) == State::Open {
+        world.send(writer, &bytes);
+    }
+    world.wait(Duration::from_millis(4_999));
+    assert_eq!(world.state(writer), State::Paused);
+    world.wait(Duration::from_millis(1));
+    for _ in 0..100 {
+        world.send(writer, &bytes);
+    }
+    assert!(world.core.output(reader.id).len() < 5 << 20);
+    assert!(world.core.statistics().messages_dropped > 50);
+    // Once it has caught up it is waited for again.
+    world.take(reader);
+    while world.state(writer) == State::Open {
+        world.send(writer, &bytes);
+    }
+    // Its end sets the publisher free at once.
+    world.lose(reader);
+    assert_eq!(world.state(writer), State::Open);
+    let own = world.connect(V3_1_1, "own");
+    world.subscribe(own, &[filter("t", 0)]);
+    for _ in 0..100 {
+        world.send(own, &bytes);
+    }
+    assert_eq!(world.state(own), State::Open);
+}

@@ -1,0 +1,178 @@
+//! Quality of service in both directions ([MQTT-4.3]) and its repetition ([MQTT-4.4]).
+
+use super::*;
+
+#[test]
+fn qos_0_1_and_2_in_and_out() {
+    for protocol in [V3_1, V3_1_1, V5] {
+        let mut world = World::new();
+        let reader = world.connect(protocol, "reader");
+        let writer = world.connect(protocol, "writer");
+        assert_eq!(world.subscribe(reader, &[filter("a/+", 2)]), ["SUBACK #77 02"]);
+        world.publish(writer, &message("a/0", 0, 0, "zero"));
+        world.publish(writer, &message("a/1", 1, 10, "one"));
+        world.publish(writer, &message("a/2", 2, 11, "two"));
+        assert_eq!(world.take(writer), ["PUBACK #10", "PUBREC #11"]);
+        let sent = ["PUBLISH a/0 q0 \"zero\"", "PUBLISH a/1 q1 #1 \"one\"", "PUBLISH a/2 q2 #2 \"two\""];
+        assert_eq!(world.take(reader), sent);
+        world.ack(writer, PacketType::PubRel, 11, 0);
+        assert_eq!(world.take(writer), ["PUBCOMP #11"]);
+        world.ack(reader, PacketType::PubAck, 1, 0);
+        world.ack(reader, PacketType::PubRec, 2, 0);
+        assert_eq!(world.take(reader), ["PUBREL #2"]);
+        world.ack(reader, PacketType::PubComp, 2, 0);
+        assert_eq!(world.core.statistics().messages_dropped, 0);
+        assert!(world.take(reader).is_empty());
+    }
+}
+
+#[test]
+fn the_lower_qos_of_message_and_subscription_counts() {
+    let mut world = World::new();
+    let client = world.connect(V5, "c");
+    for (granted, published, seen) in [(0, 2, "q0"), (1, 2, "q1 #1"), (2, 1, "q1 #2"), (2, 0, "q0")] {
+        world.subscribe(client, &[filter("t", granted)]);
+        world.publish(client, &message("t", published, 9, ""));
+        let taken = world.take(client);
+        let delivered = taken.iter().find(|line| line.starts_with("PUBLISH")).unwrap();
+        assert_eq!(delivered, &format!("PUBLISH t {seen} \"\""));
+        world.ack(client, PacketType::PubRel, 9, 0);
+        world.take(client);
+    }
+}
+
+/// [MQTT-4.3.3-10]: a repeated PUBLISH is acknowledged again and passed on once.
+#[test]
+fn qos_2_is_passed_on_once() {
+    for protocol in [V3_1_1, V5] {
+        let mut world = World::new();
+        let reader = world.connect(protocol, "reader");
+        world.subscribe(reader, &[filter("t", 0)]);
+        let (writer, _) = world.connect_kept(protocol, "writer");
+        world.publish(writer, &message("t", 2, 5, "x"));
+        world.lose(writer);
+        let (writer, answer) = world.connect_kept(protocol, "writer");
+        assert!(answer[0].starts_with("CONNACK present"), "{answer:?}");
+        world.publish(writer, &Publish { dup: true, ..message("t", 2, 5, "x") });
+        assert_eq!(world.take(writer), ["PUBREC #5"]);
+        assert_eq!(world.take(reader), ["PUBLISH t q0 \"x\""]);
+        world.ack(writer, PacketType::PubRel, 5, 0);
+        // The identifier is free for another message now.
+        world.publish(writer, &message("t", 2, 5, "y"));
+        assert_eq!(world.take(writer), ["PUBCOMP #5", "PUBREC #5"]);
+        assert_eq!(world.take(reader), ["PUBLISH t q0 \"y\""]);
+    }
+}
+
+#[test]
+fn unknown_identifiers_are_answered() {
+    let mut world = World::new();
+    let old = world.connect(V3_1_1, "old");
+    let new = world.connect(V5, "new");
+    for (client, code) in [(old, ""), (new, " 0x92")] {
+        world.ack(client, PacketType::PubRel, 9, 0);
+        world.ack(client, PacketType::PubRec, 9, 0);
+        world.ack(client, PacketType::PubAck, 9, 0);
+        world.ack(client, PacketType::PubComp, 9, 0);
+        assert_eq!(world.take(client), [format!("PUBCOMP #9{code}"), format!("PUBREL #9{code}")]);
+    }
+}
+
+/// [MQTT-4.4.0-1], [MQTT-4.6.0-1]: what is unacknowledged comes again, in order, with DUP; PUBREL
+/// comes again where PUBREC came.
+#[test]
+fn a_resumed_session_repeats_in_order() {
+    for protocol in [V3_1_1, V5] {
+        let mut world = World::new();
+        let (reader, _) = world.connect_kept(protocol, "reader");
+        world.subscribe(reader, &[filter("#", 2)]);
+        let writer = world.connect(protocol, "writer");
+        for (index, qos) in [(1_u16, 1), (2, 2), (3, 2), (4, 1)] {
+            world.publish(writer, &message("t", qos, index, &index.to_string()));
+        }
+        world.ack(reader, PacketType::PubRec, 2, 0);
+        world.ack(reader, PacketType::PubAck, 4, 0);
+        world.take(reader);
+        world.lose(reader);
+        // And one more while it is away.
+        world.publish(writer, &message("t", 1, 9, "away"));
+        let (reader, answer) = world.connect_kept(protocol, "reader");
+        assert_eq!(
+            answer[1..],
+            [
+                "PUBLISH t q1 #1 dup \"1\"",
+                "PUBREL #2",
+                "PUBLISH t q2 #3 dup \"3\"",
+                "PUBLISH t q1 #5 \"away\""
+            ]
+        );
+        world.ack(reader, PacketType::PubComp, 2, 0);
+        world.ack(reader, PacketType::PubAck, 1, 0);
+        world.ack(reader, PacketType::PubAck, 5, 0);
+        world.ack(reader, PacketType::PubRec, 3, 0);
+        assert_eq!(world.take(reader), ["PUBREL #3"]);
+        world.lose(reader);
+        assert_eq!(world.connect_kept(protocol, "reader").1[1..], ["PUBREL #3"]);
+    }
+}
+
+/// [MQTT-3.3.4-9]: the client's Receive Maximum is kept, also for what is repeated.
+#[test]
+fn the_window_is_kept() {
+    let mut world = World::new();
+    let block = numbers(&[(PropertyId::ReceiveMaximum, 2), (PropertyId::SessionExpiryInterval, 60)]);
+    let small = Connect { properties: block.view(), clean_start: false, ..hello(V5, "reader") };
+    let reader = world.join(&small);
+    world.subscribe(reader, &[filter("#", 2)]);
+    let writer = world.connect(V5, "writer");
+    for index in 1..=5_u16 {
+        world.publish(writer, &message("t", 2, index, &index.to_string()));
+    }
+    // QoS 0 does not wait for the window.
+    world.publish(writer, &message("t", 0, 0, "free"));
+    assert_eq!(
+        world.take(reader),
+        ["PUBLISH t q2 #1 \"1\"", "PUBLISH t q2 #2 \"2\"", "PUBLISH t q0 \"free\""]
+    );
+    world.ack(reader, PacketType::PubRec, 2, 0);
+    assert_eq!(world.take(reader), ["PUBREL #2"]);
+    // A refused message is over at once ([MQTT-4.3.3-4]).
+    world.ack(reader, PacketType::PubRec, 1, 0x80);
+    assert_eq!(world.take(reader), ["PUBLISH t q2 #3 \"3\""]);
+    world.ack(reader, PacketType::PubComp, 2, 0);
+    assert_eq!(world.take(reader), ["PUBLISH t q2 #4 \"4\""]);
+    world.lose(reader);
+    let block = numbers(&[(PropertyId::ReceiveMaximum, 1), (PropertyId::SessionExpiryInterval, 60)]);
+    let (reader, answer) = world.try_connect(&Connect { properties: block.view(), ..small });
+    assert_eq!(answer[1..], ["PUBLISH t q2 #3 dup \"3\""]);
+    world.ack(reader, PacketType::PubRec, 3, 0x97);
+    assert_eq!(world.take(reader), ["PUBLISH t q2 #4 dup \"4\""]);
+    world.ack(reader, PacketType::PubRec, 4, 0x97);
+    assert_eq!(world.take(reader), ["PUBLISH t q2 #5 \"5\""]);
+}
+
+/// Packet identifiers wrap at 65,535, and one still in use is passed over ([MQTT-2.2.1-3]).
+#[test]
+fn packet_identifiers_wrap() {
+    let mut world = World::new();
+    let client = world.connect(V3_1_1, "c");
+    world.subscribe(client, &[filter("t", 1)]);
+    world.publish(client, &message("t", 1, 1, "stays"));
+    assert_eq!(world.take(client), ["PUBLISH t q1 #1 \"stays\"", "PUBACK #1"]);
+    for round in 0..65_536_u32 {
+        world.publish(client, &message("t", 1, 1, ""));
+        let expected = if round < 65_534 { round + 2 } else { round - 65_532 };
+        let taken = world.take(client);
+        assert_eq!(taken[0], format!("PUBLISH t q1 #{expected} \"\""));
+        world.ack(client, PacketType::PubAck, u16::try_from(expected).unwrap(), 0);
+    }
+}
+
+#[test]
+fn no_matching_subscribers_is_said() {
+    let mut world = World::new();
+    let client = world.connect(V5, "c");
+    world.publish(client, &message("t", 1, 1, ""));
+    world.publish(client, &message("t", 2, 2, ""));
+    assert_eq!(world.take(client), ["PUBACK #1 0x10", "PUBREC #2 0x10"]);
+}

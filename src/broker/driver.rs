@@ -1,0 +1,162 @@
+//! The broker's main task: takes connections in, watches the clock, ends everything.
+//!
+//! One task a connection, and the core behind one lock. On a current-thread runtime, which is what
+//! the command uses, the lock is never contended; what it costs is 20 ns a wake-up, and it keeps
+//! `tokio::spawn` usable on any runtime. Reading and writing happen under it, so that packets go from
+//! the socket through the core into output buffers without a copy, a channel or an allocation.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinSet;
+
+use super::Transport;
+use super::connection::Connection;
+use super::core::{ConnectionId, Core};
+use super::options::Options;
+
+/// The pause after a failed `accept`: with no file descriptor free it fails again at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What the tasks of one broker share.
+pub(super) struct Shared {
+    inner: Mutex<Inner>,
+    /// An earlier deadline was set.
+    deadline: Notify,
+}
+
+pub(super) struct Inner {
+    pub(super) core: Core,
+    /// Of each connection's task, by the connection's number.
+    wakers: Vec<Option<Waker>>,
+}
+
+impl Inner {
+    /// Notes whom to wake when a connection has something to do.
+    pub(super) fn set_waker(&mut self, id: ConnectionId, waker: &Waker) {
+        let index = id.index();
+        if index >= self.wakers.len() {
+            self.wakers.resize(index + 1, None);
+        }
+        match &mut self.wakers[index] {
+            Some(known) if known.will_wake(waker) => {}
+            place => *place = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn clear_waker(&mut self, id: ConnectionId) {
+        if let Some(place) = self.wakers.get_mut(id.index()) {
+            *place = None;
+        }
+    }
+
+    /// Wakes whoever has something to do, except `own`, who is awake.
+    pub(super) fn wake(&mut self, own: Option<ConnectionId>) {
+        while let Some(id) = self.core.take_changed() {
+            if Some(id) != own
+                && let Some(Some(waker)) = self.wakers.get(id.index())
+            {
+                waker.wake_by_ref();
+            }
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn new(options: Options) -> Self {
+        let inner = Inner { core: Core::new(options), wakers: Vec::new() };
+        Self { inner: Mutex::new(inner), deadline: Notify::new() }
+    }
+
+    /// The core. A panic elsewhere leaves it usable: every call leaves it in order.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Calls the core from outside a connection's task, and wakes those it concerns.
+    pub(super) fn with<T>(&self, now: Instant, call: impl FnOnce(&mut Core, Instant) -> T) -> T {
+        let mut inner = self.lock();
+        let result = call(&mut inner.core, now);
+        inner.wake(None);
+        self.note_deadline(&mut inner.core);
+        result
+    }
+
+    /// Tells the main task if it sleeps too long.
+    pub(super) fn note_deadline(&self, core: &mut Core) {
+        if core.take_earlier_deadline() {
+            self.deadline.notify_one();
+        }
+    }
+}
+
+pub(super) fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Runs a broker until `stopped`, then until the last connection has ended. Dropping this future
+/// ends everything at once: the connections' tasks belong to it.
+pub(super) async fn run(
+    listener: TcpListener,
+    shared: Arc<Shared>,
+    mut attached: mpsc::UnboundedReceiver<Box<dyn Transport>>,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let mut connections = JoinSet::new();
+    let mut listener = Some(listener);
+    let mut accept_again = None;
+    loop {
+        let deadline = shared.lock().core.next_deadline();
+        tokio::select! {
+            accepted = accept(listener.as_ref(), accept_again) => match accepted {
+                Ok(stream) => {
+                    accept_again = None;
+                    // Without it an acknowledgement waits for the next one. A socket that cannot be
+                    // set is gone already.
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(Connection::new(stream, Arc::clone(&shared)));
+                }
+                Err(_) => accept_again = Some(tokio::time::Instant::now() + ACCEPT_PAUSE),
+            },
+            Some(stream) = attached.recv() => {
+                connections.spawn(Connection::new(stream, Arc::clone(&shared)));
+            }
+            () = until(deadline) => shared.with(now(), Core::advance),
+            () = shared.deadline.notified() => {}
+            Some(_) = connections.join_next() => {
+                if listener.is_none() && connections.is_empty() {
+                    return;
+                }
+            }
+            _ = &mut stopped, if listener.is_some() => {
+                listener = None;
+                attached.close();
+                shared.with(now(), Core::shut_down);
+                if connections.is_empty() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+async fn accept(
+    listener: Option<&TcpListener>,
+    not_before: Option<tokio::time::Instant>,
+) -> std::io::Result<TcpStream> {
+    let Some(listener) = listener else { return std::future::pending().await };
+    if let Some(at) = not_before {
+        tokio::time::sleep_until(at).await;
+    }
+    listener.accept().await.map(|(stream, _)| stream)
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,120 @@
+//! An embedded scratch broker, for development and tests: MQTT 3.1, 3.1.1 and 5 on one port, in
+//! memory only, several in one process.
+//!
+//! `core` holds the rules of the standard and knows no network; `driver` and `connection` are its
+//! network and know no rules. It is no production server: it has no persistence, no access control
+//! beyond one user name, no TLS, and it lets publishers wait rather than lose a message.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+//! use mqtt::broker::{Broker, Options};
+//!
+//! let broker = Broker::start(Options::default()).await?;
+//! assert_ne!(broker.address().port(), 0);
+//! broker.shutdown().await;
+//! # Ok::<(), mqtt::error::Error>(())
+//! # }).unwrap();
+//! ```
+
+mod connection;
+mod core;
+mod driver;
+mod options;
+mod statistics;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, Layer};
+use driver::Shared;
+pub use options::{Cut, Faults, Feature, Limits, Options, Refusal};
+pub use statistics::Statistics;
+
+/// Something to speak MQTT over.
+pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+
+/// A running broker. Dropping it ends it at once, like a crash: every connection is closed without
+/// a word. [`Broker::shutdown`] ends it with a farewell.
+pub struct Broker {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    attach: mpsc::UnboundedSender<Box<dyn Transport>>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+impl Broker {
+    /// Starts a broker on the current tokio runtime; it runs until it is dropped or shut down.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let listen = options.listen;
+        let failed = |error: std::io::Error| {
+            Error::fatal(Layer::Connect, format!("cannot listen on {listen}: {error}"))
+        };
+        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let shared = Arc::new(Shared::new(options));
+        let (attach, attached) = mpsc::unbounded_channel();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(driver::run(listener, Arc::clone(&shared), attached, stopped));
+        Ok(Self { address, shared, attach, stop: Some(stop), task })
+    }
+
+    /// Where it listens, with the port the system chose if it was asked to.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves one more connection over any stream, for example one end of an in-memory pipe.
+    pub fn attach(&self, stream: impl Transport + 'static) {
+        // The other end is gone only when the broker is, and then so is the stream.
+        let _ = self.attach.send(Box::new(stream));
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        self.shared.lock().core.statistics()
+    }
+
+    /// Replaces the faults while the broker runs. [`Faults::cut`] counts the connections that come
+    /// from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.shared.lock().core.set_faults(faults);
+    }
+
+    /// Cuts every connection without a word, as a broken network would; sessions stay.
+    pub fn cut_connections(&self) {
+        self.shared.with(driver::now(), core::Core::cut_all);
+    }
+
+    /// Ends the broker: no new connections, DISCONNECT 0x8B to clients of MQTT 5
+    /// ([MQTT-3.14.2.1]), all connections closed. Returns when everything has ended, which takes up
+    /// to a second if a client does not close its side.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        // It ends by itself; an error would say that it panicked, and then it has ended too.
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,367 @@
+//! The driver over real sockets and in-memory pipes; the rules themselves are tested in `core`.
+
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::*;
+use crate::command;
+use crate::exit::Exit;
+use crate::protocol::Protocol::{self, V3_1_1, V5};
+use crate::protocol::QoS;
+use crate::protocol::property::{Properties, PropertyBlock};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Connect, LARGEST_PACKET_BYTES, Packet, PacketType, Publish, Subscription};
+
+/// A client that writes raw packets and reads whole ones.
+struct Peer<S> {
+    stream: S,
+    protocol: Protocol,
+    buffer: BytesMut,
+}
+
+fn connect_bytes(protocol: Protocol, client_identifier: &str, clean_start: bool) -> BytesMut {
+    let mut out = BytesMut::new();
+    let connect = Connect {
+        protocol,
+        clean_start,
+        keep_alive: 0,
+        properties: Properties::NONE,
+        client_identifier,
+        will: None,
+        user_name: None,
+        password: None,
+    };
+    wire::connect(&mut out, &connect);
+    out
+}
+
+fn publish_bytes(protocol: Protocol, qos: QoS, packet_identifier: u16, payload: &[u8]) -> BytesMut {
+    let mut out = BytesMut::new();
+    let properties = Properties::NONE;
+    let (dup, retain, topic) = (false, false, &b"t"[..]);
+    let publish = Publish { dup, qos, retain, packet_identifier, topic, properties, payload };
+    wire::put_publish(&mut out, protocol, &publish);
+    out
+}
+
+impl Peer<TcpStream> {
+    async fn connect(broker: &Broker, protocol: Protocol, name: &str) -> Self {
+        let stream = TcpStream::connect(broker.address()).await.unwrap();
+        Self::join(stream, protocol, name, true).await
+    }
+}
+
+impl<S: Transport> Peer<S> {
+    async fn join(stream: S, protocol: Protocol, name: &str, clean_start: bool) -> Self {
+        let mut peer = Self { stream, protocol, buffer: BytesMut::new() };
+        peer.send(&connect_bytes(protocol, name, clean_start)).await;
+        let connack = peer.packet().await.expect("CONNACK");
+        assert!(matches!(
+            wire::decode(protocol, &connack),
+            Ok(Packet::ConnAck { reason: ReasonCode::SUCCESS, .. })
+        ));
+        peer
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// The next packet, or `None` at the end of the stream.
+    async fn packet(&mut self) -> Option<BytesMut> {
+        loop {
+            if let Some(length) = wire::frame(&self.buffer, LARGEST_PACKET_BYTES).unwrap() {
+                return Some(self.buffer.split_to(length));
+            }
+            let read = timeout(Duration::from_secs(20), self.stream.read_buf(&mut self.buffer));
+            match read.await.expect("something within 20 s") {
+                Ok(0) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    async fn subscribe(&mut self, qos: QoS) {
+        let mut out = BytesMut::new();
+        let (no_local, retain_as_published, retain_handling) = (false, false, 0);
+        let subscription = Subscription { filter: "t", qos, no_local, retain_as_published, retain_handling };
+        wire::subscribe(&mut out, self.protocol, 1, &[subscription], &PropertyBlock::default());
+        self.send(&out).await;
+        assert_eq!(self.packet().await.unwrap()[0], 0x90);
+    }
+
+    /// The payload of the next message, which is acknowledged.
+    async fn message(&mut self) -> Vec<u8> {
+        let packet = self.packet().await.expect("a message");
+        let Ok(Packet::Publish(publish)) = wire::decode(self.protocol, &packet) else { panic!("{packet:?}") };
+        let mut out = BytesMut::new();
+        if publish.qos == QoS::AtLeastOnce {
+            let (identifier, reason) = (publish.packet_identifier, ReasonCode::SUCCESS);
+            wire::ack(&mut out, self.protocol, PacketType::PubAck, identifier, reason);
+            self.send(&out).await;
+        }
+        publish.payload.to_vec()
+    }
+}
+
+#[tokio::test]
+async fn several_run_beside_each_other_and_end() {
+    let one = Broker::start(Options::default()).await.unwrap();
+    let two = Broker::start(Options::default()).await.unwrap();
+    assert_ne!(one.address(), two.address());
+    let mut reader = Peer::connect(&one, V5, "c").await;
+    reader.subscribe(QoS::AtLeastOnce).await;
+    let mut elsewhere = Peer::connect(&two, V5, "c").await;
+    elsewhere.send(&publish_bytes(V5, QoS::AtLeastOnce, 1, b"unheard")).await;
+    assert_eq!(elsewhere.packet().await.unwrap()[..], [0x40, 3, 0, 1, 0x10]);
+    let mut writer = Peer::connect(&one, V3_1_1, "writer").await;
+    writer.send(&publish_bytes(V3_1_1, QoS::AtLeastOnce, 1, b"heard")).await;
+    assert_eq!(writer.packet().await.unwrap()[..], [0x40, 2, 0, 1]);
+    assert_eq!(reader.message().await, b"heard");
+    assert_eq!(one.statistics().connections, 2);
+    let address = one.address();
+    let ending = tokio::spawn(one.shutdown());
+    // Server shutting down, and the end; nothing but the end in 3.x.
+    assert_eq!(reader.packet().await.unwrap()[..], [0xE0, 1, 0x8B]);
+    assert_eq!(reader.packet().await, None);
+    assert_eq!(writer.packet().await, None);
+    drop((reader, writer));
+    ending.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+    // The address is free for the next one.
+    let again = Broker::start(Options { listen: address, ..Options::default() }).await.unwrap();
+    again.shutdown().await;
+    two.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_an_error() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    let second = Broker::start(Options { listen: broker.address(), ..Options::default() }).await;
+    let text = second.err().unwrap().to_string();
+    assert!(text.contains("cannot listen on 127.0.0.1:"), "{text}");
+}
+
+/// Many messages in one go, over a reader that reads only afterwards: batches, partial packets and
+/// back-pressure, and nothing lost.
+#[tokio::test]
+async fn a_flood_arrives_whole() {
+    for (qos, granted) in [(QoS::AtMostOnce, QoS::AtMostOnce), (QoS::AtLeastOnce, QoS::AtLeastOnce)] {
+        let broker = Broker::start(Options::default()).await.unwrap();
+        let mut reader = Peer::connect(&broker, V3_1_1, "reader").await;
+        reader.subscribe(granted).await;
+        let writer = Peer::connect(&broker, V5, "writer").await;
+        let (mut from, mut to) = tokio::io::split(writer.stream);
+        let count = 30_000_u32;
+        let writing = tokio::spawn(async move {
+            for start in (0..count).step_by(1000) {
+                let mut out = BytesMut::new();
+                for number in start..start + 1000 {
+                    let identifier = u16::try_from(number % 65_535 + 1).unwrap();
+                    out.extend_from_slice(&publish_bytes(
+                        V5,
+                        qos,
+                        identifier,
+                        &[number.to_le_bytes()[0]; 300],
+                    ));
+                }
+                to.write_all(&out).await.unwrap();
+            }
+            to
+        });
+        let acknowledged = tokio::spawn(async move {
+            let mut bytes = 0;
+            let mut buffer = [0; 4096];
+            let expected = if qos == QoS::AtMostOnce { 0 } else { count as usize * 4 };
+            while bytes < expected {
+                bytes += from.read(&mut buffer).await.unwrap();
+            }
+            (from, bytes == expected)
+        });
+        for number in 0..count {
+            assert_eq!(reader.message().await, [number.to_le_bytes()[0]; 300]);
+        }
+        let (from, whole) = acknowledged.await.unwrap();
+        assert!(whole);
+        drop((from, writing.await.unwrap()));
+        assert_eq!(broker.statistics().messages_dropped, 0);
+        broker.shutdown().await;
+    }
+}
+
+/// The reason is readable though much is unread behind the offending packet.
+#[tokio::test]
+async fn the_last_word_arrives() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    let peer = Peer::connect(&broker, V5, "c").await;
+    let mut bytes = vec![0x00; 2];
+    bytes.resize(500_000, 0xFF);
+    let (mut from, mut to) = tokio::io::split(peer.stream);
+    let writing = tokio::spawn(async move {
+        let _ = to.write_all(&bytes).await;
+        to
+    });
+    let mut answer = Vec::new();
+    from.read_to_end(&mut answer).await.unwrap();
+    assert_eq!(answer[..1], [0xE0]);
+    assert_eq!(answer[2], 0x81);
+    drop((from, writing.await.unwrap()));
+    broker.shutdown().await;
+}
+
+/// A pipe of a few bytes: every packet in pieces, both ways.
+#[tokio::test]
+async fn any_stream_will_do() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    for (size, payload) in [(1, 2000), (7, 20_000), (1 << 20, 200_000)] {
+        let (stream, other) = tokio::io::duplex(size);
+        broker.attach(other);
+        let mut peer = Peer::join(stream, V5, "c", true).await;
+        peer.subscribe(QoS::AtLeastOnce).await;
+        let payload = vec![7; payload];
+        let bytes = publish_bytes(V5, QoS::AtLeastOnce, 1, &payload);
+        let (mut from, mut to) = tokio::io::split(peer.stream);
+        let writing = tokio::spawn(async move {
+            to.write_all(&bytes).await.unwrap();
+            to
+        });
+        let mut answer = vec![0; bytes_of_answer(payload.len())];
+        from.read_exact(&mut answer).await.unwrap();
+        drop((from, writing.await.unwrap()));
+    }
+    broker.shutdown().await;
+}
+
+/// PUBLISH back, and PUBACK.
+fn bytes_of_answer(payload: usize) -> usize {
+    publish_bytes(V5, QoS::AtLeastOnce, 1, &vec![0; payload]).len() + 4
+}
+
+#[tokio::test]
+async fn single_bytes() {
+    let faults = Faults { single_byte_writes: true, ..Faults::default() };
+    let broker = Broker::start(Options { faults, ..Options::default() }).await.unwrap();
+    let (stream, other) = tokio::io::duplex(1 << 20);
+    broker.attach(other);
+    let mut peer = Peer { stream, protocol: V3_1_1, buffer: BytesMut::new() };
+    peer.send(&connect_bytes(V3_1_1, "c", true)).await;
+    let mut buffer = [0; 100];
+    assert_eq!(peer.stream.read(&mut buffer).await.unwrap(), 1);
+    assert_eq!(peer.stream.read(&mut buffer).await.unwrap(), 1);
+    broker.shutdown().await;
+}
+
+/// Sessions outlive a broken network, but not the broker.
+#[tokio::test]
+async fn cut_connections_and_crashes() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    let stream = TcpStream::connect(broker.address()).await.unwrap();
+    let mut peer = Peer::join(stream, V3_1_1, "c", false).await;
+    peer.subscribe(QoS::AtLeastOnce).await;
+    broker.cut_connections();
+    assert_eq!(peer.packet().await, None);
+    let mut writer = Peer::connect(&broker, V3_1_1, "writer").await;
+    writer.send(&publish_bytes(V3_1_1, QoS::AtLeastOnce, 1, b"meanwhile")).await;
+    writer.packet().await.unwrap();
+    let stream = TcpStream::connect(broker.address()).await.unwrap();
+    let mut peer = Peer::join(stream, V3_1_1, "c", false).await;
+    assert_eq!(peer.message().await, b"meanwhile");
+    drop(broker);
+    assert_eq!(peer.packet().await, None);
+    assert_eq!(writer.packet().await, None);
+}
+
+/// A client that closes without a word is noticed, also while it is not read from.
+#[tokio::test]
+async fn lost_clients_are_noticed() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    let peer = Peer::connect(&broker, V5, "c").await;
+    assert_eq!(broker.statistics().sessions, 1);
+    drop(peer);
+    // Whatever the next client is told comes after the loss was handled, or soon after.
+    while broker.statistics().sessions > 0 {
+        tokio::task::yield_now().await;
+    }
+    broker.shutdown().await;
+}
+
+/// The clock runs by itself: nothing but time passes.
+#[tokio::test(start_paused = true)]
+async fn deadlines_come_without_traffic() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    // Connect timeout.
+    let (mut silent, other) = tokio::io::duplex(100);
+    broker.attach(other);
+    let begin = tokio::time::Instant::now();
+    assert_eq!(silent.read(&mut [0; 9]).await.unwrap(), 0);
+    assert_eq!(begin.elapsed().as_secs(), 10);
+    // Keep-alive.
+    let (stream, other) = tokio::io::duplex(100);
+    broker.attach(other);
+    let mut peer = Peer { stream, protocol: V5, buffer: BytesMut::new() };
+    let mut connect = connect_bytes(V5, "c", true);
+    connect[11] = 4;
+    peer.send(&connect).await;
+    assert_eq!(peer.packet().await.unwrap()[0], 0x20);
+    let begin = tokio::time::Instant::now();
+    assert_eq!(peer.packet().await.unwrap()[..3], [0xE0, 1, 0x8D]);
+    assert_eq!(begin.elapsed().as_secs(), 6);
+    broker.shutdown().await;
+}
+
+/// A shutdown does not wait for ever for a client that keeps its side open.
+#[tokio::test(start_paused = true)]
+async fn shutdown_has_an_end() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    let (stream, other) = tokio::io::duplex(100);
+    broker.attach(other);
+    let peer = Peer::join(stream, V5, "c", true).await;
+    let begin = tokio::time::Instant::now();
+    broker.shutdown().await;
+    assert!(begin.elapsed() <= Duration::from_secs(2));
+    drop(peer);
+}
+
+/// On a runtime of several threads too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_threads() {
+    let broker = Broker::start(Options::default()).await.unwrap();
+    let mut reader = Peer::connect(&broker, V3_1_1, "reader").await;
+    reader.subscribe(QoS::AtMostOnce).await;
+    let mut writers = Vec::new();
+    for writer in 0..4_u8 {
+        let mut peer = Peer::connect(&broker, V3_1_1, &format!("writer{writer}")).await;
+        writers.push(tokio::spawn(async move {
+            for _ in 0..1000 {
+                peer.send(&publish_bytes(V3_1_1, QoS::AtMostOnce, 0, &[writer])).await;
+            }
+            peer
+        }));
+    }
+    let mut counts = [0; 4];
+    for _ in 0..4000 {
+        counts[usize::from(reader.message().await[0])] += 1;
+    }
+    assert_eq!(counts, [1000; 4]);
+    broker.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_command_runs_until_it_is_told() {
+    let config = command::broker::Config { listen: ([127, 0, 0, 1], 0).into(), user: None };
+    let (ready, address) = tokio::sync::oneshot::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(command::broker::run(config, |address| ready.send(address).unwrap(), async {
+        stopped.await.unwrap();
+    }));
+    let stream = TcpStream::connect(address.await.unwrap()).await.unwrap();
+    let mut peer = Peer::join(stream, V5, "c", true).await;
+    stop.send(()).unwrap();
+    assert_eq!(peer.packet().await.unwrap()[..], [0xE0, 1, 0x8B]);
+    drop(peer);
+    assert_eq!(running.await.unwrap().unwrap(), Exit::Success);
+}
