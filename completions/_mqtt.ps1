@@ -188,8 +188,6 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'IP address to listen on, with a port or without; port 0 takes a free one and prints it')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Port to listen on [default: 1883]')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port to listen on [default: 1883]')
-            [CompletionResult]::new('-d', '-d', [CompletionResultType]::ParameterName, 'Show every packet sent and received, on standard error')
-            [CompletionResult]::new('--debug', '--debug', [CompletionResultType]::ParameterName, 'Show every packet sent and received, on standard error')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on standard error but usage errors; the exit status tells how it went')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')

@@ -46,7 +46,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__broker)
-            opts="-p -d --listen --port --debug --quiet --help --version"
+            opts="-p --listen --port --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -182,8 +182,6 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --listen 'IP address to listen on, with a port or without; port 0 takes a free one and prints it'
             cand -p 'Port to listen on [default: 1883]'
             cand --port 'Port to listen on [default: 1883]'
-            cand -d 'Show every packet sent and received, on standard error'
-            cand --debug 'Show every packet sent and received, on standard error'
             cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
             cand --help 'Print help'
             cand --version 'Print version'

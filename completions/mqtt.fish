@@ -149,7 +149,6 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'

@@ -80,7 +80,7 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
-    let broker: &[(char, &str)] = &[('p', "port"), ('d', "debug")];
+    let broker: &[(char, &str)] = &[('p', "port")];
     for (name, expected) in [
         ("pub", [connection, publish].concat()),
         ("sub", [connection, subscribe].concat()),
