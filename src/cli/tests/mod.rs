@@ -5,6 +5,7 @@ mod broker;
 mod connection;
 mod properties;
 mod publish;
+mod retain_clear;
 mod subscribe;
 mod table;
 mod tls;
@@ -39,6 +40,7 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
     match &mut subcommand {
         Subcommand::Publish(args) => args.connection.origin.demote(ids),
         Subcommand::Subscribe(args) => args.connection.origin.demote(ids),
+        Subcommand::RetainClear(args) => args.connection.origin.demote(ids),
         Subcommand::Broker(_) => {}
     }
     subcommand.resolve()
