@@ -18,6 +18,7 @@ mod connection;
 mod deadlines;
 mod deliver;
 mod disconnect;
+mod held;
 mod in_flight;
 mod message;
 mod publish;
@@ -39,6 +40,7 @@ use bytes::BytesMut;
 use super::options::{Faults, Options};
 use super::statistics::Statistics;
 use crate::protocol::Protocol;
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 use connection::{Connection, Phase};
@@ -120,17 +122,18 @@ pub(super) struct Core {
     statistics: Statistics,
     changed: Vec<ConnectionId>,
     spare: Vec<BytesMut>,
-    /// Sum of the sessions' queues.
+    /// Sums over the sessions.
     queued_messages: usize,
-    queued_bytes: usize,
+    held_bytes: usize,
     /// For identifiers this broker assigns.
     assigned: u64,
     /// Connections refused and cut by request so far.
     refused: u32,
     cut: u32,
-    /// Kept between messages, empty.
+    /// Memory kept between messages.
     matches: Vec<Match>,
     identifiers: Vec<u32>,
+    block: PropertyBlock,
 }
 
 impl Core {
@@ -147,12 +150,13 @@ impl Core {
             changed: Vec::new(),
             spare: Vec::new(),
             queued_messages: 0,
-            queued_bytes: 0,
+            held_bytes: 0,
             assigned: 0,
             refused: 0,
             cut: 0,
             matches: Vec::new(),
             identifiers: Vec::new(),
+            block: PropertyBlock::default(),
         }
     }
 
@@ -268,15 +272,15 @@ impl Core {
         let unexpected = |packet| Err(Malformed::protocol_error(packet, "not expected from a client"));
         match wire::decode(protocol, packet)? {
             Packet::Publish(publish) => return self.publish(id, session, &publish, now),
-            Packet::PubAck(ack) => self.published(id, session, &ack, now),
-            Packet::PubRec(ack) => self.received(id, session, &ack, now),
+            Packet::PubAck(ack) => return self.published(id, session, &ack, now),
+            Packet::PubRec(ack) => return self.received(id, session, &ack, now),
             Packet::PubRel(ack) => self.released(id, session, &ack),
-            Packet::PubComp(ack) => self.completed(id, session, &ack, now),
+            Packet::PubComp(ack) => return self.completed(id, session, &ack, now),
             Packet::Subscribe { packet_identifier, properties, filters } => {
                 return self.subscribe(id, session, packet_identifier, properties, filters, now);
             }
             Packet::Unsubscribe { packet_identifier, filters, .. } => {
-                self.unsubscribe(id, session, packet_identifier, filters);
+                return self.unsubscribe(id, session, packet_identifier, filters);
             }
             Packet::PingReq => {
                 if !self.withheld(PacketType::PingResp)

@@ -203,3 +203,36 @@ fn patience_ends() {
     }
     assert_eq!(world.state(own), State::Open);
 }
+
+/// What is in flight, and a will, counts like what waits: a client that never acknowledges does not
+/// fill the memory.
+#[test]
+fn all_memory_of_sessions_is_bounded() {
+    let mut world = limited(Limits { all_sessions_bytes: 10_000, ..Limits::default() });
+    let (reader, _) = world.connect_kept(V5, "reader");
+    world.subscribe(reader, &[filter("t", 2)]);
+    let writer = world.connect(V5, "writer");
+    let payload = "x".repeat(1000);
+    for _ in 0..20 {
+        world.publish(writer, &message("t", 1, 1, &payload));
+    }
+    assert_eq!(world.take(reader).len(), 8);
+    assert_eq!(world.core.statistics().messages_dropped, 12);
+    let connect = Connect { will: Some(will("w", &payload)), ..hello(V5, "c") };
+    assert_eq!(world.try_connect(&connect).1, ["CONNACK 0x97"]);
+    // Acknowledgements make room.
+    world.ack(reader, PacketType::PubAck, 1, 0);
+    let client = world.join(&connect);
+    world.disconnect(client, 0, &PropertyBlock::default());
+    world.lose(reader);
+    world.connect(V5, "reader");
+    assert_eq!(world.core.held_bytes, "reader".len() + "writer".len());
+}
+
+#[test]
+fn an_answer_the_client_would_not_take_ends_the_connection() {
+    let mut world = World::new();
+    let block = numbers(&[(PropertyId::MaximumPacketSize, 20)]);
+    let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });
+    assert_eq!(world.subscribe(client, &vec![filter("t", 0); 20]), ["DISCONNECT 0x95"]);
+}
