@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::message::View;
-use super::{ConnectionId, SessionId};
+use super::{ConnectionId, OUTPUT_FULL_BYTES, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
@@ -107,6 +107,11 @@ impl Connection {
     /// How many bytes are to be written.
     pub(super) fn backlog(&self) -> usize {
         self.out.len() - self.written
+    }
+
+    /// Whether it is not read from for now.
+    pub(super) fn is_held(&self) -> bool {
+        self.paused || self.backlog() >= OUTPUT_FULL_BYTES
     }
 
     /// That many bytes were written. Not `BytesMut::advance`: it hides how much memory is held.

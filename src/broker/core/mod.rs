@@ -56,6 +56,9 @@ const OUTPUT_HIGH_BYTES: usize = 256 << 10;
 const OUTPUT_LOW_BYTES: usize = 64 << 10;
 /// QoS 0 messages are dropped over this; a single packet may still be larger.
 const OUTPUT_MOST_BYTES: usize = 4 << 20;
+/// With more than this, which only acknowledgements and the like can reach, it is not read from: a
+/// client that asks and never reads the answers has to stop asking.
+const OUTPUT_FULL_BYTES: usize = 8 << 20;
 /// A CONNECT has at most five strings of 64 KiB; what its properties add is bounded by this.
 const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
 /// Output buffers kept for the next connection that needs one, and the largest of them.
@@ -212,7 +215,7 @@ impl Core {
             let Some(connection) = self.connections.get(id) else { return input.len() };
             let largest = match connection.phase {
                 Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
-                Phase::Up(_) if connection.paused => break,
+                Phase::Up(_) if connection.is_held() => break,
                 Phase::Up(_) => self.options.limits.maximum_packet_size,
                 Phase::Closing | Phase::Dead => {
                     rest = &[];
@@ -352,7 +355,7 @@ impl Core {
             Some(connection) => match connection.phase {
                 Phase::Dead => State::Dead,
                 Phase::Closing => State::Closing,
-                Phase::Up(_) if connection.paused => State::Paused,
+                Phase::Up(_) if connection.is_held() => State::Paused,
                 Phase::Connecting | Phase::Up(_) => State::Open,
             },
         }

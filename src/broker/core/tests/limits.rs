@@ -236,3 +236,27 @@ fn an_answer_the_client_would_not_take_ends_the_connection() {
     let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });
     assert_eq!(world.subscribe(client, &vec![filter("t", 0); 20]), ["DISCONNECT 0x95"]);
 }
+
+/// Nobody asks for more answers than it reads.
+#[test]
+fn unread_answers_are_bounded() {
+    let mut world = World::new();
+    let client = world.join(&Connect { keep_alive: 10, ..hello(V5, "c") });
+    let pings = [0xC0, 0].repeat(1 << 20);
+    let mut taken = 0;
+    for _ in 0..10 {
+        taken += world.core.receive(client.id, &pings[taken % 2..], world.now);
+    }
+    assert_eq!(taken, 8 << 20);
+    assert_eq!(world.core.output(client.id).len(), 8 << 20);
+    assert_eq!(world.state(client), State::Paused);
+    world.take(client);
+    assert_eq!(world.state(client), State::Open);
+    assert_eq!(world.core.receive(client.id, &pings, world.now), pings.len());
+    // Held for its own sake, it is silent by its own fault.
+    for _ in 0..10 {
+        world.core.receive(client.id, &pings, world.now);
+    }
+    world.wait_seconds(15);
+    assert_eq!(world.state(client), State::Closing);
+}
