@@ -1,10 +1,58 @@
-//! The MQTT command line.
+//! The MQTT command line: from arguments to an exit status.
 
 pub mod broker;
+pub mod cli;
 pub mod client;
 pub mod command;
+pub mod dispatch;
 pub mod error;
 pub mod exit;
 pub mod net;
 pub mod output;
 pub mod protocol;
+pub mod signal;
+
+use std::ffi::OsString;
+
+use crate::cli::Request;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Stdout, Verbosity};
+
+/// Runs a command line, program name first. Everything it has to say has been said when it returns.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let request = cli::parse(arguments);
+    let verbosity = match &request {
+        Ok(Request::Run(invocation)) => invocation.verbosity(),
+        _ => Verbosity::Normal,
+    };
+    let diagnostics = Diagnostics::new(verbosity);
+    request.and_then(|request| fulfil(request, &diagnostics)).unwrap_or_else(|error| {
+        diagnostics.error(&error);
+        error.exit()
+    })
+}
+
+fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Error::file("cannot start", error))?;
+    let outcome = runtime.block_on(async {
+        match request {
+            Request::Print(text) => print(&text).await,
+            Request::Run(invocation) => dispatch::dispatch(invocation, diagnostics).await,
+        }
+    });
+    // The process ends now, and with it a thread that may still wait for standard input. To take
+    // the runtime apart first would only cost a one-shot `pub` time.
+    std::mem::forget(runtime);
+    outcome
+}
+
+async fn print(text: &str) -> Result<Exit, Error> {
+    let mut stdout = Stdout::new();
+    stdout.buffer().extend_from_slice(text.as_bytes());
+    stdout.flush().await?;
+    Ok(Exit::Success)
+}

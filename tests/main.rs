@@ -1,1 +1,4 @@
+//! Everything that is tested from outside, as one program.
 
+mod architecture;
+mod generated;

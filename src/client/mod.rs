@@ -1,3 +1,19 @@
-//! The MQTT client.
+//! The MQTT client: a sans-IO session, and a driver that carries its packets over a stream. Every
+//! subcommand uses both, `bench` included.
 
+mod handshake;
+mod inflight;
+mod keep_alive;
+pub mod link;
 pub mod options;
+mod run;
+mod scratch;
+pub mod session;
+
+#[cfg(test)]
+mod link_tests;
+#[cfg(test)]
+mod session_tests;
+
+pub use handshake::Connected;
+pub use run::run;

@@ -74,10 +74,12 @@ pub struct ClientOptions {
     pub clean_start: bool,
     /// Seconds; 0 turns keep-alive off.
     pub keep_alive: u16,
-    /// Seconds the server keeps the session (MQTT 5); 0xFFFF_FFFF is for ever, `None` leaves it out.
+    /// Seconds the server keeps the session (MQTT 5); `0xFFFF_FFFF` is for ever, `None` leaves it out.
     pub session_expiry_interval: Option<u32>,
     /// Further CONNECT properties (MQTT 5), checked; not the session expiry interval.
     pub properties: PropertyBlock,
+    /// DISCONNECT properties (MQTT 5), checked.
+    pub disconnect_properties: PropertyBlock,
     /// The Will Message.
     pub will: Option<Will>,
     /// User Name.

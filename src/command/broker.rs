@@ -1,35 +1,39 @@
 //! `mqtt broker`: a scratch broker for development and tests.
 
-use std::future::Future;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 
+use super::attention::Attention;
 use crate::broker::{Broker, Options};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::output::{Stdout, Verbosity};
 
 /// A checked command line of `mqtt broker`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listen: SocketAddr,
-    /// The only user name and password let in, or `None` to let everyone in.
-    pub user: Option<(String, Vec<u8>)>,
+    /// What is said on standard error.
+    pub verbosity: Verbosity,
 }
 
-/// Runs a broker until `until` resolves, then says goodbye to every client. `ready` is told the
-/// address once connections are accepted.
+/// Runs a broker until a signal asks it to end, then says goodbye to every client. The address goes
+/// to standard output once connections are accepted, for whoever started it to read.
 ///
 /// # Errors
 /// The address cannot be listened on.
-pub async fn run(
-    config: Config,
-    ready: impl FnOnce(SocketAddr),
-    until: impl Future<Output = ()>,
-) -> Result<Exit, Error> {
-    let options = Options { listen: config.listen, user: config.user, ..Options::default() };
-    let broker = Broker::start(options).await?;
-    ready(broker.address());
-    until.await;
+pub async fn run(config: Config) -> Result<Exit, Error> {
+    let mut attention = Attention::start(None)?;
+    let broker = Broker::start(Options { listen: config.listen, ..Options::default() }).await?;
+    let mut stdout = Stdout::new();
+    stdout.buffer().extend_from_slice(format!("listening on {}\n", broker.address()).as_bytes());
+    match stdout.flush().await {
+        // A broker whose reader has gone still has its clients.
+        Ok(()) | Err(Error::OutputClosed) => {}
+        Err(error) => return Err(error),
+    }
+    poll_fn(|cx| attention.poll(cx)).await;
     broker.shutdown().await;
     Ok(Exit::Success)
 }

@@ -1,6 +1,8 @@
 //! What each subcommand does: reads payloads, drives a client, hands results on. One file (or
 //! folder) a subcommand with its `Config`, its `Report` where there is one, and `run()`.
 
+mod attention;
 pub mod broker;
+mod lines;
 pub mod publish;
 pub mod subscribe;

@@ -1,12 +1,27 @@
 //! `mqtt pub`: publish messages.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
+use tokio::time::Sleep;
+
+use super::attention::{Attention, Stop, report_change};
+use super::lines::Lines;
+use crate::client::link::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
-use crate::output::Verbosity;
-use crate::protocol::QoS;
-use crate::protocol::property::PropertyBlock;
+use crate::client::session::{Event, Session};
+use crate::client::{self, Connected};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Progress, Verbosity, duration};
+use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::wire::{Packet, PublishTemplate};
+use crate::protocol::{Direction, QoS};
 
 /// Where the payloads come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +37,9 @@ pub enum Source {
     /// One message without payload (`-n`).
     Null,
 }
+
+/// How many QoS 0 messages may be on their way before the server is asked how far it has read.
+const MESSAGES_PER_FENCE: u64 = 10_000;
 
 /// A checked command line of `mqtt pub`.
 #[derive(Debug, Clone)]
@@ -44,4 +62,254 @@ pub struct Config {
     pub properties: PropertyBlock,
     /// What is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// Publishes everything and leaves when all of it is acknowledged.
+///
+/// # Errors
+/// What could not be read, a link that could not be made or kept, or a refused publish.
+pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let work = match &config.source {
+        Source::StdinLines => Work::Lines(Lines::read(std::io::stdin())),
+        Source::Message(payload) => Work::repeat(payload.clone(), &config),
+        Source::Null => Work::repeat(Vec::new(), &config),
+        Source::File(path) => Work::repeat(read_file(path)?, &config),
+        Source::Stdin => Work::repeat(read_stdin()?, &config),
+    };
+    // One message is over before anyone can interrupt it; catching signals would only cost.
+    let one_shot = matches!(&work, Work::Repeat { left: 1, .. });
+    let attention = if one_shot { Attention::default() } else { Attention::start(None)? };
+    let progress = match &work {
+        Work::Lines(_) => Some(Progress::lines(diagnostics)),
+        Work::Repeat { .. } => None,
+    };
+    let mut publisher = Publisher {
+        config: &config,
+        diagnostics,
+        attention,
+        progress,
+        work,
+        template: None,
+        sent: 0,
+        ended: 0,
+        confirmed: 0,
+        asked: None,
+        pause: None,
+        refusal: None,
+    };
+    let result = client::run(&config.client, &mut publisher).await;
+    if let Some(progress) = publisher.progress.take() {
+        progress.finish();
+    }
+    match (result, publisher.refusal) {
+        (Ok(()), None) => Ok(Exit::Success),
+        // Each refusal was reported when it came.
+        (Ok(()), Some(refusal)) => Ok(refusal),
+        (Err(error), _) => {
+            publisher.report_unfinished();
+            Err(error)
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
+}
+
+fn read_stdin() -> Result<Vec<u8>, Error> {
+    let mut payload = Vec::new();
+    match std::io::stdin().lock().read_to_end(&mut payload) {
+        Ok(_) => Ok(payload),
+        Err(error) => Err(Error::file("cannot read standard input", error)),
+    }
+}
+
+/// What is still to be published.
+enum Work {
+    Repeat { payload: Bytes, left: u64 },
+    Lines(Lines),
+}
+
+impl Work {
+    fn repeat(payload: Vec<u8>, config: &Config) -> Self {
+        Self::Repeat { payload: payload.into(), left: config.repeat }
+    }
+
+    /// The next payload; `Ready(None)` when there is none any more.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        match self {
+            Self::Lines(lines) => lines.poll_next(cx),
+            Self::Repeat { left: 0, .. } => Poll::Ready(Ok(None)),
+            Self::Repeat { payload, left } => {
+                *left -= 1;
+                Poll::Ready(Ok(Some(payload.clone())))
+            }
+        }
+    }
+}
+
+struct Publisher<'a> {
+    config: &'a Config,
+    diagnostics: &'a Diagnostics,
+    attention: Attention,
+    progress: Option<Progress>,
+    work: Work,
+    /// Made when the version of the protocol is known.
+    template: Option<Arc<PublishTemplate>>,
+    /// Messages handed to the session; a message's token is its number, from 1.
+    sent: u64,
+    /// Messages acknowledged or refused; at QoS 0, written.
+    ended: u64,
+    /// At QoS 0: messages the server is known to have read.
+    confirmed: u64,
+    /// A PINGREQ is under way behind that many messages.
+    asked: Option<u64>,
+    /// The wait before the next repeat; made once.
+    pause: Option<Pin<Box<Sleep>>>,
+    /// The exit status of the first refused message.
+    refusal: Option<Exit>,
+}
+
+impl Publisher<'_> {
+    /// The pause between repeats, which starts when everything sent so far has ended.
+    fn poll_pause(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
+        let over = matches!(self.work, Work::Repeat { left: 0, .. });
+        if self.config.repeat_delay.is_zero() || self.sent == 0 || over {
+            return Poll::Ready(());
+        }
+        if !session.is_idle() {
+            return Poll::Pending; // the acknowledgement wakes us
+        }
+        let delay = self.config.repeat_delay;
+        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(delay)));
+        ready!(pause.as_mut().poll(cx));
+        self.pause = None;
+        Poll::Ready(())
+    }
+
+    /// A message will not be delivered: said at once, and the run goes on with the next.
+    fn refuse(&mut self, number: u64, error: &Error) {
+        match &self.work {
+            Work::Lines(_) => self.diagnostics.error_in(format_args!("line {number}"), error),
+            Work::Repeat { .. } => self.diagnostics.error(error),
+        }
+        self.refusal.get_or_insert(error.exit());
+    }
+
+    /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the server has read:
+    /// if the link is lost, the number of messages that may be lost with it is known and small.
+    fn ask_how_far(&mut self, session: &mut Session, out: &mut BytesMut) {
+        if self.asked.is_none() && self.ended - self.confirmed >= MESSAGES_PER_FENCE {
+            session.ping(out);
+            self.asked = Some(self.ended);
+        }
+    }
+
+    fn report_possible_loss(&mut self) {
+        let open = self.ended - self.confirmed;
+        self.asked = None;
+        if self.config.qos == QoS::AtMostOnce && open > 0 {
+            self.diagnostics.warning(format_args!(
+                "the last {open} messages, sent at QoS 0, may be lost with the connection (use -q 1 to have them acknowledged)"
+            ));
+            self.confirmed = self.ended;
+            self.refusal.get_or_insert(Exit::Failure);
+        }
+    }
+
+    fn report_unfinished(&self) {
+        let open = self.sent - self.ended;
+        if open > 0 && (self.sent > 1 || matches!(self.work, Work::Lines(_))) {
+            let sent = self.sent;
+            self.diagnostics.warning(format_args!("{open} of {sent} messages sent were not acknowledged"));
+        }
+    }
+}
+
+impl Handler for Publisher<'_> {
+    fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        if self.template.is_none() {
+            let Config { topic, qos, retain, properties, .. } = self.config;
+            let template =
+                PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);
+            self.template = Some(Arc::new(template));
+        }
+        Ok(())
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        let Some(template) = self.template.clone() else { return Poll::Pending };
+        while session.can_publish(template.qos()) {
+            if out.len() >= OUTPUT_BYTES {
+                if template.qos() == QoS::AtMostOnce {
+                    self.ask_how_far(session, out);
+                }
+                return Poll::Pending; // called again once this is written
+            }
+            ready!(self.poll_pause(cx, session));
+            let Some(payload) = ready!(self.work.poll_next(cx))? else {
+                return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            };
+            self.sent += 1;
+            if let Err(error) = session.publish(out, &template, &payload, || payload.clone(), self.sent) {
+                self.refuse(self.sent, &error);
+                self.ended += 1;
+            } else if template.qos() == QoS::AtMostOnce {
+                self.ended += 1;
+            }
+            if let Some(progress) = &self.progress {
+                progress.set(self.ended);
+            }
+        }
+        Poll::Pending
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        if let (Event::Pong, Some(asked)) = (&event, self.asked.take()) {
+            self.confirmed = asked;
+        }
+        if let Event::Published { token, reason, properties } = event {
+            self.ended += 1;
+            if reason.is_failure() {
+                let error = Error::Refused {
+                    what: "publish refused".into(),
+                    reason,
+                    text: properties.text(PropertyId::ReasonString).map(Into::into),
+                    hint: reason.advice().map(Into::into),
+                };
+                self.refuse(token, &error);
+            }
+            if let Some(progress) = &self.progress {
+                progress.set(self.ended);
+            }
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.attention.poll(cx).map(|stop| match stop {
+            Stop::Signal(number) => Err(Error::Signal(number)),
+            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
+        })
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+        if matches!(change, Change::Waiting(..)) {
+            self.report_possible_loss();
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.verbosity() == Verbosity::Debug
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    }
 }

@@ -1,11 +1,22 @@
 //! `mqtt sub`: receive messages and write them out.
 
-use std::time::Duration;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
 
+use bytes::BytesMut;
+
+use super::attention::{Attention, Stop, report_change};
+use crate::client::link::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
-use crate::output::{MessageFormat, Verbosity};
-use crate::protocol::QoS;
-use crate::protocol::property::PropertyBlock;
+use crate::client::session::{Event, Session};
+use crate::client::{self, Connected};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, duration};
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Packet, Publish, Subscription};
+use crate::protocol::{Direction, QoS, topic};
 
 /// One filter to subscribe to, with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +33,18 @@ pub struct FilterOptions {
     pub retain_handling: u8,
 }
 
+impl FilterOptions {
+    fn subscription(&self) -> Subscription<'_> {
+        Subscription {
+            filter: &self.filter,
+            qos: self.qos,
+            no_local: self.no_local,
+            retain_as_published: self.retain_as_published,
+            retain_handling: self.retain_handling,
+        }
+    }
+}
+
 /// A checked command line of `mqtt sub`.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -33,6 +56,8 @@ pub struct Config {
     pub subscribe_properties: PropertyBlock,
     /// Filters to unsubscribe from (`-U`).
     pub unsubscribe: Vec<String>,
+    /// Properties of UNSUBSCRIBE (MQTT 5), checked.
+    pub unsubscribe_properties: PropertyBlock,
     /// Messages on topics that match one of these are not shown (`-T`).
     pub filter_out: Vec<String>,
     /// Leave after that many messages shown (`-C`).
@@ -49,4 +74,242 @@ pub struct Config {
     pub format: MessageFormat,
     /// What is said on standard error.
     pub verbosity: Verbosity,
+}
+
+/// Subscribes, writes out what comes, and leaves when the configuration says so.
+///
+/// # Errors
+/// A link that could not be made or kept, all subscriptions refused, the time limit reached, or an
+/// output that cannot be written.
+pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let mut subscriber = Subscriber {
+        config: &config,
+        diagnostics,
+        attention: Attention::start(config.timeout)?,
+        writer: MessageWriter::new(config.format.clone(), diagnostics.terminal().stdout.is_terminal),
+        stdout: Stdout::new(),
+        received: None,
+        requests: Requests::ToSend,
+        shown: 0,
+        some_refused: false,
+        scan: Scan::default(),
+    };
+    let result = client::run(&config.client, &mut subscriber).await;
+    let some_refused = subscriber.some_refused;
+    // What was received before the end is written, whatever the end was.
+    match (subscriber.stdout.flush().await, result) {
+        (Err(Error::OutputClosed), _) => Ok(Exit::Success),
+        (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+        (Ok(()), Ok(())) if some_refused => Ok(Exit::Negative),
+        (Ok(()), Ok(())) => Ok(Exit::Success),
+    }
+}
+
+/// How far SUBSCRIBE and UNSUBSCRIBE have come on this link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Requests {
+    ToSend,
+    /// Answers are awaited.
+    Sent,
+    Answered,
+}
+
+/// `--retained-only` knows that it has seen all retained messages when a PINGREQ is answered and
+/// nothing came since it was sent: brokers send them before they go on with the client's packets,
+/// except what a full QoS 1 or 2 window holds back, which then comes in the next round.
+#[derive(Debug, Default)]
+struct Scan {
+    asked: bool,
+    /// Retained messages since the last PINGREQ.
+    fresh: bool,
+    complete: bool,
+}
+
+const SUBSCRIBE_TOKEN: u64 = 1;
+const UNSUBSCRIBE_TOKEN: u64 = 2;
+
+struct Subscriber<'a> {
+    config: &'a Config,
+    diagnostics: &'a Diagnostics,
+    attention: Attention,
+    writer: MessageWriter,
+    stdout: Stdout,
+    /// When the messages of the batch in hand were received.
+    received: Option<SystemTime>,
+    requests: Requests,
+    /// Messages written out.
+    shown: u64,
+    some_refused: bool,
+    scan: Scan,
+}
+
+impl Subscriber<'_> {
+    fn send_requests(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let subscriptions: Vec<Subscription<'_>> =
+            self.config.filters.iter().map(FilterOptions::subscription).collect();
+        if !subscriptions.is_empty() {
+            session.subscribe(out, &subscriptions, &self.config.subscribe_properties, SUBSCRIBE_TOKEN);
+        }
+        let filters: Vec<&str> = self.config.unsubscribe.iter().map(String::as_str).collect();
+        if !filters.is_empty() {
+            session.unsubscribe(out, &filters, &PropertyBlock::default(), UNSUBSCRIBE_TOKEN);
+        }
+        self.requests = Requests::Sent;
+    }
+
+    /// Says which filters were refused.
+    ///
+    /// # Errors
+    /// All of them were.
+    fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Result<(), Error> {
+        let text = properties.text(PropertyId::ReasonString);
+        let refused: Vec<(&FilterOptions, ReasonCode)> = self
+            .config
+            .filters
+            .iter()
+            .zip(reasons.iter().map(|reason| ReasonCode(*reason)))
+            .filter(|(_, reason)| reason.is_failure())
+            .collect();
+        let error = |(options, reason): &(&FilterOptions, ReasonCode)| Error::Refused {
+            what: format!("subscription to '{}' refused", options.filter),
+            reason: *reason,
+            text: text.map(Into::into),
+            hint: reason.advice().map(Into::into),
+        };
+        if let Some((last, others)) = refused.split_last() {
+            for refusal in others {
+                self.diagnostics.error(&error(refusal));
+            }
+            if refused.len() == self.config.filters.len() {
+                return Err(error(last));
+            }
+            self.diagnostics.error(&error(last));
+            self.some_refused = true;
+        }
+        for (options, granted) in self.config.filters.iter().zip(reasons) {
+            if *granted < options.qos as u8 {
+                let FilterOptions { filter, qos, .. } = options;
+                self.diagnostics
+                    .warning(format_args!("the server grants QoS {granted} for '{filter}', not QoS {qos}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn unsubscribed(&mut self, reasons: &[u8]) {
+        for (filter, reason) in self.config.unsubscribe.iter().zip(reasons.iter().map(|r| ReasonCode(*r))) {
+            if reason.is_failure() {
+                let what = format!("unsubscription from '{filter}' refused");
+                self.diagnostics.error(&Error::Refused { what, reason, text: None, hint: None });
+                self.some_refused = true;
+            }
+        }
+    }
+
+    fn wants(&self, publish: &Publish<'_>) -> bool {
+        let unwanted = if publish.retain { self.config.skip_retained } else { self.config.retained_only };
+        !unwanted
+            && !self.config.filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
+    }
+
+    fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
+        self.scan.fresh |= publish.retain;
+        if !self.wants(publish) {
+            return Ok(Flow::Continue);
+        }
+        // One clock reading a batch: what is read together was received together.
+        let received = *self.received.get_or_insert_with(SystemTime::now);
+        if let Err(misfit) = self.writer.write(self.stdout.buffer(), publish, received) {
+            self.diagnostics.warning(misfit);
+        }
+        self.shown += 1;
+        Ok(if self.config.count.is_some_and(|count| self.shown >= count) {
+            Flow::Stop
+        } else {
+            Flow::Continue
+        })
+    }
+
+    /// Whether there is nothing more to wait for.
+    fn is_done(&mut self, session: &mut Session, out: &mut BytesMut) -> bool {
+        if self.requests != Requests::Answered {
+            return false;
+        }
+        if self.config.exit_after_subscribing || self.config.filters.is_empty() {
+            return true;
+        }
+        if self.config.retained_only && !self.scan.asked {
+            session.ping(out);
+            self.scan = Scan { asked: true, ..Scan::default() };
+        }
+        self.config.retained_only && self.scan.complete
+    }
+}
+
+impl Handler for Subscriber<'_> {
+    fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        // A session the server kept has its subscriptions; to make them again would bring the
+        // retained messages again. At the first connection they may be others than asked for now.
+        if !(connected.session_present && self.requests == Requests::Answered) {
+            self.requests = Requests::ToSend;
+        }
+        self.scan = Scan::default();
+        Ok(())
+    }
+
+    fn poll_fill(
+        &mut self,
+        _cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        if self.requests == Requests::ToSend {
+            self.send_requests(session, out);
+        }
+        if self.requests == Requests::Sent && session.is_idle() {
+            self.requests = Requests::Answered;
+        }
+        if self.is_done(session, out) { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        match event {
+            Event::Message(publish) => return self.message(&publish),
+            Event::Subscribed { reasons, properties, .. } => self.subscribed(reasons, &properties)?,
+            Event::Unsubscribed { reasons, .. } => self.unsubscribed(reasons),
+            Event::Pong if self.scan.asked => {
+                self.scan.complete = !self.scan.fresh;
+                self.scan.asked = self.scan.complete;
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.received = None;
+        self.stdout.poll_flush(cx)
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.shown > 0 && self.stdout.poll_closed(cx).is_ready() {
+            return Poll::Ready(Err(Error::OutputClosed));
+        }
+        self.attention.poll(cx).map(|stop| match stop {
+            Stop::Signal(_) => Ok(()),
+            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
+        })
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.verbosity() == Verbosity::Debug
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    }
 }

@@ -1,7 +1,35 @@
 //! The only room that writes to standard output and standard error.
+//!
+//! Messages go through a [`MessageWriter`] into the buffer of [`Stdout`]; everything else a run has
+//! to say goes through [`Diagnostics`] to standard error. What the two are attached to is decided
+//! once, by [`Terminal`]. Nothing here knows a subcommand or a connection.
+
+mod diagnostics;
+mod json;
+mod message;
+mod packet_log;
+mod printable;
+mod progress;
+mod stdout;
+mod template;
+mod terminal;
+mod timestamp;
+
+#[cfg(test)]
+mod message_tests;
+#[cfg(test)]
+mod stdout_tests;
+
+pub use diagnostics::{Diagnostics, duration};
+pub use message::{MessageWriter, Misfit};
+pub use printable::printable;
+pub use progress::Progress;
+pub use stdout::Stdout;
+pub use template::Template;
+pub use terminal::{ColorChoice, Environment, Stream, Terminal};
 
 /// What is said on standard error beside errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Verbosity {
     /// Nothing but usage errors (`--quiet`).
     Quiet,
@@ -27,4 +55,6 @@ pub enum MessageFormat {
         /// Indented over several lines.
         pretty: bool,
     },
+    /// The user's own (`-F`).
+    Template(Template),
 }

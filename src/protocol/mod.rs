@@ -50,6 +50,15 @@ impl std::fmt::Display for Protocol {
     }
 }
 
+/// Which way a packet goes, seen from the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the server.
+    Sent,
+    /// From the server.
+    Received,
+}
+
 /// Quality of service of a message or a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Hash)]
 #[repr(u8)]

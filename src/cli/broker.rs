@@ -1,0 +1,80 @@
+//! `mqtt broker`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use super::report::ReportArgs;
+use super::value;
+use crate::command::broker::Config;
+use crate::error::Error;
+
+const DEFAULT_PORT: u16 = 1883;
+
+/// Run a scratch broker for development and tests
+///
+/// Speaks MQTT 3.1, 3.1.1 and 5 on one port and keeps everything in memory only. It lets everyone
+/// in who can reach it, which by default is this machine.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct BrokerArgs {
+    /// IP address to listen on, with a port or without; port 0 takes a free one and prints it
+    #[arg(long, value_name = "ADDRESS[:PORT]", default_value = "127.0.0.1")]
+    listen: Listen,
+
+    /// Port to listen on [default: 1883]
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = value::local_port)]
+    port: Option<u16>,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt broker
+  mqtt broker -p 0
+  mqtt broker --listen '[::]:1883'";
+
+/// `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Listen {
+    address: IpAddr,
+    port: Option<u16>,
+}
+
+impl FromStr for Listen {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(address) = text.parse::<SocketAddr>() {
+            return Ok(Self { address: address.ip(), port: Some(address.port()) });
+        }
+        if let Some(port) = text.strip_prefix("localhost:") {
+            let port = port.parse().map_err(|_| "the port must be 0 to 65535")?;
+            return Ok(Self { address: Ipv4Addr::LOCALHOST.into(), port: Some(port) });
+        }
+        let address =
+            if text == "localhost" { Ok(Ipv4Addr::LOCALHOST.into()) } else { value::ip_address(text) };
+        match address {
+            Ok(address) => Ok(Self { address, port: None }),
+            Err(_) => {
+                Err("use an IP address with or without a port, for example 127.0.0.1:1883 or [::1]:1883"
+                    .into())
+            }
+        }
+    }
+}
+
+impl TryFrom<BrokerArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: BrokerArgs) -> Result<Self, Error> {
+        let port = match (args.listen.port, args.port) {
+            (Some(one), Some(other)) if one != other => {
+                return Err(Error::usage("--listen and -p say different ports"));
+            }
+            (listen, port) => port.or(listen).unwrap_or(DEFAULT_PORT),
+        };
+        Ok(Self { listen: SocketAddr::new(args.listen.address, port), verbosity: args.report.resolve()? })
+    }
+}

@@ -1,0 +1,394 @@
+//! The connection: where to, as whom, and for how long. One group for every subcommand that talks
+//! to a broker; each option has an environment variable of its long name.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueHint;
+use clap::builder::BoolishValueParser;
+
+use super::origin::{Origin, Rank};
+use super::tls::{self, TlsArgs};
+use super::url::BrokerUrl;
+use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
+use super::{property, text};
+use crate::client::options::{ClientOptions, Reconnect, Secret, Version, Will};
+use crate::error::Error;
+use crate::net::{Endpoint, TlsConfig};
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::{Protocol, wire};
+
+/// What the help of every subcommand with this group says at its end.
+pub(super) const NOTES: &str = "\
+Durations:
+  A DURATION is a number of seconds or has units: 90, 0.5, 250ms, 30s, 1h30m, 7d.
+
+Environment:
+  Each option under Connection and TLS has a variable, MQTT_ and its long name, such as MQTT_HOST
+  and MQTT_TLS_ALPN. A flag beats its variable.";
+
+/// The port without TLS ([IANA] mqtt).
+const PLAIN_PORT: u16 = 1883;
+
+/// The options of the connection.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connection")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct ConnectionArgs {
+    // Before every option: see `Origin`.
+    #[command(flatten)]
+    pub(super) origin: Origin,
+
+    /// Broker: host name or IP address
+    #[arg(short = 'h', long, env = "MQTT_HOST", default_value = "localhost", value_name = "HOST",
+          value_parser = value::host, value_hint = ValueHint::Hostname)]
+    host: String,
+
+    /// Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]
+    #[arg(short = 'p', long, env = "MQTT_PORT", value_name = "PORT",
+          value_parser = value::port)]
+    port: Option<u16>,
+
+    /// Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is
+    /// the topic, %XX is decoded
+    #[arg(short = 'L', long, env = "MQTT_URL", value_name = "URL", value_hint = ValueHint::Url)]
+    url: Option<BrokerUrl>,
+
+    /// User name
+    #[arg(short = 'u', long, env = "MQTT_USERNAME", value_name = "NAME", allow_hyphen_values = true,
+          value_hint = ValueHint::Username)]
+    username: Option<String>,
+
+    #[arg(
+        short = 'P',
+        long,
+        visible_alias = "pw",
+        env = "MQTT_PASSWORD",
+        value_name = "PASSWORD",
+        allow_hyphen_values = true,
+        help = "Password; others on this machine may see it here, but not in MQTT_PASSWORD"
+    )]
+    password: Option<std::ffi::OsString>,
+
+    /// Client identifier [default: the server assigns one]
+    #[arg(
+        short = 'i',
+        long,
+        visible_alias = "id",
+        env = "MQTT_CLIENT_ID",
+        value_name = "ID",
+        allow_hyphen_values = true
+    )]
+    client_id: Option<String>,
+
+    /// Client identifier of this prefix and the process identifier
+    #[arg(short = 'I', long, env = "MQTT_ID_PREFIX", value_name = "PREFIX", allow_hyphen_values = true)]
+    id_prefix: Option<String>,
+
+    /// Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5
+    /// mean the same as 31, 311 and 5
+    #[arg(short = 'V', long, env = "MQTT_PROTOCOL_VERSION", value_name = "VERSION", default_value = "auto")]
+    protocol_version: ProtocolVersion,
+
+    /// Keep Alive: test the link after this silence, in whole seconds; 0 turns it off
+    #[arg(short = 'k', long, env = "MQTT_KEEPALIVE", value_name = "DURATION", default_value = "60",
+          value_parser = value::keep_alive)]
+    keepalive: u16,
+
+    /// No Clean Start: go on with the session of an earlier connection and keep it for the next;
+    /// needs -i
+    #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION", value_parser = BoolishValueParser::new())]
+    disable_clean_session: bool,
+
+    /// How long the server keeps the session after the connection ends, or never for ever (MQTT 5)
+    /// [default: 0, with -c never]
+    #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY", value_name = "DURATION",
+          allow_hyphen_values = true, value_parser = value::session_expiry)]
+    session_expiry: Option<u32>,
+
+    /// Most QoS 1 and 2 messages sent and not yet acknowledged
+    #[arg(short = 'M', long, env = "MQTT_MAX_INFLIGHT", value_name = "COUNT", default_value = "20",
+          value_parser = value::inflight)]
+    max_inflight: u16,
+
+    /// Largest packet accepted from the server, in bytes
+    #[arg(long, env = "MQTT_MAX_PACKET_SIZE", value_name = "BYTES", default_value = "268435460",
+          value_parser = value::packet_bytes)]
+    max_packet_size: u32,
+
+    /// Local IP address to connect from
+    #[arg(short = 'A', long, env = "MQTT_BIND_ADDRESS", value_name = "ADDRESS",
+          value_parser = value::ip_address)]
+    bind_address: Option<IpAddr>,
+
+    /// Limit for connecting, up to the server's answer
+    #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
+          value_parser = value::positive_duration)]
+    connect_timeout: Duration,
+
+    /// When the link is lost: never, always, or how many attempts in a row may fail
+    /// [default: always for sub and pub -l, else never]
+    #[arg(long, env = "MQTT_RECONNECT", value_name = "WHEN")]
+    reconnect: Option<ReconnectAttempts>,
+
+    /// Longest pause between two attempts to reconnect
+    #[arg(long, env = "MQTT_RECONNECT_MAX_DELAY", value_name = "DURATION", default_value = "30",
+          value_parser = value::positive_duration)]
+    reconnect_max_delay: Duration,
+
+    /// For how long to try to make the first connection; 0 is one attempt
+    #[arg(long, env = "MQTT_WAIT_FOR_SERVER", value_name = "DURATION", default_value = "0",
+          value_parser = value::duration)]
+    wait_for_server: Duration,
+
+    #[command(flatten)]
+    tls: TlsArgs,
+}
+
+/// What a subcommand adds to the connection.
+pub(super) struct Purpose {
+    /// The Will Message.
+    pub(super) will: Option<Will>,
+    /// The properties of `-D connect`.
+    pub(super) properties: PropertyBlock,
+    /// The properties of `-D disconnect`.
+    pub(super) disconnect_properties: PropertyBlock,
+    /// The first thing asked for that only MQTT 5 can do.
+    pub(super) needs_v5: Option<&'static str>,
+    /// What to do when the link is lost and no option says.
+    pub(super) reconnect: Reconnect,
+}
+
+/// Host, port and credentials, after URL, flags and environment are weighed against each other.
+struct Target {
+    host: String,
+    port: Option<u16>,
+    /// The rank of a port that was asked for.
+    port_rank: Rank,
+    /// The rank of a URL that asks for TLS.
+    tls_url: Option<Rank>,
+    user_name: Option<String>,
+    password: Option<Secret>,
+}
+
+impl ConnectionArgs {
+    /// The topic in the URL, if it has one and the URL counts.
+    pub(super) fn url_topic(&self) -> Option<&str> {
+        self.counting_url()?.topic.as_deref()
+    }
+
+    /// Whether the URL was typed, and not set in the environment.
+    pub(super) fn url_is_typed(&self) -> bool {
+        self.origin.rank("url") == Rank::Flag
+    }
+
+    /// A typed `-h` means another broker than the one of `MQTT_URL`, whose port and password are
+    /// none of the other's business.
+    fn counting_url(&self) -> Option<&BrokerUrl> {
+        let beaten = self.origin.rank("host") > self.origin.rank("url");
+        self.url.as_ref().filter(|_| !beaten)
+    }
+
+    /// Everything a connection is made with.
+    pub(super) fn resolve(mut self, purpose: Purpose) -> Result<ClientOptions, Error> {
+        let target = self.target()?;
+        let (session_expiry_interval, max_packet_bytes, properties) =
+            self.connect_properties(&purpose.properties)?;
+        let version = self.version(&target, purpose.needs_v5)?;
+        let client_identifier = self.client_identifier(session_expiry_interval)?;
+        let clean_start = !self.disable_clean_session;
+        let tls = self.tls.clone().resolve(tls::Context {
+            origin: &self.origin,
+            url: target.tls_url,
+            port: (target.port == Some(tls::TLS_PORT)).then_some(target.port_rank),
+        })?;
+        let attempts = self.reconnect.map_or(purpose.reconnect.attempts, |asked| asked.0);
+        Ok(ClientOptions {
+            endpoint: endpoint(&target, tls, self.bind_address, self.connect_timeout),
+            version,
+            client_identifier,
+            clean_start,
+            keep_alive: self.keepalive,
+            session_expiry_interval,
+            properties,
+            disconnect_properties: purpose.disconnect_properties,
+            will: purpose.will,
+            user_name: target.user_name,
+            password: target.password,
+            max_inflight: self.max_inflight,
+            max_packet_bytes,
+            reconnect: Reconnect {
+                attempts,
+                max_delay: self.reconnect_max_delay,
+                wait_for_server: self.wait_for_server,
+            },
+            connect_timeout: self.connect_timeout,
+        })
+    }
+
+    fn target(&mut self) -> Result<Target, Error> {
+        let url = self.counting_url().cloned();
+        let url_rank = self.origin.rank("url");
+        let host_rank = self.origin.rank("host");
+        let host = Some(std::mem::take(&mut self.host)).filter(|_| host_rank > Rank::Default);
+        let password = self.password.take().map(|password| Secret(value::bytes(password)));
+        let given = |id| self.origin.rank(id);
+        let Some(url) = url else {
+            return Ok(Target {
+                host: host.unwrap_or_else(|| "localhost".into()),
+                port: self.port,
+                port_rank: given("port"),
+                tls_url: None,
+                user_name: checked_user_name(self.username.take())?,
+                password: checked_password(password)?,
+            });
+        };
+        let port_rank = if url.port.is_some() { url_rank.max(given("port")) } else { given("port") };
+        // A port of lower rank than the URL is another broker's.
+        let port_option = self.port.filter(|_| given("port") >= url_rank);
+        Ok(Target {
+            host: one_of("-h", (host, host_rank), (Some(url.host), url_rank))?.unwrap_or_default(),
+            port: one_of("-p", (port_option, given("port")), (url.port, url_rank))?,
+            port_rank,
+            tls_url: url.tls.then_some(url_rank),
+            user_name: checked_user_name(one_of(
+                "-u",
+                (self.username.take(), given("username")),
+                (url.user_name, url_rank),
+            )?)?,
+            password: checked_password(one_of(
+                "-P",
+                (password, given("password")),
+                (url.password, url_rank),
+            )?)?,
+        })
+    }
+
+    /// Takes what has an option of its own out of the properties of `-D connect`: session expiry,
+    /// packet size, and the rest.
+    fn connect_properties(
+        &self,
+        properties: &PropertyBlock,
+    ) -> Result<(Option<u32>, u32, PropertyBlock), Error> {
+        let taken = property::take_apart(properties);
+        let twice = |name: &str, option: &str| {
+            Err(Error::usage(format!("{option} and -D connect {name} both give the same property")))
+        };
+        let session_expiry_interval = match (self.session_expiry, taken.session_expiry_interval) {
+            (Some(_), Some(_)) => return twice("session-expiry-interval", "-x"),
+            (None, None) if self.disable_clean_session => Some(NEVER_EXPIRES),
+            (option, property) => option.or(property),
+        };
+        let max_packet_bytes = match taken.maximum_packet_size {
+            Some(_) if self.origin.rank("max_packet_size") == Rank::Flag => {
+                return twice("maximum-packet-size", "--max-packet-size");
+            }
+            Some(bytes) => bytes.min(wire::LARGEST_PACKET_BYTES),
+            None => self.max_packet_size,
+        };
+        Ok((session_expiry_interval, max_packet_bytes, taken.rest))
+    }
+
+    /// `auto` must not fall back to a version that cannot do what was asked for.
+    fn version(&self, target: &Target, needs_v5: Option<&'static str>) -> Result<Version, Error> {
+        let lone_password = target.password.is_some() && target.user_name.is_none();
+        let needs_v5 = [
+            self.session_expiry.is_some().then_some("-x"),
+            needs_v5,
+            lone_password.then_some("a password without a user name"),
+        ];
+        match (Version::from(self.protocol_version), needs_v5.into_iter().flatten().next()) {
+            (Version::Auto, Some(_)) => Ok(Version::Only(Protocol::V5)),
+            (Version::Only(protocol), Some(what)) if protocol != Protocol::V5 => {
+                let error = Error::usage(format!("{what} needs MQTT 5, and -V asks for MQTT {protocol}"));
+                Err(if lone_password { error.with_hint("give the user name with -u") } else { error })
+            }
+            (version, _) => Ok(version),
+        }
+    }
+
+    fn client_identifier(&mut self, session_expiry_interval: Option<u32>) -> Result<String, Error> {
+        let prefixed = self.id_prefix.take().map(|prefix| format!("{prefix}{}", std::process::id()));
+        let (id_rank, prefix_rank) = (self.origin.rank("client_id"), self.origin.rank("id_prefix"));
+        let typed = match (self.client_id.take(), prefixed) {
+            (Some(_), Some(_)) if id_rank == prefix_rank => {
+                return Err(Error::usage("-i and -I cannot be used together"));
+            }
+            (Some(id), Some(_)) if id_rank > prefix_rank => Some(id),
+            (Some(id), None) => Some(id),
+            (_, Some(prefixed)) => {
+                self.refuse_unnamed_session(session_expiry_interval)?;
+                return text::string("client identifier", prefixed);
+            }
+            (None, None) => None,
+        };
+        match typed {
+            Some(id) if id.is_empty() => Err(Error::usage("the client identifier is empty")
+                .with_hint("leave -i out to let the server assign one")),
+            Some(id) => text::string("client identifier", id),
+            None => self.refuse_unnamed_session(session_expiry_interval).map(|()| String::new()),
+        }
+    }
+
+    /// A session that outlives the program is found again by its client identifier only.
+    fn refuse_unnamed_session(&self, session_expiry_interval: Option<u32>) -> Result<(), Error> {
+        let what = if self.disable_clean_session {
+            "-c"
+        } else if session_expiry_interval == Some(NEVER_EXPIRES) {
+            "a session that never expires"
+        } else {
+            return Ok(());
+        };
+        Err(Error::usage(format!("{what} needs a client identifier: -i ID")))
+    }
+}
+
+/// The value that counts more; two different ones that count the same are a mistake.
+fn one_of<T: PartialEq>(
+    option: &str,
+    (typed, rank): (Option<T>, Rank),
+    (in_url, url_rank): (Option<T>, Rank),
+) -> Result<Option<T>, Error> {
+    match (typed, in_url) {
+        (Some(typed), Some(in_url)) if rank == url_rank => {
+            if typed != in_url {
+                return Err(Error::usage(format!("-L and {option} say different things")));
+            }
+            Ok(Some(in_url))
+        }
+        (Some(typed), Some(_)) if rank > url_rank => Ok(Some(typed)),
+        (_, Some(in_url)) => Ok(Some(in_url)),
+        (typed, None) => Ok(typed),
+    }
+}
+
+fn checked_user_name(user_name: Option<String>) -> Result<Option<String>, Error> {
+    user_name.map(|name| text::string("user name", name)).transpose()
+}
+
+fn checked_password(password: Option<Secret>) -> Result<Option<Secret>, Error> {
+    match password {
+        Some(Secret(bytes)) if bytes.len() > usize::from(u16::MAX) => {
+            Err(Error::usage(format!("the password is {} bytes long; MQTT takes 65535", bytes.len())))
+        }
+        password => Ok(password),
+    }
+}
+
+fn endpoint(
+    target: &Target,
+    tls: Option<Arc<TlsConfig>>,
+    bind: Option<IpAddr>,
+    connect_timeout: Duration,
+) -> Endpoint {
+    let default_port = if tls.is_some() { tls::TLS_PORT } else { PLAIN_PORT };
+    let port = target.port.unwrap_or(default_port);
+    let mut endpoint = match tls {
+        None => Endpoint::plain(target.host.as_str(), port),
+        Some(tls) => Endpoint::tls(target.host.as_str(), port, tls),
+    };
+    endpoint.bind = bind;
+    endpoint.connect_timeout = connect_timeout;
+    endpoint
+}

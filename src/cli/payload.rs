@@ -1,0 +1,45 @@
+//! Where a message's payload comes from: the sources that `pub` and `rr` share.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ValueHint;
+
+use super::value;
+use crate::command::publish::Source;
+
+/// The sources of one message.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Payload (one of)")]
+pub(super) struct PayloadArgs {
+    /// This text
+    #[arg(short = 'm', long, value_name = "PAYLOAD", allow_hyphen_values = true)]
+    message: Option<OsString>,
+
+    /// The content of this file
+    #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    file: Option<PathBuf>,
+
+    /// All of standard input
+    #[arg(short = 's', long)]
+    stdin_file: bool,
+
+    /// No payload
+    #[arg(short = 'n', long)]
+    null_message: bool,
+}
+
+impl PayloadArgs {
+    /// Every source that was given, under its flag's name; right is exactly one.
+    pub(super) fn given(self) -> Vec<(&'static str, Source)> {
+        [
+            self.message.map(|text| ("-m", Source::Message(value::bytes(text)))),
+            self.file.map(|path| ("-f", Source::File(path))),
+            self.stdin_file.then_some(("-s", Source::Stdin)),
+            self.null_message.then_some(("-n", Source::Null)),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}

@@ -1,0 +1,223 @@
+//! `-D COMMAND NAME VALUE`: MQTT 5 properties in mosquitto's words, checked against the standard
+//! before anything is sent.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use super::text::{self, shown};
+use crate::error::Error;
+use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
+use crate::protocol::topic;
+use crate::protocol::wire::PacketType;
+
+const ID: &str = "property";
+
+/// The packets that `-D` speaks of, by mosquitto's names.
+const COMMANDS: [(&str, Place); 6] = [
+    ("connect", Place::Packet(PacketType::Connect)),
+    ("publish", Place::Packet(PacketType::Publish)),
+    ("will", Place::Will),
+    ("subscribe", Place::Packet(PacketType::Subscribe)),
+    ("unsubscribe", Place::Packet(PacketType::Unsubscribe)),
+    ("disconnect", Place::Packet(PacketType::Disconnect)),
+];
+
+/// The `-D` options as they were typed: three or four words each.
+///
+/// Not derived: clap's derive cannot keep apart the words of two occurrences.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PropertyArgs {
+    given: Vec<Vec<OsString>>,
+}
+
+impl FromArgMatches for PropertyArgs {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let occurrences = matches.get_occurrences::<OsString>(ID).into_iter().flatten();
+        Ok(Self { given: occurrences.map(|words| words.cloned().collect()).collect() })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for PropertyArgs {
+    fn augment_args(command: Command) -> Command {
+        let property = Arg::new(ID)
+            .short('D')
+            .long("property")
+            .help_heading("Properties")
+            .help(
+                "Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, \
+                 will, subscribe, unsubscribe or disconnect; NAME is the standard's, such as \
+                 content-type; user-property takes a KEY and a VALUE",
+            )
+            .value_names(["COMMAND", "NAME", "VALUE"])
+            .num_args(3..=4)
+            .allow_negative_numbers(true)
+            .action(ArgAction::Append)
+            .value_parser(clap::value_parser!(OsString));
+        command.arg(property)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The properties of each packet.
+#[derive(Debug, Default)]
+pub(super) struct Properties {
+    pub(super) connect: PropertyBlock,
+    pub(super) publish: PropertyBlock,
+    pub(super) will: PropertyBlock,
+    pub(super) subscribe: PropertyBlock,
+    pub(super) unsubscribe: PropertyBlock,
+    pub(super) disconnect: PropertyBlock,
+}
+
+impl Properties {
+    fn block(&mut self, place: Place) -> Option<&mut PropertyBlock> {
+        Some(match place {
+            Place::Will => &mut self.will,
+            Place::Packet(PacketType::Connect) => &mut self.connect,
+            Place::Packet(PacketType::Publish) => &mut self.publish,
+            Place::Packet(PacketType::Subscribe) => &mut self.subscribe,
+            Place::Packet(PacketType::Unsubscribe) => &mut self.unsubscribe,
+            Place::Packet(PacketType::Disconnect) => &mut self.disconnect,
+            Place::Packet(_) => return None,
+        })
+    }
+}
+
+impl PropertyArgs {
+    /// What asks for MQTT 5, if anything does.
+    pub(super) fn needs_v5(&self) -> Option<&'static str> {
+        (!self.given.is_empty()).then_some("-D")
+    }
+
+    /// The properties of each packet; `commands` are those that the subcommand sends.
+    pub(super) fn resolve(&self, commands: &[&str]) -> Result<Properties, Error> {
+        let mut properties = Properties::default();
+        for words in &self.given {
+            let [command, name, value @ ..] = words.as_slice() else { continue };
+            let (command, place) = place(command, commands)?;
+            let id = property(name)?;
+            // A client must not send one, although a PUBLISH may hold it ([MQTT-3.3.4-6]).
+            let servers_own = command == "publish" && id == PropertyId::SubscriptionIdentifier;
+            if !id.allowed_in(place) || servers_own {
+                return Err(Error::usage(format!(
+                    "-D {command}: {} is not one of its properties",
+                    id.name()
+                )));
+            }
+            if let Some(block) = properties.block(place) {
+                push(block, command, id, value)?;
+            }
+        }
+        for (command, place) in COMMANDS {
+            let Some(block) = properties.block(place) else { continue };
+            block.check(place).map_err(|broken| Error::usage(format!("-D {command}: {}", broken.what)))?;
+        }
+        let connect = properties.connect.view();
+        if connect.binary(PropertyId::AuthenticationData).is_some()
+            && connect.text(PropertyId::AuthenticationMethod).is_none()
+        {
+            // [MQTT-3.1.2.11.10]
+            return Err(Error::usage("-D connect authentication-data needs authentication-method"));
+        }
+        Ok(properties)
+    }
+}
+
+fn place(word: &OsStr, allowed: &[&str]) -> Result<(&'static str, Place), Error> {
+    let known = COMMANDS.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
+    match known {
+        Some((name, place)) if allowed.contains(&name) => Ok((name, place)),
+        Some((name, _)) => Err(Error::usage(format!("-D {name}: no {} is sent here", name.to_uppercase()))
+            .with_hint(format!("use one of {}", allowed.join(", ")))),
+        None => Err(Error::usage(format!("-D '{}': no such command", shown(word)))
+            .with_hint(format!("use one of {}", allowed.join(", ")))),
+    }
+}
+
+fn property(word: &OsStr) -> Result<PropertyId, Error> {
+    PropertyId::ALL
+        .iter()
+        .copied()
+        .find(|id| word.eq_ignore_ascii_case(id.name()))
+        .ok_or_else(|| Error::usage(format!("-D: '{}' is no property of MQTT 5", shown(word))))
+}
+
+fn push(block: &mut PropertyBlock, command: &str, id: PropertyId, words: &[OsString]) -> Result<(), Error> {
+    let what = format!("-D {command} {}", id.name());
+    let value = match (id.kind(), words) {
+        (Kind::Pair, [key, value]) => {
+            let (key, value) = (utf8(&what, key)?, utf8(&what, value)?);
+            block.push(id, Value::Pair(&key, &value));
+            return Ok(());
+        }
+        (Kind::Pair, _) => return Err(Error::usage(format!("{what} takes two words: KEY VALUE"))),
+        (_, [value]) => value,
+        _ => return Err(Error::usage(format!("{what} takes one value"))),
+    };
+    match id.kind() {
+        Kind::Text => {
+            let text = utf8(&what, value)?;
+            if id == PropertyId::ResponseTopic {
+                // [MQTT-3.3.2-14]
+                topic::check_name(text.as_bytes())
+                    .map_err(|why| Error::usage(format!("{what} '{}': {why}", shown(value))))?;
+            }
+            block.push(id, Value::Text(&text));
+        }
+        Kind::Binary => {
+            let bytes = value.as_encoded_bytes();
+            if bytes.len() > usize::from(u16::MAX) {
+                return Err(Error::usage(format!("{what} is {} bytes long; MQTT takes 65535", bytes.len())));
+            }
+            block.push(id, Value::Binary(bytes));
+        }
+        _ => {
+            let number = value.to_str().and_then(|text| text.parse::<u32>().ok());
+            let Some(number) = number else {
+                return Err(Error::usage(format!("{what} '{}': it must be a number", shown(value))));
+            };
+            if let Some(range) = out_of_range(id, number) {
+                return Err(Error::usage(format!("{what} {number}: it {range}")));
+            }
+            block.push(id, Value::Number(number));
+        }
+    }
+    Ok(())
+}
+
+fn utf8(what: &str, word: &OsStr) -> Result<String, Error> {
+    match word.to_str() {
+        Some(text) => text::string(what, text.to_owned()),
+        None => Err(Error::usage(format!("{what} '{}': it is not UTF-8", shown(word)))),
+    }
+}
+
+/// CONNECT properties, those taken out that have options of their own.
+pub(super) struct ConnectProperties {
+    pub(super) session_expiry_interval: Option<u32>,
+    pub(super) maximum_packet_size: Option<u32>,
+    pub(super) rest: PropertyBlock,
+}
+
+/// Takes CONNECT properties apart.
+pub(super) fn take_apart(block: &PropertyBlock) -> ConnectProperties {
+    let mut rest = PropertyBlock::default();
+    let apart = [PropertyId::SessionExpiryInterval, PropertyId::MaximumPacketSize];
+    for property in block.view().iter().filter(|property| !apart.contains(&property.id)) {
+        rest.push(property.id, property.value);
+    }
+    ConnectProperties {
+        session_expiry_interval: block.view().number(PropertyId::SessionExpiryInterval),
+        maximum_packet_size: block.view().number(PropertyId::MaximumPacketSize),
+        rest,
+    }
+}

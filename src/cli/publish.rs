@@ -1,0 +1,129 @@
+//! `mqtt pub`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::payload::PayloadArgs;
+use super::property::PropertyArgs;
+use super::report::ReportArgs;
+use super::will::WillArgs;
+use super::{text, value};
+use crate::client::options::Reconnect;
+use crate::command::publish::{Config, Source};
+use crate::error::Error;
+use crate::protocol::QoS;
+
+/// Publish messages to a topic
+///
+/// Publishes one message, or one for each line of standard input, and waits until the server has
+/// taken over every one of them. The exit status is 0 only then.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct PublishArgs {
+    /// Topic to publish to
+    #[arg(short = 't', long, value_name = "TOPIC", allow_hyphen_values = true)]
+    topic: Option<OsString>,
+
+    /// QoS: 0 at most once, 1 at least once, 2 exactly once
+    #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = value::qos(),
+          hide_possible_values = true)]
+    qos: QoS,
+
+    /// Have the server keep the message for future subscribers
+    #[arg(short = 'r', long)]
+    retain: bool,
+
+    /// Send the message this many times [default: 1]
+    #[arg(long, value_name = "COUNT", value_parser = value::count)]
+    repeat: Option<u64>,
+
+    /// Pause before each repeat, once the last message is acknowledged [default: 0]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    repeat_delay: Option<Duration>,
+
+    #[command(flatten)]
+    payload: PayloadArgs,
+
+    /// Each line of standard input, as a message of its own, without its line feed
+    #[arg(short = 'l', long, help_heading = "Payload (one of)")]
+    stdin_line: bool,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    will: WillArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt pub -t home/kitchen/temperature -m 23.4
+  mqtt pub -t home/door -m open -q 1 -r
+  sensors | mqtt pub -h broker.example -t site/1 -l -q 1
+  mqtt pub -L mqtts://user@broker.example/home/photo -f photo.jpg";
+
+impl TryFrom<PublishArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: PublishArgs) -> Result<Self, Error> {
+        let topic = topic(&args)?;
+        let source = source(args.payload, args.stdin_line)?;
+        let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
+        if repeats && source == Source::StdinLines {
+            return Err(Error::usage("--repeat and --repeat-delay cannot be used with -l"));
+        }
+        let properties = args.properties.resolve(&["connect", "publish", "will", "disconnect"])?;
+        let lines = source == Source::StdinLines;
+        let client = args.connection.resolve(Purpose {
+            will: args.will.resolve(properties.will)?,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args.properties.needs_v5(),
+            reconnect: if lines { Reconnect::ALWAYS } else { Reconnect::NEVER },
+        })?;
+        Ok(Self {
+            client,
+            topic,
+            qos: args.qos,
+            retain: args.retain,
+            source,
+            repeat: args.repeat.unwrap_or(1),
+            repeat_delay: args.repeat_delay.unwrap_or_default(),
+            properties: properties.publish,
+            verbosity: args.report.resolve()?,
+        })
+    }
+}
+
+fn topic(args: &PublishArgs) -> Result<String, Error> {
+    let topic = match (&args.topic, args.connection.url_topic()) {
+        (Some(topic), Some(in_url)) if args.connection.url_is_typed() && topic != in_url => {
+            return Err(Error::usage("-L and -t say different things"));
+        }
+        (Some(topic), _) => topic.clone(),
+        (None, Some(in_url)) => in_url.into(),
+        (None, None) => return Err(Error::usage("no topic to publish to: -t TOPIC")),
+    };
+    text::topic_name("topic", &topic)
+}
+
+fn source(payload: PayloadArgs, lines: bool) -> Result<Source, Error> {
+    let mut given = payload.given();
+    given.extend(lines.then_some(("-l", Source::StdinLines)));
+    match (given.pop(), given.pop()) {
+        (Some((_, source)), None) => Ok(source),
+        (None, _) => Err(Error::usage("no message to publish").with_hint(
+            "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines) and -n (no payload)",
+        )),
+        (Some((one, _)), Some((other, _))) => {
+            Err(Error::usage(format!("{other} and {one} are two sources for one message; give one")))
+        }
+    }
+}

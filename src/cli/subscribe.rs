@@ -1,0 +1,124 @@
+//! `mqtt sub`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::format::FormatArgs;
+use super::property::PropertyArgs;
+use super::report::ReportArgs;
+use super::subscription::SubscriptionArgs;
+use super::will::WillArgs;
+use super::{text, value};
+use crate::client::options::Reconnect;
+use crate::command::subscribe::Config;
+use crate::error::Error;
+
+/// Subscribe to topics and write out the messages that arrive
+///
+/// Writes each message to standard output, and acknowledges it only then. Ends after -C messages,
+/// after -W seconds, or when it is interrupted; reconnects and subscribes again when the link is
+/// lost.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = "Selection")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct SubscribeArgs {
+    #[command(flatten)]
+    subscriptions: SubscriptionArgs,
+
+    /// Leave after this many messages
+    #[arg(short = 'C', value_name = "COUNT", value_parser = value::count)]
+    count: Option<u64>,
+
+    /// Leave after this time, with exit status 27
+    #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
+    timeout: Option<Duration>,
+
+    /// Leave once the server has acknowledged the subscriptions
+    #[arg(short = 'E')]
+    exit_after_subscribing: bool,
+
+    /// Show no retained messages
+    #[arg(short = 'R')]
+    no_retained: bool,
+
+    /// Show retained messages only, and leave after the last
+    #[arg(long)]
+    retained_only: bool,
+
+    /// Do not show messages whose topic matches this filter; may be repeated
+    #[arg(short = 'T', long, value_name = "FILTER", allow_hyphen_values = true)]
+    filter_out: Vec<OsString>,
+
+    #[command(flatten)]
+    format: FormatArgs,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    will: WillArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt sub -t 'home/#' -v
+  mqtt sub -t 'home/#' --json | jq .payload
+  mqtt sub -h broker.example -t site/1 -q 1 -c -i archive >> archive.log
+  mqtt sub --subscribe 'qos=2,no-local:orders/#' -t '$SYS/broker/uptime' -C 10 -W 30s";
+
+impl TryFrom<SubscribeArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
+        if args.no_retained && args.retained_only {
+            return Err(Error::usage("-R hides what --retained-only asks for"));
+        }
+        let in_url = args.connection.url_topic().filter(|_| {
+            // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
+            args.subscriptions.is_empty() || args.connection.url_is_typed()
+        });
+        let filters = args.subscriptions.filters(in_url)?;
+        let unsubscribe = args.subscriptions.unsubscribe()?;
+        if filters.is_empty() && unsubscribe.is_empty() {
+            return Err(
+                Error::usage("nothing to subscribe to: -t FILTER").with_hint("for everything: -t '#'")
+            );
+        }
+        let filter_out = args
+            .filter_out
+            .iter()
+            .map(|filter| text::topic_filter("filter of -T", filter))
+            .collect::<Result<_, _>>()?;
+        let properties =
+            args.properties.resolve(&["connect", "subscribe", "unsubscribe", "will", "disconnect"])?;
+        let client = args.connection.resolve(Purpose {
+            will: args.will.resolve(properties.will)?,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args.properties.needs_v5().or(args.subscriptions.needs_v5(&filters)),
+            reconnect: Reconnect::ALWAYS,
+        })?;
+        Ok(Self {
+            client,
+            filters,
+            subscribe_properties: properties.subscribe,
+            unsubscribe,
+            unsubscribe_properties: properties.unsubscribe,
+            filter_out,
+            count: args.count,
+            timeout: args.timeout,
+            exit_after_subscribing: args.exit_after_subscribing,
+            skip_retained: args.no_retained,
+            retained_only: args.retained_only,
+            format: args.format.resolve()?,
+            verbosity: args.report.resolve()?,
+        })
+    }
+}

@@ -1,0 +1,103 @@
+//! From arguments to `Config`, or to one line that says what is wrong. The environment of the test
+//! process plays no part; `from_environment` stands in for it.
+
+mod broker;
+mod connection;
+mod properties;
+mod publish;
+mod subscribe;
+mod table;
+mod tls;
+mod usage;
+
+use std::ffi::OsString;
+
+use super::{Invocation, Subcommand, command, read};
+use crate::client::options::ClientOptions;
+use crate::command::{publish::Config as Publish, subscribe::Config as Subscribe};
+use crate::error::Error;
+use crate::exit::Exit;
+
+/// Stage one alone.
+fn stage_one(arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error> {
+    let without_environment =
+        command().mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
+    read(without_environment, arguments)
+}
+
+fn words(line: &[&str]) -> Vec<OsString> {
+    std::iter::once("mqtt").chain(line.iter().copied()).map(OsString::from).collect()
+}
+
+/// Both stages; some options (by identifier) as if they came from the environment.
+fn from_environment(line: &[&str], ids: &[&str]) -> Result<Invocation, Error> {
+    run(&words(line), ids)
+}
+
+fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
+    let mut subcommand = stage_one(arguments)?.expect("a run, not a text");
+    match &mut subcommand {
+        Subcommand::Publish(args) => args.connection.origin.demote(ids),
+        Subcommand::Subscribe(args) => args.connection.origin.demote(ids),
+        Subcommand::Broker(_) => {}
+    }
+    subcommand.resolve()
+}
+
+/// A line that must be right.
+fn good(line: &[&str]) -> Invocation {
+    from_environment(line, &[]).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+}
+
+fn publish(line: &[&str]) -> Publish {
+    match good(&[&["pub"], line].concat()) {
+        Invocation::Publish(config) => *config,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn subscribe(line: &[&str]) -> Subscribe {
+    match good(&[&["sub"], line].concat()) {
+        Invocation::Subscribe(config) => *config,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The connection of `pub`, with these options and a message.
+fn client(line: &[&str]) -> ClientOptions {
+    client_from_environment(line, &[])
+}
+
+fn client_from_environment(line: &[&str], ids: &[&str]) -> ClientOptions {
+    let line = [&["pub", "-t", "a", "-n"], line].concat();
+    match from_environment(&line, ids) {
+        Ok(Invocation::Publish(config)) => config.client,
+        other => panic!("{line:?}: {other:?}"),
+    }
+}
+
+/// The message of a line that must be wrong: a usage error on one line.
+fn wrong(line: &[&str]) -> String {
+    wrong_from_environment(line, &[])
+}
+
+fn wrong_from_environment(line: &[&str], ids: &[&str]) -> String {
+    usage_error(from_environment(line, ids).map(|config| format!("{line:?}: {config:?}")))
+}
+
+fn usage_error(outcome: Result<String, Error>) -> String {
+    let error = outcome.expect_err("a usage error");
+    assert_eq!(error.exit(), Exit::Usage, "{error}");
+    let message = error.to_string();
+    assert!(!message.contains('\n') && message.len() < 400, "{message}");
+    assert!(!error.hint().unwrap_or_default().contains('\n'));
+    message
+}
+
+/// Checks wrong lines, each with words that its message must hold.
+fn all_wrong(cases: &[(&[&str], &str)]) {
+    for (line, words) in cases {
+        let message = wrong(line);
+        assert!(message.contains(words), "{line:?}\n  says  {message}\n  not   {words}");
+    }
+}

@@ -1,0 +1,185 @@
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::{all_wrong, publish, run, usage_error, words, wrong};
+use crate::cli::Invocation;
+use crate::client::options::Reconnect;
+use crate::command::publish::Source;
+use crate::output::Verbosity;
+use crate::protocol::QoS;
+
+#[test]
+fn the_shortest_line() {
+    let config = publish(&["-t", "home/kitchen/temperature", "-m", "23.4"]);
+    assert_eq!(config.topic, "home/kitchen/temperature");
+    assert_eq!(config.source, Source::Message(b"23.4".to_vec()));
+    assert_eq!(config.qos, QoS::AtMostOnce);
+    assert!(!config.retain);
+    assert_eq!((config.repeat, config.repeat_delay), (1, Duration::ZERO));
+    assert!(config.properties.is_empty());
+    assert_eq!(config.verbosity, Verbosity::Normal);
+    assert_eq!(config.client.reconnect, Reconnect::NEVER);
+}
+
+#[test]
+fn every_option() {
+    let config =
+        publish(&["-t", "a", "-q", "2", "-r", "--repeat", "3", "--repeat-delay", "0.5", "-m", "x", "-d"]);
+    assert_eq!(config.qos, QoS::ExactlyOnce);
+    assert!(config.retain);
+    assert_eq!((config.repeat, config.repeat_delay), (3, Duration::from_millis(500)));
+    assert_eq!(config.verbosity, Verbosity::Debug);
+    assert_eq!(publish(&["-t", "a", "-n", "--quiet"]).verbosity, Verbosity::Quiet);
+}
+
+#[test]
+fn sources() {
+    let source = |line: &[&str]| publish(&[&["-t", "a"], line].concat()).source;
+    assert_eq!(source(&["-m", ""]), Source::Message(Vec::new()));
+    assert_eq!(source(&["--message", "x"]), Source::Message(b"x".to_vec()));
+    assert_eq!(source(&["-f", "x y"]), Source::File("x y".into()));
+    assert_eq!(source(&["-s"]), Source::Stdin);
+    assert_eq!(source(&["-l"]), Source::StdinLines);
+    assert_eq!(source(&["-n"]), Source::Null);
+}
+
+#[test]
+fn exactly_one_source() {
+    all_wrong(&[
+        (&["pub", "-t", "a"], "no message"),
+        (&["pub", "-t", "a", "-m", "x", "-n"], "-m and -n are two sources"),
+        (&["pub", "-t", "a", "-l", "-s"], "-s and -l are two sources"),
+        (&["pub", "-t", "a", "-f", "x", "-l", "-n"], "two sources"),
+    ]);
+}
+
+/// Payloads are bytes: whatever was typed goes out.
+#[cfg(unix)]
+#[test]
+fn payloads_need_not_be_utf8() {
+    use std::os::unix::ffi::OsStringExt;
+    let mut line = words(&["pub", "-t", "a", "-m"]);
+    line.push(OsString::from_vec(vec![0xff, 0xfe]));
+    match run(&line, &[]) {
+        Ok(Invocation::Publish(config)) => assert_eq!(config.source, Source::Message(vec![0xff, 0xfe])),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn topics_must_be_utf8() {
+    use std::os::unix::ffi::OsStringExt;
+    let mut line = words(&["pub", "-m", "x", "-t"]);
+    line.push(OsString::from_vec(b"a/\xff".to_vec()));
+    assert!(usage_error(run(&line, &[]).map(|c| format!("{c:?}"))).ends_with("it is not UTF-8"));
+}
+
+/// As with mosquitto, an argument is an argument, whatever it begins with.
+#[test]
+fn values_may_begin_with_a_hyphen() {
+    assert_eq!(publish(&["-t", "-a", "-m", "-5"]).source, Source::Message(b"-5".to_vec()));
+    assert_eq!(publish(&["-t", "-a", "-m", "-x"]).topic, "-a");
+    assert_eq!(publish(&["-t", "a", "-m", "--", "-r"]).source, Source::Message(b"--".to_vec()));
+    let config = publish(&["-t", "a", "-n", "-u", "-me", "-P", "-secret"]);
+    assert_eq!(config.client.user_name.as_deref(), Some("-me"));
+    assert_eq!(config.client.password.map(|secret| secret.0), Some(b"-secret".to_vec()));
+}
+
+/// As with mosquitto.
+#[test]
+fn the_last_of_a_repeated_option_counts() {
+    let config = publish(&["-t", "a", "-t", "b", "-m", "1", "-m", "2", "-q", "1", "-q", "0", "-r", "-r"]);
+    assert_eq!(config.topic, "b");
+    assert_eq!(config.source, Source::Message(b"2".to_vec()));
+    assert_eq!(config.qos, QoS::AtMostOnce);
+    assert!(config.retain);
+}
+
+#[test]
+fn topics() {
+    all_wrong(&[
+        (&["pub", "-n"], "no topic"),
+        (&["pub", "-n", "-t", ""], "the topic is empty"),
+        (&["pub", "-n", "-t", "home/#"], "topic 'home/#': it contains a wildcard"),
+        (&["pub", "-n", "-t", "+/a"], "wildcard"),
+        (&["pub", "-n", "-L", "mqtt://h/home/#"], "wildcard"),
+        (&["pub", "-n", "-L", "mqtt://h/a", "-t", "b"], "-L and -t say different things"),
+    ]);
+    assert!(wrong(&["pub", "-n", "-t", &"x".repeat(65_536)]).contains("longer than 65,535 bytes"));
+    assert_eq!(publish(&["-n", "-t", &"x".repeat(65_535)]).topic.len(), 65_535);
+    assert_eq!(publish(&["-n", "-t", "a//b/ü $"]).topic, "a//b/ü $");
+}
+
+#[test]
+fn the_urls_topic() {
+    assert_eq!(publish(&["-n", "-L", "mqtt://h/a/b"]).topic, "a/b");
+    assert_eq!(publish(&["-n", "-L", "mqtt://h/a/b", "-t", "a/b"]).topic, "a/b");
+}
+
+#[test]
+fn numbers() {
+    all_wrong(&[
+        (
+            &["pub", "-t", "a", "-n", "-q", "3"],
+            "invalid value '3' for '--qos <QOS>' [possible values: 0, 1, 2]",
+        ),
+        (&["pub", "-t", "a", "-n", "-q", "abc"], "'abc'"),
+        (&["pub", "-t", "a", "-n", "--repeat", "0"], "--repeat"),
+        (&["pub", "-t", "a", "-n", "--repeat", "x"], "--repeat"),
+        (&["pub", "-t", "a", "-n", "--repeat-delay", "-1"], "--repeat-delay"),
+        (&["pub", "-t", "a", "-l", "--repeat", "2"], "cannot be used with -l"),
+        (&["pub", "-t", "a", "-l", "--repeat-delay", "2"], "cannot be used with -l"),
+        (&["pub", "-t", "a", "-n", "-d", "--quiet"], "contradict"),
+    ]);
+}
+
+#[test]
+fn lines_reconnect_and_single_messages_do_not() {
+    assert_eq!(publish(&["-t", "a", "-l"]).client.reconnect, Reconnect::ALWAYS);
+    let reconnect = publish(&["-t", "a", "-l", "--reconnect", "never"]).client.reconnect;
+    assert_eq!(reconnect.attempts, Some(0));
+    let reconnect =
+        publish(&["-t", "a", "-s", "--reconnect", "3", "--reconnect-max-delay", "1m"]).client.reconnect;
+    assert_eq!(reconnect.attempts, Some(3));
+    assert_eq!(reconnect.max_delay, Duration::from_secs(60));
+    let reconnect = publish(&["-t", "a", "-s", "--wait-for-server", "2m"]).client.reconnect;
+    assert_eq!(reconnect.wait_for_server, Duration::from_secs(120));
+}
+
+#[test]
+fn wills() {
+    let will = publish(&[
+        "-t",
+        "a",
+        "-n",
+        "--will-topic",
+        "w",
+        "--will-payload",
+        "-bye",
+        "--will-qos",
+        "1",
+        "--will-retain",
+    ]);
+    let will = will.client.will.expect("a will");
+    assert_eq!((will.topic.as_str(), will.payload.as_slice()), ("w", &b"-bye"[..]));
+    assert_eq!((will.qos, will.retain), (QoS::AtLeastOnce, true));
+    let will = publish(&["-t", "a", "-n", "--will-topic", "w"]).client.will.expect("a will");
+    assert_eq!((will.payload.as_slice(), will.qos, will.retain), (&b""[..], QoS::AtMostOnce, false));
+    assert_eq!(publish(&["-t", "a", "-n"]).client.will, None);
+}
+
+#[test]
+fn bad_wills() {
+    all_wrong(&[
+        (&["pub", "-t", "a", "-n", "--will-payload", "x"], "--will-payload needs --will-topic"),
+        (&["pub", "-t", "a", "-n", "--will-qos", "1"], "--will-qos needs --will-topic"),
+        (&["pub", "-t", "a", "-n", "--will-retain"], "--will-retain needs --will-topic"),
+        (&["pub", "-t", "a", "-n", "--will-topic", "w/#"], "will topic 'w/#': it contains a wildcard"),
+        (&["pub", "-t", "a", "-n", "--will-topic", ""], "the will topic is empty"),
+        (&["pub", "-t", "a", "-n", "--will-topic", "w", "--will-qos", "3"], "--will-qos"),
+    ]);
+    let long = "x".repeat(65_536);
+    let message = wrong(&["pub", "-t", "a", "-n", "--will-topic", "w", "--will-payload", &long]);
+    assert!(message.contains("65536 bytes long"), "{message}");
+}

@@ -1,0 +1,198 @@
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::{all_wrong, from_environment, run, subscribe, usage_error, words, wrong};
+use crate::cli::Invocation;
+use crate::client::options::{Reconnect, Version};
+use crate::command::subscribe::FilterOptions;
+use crate::output::MessageFormat;
+use crate::protocol::{Protocol, QoS};
+
+fn plain(filter: &str, qos: QoS) -> FilterOptions {
+    FilterOptions {
+        filter: filter.into(),
+        qos,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: 0,
+    }
+}
+
+#[test]
+fn the_shortest_line() {
+    let config = subscribe(&["-t", "home/#"]);
+    assert_eq!(config.filters, [plain("home/#", QoS::AtMostOnce)]);
+    assert!(config.unsubscribe.is_empty() && config.filter_out.is_empty());
+    assert_eq!((config.count, config.timeout), (None, None));
+    assert!(!config.exit_after_subscribing && !config.skip_retained && !config.retained_only);
+    assert_eq!(config.format, MessageFormat::Text { verbose: false, newline: true });
+    assert_eq!(config.client.reconnect, Reconnect::ALWAYS);
+    assert_eq!(config.client.version, Version::Auto);
+}
+
+#[test]
+fn every_option() {
+    let config = subscribe(&[
+        "-t",
+        "a",
+        "-t",
+        "b/+",
+        "-q",
+        "1",
+        "-C",
+        "10",
+        "-W",
+        "1m30s",
+        "-E",
+        "-R",
+        "-T",
+        "a/secret/#",
+        "-T",
+        "x",
+        "-U",
+        "old/#",
+        "-v",
+        "-N",
+    ]);
+    assert_eq!(config.filters, [plain("a", QoS::AtLeastOnce), plain("b/+", QoS::AtLeastOnce)]);
+    assert_eq!((config.count, config.timeout), (Some(10), Some(Duration::from_secs(90))));
+    assert!(config.exit_after_subscribing && config.skip_retained);
+    assert_eq!(config.filter_out, ["a/secret/#", "x"]);
+    assert_eq!(config.unsubscribe, ["old/#"]);
+    assert_eq!(config.format, MessageFormat::Text { verbose: true, newline: false });
+}
+
+#[test]
+fn filters_with_options_of_their_own() {
+    let config = subscribe(&[
+        "-t",
+        "a",
+        "-q",
+        "1",
+        "--subscribe",
+        "qos=2,no-local:home/#",
+        "--subscribe",
+        "retain-as-published,retain-handling=new:x",
+        "--subscribe",
+        ":a:b,c=d",
+    ]);
+    assert_eq!(
+        config.filters,
+        [
+            plain("a", QoS::AtLeastOnce),
+            FilterOptions { no_local: true, ..plain("home/#", QoS::ExactlyOnce) },
+            FilterOptions { retain_as_published: true, retain_handling: 1, ..plain("x", QoS::AtLeastOnce) },
+            plain("a:b,c=d", QoS::AtLeastOnce),
+        ]
+    );
+    let config = subscribe(&["-t", "a", "--no-local", "--retain-as-published", "--retain-handling", "never"]);
+    let all = FilterOptions {
+        no_local: true,
+        retain_as_published: true,
+        retain_handling: 2,
+        ..plain("a", QoS::AtMostOnce)
+    };
+    assert_eq!(config.filters, [all]);
+}
+
+#[test]
+fn bad_options_of_a_filter() {
+    all_wrong(&[
+        (&["sub", "--subscribe", "home/#"], "no colon"),
+        (&["sub", "--subscribe", "qos=3:a"], "qos is 0, 1 or 2"),
+        (&["sub", "--subscribe", "qos:a"], "no option 'qos'"),
+        (&["sub", "--subscribe", "no-local=1:a"], "no option 'no-local=1'"),
+        (&["sub", "--subscribe", "retain-handling=maybe:a"], "always, new or never"),
+        (&["sub", "--subscribe", "qos=1:"], "topic filter is empty"),
+        (&["sub", "--subscribe", "qos=1:a#"], "topic filter 'a#'"),
+        (&["sub", "--no-local", "-t", "$share/g/a"], "shared subscription cannot have no-local"),
+        (&["sub", "--subscribe", "no-local:$share/g/a"], "shared subscription cannot have no-local"),
+    ]);
+}
+
+#[test]
+fn mqtt_5_options_need_mqtt_5() {
+    let v5 = Version::Only(Protocol::V5);
+    assert_eq!(subscribe(&["-t", "a", "--no-local"]).client.version, v5);
+    assert_eq!(subscribe(&["-t", "a", "--retain-handling", "always"]).client.version, v5);
+    assert_eq!(subscribe(&["--subscribe", "retain-as-published:a"]).client.version, v5);
+    assert_eq!(subscribe(&["--subscribe", "qos=1:a"]).client.version, Version::Auto);
+    all_wrong(&[
+        (
+            &["sub", "-t", "a", "-V", "311", "--no-local"],
+            "--no-local needs MQTT 5, and -V asks for MQTT 3.1.1",
+        ),
+        (&["sub", "-t", "a", "-V", "31", "--retain-handling", "new"], "--retain-handling needs MQTT 5"),
+        (&["sub", "--subscribe", "retain-as-published:a", "-V", "mqttv311"], "--retain-as-published needs"),
+    ]);
+}
+
+#[test]
+fn filters() {
+    all_wrong(&[
+        (&["sub"], "nothing to subscribe to"),
+        (&["sub", "-t", ""], "the topic filter is empty"),
+        (&["sub", "-t", "a#"], "topic filter 'a#': '#' must be the last level"),
+        (&["sub", "-t", "a/#/b"], "'#' must be the last level"),
+        (&["sub", "-t", "a+/b"], "'+' must stand alone"),
+        (&["sub", "-t", "$share/g"], "shared subscription"),
+        (&["sub", "-t", "a", "-T", "b#"], "filter of -T 'b#'"),
+        (&["sub", "-U", "b#"], "filter of -U 'b#'"),
+        (&["sub", "-L", "mqtt://h/a#"], "topic filter 'a#'"),
+    ]);
+    assert!(wrong(&["sub", "-t", &"x".repeat(65_536)]).contains("longer than 65,535 bytes"));
+    assert_eq!(subscribe(&["-U", "a/#"]).filters, []);
+}
+
+#[cfg(unix)]
+#[test]
+fn filters_must_be_utf8() {
+    use std::os::unix::ffi::OsStringExt;
+    for option in ["-t", "-T", "-U", "--subscribe"] {
+        let mut line = words(&["sub", "-t", "a", option]);
+        line.push(OsString::from_vec(b":\xff".to_vec()));
+        assert!(usage_error(run(&line, &[]).map(|c| format!("{c:?}"))).contains("not UTF-8"), "{option}");
+    }
+}
+
+/// Typed beside `-t`, the URL's topic is one more filter; from `MQTT_URL` it only fills a gap.
+#[test]
+fn the_urls_topic() {
+    let url = "mqtt://h/a/#";
+    let filters = |line: &[&str], ids: &[&str]| match from_environment(line, ids) {
+        Ok(Invocation::Subscribe(config)) => {
+            config.filters.into_iter().map(|filter| filter.filter).collect::<Vec<_>>()
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(filters(&["sub", "-L", url], &[]), ["a/#"]);
+    assert_eq!(filters(&["sub", "-L", url, "-t", "b"], &[]), ["b", "a/#"]);
+    assert_eq!(filters(&["sub", "-L", url], &["url"]), ["a/#"]);
+    assert_eq!(filters(&["sub", "-L", url, "-t", "b"], &["url"]), ["b"]);
+}
+
+#[test]
+fn selection() {
+    assert!(subscribe(&["-t", "a", "--retained-only"]).retained_only);
+    assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));
+    all_wrong(&[
+        (&["sub", "-t", "a", "-R", "--retained-only"], "-R hides what --retained-only asks for"),
+        (&["sub", "-t", "a", "-C", "0"], "-C"),
+        (&["sub", "-t", "a", "-C", "-1"], "-C"),
+        (&["sub", "-t", "a", "-W", "0"], "longer than 0"),
+        (&["sub", "-t", "a", "-W", "soon"], "use seconds or units"),
+        (&["sub", "-t", "a", "-q", "3"], "'3'"),
+    ]);
+}
+
+#[test]
+fn formats() {
+    let format = |line: &[&str]| subscribe(&[&["-t", "a"], line].concat()).format;
+    assert_eq!(format(&["--json"]), MessageFormat::Json { pretty: false });
+    assert_eq!(format(&["--json", "--pretty"]), MessageFormat::Json { pretty: true });
+    assert_eq!(format(&["--json", "-v"]), MessageFormat::Json { pretty: false });
+    all_wrong(&[
+        (&["sub", "-t", "a", "--pretty"], "--pretty needs --json"),
+        (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
+    ]);
+}

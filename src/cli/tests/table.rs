@@ -1,0 +1,203 @@
+//! The table of options itself.
+
+use std::collections::HashMap;
+
+use clap::Arg;
+
+use super::super::command;
+
+fn subcommands() -> Vec<clap::Command> {
+    command().get_subcommands().cloned().collect()
+}
+
+fn arguments(name: &str) -> Vec<Arg> {
+    let mut command = command();
+    command.build();
+    let subcommand = command.find_subcommand(name).expect(name);
+    subcommand.get_arguments().cloned().collect()
+}
+
+/// clap's own checks: no letter and no name twice in a subcommand among them.
+#[test]
+fn the_definition_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn no_letter_and_no_name_twice() {
+    for subcommand in subcommands() {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        for arg in subcommand.get_arguments() {
+            let shorts = arg.get_short_and_visible_aliases().unwrap_or_default();
+            let longs = arg.get_long_and_visible_aliases().unwrap_or_default();
+            let names = shorts.iter().map(|c| format!("-{c}")).chain(longs.iter().map(|l| format!("--{l}")));
+            for name in names {
+                let other = seen.insert(name.clone(), arg.get_id().to_string());
+                assert_eq!(other, None, "{} {name}", subcommand.get_name());
+            }
+        }
+    }
+}
+
+/// mosquitto 2.1's letters: each means here what it means there, and no other letter is used.
+#[test]
+fn mosquittos_letters() {
+    let connection: &[(char, &str)] = &[
+        ('A', "bind_address"),
+        ('c', "disable_clean_session"),
+        ('d', "debug"),
+        ('D', "property"),
+        ('h', "host"),
+        ('i', "client_id"),
+        ('I', "id_prefix"),
+        ('k', "keepalive"),
+        ('L', "url"),
+        ('M', "max_inflight"),
+        ('p', "port"),
+        ('P', "password"),
+        ('q', "qos"),
+        ('t', "topic"),
+        ('u', "username"),
+        ('V', "protocol_version"),
+        ('x', "session_expiry"),
+    ];
+    let publish: &[(char, &str)] = &[
+        ('f', "file"),
+        ('l', "stdin_line"),
+        ('m', "message"),
+        ('n', "null_message"),
+        ('r', "retain"),
+        ('s', "stdin_file"),
+    ];
+    let subscribe: &[(char, &str)] = &[
+        ('C', "count"),
+        ('E', "exit_after_subscribing"),
+        ('N', "no_newline"),
+        ('R', "no_retained"),
+        ('T', "filter_out"),
+        ('U', "unsubscribe"),
+        ('v', "verbose"),
+        ('W', "timeout"),
+    ];
+    let broker: &[(char, &str)] = &[('p', "port"), ('d', "debug")];
+    for (name, expected) in [
+        ("pub", [connection, publish].concat()),
+        ("sub", [connection, subscribe].concat()),
+        ("broker", broker.to_vec()),
+    ] {
+        let mut expected: Vec<(char, String)> = expected.into_iter().map(|(c, id)| (c, id.into())).collect();
+        let mut actual: Vec<(char, String)> = arguments(name)
+            .iter()
+            .filter_map(|arg| Some((arg.get_short()?, arg.get_id().to_string())))
+            .collect();
+        expected.sort();
+        actual.sort();
+        assert_eq!(actual, expected, "{name}");
+    }
+}
+
+/// mosquitto's long names, which scripts use as well.
+#[test]
+fn mosquittos_long_names() {
+    let both = [
+        "cafile",
+        "capath",
+        "cert",
+        "debug",
+        "disable-clean-session",
+        "help",
+        "host",
+        "id",
+        "id-prefix",
+        "insecure",
+        "keepalive",
+        "key",
+        "no-tls",
+        "port",
+        "property",
+        "protocol-version",
+        "pw",
+        "qos",
+        "quiet",
+        "tls-alpn",
+        "tls-use-os-certs",
+        "tls-version",
+        "topic",
+        "url",
+        "username",
+        "version",
+        "will-payload",
+        "will-qos",
+        "will-retain",
+        "will-topic",
+    ];
+    let publish =
+        ["file", "message", "null-message", "repeat", "repeat-delay", "retain", "stdin-file", "stdin-line"];
+    let subscribe = [
+        "filter-out",
+        "pretty",
+        "retain-as-published",
+        "retain-handling",
+        "retained-only",
+        "unsubscribe",
+        "verbose",
+    ];
+    for (name, own) in [("pub", &publish[..]), ("sub", &subscribe[..])] {
+        let arguments = arguments(name);
+        let names: Vec<&str> =
+            arguments.iter().flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).collect();
+        for long in both.iter().chain(own) {
+            assert!(names.contains(long), "{name} --{long}");
+        }
+    }
+}
+
+#[test]
+fn every_option_has_a_help_text_of_one_paragraph() {
+    for subcommand in subcommands() {
+        for arg in subcommand.get_arguments() {
+            let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            let name = format!("{} {}", subcommand.get_name(), arg.get_id());
+            assert!(help.starts_with(|c: char| c.is_uppercase()), "{name}: {help:?}");
+            assert!(!help.ends_with('.') && !help.contains('\n'), "{name}: {help:?}");
+        }
+    }
+}
+
+/// The rule that the end of the help states, without exceptions: each option of the connection has a
+/// variable, MQTT_ and its long name, and no other option has one.
+#[test]
+fn environment_variables_are_named_after_their_options() {
+    for subcommand in subcommands() {
+        for arg in subcommand.get_arguments() {
+            let has_one = matches!(arg.get_help_heading(), Some("Connection" | "TLS"));
+            let long = arg.get_long().unwrap_or_default();
+            let expected = has_one.then(|| format!("MQTT_{}", long.to_uppercase().replace('-', "_")));
+            let actual = arg.get_env().map(|name| name.to_string_lossy().into_owned());
+            assert_eq!(actual, expected, "{} --{long}", subcommand.get_name());
+        }
+    }
+}
+
+/// Help, manual pages and completions must not show what happens to be set, a password least of all.
+#[test]
+fn values_of_the_environment_are_hidden() {
+    for subcommand in subcommands() {
+        for arg in subcommand.get_arguments().filter(|arg| arg.get_env().is_some()) {
+            assert!(arg.is_hide_env_values_set(), "{} {}", subcommand.get_name(), arg.get_id());
+        }
+    }
+}
+
+/// An option that two subcommands have is one declaration, and says the same in both.
+#[test]
+fn options_of_one_name_are_one_option() {
+    let (publish, subscribe) = (arguments("pub"), arguments("sub"));
+    let own = ["topic", "qos"];
+    for arg in publish.iter().filter(|arg| !own.contains(&arg.get_id().as_str())) {
+        if let Some(other) = subscribe.iter().find(|other| other.get_id() == arg.get_id()) {
+            assert_eq!(arg.get_help().map(ToString::to_string), other.get_help().map(ToString::to_string));
+            assert_eq!(arg.to_string(), other.to_string());
+        }
+    }
+}

@@ -1,0 +1,50 @@
+use super::{all_wrong, stage_one, words, wrong};
+
+fn text(line: &[&str]) -> String {
+    stage_one(&words(line)).expect("no error").expect_err("a text")
+}
+
+fn hint(line: &[&str]) -> String {
+    let error = stage_one(&words(line)).expect_err("an error");
+    error.hint().expect("a hint").to_owned()
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    assert!(text(&["--help"]).contains("Usage: mqtt <COMMAND>"));
+    for name in ["pub", "sub", "broker"] {
+        assert!(text(&[name, "--help"]).contains(&format!("Usage: mqtt {name}")));
+        assert!(text(&[name, "--version"]).contains(env!("CARGO_PKG_VERSION")));
+    }
+    assert!(text(&["--version"]).starts_with("mqtt "));
+    // Help is given whatever else is on the line.
+    assert!(text(&["pub", "-t", "a", "--help"]).contains("Usage: mqtt pub"));
+}
+
+#[test]
+fn errors_are_one_line() {
+    all_wrong(&[
+        (&[], "'mqtt' requires a subcommand"),
+        (&["publish"], "unrecognized subcommand 'publish'"),
+        (&["pub", "--tpoic", "x"], "unexpected argument '--tpoic' found"),
+        (&["pub", "-z"], "unexpected argument '-z' found"),
+        (&["pub", "extra"], "unexpected argument 'extra' found"),
+        (&["pub", "-t"], "a value is required for '--topic <TOPIC>' but none was supplied"),
+    ]);
+}
+
+#[test]
+fn hints() {
+    assert!(hint(&["pub", "--tpoic", "x"]).contains("'--topic'"));
+    assert_eq!(hint(&["pub", "-p", "x"]), "see mqtt pub --help");
+    assert_eq!(hint(&[]), "see mqtt --help");
+}
+
+#[test]
+fn errors_quote_no_password_and_nothing_endless() {
+    let message = wrong(&["pub", "-n", "-L", "mqtt://me:hunter2@h:x/t"]);
+    assert!(!message.contains("hunter2") && message.contains("mqtt://…@h:x/t"), "{message}");
+    assert!(!wrong(&["pub", "-n", "-L", "http://me:hunter2@h/t"]).contains("hunter2"));
+    let message = wrong(&["pub", "-n", "-t", "a", "-h", &format!("a b{}", "x".repeat(10_000))]);
+    assert!(message.len() < 300, "{message}");
+}

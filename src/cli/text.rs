@@ -1,0 +1,103 @@
+//! Text that goes into packets: topics, filters and strings, checked against the standard, with
+//! errors that quote what was typed in one short printable line.
+
+use std::ffi::OsStr;
+
+use crate::error::Error;
+use crate::protocol::topic::{self, TopicError};
+
+/// How much of a value an error quotes.
+const MOST_QUOTED_CHARS: usize = 80;
+
+/// A topic name to publish to. `what` names it in errors, for example `topic`.
+pub(super) fn topic_name(what: &str, name: &OsStr) -> Result<String, Error> {
+    checked(what, name, topic::check_name).map_err(|(error, why)| match why {
+        TopicError::Wildcard => {
+            error.with_hint("messages are published to one topic each; only filters (sub) have wildcards")
+        }
+        _ => error,
+    })
+}
+
+/// A topic filter to subscribe to. `what` names it in errors, for example `topic filter`.
+pub(super) fn topic_filter(what: &str, filter: &OsStr) -> Result<String, Error> {
+    checked(what, filter, topic::check_filter).map_err(|(error, why)| match why {
+        TopicError::MultiLevel => error.with_hint("for example home/#"),
+        TopicError::SingleLevel => error.with_hint("for example home/+/temperature"),
+        _ => error,
+    })
+}
+
+fn checked(
+    what: &str,
+    text: &OsStr,
+    check: impl Fn(&[u8]) -> Result<&str, TopicError>,
+) -> Result<String, (Error, TopicError)> {
+    match check(text.as_encoded_bytes()) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(TopicError::Empty) => Err((Error::usage(format!("the {what} is empty")), TopicError::Empty)),
+        Err(why) => Err((Error::usage(format!("{what} '{}': {why}", shown(text))), why)),
+    }
+}
+
+/// A UTF-8 string of a packet ([MQTT-1.5.4]). `what` names it in errors, for example `user name`.
+pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
+    if text.len() > usize::from(u16::MAX) {
+        return Err(Error::usage(format!("the {what} is {} bytes long; MQTT takes 65535", text.len())));
+    }
+    if text.contains('\0') {
+        return Err(Error::usage(format!("the {what} contains U+0000, which MQTT does not take")));
+    }
+    Ok(text)
+}
+
+/// A value as an error quotes it: printable, on one line, and not too long.
+pub(super) fn shown(text: &OsStr) -> String {
+    let text = text.to_string_lossy();
+    let mut chars = text.chars();
+    let mut shown: String = chars.by_ref().take(MOST_QUOTED_CHARS).flat_map(printable).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+fn printable(c: char) -> impl Iterator<Item = char> {
+    let escaped = c.is_control().then(|| c.escape_default());
+    let plain = (!c.is_control()).then_some(c);
+    escaped.into_iter().flatten().chain(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_topic_that_is_not_utf8() {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::OsStringExt;
+        let error = topic_name("topic", &OsString::from_vec(b"a/\xff".to_vec())).unwrap_err();
+        assert_eq!(error.to_string(), "topic 'a/\u{fffd}': it is not UTF-8");
+    }
+
+    #[test]
+    fn errors_quote_one_short_printable_line() {
+        let error = topic_name("topic", "x".repeat(70_000).as_ref()).unwrap_err().to_string();
+        assert!(error.len() < 160 && error.ends_with("…': it is longer than 65,535 bytes"), "{error}");
+        let error = topic_name("topic", "a\n\u{1b}[31m#".as_ref()).unwrap_err().to_string();
+        assert_eq!(error, "topic 'a\\n\\u{1b}[31m#': it contains a wildcard ('+' or '#')");
+    }
+
+    #[test]
+    fn an_empty_topic() {
+        assert_eq!(topic_name("topic", "".as_ref()).unwrap_err().to_string(), "the topic is empty");
+    }
+
+    #[test]
+    fn strings() {
+        assert!(string("user name", "u".repeat(65_535)).is_ok());
+        assert!(string("user name", "u".repeat(65_536)).is_err());
+        assert!(string("user name", "a\0".into()).is_err());
+    }
+}

@@ -1,0 +1,237 @@
+//! The URL of `-L`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`.
+//!
+//! Not a URL library's business, because everything behind the first `/` is the topic as it
+//! stands: `#` and `?`, which end a path elsewhere, are ordinary in a topic filter. `%XX` is decoded
+//! in user name, password and topic, so that each can hold any character.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::value;
+use crate::client::options::Secret;
+
+/// A broker's URL, taken apart and decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BrokerUrl {
+    /// Whether the scheme asks for TLS.
+    pub(super) tls: bool,
+    pub(super) user_name: Option<String>,
+    pub(super) password: Option<Secret>,
+    /// IPv6 literals without brackets.
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
+    /// Checked by whoever publishes or subscribes to it.
+    pub(super) topic: Option<String>,
+}
+
+/// Why a URL cannot be used. Never quotes the user name and password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UrlError(String);
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UrlError {}
+
+fn error<T>(why: impl Into<String>) -> Result<T, UrlError> {
+    Err(UrlError(why.into()))
+}
+
+impl FromStr for BrokerUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return error("use mqtt://HOST or mqtts://HOST");
+        };
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "mqtt" => false,
+            "mqtts" => true,
+            other => {
+                return error(format!(
+                    "scheme '{}' is not supported; use mqtt or mqtts",
+                    other.escape_debug()
+                ));
+            }
+        };
+        let (authority, topic) = match rest.split_once('/') {
+            Some((authority, topic)) => (authority, Some(topic).filter(|topic| !topic.is_empty())),
+            None => (rest, None),
+        };
+        // The last '@', so that one in a password need not be encoded.
+        let (credentials, address) = match authority.rsplit_once('@') {
+            Some((credentials, address)) => (Some(credentials), address),
+            None => (None, authority),
+        };
+        let (user_name, password) = match credentials.map(|text| text.split_once(':').ok_or(text)) {
+            None => (None, None),
+            Some(Err(user)) => (Some(user), None),
+            Some(Ok((user, password))) => (Some(user), Some(password)),
+        };
+        let (host, port) = split_port(address)?;
+        Ok(Self {
+            tls,
+            user_name: user_name
+                .filter(|user| !user.is_empty())
+                .map(|user| decode_text(user, "the user name"))
+                .transpose()?,
+            password: password.map(|password| decode(password, "the password")).transpose()?.map(Secret),
+            host: value::host(host).map_err(|why| UrlError(format!("the host: {why}")))?,
+            port,
+            topic: topic.map(|topic| decode_text(topic, "the topic")).transpose()?,
+        })
+    }
+}
+
+/// Takes `HOST`, `HOST:PORT`, `[IPv6]` and `[IPv6]:PORT` apart; the host keeps its brackets.
+fn split_port(address: &str) -> Result<(&str, Option<u16>), UrlError> {
+    let end_of_host = match address.find(']') {
+        Some(bracket) if address.starts_with('[') => bracket + 1,
+        _ => address.find(':').unwrap_or(address.len()),
+    };
+    let (host, rest) = address.split_at(end_of_host);
+    match rest.strip_prefix(':') {
+        None if rest.is_empty() => Ok((host, None)),
+        None => error("the host: what follows ']' must be ':PORT'"),
+        Some(port) if port.contains(':') => error("the host: an IPv6 address stands in brackets, [::1]"),
+        Some(port) => match port.parse() {
+            Ok(0) | Err(_) => error("the port must be 1 to 65535"),
+            Ok(port) => Ok((host, Some(port))),
+        },
+    }
+}
+
+fn decode_text(text: &str, part: &str) -> Result<String, UrlError> {
+    String::from_utf8(decode(text, part)?).or_else(|_| error(format!("{part} is not UTF-8 when decoded")))
+}
+
+/// Replaces each `%XX` by the byte it names ([RFC 3986], section 2.1).
+fn decode(text: &str, part: &str) -> Result<Vec<u8>, UrlError> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, behind)) = rest.split_first() {
+        rest = behind;
+        if *first != b'%' {
+            decoded.push(*first);
+            continue;
+        }
+        let byte = match behind {
+            [high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        };
+        let Some(byte) = byte else {
+            return error(format!(
+                "{part}: '%' begins a two-digit hexadecimal code; write '%' itself as %25"
+            ));
+        };
+        decoded.push(byte);
+        rest = &behind[2..];
+    }
+    Ok(decoded)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> BrokerUrl {
+        text.parse().unwrap_or_else(|why| panic!("{text}: {why}"))
+    }
+
+    fn why_not(text: &str) -> String {
+        text.parse::<BrokerUrl>().expect_err(text).to_string()
+    }
+
+    #[test]
+    fn every_part() {
+        let url = parse("mqtts://user:pass@broker.example:8884/home/+/temperature");
+        assert!(url.tls);
+        assert_eq!(url.user_name.as_deref(), Some("user"));
+        assert_eq!(url.password, Some(Secret(b"pass".to_vec())));
+        assert_eq!(url.host, "broker.example");
+        assert_eq!(url.port, Some(8884));
+        assert_eq!(url.topic.as_deref(), Some("home/+/temperature"));
+    }
+
+    #[test]
+    fn only_the_host() {
+        for text in ["mqtt://h", "mqtt://h/", "MQTT://h"] {
+            let url = parse(text);
+            assert!(!url.tls);
+            assert_eq!(url.host, "h");
+            assert_eq!((url.user_name, url.password, url.port, url.topic), (None, None, None, None));
+        }
+    }
+
+    #[test]
+    fn ipv6_literals_stand_in_brackets() {
+        assert_eq!(parse("mqtt://[::1]/t").host, "::1");
+        let url = parse("mqtt://u@[2001:db8::7]:1884/t");
+        assert_eq!((url.host.as_str(), url.port), ("2001:db8::7", Some(1884)));
+        assert!(why_not("mqtt://::1/t").contains("brackets"));
+        assert!(why_not("mqtt://[::1/t").contains("host"));
+        assert!(why_not("mqtt://[::1]1884").contains("':PORT'"));
+    }
+
+    /// A URL library would cut all of these.
+    #[test]
+    fn everything_behind_the_first_slash_is_the_topic() {
+        for topic in ["home/#", "/a//b/", "a?b", "a b", "$SYS/#", "a@b:1", "$share/g/x"] {
+            assert_eq!(parse(&format!("mqtt://h/{topic}")).topic.as_deref(), Some(topic));
+        }
+    }
+
+    #[test]
+    fn percent_codes_are_decoded() {
+        let url = parse("mqtt://us%40er:p%3A%2Fa%25%FF@h/a%20b/%23/%e6%b8%a9");
+        assert_eq!(url.user_name.as_deref(), Some("us@er"));
+        assert_eq!(url.password, Some(Secret(b"p:/a%\xff".to_vec())));
+        assert_eq!(url.topic.as_deref(), Some("a b/#/温"));
+        for bad in ["mqtt://h/100%", "mqtt://h/%4", "mqtt://h/%zz", "mqtt://%@h", "mqtt://h/%+1"] {
+            assert!(why_not(bad).contains("%25"), "{bad}");
+        }
+        assert!(why_not("mqtt://h/%ff").contains("not UTF-8"));
+    }
+
+    #[test]
+    fn credentials() {
+        let url = parse("mqtt://u:a:b@c@h");
+        assert_eq!((url.user_name.as_deref(), url.host.as_str()), (Some("u"), "h"));
+        assert_eq!(url.password, Some(Secret(b"a:b@c".to_vec())));
+        let url = parse("mqtt://:only@h");
+        assert_eq!((url.user_name, url.password), (None, Some(Secret(b"only".to_vec()))));
+    }
+
+    #[test]
+    fn bad_urls() {
+        for (text, word) in [
+            ("h:1883", "mqtt://HOST"),
+            ("", "mqtt://HOST"),
+            ("http://h", "scheme 'http'"),
+            ("mqtt://", "empty"),
+            ("mqtt:///t", "empty"),
+            ("mqtt://h:0", "port"),
+            ("mqtt://h:65536", "port"),
+            ("mqtt://h:x", "port"),
+            ("mqtt://h:", "port"),
+            ("mqtt://a b", "host name"),
+        ] {
+            assert!(why_not(text).contains(word), "{text}: {}", why_not(text));
+        }
+    }
+
+    #[test]
+    fn errors_and_debug_hide_the_password() {
+        for text in ["mqtt://u:hunter2@h:x", "mqtt://u:hunter2%@h", "mqtt://u:hunter2@a b"] {
+            assert!(!why_not(text).contains("hunter2"), "{text}");
+        }
+        assert!(!format!("{:?}", parse("mqtt://u:hunter2@h")).contains("hunter2"));
+    }
+}

@@ -1,0 +1,80 @@
+//! clap's errors in this program's shape: one line that says what is wrong, and a hint.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::text::shown;
+use crate::error::Error;
+
+/// What clap has to say: either what was asked for, or what is wrong.
+pub(super) fn from_clap(
+    mut error: clap::Error,
+    command: &Command,
+    arguments: &[OsString],
+) -> Result<String, Error> {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+        return Ok(error.render().to_string());
+    }
+    let subcommand = subcommand(command, arguments);
+    let from_environment = environment_of(&error, subcommand.unwrap_or(command), arguments);
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = ContextValue::String(without_credentials(&shown(OsStr::new(value))));
+        error.insert(ContextKind::InvalidValue, shown);
+    }
+    let text = error.render().to_string();
+    let (mut message, tip) = split(&text);
+    if let Some(variable) = from_environment {
+        message = format!("{message} (from the environment: {variable})");
+    }
+    let help = match subcommand {
+        Some(subcommand) => format!("see mqtt {} --help", subcommand.get_name()),
+        None => "see mqtt --help".into(),
+    };
+    Err(Error::Usage { message, hint: Some(tip.unwrap_or(help)) })
+}
+
+/// Message and tip of clap's text: `error: …` up to an empty line, later a line `  tip: …`.
+fn split(text: &str) -> (String, Option<String>) {
+    let words = |lines: &mut dyn Iterator<Item = &str>| {
+        lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+    };
+    let message = words(&mut text.lines().take_while(|line| !line.trim().is_empty()));
+    let message = message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message);
+    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
+    (message, tip.map(str::to_owned))
+}
+
+/// The subcommand that was being read.
+fn subcommand<'a>(command: &'a Command, arguments: &[OsString]) -> Option<&'a Command> {
+    let name = arguments.iter().skip(1).find(|argument| !argument.as_encoded_bytes().starts_with(b"-"))?;
+    command.find_subcommand(name)
+}
+
+/// The variable that a refused value came from, if it did not come from the command line.
+fn environment_of(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Option<String> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
+    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
+    // Arguments can be shown only once their command is built.
+    let mut command = command.clone();
+    command.build();
+    let argument = command.get_arguments().find(|argument| argument.to_string() == *option)?;
+    let variable = argument.get_env()?;
+    let typed = |argument: &OsString| argument.to_string_lossy().ends_with(value.as_str());
+    if value.is_empty() || arguments.iter().any(typed) {
+        return None;
+    }
+    Some(variable.to_string_lossy().into_owned())
+}
+
+/// A URL without the user name and password in it.
+fn without_credentials(value: &str) -> String {
+    match value.split_once("://") {
+        Some((scheme, rest)) if rest.contains('@') => {
+            let behind = rest.rsplit_once('@').map_or("", |(_, behind)| behind);
+            format!("{scheme}://…@{behind}")
+        }
+        _ => value.to_owned(),
+    }
+}

@@ -1,0 +1,316 @@
+//! Stage one: a single argument into a value. Each parser knows its own value and nothing of the
+//! other flags; what two flags mean together is decided where they are resolved.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
+use crate::client::options::Version;
+use crate::protocol::{Protocol, QoS, wire};
+
+/// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
+pub(super) const NEVER_EXPIRES: u32 = u32::MAX;
+
+/// Quality of service, `0`, `1` or `2`.
+pub(super) fn qos() -> impl TypedValueParser<Value = QoS> {
+    PossibleValuesParser::new(["0", "1", "2"]).map(|text| match text.as_str() {
+        "2" => QoS::ExactlyOnce,
+        "1" => QoS::AtLeastOnce,
+        _ => QoS::AtMostOnce,
+    })
+}
+
+/// What `-V` takes: mosquitto's spellings, `auto`, and the versions' own names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProtocolVersion {
+    /// MQTT 5, and 3.1.1 if the server refuses the version
+    Auto,
+    /// MQTT 3.1
+    #[value(name = "31", alias = "mqttv31", alias = "3.1")]
+    V31,
+    /// MQTT 3.1.1
+    #[value(name = "311", alias = "mqttv311", alias = "3.1.1")]
+    V311,
+    /// MQTT 5
+    #[value(name = "5", alias = "mqttv5", alias = "5.0")]
+    V5,
+}
+
+impl From<ProtocolVersion> for Version {
+    fn from(version: ProtocolVersion) -> Self {
+        match version {
+            ProtocolVersion::Auto => Self::Auto,
+            ProtocolVersion::V31 => Self::Only(Protocol::V3_1),
+            ProtocolVersion::V311 => Self::Only(Protocol::V3_1_1),
+            ProtocolVersion::V5 => Self::Only(Protocol::V5),
+        }
+    }
+}
+
+/// What `--retain-handling` takes, with the standard's numbers for it ([MQTT-3.8.3.1]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RetainHandling {
+    /// At every subscribe
+    #[value(alias = "0")]
+    Always,
+    /// Only if the subscription did not exist
+    #[value(alias = "1")]
+    New,
+    /// Never
+    #[value(alias = "2")]
+    Never,
+}
+
+impl RetainHandling {
+    /// The two bits in the Subscription Options.
+    pub(super) fn number(self) -> u8 {
+        match self {
+            Self::Always => 0,
+            Self::New => 1,
+            Self::Never => 2,
+        }
+    }
+}
+
+/// What `--reconnect` takes: how many attempts in a row may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ReconnectAttempts(pub(super) Option<u32>);
+
+impl std::str::FromStr for ReconnectAttempts {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "never" => Ok(Self(Some(0))),
+            "always" => Ok(Self(None)),
+            number => {
+                let number = number.parse().map_err(|_| "use 'never', 'always' or a number of attempts")?;
+                Ok(Self(Some(number)))
+            }
+        }
+    }
+}
+
+/// A length of time: seconds, with a fraction or without, or with units.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    const FORM: &str = "use seconds or units, for example 90, 0.5, 250ms or 1h30m";
+    if let Ok(seconds) = text.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds)
+            .map_err(|_| if seconds < 0.0 { "it cannot be negative".into() } else { FORM.into() });
+    }
+    humantime::parse_duration(text).map_err(|error| match error {
+        humantime::DurationError::NumberOverflow => "it is too long".into(),
+        _ => FORM.into(),
+    })
+}
+
+/// A length of time that is not zero.
+pub(super) fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than 0".into()),
+        duration => Ok(duration),
+    }
+}
+
+/// Whole seconds that fit the width the standard gives them.
+fn whole_seconds<T: TryFrom<u64>>(text: &str, most: u32) -> Result<T, String> {
+    let duration = duration(text)?;
+    if duration.subsec_nanos() != 0 {
+        return Err("MQTT counts it in whole seconds".into());
+    }
+    T::try_from(duration.as_secs()).map_err(|_| format!("it must be 0 to {most} seconds"))
+}
+
+/// Keep Alive. mosquitto's clients refuse 1 to 4 and cannot turn it off; the standard knows no such
+/// rule ([MQTT-3.1.2.10]).
+pub(super) fn keep_alive(text: &str) -> Result<u16, String> {
+    whole_seconds(text, u16::MAX.into())
+}
+
+/// Session Expiry Interval in seconds; `-1`, `∞`, `infinite` and `never` for a session without end.
+pub(super) fn session_expiry(text: &str) -> Result<u32, String> {
+    match text {
+        "-1" | "∞" | "infinite" | "never" => Ok(NEVER_EXPIRES),
+        _ => whole_seconds(text, u32::MAX)
+            .map_err(|why| format!("{why} (or 'never' for a session that does not expire)")),
+    }
+}
+
+/// A whole number between two bounds, which the error names.
+fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, String> {
+    let number: Option<u64> = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+        if most == u64::MAX {
+            format!("it must be a whole number, at least {least}")
+        } else {
+            format!("it must be a whole number, {least} to {most}")
+        }
+    })
+}
+
+/// The port of a broker.
+pub(super) fn port(text: &str) -> Result<u16, String> {
+    number(text, 1, u16::MAX.into())
+}
+
+/// A port to listen on; 0 is any free one.
+pub(super) fn local_port(text: &str) -> Result<u16, String> {
+    number(text, 0, u16::MAX.into())
+}
+
+/// How many messages, at least one.
+pub(super) fn count(text: &str) -> Result<u64, String> {
+    number(text, 1, u64::MAX)
+}
+
+/// How many messages in flight: what Receive Maximum can express ([MQTT-3.1.2.11.3]).
+pub(super) fn inflight(text: &str) -> Result<u16, String> {
+    number(text, 1, u16::MAX.into())
+}
+
+/// The size of a packet, in bytes.
+pub(super) fn packet_bytes(text: &str) -> Result<u32, String> {
+    number(text, 1, wire::LARGEST_PACKET_BYTES.into())
+}
+
+/// A host name or IP address, without port and without the brackets of an IPv6 literal.
+pub(super) fn host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    if let Some(literal) = bare {
+        return if is_ipv6(literal) { Ok(literal.into()) } else { Err("it is no IPv6 address".into()) };
+    }
+    if text.is_empty() {
+        return Err("it is empty".into());
+    }
+    if text.contains("://") {
+        return Err("it is a URL, which -L takes".into());
+    }
+    if text.contains(':') && !is_ipv6(text) {
+        return Err("it is no IPv6 address; -p takes the port".into());
+    }
+    if let Some(stray) = text.chars().find(|c| c.is_whitespace() || c.is_control() || "/@[]".contains(*c)) {
+        return Err(format!("a host name has no {stray:?} in it"));
+    }
+    Ok(text.into())
+}
+
+/// Whether this is an IPv6 literal, with a zone (`fe80::1%eth0`) or without.
+fn is_ipv6(text: &str) -> bool {
+    match text.split_once('%') {
+        Some((address, zone)) => !zone.is_empty() && address.parse::<Ipv6Addr>().is_ok(),
+        None => text.parse::<Ipv6Addr>().is_ok(),
+    }
+}
+
+/// A local IP address, with or without the brackets of an IPv6 literal.
+pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().map_err(|_| "it is no IP address".into())
+}
+
+/// An argument as the bytes that were typed. On Unix these are any bytes; elsewhere UTF-8.
+pub(super) fn bytes(argument: OsString) -> Vec<u8> {
+    argument.into_encoded_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [
+            ("0", Duration::ZERO),
+            ("60", Duration::from_secs(60)),
+            ("0.25", Duration::from_millis(250)),
+            (".5", Duration::from_millis(500)),
+            ("60s", Duration::from_secs(60)),
+            ("1m", Duration::from_secs(60)),
+            ("1h30m", Duration::from_secs(5400)),
+            ("1h 30m", Duration::from_secs(5400)),
+            ("250ms", Duration::from_millis(250)),
+            ("10us", Duration::from_micros(10)),
+        ] {
+            assert_eq!(duration(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "-1", "-0.5", "NaN", "inf", "1e30", "soon", "5 parsecs", "99999999999999999999s"] {
+            assert!(duration(bad).is_err(), "{bad}");
+        }
+        assert!(positive_duration("0").is_err());
+        assert!(positive_duration("0ms").is_err());
+    }
+
+    #[test]
+    fn keep_alives() {
+        assert_eq!(keep_alive("0"), Ok(0));
+        assert_eq!(keep_alive("1"), Ok(1));
+        assert_eq!(keep_alive("60s"), Ok(60));
+        assert_eq!(keep_alive("65535"), Ok(65_535));
+        for bad in ["65536", "1d", "0.5", "1500ms", "-1", "x"] {
+            assert!(keep_alive(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn session_expiries() {
+        assert_eq!(session_expiry("0"), Ok(0));
+        assert_eq!(session_expiry("1h"), Ok(3600));
+        assert_eq!(session_expiry("4294967295"), Ok(NEVER_EXPIRES));
+        for never in ["-1", "∞", "never", "infinite"] {
+            assert_eq!(session_expiry(never), Ok(NEVER_EXPIRES));
+        }
+        for bad in ["-2", "4294967296", "1.5", "ever"] {
+            assert!(session_expiry(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts() {
+        for (text, expected) in [
+            ("localhost", "localhost"),
+            ("broker.example.org", "broker.example.org"),
+            ("10.0.0.1", "10.0.0.1"),
+            ("::1", "::1"),
+            ("[::1]", "::1"),
+            ("fe80::1%eth0", "fe80::1%eth0"),
+            ("bücher.example", "bücher.example"),
+        ] {
+            assert_eq!(host(text).as_deref(), Ok(expected));
+        }
+        for bad in ["", "a b", "host:1883", "mqtt://host", "[host]", "[::1", "a/b", "u@h", "fe80::1%"] {
+            assert!(host(bad).is_err(), "{bad}");
+        }
+        assert!(host("mqtt://h").unwrap_err().contains("-L"));
+        assert!(host("h:1883").unwrap_err().contains("-p"));
+    }
+
+    #[test]
+    fn addresses() {
+        assert_eq!(ip_address("[::1]"), Ok(IpAddr::V6(Ipv6Addr::LOCALHOST)));
+        assert!(ip_address("127.0.0.1").is_ok());
+        assert!(ip_address("eth0").is_err());
+    }
+
+    #[test]
+    fn reconnect_attempts() {
+        assert_eq!("never".parse(), Ok(ReconnectAttempts(Some(0))));
+        assert_eq!("always".parse(), Ok(ReconnectAttempts(None)));
+        assert_eq!("7".parse(), Ok(ReconnectAttempts(Some(7))));
+        for bad in ["", "-1", "sometimes", "4294967296"] {
+            assert!(bad.parse::<ReconnectAttempts>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn payloads_are_the_bytes_that_were_typed() {
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStringExt;
+            assert_eq!(bytes(OsString::from_vec(vec![0xff, 0, b'a'])), [0xff, 0, b'a']);
+        }
+        assert_eq!(bytes("é".into()), "é".as_bytes());
+    }
+}

@@ -1,0 +1,169 @@
+//! CONNECT and CONNACK on a fresh stream.
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+use super::options::ClientOptions;
+use super::session::ServerLimits;
+use crate::error::{Error, Layer};
+use crate::net;
+use crate::protocol::Protocol;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Packet};
+
+/// What the server said to an accepted CONNECT.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// The version of the connection.
+    pub protocol: Protocol,
+    /// Whether the server kept a session of this client.
+    pub session_present: bool,
+    /// The CONNACK's properties.
+    pub properties: PropertyBlock,
+}
+
+impl Connected {
+    /// What the server allows.
+    #[must_use]
+    pub fn limits(&self) -> ServerLimits {
+        ServerLimits::from_connack(&self.properties.view())
+    }
+
+    /// The client identifier the server chose, if it chose one ([MQTT-3.1.3-6]).
+    #[must_use]
+    pub fn assigned_client_identifier(&self) -> Option<&str> {
+        self.properties.view().text(PropertyId::AssignedClientIdentifier)
+    }
+
+    /// The keep-alive in force, in seconds: the server's if it names one ([MQTT-3.2.2-21]).
+    #[must_use]
+    pub fn keep_alive(&self, asked: u16) -> u16 {
+        let server = self.properties.view().number(PropertyId::ServerKeepAlive);
+        server.and_then(|seconds| u16::try_from(seconds).ok()).unwrap_or(asked)
+    }
+}
+
+/// The properties of the CONNECT the options ask for.
+#[must_use]
+pub(super) fn connect_properties(options: &ClientOptions) -> PropertyBlock {
+    let mut block = PropertyBlock::default();
+    if let Some(seconds) = options.session_expiry_interval {
+        block.push(PropertyId::SessionExpiryInterval, Value::Number(seconds));
+    }
+    if options.max_packet_bytes < wire::LARGEST_PACKET_BYTES {
+        block.push(PropertyId::MaximumPacketSize, Value::Number(options.max_packet_bytes));
+    }
+    for property in options.properties.view().iter() {
+        block.push(property.id, property.value);
+    }
+    block
+}
+
+/// The CONNECT packet.
+pub(super) fn encode_connect(
+    options: &ClientOptions,
+    protocol: Protocol,
+    client_identifier: &str,
+    clean_start: bool,
+    properties: &PropertyBlock,
+) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    let packet = wire::Connect {
+        protocol,
+        clean_start,
+        keep_alive: options.keep_alive,
+        properties: properties.view(),
+        client_identifier,
+        will: options.will.as_ref().map(|will| wire::Will {
+            qos: will.qos,
+            retain: will.retain,
+            properties: will.properties.view(),
+            topic: &will.topic,
+            payload: &will.payload,
+        }),
+        user_name: options.user_name.as_deref(),
+        password: options.password.as_ref().map(|secret| secret.0.as_slice()),
+    };
+    wire::connect(&mut out, &packet);
+    out.to_vec()
+}
+
+/// Sends `connect` and waits for the answer. Returns the answer, one whole packet, and the bytes
+/// that came behind it; `None` if the server closed the connection instead.
+///
+/// # Errors
+/// A stream that fails, ends inside the answer, or carries no MQTT.
+pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    connect: &[u8],
+    largest_packet_bytes: u32,
+) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    stream.write_all(connect).await.map_err(|error| net::broken(&error))?;
+    stream.flush().await.map_err(|error| net::broken(&error))?;
+    let mut received = Vec::with_capacity(512);
+    loop {
+        match wire::frame(&received, largest_packet_bytes) {
+            Ok(Some(length)) => {
+                let leftover = received.split_off(length);
+                return Ok(Some((received, leftover)));
+            }
+            Ok(None) if received.first().is_none_or(|first| matches!(first >> 4, 2 | 14 | 15)) => {}
+            _ => return Err(not_mqtt(&received)),
+        }
+        let count = stream.read_buf(&mut received).await.map_err(|error| net::broken(&error))?;
+        if count == 0 && received.is_empty() {
+            return Ok(None);
+        }
+        if count == 0 {
+            let cause = "the server closed the connection in the middle of its answer to CONNECT";
+            return Err(Error::link(Layer::Mqtt, cause));
+        }
+    }
+}
+
+/// What the answer to CONNECT says.
+///
+/// # Errors
+/// A refusal, with its reason; an answer that is no CONNACK.
+pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Connected, Error> {
+    match packet {
+        Packet::ConnAck { session_present, reason, properties } if !reason.is_failure() => Ok(Connected {
+            protocol,
+            session_present: *session_present,
+            properties: properties.to_owned_block(),
+        }),
+        Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
+            Err(Error::Refused {
+                what: "connection refused".into(),
+                reason: *reason,
+                text: properties.text(PropertyId::ReasonString).map(Into::into),
+                hint: reason.advice().map(Into::into),
+            })
+        }
+        Packet::Auth { .. } => Err(Error::Refused {
+            what: "connection refused".into(),
+            reason: ReasonCode(0x8C),
+            text: Some("the server wants enhanced authentication".into()),
+            hint: None,
+        }),
+        _ => Err(not_mqtt(answer)),
+    }
+}
+
+/// The error for an answer to CONNECT that is no MQTT, with a guess at what it is.
+fn not_mqtt(received: &[u8]) -> Error {
+    let start: String = String::from_utf8_lossy(&received[..received.len().min(40)])
+        .chars()
+        .map(|character| if character.is_control() { '·' } else { character })
+        .collect();
+    let error =
+        Error::fatal(Layer::Mqtt, format!("the server does not speak MQTT: its answer begins {start:?}"));
+    match received {
+        [b'H', b'T', b'T', b'P', ..] => {
+            error.with_hint("this is a web server; a WebSocket needs a ws:// URL")
+        }
+        [0x15, 3, ..] => error.with_hint("this port expects TLS: use mqtts:// or port 8883 with --cafile"),
+        _ => error,
+    }
+}

@@ -1,0 +1,215 @@
+//! What was sent and is not yet acknowledged, by packet identifier.
+//!
+//! Identifiers are given out in order, 1 to 65,535 and around, so the open ones form a ring: an
+//! identifier's place is its distance from the oldest. That replaces a bitmap and a map, costs no
+//! allocation in steady state, holds memory only for what is open, and keeps the original order
+//! that resending needs ([MQTT-4.6.0-1]). Identifiers are shared by PUBLISH, SUBSCRIBE and
+//! UNSUBSCRIBE ([MQTT-2.2.1-5]) and never given out while open ([MQTT-2.2.1-3]).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::protocol::wire::PublishTemplate;
+
+/// How far the oldest open identifier may lag behind the newest before it is set aside.
+const LONGEST_RING: usize = 4096;
+
+/// How far a QoS 1 or 2 publish has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// PUBLISH sent; PUBACK or PUBREC is awaited.
+    Published,
+    /// PUBREC received, PUBREL sent; PUBCOMP is awaited.
+    Released,
+}
+
+/// One open identifier.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// Closed; waits only for older ones to close.
+    Closed,
+    Publish {
+        template: Arc<PublishTemplate>,
+        payload: Bytes,
+        token: u64,
+        stage: Stage,
+    },
+    Subscribe {
+        token: u64,
+        filters: usize,
+    },
+    Unsubscribe {
+        token: u64,
+        filters: usize,
+    },
+}
+
+/// The open identifiers, oldest first.
+#[derive(Debug)]
+pub(super) struct Inflight {
+    ring: VecDeque<Entry>,
+    /// The identifier of the ring's front; the next to be given out if the ring is empty.
+    first: u16,
+    /// Open entries the ring has moved past, oldest first. Only a server that leaves one message
+    /// unanswered while it answers thousands after it makes any.
+    stragglers: Vec<(u16, Entry)>,
+}
+
+fn after(identifier: u16) -> u16 {
+    if identifier == u16::MAX { 1 } else { identifier + 1 }
+}
+
+impl Inflight {
+    pub(super) fn new() -> Self {
+        Self { ring: VecDeque::new(), first: 1, stragglers: Vec::new() }
+    }
+
+    /// The number of steps from the front's identifier, over 65,535 values without 0.
+    fn distance(&self, identifier: u16) -> usize {
+        let (identifier, first) = (usize::from(identifier), usize::from(self.first));
+        if identifier >= first { identifier - first } else { identifier + 65_535 - first }
+    }
+
+    fn identifier_at(&self, index: usize) -> u16 {
+        let wrapped = (usize::from(self.first) - 1 + index) % 65_535 + 1;
+        u16::try_from(wrapped).unwrap_or(1)
+    }
+
+    /// Opens the next free identifier.
+    pub(super) fn open(&mut self, entry: Entry) -> u16 {
+        if self.ring.len() >= LONGEST_RING {
+            if let Some(oldest) = self.ring.pop_front() {
+                self.stragglers.push((self.first, oldest));
+                self.first = after(self.first);
+            }
+            self.trim();
+        }
+        loop {
+            let identifier = self.identifier_at(self.ring.len());
+            if self.stragglers.iter().any(|(taken, _)| *taken == identifier) {
+                self.ring.push_back(Entry::Closed);
+                self.trim();
+                continue;
+            }
+            self.ring.push_back(entry);
+            return identifier;
+        }
+    }
+
+    /// The open entry of an identifier.
+    pub(super) fn get(&mut self, identifier: u16) -> Option<&mut Entry> {
+        let index = self.distance(identifier);
+        if index < self.ring.len() {
+            return self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed));
+        }
+        self.stragglers.iter_mut().find(|(taken, _)| *taken == identifier).map(|(_, entry)| entry)
+    }
+
+    /// Closes an identifier, which then may be given out again.
+    pub(super) fn close(&mut self, identifier: u16) {
+        let index = self.distance(identifier);
+        if let Some(entry) = self.ring.get_mut(index) {
+            *entry = Entry::Closed;
+            self.trim();
+        } else {
+            self.stragglers.retain(|(taken, _)| *taken != identifier);
+        }
+    }
+
+    fn trim(&mut self) {
+        while matches!(self.ring.front(), Some(Entry::Closed)) {
+            self.ring.pop_front();
+            self.first = after(self.first);
+        }
+    }
+
+    /// The open entries, oldest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Entry)> {
+        let stragglers = self.stragglers.iter().map(|(identifier, entry)| (*identifier, entry));
+        let ring = self.ring.iter().enumerate().map(|(index, entry)| (self.identifier_at(index), entry));
+        stragglers.chain(ring).filter(|(_, entry)| !matches!(entry, Entry::Closed))
+    }
+
+    /// Takes everything out, oldest first, and frees all identifiers.
+    pub(super) fn take_all(&mut self) -> Vec<Entry> {
+        let newest = self.identifier_at(self.ring.len());
+        let stragglers = self.stragglers.drain(..).map(|(_, entry)| entry);
+        let all = stragglers.chain(self.ring.drain(..)).collect();
+        self.first = newest;
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
+
+    fn entry(token: u64) -> Entry {
+        Entry::Subscribe { token, filters: 1 }
+    }
+
+    #[test]
+    fn identifiers_wrap_without_zero() {
+        let mut inflight = Inflight::new();
+        for round in 0..200_000_u64 {
+            let identifier = inflight.open(entry(round));
+            assert_eq!(u64::from(identifier), round % 65_535 + 1);
+            inflight.close(identifier);
+        }
+    }
+
+    /// A server that never answers the first message while it answers 200,000 others.
+    #[test]
+    fn a_stuck_identifier_is_stepped_over() {
+        let mut inflight = Inflight::new();
+        let stuck = inflight.open(entry(0));
+        for token in 1..200_000 {
+            let identifier = inflight.open(entry(token));
+            assert_ne!(identifier, stuck);
+            inflight.close(identifier);
+            assert!(inflight.ring.len() <= LONGEST_RING);
+        }
+        assert!(inflight.get(stuck).is_some());
+        assert_eq!(inflight.iter().next().map(|(identifier, _)| identifier), Some(stuck));
+        inflight.close(stuck);
+        assert!(inflight.get(stuck).is_none());
+        assert!(inflight.take_all().is_empty());
+    }
+
+    proptest! {
+        /// Against a plain set: never an identifier twice, every open one found, order kept.
+        #[test]
+        fn behaves_as_a_set(start: u16, steps in proptest::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..400)) {
+            let mut inflight = Inflight::new();
+            inflight.first = start.max(1);
+            let mut open: Vec<(u16, u64)> = Vec::new();
+            for (token, (add, index)) in steps.into_iter().enumerate() {
+                if add || open.is_empty() {
+                    let identifier = inflight.open(entry(token as u64));
+                    prop_assert!(open.iter().all(|(other, _)| *other != identifier));
+                    open.push((identifier, token as u64));
+                } else {
+                    let (identifier, _) = open.remove(index.index(open.len()));
+                    inflight.close(identifier);
+                    prop_assert!(inflight.get(identifier).is_none());
+                }
+            }
+            for (identifier, token) in &open {
+                let found = inflight.get(*identifier);
+                let same = matches!(found, Some(Entry::Subscribe { token: same, .. }) if same == token);
+                prop_assert!(same);
+            }
+            let tokens: Vec<u64> = inflight.take_all().into_iter().filter_map(|entry| match entry {
+                Entry::Subscribe { token, .. } => Some(token),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(tokens, open.iter().map(|(_, token)| *token).collect::<Vec<_>>());
+            let unique: HashSet<u16> = open.iter().map(|(identifier, _)| *identifier).collect();
+            prop_assert_eq!(unique.len(), open.len());
+        }
+    }
+}

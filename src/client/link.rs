@@ -1,0 +1,604 @@
+//! The driver: carries a session's packets over one stream.
+//!
+//! One `poll` does, until nothing moves: let the handler fill the output, one write, one read,
+//! decode all, let the handler deal with it, and only then send the acknowledgements. A stream
+//! wakes it once for many packets, so the cost of a wake-up is shared by all of them; in steady
+//! state nothing is allocated per message.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::handshake::Connected;
+use super::keep_alive::{Due, KeepAlive};
+use super::scratch::{self, INPUT_BYTES, Scratch};
+use super::session::{Event, Session};
+use crate::error::{Error, Layer};
+use crate::net;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Malformed, Packet};
+use crate::protocol::{Direction, Protocol};
+
+pub use super::scratch::OUTPUT_BYTES;
+
+/// Unwritten bytes above which nothing more is read: a server that does not read what it is sent
+/// must not make us pile up acknowledgements.
+const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
+/// How long the server may take to answer the last PINGREQ before DISCONNECT.
+const FENCE_LIMIT: Duration = Duration::from_secs(5);
+/// How long to wait, after DISCONNECT, for the server to close its side.
+const LINGER_LIMIT: Duration = Duration::from_millis(500);
+
+/// Whether to go on with the packets already received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Leave: packets behind this one are neither delivered nor acknowledged.
+    Stop,
+}
+
+/// A change in the state of the link.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// No link, for this reason; the next attempt comes after that time.
+    Waiting(&'a Error, Duration),
+    /// The link is back.
+    Reconnected,
+    /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
+    MayRepeat(usize),
+    /// QoS 0 messages were written, but the server did not answer the fence within this time.
+    Unconfirmed(Duration),
+}
+
+/// What a subcommand does with a link. Methods are called from one task, never concurrently.
+pub trait Handler {
+    /// Called before every write, with the output not yet full: appends packets by way of
+    /// `session`. `Pending` means nothing more for now, with the waker registered for whatever
+    /// will bring more; `Ready` ends the link in good order.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>>;
+
+    /// Deals with one event.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error>;
+
+    /// Writes out what the events of one read have produced. Acknowledgements wait for it.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT and without those acknowledgements.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Signals and time limits: `Ready` ends the link at once, however busy it is.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn poll_interrupt(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Pending
+    }
+
+    /// A link is up. Subscriptions are made in the next [`Handler::poll_fill`].
+    ///
+    /// # Errors
+    /// Ends the run with this error.
+    fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The state of the link has changed in a way a user wants to know of.
+    fn on_change(&mut self, _change: Change<'_>) {}
+
+    /// Whether [`Handler::trace`] wants to see packets.
+    fn traces(&self) -> bool {
+        false
+    }
+
+    /// One packet on its way.
+    fn trace(&mut self, _direction: Direction, _packet: &Packet<'_>) {}
+}
+
+/// How far a link is from its end.
+#[derive(Debug)]
+enum Phase {
+    Running,
+    /// Waiting for the PINGRESP that shows that the server has read everything.
+    Fencing,
+    /// DISCONNECT is in the output.
+    Disconnecting,
+    /// Everything is written; our side of the stream is being closed.
+    ShuttingDown,
+    /// Waiting for the server to close its side, so that no reset overtakes our DISCONNECT.
+    Lingering,
+}
+
+/// A stream on which CONNACK has been received.
+#[derive(Debug)]
+pub struct Link<S> {
+    stream: S,
+    protocol: Protocol,
+    largest_packet_bytes: u32,
+    /// The beginning of a packet whose rest is still to come.
+    partial: Vec<u8>,
+    /// `partial` holds what came behind CONNACK and has not been looked at.
+    unread: bool,
+    /// What the stream has not taken yet.
+    unwritten: BytesMut,
+    /// The stream holds back written bytes (TLS).
+    unflushed: bool,
+    /// Acknowledgements that wait for the handler to have written out.
+    held: Option<BytesMut>,
+    /// Of our DISCONNECT.
+    disconnect_properties: PropertyBlock,
+    keep_alive: KeepAlive,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The timer is new and must be polled once before waiting.
+    unarmed: bool,
+    phase: Phase,
+    received_messages: bool,
+    outcome: Option<Error>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+    /// A link on a stream past CONNACK; `leftover` is what came behind it. `keep_alive` is in
+    /// seconds, 0 is off.
+    pub fn new(
+        stream: S,
+        protocol: Protocol,
+        keep_alive: u16,
+        largest_packet_bytes: u32,
+        leftover: Vec<u8>,
+        disconnect_properties: PropertyBlock,
+    ) -> Self {
+        Self {
+            stream,
+            protocol,
+            largest_packet_bytes,
+            unread: !leftover.is_empty(),
+            partial: leftover,
+            unwritten: BytesMut::new(),
+            unflushed: false,
+            held: None,
+            disconnect_properties,
+            keep_alive: KeepAlive::new(keep_alive, Instant::now()),
+            timer: None,
+            unarmed: false,
+            phase: Phase::Running,
+            received_messages: false,
+            outcome: None,
+        }
+    }
+
+    /// The stream under the link.
+    pub fn stream_mut(&mut self) -> &mut S {
+        &mut self.stream
+    }
+
+    /// Drives the link until the handler ends it or it fails. `Ready(Ok)` means that everything
+    /// handed in was written, fenced where QoS 0 needs it, and DISCONNECT sent.
+    ///
+    /// # Errors
+    /// A lost link, a violation of the standard, the server's DISCONNECT, or the handler's error.
+    /// Whatever arrived before it was delivered.
+    pub fn poll<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        handler: &mut H,
+    ) -> Poll<Result<(), Error>> {
+        scratch::with(|scratch| self.poll_with(cx, session, handler, scratch))
+    }
+
+    fn poll_with<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        handler: &mut H,
+        scratch: &mut Scratch,
+    ) -> Poll<Result<(), Error>> {
+        let Scratch { input, output } = scratch;
+        if matches!(self.phase, Phase::Running | Phase::Fencing)
+            && let Poll::Ready(result) = handler.poll_interrupt(cx)
+        {
+            // What waits for the handler stays unacknowledged: it was not written out.
+            self.held = None;
+            self.disconnect(output, ReasonCode::SUCCESS, result.err());
+        }
+        loop {
+            if let Some(held) = &self.held {
+                match handler.poll_flush(cx) {
+                    Poll::Ready(Ok(())) => output.extend_from_slice(held),
+                    Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
+                    Poll::Pending => {
+                        let _ = self.poll_timer(cx, handler, output, false)?;
+                        let _ = self.poll_write(cx, handler, output)?;
+                        return Poll::Pending;
+                    }
+                }
+                self.held = None;
+            }
+            if self.poll_timer(cx, handler, output, true)?.is_ready() {
+                return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
+            }
+            let mut filled = false;
+            if matches!(self.phase, Phase::Running) && self.unwritten.is_empty() {
+                let before = output.len();
+                session.resume(output, OUTPUT_BYTES);
+                match handler.poll_fill(cx, session, output) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => self.begin_leave(session, output),
+                    Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
+                }
+                filled = output.len() > before;
+            }
+            let written = match self.poll_write(cx, handler, output) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            };
+            if written && let Poll::Ready(result) = self.poll_end(cx) {
+                return Poll::Ready(result);
+            }
+            if std::mem::take(&mut self.unarmed) {
+                continue;
+            }
+            if self.unwritten.len() > MOST_UNWRITTEN_BYTES {
+                return Poll::Pending;
+            }
+            match self.poll_read(cx, session, handler, input, output) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),
+                Poll::Pending if filled && written => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// The error to report: the one that made us leave, if the stream fails while we do.
+    fn end(&mut self, error: Error) -> Error {
+        self.outcome.take().unwrap_or(error)
+    }
+
+    fn begin_leave(&mut self, session: &Session, output: &mut BytesMut) {
+        if session.is_unfenced() || session.has_unreleased() {
+            wire::ping_request(output);
+            self.phase = Phase::Fencing;
+            self.set_timer(FENCE_LIMIT);
+        } else {
+            self.disconnect(output, ReasonCode::SUCCESS, None);
+        }
+    }
+
+    fn set_timer(&mut self, limit: Duration) {
+        self.timer = Some(Box::pin(tokio::time::sleep(limit)));
+        self.unarmed = true;
+    }
+
+    /// Puts DISCONNECT into the output; once it is written the run ends with `outcome`.
+    fn disconnect(&mut self, output: &mut BytesMut, reason: ReasonCode, outcome: Option<Error>) {
+        wire::disconnect(output, self.protocol, reason, &self.disconnect_properties);
+        self.phase = Phase::Disconnecting;
+        self.outcome = outcome;
+        self.set_timer(FENCE_LIMIT);
+    }
+
+    /// Keep-alive while running, the limits of leaving after that. `Ready`: the link is over, in
+    /// good order if without error.
+    fn poll_timer<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut H,
+        output: &mut BytesMut,
+        reading: bool,
+    ) -> Result<Poll<()>, Error> {
+        if !matches!(self.phase, Phase::Running) {
+            return Ok(self.poll_leave_limit(cx, handler, output));
+        }
+        while let Some(deadline) = self.keep_alive.deadline() {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+            // The timer is not moved with every packet: it fires once an interval and is set anew.
+            if timer.as_mut().poll(cx).is_pending() {
+                break;
+            }
+            match self.keep_alive.due(Instant::now(), reading) {
+                Due::Nothing => {}
+                Due::Ping => wire::ping_request(output),
+                Due::Dead => return Err(silent()),
+            }
+            if let (Some(timer), Some(deadline)) = (&mut self.timer, self.keep_alive.deadline()) {
+                timer.as_mut().reset(deadline);
+            }
+        }
+        Ok(Poll::Pending)
+    }
+
+    /// The time limits of leaving: a fence that is not answered is given up, and so is a server
+    /// that does not read or does not close.
+    fn poll_leave_limit<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut H,
+        output: &mut BytesMut,
+    ) -> Poll<()> {
+        let Some(timer) = &mut self.timer else { return Poll::Pending };
+        ready!(timer.as_mut().poll(cx));
+        self.timer = None;
+        match self.phase {
+            Phase::Fencing => {
+                handler.on_change(Change::Unconfirmed(FENCE_LIMIT));
+                self.disconnect(output, ReasonCode::SUCCESS, None);
+                Poll::Pending
+            }
+            _ => Poll::Ready(()),
+        }
+    }
+
+    fn poll_write<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        handler: &mut H,
+        output: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        if handler.traces() {
+            trace_all(handler, self.protocol, output);
+        }
+        let mut progress = false;
+        if self.unwritten.is_empty() {
+            progress |= self.write_out(cx, output)?;
+            if output.len() > INPUT_BYTES {
+                std::mem::swap(&mut self.unwritten, output); // a huge packet: not copied once more
+            } else {
+                self.unwritten.extend_from_slice(output);
+            }
+        } else {
+            self.unwritten.extend_from_slice(output);
+            let mut unwritten = std::mem::take(&mut self.unwritten);
+            progress |= self.write_out(cx, &mut unwritten)?;
+            self.unwritten = unwritten;
+            if self.unwritten.is_empty() {
+                self.unwritten = BytesMut::new();
+            }
+        }
+        output.clear();
+        if progress {
+            self.keep_alive.sent(Instant::now());
+            self.unflushed = true;
+        }
+        if self.unflushed {
+            match Pin::new(&mut self.stream).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.unflushed = false,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(net::broken(&error))),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        if self.unwritten.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    /// Writes as much as the stream takes; whether it took anything.
+    fn write_out(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut) -> Result<bool, Error> {
+        let mut progress = false;
+        while !bytes.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+                Poll::Ready(Ok(0)) => return Err(net::broken(&io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => bytes.advance(count),
+                Poll::Ready(Err(error)) => return Err(net::broken(&error)),
+                Poll::Pending => break,
+            }
+            progress = true;
+        }
+        Ok(progress)
+    }
+
+    /// Takes a link that has nothing left to write one step nearer its end.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if matches!(self.phase, Phase::Disconnecting) {
+            self.phase = Phase::ShuttingDown;
+        }
+        if matches!(self.phase, Phase::ShuttingDown) {
+            // The server may have closed first, which is as good.
+            let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
+            if !self.received_messages {
+                return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
+            }
+            self.phase = Phase::Lingering;
+            self.set_timer(LINGER_LIMIT);
+        }
+        Poll::Pending
+    }
+
+    /// One read, and everything it brought. `Ready(Ok)`: something was done, call again.
+    fn poll_read<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        handler: &mut H,
+        input: &mut [u8],
+        output: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        if matches!(self.phase, Phase::Lingering) {
+            let mut buffer = ReadBuf::new(input);
+            return match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => Poll::Ready(Ok(())),
+                _ => {
+                    self.received_messages = false;
+                    self.phase = Phase::ShuttingDown;
+                    Poll::Ready(Ok(()))
+                }
+            };
+        }
+        // A packet larger than the scratch buffer collects in memory of its own, which grows with
+        // what really arrives and not with what its header claims.
+        let large = self.partial.len() >= INPUT_BYTES / 2;
+        let first_look = self.unread;
+        let count = if self.unread {
+            self.unread = false;
+            input[..self.partial.len()].copy_from_slice(&self.partial);
+            Ok(0)
+        } else if large {
+            let mut buffer = ReadBuf::new(input);
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            self.partial.extend_from_slice(buffer.filled());
+            result.map(|()| buffer.filled().len())
+        } else {
+            let start = self.partial.len();
+            let mut buffer = ReadBuf::new(&mut input[start..]);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)).map(|()| buffer.filled().len())
+        };
+        let count = match count {
+            Ok(count) => count,
+            Err(_) if matches!(self.phase, Phase::ShuttingDown) => 0,
+            Err(error) => return Poll::Ready(Err(net::broken(&error))),
+        };
+        if count == 0 && !first_look {
+            if matches!(self.phase, Phase::ShuttingDown) {
+                return Poll::Ready(Ok(())); // the server has closed its side before our close got through
+            }
+            let cause = if self.partial.is_empty() {
+                "the server closed the connection"
+            } else {
+                "the server closed the connection in the middle of a packet"
+            };
+            return Poll::Ready(Err(Error::link(Layer::Mqtt, cause)));
+        }
+        self.keep_alive.received(Instant::now());
+        let result = if large {
+            let mut collected = std::mem::take(&mut self.partial);
+            let result = self.decode_all(session, handler, &collected, output);
+            collected.drain(..result.0);
+            self.partial = collected;
+            result.1
+        } else {
+            let start = self.partial.len();
+            input[..start].copy_from_slice(&self.partial);
+            let received = &input[..start + count];
+            let (used, result) = self.decode_all(session, handler, received, output);
+            self.partial.clear();
+            self.partial.extend_from_slice(&received[used..]);
+            if self.partial.is_empty() && self.partial.capacity() > INPUT_BYTES {
+                self.partial = Vec::new();
+            }
+            result
+        };
+        if let Poll::Ready(flushed) = handler.poll_flush(cx) {
+            if let Err(error) = flushed {
+                output.clear();
+                self.disconnect(output, ReasonCode::SUCCESS, Some(error));
+                return Poll::Ready(Ok(()));
+            }
+        } else {
+            self.held = Some(output.split());
+        }
+        match result {
+            Ok(()) => {}
+            Err(Ended::Handler(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
+            Err(Ended::Malformed(malformed)) if self.protocol == Protocol::V5 => {
+                let reason = malformed.reason;
+                self.disconnect(output, reason, Some(Error::Protocol(malformed))); // [MQTT-4.13.1-1]
+            }
+            Err(Ended::Malformed(malformed)) => {
+                // MQTT 3.x has no way to say why: the connection is just closed ([MQTT-4.8.0-1]).
+                self.phase = Phase::ShuttingDown;
+                self.outcome = Some(Error::Protocol(malformed));
+            }
+            Err(Ended::Server(error)) => return Poll::Ready(Err(error)),
+            Err(Ended::Stopped) => self.begin_leave(session, output),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Decodes and handles every whole packet; returns how many bytes that were.
+    fn decode_all<H: Handler>(
+        &mut self,
+        session: &mut Session,
+        handler: &mut H,
+        received: &[u8],
+        output: &mut BytesMut,
+    ) -> (usize, Result<(), Ended>) {
+        let mut used = 0;
+        loop {
+            let rest = &received[used..];
+            let length = match wire::frame(rest, self.largest_packet_bytes) {
+                Ok(Some(length)) => length,
+                Ok(None) => return (used, Ok(())),
+                Err(malformed) => return (used, Err(Ended::Malformed(malformed))),
+            };
+            used += length;
+            if let Err(ended) = self.handle(session, handler, &rest[..length], output) {
+                return (used, Err(ended));
+            }
+        }
+    }
+
+    fn handle<H: Handler>(
+        &mut self,
+        session: &mut Session,
+        handler: &mut H,
+        bytes: &[u8],
+        output: &mut BytesMut,
+    ) -> Result<(), Ended> {
+        let packet = wire::decode(self.protocol, bytes).map_err(Ended::Malformed)?;
+        if handler.traces() {
+            handler.trace(Direction::Received, &packet);
+        }
+        let leaving = !matches!(self.phase, Phase::Running);
+        if leaving && matches!(packet, Packet::Publish(_)) {
+            return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
+        }
+        let Some(event) = session.receive(packet, output).map_err(Ended::Malformed)? else { return Ok(()) };
+        match &event {
+            Event::Message(_) => self.received_messages = true,
+            Event::Pong if matches!(self.phase, Phase::Fencing) => {
+                session.fenced();
+                self.disconnect(output, ReasonCode::SUCCESS, None);
+                return Ok(());
+            }
+            Event::Disconnected { reason, properties } => {
+                return Err(Ended::Server(Session::disconnected_error(*reason, properties)));
+            }
+            _ => {}
+        }
+        match handler.on_event(event).map_err(Ended::Handler)? {
+            Flow::Continue => Ok(()),
+            Flow::Stop if leaving => Ok(()),
+            Flow::Stop => Err(Ended::Stopped),
+        }
+    }
+}
+
+/// Why decoding stopped before the end of the input.
+enum Ended {
+    Stopped,
+    Handler(Error),
+    Malformed(Malformed),
+    Server(Error),
+}
+
+fn silent() -> Error {
+    Error::link(Layer::Mqtt, "the server has been silent for one and a half keep-alive intervals")
+}
+
+fn trace_all<H: Handler>(handler: &mut H, protocol: Protocol, output: &[u8]) {
+    let mut rest = output;
+    while let Ok(Some(length)) = wire::frame(rest, wire::LARGEST_PACKET_BYTES) {
+        if let Ok(packet) = wire::decode(protocol, &rest[..length]) {
+            handler.trace(Direction::Sent, &packet);
+        }
+        rest = &rest[length..];
+    }
+}

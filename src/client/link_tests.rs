@@ -1,0 +1,462 @@
+//! The driver over in-memory streams: what is written when, how a link ends, and what it costs.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+
+use super::link::{Change, Flow, Handler, Link};
+use super::scratch::OUTPUT_BYTES;
+use super::session::{Event, ServerLimits, Session};
+use crate::error::Error;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Packet, PacketType, PublishTemplate};
+use crate::protocol::{Protocol, QoS};
+
+/// A handler that writes down what happens to it.
+#[derive(Default)]
+struct Recorder {
+    log: Vec<String>,
+    /// Payloads to publish at QoS 0, then leave.
+    to_publish: Vec<&'static str>,
+    leave: bool,
+    stop_at: Option<usize>,
+    /// `poll_flush` is pending while this is set.
+    blocked: bool,
+    broken_output: bool,
+    messages: usize,
+    changes: usize,
+}
+
+impl Handler for Recorder {
+    fn poll_fill(
+        &mut self,
+        _cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        for payload in self.to_publish.drain(..) {
+            let template = PublishTemplate::new(
+                session.protocol(),
+                b"t",
+                QoS::AtMostOnce,
+                false,
+                &PropertyBlock::default(),
+            );
+            session.publish(out, &Arc::new(template), payload.as_bytes(), Bytes::new, 0)?;
+        }
+        if self.leave { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        if let Event::Message(publish) = &event {
+            self.messages += 1;
+            self.log.push(String::from_utf8_lossy(publish.payload).into_owned());
+        }
+        let stop = self.stop_at.is_some_and(|count| self.messages >= count);
+        Ok(if stop { Flow::Stop } else { Flow::Continue })
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.broken_output {
+            return Poll::Ready(Err(Error::OutputClosed));
+        }
+        if self.blocked { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn on_change(&mut self, _change: Change<'_>) {
+        self.changes += 1;
+    }
+}
+
+struct Bench {
+    link: Link<DuplexStream>,
+    session: Session,
+    handler: Recorder,
+    server: DuplexStream,
+    protocol: Protocol,
+}
+
+impl Bench {
+    fn new(protocol: Protocol, keep_alive: u16, handler: Recorder) -> Self {
+        Self::with_leftover(protocol, keep_alive, handler, Vec::new())
+    }
+
+    fn with_leftover(protocol: Protocol, keep_alive: u16, handler: Recorder, leftover: Vec<u8>) -> Self {
+        let (client, server) = duplex(1 << 20);
+        let mut session = Session::new(protocol, 20, &PropertyBlock::default());
+        session.connected(protocol, false, ServerLimits::default());
+        let link = Link::new(client, protocol, keep_alive, 10_000_000, leftover, PropertyBlock::default());
+        Self { link, session, handler, server, protocol }
+    }
+
+    fn poll_once(&mut self) -> Poll<Result<(), Error>> {
+        self.link.poll(&mut Context::from_waker(Waker::noop()), &mut self.session, &mut self.handler)
+    }
+
+    async fn run(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.link.poll(cx, &mut self.session, &mut self.handler)).await
+    }
+
+    /// What the server has received so far, as packet names.
+    async fn received(&mut self) -> Vec<&'static str> {
+        let mut bytes = BytesMut::new();
+        let mut names = Vec::new();
+        let everything = self.server.read_buf(&mut bytes);
+        if tokio::time::timeout(Duration::ZERO, everything).await.is_err() {
+            return names;
+        }
+        let mut rest = &bytes[..];
+        while let Ok(Some(length)) = wire::frame(rest, wire::LARGEST_PACKET_BYTES) {
+            names.push(match wire::decode(self.protocol, &rest[..length]).unwrap() {
+                Packet::Publish(_) => "PUBLISH",
+                Packet::PubAck(_) => "PUBACK",
+                Packet::PubRec(_) => "PUBREC",
+                Packet::PubComp(_) => "PUBCOMP",
+                Packet::PingReq => "PINGREQ",
+                Packet::Disconnect { .. } => "DISCONNECT",
+                other => panic!("{other:?}"),
+            });
+            rest = &rest[length..];
+        }
+        names
+    }
+}
+
+fn message(protocol: Protocol, qos: QoS, identifier: u16, payload: &[u8]) -> BytesMut {
+    let mut out = BytesMut::new();
+    PublishTemplate::new(protocol, b"in", qos, false, &PropertyBlock::default())
+        .put(&mut out, identifier, false, payload);
+    out
+}
+
+const BOTH: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
+
+#[tokio::test]
+async fn leaving_after_qos_0_is_fenced() {
+    for protocol in BOTH {
+        let handler = Recorder { to_publish: vec!["a", "b"], leave: true, ..Recorder::default() };
+        let mut bench = Bench::new(protocol, 60, handler);
+        assert!(bench.poll_once().is_pending());
+        assert_eq!(bench.received().await, ["PUBLISH", "PUBLISH", "PINGREQ"]);
+        bench.server.write_all(&[0xD0, 0]).await.unwrap();
+        bench.run().await.unwrap();
+        assert_eq!(bench.received().await, ["DISCONNECT"]);
+        assert!(!bench.session.is_unfenced());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fence_nobody_answers_is_given_up_and_said() {
+    let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
+    let mut bench = Bench::new(Protocol::V5, 60, handler);
+    bench.run().await.unwrap();
+    assert_eq!(bench.handler.changes, 1);
+    assert!(bench.session.is_unfenced());
+    assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ", "DISCONNECT"]);
+}
+
+#[tokio::test]
+async fn a_lost_fence_is_an_error() {
+    let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
+    let mut bench = Bench::new(Protocol::V5, 60, handler);
+    assert!(bench.poll_once().is_pending());
+    bench.server.shutdown().await.unwrap();
+    let error = bench.run().await.unwrap_err();
+    assert!(error.to_string().contains("closed the connection"), "{error}");
+}
+
+#[tokio::test]
+async fn acknowledgements_wait_for_the_output() {
+    for protocol in BOTH {
+        let mut bench = Bench::new(protocol, 60, Recorder { blocked: true, ..Recorder::default() });
+        let one = message(protocol, QoS::AtLeastOnce, 1, b"one");
+        let two = message(protocol, QoS::ExactlyOnce, 2, b"two");
+        bench.server.write_all(&[one, two].concat()).await.unwrap();
+        assert!(bench.poll_once().is_pending());
+        assert_eq!(bench.handler.log, ["one", "two"]);
+        assert!(bench.received().await.is_empty(), "nothing is acknowledged yet");
+        bench.handler.blocked = false;
+        assert!(bench.poll_once().is_pending());
+        assert_eq!(bench.received().await, ["PUBACK", "PUBREC"]);
+    }
+}
+
+#[tokio::test]
+async fn an_output_that_breaks_acknowledges_nothing() {
+    for protocol in BOTH {
+        let mut bench = Bench::new(protocol, 60, Recorder { broken_output: true, ..Recorder::default() });
+        bench.server.write_all(&message(protocol, QoS::AtLeastOnce, 1, b"one")).await.unwrap();
+        bench.server.shutdown().await.unwrap();
+        assert!(matches!(bench.run().await, Err(Error::OutputClosed)));
+        assert_eq!(bench.received().await, ["DISCONNECT"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_blocked_output_does_not_stop_the_pings() {
+    let mut bench = Bench::new(Protocol::V3_1_1, 10, Recorder { blocked: true, ..Recorder::default() });
+    bench.server.write_all(&message(Protocol::V3_1_1, QoS::AtLeastOnce, 1, b"one")).await.unwrap();
+    let waited = tokio::time::timeout(Duration::from_secs(65), bench.run()).await;
+    assert!(waited.is_err(), "the link must outlive the blocked output");
+    let pings = bench.received().await;
+    assert!(pings.len() >= 5 && pings.iter().all(|name| *name == "PINGREQ"), "{pings:?}");
+}
+
+#[tokio::test]
+async fn what_comes_behind_the_last_wanted_message_is_left_to_the_server() {
+    for protocol in BOTH {
+        let mut bench = Bench::new(protocol, 60, Recorder { stop_at: Some(1), ..Recorder::default() });
+        let packets: Vec<_> = (1..=3).map(|id| message(protocol, QoS::AtLeastOnce, id, b"m")).collect();
+        bench.server.write_all(&packets.concat()).await.unwrap();
+        bench.server.shutdown().await.unwrap();
+        bench.run().await.unwrap();
+        assert_eq!(bench.handler.log, ["m"]);
+        assert_eq!(bench.received().await, ["PUBACK", "DISCONNECT"]);
+    }
+}
+
+#[tokio::test]
+async fn packets_behind_connack_are_not_forgotten() {
+    let protocol = Protocol::V5;
+    let mut leftover = message(protocol, QoS::AtMostOnce, 0, b"early").to_vec();
+    let late = message(protocol, QoS::AtMostOnce, 0, b"late");
+    leftover.extend_from_slice(&late[..3]);
+    let mut bench = Bench::with_leftover(protocol, 60, Recorder::default(), leftover);
+    assert!(bench.poll_once().is_pending());
+    assert_eq!(bench.handler.log, ["early"]);
+    bench.server.write_all(&late[3..]).await.unwrap();
+    assert!(bench.poll_once().is_pending());
+    assert_eq!(bench.handler.log, ["early", "late"]);
+}
+
+/// Packets of every size, cut everywhere: the scratch buffer, its border and far beyond.
+#[tokio::test]
+async fn packets_arrive_whole_however_they_are_cut() {
+    for sizes in [vec![0, 1, 100, 65_530, 65_536, 70_000, 3], vec![300_000, 1, 32_000, 40_000, 33_000]] {
+        for cut in [1_usize, 7, 4096, 65_536] {
+            if cut == 1 && sizes[0] > 0 {
+                continue; // slow, and adds nothing
+            }
+            let protocol = Protocol::V3_1_1;
+            let payloads: Vec<Vec<u8>> = sizes
+                .iter()
+                .enumerate()
+                .map(|(n, size)| vec![b'a' + u8::try_from(n).unwrap(); *size])
+                .collect();
+            let bytes: Vec<u8> =
+                payloads.iter().flat_map(|payload| message(protocol, QoS::AtMostOnce, 0, payload)).collect();
+            let mut bench = Bench::new(protocol, 60, Recorder::default());
+            for piece in bytes.chunks(cut) {
+                bench.server.write_all(piece).await.unwrap();
+                assert!(bench.poll_once().is_pending());
+            }
+            let lengths: Vec<usize> = bench.handler.log.iter().map(String::len).collect();
+            assert_eq!(lengths, sizes, "cut into {cut}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_before_an_error_are_delivered_and_the_error_is_said_to_the_server() {
+    let mut bench = Bench::new(Protocol::V5, 60, Recorder::default());
+    let mut bytes = message(Protocol::V5, QoS::AtLeastOnce, 1, b"good");
+    bytes.extend_from_slice(&[0x36, 3, 0, 1, b'a']); // QoS 3
+    bench.server.write_all(&bytes).await.unwrap();
+    let error = bench.run().await.unwrap_err();
+    assert_eq!(error.to_string(), "protocol error: PUBLISH: QoS 3");
+    assert_eq!(bench.handler.log, ["good"]);
+    assert_eq!(bench.received().await, ["PUBACK", "DISCONNECT"]);
+
+    let mut bench = Bench::new(Protocol::V3_1_1, 60, Recorder::default());
+    bench.server.write_all(&[0x36, 3, 0, 1, b'a']).await.unwrap();
+    assert!(bench.run().await.is_err());
+    assert!(bench.received().await.is_empty(), "3.1.1 has no word for it and must not send the clean one");
+}
+
+#[tokio::test]
+async fn the_servers_disconnect_is_the_error() {
+    let mut bench = Bench::new(Protocol::V5, 60, Recorder::default());
+    bench.server.write_all(&[0xE0, 1, 0x8E]).await.unwrap();
+    let error = bench.run().await.unwrap_err();
+    assert_eq!(error.exit().code(), 0x8E);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_noticed_within_one_and_a_half_intervals() {
+    let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
+    let start = tokio::time::Instant::now();
+    let error = bench.run().await.unwrap_err();
+    assert!(error.to_string().contains("silent"), "{error}");
+    assert_eq!(start.elapsed().as_millis() / 100, 150);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_inside_a_packet_is_named() {
+    let mut bench = Bench::new(Protocol::V5, 60, Recorder::default());
+    bench.server.write_all(&[0x30, 50, 0]).await.unwrap();
+    bench.server.shutdown().await.unwrap();
+    let error = bench.run().await.unwrap_err();
+    assert!(error.to_string().contains("in the middle of a packet"), "{error}");
+}
+
+/// A stream that gives the same packets for ever and swallows what is written.
+struct Endless {
+    input: Vec<u8>,
+    reads: usize,
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.reads == 0 {
+            return Poll::Pending;
+        }
+        self.reads -= 1;
+        buffer.put_slice(&self.input);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Counts events, and publishes as long as the window is open.
+struct Busy {
+    template: Arc<PublishTemplate>,
+    payload: Bytes,
+    publishes: bool,
+    events: u64,
+}
+
+impl Handler for Busy {
+    fn poll_fill(
+        &mut self,
+        _cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        while self.publishes && out.len() < OUTPUT_BYTES && session.can_publish(self.template.qos()) {
+            session.publish(out, &self.template, &self.payload, || self.payload.clone(), 0)?;
+        }
+        Poll::Pending
+    }
+
+    fn on_event(&mut self, _event: Event<'_>) -> Result<Flow, Error> {
+        self.events += 1;
+        Ok(Flow::Continue)
+    }
+}
+
+/// How many allocations `reads` reads of `input` cost after a warm-up, and how many events they are.
+fn allocations(protocol: Protocol, qos: QoS, publishes: bool, input: Vec<u8>) -> (u64, u64) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let template = PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default());
+    let mut handler = Busy {
+        template: Arc::new(template),
+        payload: Bytes::from_static(b"0123456789abcdef"),
+        publishes,
+        events: 0,
+    };
+    let mut session = Session::new(protocol, 100, &PropertyBlock::default());
+    session.connected(protocol, false, ServerLimits::default());
+    let stream = Endless { input, reads: 100 };
+    let mut link = Link::new(stream, protocol, 60, 1 << 20, Vec::new(), PropertyBlock::default());
+    let mut turn = |link: &mut Link<Endless>| {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(link.poll(&mut cx, &mut session, &mut handler).is_pending());
+    };
+    turn(&mut link);
+    link.stream_mut().reads = 1000;
+    let measured = allocation_counter::measure(|| turn(&mut link));
+    (measured.count_total, handler.events)
+}
+
+#[test]
+fn nothing_is_allocated_per_message_in_steady_state() {
+    for protocol in BOTH {
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+            let input: Vec<u8> =
+                (1..=100).flat_map(|id| message(protocol, qos, id, b"0123456789abcdef")).collect();
+            let (count, events) = allocations(protocol, qos, false, input);
+            assert_eq!((count, events), (0, 110_000), "receiving, {protocol} {qos}");
+        }
+        // QoS 2 both ways: PUBLISH and PUBREL, the identifiers in use again and again.
+        let mut input = BytesMut::new();
+        for id in 1..=50 {
+            input.extend_from_slice(&message(protocol, QoS::ExactlyOnce, id, b"0123456789abcdef"));
+        }
+        for id in 1..=50 {
+            wire::ack(&mut input, protocol, PacketType::PubRel, id, ReasonCode::SUCCESS);
+        }
+        let (count, events) = allocations(protocol, QoS::ExactlyOnce, false, input.to_vec());
+        assert_eq!((count, events), (0, 55_000), "receiving, {protocol} 2");
+    }
+}
+
+/// The identifiers go around, so the server's answers are made as it would make them.
+#[test]
+fn nothing_is_allocated_per_publish_in_steady_state() {
+    let protocol = Protocol::V5;
+    let mut session = Session::new(protocol, 100, &PropertyBlock::default());
+    session.connected(protocol, false, ServerLimits::default());
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let template = Arc::new(PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default()));
+        let payload = Bytes::from_static(b"0123456789abcdef");
+        let mut out = BytesMut::with_capacity(1 << 20);
+        let mut answers = BytesMut::with_capacity(1 << 20);
+        let mut round = |out: &mut BytesMut| {
+            for token in 0..100 {
+                session.publish(out, &template, &payload, || payload.clone(), token).unwrap();
+            }
+            let sent = out.len();
+            let mut at = 0;
+            while qos != QoS::AtMostOnce && at < sent {
+                let length = wire::frame(&out[at..], 1 << 20).unwrap().unwrap();
+                let Packet::Publish(publish) = wire::decode(protocol, &out[at..at + length]).unwrap() else {
+                    panic!()
+                };
+                let ack = wire::Ack {
+                    packet_identifier: publish.packet_identifier,
+                    reason: ReasonCode::SUCCESS,
+                    properties: crate::protocol::property::Properties::NONE,
+                };
+                at += length;
+                if qos == QoS::AtLeastOnce {
+                    session.receive(Packet::PubAck(ack), &mut answers).unwrap();
+                } else {
+                    session.receive(Packet::PubRec(ack), &mut answers).unwrap();
+                    session.receive(Packet::PubComp(ack), &mut answers).unwrap();
+                }
+            }
+            out.clear();
+            answers.clear();
+        };
+        round(&mut out);
+        let measured = allocation_counter::measure(|| {
+            for _ in 0..100 {
+                round(&mut out);
+            }
+        });
+        assert_eq!(measured.count_total, 0, "QoS {qos}");
+    }
+}

@@ -1,0 +1,231 @@
+//! A run: one session over as many links as it takes.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::handshake::{self, Connected};
+use super::link::{Change, Handler, Link};
+use super::options::{ClientOptions, Version};
+use super::session::Session;
+use crate::error::{Error, Layer, Retry};
+use crate::net::{self, Stream};
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::{Direction, Protocol, wire};
+
+/// The first back-off; it doubles with every failure in a row.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// A link that lived this long ends a row of failures.
+const HEALTHY: Duration = Duration::from_secs(5);
+
+/// Connects, lets `handler` work until it is done, and reconnects as the options say.
+///
+/// # Errors
+/// Why the work could not be done, or the handler's own error.
+pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result<(), Error> {
+    let mut run = Run::new(options);
+    let started = Instant::now();
+    let mut failures = 0;
+    loop {
+        let attempt = Instant::now();
+        let error = match run.connect_and_drive(handler).await {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        let patient = if run.was_connected {
+            options.reconnect.attempts.is_none_or(|most| failures < most)
+        } else {
+            started.elapsed() < options.reconnect.wait_for_server
+        };
+        if error.retry() == Retry::Never || !patient {
+            return Err(error);
+        }
+        if attempt.elapsed() > HEALTHY {
+            failures = 0;
+        }
+        let delay = back_off(failures, options.reconnect.max_delay);
+        failures += 1;
+        handler.on_change(Change::Waiting(&error, delay));
+        if interruptible(handler, tokio::time::sleep(delay)).await?.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+/// Exponential with full jitter, so that a restarted server is not met by all its clients at once.
+fn back_off(failures: u32, most: Duration) -> Duration {
+    let ceiling = FIRST_DELAY.saturating_mul(1 << failures.min(20)).min(most);
+    ceiling.mul_f64(fastrand::f64())
+}
+
+/// Waits for `future`, unless the handler is interrupted: `None` then, or its error.
+async fn interruptible<H: Handler, F: Future>(
+    handler: &mut H,
+    future: F,
+) -> Result<Option<F::Output>, Error> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if let Poll::Ready(result) = handler.poll_interrupt(cx) {
+            return Poll::Ready(result.map(|()| None));
+        }
+        future.as_mut().poll(cx).map(|output| Ok(Some(output)))
+    })
+    .await
+}
+
+/// What outlives a link.
+struct Run<'a> {
+    options: &'a ClientOptions,
+    protocol: Protocol,
+    /// The version may still be lowered.
+    negotiable: bool,
+    client_identifier: String,
+    connect_properties: PropertyBlock,
+    session: Session,
+    was_connected: bool,
+}
+
+impl<'a> Run<'a> {
+    fn new(options: &'a ClientOptions) -> Self {
+        let (protocol, negotiable) = match options.version {
+            Version::Auto => (Protocol::V5, true),
+            Version::Only(protocol) => (protocol, false),
+        };
+        let mut client_identifier = options.client_identifier.clone();
+        if client_identifier.is_empty() && protocol == Protocol::V3_1 {
+            // MQTT 3.1 has no empty client identifiers, and at most 23 characters.
+            client_identifier =
+                "mqtt-".chars().chain(std::iter::repeat_with(fastrand::alphanumeric).take(18)).collect();
+        }
+        let connect_properties = handshake::connect_properties(options);
+        let session = Session::new(protocol, options.max_inflight, &connect_properties);
+        Self {
+            options,
+            protocol,
+            negotiable,
+            client_identifier,
+            connect_properties,
+            session,
+            was_connected: false,
+        }
+    }
+
+    async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), Error> {
+        let Some((stream, connected, leftover)) = self.connect(handler).await? else { return Ok(()) };
+        if let Some(assigned) = connected.assigned_client_identifier() {
+            assigned.clone_into(&mut self.client_identifier);
+        }
+        let repeated = self.session.connected(self.protocol, connected.session_present, connected.limits());
+        if repeated > 0 {
+            handler.on_change(Change::MayRepeat(repeated));
+        }
+        if std::mem::replace(&mut self.was_connected, true) {
+            handler.on_change(Change::Reconnected);
+        }
+        handler.on_connected(&mut self.session, &connected)?;
+        let mut link = Link::new(
+            stream,
+            self.protocol,
+            connected.keep_alive(self.options.keep_alive),
+            self.options.max_packet_bytes,
+            leftover,
+            self.options.disconnect_properties.clone(),
+        );
+        poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await
+    }
+
+    /// Dials and shakes hands; once more with 3.1.1 if the server does not take 5. `None` if the
+    /// handler was interrupted.
+    async fn connect<H: Handler>(
+        &mut self,
+        handler: &mut H,
+    ) -> Result<Option<(Stream, Connected, Vec<u8>)>, Error> {
+        loop {
+            let Some(stream) = interruptible(handler, net::dial(&self.options.endpoint)).await? else {
+                return Ok(None);
+            };
+            let mut stream = stream?;
+            let connect = self.encode_connect();
+            self.trace(handler, Direction::Sent, &connect);
+            let exchange = handshake::exchange(&mut stream, &connect, self.options.max_packet_bytes);
+            let limited = tokio::time::timeout(self.options.connect_timeout, exchange);
+            let Some(answer) = interruptible(handler, limited).await? else { return Ok(None) };
+            let answer = answer.map_err(|_| {
+                let limit = humantime::format_duration(self.options.connect_timeout);
+                Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
+            })?;
+            let refusal = match answer? {
+                None => {
+                    Error::link(Layer::Mqtt, "the server closed the connection without answering CONNECT")
+                }
+                Some((packet, leftover)) => {
+                    self.trace(handler, Direction::Received, &packet);
+                    let decoded = wire::decode(self.protocol, &packet)?;
+                    match handshake::accepted(self.protocol, &packet, &decoded) {
+                        Ok(connected) => return Ok(Some((stream, connected, leftover))),
+                        Err(error) => error,
+                    }
+                }
+            };
+            if !self.lower_version(&refusal) {
+                return Err(refusal);
+            }
+        }
+    }
+
+    /// Whether to try again with 3.1.1: the server named the version as the reason, or is of the
+    /// kind that just hangs up on one it does not know ([MQTT-3.1.2-2]).
+    fn lower_version(&mut self, refusal: &Error) -> bool {
+        let version = match refusal {
+            Error::Refused { reason, .. } => *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+            _ => true,
+        };
+        let lower = version && self.negotiable && !self.was_connected;
+        if lower {
+            self.protocol = Protocol::V3_1_1;
+            self.negotiable = false;
+        }
+        lower
+    }
+
+    fn encode_connect(&self) -> Vec<u8> {
+        // In MQTT 5 a later link asks for the session of the earlier one: Clean Start is for the
+        // first. In 3.x Clean Session also says what becomes of the session at the end, so it stays.
+        let resumes = self.was_connected && self.protocol == Protocol::V5;
+        let clean_start = self.options.clean_start && !resumes;
+        handshake::encode_connect(
+            self.options,
+            self.protocol,
+            &self.client_identifier,
+            clean_start,
+            &self.connect_properties,
+        )
+    }
+
+    fn trace<H: Handler>(&self, handler: &mut H, direction: Direction, packet: &[u8]) {
+        if handler.traces()
+            && let Ok(packet) = wire::decode(self.protocol, packet)
+        {
+            handler.trace(direction, &packet);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn back_off_grows_to_its_cap_with_jitter() {
+        let most = Duration::from_secs(30);
+        for failures in 0..64 {
+            let ceiling = FIRST_DELAY.as_secs_f64() * 2_f64.powi(failures.min(20));
+            let delay = back_off(u32::try_from(failures).unwrap(), most).as_secs_f64();
+            assert!(delay <= ceiling.min(30.0), "{failures}: {delay}");
+        }
+    }
+}

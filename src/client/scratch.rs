@@ -1,0 +1,38 @@
+//! The buffers of a thread. A connection uses them between two waits and keeps only what is left
+//! over, so that ten thousand idle connections hold none.
+
+use std::cell::RefCell;
+
+use bytes::BytesMut;
+
+/// Bytes read at once.
+pub(super) const INPUT_BYTES: usize = 64 * 1024;
+/// Bytes of output after which nothing more is added before a write.
+pub const OUTPUT_BYTES: usize = 64 * 1024;
+/// What the last packet added may exceed that by before the buffer is given back.
+const OUTPUT_SLACK_BYTES: usize = 16 * 1024;
+
+pub(super) struct Scratch {
+    pub(super) input: Box<[u8]>,
+    pub(super) output: BytesMut,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch {
+        input: vec![0; INPUT_BYTES].into_boxed_slice(),
+        output: BytesMut::new(),
+    });
+}
+
+/// Lends the thread's buffers; the output is empty. Not to be nested.
+pub(super) fn with<R>(use_it: impl FnOnce(&mut Scratch) -> R) -> R {
+    SCRATCH.with_borrow_mut(|scratch| {
+        scratch.output.clear();
+        let result = use_it(scratch);
+        if scratch.output.capacity() > OUTPUT_BYTES + OUTPUT_SLACK_BYTES {
+            // One huge packet must not keep its memory for the rest of the run.
+            scratch.output = BytesMut::new();
+        }
+        result
+    })
+}

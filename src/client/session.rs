@@ -1,0 +1,618 @@
+//! The session: packets in, packets out, no I/O and no clock.
+//!
+//! It owns what survives a lost link: publishes not yet acknowledged, and the identifiers of
+//! received QoS 2 messages not yet released. Requests append packets to an output buffer; received
+//! packets append their acknowledgements there and yield at most one [`Event`]. The driver sends the
+//! buffer only after the consumer has dealt with the events, so that an acknowledgement always
+//! means "written out".
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use super::inflight::{Entry, Inflight, Stage};
+use crate::error::{Error, Layer};
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{
+    self, Ack, Malformed, Packet, PacketType, Publish, PublishTemplate, Subscription,
+};
+use crate::protocol::{Protocol, QoS};
+
+/// What the server allows, from its CONNACK; the standard's defaults where it is silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// How many QoS 1 and 2 publishes it takes at once.
+    pub receive_maximum: u16,
+    /// The highest QoS it takes.
+    pub maximum_qos: QoS,
+    /// Whether it keeps retained messages.
+    pub retain_available: bool,
+    /// The largest packet it takes, in bytes.
+    pub maximum_packet_bytes: u32,
+    /// The highest topic alias it takes.
+    pub topic_alias_maximum: u16,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            receive_maximum: u16::MAX,
+            maximum_qos: QoS::ExactlyOnce,
+            retain_available: true,
+            maximum_packet_bytes: wire::LARGEST_PACKET_BYTES,
+            topic_alias_maximum: 0,
+        }
+    }
+}
+
+impl ServerLimits {
+    /// The limits in the properties of a CONNACK.
+    #[must_use]
+    pub fn from_connack(properties: &Properties<'_>) -> Self {
+        let default = Self::default();
+        let two = |id| properties.number(id).and_then(|number| u16::try_from(number).ok());
+        Self {
+            receive_maximum: two(PropertyId::ReceiveMaximum).unwrap_or(default.receive_maximum),
+            maximum_qos: match properties.number(PropertyId::MaximumQos) {
+                Some(0) => QoS::AtMostOnce,
+                Some(_) => QoS::AtLeastOnce,
+                None => QoS::ExactlyOnce,
+            },
+            retain_available: properties.number(PropertyId::RetainAvailable) != Some(0),
+            maximum_packet_bytes: properties
+                .number(PropertyId::MaximumPacketSize)
+                .unwrap_or(default.maximum_packet_bytes),
+            topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
+        }
+    }
+}
+
+/// What a received packet means to whoever drives the session.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A message to deliver, its topic alias already resolved. Its acknowledgement is in the output
+    /// buffer and must not be sent before the message is dealt with.
+    Message(Publish<'a>),
+    /// A QoS 1 or 2 publish has ended: acknowledged, or refused if the reason is a failure.
+    Published {
+        /// What [`Session::publish`] was given.
+        token: u64,
+        /// Of PUBACK, of a failing PUBREC, or of PUBCOMP.
+        reason: ReasonCode,
+        /// Of that packet.
+        properties: Properties<'a>,
+    },
+    /// The answer to a SUBSCRIBE, one Reason Code a filter.
+    Subscribed {
+        /// What [`Session::subscribe`] was given.
+        token: u64,
+        /// Granted QoS or failure, in the order of the filters.
+        reasons: &'a [u8],
+        /// Of the SUBACK.
+        properties: Properties<'a>,
+    },
+    /// The answer to an UNSUBSCRIBE; no reasons in MQTT 3.x.
+    Unsubscribed {
+        /// What [`Session::unsubscribe`] was given.
+        token: u64,
+        /// In the order of the filters.
+        reasons: &'a [u8],
+        /// Of the UNSUBACK.
+        properties: Properties<'a>,
+    },
+    /// PINGRESP.
+    Pong,
+    /// The server's DISCONNECT (MQTT 5). Nothing follows it.
+    Disconnected {
+        /// Why.
+        reason: ReasonCode,
+        /// Of the DISCONNECT.
+        properties: Properties<'a>,
+    },
+    /// AUTH (MQTT 5).
+    Auth {
+        /// Continue or re-authenticate.
+        reason: ReasonCode,
+        /// Of the AUTH.
+        properties: Properties<'a>,
+    },
+}
+
+/// A publish to be sent as new: the first time, or because the server has forgotten the session.
+#[derive(Debug)]
+struct NewPublish {
+    template: Arc<PublishTemplate>,
+    payload: Bytes,
+    token: u64,
+}
+
+/// What an earlier link left unfinished, in the order it is taken up.
+#[derive(Debug, Default)]
+struct Unfinished {
+    /// Open identifiers the server still knows: sent again with DUP, or released again.
+    known: VecDeque<u16>,
+    /// Publishes the server has forgotten.
+    forgotten: VecDeque<NewPublish>,
+}
+
+/// One client's session with one server.
+#[derive(Debug)]
+pub struct Session {
+    protocol: Protocol,
+    /// What the user allows; `window` is what both sides allow.
+    max_inflight: u16,
+    window: u16,
+    limits: ServerLimits,
+    inflight: Inflight,
+    /// QoS 1 and 2 publishes under way on this link.
+    open_publishes: u16,
+    /// SUBSCRIBE and UNSUBSCRIBE requests under way.
+    open_requests: u16,
+    unfinished: Unfinished,
+    /// QoS 0 messages were published since the server was last heard to have read everything.
+    unfenced: bool,
+    /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
+    unreleased: HashSet<u16>,
+    /// Topic names by alias − 1, as the server set them on this link; empty if we allow none.
+    aliases: Vec<Box<[u8]>>,
+    /// The Topic Alias Maximum and Receive Maximum of our CONNECT.
+    own_topic_alias_maximum: u16,
+    own_receive_maximum: u16,
+}
+
+impl Session {
+    /// A session without history. `properties` are those of the CONNECT to come.
+    #[must_use]
+    pub fn new(protocol: Protocol, max_inflight: u16, properties: &PropertyBlock) -> Self {
+        let view = properties.view();
+        let two = |id| view.number(id).and_then(|number| u16::try_from(number).ok());
+        Self {
+            protocol,
+            max_inflight,
+            window: max_inflight,
+            limits: ServerLimits::default(),
+            inflight: Inflight::new(),
+            open_publishes: 0,
+            open_requests: 0,
+            unfinished: Unfinished::default(),
+            unfenced: false,
+            unreleased: HashSet::new(),
+            aliases: Vec::new(),
+            own_topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
+            own_receive_maximum: two(PropertyId::ReceiveMaximum).unwrap_or(u16::MAX),
+        }
+    }
+
+    /// The version of the link.
+    #[must_use]
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// What the server allows on this link.
+    #[must_use]
+    pub fn limits(&self) -> &ServerLimits {
+        &self.limits
+    }
+
+    /// QoS 1 and 2 publishes not yet ended, those waiting to be sent again included.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        usize::from(self.open_publishes) + self.unfinished.known.len() + self.unfinished.forgotten.len()
+    }
+
+    /// Whether nothing waits for an answer: publishes, subscriptions, unsubscriptions.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.open_requests == 0 && self.unacknowledged() == 0
+    }
+
+    /// Whether a received QoS 2 message still waits for its PUBREL.
+    #[must_use]
+    pub fn has_unreleased(&self) -> bool {
+        !self.unreleased.is_empty()
+    }
+
+    /// Whether QoS 0 messages are on their way of which nobody can say that they arrived.
+    #[must_use]
+    pub fn is_unfenced(&self) -> bool {
+        self.unfenced
+    }
+
+    /// A PINGREQ sent behind everything was answered: the server has read all of it.
+    pub fn fenced(&mut self) {
+        self.unfenced = false;
+    }
+
+    /// The identifiers of received QoS 2 messages that are delivered but not yet released.
+    pub fn unreleased(&self) -> impl Iterator<Item = u16> + '_ {
+        self.unreleased.iter().copied()
+    }
+
+    /// A link is up: CONNACK was received. Publishes of an earlier link are taken up again by
+    /// [`Session::resume`]: with DUP in their original order if the server kept the session
+    /// ([MQTT-4.4.0-1]), as new ones if it did not. Returns how many of the latter had been sent
+    /// before at QoS 2 and may therefore arrive twice.
+    pub fn connected(&mut self, protocol: Protocol, session_present: bool, limits: ServerLimits) -> usize {
+        self.protocol = protocol;
+        self.limits = limits;
+        self.window = self.max_inflight.min(limits.receive_maximum).max(1);
+        self.open_publishes = 0;
+        self.open_requests = 0;
+        self.unfenced = false;
+        self.aliases.clear();
+        if session_present {
+            self.keep_publishes();
+            return 0;
+        }
+        self.unreleased.clear();
+        let earlier = std::mem::take(&mut self.unfinished).forgotten;
+        let mut doubtful = 0;
+        for entry in self.inflight.take_all() {
+            // One that was released is sent again as well: whether the server had passed it on
+            // nobody can know, and a message twice is better than a message lost.
+            if let Entry::Publish { template, payload, token, .. } = entry {
+                doubtful += usize::from(template.qos() == QoS::ExactlyOnce);
+                self.unfinished.forgotten.push_back(NewPublish { template, payload, token });
+            }
+        }
+        self.unfinished.forgotten.extend(earlier);
+        doubtful
+    }
+
+    /// The server kept the session: open publishes are taken up again; open requests are dropped,
+    /// as they get no answer on the new link, and made again by whoever drives the session.
+    fn keep_publishes(&mut self) {
+        let is_publish = |entry: &Entry| matches!(entry, Entry::Publish { .. });
+        let (known, requests): (Vec<_>, Vec<_>) = self
+            .inflight
+            .iter()
+            .map(|(identifier, entry)| (identifier, is_publish(entry)))
+            .partition(|(_, p)| *p);
+        for (identifier, _) in requests {
+            self.inflight.close(identifier);
+        }
+        self.unfinished.known = known.into_iter().map(|(identifier, _)| identifier).collect();
+    }
+
+    /// Whether [`Session::publish`] may be called now: nothing older waits to be sent again, and at
+    /// QoS 1 and 2 the window is open.
+    #[must_use]
+    pub fn can_publish(&self, qos: QoS) -> bool {
+        self.unfinished.known.is_empty()
+            && self.unfinished.forgotten.is_empty()
+            && (qos == QoS::AtMostOnce || self.open_publishes < self.window)
+    }
+
+    /// How many QoS 1 and 2 publishes the window still admits.
+    #[must_use]
+    pub fn window_left(&self) -> u16 {
+        self.window.saturating_sub(self.open_publishes)
+    }
+
+    /// Why the server would refuse a message, if it said so in its CONNACK.
+    ///
+    /// # Errors
+    /// The limit the message breaks, with the Reason Code the standard has for it.
+    pub fn check_publish(&self, template: &PublishTemplate, payload_bytes: usize) -> Result<(), Error> {
+        let refused = |reason: ReasonCode, text: String| {
+            Err(Error::Refused {
+                what: "publish not sent".into(),
+                reason,
+                text: Some(text),
+                hint: reason.advice().map(Into::into),
+            })
+        };
+        if template.qos() > self.limits.maximum_qos {
+            let text = format!("the server's Maximum QoS is {}", self.limits.maximum_qos);
+            return refused(ReasonCode::QOS_NOT_SUPPORTED, text); // [MQTT-3.2.2-11]
+        }
+        if template.retain() && !self.limits.retain_available {
+            let text = "the server said so in its CONNACK".into();
+            return refused(ReasonCode::RETAIN_NOT_SUPPORTED, text); // [MQTT-3.2.2-14]
+        }
+        let bytes = template.packet_bytes(payload_bytes);
+        if bytes > self.limits.maximum_packet_bytes as usize {
+            let limit = self.limits.maximum_packet_bytes;
+            let text = format!("the packet has {bytes} bytes, the server's Maximum Packet Size is {limit}");
+            return refused(ReasonCode::PACKET_TOO_LARGE, text); // [MQTT-3.2.2-15]
+        }
+        Ok(())
+    }
+
+    /// Appends a PUBLISH. `keep` yields the payload for a possible resend and is called at QoS 1 and
+    /// 2 only. To be called only while [`Session::can_publish`].
+    ///
+    /// # Errors
+    /// See [`Session::check_publish`]; nothing was appended then and the session is unchanged.
+    pub fn publish(
+        &mut self,
+        out: &mut BytesMut,
+        template: &Arc<PublishTemplate>,
+        payload: &[u8],
+        keep: impl FnOnce() -> Bytes,
+        token: u64,
+    ) -> Result<(), Error> {
+        self.check_publish(template, payload.len())?;
+        if template.qos() == QoS::AtMostOnce {
+            template.put(out, 0, false, payload);
+            self.unfenced = true;
+            return Ok(());
+        }
+        let template = Arc::clone(template);
+        self.put_new(out, NewPublish { template, payload: keep(), token });
+        Ok(())
+    }
+
+    fn put_new(&mut self, out: &mut BytesMut, message: NewPublish) {
+        let NewPublish { template, payload, token } = message;
+        let entry = Entry::Publish {
+            template: Arc::clone(&template),
+            payload: payload.clone(),
+            token,
+            stage: Stage::Published,
+        };
+        let identifier = self.inflight.open(entry);
+        self.open_publishes += 1;
+        template.put(out, identifier, false, &payload);
+    }
+
+    /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the
+    /// buffer allow. To be called before anything new is published.
+    pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {
+        while self.open_publishes < self.window && out.len() < most_bytes {
+            if let Some(identifier) = self.unfinished.known.pop_front() {
+                let Some(Entry::Publish { template, payload, stage, .. }) = self.inflight.get(identifier)
+                else {
+                    continue;
+                };
+                match stage {
+                    Stage::Published => template.put(out, identifier, true, payload),
+                    Stage::Released => {
+                        wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
+                    }
+                }
+                self.open_publishes += 1;
+            } else if let Some(message) = self.unfinished.forgotten.pop_front() {
+                self.put_new(out, message);
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// Appends a SUBSCRIBE; its answer comes as [`Event::Subscribed`] with `token`.
+    pub fn subscribe(
+        &mut self,
+        out: &mut BytesMut,
+        subscriptions: &[Subscription<'_>],
+        properties: &PropertyBlock,
+        token: u64,
+    ) {
+        let identifier = self.inflight.open(Entry::Subscribe { token, filters: subscriptions.len() });
+        self.open_requests += 1;
+        wire::subscribe(out, self.protocol, identifier, subscriptions, properties);
+    }
+
+    /// Appends an UNSUBSCRIBE; its answer comes as [`Event::Unsubscribed`] with `token`.
+    pub fn unsubscribe(
+        &mut self,
+        out: &mut BytesMut,
+        filters: &[&str],
+        properties: &PropertyBlock,
+        token: u64,
+    ) {
+        let identifier = self.inflight.open(Entry::Unsubscribe { token, filters: filters.len() });
+        self.open_requests += 1;
+        wire::unsubscribe(out, self.protocol, identifier, filters, properties);
+    }
+
+    /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the server had to
+    /// say to what was sent before.
+    pub fn ping(&mut self, out: &mut BytesMut) {
+        wire::ping_request(out);
+    }
+
+    /// Takes in one packet: appends the answer it calls for, and says what it means.
+    ///
+    /// # Errors
+    /// A packet the standard does not allow here, with the Reason Code to disconnect with.
+    pub fn receive<'a>(
+        &'a mut self,
+        packet: Packet<'a>,
+        out: &mut BytesMut,
+    ) -> Result<Option<Event<'a>>, Malformed> {
+        match packet {
+            Packet::Publish(publish) => self.received_publish(publish, out),
+            Packet::PubAck(ack) => self.received_puback(&ack),
+            Packet::PubRec(ack) => self.received_pubrec(&ack, out),
+            Packet::PubRel(ack) => {
+                let known = self.unreleased.remove(&ack.packet_identifier);
+                let reason =
+                    if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
+                wire::ack(out, self.protocol, PacketType::PubComp, ack.packet_identifier, reason);
+                Ok(None)
+            }
+            Packet::PubComp(ack) => Ok(self.received_pubcomp(&ack)),
+            Packet::SubAck { packet_identifier, properties, reasons } => {
+                let Some(Entry::Subscribe { token, filters }) = self.inflight.get(packet_identifier) else {
+                    return Err(unasked(PacketType::SubAck, packet_identifier));
+                };
+                let (token, filters) = (*token, *filters);
+                if reasons.len() != filters {
+                    return Err(wrong_count(PacketType::SubAck, reasons.len(), filters));
+                }
+                self.close_request(packet_identifier);
+                Ok(Some(Event::Subscribed { token, reasons, properties }))
+            }
+            Packet::UnsubAck { packet_identifier, properties, reasons } => {
+                let Some(Entry::Unsubscribe { token, filters }) = self.inflight.get(packet_identifier) else {
+                    return Err(unasked(PacketType::UnsubAck, packet_identifier));
+                };
+                let (token, filters) = (*token, *filters);
+                if self.protocol == Protocol::V5 && reasons.len() != filters {
+                    return Err(wrong_count(PacketType::UnsubAck, reasons.len(), filters));
+                }
+                self.close_request(packet_identifier);
+                Ok(Some(Event::Unsubscribed { token, reasons, properties }))
+            }
+            Packet::PingResp => Ok(Some(Event::Pong)),
+            Packet::Disconnect { reason, properties } if self.protocol == Protocol::V5 => {
+                Ok(Some(Event::Disconnected { reason, properties }))
+            }
+            Packet::Auth { reason, properties } => Ok(Some(Event::Auth { reason, properties })),
+            Packet::ConnAck { .. } => {
+                Err(Malformed::protocol_error(PacketType::ConnAck, "a second one on the same connection"))
+            }
+            Packet::Connect(_) => Err(from_a_server(PacketType::Connect)),
+            Packet::Subscribe { .. } => Err(from_a_server(PacketType::Subscribe)),
+            Packet::Unsubscribe { .. } => Err(from_a_server(PacketType::Unsubscribe)),
+            Packet::PingReq => Err(from_a_server(PacketType::PingReq)),
+            Packet::Disconnect { .. } => Err(from_a_server(PacketType::Disconnect)),
+        }
+    }
+
+    fn close_request(&mut self, packet_identifier: u16) {
+        self.inflight.close(packet_identifier);
+        self.open_requests = self.open_requests.saturating_sub(1);
+    }
+
+    fn received_publish<'a>(
+        &'a mut self,
+        publish: Publish<'a>,
+        out: &mut BytesMut,
+    ) -> Result<Option<Event<'a>>, Malformed> {
+        let (identifier, protocol) = (publish.packet_identifier, self.protocol);
+        let mut duplicate = false;
+        if publish.qos == QoS::ExactlyOnce {
+            duplicate = !self.unreleased.insert(identifier); // [MQTT-4.3.3-10]
+            if self.unreleased.len() > usize::from(self.own_receive_maximum) {
+                let what = format!("more than the Receive Maximum of {}", self.own_receive_maximum);
+                return Err(Malformed::protocol_error(PacketType::Publish, what)
+                    .with_reason(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)); // [MQTT-3.3.4-7]
+            }
+        }
+        let publish = self.resolve_alias(publish)?;
+        match publish.qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => {
+                wire::ack(out, protocol, PacketType::PubAck, identifier, ReasonCode::SUCCESS);
+            }
+            QoS::ExactlyOnce => {
+                wire::ack(out, protocol, PacketType::PubRec, identifier, ReasonCode::SUCCESS);
+            }
+        }
+        Ok((!duplicate).then_some(Event::Message(publish)))
+    }
+
+    /// Replaces a topic alias by the name it stands for ([MQTT-3.3.2.3.4]).
+    fn resolve_alias<'a>(&'a mut self, publish: Publish<'a>) -> Result<Publish<'a>, Malformed> {
+        let alias = publish.properties.number(PropertyId::TopicAlias);
+        let Some(alias) = alias.filter(|_| self.protocol == Protocol::V5) else {
+            if publish.topic.is_empty() {
+                return Err(Malformed::protocol_error(PacketType::Publish, "empty topic without an alias"));
+            }
+            return Ok(publish);
+        };
+        let invalid = |what: String| {
+            Err(Malformed::protocol_error(PacketType::Publish, what)
+                .with_reason(ReasonCode::TOPIC_ALIAS_INVALID))
+        };
+        if alias > u32::from(self.own_topic_alias_maximum) {
+            return invalid(format!("topic alias {alias}, but {} allowed", self.own_topic_alias_maximum));
+        }
+        let index = alias as usize - 1;
+        if !publish.topic.is_empty() {
+            if self.aliases.len() <= index {
+                self.aliases.resize_with(index + 1, Box::default);
+            }
+            self.aliases[index] = publish.topic.into();
+            return Ok(publish);
+        }
+        match self.aliases.get(index).filter(|topic| !topic.is_empty()) {
+            Some(topic) => Ok(Publish { topic, ..publish }),
+            None => invalid(format!("topic alias {alias} was never set")),
+        }
+    }
+
+    fn received_puback<'a>(&mut self, ack: &Ack<'a>) -> Result<Option<Event<'a>>, Malformed> {
+        let Some(Entry::Publish { template, token, .. }) = self.inflight.get(ack.packet_identifier) else {
+            // An answer to a publish of before a reconnect; the publish itself went out again.
+            return Ok(None);
+        };
+        let token = *token;
+        if template.qos() != QoS::AtLeastOnce {
+            let what = "it answers a QoS 2 message (the server treats QoS 2 as QoS 1)";
+            return Err(Malformed::protocol_error(PacketType::PubAck, what));
+        }
+        Ok(Some(self.end_publish(ack, token)))
+    }
+
+    fn received_pubrec<'a>(
+        &mut self,
+        ack: &Ack<'a>,
+        out: &mut BytesMut,
+    ) -> Result<Option<Event<'a>>, Malformed> {
+        let identifier = ack.packet_identifier;
+        let Some(Entry::Publish { template, token, stage, .. }) = self.inflight.get(identifier) else {
+            let reason = ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
+            wire::ack(out, self.protocol, PacketType::PubRel, identifier, reason);
+            return Ok(None);
+        };
+        if template.qos() != QoS::ExactlyOnce {
+            let what = "it answers a message that is not QoS 2";
+            return Err(Malformed::protocol_error(PacketType::PubRec, what));
+        }
+        if ack.reason.is_failure() {
+            let token = *token;
+            return Ok(Some(self.end_publish(ack, token))); // [MQTT-4.3.3-4]
+        }
+        *stage = Stage::Released;
+        wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
+        Ok(None)
+    }
+
+    fn received_pubcomp<'a>(&mut self, ack: &Ack<'a>) -> Option<Event<'a>> {
+        match self.inflight.get(ack.packet_identifier) {
+            Some(Entry::Publish { token, stage: Stage::Released, .. }) => {
+                let token = *token;
+                Some(self.end_publish(ack, token))
+            }
+            _ => None,
+        }
+    }
+
+    fn end_publish<'a>(&mut self, ack: &Ack<'a>, token: u64) -> Event<'a> {
+        self.inflight.close(ack.packet_identifier);
+        self.open_publishes = self.open_publishes.saturating_sub(1);
+        Event::Published { token, reason: ack.reason, properties: ack.properties }
+    }
+
+    /// The error for a server's DISCONNECT.
+    #[must_use]
+    pub fn disconnected_error(reason: ReasonCode, properties: &Properties<'_>) -> Error {
+        if !reason.is_failure() {
+            return Error::link(Layer::Mqtt, "the server ended the connection");
+        }
+        Error::Refused {
+            what: "the server ended the connection".into(),
+            reason,
+            text: properties.text(PropertyId::ReasonString).map(Into::into),
+            hint: reason.advice().map(Into::into),
+        }
+    }
+}
+
+fn unasked(packet: PacketType, identifier: u16) -> Malformed {
+    Malformed::protocol_error(packet, format!("packet identifier {identifier} was not asked about"))
+}
+
+fn wrong_count(packet: PacketType, got: usize, expected: usize) -> Malformed {
+    Malformed::protocol_error(packet, format!("{got} Reason Codes for {expected} filters"))
+}
+
+fn from_a_server(packet: PacketType) -> Malformed {
+    Malformed::protocol_error(packet, "a server must not send this packet")
+}

@@ -1,0 +1,64 @@
+//! What every command on a link has in common besides its work: it heeds signals and a time limit,
+//! and tells the user how the link is doing.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::Sleep;
+
+use crate::client::link::Change;
+use crate::error::Error;
+use crate::output::{Diagnostics, duration};
+use crate::signal::Signals;
+
+/// Signals and a time limit.
+#[derive(Debug, Default)]
+pub(super) struct Attention {
+    signals: Option<Signals>,
+    limit: Option<(Duration, Pin<Box<Sleep>>)>,
+}
+
+/// Why to stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stop {
+    Signal(i32),
+    Limit(Duration),
+}
+
+impl Attention {
+    /// Heeds signals from now on, and ends after `limit` if there is one.
+    pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {
+        let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
+        Ok(Self { signals: Some(Signals::catch()?), limit })
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        if let Some(signals) = &mut self.signals
+            && let Poll::Ready(number) = signals.poll(cx)
+        {
+            return Poll::Ready(Stop::Signal(number));
+        }
+        if let Some((limit, sleep)) = &mut self.limit
+            && sleep.as_mut().poll(cx).is_ready()
+        {
+            return Poll::Ready(Stop::Limit(*limit));
+        }
+        Poll::Pending
+    }
+}
+
+/// Tells the user of a change in the state of the link.
+pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
+    match change {
+        Change::Waiting(why, delay) => diagnostics.reconnecting(why, delay),
+        Change::Reconnected => diagnostics.state("connected again"),
+        Change::MayRepeat(count) => diagnostics.warning(format_args!(
+            "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
+        )),
+        Change::Unconfirmed(limit) => diagnostics.warning(format_args!(
+            "the server did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",
+            duration(limit)
+        )),
+    }
+}

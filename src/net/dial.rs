@@ -1,0 +1,260 @@
+//! The whole way to the broker, step by step, under one time limit.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
+
+use super::endpoint::{Address, Endpoint, Transport, WebSocketOptions};
+use super::stream::Stream;
+use super::tls::{self, TlsConfig, TlsFacts};
+use super::{resolve, tcp, websocket};
+use crate::error::{Error, Layer};
+
+/// A step of the way that was taken, and how long it took.
+#[derive(Debug, Clone)]
+pub enum Step {
+    /// The host's addresses are known.
+    Resolved {
+        /// In the order of the attempts.
+        addresses: Vec<SocketAddr>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The socket is connected.
+    Connected {
+        /// To which address.
+        peer: String,
+        /// How long it took, failed attempts included.
+        took: Duration,
+    },
+    /// The proxy has opened the tunnel.
+    Tunnelled {
+        /// Which proxy.
+        proxy: String,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The TLS handshake is done.
+    Encrypted {
+        /// What it agreed on.
+        facts: Box<TlsFacts>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The WebSocket is open.
+    Upgraded {
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// Goes the whole way that `endpoint` describes: look-up, connection, proxy, TLS, upgrade.
+///
+/// # Errors
+///
+/// [`Error::Link`] of the step that failed, or was under way when
+/// [`Endpoint::connect_timeout`] was over.
+pub async fn dial(endpoint: &Endpoint) -> Result<Stream, Error> {
+    dial_within_limit(endpoint, None).await
+}
+
+/// As [`dial`], reporting each step to `observer` when it is done.
+///
+/// # Errors
+///
+/// As [`dial`]; the steps before the failing one have been reported.
+pub async fn dial_observed(
+    endpoint: &Endpoint,
+    observer: &mut (dyn FnMut(Step) + Send),
+) -> Result<Stream, Error> {
+    dial_within_limit(endpoint, Some(observer)).await
+}
+
+type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
+
+async fn dial_within_limit(endpoint: &Endpoint, observer: Observer<'_>) -> Result<Stream, Error> {
+    let mut way = Way { stage: Stage::Resolving(endpoint.address.to_string()), to_proxy: false, observer };
+    match tokio::time::timeout(endpoint.connect_timeout, way.go(endpoint)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(way.timed_out(endpoint.connect_timeout)),
+    }
+}
+
+/// What is under way, with whom.
+enum Stage {
+    Resolving(String),
+    Connecting(Vec<SocketAddr>),
+    Tunnelling(String),
+    Encrypting(String),
+    Upgrading(String),
+}
+
+/// The way so far.
+struct Way<'a> {
+    stage: Stage,
+    /// The stage is about the proxy, not the broker.
+    to_proxy: bool,
+    observer: Observer<'a>,
+}
+
+impl Way<'_> {
+    async fn go(&mut self, endpoint: &Endpoint) -> Result<Stream, Error> {
+        // Whatever can fail without a socket fails before there is one.
+        let plan = Plan::of(endpoint)?;
+        let mut stream = match &endpoint.address {
+            Address::Tcp { host, port } => {
+                let (socket, peer) = self.reach(endpoint, host, *port).await?;
+                match plan.encryption {
+                    None => Stream::Tcp(socket),
+                    Some((config, name)) => self.encrypt(config, name, socket, peer).await?,
+                }
+            }
+            #[cfg(unix)]
+            Address::Unix(path) => {
+                let start = Instant::now();
+                let socket = super::unix::connect(path).await?;
+                self.report(|| Step::Connected { peer: endpoint.address.to_string(), took: start.elapsed() });
+                Stream::Unix(socket)
+            }
+            #[cfg(not(unix))]
+            Address::Unix(_) => return Err(Error::usage("this system has no Unix sockets")),
+        };
+        if let Some((request, options)) = plan.upgrade {
+            self.stage = Stage::Upgrading(endpoint.address.to_string());
+            let start = Instant::now();
+            let upgraded = websocket::upgrade(stream, request, options).await?;
+            stream = Stream::WebSocket(Box::new(upgraded));
+            self.report(|| Step::Upgraded { took: start.elapsed() });
+        }
+        Ok(stream)
+    }
+
+    /// A TCP connection to the broker, through the proxy if there is one; and to whom, for
+    /// messages.
+    async fn reach(
+        &mut self,
+        endpoint: &Endpoint,
+        host: &str,
+        port: u16,
+    ) -> Result<(TcpStream, String), Error> {
+        let Some(proxy) = &endpoint.proxy else {
+            let (socket, peer) = self.connect(host, port, endpoint.bind).await?;
+            return Ok((socket, peer.to_string()));
+        };
+        self.to_proxy = true;
+        let (socket, _) = self.connect(&proxy.host, proxy.port, endpoint.bind).await.map_err(about_proxy)?;
+        self.to_proxy = false;
+        self.stage = Stage::Tunnelling(proxy.to_string());
+        let start = Instant::now();
+        let socket = proxy.tunnel(socket, host, port).await?;
+        self.report(|| Step::Tunnelled { proxy: proxy.to_string(), took: start.elapsed() });
+        Ok((socket, endpoint.address.to_string()))
+    }
+
+    /// Look-up and connection.
+    async fn connect(
+        &mut self,
+        host: &str,
+        port: u16,
+        bind: Option<IpAddr>,
+    ) -> Result<(TcpStream, SocketAddr), Error> {
+        self.stage = Stage::Resolving(host.to_owned());
+        let start = Instant::now();
+        let addresses = resolve::resolve(host, port).await?;
+        self.report(|| Step::Resolved { addresses: addresses.clone(), took: start.elapsed() });
+        let start = Instant::now();
+        self.stage = Stage::Connecting(addresses.clone());
+        let (socket, peer) = tcp::connect(host, &addresses, bind).await?;
+        self.report(|| Step::Connected { peer: peer.to_string(), took: start.elapsed() });
+        Ok((socket, peer))
+    }
+
+    async fn encrypt(
+        &mut self,
+        config: &TlsConfig,
+        name: ServerName<'static>,
+        socket: TcpStream,
+        peer: String,
+    ) -> Result<Stream, Error> {
+        self.stage = Stage::Encrypting(peer);
+        let start = Instant::now();
+        let stream = tls::handshake(config, name, socket).await?;
+        self.report(|| Step::Encrypted { facts: Box::new(stream.facts()), took: start.elapsed() });
+        Ok(Stream::Tls(Box::new(stream)))
+    }
+
+    /// Hands a step to the observer; without one it is not even put together.
+    fn report(&mut self, step: impl FnOnce() -> Step) {
+        if let Some(observer) = &mut self.observer {
+            observer(step());
+        }
+    }
+
+    /// The error for a time limit that ended the way where it is.
+    fn timed_out(&self, limit: Duration) -> Error {
+        let limit = humantime::format_duration(limit);
+        let error = match &self.stage {
+            Stage::Resolving(host) => {
+                Error::link(Layer::Resolve, format!("no answer for '{host}' within {limit}"))
+            }
+            Stage::Connecting(addresses) => {
+                let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+                Error::link(Layer::Connect, format!("{}: timed out after {limit}", tried.join(", ")))
+            }
+            Stage::Tunnelling(proxy) => {
+                Error::link(Layer::Proxy, format!("{proxy} did not open the tunnel within {limit}"))
+            }
+            Stage::Encrypting(peer) => {
+                Error::link(Layer::Tls, format!("{peer}: the handshake timed out after {limit}"))
+                    .with_hint("is this a port without TLS?")
+            }
+            Stage::Upgrading(peer) => {
+                Error::link(Layer::WebSocket, format!("{peer}: the upgrade timed out after {limit}"))
+                    .with_hint("is this port a WebSocket's?")
+            }
+        };
+        if self.to_proxy { about_proxy(error) } else { error }
+    }
+}
+
+/// A failure to reach the proxy itself: the layer stays in the message, and a hint about brokers
+/// goes.
+fn about_proxy(error: Error) -> Error {
+    match error {
+        Error::Link { layer, cause, retry, .. } => {
+            Error::Link { layer: Layer::Proxy, cause: format!("{layer}: {cause}"), hint: None, retry }
+        }
+        other => other,
+    }
+}
+
+/// What an endpoint asks for beyond the socket.
+struct Plan<'a> {
+    encryption: Option<(&'a TlsConfig, ServerName<'static>)>,
+    upgrade: Option<(Request, &'a WebSocketOptions)>,
+}
+
+impl<'a> Plan<'a> {
+    fn of(endpoint: &'a Endpoint) -> Result<Self, Error> {
+        let secure = endpoint.transport.is_secure();
+        let encryption = match (&endpoint.address, endpoint.tls.as_deref()) {
+            _ if !secure => None,
+            (Address::Unix(_), _) => return Err(Error::usage("TLS over a Unix socket is not supported")),
+            (_, None) => return Err(Error::usage("TLS is asked for, but not configured")),
+            (Address::Tcp { host, .. }, Some(config)) => Some((config, config.name_for(host)?)),
+        };
+        if let (Address::Unix(_), Some(_)) = (&endpoint.address, &endpoint.proxy) {
+            return Err(Error::usage("a Unix socket cannot be reached through a proxy"));
+        }
+        let upgrade = match &endpoint.transport {
+            Transport::Plain | Transport::Tls => None,
+            Transport::WebSocket(options) | Transport::SecureWebSocket(options) => {
+                Some((websocket::request(options, &endpoint.address, secure)?, options))
+            }
+        };
+        Ok(Self { encryption, upgrade })
+    }
+}

@@ -1,0 +1,436 @@
+//! The proxy on the way to the broker: SOCKS5 and HTTP CONNECT.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use percent_encoding::percent_decode_str;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_socks::Error as SocksError;
+use tokio_socks::tcp::Socks5Stream;
+
+use super::{fault, resolve};
+use crate::error::{Error, Layer};
+
+/// The longest answer head taken from an HTTP proxy, in bytes.
+const MAX_ANSWER_HEAD: usize = 16 * 1024;
+/// The most header lines in it.
+const MAX_ANSWER_HEADERS: usize = 64;
+
+/// What the proxy speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// SOCKS5, the broker's name looked up here (`socks5://`).
+    Socks5,
+    /// SOCKS5, the broker's name looked up by the proxy (`socks5h://`).
+    Socks5RemoteNames,
+    /// HTTP CONNECT, the broker's name looked up by the proxy (`http://`).
+    HttpConnect,
+}
+
+impl ProxyKind {
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Socks5 | Self::Socks5RemoteNames => 1080,
+            Self::HttpConnect => 8080,
+        }
+    }
+}
+
+/// A proxy to go through. Its `Debug` shows no password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// What it speaks.
+    pub kind: ProxyKind,
+    /// Its host: a name or an IP literal.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// User name and password for it.
+    pub credentials: Option<(String, String)>,
+}
+
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy")
+            .field("kind", &self.kind)
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .field("user_name", &self.credentials.as_ref().map(|(user_name, _)| user_name))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The proxy's address.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Authority(&self.host, self.port))
+    }
+}
+
+/// `host:port`, IPv6 in brackets.
+struct Authority<'a>(&'a str, u16);
+
+impl fmt::Display for Authority<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(host, port) = self;
+        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+    }
+}
+
+impl Proxy {
+    /// Reads `scheme://[user[:password]@]host[:port]`, the scheme being `socks5`, `socks5h` or
+    /// `http`. User name and password are percent-decoded.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`]; the message never repeats a password.
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        let Some((scheme, rest)) = url.split_once("://") else {
+            return Err(Error::usage("a proxy is given as socks5h://HOST:PORT or http://HOST:PORT"));
+        };
+        let kind = match scheme.to_ascii_lowercase().as_str() {
+            "socks5" => ProxyKind::Socks5,
+            "socks5h" => ProxyKind::Socks5RemoteNames,
+            "http" => ProxyKind::HttpConnect,
+            other => {
+                return Err(Error::usage(format!("a proxy of the kind '{other}' is not supported"))
+                    .with_hint("socks5://, socks5h:// and http:// are"));
+            }
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        // The last '@': an unencoded one in a password is no reason to fail.
+        let (credentials, place) = match rest.rsplit_once('@') {
+            Some((credentials, place)) => (Some(decoded_credentials(credentials)?), place),
+            None => (None, rest),
+        };
+        let (host, port) = host_and_port(place)?;
+        Ok(Self { kind, host, port: port.unwrap_or(kind.default_port()), credentials })
+    }
+
+    /// The proxy that the conventions of `ALL_PROXY` and `NO_PROXY` choose for a broker, the
+    /// variables' values being handed in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Proxy::from_url`].
+    pub fn from_environment(
+        all_proxy: Option<&str>,
+        no_proxy: Option<&str>,
+        host: &str,
+        port: u16,
+    ) -> Result<Option<Self>, Error> {
+        let Some(url) = all_proxy.map(str::trim).filter(|url| !url.is_empty()) else {
+            return Ok(None);
+        };
+        if no_proxy.is_some_and(|list| is_exempt(list, host, port)) {
+            return Ok(None);
+        }
+        Self::from_url(url).map(Some)
+    }
+
+    /// Opens the tunnel to the broker on a connection to the proxy.
+    ///
+    /// # Errors
+    ///
+    /// [`Layer::Proxy`], or [`Layer::Resolve`] where the broker's name is looked up here.
+    pub(super) async fn tunnel(&self, socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
+        match self.kind {
+            ProxyKind::Socks5RemoteNames => self.socks5(socket, host, port).await,
+            ProxyKind::Socks5 => {
+                let addresses = resolve::resolve(host, port).await?;
+                let ip =
+                    addresses.first().map_or_else(|| host.to_owned(), |address| address.ip().to_string());
+                self.socks5(socket, &ip, port).await
+            }
+            ProxyKind::HttpConnect => self.http_connect(socket, host, port).await,
+        }
+    }
+
+    async fn socks5(&self, socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
+        let target = (host, port);
+        let outcome = match &self.credentials {
+            None => Socks5Stream::connect_with_socket(socket, target).await,
+            Some((user, password)) => {
+                Socks5Stream::connect_with_password_and_socket(socket, target, user, password).await
+            }
+        };
+        match outcome {
+            Ok(stream) => Ok(stream.into_inner()),
+            Err(error) => Err(self.socks_error(&error, host, port)),
+        }
+    }
+
+    fn socks_error(&self, error: &SocksError, host: &str, port: u16) -> Error {
+        let target = Authority(host, port);
+        match error {
+            SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod => {
+                let error = if self.credentials.is_some() {
+                    self.fatal("takes neither user name and password nor no authentication")
+                } else {
+                    self.fatal("asks for user name and password")
+                };
+                error.with_hint("--proxy socks5h://USER:PASSWORD@HOST")
+            }
+            SocksError::PasswordAuthFailure(_) => self.fatal("refused the user name or the password"),
+            SocksError::ConnectionNotAllowedByRuleset => {
+                self.fatal(&format!("does not allow a connection to {target}"))
+            }
+            SocksError::NetworkUnreachable => {
+                self.failed(&format!("cannot reach {target}: network unreachable"))
+            }
+            SocksError::HostUnreachable => {
+                self.failed(&format!("cannot reach {target}: host unreachable, or its name is unknown there"))
+            }
+            SocksError::ConnectionRefused => {
+                self.failed(&format!("cannot reach {target}: connection refused"))
+            }
+            SocksError::TtlExpired => self.failed(&format!("cannot reach {target}: it does not answer")),
+            SocksError::GeneralSocksServerFailure => {
+                self.failed(&format!("cannot reach {target}, and does not say why"))
+            }
+            SocksError::InvalidResponseVersion
+            | SocksError::InvalidReservedByte
+            | SocksError::UnknownAddressType => self.fatal("does not speak SOCKS5"),
+            SocksError::InvalidTargetAddress(why) => {
+                self.fatal(&format!("cannot be asked for '{}': {why}", host.escape_debug()))
+            }
+            SocksError::Io(error) => self.failed(&format!("failed: {}", fault::words(error))),
+            other => self.failed(&format!("failed: {other}")),
+        }
+    }
+
+    async fn http_connect(&self, mut socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
+        if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
+            return Err(Error::fatal(Layer::Resolve, format!("'{}' is no host name", host.escape_debug())));
+        }
+        let target = Authority(host, port);
+        let authorization = match &self.credentials {
+            None => String::new(),
+            Some((user, password)) => {
+                let token = BASE64.encode(format!("{user}:{password}"));
+                format!("Proxy-Authorization: Basic {token}\r\n")
+            }
+        };
+        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
+        let io_error = |error: std::io::Error| self.failed(&format!("failed: {}", fault::words(&error)));
+        socket.write_all(request.as_bytes()).await.map_err(io_error)?;
+        let mut answer = Vec::new();
+        let body_start = loop {
+            if answer.len() >= MAX_ANSWER_HEAD {
+                return Err(self.fatal("sends an answer without end"));
+            }
+            if socket.read_buf(&mut answer).await.map_err(io_error)? == 0 {
+                return Err(self.failed("closed the connection without an answer"));
+            }
+            if let Some(end) = self.tunnel_opened(&answer, &target)? {
+                break end;
+            }
+        };
+        // MQTT's and TLS's servers wait for the client's first bytes; whatever came with the
+        // proxy's answer is from neither.
+        if body_start < answer.len() {
+            return Err(self.fatal("sent more than its answer before anything was asked of the broker"));
+        }
+        Ok(socket)
+    }
+
+    /// Where the body of a proxy's answer starts, once its head is complete and says yes.
+    fn tunnel_opened(&self, answer: &[u8], target: &Authority<'_>) -> Result<Option<usize>, Error> {
+        let mut headers = [httparse::EMPTY_HEADER; MAX_ANSWER_HEADERS];
+        let mut head = httparse::Response::new(&mut headers);
+        let end = match head.parse(answer) {
+            Ok(httparse::Status::Partial) => return Ok(None),
+            Ok(httparse::Status::Complete(end)) => end,
+            Err(_) => return Err(self.fatal("does not speak HTTP")),
+        };
+        let code = head.code.unwrap_or_default();
+        if (200..300).contains(&code) {
+            return Ok(Some(end));
+        }
+        let cause = format!(
+            "answered 'HTTP {code} {}' to a tunnel to {target}{}",
+            head.reason.unwrap_or_default(),
+            fault::first_line(&answer[end..]).map_or_else(String::new, |line| format!(": {line}")),
+        );
+        // 5xx is mostly the proxy's way to say that the broker cannot be reached just now.
+        let error = if code >= 500 { self.failed(&cause) } else { self.fatal(&cause) };
+        Err(match code {
+            407 => error.with_hint("--proxy http://USER:PASSWORD@HOST gives the proxy its credentials"),
+            _ => error,
+        })
+    }
+
+    fn failed(&self, what: &str) -> Error {
+        Error::link(Layer::Proxy, format!("{self} {what}"))
+    }
+
+    fn fatal(&self, what: &str) -> Error {
+        Error::fatal(Layer::Proxy, format!("{self} {what}"))
+    }
+}
+
+fn decoded_credentials(text: &str) -> Result<(String, String), Error> {
+    let (user, password) = text.split_once(':').unwrap_or((text, ""));
+    let decode = |text: &str| {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map(std::borrow::Cow::into_owned)
+            .map_err(|_| Error::usage("the proxy's user name or password is not UTF-8"))
+    };
+    Ok((decode(user)?, decode(password)?))
+}
+
+/// Splits `host`, `host:port`, `[v6]` and `[v6]:port`.
+fn host_and_port(place: &str) -> Result<(String, Option<u16>), Error> {
+    let wrong = || Error::usage(format!("'{}' is no host and port of a proxy", place.escape_debug()));
+    let (host, port) = if let Some(rest) = place.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']').ok_or_else(wrong)?;
+        match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if rest.is_empty() => (host, None),
+            None => return Err(wrong()),
+        }
+    } else {
+        match place.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (place, None),
+        }
+    };
+    if host.is_empty() || host.contains(['/', ' ']) {
+        return Err(wrong());
+    }
+    let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
+    Ok((host.to_owned(), port))
+}
+
+/// Whether a `NO_PROXY` list exempts a host: `*` for all, a domain for itself and what is below
+/// it (with or without a leading dot), an address, a network in CIDR notation, each optionally
+/// with a port.
+fn is_exempt(list: &str, host: &str, port: u16) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    let ip = host.parse::<IpAddr>().ok();
+    list.split([',', ' ']).map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        let entry = entry.to_ascii_lowercase();
+        if entry == "*" {
+            return true;
+        }
+        let (name, only_port) = split_port(&entry);
+        if only_port.is_some_and(|only| only != port) {
+            return false;
+        }
+        if let Some(ip) = ip {
+            return network_contains(name, ip);
+        }
+        let domain = name.strip_prefix("*.").or(name.strip_prefix('.')).unwrap_or(name);
+        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+    })
+}
+
+/// The port at the end of a `NO_PROXY` entry, if there is one.
+fn split_port(entry: &str) -> (&str, Option<u16>) {
+    if let Ok(address) = entry.parse::<SocketAddr>() {
+        let end = entry.rfind(':').unwrap_or(entry.len());
+        return (entry[..end].trim_matches(['[', ']']), Some(address.port()));
+    }
+    let bare = entry.trim_matches(['[', ']']);
+    match bare.split_once(':') {
+        Some((name, port)) if !port.contains(':') => (name, port.parse().ok()),
+        _ => (bare, None),
+    }
+}
+
+/// Whether `network`, an address or `address/prefix`, holds `ip`.
+fn network_contains(network: &str, ip: IpAddr) -> bool {
+    let (base, prefix) = match network.split_once('/') {
+        Some((base, prefix)) => (base, prefix.parse::<u32>().ok()),
+        None => (network, Some(u32::MAX)),
+    };
+    let (Ok(base), Some(prefix)) = (base.parse::<IpAddr>(), prefix) else {
+        return false;
+    };
+    // The host part's bits of the two may differ.
+    match (base, ip) {
+        (IpAddr::V4(base), IpAddr::V4(ip)) => {
+            let host_bits = 32 - prefix.min(32);
+            (base.to_bits() ^ ip.to_bits()).checked_shr(host_bits).unwrap_or(0) == 0
+        }
+        (IpAddr::V6(base), IpAddr::V6(ip)) => {
+            let host_bits = 128 - prefix.min(128);
+            (base.to_bits() ^ ip.to_bits()).checked_shr(host_bits).unwrap_or(0) == 0
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read() {
+        let proxy = Proxy::from_url("socks5h://me:a%40b%3Ac@proxy.example:1081").unwrap();
+        assert_eq!(proxy.kind, ProxyKind::Socks5RemoteNames);
+        assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.example", 1081));
+        assert_eq!(proxy.credentials, Some(("me".into(), "a@b:c".into())));
+        assert!(!format!("{proxy:?}").contains("a@b"), "{proxy:?}");
+        let proxy = Proxy::from_url("http://[::1]/").unwrap();
+        assert_eq!((proxy.host.as_str(), proxy.port), ("::1", 8080));
+        assert_eq!(proxy.to_string(), "[::1]:8080");
+        let proxy = Proxy::from_url("SOCKS5://proxy").unwrap();
+        assert_eq!((proxy.kind, proxy.port), (ProxyKind::Socks5, 1080));
+    }
+
+    #[test]
+    fn bad_urls_are_usage_errors_without_the_password() {
+        for url in [
+            "proxy:1080",
+            "https://x:hush@p",
+            "socks4://p",
+            "http://",
+            "http://u:hush@p:99999",
+            "http://u:hush%ff@p",
+        ] {
+            let error = Proxy::from_url(url).unwrap_err();
+            assert!(matches!(error, Error::Usage { .. }), "{url}");
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_proxy_exempts_names_addresses_and_networks() {
+        let exempt = |list, host| is_exempt(list, host, 1883);
+        assert!(exempt("*", "anything"));
+        assert!(exempt("example.com", "example.com"));
+        assert!(exempt("example.com, other", "broker.EXAMPLE.com."));
+        assert!(exempt(".example.com", "broker.example.com"));
+        assert!(exempt("*.example.com", "broker.example.com"));
+        assert!(!exempt("example.com", "notexample.com"));
+        assert!(!exempt("", "example.com"));
+        assert!(exempt("example.com:1883", "example.com"));
+        assert!(!exempt("example.com:8883", "example.com"));
+        assert!(exempt("127.0.0.1", "127.0.0.1"));
+        assert!(exempt("10.0.0.0/8", "10.1.2.3"));
+        assert!(!exempt("10.0.0.0/8", "11.1.2.3"));
+        assert!(exempt("0.0.0.0/0", "11.1.2.3"));
+        assert!(exempt("::1", "::1"));
+        assert!(exempt("[::1]:1883", "::1"));
+        assert!(exempt("2001:db8::/32", "2001:db8:1::1"));
+        assert!(!exempt("2001:db8::/32", "2001:db9::1"));
+        assert!(!exempt("10.0.0.0/8", "::1"));
+        assert!(exempt("127.0.0.1:1883", "127.0.0.1"));
+        assert!(!exempt("127.0.0.1:1884", "127.0.0.1"));
+    }
+
+    #[test]
+    fn the_environment_chooses_by_both_variables() {
+        let choose = |all, no| Proxy::from_environment(all, no, "broker.example", 1883);
+        assert_eq!(choose(None, None).unwrap(), None);
+        assert_eq!(choose(Some(""), None).unwrap(), None);
+        assert_eq!(choose(Some("http://p"), Some("example")).unwrap(), None);
+        assert_eq!(choose(Some("http://p"), Some("other")).unwrap().unwrap().host, "p");
+        assert!(choose(Some("nonsense"), None).is_err());
+    }
+}

@@ -1,0 +1,125 @@
+//! Names to addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::error::{Error, Layer};
+
+/// Every address of `host`, in the order in which to try them; never empty.
+///
+/// An IP literal is no question, and neither is `localhost`, which names the loopback addresses
+/// without asking anyone (RFC 6761, section 6.3): both spare the look-up its thread. Anything
+/// else goes to the system's resolver.
+///
+/// # Errors
+///
+/// [`Layer::Resolve`] when there is no such name, or nobody answered.
+pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    if let Some(known) = without_asking(host, port) {
+        return Ok(known);
+    }
+    let found = match tokio::net::lookup_host((host, port)).await {
+        Ok(addresses) => addresses.collect(),
+        Err(error) => return Err(failed(host, &error.to_string())),
+    };
+    let addresses = families_in_turn(found);
+    if addresses.is_empty() {
+        return Err(failed(host, "the name exists, but has none"));
+    }
+    Ok(addresses)
+}
+
+/// The addresses of literals and of `localhost`.
+fn without_asking(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Some(vec![SocketAddr::new(ip, port)]);
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let last_label = name.rsplit('.').next().unwrap_or(name);
+    last_label.eq_ignore_ascii_case("localhost").then(|| {
+        vec![SocketAddr::from((Ipv6Addr::LOCALHOST, port)), SocketAddr::from((Ipv4Addr::LOCALHOST, port))]
+    })
+}
+
+/// The two address families by turns, each in the resolver's order, starting with the family the
+/// resolver put first (RFC 8305, section 4): a family that leads nowhere then costs one attempt,
+/// not all of its addresses.
+fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let Some(first) = found.first() else {
+        return found;
+    };
+    let starts_with_ipv6 = first.is_ipv6();
+    let count = found.len();
+    let (leading, other): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|address| address.is_ipv6() == starts_with_ipv6);
+    let (mut leading, mut other) = (leading.into_iter(), other.into_iter());
+    let mut turns = Vec::with_capacity(count);
+    while turns.len() < count {
+        turns.extend(leading.next());
+        turns.extend(other.next());
+    }
+    turns
+}
+
+/// A look-up that found nothing. `reason` is the system resolver's text.
+fn failed(host: &str, reason: &str) -> Error {
+    let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason);
+    let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", host.escape_debug()));
+    match host.rsplit_once(':') {
+        Some((name, _)) if host.contains("://") || name.contains("//") => {
+            error.with_hint("a URL goes after -L; -h takes only the host")
+        }
+        Some((_, port)) if port.parse::<u16>().is_ok() => {
+            error.with_hint(format!("a port goes after -p: -p {port}"))
+        }
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(texts: &[&str]) -> Vec<SocketAddr> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn literals_and_localhost_ask_nobody() {
+        assert_eq!(resolve("192.0.2.1", 1883).await.unwrap(), addresses(&["192.0.2.1:1883"]));
+        assert_eq!(resolve("2001:db8::1", 1883).await.unwrap(), addresses(&["[2001:db8::1]:1883"]));
+        for name in ["localhost", "LOCALHOST", "localhost.", "broker.localhost"] {
+            let found = without_asking(name, 7).unwrap();
+            assert_eq!(found, addresses(&["[::1]:7", "127.0.0.1:7"]), "{name}");
+        }
+        assert_eq!(without_asking("notlocalhost", 7), None);
+        assert_eq!(without_asking("localhost.example", 7), None);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_name_says_so() {
+        // `.invalid` never exists (RFC 6761, section 6.4).
+        let error = resolve("nosuch.invalid", 1883).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.starts_with("name look-up: no address for 'nosuch.invalid': "), "{text}");
+        assert!(!text.contains("failed to lookup"), "{text}");
+    }
+
+    #[test]
+    fn a_port_or_url_in_the_host_gets_a_hint() {
+        assert_eq!(failed("broker:1883", "x").hint(), Some("a port goes after -p: -p 1883"));
+        let url = failed("mqtt://broker:1883", "x");
+        assert!(url.hint().unwrap().contains("-L"));
+        assert_eq!(failed("broker", "x").hint(), None);
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let found = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"]);
+        let expected = addresses(&["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1", "[::3]:1"]);
+        assert_eq!(families_in_turn(found), expected);
+        let found = addresses(&["10.0.0.1:1", "10.0.0.2:1", "[::1]:1"]);
+        let expected = addresses(&["10.0.0.1:1", "[::1]:1", "10.0.0.2:1"]);
+        assert_eq!(families_in_turn(found), expected);
+        assert_eq!(families_in_turn(Vec::new()), Vec::new());
+    }
+}

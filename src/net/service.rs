@@ -1,0 +1,176 @@
+//! A domain's brokers, from its DNS service records (RFC 2782).
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use domain::base::iana::{Rcode, Rtype};
+use domain::base::{Message, Name};
+use domain::rdata::Srv;
+use domain::resolv::stub::StubResolver;
+use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::endpoint::Address;
+use super::fault;
+use crate::error::{Error, Layer};
+
+/// The brokers of `domain`, in the order in which to try them: by priority, and among those of
+/// one priority at random by weight. They are the records of `_mqtt._tcp`, or with `secure` those
+/// of `_secure-mqtt._tcp`.
+///
+/// `name_servers` are asked, or the system's if there are none. `limit` bounds the wait.
+///
+/// # Errors
+///
+/// [`Layer::Resolve`]: nobody answered, the domain has no such records, or says that it has no
+/// such service.
+pub async fn brokers_of(
+    domain: &str,
+    secure: bool,
+    name_servers: &[SocketAddr],
+    limit: Duration,
+) -> Result<Vec<Address>, Error> {
+    let service = if secure { "_secure-mqtt._tcp" } else { "_mqtt._tcp" };
+    let full_name = format!("{service}.{}", domain.trim_end_matches('.'));
+    let name: Name<Vec<u8>> = full_name.parse().map_err(|_| {
+        Error::fatal(Layer::Resolve, format!("'{}' is not a domain name", domain.escape_debug()))
+    })?;
+    let resolver = if name_servers.is_empty() {
+        StubResolver::new()
+    } else {
+        let mut configuration = ResolvConf::new();
+        configuration.servers =
+            name_servers.iter().map(|server| ServerConf::new(*server, Transport::UdpTcp)).collect();
+        configuration.finalize();
+        StubResolver::from_conf(configuration)
+    };
+    let no_answer = || {
+        let limit = humantime::format_duration(limit);
+        Error::link(Layer::Resolve, format!("no answer about {full_name} within {limit}"))
+    };
+    let answer = match tokio::time::timeout(limit, resolver.query((name, Rtype::SRV))).await {
+        Err(_) => return Err(no_answer()),
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
+            return Err(Error::link(Layer::Resolve, format!("no answer about {full_name}")));
+        }
+        Ok(Err(error)) => {
+            return Err(Error::link(
+                Layer::Resolve,
+                format!("the name server cannot be asked about {full_name}: {}", fault::words(&error)),
+            ));
+        }
+        Ok(Ok(answer)) => answer.into_message(),
+    };
+    read_answer(answer.for_slice(), &full_name)
+}
+
+/// The brokers in an answer about `full_name`.
+fn read_answer(answer: &Message<[u8]>, full_name: &str) -> Result<Vec<Address>, Error> {
+    let none = || {
+        Error::link(Layer::Resolve, format!("there are no service records {full_name}"))
+            .with_hint("without -S the host is asked for its address instead")
+    };
+    match answer.header().rcode() {
+        Rcode::NOERROR => {}
+        Rcode::NXDOMAIN => return Err(none()),
+        other => {
+            return Err(Error::link(
+                Layer::Resolve,
+                format!("the name server answered {other} when asked about {full_name}"),
+            ));
+        }
+    }
+    let unsound = || Error::link(Layer::Resolve, format!("the answer about {full_name} is not sound"));
+    let owner = answer.canonical_name().ok_or_else(unsound)?;
+    let mut records = Vec::new();
+    for record in answer.answer().map_err(|_| unsound())?.limit_to_in::<Srv<_>>() {
+        let record = record.map_err(|_| unsound())?;
+        if *record.owner() == owner {
+            let data = record.data();
+            records.push(Record {
+                priority: data.priority(),
+                weight: data.weight(),
+                host: data.target().to_string().trim_end_matches('.').to_owned(),
+                port: data.port(),
+            });
+        }
+    }
+    if records.is_empty() {
+        return Err(none());
+    }
+    // The root as target means "decidedly not available at this domain" (RFC 2782).
+    records.retain(|record| !record.host.is_empty());
+    if records.is_empty() {
+        return Err(Error::fatal(Layer::Resolve, format!("{full_name} says that there is no such service")));
+    }
+    let random = SystemRandom::new();
+    let ordered = in_order(records, |end| {
+        let mut bytes = [0; 8];
+        // Without randomness the load is not spread, which is no reason to fail.
+        let _ = random.fill(&mut bytes);
+        u64::from_ne_bytes(bytes) % end
+    });
+    Ok(ordered.into_iter().map(|record| Address::Tcp { host: record.host, port: record.port }).collect())
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Record {
+    priority: u16,
+    weight: u16,
+    host: String,
+    port: u16,
+}
+
+/// The records in the order in which to try them (RFC 2782, "Weight"). `pick` chooses a number
+/// below the one it is given.
+fn in_order(mut records: Vec<Record>, mut pick: impl FnMut(u64) -> u64) -> Vec<Record> {
+    // Those of weight 0 come first among equals, which leaves them a small chance.
+    records.sort_by_key(|record| (record.priority, record.weight != 0));
+    let mut ordered = Vec::with_capacity(records.len());
+    while let Some(first) = records.first() {
+        let equals = records.iter().take_while(|record| record.priority == first.priority).count();
+        let total: u64 = records[..equals].iter().map(|record| u64::from(record.weight)).sum();
+        let chosen = pick(total + 1);
+        let mut sum = 0;
+        let position = records[..equals].iter().position(|record| {
+            sum += u64::from(record.weight);
+            sum >= chosen
+        });
+        ordered.push(records.remove(position.unwrap_or(0)));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(priority: u16, weight: u16, host: &str) -> Record {
+        Record { priority, weight, host: host.into(), port: 1883 }
+    }
+
+    fn hosts(records: Vec<Record>, pick: impl FnMut(u64) -> u64) -> Vec<String> {
+        in_order(records, pick).into_iter().map(|record| record.host).collect()
+    }
+
+    #[test]
+    fn priorities_come_before_weights() {
+        let records =
+            vec![record(20, 100, "last"), record(10, 1, "b"), record(10, 9, "a"), record(5, 0, "first")];
+        assert_eq!(hosts(records.clone(), |_| 0), ["first", "b", "a", "last"]);
+        assert_eq!(hosts(records, |end| end - 1), ["first", "a", "b", "last"]);
+    }
+
+    #[test]
+    fn weights_are_chances() {
+        let records = vec![record(1, 30, "a"), record(1, 10, "b"), record(1, 0, "zero")];
+        let mut first = std::collections::HashMap::new();
+        for number in 0..41 {
+            let mut number = Some(number);
+            let ordered = hosts(records.clone(), |_| number.take().unwrap_or(0));
+            assert_eq!(ordered.len(), 3);
+            *first.entry(ordered[0].clone()).or_insert(0) += 1;
+        }
+        assert_eq!((first["a"], first["b"], first["zero"]), (30, 10, 1));
+    }
+}

@@ -1,0 +1,250 @@
+//! TCP: the socket, and the race of a name's addresses.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use rustix::io::Errno;
+use socket2::{Domain, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::fault;
+use crate::error::{Error, Layer};
+
+/// How long one attempt has the field to itself before the next address joins
+/// ("Connection Attempt Delay", RFC 8305, section 5).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// The first of `addresses` to accept a connection, by Happy Eyeballs (RFC 8305): they are tried
+/// in their order, each 250 ms after the last or at once when one fails, and the slower attempts
+/// are dropped when one succeeds.
+///
+/// # Errors
+///
+/// [`Layer::Connect`], naming every address with its own cause. `host` is the name the addresses
+/// belong to, if there was one.
+pub(super) async fn connect(
+    host: &str,
+    addresses: &[SocketAddr],
+    bind: Option<IpAddr>,
+) -> Result<(TcpStream, SocketAddr), Error> {
+    let reachable: Vec<SocketAddr> = addresses
+        .iter()
+        .copied()
+        .filter(|address| bind.is_none_or(|local| local.is_ipv4() == address.is_ipv4()))
+        .collect();
+    if let (true, Some(local)) = (reachable.is_empty(), bind) {
+        let family = if local.is_ipv4() { "IPv4" } else { "IPv6" };
+        return Err(Error::fatal(
+            Layer::Connect,
+            format!("{host} has no {family} address to reach from {local}"),
+        ));
+    }
+    let failures = match reachable.as_slice() {
+        // By far the most common case, and the one whose cost shows in a one-shot command.
+        [only] => match open(*only, bind).await {
+            Ok(stream) => return Ok((stream, *only)),
+            Err(error) => vec![(*only, error)],
+        },
+        _ => match race(reachable, bind).await {
+            Ok(winner) => return Ok(winner),
+            Err(failures) => failures,
+        },
+    };
+    Err(failed(host, bind, &failures))
+}
+
+/// An attempt that failed.
+type Failure = (SocketAddr, io::Error);
+
+/// Tries the addresses as described at [`connect`].
+async fn race(
+    addresses: Vec<SocketAddr>,
+    bind: Option<IpAddr>,
+) -> Result<(TcpStream, SocketAddr), Vec<Failure>> {
+    let mut waiting = addresses.into_iter();
+    let mut attempts = JoinSet::new();
+    let mut failures = Vec::new();
+    loop {
+        match waiting.next() {
+            Some(address) => {
+                attempts.spawn(async move { (address, open(address, bind).await) });
+            }
+            None if attempts.is_empty() => return Err(failures),
+            None => {}
+        }
+        let more = waiting.len() > 0;
+        tokio::select! {
+            Some(finished) = attempts.join_next() => match finished {
+                Ok((address, Ok(stream))) => return Ok((stream, address)),
+                Ok((address, Err(error))) => failures.push((address, error)),
+                // An attempt neither panics nor is cancelled while the set is alive.
+                Err(_) => {}
+            },
+            () = tokio::time::sleep(STAGGER), if more => {}
+        }
+    }
+}
+
+/// One connection, with `TCP_NODELAY` on.
+///
+/// Tokio's own `TcpStream::connect` asks the socket for its error (`getsockopt`) after every
+/// attempt. The readiness event already tells success from failure, so that question is asked
+/// only after a failure: the attempt is then socket, setsockopt, connect and the registration.
+async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream> {
+    let socket = non_blocking_socket(address)?;
+    // Without it a QoS 1 conversation waits for delayed acknowledgements: measured, 100 times
+    // slower.
+    socket.set_tcp_nodelay(true)?;
+    if let Some(local) = bind {
+        socket.bind(&SocketAddr::new(local, 0).into())?;
+    }
+    match socket.connect(&address.into()) {
+        Ok(()) => {}
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => {}
+        Err(error) => return Err(error),
+    }
+    let stream = TcpStream::from_std(socket.into())?;
+    let ready = stream.ready(Interest::WRITABLE | Interest::ERROR).await?;
+    if (ready.is_error() || ready.is_write_closed())
+        && let Some(error) = stream.take_error()?
+    {
+        return Err(error);
+    }
+    Ok(stream)
+}
+
+/// A socket of the right family, non-blocking from birth where the system can do that in one call.
+fn non_blocking_socket(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), None)?;
+    #[cfg(not(any(target_os = "linux", target_os = "android", target_os = "freebsd")))]
+    let socket = {
+        let socket = Socket::new(domain, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket
+    };
+    Ok(socket)
+}
+
+/// All attempts failed: every address with its cause, the name in front where there is one.
+fn failed(host: &str, bind: Option<IpAddr>, failures: &[Failure]) -> Error {
+    let causes: Vec<String> = failures
+        .iter()
+        .map(|(address, error)| match (error.kind(), bind) {
+            (io::ErrorKind::AddrNotAvailable, Some(local)) => {
+                format!("{address}: this machine has no address {local} to connect from")
+            }
+            _ => format!("{address}: {}", fault::words(error)),
+        })
+        .collect();
+    let causes = causes.join("; ");
+    let cause = if host.parse::<IpAddr>().is_ok() { causes } else { format!("{host}: {causes}") };
+    let error = Error::link(Layer::Connect, cause);
+    let refused_here = failures.iter().all(|(address, error)| {
+        address.ip().is_loopback() && error.kind() == io::ErrorKind::ConnectionRefused
+    });
+    if refused_here { error.with_hint("is a broker running? `mqtt broker` starts one") } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// An address of this machine that nobody listens on.
+    async fn closed_port() -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_connection_has_nodelay_and_carries_bytes() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (mut ours, peer) = connect("127.0.0.1", &[address], None).await.unwrap();
+        let (mut theirs, _) = listener.accept().await.unwrap();
+        assert_eq!(peer, address);
+        assert!(ours.nodelay().unwrap());
+        ours.write_all(b"ping").await.unwrap();
+        let mut buffer = [0; 4];
+        theirs.read_exact(&mut buffer).await.unwrap();
+        assert_eq!(&buffer, b"ping");
+    }
+
+    #[tokio::test]
+    async fn refused_names_the_address_and_offers_a_broker() {
+        let address = closed_port().await;
+        let error = connect("127.0.0.1", &[address], None).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("connection: {address}: connection refused"));
+        assert!(error.hint().unwrap().contains("mqtt broker"));
+    }
+
+    #[tokio::test]
+    async fn every_address_is_named_when_all_fail() {
+        let (one, two) = (closed_port().await, closed_port().await);
+        let error = connect("broker.example", &[one, two], None).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            format!("connection: broker.example: {one}: connection refused; {two}: connection refused")
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_next_address_follows_a_failure_at_once() {
+        let refusing = closed_port().await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_, peer) = connect("localhost", &[refusing, address], None).await.unwrap();
+        assert_eq!(peer, address);
+    }
+
+    #[tokio::test]
+    async fn the_next_address_joins_while_the_first_is_silent() {
+        // A listener whose queue is full leaves further attempts without an answer.
+        let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let silent = full.local_addr().unwrap().as_socket().unwrap();
+        let _fills_the_queue = TcpStream::connect(silent).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (_, peer) = connect("broker.example", &[silent, address], None).await.unwrap();
+        assert_eq!(peer, address);
+    }
+
+    #[tokio::test]
+    async fn the_local_address_can_be_chosen() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let local = "127.0.0.2".parse().unwrap();
+        let (ours, _) = connect("127.0.0.1", &[address], Some(local)).await.unwrap();
+        assert_eq!(ours.local_addr().unwrap().ip(), local);
+    }
+
+    #[tokio::test]
+    async fn a_foreign_local_address_is_named() {
+        let address = closed_port().await;
+        let foreign = "192.0.2.7".parse().unwrap();
+        let error = connect("127.0.0.1", &[address], Some(foreign)).await;
+        let text = error.unwrap_err().to_string();
+        assert!(text.contains("no address 192.0.2.7"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_local_address_of_the_other_family_is_named() {
+        let address = closed_port().await;
+        let error = connect("127.0.0.1", &[address], Some("::1".parse().unwrap())).await;
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "connection: 127.0.0.1 has no IPv6 address to reach from ::1"
+        );
+    }
+}

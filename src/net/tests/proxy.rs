@@ -1,0 +1,295 @@
+//! SOCKS5 and HTTP CONNECT.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::pki::{Authority, Files, params};
+use super::server::{self, TlsServer};
+use super::{assert_says, error_of, round_trip};
+use crate::error::{Error, Layer, Retry};
+use crate::net::{Endpoint, Proxy, Step, Stream, TlsConfig, TlsOptions, dial, dial_observed};
+
+/// The targets a proxy was asked for, as it was asked.
+type Targets = Arc<Mutex<Vec<String>>>;
+
+/// A SOCKS5 proxy (RFC 1928) that takes the given user name and password, or none. It knows one
+/// name, `broker.internal`, which is this machine.
+async fn socks5(credentials: Option<(&'static str, &'static str)>) -> (SocketAddr, Targets) {
+    let targets = Targets::default();
+    let asked = Arc::clone(&targets);
+    let address = server::spawn(move |mut client| {
+        let asked = Arc::clone(&asked);
+        async move {
+            if serve_socks5(&mut client, credentials, &asked).await.is_err() {
+                let _ = client.shutdown().await;
+            }
+        }
+    })
+    .await;
+    (address, targets)
+}
+
+async fn serve_socks5(
+    client: &mut TcpStream,
+    credentials: Option<(&str, &str)>,
+    asked: &Targets,
+) -> std::io::Result<()> {
+    assert_eq!(client.read_u8().await?, 5);
+    let methods = read_counted(client).await?;
+    let method = if credentials.is_some() { 2 } else { 0 };
+    if !methods.contains(&method) {
+        return client.write_all(&[5, 0xff]).await;
+    }
+    client.write_all(&[5, method]).await?;
+    if let Some((user, password)) = credentials {
+        assert_eq!(client.read_u8().await?, 1);
+        let given = (read_counted(client).await?, read_counted(client).await?);
+        let right = given == (user.as_bytes().to_vec(), password.as_bytes().to_vec());
+        client.write_all(&[1, u8::from(!right)]).await?;
+        if !right {
+            return Ok(());
+        }
+    }
+    let mut head = [0; 4];
+    client.read_exact(&mut head).await?;
+    let host = match head[3] {
+        1 => std::net::Ipv4Addr::from(client.read_u32().await?).to_string(),
+        3 => String::from_utf8(read_counted(client).await?).unwrap(),
+        4 => std::net::Ipv6Addr::from(client.read_u128().await?).to_string(),
+        other => panic!("address type {other}"),
+    };
+    let port = client.read_u16().await?;
+    asked.lock().unwrap().push(format!("{host} {port}"));
+    let place = if host == "broker.internal" { "127.0.0.1" } else { &host };
+    let target = TcpStream::connect((place, port)).await;
+    let code = match &target {
+        Ok(_) => 0,
+        Err(error) if error.kind() == std::io::ErrorKind::ConnectionRefused => 5,
+        Err(_) => 4,
+    };
+    client.write_all(&[5, code, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
+    if let Ok(mut target) = target {
+        tokio::io::copy_bidirectional(client, &mut target).await?;
+    }
+    Ok(())
+}
+
+async fn read_counted(client: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; client.read_u8().await?.into()];
+    client.read_exact(&mut bytes).await?;
+    Ok(bytes)
+}
+
+/// An HTTP proxy that demands this `Proxy-Authorization`, if any.
+async fn http_proxy(authorization: Option<&'static str>) -> (SocketAddr, Targets) {
+    let targets = Targets::default();
+    let asked = Arc::clone(&targets);
+    let address = server::spawn(move |mut client| {
+        let asked = Arc::clone(&asked);
+        async move {
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                if client.read_buf(&mut request).await.unwrap() == 0 {
+                    return;
+                }
+            }
+            let request = String::from_utf8(request).unwrap();
+            let target = request.split(' ').nth(1).unwrap().to_owned();
+            assert!(request.starts_with(&format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")));
+            let given = request.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: "));
+            if given != authorization {
+                let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n<h1>Who are you?</h1>";
+                client.write_all(refusal.as_bytes()).await.unwrap();
+                return;
+            }
+            asked.lock().unwrap().push(target.clone());
+            let place = target.replace("broker.internal", "127.0.0.1");
+            match TcpStream::connect(place).await {
+                Err(_) => {
+                    client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\nno way there\n").await.unwrap();
+                }
+                Ok(mut target) => {
+                    // In two pieces: the answer's end is where the blank line is.
+                    client.write_all(b"HTTP/1.1 200 OK\r\nVia: te").await.unwrap();
+                    client.flush().await.unwrap();
+                    tokio::task::yield_now().await;
+                    client.write_all(b"st\r\n\r\n").await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut client, &mut target).await;
+                }
+            }
+        }
+    })
+    .await;
+    (address, targets)
+}
+
+fn through(proxy: &str, host: &str, port: u16) -> Endpoint {
+    Endpoint { proxy: Some(Proxy::from_url(proxy).unwrap()), ..Endpoint::plain(host, port) }
+}
+
+async fn closed_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+fn proxy_error(outcome: Result<Stream, Error>) -> Error {
+    error_of(Layer::Proxy, outcome)
+}
+
+#[tokio::test]
+async fn socks5_with_the_name_looked_up_there() {
+    let broker = server::spawn(server::echo).await;
+    let (proxy, targets) = socks5(None).await;
+    let endpoint = through(&format!("socks5h://{proxy}"), "broker.internal", broker.port());
+    let mut steps = Vec::new();
+    let mut stream = dial_observed(&endpoint, &mut |step| steps.push(step)).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    assert_eq!(targets.lock().unwrap().as_slice(), [format!("broker.internal {}", broker.port())]);
+    assert_eq!(stream.peer(), proxy.to_string());
+    assert!(matches!(stream, Stream::Tcp(_)));
+    assert!(stream.tcp().unwrap().nodelay().unwrap());
+    let [Step::Resolved { .. }, Step::Connected { .. }, Step::Tunnelled { .. }] = steps.as_slice() else {
+        panic!("{steps:?}");
+    };
+}
+
+#[tokio::test]
+async fn socks5_with_the_name_looked_up_here() {
+    let broker = server::spawn(server::echo).await;
+    let (proxy, targets) = socks5(None).await;
+    let url = format!("socks5://{proxy}");
+    let mut stream = dial(&through(&url, "127.0.0.1", broker.port())).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    assert_eq!(targets.lock().unwrap().as_slice(), [format!("127.0.0.1 {}", broker.port())]);
+    error_of(Layer::Resolve, dial(&through(&url, "nosuch.invalid", 1)).await);
+}
+
+#[tokio::test]
+async fn socks5_with_a_password() {
+    let broker = server::spawn(server::echo).await;
+    let (proxy, _) = socks5(Some(("me", "a@b"))).await;
+    let to_broker = |url: String| through(&url, "127.0.0.1", broker.port());
+    let mut stream = dial(&to_broker(format!("socks5h://me:a%40b@{proxy}"))).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    let error = proxy_error(dial(&to_broker(format!("socks5h://me:hush@{proxy}"))).await);
+    assert_says(&error, &[&format!("proxy: {proxy} refused the user name or the password")]);
+    assert!(!error.to_string().contains("hush"));
+    let error = proxy_error(dial(&to_broker(format!("socks5h://{proxy}"))).await);
+    assert_says(&error, &["asks for user name and password"]);
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn a_broker_that_socks5_cannot_reach_is_named() {
+    let (proxy, _) = socks5(None).await;
+    let closed = closed_port().await;
+    let url = format!("socks5h://{proxy}");
+    let error = proxy_error(dial(&through(&url, "127.0.0.1", closed.port())).await);
+    assert_says(&error, &[&format!("{proxy} cannot reach {closed}: connection refused")]);
+    assert_eq!(error.retry(), Retry::Later);
+}
+
+#[tokio::test]
+async fn http_connect_with_and_without_a_password() {
+    let broker = server::spawn(server::echo).await;
+    let (proxy, targets) = http_proxy(None).await;
+    let mut stream =
+        dial(&through(&format!("http://{proxy}"), "broker.internal", broker.port())).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    assert_eq!(targets.lock().unwrap().as_slice(), [format!("broker.internal:{}", broker.port())]);
+
+    let (proxy, _) = http_proxy(Some("Basic bWU6c2VjcmV0")).await;
+    let to_broker = |url: String| through(&url, "127.0.0.1", broker.port());
+    let mut stream = dial(&to_broker(format!("http://me:secret@{proxy}"))).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    let error = proxy_error(dial(&to_broker(format!("http://{proxy}"))).await);
+    assert_says(&error, &["'HTTP 407 Proxy Authentication Required'", "Who are you?"]);
+    assert!(error.hint().unwrap().contains("USER:PASSWORD"));
+}
+
+#[tokio::test]
+async fn a_broker_that_an_http_proxy_cannot_reach_gives_its_answer() {
+    let (proxy, _) = http_proxy(None).await;
+    let closed = closed_port().await;
+    let error = proxy_error(dial(&through(&format!("http://{proxy}"), "127.0.0.1", closed.port())).await);
+    assert_says(&error, &[&format!("'HTTP 502 Bad Gateway' to a tunnel to {closed}: no way there")]);
+    assert_eq!(error.retry(), Retry::Later);
+}
+
+#[tokio::test]
+async fn tls_goes_through_a_proxy_to_the_brokers_name() {
+    let authority = Authority::root("Test CA");
+    let files = Files::new();
+    let broker = TlsServer::new(authority.issue(&params("broker", &["broker.internal"]))).start().await;
+    let options =
+        TlsOptions { ca_files: vec![files.write("ca.pem", authority.pem())], ..TlsOptions::default() };
+    let tls = Arc::new(TlsConfig::load(&options).unwrap());
+    let (socks, _) = socks5(None).await;
+    let (http, _) = http_proxy(None).await;
+    for url in [format!("socks5h://{socks}"), format!("http://{http}")] {
+        let endpoint = Endpoint {
+            proxy: Some(Proxy::from_url(&url).unwrap()),
+            ..Endpoint::tls("broker.internal", broker.port(), Arc::clone(&tls))
+        };
+        let mut stream = dial(&endpoint).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+        assert!(stream.tls().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_unreachable_proxy_is_an_error_of_the_proxys_layer() {
+    let closed = closed_port().await;
+    let error = proxy_error(dial(&through(&format!("http://{closed}"), "broker.internal", 1)).await);
+    assert_eq!(error.to_string(), format!("proxy: connection: {closed}: connection refused"));
+    assert_eq!(error.hint(), None);
+    let error = proxy_error(dial(&through("http://nosuch.invalid", "broker.internal", 1)).await);
+    assert_says(&error, &["proxy: name look-up: no address for 'nosuch.invalid'"]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_is_none_is_recognised() {
+    let babbling = server::spawn(|mut stream| async move {
+        let mut request = [0; 16];
+        let _ = stream.read(&mut request).await;
+        let _ = stream.write_all(b"220 mail.example ready\r\n").await;
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    let error = proxy_error(dial(&through(&format!("http://{babbling}"), "b", 1)).await);
+    assert_says(&error, &["does not speak HTTP"]);
+    let error = proxy_error(dial(&through(&format!("socks5h://{babbling}"), "b", 1)).await);
+    assert_says(&error, &["does not speak SOCKS5"]);
+
+    let closing = server::spawn(|mut stream| async move {
+        let mut request = [0; 1024];
+        let _ = stream.read(&mut request).await;
+    })
+    .await;
+    let error = proxy_error(dial(&through(&format!("http://{closing}"), "b", 1)).await);
+    assert_says(&error, &["closed the connection without an answer"]);
+    let error = proxy_error(dial(&through(&format!("socks5h://{closing}"), "b", 1)).await);
+    assert_says(&error, &["closed the connection"]);
+
+    let silent = server::spawn(|mut stream| async move {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    let mut endpoint = through(&format!("http://{silent}"), "b", 1);
+    endpoint.connect_timeout = Duration::from_millis(100);
+    let error = proxy_error(dial(&endpoint).await);
+    assert_says(&error, &["did not open the tunnel within 100ms"]);
+}
+
+#[tokio::test]
+async fn a_name_cannot_smuggle_headers_into_the_request() {
+    let (proxy, targets) = http_proxy(None).await;
+    let outcome = dial(&through(&format!("http://{proxy}"), "b\r\nX: y", 1)).await;
+    error_of(Layer::Resolve, outcome);
+    assert!(targets.lock().unwrap().is_empty());
+}

@@ -1,0 +1,540 @@
+//! TLS: what is accepted, what is refused, and in which words.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+
+use super::pki::{Authority, Files, Identity, params};
+use super::server::{self, TlsServer};
+use super::{assert_says, error_of, round_trip};
+use crate::error::{Error, Layer, Retry};
+use crate::net::tls::looks_like_tls;
+use crate::net::{Endpoint, Step, Stream, TlsConfig, TlsOptions, TlsVersion, dial, dial_observed};
+
+/// Dials `localhost` at that port.
+async fn dial_tls(address: SocketAddr, options: &TlsOptions) -> Result<Stream, Error> {
+    dial_as("localhost", address, options).await
+}
+
+async fn dial_as(host: &str, address: SocketAddr, options: &TlsOptions) -> Result<Stream, Error> {
+    let config = TlsConfig::load(options)?;
+    dial(&Endpoint::tls(host, address.port(), Arc::new(config))).await
+}
+
+/// The one line of an error of the TLS layer.
+#[track_caller]
+fn tls_error(outcome: Result<Stream, Error>) -> Error {
+    error_of(Layer::Tls, outcome)
+}
+
+/// An authority, its file, and options that trust it.
+struct World {
+    authority: Authority,
+    files: Files,
+    options: TlsOptions,
+}
+
+impl World {
+    fn new() -> Self {
+        let authority = Authority::root("Test CA");
+        let files = Files::new();
+        let options =
+            TlsOptions { ca_files: vec![files.write("ca.pem", authority.pem())], ..TlsOptions::default() };
+        Self { authority, files, options }
+    }
+
+    /// A server whose certificate is good for `localhost`.
+    fn good_server(&self) -> TlsServer {
+        TlsServer::new(self.authority.issue(&params("broker", &["localhost"])))
+    }
+
+    /// The same options with a client certificate.
+    fn with_certificate(&self, identity: &Identity) -> TlsOptions {
+        TlsOptions {
+            certificate: Some(self.files.write("client.pem", identity.chain_pem())),
+            key: Some(self.files.write("client.key", identity.key.serialize_pem())),
+            ..self.options.clone()
+        }
+    }
+}
+
+#[tokio::test]
+async fn both_versions_carry_bytes_and_tell_their_facts() {
+    for (version, name) in [(&TLS12, "TLS 1.2"), (&TLS13, "TLS 1.3")] {
+        let world = World::new();
+        let address = world.good_server().with_version(version).start().await;
+        let mut stream = dial_tls(address, &world.options).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+        let facts = stream.tls().unwrap();
+        assert_eq!(facts.version, name);
+        assert!(facts.cipher_suite.starts_with("TLS_"), "{facts:?}");
+        assert_eq!(facts.alpn, None);
+        assert_eq!(facts.certificates[0].subject, "CN=broker");
+        assert_eq!(facts.certificates[0].issuer, "CN=Test CA");
+        assert_eq!(stream.peer(), address.to_string());
+    }
+}
+
+#[tokio::test]
+async fn the_handshake_is_an_observed_step() {
+    let world = World::new();
+    let address = world.good_server().start().await;
+    let config = Arc::new(TlsConfig::load(&world.options).unwrap());
+    let endpoint = Endpoint::tls("localhost", address.port(), config);
+    let mut last = None;
+    dial_observed(&endpoint, &mut |step| last = Some(step)).await.unwrap();
+    let Some(Step::Encrypted { facts, .. }) = last else {
+        panic!("{last:?}");
+    };
+    assert_eq!(facts.version, "TLS 1.3");
+}
+
+#[tokio::test]
+async fn a_closed_socket_without_goodbye_is_the_end_of_the_stream() {
+    let world = World::new();
+    let acceptor = world.good_server().acceptor();
+    let address = server::spawn(move |stream| {
+        let acceptor = acceptor.clone();
+        async move {
+            let mut stream = acceptor.accept(stream).await.unwrap();
+            stream.write_all(b"last words").await.unwrap();
+            stream.flush().await.unwrap();
+            drop(stream.into_inner().0);
+        }
+    })
+    .await;
+    let mut stream = dial_tls(address, &world.options).await.unwrap();
+    let mut received = Vec::new();
+    stream.read_to_end(&mut received).await.unwrap();
+    assert_eq!(received, b"last words");
+}
+
+#[tokio::test]
+async fn a_second_connection_resumes_the_session() {
+    let world = World::new();
+    let address = world.good_server().start().await;
+    let config = Arc::new(TlsConfig::load(&world.options).unwrap());
+    let endpoint = Endpoint::tls("localhost", address.port(), config);
+    let mut first = dial(&endpoint).await.unwrap();
+    round_trip(&mut first).await.unwrap();
+    let mut second = dial(&endpoint).await.unwrap();
+    round_trip(&mut second).await.unwrap();
+    assert!(!first.tls().unwrap().resumed);
+    assert!(second.tls().unwrap().resumed);
+}
+
+#[tokio::test]
+async fn an_ip_address_is_checked_as_one() {
+    let world = World::new();
+    let identity = world.authority.issue(&params("broker", &["127.0.0.1"]));
+    let address = TlsServer::new(identity).start().await;
+    dial_as("127.0.0.1", address, &world.options).await.unwrap();
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(&error, &["'127.0.0.1', not for 'localhost'"]);
+}
+
+#[tokio::test]
+async fn the_name_to_ask_for_can_be_given() {
+    let world = World::new();
+    let identity = world.authority.issue(&params("broker", &["broker.example"]));
+    let address = TlsServer::new(identity).start().await;
+    let options = TlsOptions { server_name: Some("broker.example".into()), ..world.options.clone() };
+    dial_tls(address, &options).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_wrong_name_lists_the_right_ones() {
+    let world = World::new();
+    let names = ["broker.example", "*.iot.example", "192.0.2.1"];
+    let identity = world.authority.issue(&params("broker", &names));
+    let address = TlsServer::new(identity).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(
+        &error,
+        &["CN=broker", "is for 'broker.example', '*.iot.example', '192.0.2.1', not for 'localhost'"],
+    );
+    assert!(error.hint().unwrap().contains("--tls-server-name"));
+    assert_eq!(error.retry(), Retry::Never);
+}
+
+#[tokio::test]
+async fn a_certificate_without_names_says_so() {
+    let world = World::new();
+    let address = TlsServer::new(world.authority.issue(&params("localhost", &[]))).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(&error, &["CN=localhost", "no subject alternative name"]);
+}
+
+#[tokio::test]
+async fn an_expired_certificate_says_since_when() {
+    let world = World::new();
+    let mut expired = params("broker", &["localhost"]);
+    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let address = TlsServer::new(world.authority.issue(&expired)).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(
+        &error,
+        &[
+            "the server's certificate (CN=broker, issued by CN=Test CA) \
+             expired on 2020-01-01T00:00:00Z, ",
+            "years",
+            " ago",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn an_expired_intermediate_is_named_itself() {
+    let world = World::new();
+    let mut expired = Authority::params("Old Intermediate");
+    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let intermediate = world.authority.intermediate(expired);
+    let mut identity = intermediate.issue(&params("broker", &["localhost"]));
+    identity.chain.push(intermediate.der().clone());
+    let address = TlsServer::new(identity).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(
+        &error,
+        &["certificate 2 of the server's chain", "CN=Old Intermediate", "expired on 2020-01-01"],
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_future_doubts_the_clock() {
+    let world = World::new();
+    let mut future = params("broker", &["localhost"]);
+    future.not_before = rcgen::date_time_ymd(2199, 1, 1);
+    future.not_after = rcgen::date_time_ymd(2200, 1, 1);
+    let address = TlsServer::new(world.authority.issue(&future)).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(&error, &["CN=broker", "not valid before 2199-01-01T00:00:00Z"]);
+    assert!(error.hint().unwrap().contains("clock"));
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_named_with_the_file_it_is_not_in() {
+    let world = World::new();
+    let other = Authority::root("Other CA");
+    let address = TlsServer::new(other.issue(&params("broker", &["localhost"]))).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(&error, &["CN=broker", "issued by CN=Other CA", "ca.pem"]);
+    assert!(error.hint().unwrap().contains("--cafile"));
+}
+
+#[tokio::test]
+async fn an_authority_made_anew_is_recognised_by_its_name() {
+    let world = World::new();
+    let anew = Authority::root("Test CA");
+    let address = TlsServer::new(anew.issue(&params("broker", &["localhost"]))).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(&error, &["not by the one of that name in"]);
+}
+
+#[tokio::test]
+async fn a_missing_intermediate_is_named() {
+    let world = World::new();
+    let intermediate = world.authority.intermediate(Authority::params("Test Intermediate"));
+    let identity = intermediate.issue(&params("broker", &["localhost"]));
+    let chain = identity.chain.clone();
+    let address = TlsServer::new(identity).start().await;
+    let error = tls_error(dial_tls(address, &world.options).await);
+    assert_says(&error, &["issued by CN=Test Intermediate, which is unknown"]);
+    assert!(error.hint().unwrap().contains("the server should send it"));
+
+    // With it sent, all is well.
+    let mut identity = intermediate.issue(&params("broker", &["localhost"]));
+    assert_ne!(identity.chain, chain);
+    identity.chain.push(intermediate.der().clone());
+    let address = TlsServer::new(identity).start().await;
+    dial_tls(address, &world.options).await.unwrap();
+}
+
+/// What `openssl req -x509` makes: an authority's certificate, used by the server itself.
+fn like_openssl_req(hosts: &[&str]) -> rcgen::CertificateParams {
+    let mut params = params("localhost", hosts);
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_given_as_authority_is_accepted() {
+    for params in [like_openssl_req(&["localhost"]), params("localhost", &["localhost"])] {
+        let files = Files::new();
+        let identity = Identity::self_signed(&params);
+        let options = TlsOptions {
+            ca_files: vec![files.write("server.pem", identity.chain_pem())],
+            ..TlsOptions::default()
+        };
+        let address = TlsServer::new(identity).start().await;
+        let mut stream = dial_tls(address, &options).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+
+        // Its name is still checked …
+        let error = tls_error(dial_as("127.0.0.1", address, &options).await);
+        assert_says(&error, &["is for 'localhost', not for '127.0.0.1'"]);
+    }
+    // … and so are its dates.
+    for (from, to, says) in [(2019, 2020, "expired on 2020"), (2199, 2200, "before 2199")] {
+        let files = Files::new();
+        let mut params = like_openssl_req(&["localhost"]);
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let identity = Identity::self_signed(&params);
+        let options = TlsOptions {
+            ca_files: vec![files.write("server.pem", identity.chain_pem())],
+            ..TlsOptions::default()
+        };
+        let address = TlsServer::new(identity).start().await;
+        let error = tls_error(dial_tls(address, &options).await);
+        assert_says(&error, &[says]);
+    }
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_was_not_given_is_refused() {
+    let world = World::new();
+    for params in [like_openssl_req(&["localhost"]), params("localhost", &["localhost"])] {
+        let address = TlsServer::new(Identity::self_signed(&params)).start().await;
+        let error = tls_error(dial_tls(address, &world.options).await);
+        let text = error.to_string();
+        assert!(text.contains("self-signed") || text.contains("CA:TRUE"), "{text}");
+        assert!(error.hint().unwrap().contains("--cafile"));
+    }
+}
+
+#[tokio::test]
+async fn without_an_authority_the_operating_systems_are_meant() {
+    let address = TlsServer::new(Identity::self_signed(&params("localhost", &["localhost"]))).start().await;
+    // On a machine whose store is empty the error is another, and says that.
+    let error = tls_error(dial_tls(address, &TlsOptions::default()).await);
+    assert_says(&error, &["the operating system's trust store"]);
+}
+
+#[tokio::test]
+async fn a_tls_server_met_without_tls_can_be_recognised() {
+    let world = World::new();
+    let address = world.good_server().start().await;
+    let mut stream = dial(&Endpoint::plain("localhost", address.port())).await.unwrap();
+    stream.write_all(b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00").await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(looks_like_tls(&answer), "{answer:?}");
+    assert!(!looks_like_tls(b"\x20\x02\x00\x00"));
+    assert!(!looks_like_tls(b""));
+}
+
+#[tokio::test]
+async fn insecure_accepts_anyone() {
+    let mut expired = like_openssl_req(&["elsewhere.example"]);
+    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    for version in [&TLS12, &TLS13] {
+        let address = TlsServer::new(Identity::self_signed(&expired)).with_version(version).start().await;
+        let options = TlsOptions { insecure: true, ..TlsOptions::default() };
+        assert!(TlsConfig::load(&options).unwrap().is_insecure());
+        let mut stream = dial_tls(address, &options).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown() {
+    for version in [&TLS12, &TLS13] {
+        let world = World::new();
+        let client = world.authority.issue(&params("client", &[]));
+        let address =
+            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
+        let options = world.with_certificate(&client);
+        let mut stream = dial_tls(address, &options).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+    }
+}
+
+/// The error of a server that turns the client down: at the handshake in TLS 1.2, at the first
+/// read in TLS 1.3, where the client has finished before the server has seen its certificate.
+async fn refusal(address: SocketAddr, options: &TlsOptions) -> Error {
+    match dial_tls(address, options).await {
+        Err(error) => error,
+        Ok(mut stream) => {
+            let error = stream.read_u8().await.unwrap_err();
+            let broken = crate::net::broken(&error);
+            assert_eq!(broken.to_string(), format!("TLS: {}", crate::net::explain(&error)));
+            broken
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_client_certificate_is_asked_for() {
+    for version in [&TLS12, &TLS13] {
+        let world = World::new();
+        let address =
+            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
+        let error = refusal(address, &world.options).await;
+        assert_says(&error, &["TLS: the server asks for a client certificate and got none"]);
+        assert!(error.hint().unwrap().contains("--cert"));
+    }
+}
+
+#[tokio::test]
+async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
+    for version in [&TLS12, &TLS13] {
+        let world = World::new();
+        let stranger = Authority::root("Other CA").issue(&params("client", &[]));
+        let address =
+            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
+        let error = refusal(address, &world.with_certificate(&stranger)).await;
+        assert_says(
+            &error,
+            &["the server refused our client certificate: its issuer is not one the server trusts"],
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_expired_client_certificate_is_refused_in_words() {
+    let world = World::new();
+    let mut expired = params("client", &[]);
+    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
+    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let client = world.authority.issue(&expired);
+    let address = world.good_server().with_client_authority(&world.authority).start().await;
+    let error = refusal(address, &world.with_certificate(&client)).await;
+    assert_says(&error, &["refused our client certificate", "expired"]);
+}
+
+#[tokio::test]
+async fn application_protocols_are_agreed_on_or_the_mismatch_is_named() {
+    let world = World::new();
+    let address = world.good_server().with_alpn(&["mqtt"]).start().await;
+    let offering = |protocols: &[&str]| TlsOptions {
+        alpn: protocols.iter().map(ToString::to_string).collect(),
+        ..world.options.clone()
+    };
+    let stream = dial_tls(address, &offering(&["other", "mqtt"])).await.unwrap();
+    assert_eq!(stream.tls().unwrap().alpn.as_deref(), Some("mqtt"));
+    let error = tls_error(dial_tls(address, &offering(&["x-amzn-mqtt-ca"])).await);
+    assert_says(&error, &["none of the application protocols", "'x-amzn-mqtt-ca'"]);
+    assert!(error.hint().unwrap().contains("--tls-alpn"));
+}
+
+#[tokio::test]
+async fn a_version_the_server_does_not_speak_is_named() {
+    let world = World::new();
+    let address = world.good_server().with_version(&TLS12).start().await;
+    let options = TlsOptions { min_version: Some(TlsVersion::Tls13), ..world.options.clone() };
+    let error = tls_error(dial_tls(address, &options).await);
+    assert_says(&error, &["TLS version"]);
+    let options = TlsOptions { max_version: Some(TlsVersion::Tls12), ..world.options.clone() };
+    let address = world.good_server().with_version(&TLS13).start().await;
+    let error = tls_error(dial_tls(address, &options).await);
+    assert_says(&error, &["TLS version"]);
+}
+
+#[tokio::test]
+async fn a_plain_server_is_recognised() {
+    let world = World::new();
+    let talking = server::spawn(|mut stream| async move {
+        // What an HTTP server says to a TLS greeting.
+        let mut greeting = [0; 16];
+        stream.read_exact(&mut greeting).await.unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    let error = tls_error(dial_tls(talking, &world.options).await);
+    assert_says(&error, &["the server's answer is not TLS"]);
+    assert!(error.hint().unwrap().contains("port without TLS"));
+
+    let closing = server::spawn(|mut stream| async move {
+        // What a broker does with a TLS greeting: it reads it, and closes.
+        let mut greeting = [0; 4096];
+        let _ = stream.read(&mut greeting).await;
+    })
+    .await;
+    let error = tls_error(dial_tls(closing, &world.options).await);
+    assert_says(&error, &["closed", "during the handshake"]);
+    assert!(error.hint().unwrap().contains("port without TLS"));
+}
+
+#[tokio::test]
+async fn a_silent_server_is_given_up_within_the_limit() {
+    let world = World::new();
+    let address = server::spawn(|mut stream| async move {
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    let config = Arc::new(TlsConfig::load(&world.options).unwrap());
+    let mut endpoint = Endpoint::tls("127.0.0.1", address.port(), config);
+    endpoint.connect_timeout = Duration::from_millis(100);
+    let error = tls_error(dial(&endpoint).await);
+    assert_says(&error, &["the handshake timed out after 100ms"]);
+}
+
+#[test]
+fn files_are_checked_before_any_socket() {
+    let world = World::new();
+    let load = |options: &TlsOptions| TlsConfig::load(options).map(|_| ()).unwrap_err();
+    let missing = TlsOptions { ca_files: vec![world.files.path("nosuch.pem")], ..TlsOptions::default() };
+    assert_says(&load(&missing), &["nosuch.pem"]);
+    let empty = TlsOptions {
+        ca_files: vec![world.files.write("empty.pem", "nothing here\n")],
+        ..TlsOptions::default()
+    };
+    assert_says(&load(&empty), &["empty.pem: no certificate in this file"]);
+    let der = TlsOptions {
+        ca_files: vec![world.files.write("ca.der", world.authority.der())],
+        ..TlsOptions::default()
+    };
+    assert!(load(&der).hint().unwrap().contains("DER"));
+    let directory = TlsOptions { ca_paths: vec![world.files.path("nosuch")], ..TlsOptions::default() };
+    assert_says(&load(&directory), &["CA directory", "nosuch"]);
+
+    let client = world.authority.issue(&params("client", &[]));
+    let both = world.with_certificate(&client);
+    assert!(TlsConfig::load(&both).is_ok());
+    let alone = TlsOptions { key: None, ..both.clone() };
+    assert!(matches!(load(&alone), Error::Usage { .. }));
+    let alone = TlsOptions { certificate: None, ..both.clone() };
+    assert!(matches!(load(&alone), Error::Usage { .. }));
+    let swapped = TlsOptions { certificate: both.key.clone(), key: both.certificate.clone(), ..both.clone() };
+    let error = load(&swapped);
+    assert_says(&error, &["client.key: no certificate in this file"]);
+    assert!(error.hint().unwrap().contains("--key"));
+    let other = world.authority.issue(&params("other", &[]));
+    let mismatched =
+        TlsOptions { key: Some(world.files.write("other.key", other.key.serialize_pem())), ..both };
+    assert_says(
+        &load(&mismatched),
+        &["other.key is not the private key of the certificate in", "client.pem"],
+    );
+}
+
+#[tokio::test]
+async fn authorities_can_be_in_a_directory() {
+    let world = World::new();
+    let directory = world.files.path("authorities");
+    std::fs::create_dir(&directory).unwrap();
+    let empty = TlsOptions { ca_paths: vec![directory.clone()], ..TlsOptions::default() };
+    let error = TlsConfig::load(&empty).map(|_| ()).unwrap_err();
+    assert_says(&error, &["authorities: no certificate in this directory"]);
+    std::fs::write(directory.join("0a1b2c3d.0"), world.authority.pem()).unwrap();
+    std::fs::write(directory.join("README"), "not a certificate").unwrap();
+    let address = world.good_server().start().await;
+    dial_tls(address, &empty).await.unwrap();
+}
+
+#[test]
+fn a_name_that_no_certificate_can_hold_is_refused_early() {
+    let world = World::new();
+    let options = TlsOptions { server_name: Some("no such name".into()), ..world.options.clone() };
+    let error = TlsConfig::load(&options).map(|_| ()).unwrap_err();
+    assert_says(&error, &["'no such name' is not a name"]);
+}

@@ -1,0 +1,316 @@
+//! WebSockets, plain and in TLS.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+
+use super::pki::{Authority, Files, params};
+use super::server::{self, TlsServer};
+use super::{assert_says, error_of, round_trip};
+use crate::error::{Error, Layer, Retry};
+use crate::net::{
+    Address, Endpoint, Step, Stream, TlsConfig, TlsOptions, Transport, WebSocketOptions, broken, dial,
+    dial_observed,
+};
+
+fn endpoint(address: SocketAddr, options: WebSocketOptions) -> Endpoint {
+    Endpoint {
+        transport: Transport::WebSocket(options),
+        ..Endpoint::plain(address.ip().to_string(), address.port())
+    }
+}
+
+/// The server's side of the upgrade, choosing the subprotocol `mqtt`.
+async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    mut seen: impl FnMut(&Request) + Unpin,
+) -> WebSocketStream<S> {
+    #[expect(clippy::result_large_err, reason = "the library's own signature")]
+    let choose = |request: &Request, mut response: Response| {
+        seen(request);
+        response.headers_mut().insert("Sec-WebSocket-Protocol", "mqtt".parse().unwrap());
+        Ok(response)
+    };
+    tokio_tungstenite::accept_hdr_async(stream, choose).await.unwrap()
+}
+
+/// Sends every binary message back.
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_binary() && socket.send(message).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A server that sends these messages and then reads until the client is gone.
+async fn sending(messages: Vec<Message>) -> SocketAddr {
+    server::spawn(move |stream| {
+        let messages = messages.clone();
+        async move {
+            let mut socket = accept(stream, |_| {}).await;
+            for message in messages {
+                socket.send(message).await.unwrap();
+            }
+            while let Some(Ok(_)) = socket.next().await {}
+        }
+    })
+    .await
+}
+
+/// A server that answers every request with these bytes.
+async fn answering(answer: &'static str) -> SocketAddr {
+    server::spawn(move |mut stream| async move {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            if stream.read_buf(&mut request).await.unwrap() == 0 {
+                return;
+            }
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        let _ = stream.shutdown().await;
+    })
+    .await
+}
+
+async fn dialled(address: SocketAddr) -> Result<Stream, Error> {
+    dial(&endpoint(address, WebSocketOptions::default())).await
+}
+
+#[tokio::test]
+async fn a_web_socket_carries_bytes_and_sends_what_was_asked_for() {
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&requests);
+    let address = server::spawn(move |stream| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let note = |request: &Request| {
+                let header = |name: &str| request.headers()[name].to_str().unwrap().to_owned();
+                seen.lock().unwrap().push([
+                    request.uri().to_string(),
+                    header("host"),
+                    header("sec-websocket-protocol"),
+                    header("x-api-key"),
+                ]);
+            };
+            echo(accept(stream, note).await).await;
+        }
+    })
+    .await;
+    let options = WebSocketOptions {
+        path: "/broker/mqtt?tenant=a%20b".into(),
+        headers: vec![("X-Api-Key".into(), "4711".into())],
+        ..WebSocketOptions::default()
+    };
+    let mut steps = Vec::new();
+    let mut stream = dial_observed(&endpoint(address, options), &mut |step| steps.push(step)).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    let expected =
+        ["/broker/mqtt?tenant=a%20b".to_owned(), address.to_string(), "mqtt".into(), "4711".into()];
+    assert_eq!(requests.lock().unwrap().as_slice(), [expected]);
+    assert!(matches!(steps.last(), Some(Step::Upgraded { .. })), "{steps:?}");
+    assert_eq!(stream.peer(), address.to_string());
+    assert!(stream.tcp().unwrap().nodelay().unwrap());
+    assert!(stream.tls().is_none());
+}
+
+#[tokio::test]
+async fn a_web_socket_goes_in_tls() {
+    let authority = Authority::root("Test CA");
+    let files = Files::new();
+    let acceptor = TlsServer::new(authority.issue(&params("broker", &["localhost"]))).acceptor();
+    let address = server::spawn(move |stream| {
+        let acceptor = acceptor.clone();
+        async move { echo(accept(acceptor.accept(stream).await.unwrap(), |_| {}).await).await }
+    })
+    .await;
+    let tls = TlsConfig::load(&TlsOptions {
+        ca_files: vec![files.write("ca.pem", authority.pem())],
+        ..TlsOptions::default()
+    });
+    let secure = Endpoint {
+        transport: Transport::SecureWebSocket(WebSocketOptions::default()),
+        ..Endpoint::tls("localhost", address.port(), Arc::new(tls.unwrap()))
+    };
+    let mut stream = dial(&secure).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
+    assert_eq!(stream.tls().unwrap().certificates[0].subject, "CN=broker");
+}
+
+#[tokio::test]
+async fn bytes_do_not_care_about_message_borders() {
+    // A packet in many messages, several in one, empty ones and pings between.
+    let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
+    let mut messages = vec![Message::Binary(Vec::new().into())];
+    for (number, chunk) in bytes[..50_000].chunks(1_999).enumerate() {
+        messages.push(Message::Binary(chunk.to_vec().into()));
+        if number % 5 == 0 {
+            messages.push(Message::Ping(b"?".to_vec().into()));
+            messages.push(Message::Binary(Vec::new().into()));
+        }
+    }
+    messages.push(Message::Binary(bytes[50_000..].to_vec().into()));
+    messages.push(Message::Close(None));
+    let address = sending(messages).await;
+    let mut stream = dialled(address).await.unwrap();
+    let mut received = Vec::new();
+    // In odd portions, so that messages are left half read.
+    let mut portion = [0; 777];
+    loop {
+        let length = stream.read(&mut portion).await.unwrap();
+        if length == 0 {
+            break;
+        }
+        received.extend_from_slice(&portion[..length]);
+    }
+    assert!(received == bytes);
+    // The end stays the end.
+    assert_eq!(stream.read(&mut portion).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn megabytes_go_out_under_back_pressure() {
+    let address = server::spawn(|stream| async move { echo(accept(stream, |_| {}).await).await }).await;
+    let stream = dialled(address).await.unwrap();
+    let bytes: Vec<u8> = (0..=250).cycle().take(3_000_000).collect();
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let sent = bytes.clone();
+    let writing = tokio::spawn(async move {
+        writer.write_all(&sent).await.unwrap();
+        writer.flush().await.unwrap();
+        writer
+    });
+    let mut received = vec![0; bytes.len()];
+    reader.read_exact(&mut received).await.unwrap();
+    assert!(received == bytes);
+    writing.await.unwrap();
+}
+
+#[tokio::test]
+async fn shutting_down_says_goodbye() {
+    let (told, closed) = tokio::sync::oneshot::channel();
+    let told = Arc::new(Mutex::new(Some(told)));
+    let address = server::spawn(move |stream| {
+        let told = Arc::clone(&told);
+        async move {
+            let mut socket = accept(stream, |_| {}).await;
+            while let Some(Ok(message)) = socket.next().await {
+                if message.is_close() {
+                    let told = told.lock().unwrap().take();
+                    told.unwrap().send(()).unwrap();
+                }
+            }
+        }
+    })
+    .await;
+    let mut stream = dialled(address).await.unwrap();
+    stream.shutdown().await.unwrap();
+    closed.await.unwrap();
+    assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_servers_end_is_the_end() {
+    // With a close frame and without one.
+    let polite =
+        sending(vec![Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: "bye".into() }))])
+            .await;
+    let rude = server::spawn(|stream| async move { drop(accept(stream, |_| {}).await) }).await;
+    for address in [polite, rude] {
+        let mut stream = dialled(address).await.unwrap();
+        assert_eq!(stream.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+}
+
+/// The error of the first read.
+async fn read_error(address: SocketAddr) -> Error {
+    let mut stream = dialled(address).await.unwrap();
+    let error = broken(&stream.read(&mut [0; 8]).await.unwrap_err());
+    error_of(Layer::WebSocket, Err::<(), _>(error))
+}
+
+#[tokio::test]
+async fn a_close_with_a_complaint_repeats_it() {
+    let frame = CloseFrame { code: CloseCode::Policy, reason: "too\u{1b} many".into() };
+    let error = read_error(sending(vec![Message::Close(Some(frame))]).await).await;
+    assert_says(&error, &["closed the WebSocket with code 1008: too\\u{1b} many"]);
+}
+
+#[tokio::test]
+async fn a_text_message_is_an_error() {
+    let error = read_error(sending(vec![Message::Text("hello".into())]).await).await;
+    assert_says(&error, &["text message"]);
+}
+
+#[tokio::test]
+async fn a_message_over_the_limit_is_an_error() {
+    let address = sending(vec![Message::Binary(vec![0; 2_000].into())]).await;
+    let options = WebSocketOptions { max_message_size: 1_000, ..WebSocketOptions::default() };
+    let mut stream = dial(&endpoint(address, options)).await.unwrap();
+    let error = broken(&stream.read(&mut [0; 8]).await.unwrap_err());
+    assert_says(&error, &["WebSocket: ", "2000 bytes; the limit is 1000"]);
+}
+
+#[tokio::test]
+async fn an_http_refusal_gives_status_and_first_line() {
+    let address = answering("HTTP/1.1 404 Not Found\r\nContent-Length: 15\r\n\r\nNo broker here\n").await;
+    let error = error_of(Layer::WebSocket, dialled(address).await);
+    assert_says(&error, &["'HTTP 404 Not Found' to the upgrade of /mqtt: No broker here"]);
+    assert!(error.hint().unwrap().contains("--ws-path"));
+    assert_eq!(error.retry(), Retry::Never);
+
+    let address = answering("HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\n\r\n").await;
+    assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["pointing to https://elsewhere/"]);
+
+    let address = answering("HTTP/1.1 503 Service Unavailable\r\n\r\n").await;
+    assert_eq!(error_of(Layer::WebSocket, dialled(address).await).retry(), Retry::Later);
+}
+
+#[tokio::test]
+async fn another_subprotocol_is_refused() {
+    let address = server::spawn(|stream| async move {
+        #[expect(clippy::result_large_err, reason = "the library's own signature")]
+        let choose = |_: &Request, mut response: Response| {
+            response.headers_mut().insert("Sec-WebSocket-Protocol", "chat".parse().unwrap());
+            Ok(response)
+        };
+        let _ = tokio_tungstenite::accept_hdr_async(stream, choose).await;
+    })
+    .await;
+    let error = error_of(Layer::WebSocket, dialled(address).await);
+    assert_says(&error, &["chose another subprotocol; MQTT needs 'mqtt'"]);
+    let address = server::spawn(|stream| async move {
+        let _ = tokio_tungstenite::accept_async(stream).await;
+    })
+    .await;
+    assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["chose no subprotocol"]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_none_is_recognised() {
+    let address = answering("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}").await;
+    let error = error_of(Layer::WebSocket, dialled(address).await);
+    assert_says(&error, &["the server's answer is not HTTP"]);
+    assert!(error.hint().unwrap().contains("wss://"));
+    let address = answering("").await;
+    let error = error_of(Layer::WebSocket, dialled(address).await);
+    assert_says(&error, &["closed the connection during the upgrade"]);
+}
+
+#[tokio::test]
+async fn a_bad_path_is_found_before_the_connection() {
+    let options = WebSocketOptions { path: "no slash".into(), ..WebSocketOptions::default() };
+    let endpoint = Endpoint {
+        address: Address::Tcp { host: "nosuch.invalid".into(), port: 80 },
+        transport: Transport::WebSocket(options),
+        ..Endpoint::plain("unused", 0)
+    };
+    assert!(matches!(dial(&endpoint).await, Err(Error::Usage { .. })));
+}

@@ -1,0 +1,51 @@
+//! The session keys, written out so that a capture can be decrypted (`SSLKEYLOGFILE` format).
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use tokio_rustls::rustls;
+
+use crate::error::Error;
+
+/// Appends every session's keys to a file. Whoever reads it reads the traffic.
+pub(super) struct KeyLog(Mutex<File>);
+
+impl KeyLog {
+    /// Opens the file for appending, readable by its owner only if it is new.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options
+            .open(path)
+            .map_err(|error| Error::file(format!("TLS key log {}", path.display()), error))?;
+        Ok(Self(Mutex::new(file)))
+    }
+}
+
+impl fmt::Debug for KeyLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyLog")
+    }
+}
+
+impl rustls::KeyLog for KeyLog {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        let line = format!("{label} {} {}\n", Hexadecimal(client_random), Hexadecimal(secret));
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A full disk is no reason to break the connection, and there is nobody here to tell.
+        let _ = file.write_all(line.as_bytes());
+    }
+}
+
+struct Hexadecimal<'a>(&'a [u8]);
+
+impl fmt::Display for Hexadecimal<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}

@@ -1,0 +1,241 @@
+//! TLS: trust and credentials read and checked before any socket is opened, the handshake, and
+//! its facts and failures in words.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `options` | what can be asked for, as data |
+//! | `ciphers` | cipher suites by name |
+//! | `pin` | the public key that a server has to have |
+//! | `key_log` | session keys written out for a debugger |
+//! | `unavailable` | what rustls has not got, and what to use instead |
+//! | `files` | certificates and keys off the disk, each error naming its file |
+//! | `verify` | whether the server is who it should be |
+//! | `insecure` | the checks turned off |
+//! | `certificate` | a certificate's subject, issuer, names and dates |
+//! | `encrypted` | the stream that a handshake ends in |
+//! | `explain` | handshake failures in words |
+
+mod certificate;
+mod ciphers;
+mod encrypted;
+pub(super) mod explain;
+mod files;
+mod insecure;
+mod key_log;
+mod options;
+mod pin;
+mod unavailable;
+mod verify;
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::{self, ClientConfig};
+
+pub use certificate::CertificateFacts;
+pub use encrypted::Encrypted;
+pub use options::{KeyPassword, TlsOptions, TlsVersion, aws_iot_protocol};
+pub use pin::Pin;
+pub use unavailable::{Unavailable, unavailable};
+
+use key_log::KeyLog;
+
+use crate::error::{Error, Layer};
+
+/// Trust, credentials and versions, read and checked: what every handshake shares, session
+/// resumption included.
+pub struct TlsConfig {
+    client: Arc<ClientConfig>,
+    /// The name to ask for and check, when it is not the host.
+    server_name: Option<ServerName<'static>>,
+    /// Whether there is a certificate to show when the server asks for one.
+    has_certificate: bool,
+    /// Whether [`TlsOptions::insecure`] turned every check off.
+    insecure: bool,
+}
+
+impl TlsConfig {
+    /// Reads every file that `options` name and checks what is in them. Without a CA file or
+    /// directory it loads the operating system's trust store; nothing else ever does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Usage`] for options that exclude each other, [`Error::File`] for a file that
+    /// cannot be read, and [`Layer::Tls`] for one that does not hold what it should; every one
+    /// names its file.
+    pub fn load(options: &TlsOptions) -> Result<Self, Error> {
+        let mut provider = ring::default_provider();
+        if let Some(list) = &options.ciphers {
+            provider.cipher_suites = ciphers::chosen(list, &provider.cipher_suites)?;
+        }
+        let provider = Arc::new(provider);
+        let versions = options.protocol_versions()?;
+        let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
+        let certificate = client_certificate(options, &provider)?;
+        let has_certificate = certificate.is_some();
+        let verifier = verify::verifier(options, &provider)?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&versions)
+            .map_err(|_| {
+                Error::usage("none of the cipher suites asked for belongs to a TLS version asked for")
+            })?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut client = match certificate {
+            Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
+            None => builder.with_client_cert_resolver(Arc::new(verify::NoClientCertificate)),
+        };
+        client.alpn_protocols = options.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+        if let Some(path) = &options.key_log {
+            client.key_log = Arc::new(KeyLog::open(path)?);
+        }
+        Ok(Self { client: Arc::new(client), server_name, has_certificate, insecure: options.insecure })
+    }
+
+    /// Whether every check of the server is off, which deserves a warning.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.insecure
+    }
+
+    /// The name that the server's certificate has to carry: the one set in the options, or else
+    /// `host`.
+    ///
+    /// # Errors
+    ///
+    /// [`Layer::Tls`] when `host` can be in no certificate.
+    pub(super) fn name_for(&self, host: &str) -> Result<ServerName<'static>, Error> {
+        match &self.server_name {
+            Some(name) => Ok(name.clone()),
+            None => checkable_name(host),
+        }
+    }
+}
+
+/// Shows nothing of keys and certificates.
+impl fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsConfig")
+            .field("server_name", &self.server_name)
+            .field("has_certificate", &self.has_certificate)
+            .field("insecure", &self.insecure)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A host name or IP literal as TLS knows it.
+fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
+    // An IPv6 zone is this machine's business and in no certificate.
+    let bare = host.split('%').next().unwrap_or(host);
+    ServerName::try_from(bare.to_owned()).map_err(|_| {
+        Error::fatal(
+            Layer::Tls,
+            format!("'{}' is not a name that a certificate can hold", host.escape_debug()),
+        )
+        .with_hint("give the name in the server's certificate with --tls-server-name")
+    })
+}
+
+/// The certificate to show a server that asks for one.
+fn client_certificate(
+    options: &TlsOptions,
+    provider: &CryptoProvider,
+) -> Result<Option<CertifiedKey>, Error> {
+    let (chain_file, key_file) = match (&options.certificate, &options.key) {
+        (None, None) => return Ok(None),
+        (Some(chain), Some(key)) => (chain, key),
+        (Some(_), None) => return Err(Error::usage("--cert needs its private key: --key FILE")),
+        (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
+    };
+    let chain = files::certificates(chain_file)?;
+    let key = files::private_key(key_file, options.key_password.as_ref())?;
+    let signer = provider.key_provider.load_private_key(key).map_err(|error| {
+        let what = format!("{}: this private key cannot be used: {error}", key_file.display());
+        Error::fatal(Layer::Tls, what)
+    })?;
+    // rustls would compare the two by itself, but reads only version 3 certificates, and old
+    // recipes for client certificates make version 1.
+    let certified = chain.first().and_then(certificate::public_key);
+    if let (Some(certified), Some(ours)) = (certified, signer.public_key())
+        && certified != ours.as_ref()
+    {
+        return Err(Error::fatal(
+            Layer::Tls,
+            format!(
+                "{} is not the private key of the certificate in {}",
+                key_file.display(),
+                chain_file.display()
+            ),
+        ));
+    }
+    Ok(Some(CertifiedKey::new(chain, signer)))
+}
+
+/// Turns `stream` into a TLS stream to the server of that name.
+///
+/// # Errors
+///
+/// [`Layer::Tls`], with the cause in words; see [`explain`].
+pub(super) async fn handshake(
+    config: &TlsConfig,
+    name: ServerName<'static>,
+    stream: TcpStream,
+) -> Result<Encrypted, Error> {
+    let connector = TlsConnector::from(Arc::clone(&config.client));
+    let (outcome, notes) = verify::with_notes(connector.connect(name.clone(), stream)).await;
+    outcome.map(Encrypted::new).map_err(|error| {
+        let protocols = &config.client.alpn_protocols;
+        let attempt = explain::Attempt { name: &name, protocols, notes };
+        explain::handshake_error(&error, &attempt)
+    })
+}
+
+/// Whether a server's first bytes, where MQTT was expected, are a TLS alert: the server speaks TLS
+/// on this port. They are no MQTT: as such they would begin a CONNECT, which no server sends.
+#[must_use]
+pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
+    const ALERT: u8 = 21;
+    const MAJOR_VERSION: u8 = 3;
+    matches!(first_bytes, [ALERT, MAJOR_VERSION, minor, ..] if *minor <= 4)
+}
+
+/// What a finished handshake agreed on.
+#[derive(Debug, Clone)]
+pub struct TlsFacts {
+    /// For example `TLS 1.3`.
+    pub version: String,
+    /// The cipher suite's IANA name.
+    pub cipher_suite: String,
+    /// The application protocol (ALPN), if one was agreed on.
+    pub alpn: Option<String>,
+    /// Whether an earlier session was resumed instead of a full handshake.
+    pub resumed: bool,
+    /// The server's certificates, its own first. One that cannot be read is left out.
+    pub certificates: Vec<CertificateFacts>,
+}
+
+impl TlsFacts {
+    /// Reads the facts off a connection.
+    pub(super) fn of(connection: &rustls::ClientConnection) -> Self {
+        let unknown = || "unknown".to_owned();
+        Self {
+            version: connection.protocol_version().map_or_else(unknown, options::version_name),
+            cipher_suite: connection
+                .negotiated_cipher_suite()
+                .map_or_else(unknown, |suite| ciphers::iana_name(suite.suite())),
+            alpn: connection.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
+            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
+            certificates: connection
+                .peer_certificates()
+                .unwrap_or_default()
+                .iter()
+                .filter_map(CertificateFacts::read)
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The public key that a server has to have.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+use rustls_pki_types::CertificateDer;
+
+use super::certificate;
+
+/// The SHA-256 of a server's public key (`SubjectPublicKeyInfo`, DER), which stays the same when
+/// a certificate is renewed with its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pin([u8; SHA256_OUTPUT_LEN]);
+
+impl Pin {
+    /// The pin of a certificate's key; `None` if the certificate cannot be read.
+    pub(in crate::net) fn of(certificate: &CertificateDer<'_>) -> Option<Self> {
+        let key = certificate::public_key(certificate)?;
+        digest(&SHA256, &key).as_ref().try_into().ok().map(Self)
+    }
+}
+
+/// As it is given: `sha256:` and Base64.
+impl fmt::Display for Pin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", BASE64.encode(self.0))
+    }
+}
+
+/// Reads `sha256:` with Base64, or with hexadecimal digits (colons between them or not), and
+/// curl's `sha256//`.
+impl FromStr for Pin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "'{}' is no pin: sha256: and the public key's SHA-256 in Base64 or hexadecimal digits",
+                text.escape_debug()
+            )
+        };
+        let value = text.strip_prefix("sha256:").or(text.strip_prefix("sha256//")).ok_or_else(wrong)?;
+        from_hexadecimal(value)
+            .or_else(|| BASE64.decode(value).ok()?.try_into().ok())
+            .map(Self)
+            .ok_or_else(wrong)
+    }
+}
+
+fn from_hexadecimal(text: &str) -> Option<[u8; SHA256_OUTPUT_LEN]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|character| *character != ':')
+        .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect::<Option<_>>()?;
+    if digits.len() != 2 * SHA256_OUTPUT_LEN {
+        return None;
+    }
+    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+    bytes.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pins_are_read_in_every_spelling() {
+        let base64 = "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        let pin: Pin = base64.parse().unwrap();
+        assert_eq!(pin.to_string(), base64);
+        assert_eq!(base64.replace(':', "//").parse(), Ok(pin));
+        let hexadecimal = "000102030405060708090a0b0c0d0e0F101112131415161718191a1b1c1d1e1f";
+        assert_eq!(format!("sha256:{hexadecimal}").parse(), Ok(pin));
+        let pairs: Vec<&str> = (0..32).map(|at| &hexadecimal[2 * at..2 * at + 2]).collect();
+        assert_eq!(format!("sha256:{}", pairs.join(":")).parse(), Ok(pin));
+        for wrong in ["", "sha256:", "sha256:AAEC", "sha1:AAEC", hexadecimal, "sha256:zz"] {
+            assert!(wrong.parse::<Pin>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! MQTT over WebSocket: the upgrade, and bytes in binary messages.
+//!
+//! MQTT packets and WebSocket messages do not line up: a message may hold part of a packet or
+//! several [MQTT-6.0.0-2], so both directions here are streams of bytes.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use futures_util::{Sink, Stream as _};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError, SubProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
+use tokio_tungstenite::tungstenite::http::header::{HeaderName, HeaderValue};
+use tokio_tungstenite::tungstenite::http::{self, Response, header};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
+
+use super::endpoint::{Address, WebSocketOptions};
+use super::fault;
+use super::stream::Stream;
+use crate::error::{Error, Layer};
+
+/// The subprotocol that a client has to offer and a server to choose [MQTT-6.0.0-3].
+const SUBPROTOCOL: &str = "mqtt";
+
+/// The most that goes into one message: larger ones would only sit in buffers on both sides.
+const MESSAGE_SIZE: usize = 64 * 1024;
+
+/// Read buffer of a connection, in bytes. The library's default of 128 KiB, allocated at once,
+/// would be most of the memory of a load test with many connections.
+const READ_BUFFER_SIZE: usize = 16 * 1024;
+
+/// Headers that make the upgrade what it is.
+const FIXED_HEADERS: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::UPGRADE,
+    header::SEC_WEBSOCKET_KEY,
+    header::SEC_WEBSOCKET_VERSION,
+    header::SEC_WEBSOCKET_PROTOCOL,
+];
+
+/// The upgrade request for a server at `address`.
+///
+/// # Errors
+///
+/// [`Error::Usage`] for a path that is none, and for a header that cannot be sent or is not the
+/// user's to set.
+pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: bool) -> Result<Request, Error> {
+    let host = host_header(address, secure);
+    let path = &options.path;
+    let scheme = if secure { "wss" } else { "ws" };
+    if !path.starts_with('/') {
+        return Err(Error::usage(format!("the WebSocket path '{path}' does not start with '/'")));
+    }
+    let uri: http::Uri = format!("{scheme}://{host}{path}").parse().map_err(|error| {
+        Error::usage(format!("the WebSocket path '{}' cannot be sent: {error}", path.escape_debug()))
+            .with_hint("percent-encode what is not allowed in a URL")
+    })?;
+    let host = HeaderValue::try_from(host)
+        .map_err(|_| Error::usage(format!("'{address}' cannot stand in a Host header")))?;
+    let mut request = Request::new(());
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
+    headers.insert(header::HOST, host);
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    headers.insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(SUBPROTOCOL));
+    let key = HeaderValue::try_from(generate_key())
+        .map_err(|error| Error::fatal(Layer::WebSocket, error.to_string()))?;
+    headers.insert(header::SEC_WEBSOCKET_KEY, key);
+    for (name, value) in &options.headers {
+        let unusable =
+            |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", name.escape_debug()));
+        let name = HeaderName::try_from(name).map_err(|_| unusable("has no valid name"))?;
+        if FIXED_HEADERS.contains(&name) {
+            return Err(unusable("is part of the upgrade itself and cannot be set"));
+        }
+        // The value may be a secret: it is not repeated.
+        let value = HeaderValue::from_str(value).map_err(|_| unusable("has a value that cannot be sent"))?;
+        if name == header::HOST {
+            headers.insert(name, value);
+        } else {
+            headers.append(name, value);
+        }
+    }
+    Ok(request)
+}
+
+/// The host as HTTP names it: without the port if that is the scheme's own (RFC 9110, section
+/// 7.2), IPv6 in brackets and without a zone, which is this machine's business.
+fn host_header(address: &Address, secure: bool) -> String {
+    let Address::Tcp { host, port } = address else {
+        return "localhost".into();
+    };
+    let host = host.split('%').next().unwrap_or(host);
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let default_port = if secure { 443 } else { 80 };
+    if *port == default_port { host } else { format!("{host}:{port}") }
+}
+
+/// Upgrades `stream` to a WebSocket.
+///
+/// # Errors
+///
+/// [`Layer::WebSocket`]: the server's HTTP answer and the first line of its body if it is not
+/// "101 Switching Protocols", or what is wrong with the answer.
+pub(super) async fn upgrade(
+    stream: Stream,
+    request: Request,
+    options: &WebSocketOptions,
+) -> Result<WebSocket, Error> {
+    let path = request.uri().path().to_owned();
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_SIZE)
+        // Every message goes to the socket at once: MQTT's driver batches already.
+        .write_buffer_size(0)
+        .max_message_size(Some(options.max_message_size))
+        .max_frame_size(Some(options.max_message_size));
+    match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
+        Ok((inner, _)) => Ok(WebSocket { inner, unread: Bytes::new(), ended: false }),
+        Err(WebSocketError::Http(answer)) => Err(refused(&answer, &path)),
+        // A TLS 1.3 server may turn our certificate down only now.
+        Err(WebSocketError::Io(error)) if fault::is_tls(&error) => Err(fault::broken(&error)),
+        Err(error) => Err(upgrade_failed(&error)),
+    }
+}
+
+/// An HTTP answer other than the upgrade.
+fn refused(answer: &Response<Option<Vec<u8>>>, path: &str) -> Error {
+    let status = answer.status();
+    let place = answer.headers().get(header::LOCATION).and_then(|value| fault::first_line(value.as_bytes()));
+    let line = answer.body().as_deref().and_then(fault::first_line);
+    let cause = format!(
+        "the server answered 'HTTP {status}' to the upgrade of {path}{}{}",
+        place.map_or_else(String::new, |place| format!(", pointing to {place}")),
+        line.map_or_else(String::new, |line| format!(": {line}")),
+    );
+    // A server that is overloaded or being restarted may think better of it.
+    let error = if status.is_server_error() {
+        Error::link(Layer::WebSocket, cause)
+    } else {
+        Error::fatal(Layer::WebSocket, cause)
+    };
+    match status.as_u16() {
+        404 => error.with_hint("--ws-path gives the path of the broker's WebSocket, mostly /mqtt or /"),
+        401 | 403 => error.with_hint("--ws-header 'Authorization: …' gives the HTTP server its credentials"),
+        _ => error,
+    }
+}
+
+/// An answer that is no upgrade at all.
+fn upgrade_failed(error: &WebSocketError) -> Error {
+    let cause = match error {
+        WebSocketError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            format!("{} during the upgrade", fault::words(error))
+        }
+        WebSocketError::Io(_)
+        | WebSocketError::Protocol(ProtocolError::HandshakeIncomplete)
+        | WebSocketError::ConnectionClosed => "the server closed the connection during the upgrade".into(),
+        WebSocketError::Protocol(ProtocolError::HttparseError(_) | ProtocolError::WrongHttpVersion) => {
+            "the server's answer is not HTTP".into()
+        }
+        WebSocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(which)) => {
+            let which = match which {
+                SubProtocolError::NoSubProtocol => "chose no subprotocol",
+                _ => "chose another subprotocol",
+            };
+            return Error::fatal(Layer::WebSocket, format!("the server {which}; MQTT needs '{SUBPROTOCOL}'"))
+                .with_hint("is this path an MQTT broker's? --ws-path");
+        }
+        other => words(other),
+    };
+    Error::fatal(Layer::WebSocket, cause)
+        .with_hint("is this port a WebSocket's? plain MQTT is mqtt://, a WebSocket in TLS is wss://")
+}
+
+/// What went wrong on a WebSocket, in words.
+fn words(error: &WebSocketError) -> String {
+    match error {
+        WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            format!("the server sent a message of {size} bytes; the limit is {max_size}")
+        }
+        WebSocketError::Protocol(what) => format!("the server broke the WebSocket protocol: {what}"),
+        other => other.to_string(),
+    }
+}
+
+/// Bytes over binary WebSocket messages. Pings are answered unseen, a close is the end of the
+/// stream.
+#[derive(Debug)]
+pub struct WebSocket {
+    inner: WebSocketStream<Stream>,
+    /// What the reader has not taken yet of the last message.
+    unread: Bytes,
+    /// The server has closed: nothing more comes.
+    ended: bool,
+}
+
+impl WebSocket {
+    /// The stream underneath.
+    pub(super) fn stream(&self) -> &Stream {
+        self.inner.get_ref()
+    }
+
+    fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.unread.is_empty() && !self.ended {
+            match ready!(Pin::new(&mut self.inner).poll_next(context)) {
+                Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
+                Some(Ok(Message::Text(_))) => {
+                    self.ended = true;
+                    return Poll::Ready(Err(broken("the server sent a text message; MQTT's are binary")));
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    self.ended = true;
+                    // Sends our answer to it; whether that still arrives is nobody's concern.
+                    let _ = Pin::new(&mut self.inner).poll_flush(context);
+                    if let Some(reason) = frame.as_ref().and_then(complaint) {
+                        return Poll::Ready(Err(broken(reason)));
+                    }
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Err(error)) => {
+                    self.ended = true;
+                    if !is_end(&error) {
+                        return Poll::Ready(Err(io_error(error)));
+                    }
+                }
+                None => self.ended = true,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A server that drops the connection has closed the stream, with WebSocket's goodbye or without.
+fn is_end(error: &WebSocketError) -> bool {
+    matches!(
+        error,
+        WebSocketError::ConnectionClosed
+            | WebSocketError::AlreadyClosed
+            | WebSocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake)
+    )
+}
+
+/// Why the server closed, unless it had nothing to complain of.
+fn complaint(frame: &CloseFrame) -> Option<String> {
+    if matches!(frame.code, CloseCode::Normal | CloseCode::Away | CloseCode::Status) {
+        return None;
+    }
+    let code = u16::from(frame.code);
+    let reason = match fault::first_line(frame.reason.as_bytes()) {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    };
+    Some(format!("the server closed the WebSocket with code {code}{reason}"))
+}
+
+/// A failure of the WebSocket itself, told apart by [`fault::broken`] from one of the socket.
+#[derive(Debug)]
+pub(super) struct WebSocketFault(String);
+
+impl fmt::Display for WebSocketFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WebSocketFault {}
+
+fn broken(words: impl Into<String>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, WebSocketFault(words.into()))
+}
+
+fn io_error(error: WebSocketError) -> io::Error {
+    match error {
+        WebSocketError::Io(error) => error,
+        end if is_end(&end) => io::ErrorKind::BrokenPipe.into(),
+        other => broken(words(&other)),
+    }
+}
+
+impl AsyncRead for WebSocket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_message(context))?;
+        let length = this.unread.len().min(buffer.remaining());
+        buffer.put_slice(&this.unread[..length]);
+        this.unread.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for WebSocket {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut inner = Pin::new(&mut self.get_mut().inner);
+        ready!(inner.as_mut().poll_ready(context)).map_err(io_error)?;
+        let length = bytes.len().min(MESSAGE_SIZE);
+        let message = Message::Binary(Bytes::copy_from_slice(&bytes[..length]));
+        inner.start_send(message).map_err(io_error)?;
+        Poll::Ready(Ok(length))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().inner).poll_flush(context).map_err(io_error)
+    }
+
+    /// Says goodbye; the server is the one to close the socket (RFC 6455, section 7.1.1).
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match ready!(Pin::new(&mut self.get_mut().inner).poll_close(context)) {
+            Err(error) if !is_end(&error) => Poll::Ready(Err(io_error(error))),
+            _ => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: &str, port: u16) -> Address {
+        Address::Tcp { host: host.into(), port }
+    }
+
+    #[test]
+    fn the_host_header_leaves_out_the_schemes_own_port() {
+        assert_eq!(host_header(&tcp("broker.example", 80), false), "broker.example");
+        assert_eq!(host_header(&tcp("broker.example", 443), false), "broker.example:443");
+        assert_eq!(host_header(&tcp("broker.example", 443), true), "broker.example");
+        assert_eq!(host_header(&tcp("broker.example", 8083), true), "broker.example:8083");
+        assert_eq!(host_header(&tcp("::1", 80), false), "[::1]");
+        assert_eq!(host_header(&tcp("fe80::1%eth0", 9001), false), "[fe80::1]:9001");
+    }
+
+    #[test]
+    fn a_request_carries_path_query_and_headers() {
+        let options = WebSocketOptions {
+            path: "/mqtt?token=a%20b".into(),
+            headers: vec![("X-Api-Key".into(), "secret".into()), ("host".into(), "other".into())],
+            ..WebSocketOptions::default()
+        };
+        let request = request(&options, &tcp("broker.example", 80), false).unwrap();
+        assert_eq!(request.uri(), "ws://broker.example/mqtt?token=a%20b");
+        let headers = request.headers();
+        assert_eq!(headers["x-api-key"], "secret");
+        assert_eq!(headers["host"], "other");
+        assert_eq!(headers["sec-websocket-protocol"], "mqtt");
+    }
+
+    #[test]
+    fn bad_paths_and_headers_are_usage_errors_without_the_value() {
+        let address = tcp("broker.example", 80);
+        let with_path = |path: &str| WebSocketOptions { path: path.into(), ..WebSocketOptions::default() };
+        for path in ["mqtt", "", "/a b", "/a\u{1b}"] {
+            let error = request(&with_path(path), &address, false).unwrap_err();
+            assert!(matches!(error, Error::Usage { .. }), "{path:?}: {error}");
+        }
+        let with_header = |name: &str, value: &str| WebSocketOptions {
+            headers: vec![(name.into(), value.into())],
+            ..WebSocketOptions::default()
+        };
+        for (name, value) in [
+            ("a b", "x"),
+            ("X-Token", "hush\r\nhush"),
+            ("Upgrade", "hush"),
+            ("Sec-WebSocket-Protocol", "hush"),
+        ] {
+            let error = request(&with_header(name, value), &address, false).unwrap_err();
+            assert!(matches!(error, Error::Usage { .. }), "{name:?}: {error}");
+            assert!(!error.to_string().contains("hush"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Standard error: errors with their hint, warnings, changes of state, and packets for `-d`.
+//!
+//! Each is one line, written with one call. What came over the network is made safe to show. That
+//! standard error is closed or full stops nothing: there is nowhere left to say so.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use colored::{ColoredString, Colorize as _};
+use indicatif::ProgressBar;
+
+use super::packet_log;
+use super::printable::printable;
+use super::terminal::{ColorChoice, Environment, Stream};
+use super::{Terminal, Verbosity};
+use crate::error::Error;
+use crate::protocol::Direction;
+use crate::protocol::wire::Packet;
+
+/// The lines of a run on standard error.
+pub struct Diagnostics {
+    verbosity: Verbosity,
+    /// Looked at when the first line is written: most runs have nothing to say.
+    terminal: OnceLock<Terminal>,
+    /// A lock, because a load test has many threads; none of them comes here often.
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    /// What may be drawn where the next line goes.
+    bar: Option<ProgressBar>,
+}
+
+impl std::fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Diagnostics").field("verbosity", &self.verbosity).finish_non_exhaustive()
+    }
+}
+
+impl Diagnostics {
+    /// Lines for the standard error of this process.
+    #[must_use]
+    pub fn new(verbosity: Verbosity) -> Self {
+        Self::with(verbosity, OnceLock::new(), std::io::stderr())
+    }
+
+    /// The same lines for someone else, such as a test. The writer gets each line whole.
+    pub fn into_writer(verbosity: Verbosity, stream: Stream, out: impl Write + Send + 'static) -> Self {
+        let terminal = Terminal { stderr: stream, ..Terminal::default() };
+        Self::with(verbosity, terminal.into(), out)
+    }
+
+    fn with(verbosity: Verbosity, terminal: OnceLock<Terminal>, out: impl Write + Send + 'static) -> Self {
+        Self { verbosity, terminal, out: Mutex::new(Out { writer: Box::new(out), bar: None }) }
+    }
+
+    /// What the standard streams are attached to.
+    pub fn terminal(&self) -> Terminal {
+        *self.terminal.get_or_init(|| Terminal::detect(ColorChoice::Auto, Environment::read()))
+    }
+
+    /// What is to be said at all.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    /// Why the run ended, and what may help. A closed standard output and a signal are no news to
+    /// whoever caused them; `--quiet` leaves only usage errors.
+    pub fn error(&self, error: &Error) {
+        let quiet = self.verbosity == Verbosity::Quiet && !matches!(error, Error::Usage { .. });
+        if quiet || matches!(error, Error::OutputClosed | Error::Signal(_)) {
+            return;
+        }
+        let name = self.terminal().stderr.paint("mqtt:", bold_red);
+        self.line(&format!("{name} {}\n{}", printable(&error.to_string()), self.hint_line(error)));
+    }
+
+    /// Why one part of the work failed, named by `place`, while the run goes on.
+    pub fn error_in(&self, place: impl Display, error: &Error) {
+        if self.verbosity > Verbosity::Quiet {
+            let name = self.terminal().stderr.paint("mqtt:", bold_red);
+            self.line(&format!("{name} {place}: {}\n", printable(&error.to_string())));
+        }
+    }
+
+    /// Something to know about that stops nothing.
+    pub fn warning(&self, text: impl Display) {
+        if self.verbosity > Verbosity::Quiet {
+            let name = self.terminal().stderr.paint("mqtt: warning:", |text| text.yellow().bold());
+            self.line(&format!("{name} {}\n", printable(&text.to_string())));
+        }
+    }
+
+    /// A change of state, for example `connected again`.
+    pub fn state(&self, text: impl Display) {
+        if self.verbosity > Verbosity::Quiet {
+            self.line(&format!("mqtt: {}\n", printable(&text.to_string())));
+        }
+    }
+
+    /// The connection is gone and will be made again.
+    pub fn reconnecting(&self, why: &Error, delay: Duration) {
+        self.state(format_args!("connection lost: {why}; reconnecting in {}", duration(delay)));
+    }
+
+    /// A line for `-d`. The text is only made if it is wanted.
+    pub fn debug<T: Display>(&self, text: impl FnOnce() -> T) {
+        if self.verbosity == Verbosity::Debug {
+            self.line(&format!("{}\n", printable(&text().to_string())));
+        }
+    }
+
+    /// A packet for `-d`, in the words of mosquitto's clients.
+    pub fn packet(&self, client_identifier: &str, direction: Direction, packet: &Packet<'_>) {
+        if self.verbosity == Verbosity::Debug {
+            let mut lines = String::new();
+            packet_log::describe(client_identifier, direction, packet, |line| {
+                lines.push_str(&printable(line));
+                lines.push('\n');
+            });
+            self.line(&lines);
+        }
+    }
+
+    fn hint_line(&self, error: &Error) -> String {
+        error.hint().map_or_else(String::new, |hint| {
+            format!("{} {}\n", self.terminal().stderr.paint("hint:", ColoredString::bold), printable(hint))
+        })
+    }
+
+    /// Whether progress would be seen, and not be in the way.
+    pub(super) fn shows_progress(&self) -> bool {
+        self.terminal().stderr.is_terminal && self.verbosity == Verbosity::Normal
+    }
+
+    /// Lines from now on stand above this bar, while it is shown.
+    pub(super) fn make_room_for(&self, bar: ProgressBar) {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).bar = Some(bar);
+    }
+
+    fn line(&self, text: &str) {
+        let Out { writer, bar } = &mut *self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {
+            Some(bar) => bar.suspend(|| writer.write_all(text.as_bytes())),
+            None => writer.write_all(text.as_bytes()),
+        };
+    }
+}
+
+fn bold_red(text: ColoredString) -> ColoredString {
+    text.red().bold()
+}
+
+/// A duration as a person reads it: `250ms`, `1.2s`, `1m 30s`. Exact where it is short, no digits
+/// that nobody wants where it is long.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        humantime::format_duration(Duration::from_millis(u64::from(duration.subsec_millis()))).to_string()
+    } else if duration < Duration::from_secs(60) {
+        let tenths = duration.subsec_millis() / 100;
+        let seconds = duration.as_secs();
+        if tenths == 0 { format!("{seconds}s") } else { format!("{seconds}.{tenths}s") }
+    } else {
+        humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Layer;
+    use std::sync::Arc;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn said(verbosity: Verbosity, say: impl FnOnce(&Diagnostics)) -> String {
+        let kept = Kept::default();
+        say(&Diagnostics::into_writer(verbosity, Stream::default(), kept.clone()));
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
+    fn refused() -> Error {
+        Error::link(Layer::Connect, "connection refused by 127.0.0.1:1883").with_hint("is a broker there?")
+    }
+
+    #[test]
+    fn an_error_is_a_line_and_a_hint() {
+        let text = said(Verbosity::Normal, |d| d.error(&refused()));
+        assert_eq!(
+            text,
+            "mqtt: connection: connection refused by 127.0.0.1:1883\nhint: is a broker there?\n"
+        );
+    }
+
+    #[test]
+    fn quiet_leaves_usage_errors_only() {
+        let text = said(Verbosity::Quiet, |d| {
+            d.error(&refused());
+            d.warning("careful");
+            d.state("connected");
+            d.debug(|| "packet");
+            d.error(&Error::usage("-q takes 0, 1 or 2"));
+        });
+        assert_eq!(text, "mqtt: -q takes 0, 1 or 2\n");
+    }
+
+    #[test]
+    fn an_end_that_was_asked_for_is_no_news() {
+        let text = said(Verbosity::Debug, |d| {
+            d.error(&Error::OutputClosed);
+            d.error(&Error::Signal(2));
+        });
+        assert_eq!(text, "");
+    }
+
+    #[test]
+    fn the_network_cannot_write_lines_or_colors() {
+        let text = said(Verbosity::Normal, |d| d.warning("topic a\x1b[2J\nmqtt: all is well"));
+        assert_eq!(text, "mqtt: warning: topic a\\x1b[2J\\nmqtt: all is well\n");
+    }
+
+    #[test]
+    fn a_reconnect_says_why_and_when() {
+        let text = said(Verbosity::Normal, |d| d.reconnecting(&refused(), Duration::from_millis(1234)));
+        assert_eq!(
+            text,
+            "mqtt: connection lost: connection: connection refused by 127.0.0.1:1883; reconnecting in 1.2s\n"
+        );
+    }
+
+    #[test]
+    fn durations_are_for_people() {
+        for (millis, shown) in
+            [(0, "0s"), (7, "7ms"), (250, "250ms"), (1000, "1s"), (59_990, "59.9s"), (90_100, "1m 30s")]
+        {
+            assert_eq!(duration(Duration::from_millis(millis)), shown);
+        }
+    }
+
+    #[test]
+    fn a_closed_standard_error_is_ignored() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        Diagnostics::into_writer(Verbosity::Normal, Stream::default(), Closed).error(&refused());
+    }
+}

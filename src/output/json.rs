@@ -1,0 +1,309 @@
+//! The JSON record of a message, written by hand: it is the hot path of `sub --json`, where
+//! building a tree or going through `serde` costs more than receiving the message did.
+//!
+//! Escaping copies blocks of 16 bytes that need none as they are (the test compiles to a few vector
+//! instructions) and sends the others through a table that knows the replacement of every byte, so
+//! that neither plain text nor text full of quotes branches on single bytes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::printable::is_obeyed;
+use crate::protocol::QoS;
+use crate::protocol::property::{Properties, Property, PropertyId, Value};
+use crate::protocol::wire::Publish;
+
+/// How the payload stands in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PayloadForm {
+    /// As a string; base64 if it is not UTF-8.
+    Text,
+    /// As the JSON it is, otherwise as a string.
+    Json,
+}
+
+/// What each byte becomes inside a string: up to six bytes of text, and their number at the end.
+const ESCAPES: [[u8; 8]; 256] = {
+    let hex = b"0123456789abcdef";
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0_u8;
+    loop {
+        let short = match byte {
+            b'"' | b'\\' => byte,
+            0x08 => b'b',
+            b'\t' => b't',
+            b'\n' => b'n',
+            0x0c => b'f',
+            b'\r' => b'r',
+            _ => 0,
+        };
+        table[byte as usize] = if short != 0 {
+            [b'\\', short, 0, 0, 0, 0, 0, 2]
+        } else if byte < 0x20 {
+            [b'\\', b'u', b'0', b'0', hex[(byte >> 4) as usize], hex[(byte & 15) as usize], 0, 6]
+        } else {
+            [byte, 0, 0, 0, 0, 0, 0, 1]
+        };
+        if byte == u8::MAX {
+            break table;
+        }
+        byte += 1;
+    }
+};
+
+const BLOCK_BYTES: usize = 16;
+
+/// Whether no byte of the block needs an escape.
+#[allow(clippy::needless_bitwise_bool, reason = "without early exits this becomes vector code")]
+fn is_plain(block: &[u8; BLOCK_BYTES]) -> bool {
+    !block.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'))
+}
+
+/// Appends at most one block, through the table.
+fn put_block_escaped(out: &mut Vec<u8>, block: &[u8]) {
+    // Every entry is copied whole, so the last one needs room for two bytes it does not use.
+    let mut escaped = [0; BLOCK_BYTES * 6 + 2];
+    let mut length = 0;
+    for byte in block {
+        let entry = ESCAPES[usize::from(*byte)];
+        escaped[length..length + 8].copy_from_slice(&entry);
+        length += usize::from(entry[7]);
+    }
+    out.extend_from_slice(&escaped[..length]);
+}
+
+/// Appends the inside of a JSON string.
+fn put_escaped(out: &mut Vec<u8>, text: &str) {
+    let text = text.as_bytes();
+    let (blocks, tail) = text.as_chunks::<BLOCK_BYTES>();
+    let mut written = 0;
+    for (index, block) in blocks.iter().enumerate() {
+        if !is_plain(block) {
+            out.extend_from_slice(&text[written..index * BLOCK_BYTES]);
+            put_block_escaped(out, block);
+            written = (index + 1) * BLOCK_BYTES;
+        }
+    }
+    out.extend_from_slice(&text[written..text.len() - tail.len()]);
+    put_block_escaped(out, tail);
+}
+
+fn put_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    put_escaped(out, text);
+    out.push(b'"');
+}
+
+fn put_number(out: &mut Vec<u8>, number: impl itoa::Integer) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn put_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    // The room is exact, so that this cannot fail; were it short, nothing would be shown.
+    let length = STANDARD.encode_slice(bytes, &mut out[start..]).unwrap_or(0);
+    out.truncate(start + length);
+}
+
+/// Appends `"name":"text"`, or for bytes that are no UTF-8 `"name":"<base64>","name-encoding":"base64"`.
+fn put_binary(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":\"");
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        put_escaped(out, text);
+        out.push(b'"');
+    } else {
+        put_base64(out, bytes);
+        out.extend_from_slice(b"\",\"");
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"-encoding\":\"base64\"");
+    }
+}
+
+/// Appends the record, without a newline. `opening` is `{"tst":"…","topic":"`, which the caller
+/// keeps, because most messages share it.
+pub(super) fn put_record(out: &mut Vec<u8>, opening: &[u8], publish: &Publish<'_>, form: PayloadForm) {
+    out.extend_from_slice(opening);
+    match std::str::from_utf8(publish.topic) {
+        Ok(topic) => put_escaped(out, topic),
+        Err(_) => put_escaped(out, &String::from_utf8_lossy(publish.topic)),
+    }
+    out.extend_from_slice(match (publish.qos, publish.retain) {
+        (QoS::AtMostOnce, false) => b"\",\"qos\":0,\"retain\":false,\"payloadlen\":".as_slice(),
+        (QoS::AtMostOnce, true) => b"\",\"qos\":0,\"retain\":true,\"payloadlen\":",
+        (QoS::AtLeastOnce, false) => b"\",\"qos\":1,\"retain\":false,\"payloadlen\":",
+        (QoS::AtLeastOnce, true) => b"\",\"qos\":1,\"retain\":true,\"payloadlen\":",
+        (QoS::ExactlyOnce, false) => b"\",\"qos\":2,\"retain\":false,\"payloadlen\":",
+        (QoS::ExactlyOnce, true) => b"\",\"qos\":2,\"retain\":true,\"payloadlen\":",
+    });
+    put_number(out, publish.payload.len());
+    if publish.qos != QoS::AtMostOnce {
+        out.extend_from_slice(b",\"mid\":");
+        put_number(out, publish.packet_identifier);
+    }
+    if !publish.properties.is_empty() {
+        out.extend_from_slice(b",\"properties\":{");
+        put_properties(out, publish.properties);
+        out.push(b'}');
+    }
+    out.push(b',');
+    if form == PayloadForm::Json && is_json(publish.payload) {
+        out.extend_from_slice(b"\"payload\":");
+        put_json(out, publish.payload);
+    } else {
+        put_binary(out, "payload", publish.payload);
+    }
+    out.push(b'}');
+}
+
+/// The properties in the order of the packet, each key once: what may be repeated stands as an
+/// array where it came first.
+fn put_properties(out: &mut Vec<u8>, properties: Properties<'_>) {
+    let mut seen = 0_u64;
+    for property in properties.iter() {
+        let bit = 1 << property.id as u8;
+        if seen & bit != 0 {
+            continue;
+        }
+        if seen != 0 {
+            out.push(b',');
+        }
+        seen |= bit;
+        let name = property.id.name();
+        if let (PropertyId::CorrelationData, Value::Binary(bytes)) = (property.id, property.value) {
+            put_binary(out, name, bytes);
+            continue;
+        }
+        let same = || properties.iter().filter(|other| other.id == property.id);
+        let array = match property.id {
+            PropertyId::UserProperty => true,
+            PropertyId::SubscriptionIdentifier => same().nth(1).is_some(),
+            _ => false,
+        };
+        put_string(out, if property.id == PropertyId::UserProperty { "user-properties" } else { name });
+        out.push(b':');
+        if array {
+            for (index, item) in same().enumerate() {
+                out.push(if index == 0 { b'[' } else { b',' });
+                put_value(out, &item);
+            }
+            out.push(b']');
+        } else {
+            put_value(out, &property);
+        }
+    }
+}
+
+fn put_value(out: &mut Vec<u8>, property: &Property<'_>) {
+    match property.value {
+        Value::Number(number) => put_number(out, number),
+        Value::Text(text) => put_string(out, text),
+        Value::Pair(name, value) => {
+            out.push(b'{');
+            put_string(out, name);
+            out.push(b':');
+            put_string(out, value);
+            out.push(b'}');
+        }
+        // Correlation data is the only binary property of a PUBLISH, and written by `put_binary`.
+        Value::Binary(bytes) => put_string(out, &String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// Whether the payload is one JSON value. Only checked, not read: numbers stay as they were sent.
+fn is_json(payload: &[u8]) -> bool {
+    std::str::from_utf8(payload).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+}
+
+/// Appends JSON as it is, but on one line. Line ends in JSON can only be white space between
+/// tokens, never inside a string, so they can go.
+fn put_json(out: &mut Vec<u8>, json: &[u8]) {
+    let mut rest = json.trim_ascii();
+    while let Some(at) = memchr::memchr2(b'\n', b'\r', rest) {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Appends `json` for a terminal: what it could obey becomes `\u009b`, the same value to a parser.
+/// Such characters can only stand inside strings; C0 controls were escaped there already.
+pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
+    for chunk in json.utf8_chunks() {
+        let text = chunk.valid();
+        let mut shown = 0;
+        let obeyed = |(_, character): &(usize, char)| *character >= '\u{7f}' && is_obeyed(*character);
+        for (at, character) in text.char_indices().filter(obeyed) {
+            out.extend_from_slice(&text.as_bytes()[shown..at]);
+            shown = at + character.len_utf8();
+            let code = u32::from(character).to_be_bytes();
+            let [high, low] = [code[2], code[3]];
+            out.extend_from_slice(b"\\u");
+            for nibble in [high >> 4, high & 15, low >> 4, low & 15] {
+                out.push(b"0123456789abcdef"[usize::from(nibble)]);
+            }
+        }
+        out.extend_from_slice(&text.as_bytes()[shown..]);
+    }
+}
+
+/// Appends valid JSON indented by two spaces a level. It only moves tokens, so the object is the
+/// same, with the same numbers.
+pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
+    let mut depth = 0;
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => {
+                let length = string_length(&json[at..]);
+                out.push(b'"');
+                out.extend_from_slice(&json[at..at + length]);
+                at += length;
+            }
+            b'{' | b'[' => {
+                out.push(*byte);
+                let inside = json[at..].trim_ascii_start();
+                if let Some(closing @ (b'}' | b']')) = inside.first() {
+                    out.push(*closing);
+                    at = json.len() - inside.len() + 1;
+                } else {
+                    depth += 1;
+                    put_line_start(out, depth);
+                }
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                put_line_start(out, depth);
+                out.push(*byte);
+            }
+            b',' => {
+                out.push(b',');
+                put_line_start(out, depth);
+            }
+            b':' => out.extend_from_slice(b": "),
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            _ => out.push(*byte),
+        }
+    }
+}
+
+fn put_line_start(out: &mut Vec<u8>, depth: usize) {
+    out.push(b'\n');
+    out.resize(out.len() + 2 * depth, b' ');
+}
+
+/// The length of the rest of a string, closing quote included.
+fn string_length(rest: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(found) = memchr::memchr2(b'"', b'\\', &rest[at..]) {
+        at += found + 1;
+        if rest[at - 1] == b'"' {
+            return at;
+        }
+        at = (at + 1).min(rest.len());
+    }
+    rest.len()
+}

@@ -1,0 +1,129 @@
+//! Received messages as bytes for standard output.
+//!
+//! The hot path of `sub`: one call a message, which appends to a buffer and allocates nothing once
+//! the buffer has its size.
+
+use std::time::SystemTime;
+
+use super::MessageFormat;
+use super::json::{self, PayloadForm};
+use super::printable::{LineFeed, put_bytes};
+use super::template::render;
+use super::timestamp::{LocalTimes, RecordOpening};
+use crate::protocol::wire::Publish;
+
+/// A message that was written, but without a part that its payload cannot give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("requested {wanted} printing, but the payload has {payload_bytes} bytes")]
+pub struct Misfit {
+    /// `double` or `float`.
+    pub wanted: &'static str,
+    /// What came.
+    pub payload_bytes: usize,
+}
+
+/// Writes messages in one format.
+#[derive(Debug)]
+pub struct MessageWriter {
+    format: MessageFormat,
+    records: RecordWriter,
+    times: LocalTimes,
+}
+
+impl MessageWriter {
+    /// A writer for messages in this format. For a `terminal`, what the network sent is made safe to
+    /// show; otherwise it is passed on byte for byte.
+    #[must_use]
+    pub fn new(format: MessageFormat, terminal: bool) -> Self {
+        let times = LocalTimes::new(match &format {
+            MessageFormat::Template(template) => template.time_formats(),
+            MessageFormat::Text { .. } | MessageFormat::Json { .. } => &[],
+        });
+        let records = RecordWriter { terminal, opening: RecordOpening::default(), scratch: Vec::new() };
+        Self { format, records, times }
+    }
+
+    /// Appends one message to `out`. Messages that came with one read should share `received`.
+    ///
+    /// # Errors
+    /// A [`Misfit`] if a part of the format does not apply to the payload. The rest was written;
+    /// this is for a warning.
+    pub fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        publish: &Publish<'_>,
+        received: SystemTime,
+    ) -> Result<(), Misfit> {
+        match &self.format {
+            MessageFormat::Text { verbose, newline } => {
+                put_text(out, publish, *verbose, *newline, self.records.terminal);
+            }
+            MessageFormat::Json { pretty } => {
+                self.records.put(out, publish, received, PayloadForm::Text, *pretty);
+                out.push(b'\n');
+            }
+            MessageFormat::Template(template) => {
+                return render(template, out, publish, received, &mut self.records, &mut self.times);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// As `mosquitto_sub` does: an empty payload is nothing to see; with `-v` it is `(null)`.
+fn put_text(out: &mut Vec<u8>, publish: &Publish<'_>, verbose: bool, newline: bool, terminal: bool) {
+    if publish.payload.is_empty() && !(verbose && newline) {
+        return;
+    }
+    if verbose {
+        put_bytes(out, publish.topic, LineFeed::Show, terminal);
+        out.push(b' ');
+    }
+    if publish.payload.is_empty() {
+        out.extend_from_slice(b"(null)");
+    } else {
+        put_bytes(out, publish.payload, LineFeed::Pass, terminal);
+    }
+    if newline {
+        out.push(b'\n');
+    }
+}
+
+/// Writes messages as JSON records.
+#[derive(Debug)]
+pub(super) struct RecordWriter {
+    /// A person reads: controls are shown, not passed on.
+    pub(super) terminal: bool,
+    opening: RecordOpening,
+    /// Holds a record that is to be indented or made safe.
+    scratch: Vec<u8>,
+}
+
+impl RecordWriter {
+    /// Appends the record, without a newline.
+    pub(super) fn put(
+        &mut self,
+        out: &mut Vec<u8>,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        form: PayloadForm,
+        pretty: bool,
+    ) {
+        let opening = self.opening.at(received);
+        if !pretty && !self.terminal {
+            json::put_record(out, opening, publish, form);
+            return;
+        }
+        self.scratch.clear();
+        json::put_record(&mut self.scratch, opening, publish, form);
+        if !self.terminal {
+            json::put_indented(out, &self.scratch);
+        } else if !pretty {
+            json::put_safe(out, &self.scratch);
+        } else {
+            let mut safe = Vec::with_capacity(self.scratch.len());
+            json::put_safe(&mut safe, &self.scratch);
+            json::put_indented(out, &safe);
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! The record gives back what was received, is what the schema says, and text is what mosquitto
+//! would write.
+
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::message::MessageWriter;
+use super::{MessageFormat, printable};
+use crate::protocol::QoS;
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use crate::protocol::wire::Publish;
+
+const JSON: MessageFormat = MessageFormat::Json { pretty: false };
+const PRETTY: MessageFormat = MessageFormat::Json { pretty: true };
+const PLAIN: MessageFormat = MessageFormat::Text { verbose: false, newline: true };
+const VERBOSE: MessageFormat = MessageFormat::Text { verbose: true, newline: true };
+
+fn at(nanoseconds: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(nanoseconds)
+}
+
+fn message<'a>(topic: &'a [u8], payload: &'a [u8]) -> Publish<'a> {
+    Publish {
+        dup: false,
+        qos: QoS::AtMostOnce,
+        retain: false,
+        packet_identifier: 0,
+        topic,
+        properties: Properties::NONE,
+        payload,
+    }
+}
+
+fn written(format: MessageFormat, terminal: bool, publish: &Publish<'_>) -> String {
+    let mut out = Vec::new();
+    let received = at(1_795_167_486_123_456_789);
+    MessageWriter::new(format, terminal).write(&mut out, publish, received).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn schema() -> &'static jsonschema::Validator {
+    static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+        let text = include_str!("../../tests/schema/message.schema.json");
+        jsonschema::validator_for(&serde_json::from_str(text).unwrap()).unwrap()
+    });
+    &SCHEMA
+}
+
+fn properties() -> PropertyBlock {
+    let mut block = PropertyBlock::default();
+    block.push(PropertyId::UserProperty, Value::Pair("k", "1"));
+    block.push(PropertyId::SubscriptionIdentifier, Value::Number(300));
+    block.push(PropertyId::ContentType, Value::Text("text/\"plain\""));
+    block.push(PropertyId::UserProperty, Value::Pair("k", "2"));
+    block.push(PropertyId::SubscriptionIdentifier, Value::Number(1));
+    block.push(PropertyId::CorrelationData, Value::Binary(&[0, 255]));
+    block
+}
+
+#[test]
+fn the_record_of_the_design() {
+    let mut block = PropertyBlock::default();
+    block.push(PropertyId::ContentType, Value::Text("text/plain"));
+    block.push(PropertyId::UserProperty, Value::Pair("k", "v"));
+    let publish = Publish {
+        qos: QoS::AtLeastOnce,
+        packet_identifier: 7,
+        properties: block.view(),
+        dup: true,
+        ..message(b"a/b", b"23.4")
+    };
+    assert_eq!(
+        written(JSON, false, &publish),
+        concat!(
+            r#"{"tst":"2026-11-20T09:38:06.123456Z","topic":"a/b","qos":1,"retain":false,"payloadlen":4,"mid":7,"#,
+            r#""properties":{"content-type":"text/plain","user-properties":[{"k":"v"}]},"payload":"23.4"}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn each_property_key_once_in_the_order_of_the_packet() {
+    let block = properties();
+    let publish = Publish { properties: block.view(), retain: true, ..message(b"t", b"") };
+    let line = written(JSON, false, &publish);
+    let found = line.split_once("\"properties\":").unwrap().1;
+    assert_eq!(
+        found,
+        concat!(
+            r#"{"user-properties":[{"k":"1"},{"k":"2"}],"subscription-identifier":[300,1],"#,
+            r#""content-type":"text/\"plain\"","correlation-data":"AP8=","correlation-data-encoding":"base64"},"#,
+            r#""payload":""}"#,
+            "\n"
+        )
+    );
+}
+
+#[test]
+fn a_payload_that_is_no_text_is_base64() {
+    // mosquitto_sub cuts it at the NUL and prints an empty string.
+    let line = written(JSON, false, &message(b"t", b"\x00\x01\xff\xfe"));
+    assert!(
+        line.ends_with("\"payloadlen\":4,\"payload\":\"AAH//g==\",\"payload-encoding\":\"base64\"}\n"),
+        "{line}"
+    );
+    let line = written(JSON, false, &message(b"\xff/t", b"a\x00b"));
+    assert!(line.contains("\"topic\":\"\u{fffd}/t\""), "{line}");
+    assert!(line.contains(r#""payload":"a\u0000b"}"#), "{line}");
+}
+
+#[test]
+fn pretty_is_the_same_object_indented() {
+    let block = properties();
+    let publish = Publish { properties: block.view(), ..message(b"t", b"[1, {\"a\": \"\\\"}\"}]") };
+    let text = written(PRETTY, false, &publish);
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value, serde_json::from_str::<serde_json::Value>(&written(JSON, false, &publish)).unwrap());
+    // serde_json's own indentation is by two spaces, and here keeps the order.
+    assert_eq!(text, serde_json::to_string_pretty(&value).unwrap() + "\n");
+}
+
+#[test]
+fn time_moves_on() {
+    let mut writer = MessageWriter::new(JSON, false);
+    let mut time = |nanoseconds| {
+        let mut out = Vec::new();
+        writer.write(&mut out, &message(b"t", b""), at(nanoseconds)).unwrap();
+        String::from_utf8(out[8..35].to_vec()).unwrap()
+    };
+    assert_eq!(time(0), "1970-01-01T00:00:00.000000Z");
+    assert_eq!(time(999), "1970-01-01T00:00:00.000000Z");
+    assert_eq!(time(999_999_999), "1970-01-01T00:00:00.999999Z");
+    assert_eq!(time(1_000_000_000), "1970-01-01T00:00:01.000000Z");
+    assert_eq!(time(951_826_154_000_001_000), "2000-02-29T12:09:14.000001Z");
+    let mut out = Vec::new();
+    let before = SystemTime::UNIX_EPOCH - Duration::from_secs(1);
+    writer.write(&mut out, &message(b"t", b""), before).unwrap();
+    assert!(out.starts_with(b"{\"tst\":\"1970-01-01T00:00:00.000000Z\""));
+}
+
+#[test]
+fn text_is_what_mosquitto_writes() {
+    let text = |verbose, newline, payload| {
+        written(MessageFormat::Text { verbose, newline }, false, &message(b"a/b", payload))
+    };
+    assert_eq!(text(false, true, b"x"), "x\n");
+    assert_eq!(text(false, false, b"x"), "x");
+    assert_eq!(text(true, true, b"x"), "a/b x\n");
+    assert_eq!(text(true, false, b"x"), "a/b x");
+    assert_eq!(text(false, true, b""), "");
+    assert_eq!(text(false, false, b""), "");
+    assert_eq!(text(true, true, b""), "a/b (null)\n");
+    assert_eq!(text(true, false, b""), "");
+}
+
+#[test]
+fn bytes_stay_bytes_unless_a_person_reads() {
+    let publish = message(b"a\n\x1b/b", b"1\x1b[2J\n\xff");
+    let mut out = Vec::new();
+    MessageWriter::new(VERBOSE, false).write(&mut out, &publish, at(0)).unwrap();
+    assert_eq!(out, b"a\n\x1b/b 1\x1b[2J\n\xff\n");
+    assert_eq!(written(VERBOSE, true, &publish), "a\\n\\x1b/b 1\\x1b[2J\n\\xff\n");
+}
+
+#[test]
+fn json_for_a_terminal_is_the_same_json() {
+    let publish = message("t\u{9b}".as_bytes(), "\u{7f}\u{202e}é\u{1b}".as_bytes());
+    for format in [JSON, PRETTY] {
+        let data = written(format.clone(), false, &publish);
+        let shown = written(format, true, &publish);
+        assert!(shown.contains("\\u007f\\u202eé\\u001b"), "{shown}");
+        assert!(shown.contains("t\\u009b"), "{shown}");
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&shown), value(&data));
+    }
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![
+        "[a-z0-9 ]{0,80}",
+        "\\PC{0,40}",
+        proptest::collection::vec(any::<char>().prop_filter("no NUL", |c| *c != '\0'), 0..60)
+            .prop_map(String::from_iter),
+        "[\"\\\\\u{1}-\u{20}x]{0,70}",
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![text().prop_map(String::into_bytes), proptest::collection::vec(any::<u8>(), 0..200)]
+}
+
+prop_compose! {
+    fn blocks()(
+        repeated in proptest::collection::vec((any::<bool>(), 1_u32..268_435_455, text(), text()), 0..5),
+        expiry: Option<u32>, correlation in proptest::option::of(bytes()), content_type in proptest::option::of(text()),
+    ) -> PropertyBlock {
+        let mut block = PropertyBlock::default();
+        if let Some(expiry) = expiry {
+            block.push(PropertyId::MessageExpiryInterval, Value::Number(expiry));
+        }
+        for (user, number, name, value) in &repeated {
+            if *user {
+                block.push(PropertyId::UserProperty, Value::Pair(name, value));
+            } else {
+                block.push(PropertyId::SubscriptionIdentifier, Value::Number(*number));
+            }
+        }
+        if let Some(correlation) = &correlation {
+            block.push(PropertyId::CorrelationData, Value::Binary(correlation));
+        }
+        if let Some(content_type) = &content_type {
+            block.push(PropertyId::ContentType, Value::Text(content_type));
+        }
+        block
+    }
+}
+
+/// What `serde_json` would make of a message: the reference the writer is held against.
+fn expected(publish: &Publish<'_>, tst: &str) -> serde_json::Value {
+    let mut record = serde_json::Map::new();
+    let put_binary = |into: &mut serde_json::Map<_, _>, name: &str, bytes: &[u8]| {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            into.insert(name.into(), json!(text));
+        } else {
+            into.insert(name.into(), json!(STANDARD.encode(bytes)));
+            into.insert(format!("{name}-encoding"), json!("base64"));
+        }
+    };
+    record.insert("tst".into(), json!(tst));
+    record.insert("topic".into(), json!(String::from_utf8_lossy(publish.topic)));
+    record.insert("qos".into(), json!(publish.qos as u8));
+    record.insert("retain".into(), json!(publish.retain));
+    record.insert("payloadlen".into(), json!(publish.payload.len()));
+    if publish.qos != QoS::AtMostOnce {
+        record.insert("mid".into(), json!(publish.packet_identifier));
+    }
+    let mut properties = serde_json::Map::new();
+    for property in publish.properties.iter() {
+        match (property.id, property.value) {
+            (PropertyId::UserProperty, Value::Pair(name, value)) => {
+                let list = properties.entry("user-properties").or_insert_with(|| json!([]));
+                list.as_array_mut().unwrap().push(json!({ name: value }));
+            }
+            (PropertyId::SubscriptionIdentifier, Value::Number(number)) => {
+                let list = properties.entry("subscription-identifier").or_insert_with(|| json!([]));
+                list.as_array_mut().unwrap().push(json!(number));
+            }
+            (id, Value::Binary(bytes)) => put_binary(&mut properties, id.name(), bytes),
+            (id, Value::Number(number)) => drop(properties.insert(id.name().into(), json!(number))),
+            (id, Value::Text(text)) => drop(properties.insert(id.name().into(), json!(text))),
+            other => panic!("{other:?}"),
+        }
+    }
+    if let Some(serde_json::Value::Array(list)) = properties.get("subscription-identifier")
+        && let [one] = list.as_slice()
+    {
+        let one = one.clone();
+        properties.insert("subscription-identifier".into(), one);
+    }
+    if !properties.is_empty() {
+        record.insert("properties".into(), properties.into());
+    }
+    put_binary(&mut record, "payload", publish.payload);
+    record.into()
+}
+
+proptest! {
+    #[test]
+    fn the_record_gives_back_the_message(
+        topic in bytes(), payload in bytes(), block in blocks(), qos in 0_u8..3, retain: bool,
+        identifier in 1_u16.., nanoseconds in 0_u64..4_000_000_000_000_000_000, terminal: bool,
+    ) {
+        let qos = QoS::from_bits(qos).unwrap();
+        let publish = Publish {
+            dup: false, qos, retain, topic: &topic, payload: &payload, properties: block.view(),
+            packet_identifier: if qos == QoS::AtMostOnce { 0 } else { identifier },
+        };
+        let tst = humantime::format_rfc3339_micros(at(nanoseconds)).to_string();
+        let expected = expected(&publish, &tst);
+        let mut out = Vec::new();
+        MessageWriter::new(JSON, terminal).write(&mut out, &publish, at(nanoseconds)).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        prop_assert_eq!(line.find('\n'), Some(line.len() - 1));
+        let value: serde_json::Value = serde_json::from_str(&line).unwrap();
+        prop_assert_eq!(&value, &expected);
+        prop_assert!(schema().validate(&value).is_ok(), "{:?}", schema().validate(&value));
+        let line = line.trim_end_matches('\n');
+        if terminal {
+            prop_assert_eq!(printable(line), line);
+        } else {
+            // Not only equal: the same bytes, keys in the same order, nothing escaped that need not be.
+            prop_assert_eq!(line, serde_json::to_string(&expected).unwrap());
+        }
+        let mut out = Vec::new();
+        MessageWriter::new(PRETTY, false).write(&mut out, &publish, at(nanoseconds)).unwrap();
+        prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string_pretty(&expected).unwrap() + "\n");
+    }
+
+    #[test]
+    fn text_into_a_pipe_is_the_exact_bytes(topic in bytes(), payload in bytes()) {
+        prop_assume!(!payload.is_empty());
+        let mut out = Vec::new();
+        MessageWriter::new(PLAIN, false).write(&mut out, &message(&topic, &payload), at(0)).unwrap();
+        prop_assert_eq!(&out[..payload.len()], &payload[..]);
+        prop_assert_eq!(&out[payload.len()..], b"\n");
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_no_record() {
+    let record = json!({
+        "tst": "2026-11-20T09:38:06.123456Z", "topic": "a", "qos": 0, "retain": false, "payloadlen": 1, "payload": "x"
+    });
+    assert!(schema().is_valid(&record));
+    for (key, value) in [
+        ("retain", json!(0)),
+        ("tst", json!("2026-11-20T09:38:06.123456+0000")),
+        ("qos", json!(3)),
+        ("dup", json!(true)),
+        ("mid", json!(7)),
+        ("properties", json!({})),
+        ("payload-encoding", json!("hex")),
+    ] {
+        let mut wrong = record.clone();
+        wrong[key] = value;
+        assert!(!schema().is_valid(&wrong), "{key}");
+    }
+}

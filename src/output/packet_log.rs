@@ -1,0 +1,178 @@
+//! Packets in words, for `-d`: the lines of mosquitto's clients, so that what people have learnt to
+//! read (and their scripts to look for) stays.
+
+use std::fmt::Write as _;
+
+use crate::protocol::Direction;
+use crate::protocol::wire::{Ack, Packet};
+
+/// Calls `line` for each line the packet is worth.
+pub(super) fn describe(
+    client_identifier: &str,
+    direction: Direction,
+    packet: &Packet<'_>,
+    mut line: impl FnMut(&str),
+) {
+    let client = if client_identifier.is_empty() { "null" } else { client_identifier };
+    let sending = direction == Direction::Sent;
+    let verb = if sending { "sending" } else { "received" };
+    let mut say = |what: std::fmt::Arguments<'_>| line(&format!("Client {client} {verb} {what}"));
+    let identifier = |ack: &Ack<'_>| {
+        if sending {
+            format!("m{}", ack.packet_identifier)
+        } else {
+            format!("Mid: {}", ack.packet_identifier)
+        }
+    };
+    let with_reason = |ack: &Ack<'_>| {
+        let label = if sending { " rc" } else { " RC:" };
+        format!("{},{label}{}", identifier(ack), ack.reason.0)
+    };
+    match packet {
+        Packet::Connect(_) => say(format_args!("CONNECT")),
+        Packet::ConnAck { reason, .. } => say(format_args!("CONNACK ({})", reason.0)),
+        Packet::Publish(publish) => say(format_args!(
+            "PUBLISH (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
+            u8::from(publish.dup),
+            publish.qos,
+            u8::from(publish.retain),
+            publish.packet_identifier,
+            String::from_utf8_lossy(publish.topic),
+            publish.payload.len()
+        )),
+        // The words of mosquitto leave the reason out where these arms do; a failure is told anyway.
+        Packet::PubRec(ack) if !sending && !ack.reason.is_failure() => {
+            say(format_args!("PUBREC ({})", identifier(ack)));
+        }
+        Packet::PubRel(ack) if !ack.reason.is_failure() => say(format_args!("PUBREL ({})", identifier(ack))),
+        Packet::PubComp(ack) if sending && !ack.reason.is_failure() => {
+            say(format_args!("PUBCOMP ({})", identifier(ack)));
+        }
+        Packet::PubAck(ack) => say(format_args!("PUBACK ({})", with_reason(ack))),
+        Packet::PubRec(ack) => say(format_args!("PUBREC ({})", with_reason(ack))),
+        Packet::PubRel(ack) => say(format_args!("PUBREL ({})", with_reason(ack))),
+        Packet::PubComp(ack) => say(format_args!("PUBCOMP ({})", with_reason(ack))),
+        Packet::Subscribe { packet_identifier, filters, .. } => {
+            for filter in filters.iter() {
+                let options = filter.qos as u8
+                    | u8::from(filter.no_local) << 2
+                    | u8::from(filter.retain_as_published) << 3
+                    | filter.retain_handling << 4;
+                say(format_args!(
+                    "SUBSCRIBE (Mid: {packet_identifier}, Topic: {}, QoS: {}, Options: 0x{options:02x})",
+                    filter.filter, filter.qos
+                ));
+            }
+        }
+        Packet::SubAck { packet_identifier, reasons, .. } => {
+            say(format_args!("SUBACK"));
+            let mut granted = format!("Subscribed (mid: {packet_identifier})");
+            for (index, reason) in reasons.iter().enumerate() {
+                // Writing to a String cannot fail.
+                let _ = write!(granted, "{} {reason}", if index == 0 { ":" } else { "," });
+            }
+            line(&granted);
+        }
+        Packet::Unsubscribe { packet_identifier, filters, .. } => {
+            for filter in filters.iter() {
+                say(format_args!("UNSUBSCRIBE (Mid: {packet_identifier}, Topic: {})", filter.filter));
+            }
+        }
+        Packet::UnsubAck { .. } => say(format_args!("UNSUBACK")),
+        Packet::PingReq => say(format_args!("PINGREQ")),
+        Packet::PingResp => say(format_args!("PINGRESP")),
+        Packet::Disconnect { .. } if sending => say(format_args!("DISCONNECT")),
+        Packet::Disconnect { reason, .. } => line(&format!("Received DISCONNECT ({})", reason.0)),
+        Packet::Auth { reason, .. } => say(format_args!("AUTH (rc{})", reason.0)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::Direction::{Received, Sent};
+    use super::*;
+    use crate::protocol::property::PropertyBlock;
+    use crate::protocol::reason::ReasonCode;
+    use crate::protocol::wire::{self, PacketType, Subscription};
+    use crate::protocol::{Protocol, QoS};
+
+    fn lines(direction: Direction, put: impl FnOnce(&mut BytesMut)) -> Vec<String> {
+        let mut bytes = BytesMut::new();
+        put(&mut bytes);
+        let mut lines = Vec::new();
+        let packet = wire::decode(Protocol::V5, &bytes).unwrap();
+        describe("", direction, &packet, |line| lines.push(line.to_owned()));
+        lines
+    }
+
+    #[test]
+    fn the_lines_of_mosquitto() {
+        let none = PropertyBlock::default();
+        let v5 = Protocol::V5;
+        let ack = |direction, packet, reason| {
+            lines(direction, |out| wire::ack(out, v5, packet, 1, reason)).concat()
+        };
+        let ok = ReasonCode::SUCCESS;
+        assert_eq!(
+            lines(Received, |out| wire::connack(out, v5, false, ok, &none)),
+            ["Client null received CONNACK (0)"]
+        );
+        assert_eq!(ack(Sent, PacketType::PubAck, ok), "Client null sending PUBACK (m1, rc0)");
+        assert_eq!(ack(Received, PacketType::PubAck, ok), "Client null received PUBACK (Mid: 1, RC:0)");
+        assert_eq!(ack(Sent, PacketType::PubRec, ok), "Client null sending PUBREC (m1, rc0)");
+        assert_eq!(ack(Received, PacketType::PubRec, ok), "Client null received PUBREC (Mid: 1)");
+        assert_eq!(
+            ack(Received, PacketType::PubRec, ReasonCode(135)),
+            "Client null received PUBREC (Mid: 1, RC:135)"
+        );
+        assert_eq!(ack(Sent, PacketType::PubRel, ok), "Client null sending PUBREL (m1)");
+        assert_eq!(ack(Received, PacketType::PubRel, ok), "Client null received PUBREL (Mid: 1)");
+        assert_eq!(ack(Sent, PacketType::PubComp, ok), "Client null sending PUBCOMP (m1)");
+        assert_eq!(ack(Received, PacketType::PubComp, ok), "Client null received PUBCOMP (Mid: 1, RC:0)");
+        assert_eq!(lines(Sent, wire::ping_request), ["Client null sending PINGREQ"]);
+        assert_eq!(
+            lines(Received, |out| wire::disconnect(out, v5, ReasonCode(139), &none)),
+            ["Received DISCONNECT (139)"]
+        );
+        assert_eq!(
+            lines(Sent, |out| wire::disconnect(out, v5, ok, &none)),
+            ["Client null sending DISCONNECT"]
+        );
+    }
+
+    #[test]
+    fn publish_and_subscribe_say_what_they_carry() {
+        let none = PropertyBlock::default();
+        let v5 = Protocol::V5;
+        let template = wire::PublishTemplate::new(v5, b"x/a", QoS::ExactlyOnce, true, &none);
+        assert_eq!(
+            lines(Sent, |out| template.put(out, 1, false, b"x")),
+            ["Client null sending PUBLISH (d0, q2, r1, m1, 'x/a', ... (1 bytes))"]
+        );
+        let filter = |filter, qos| Subscription {
+            filter,
+            qos,
+            no_local: true,
+            retain_as_published: false,
+            retain_handling: 2,
+        };
+        let filters = [filter("a", QoS::AtMostOnce), filter("b/#", QoS::AtLeastOnce)];
+        assert_eq!(
+            lines(Sent, |out| wire::subscribe(out, v5, 1, &filters, &none)),
+            [
+                "Client null sending SUBSCRIBE (Mid: 1, Topic: a, QoS: 0, Options: 0x24)",
+                "Client null sending SUBSCRIBE (Mid: 1, Topic: b/#, QoS: 1, Options: 0x25)"
+            ]
+        );
+        assert_eq!(
+            lines(Received, |out| wire::suback(out, v5, 1, &[ReasonCode(2), ReasonCode(135)])),
+            ["Client null received SUBACK", "Subscribed (mid: 1): 2, 135"]
+        );
+        assert_eq!(
+            lines(Sent, |out| wire::unsubscribe(out, v5, 2, &["z"], &none)),
+            ["Client null sending UNSUBSCRIBE (Mid: 2, Topic: z)"]
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! Progress of long work, on standard error, where a person looks.
+//!
+//! The work only stores a number. A task of the runtime looks at it now and then and draws, so the
+//! same code runs at the same speed with and without a display, and short work shows none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tokio::time::MissedTickBehavior;
+
+use super::Diagnostics;
+
+/// What is done sooner shows no progress.
+const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
+const DRAWN_EVERY: Duration = Duration::from_millis(100);
+
+const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} left";
+const LINES: &str = "{human_pos} lines, {per_sec}";
+
+/// A number that grows, and perhaps is shown. Gone from the screen when it is dropped.
+#[derive(Debug)]
+pub struct Progress {
+    done: Arc<AtomicU64>,
+    drawn: Option<(ProgressBar, tokio::task::AbortHandle)>,
+}
+
+impl Progress {
+    /// Of `total` bytes.
+    #[must_use]
+    pub fn bytes(diagnostics: &Diagnostics, total: u64) -> Self {
+        Self::of(diagnostics, Some(total), BYTES)
+    }
+
+    /// Of lines, nobody knows how many.
+    #[must_use]
+    pub fn lines(diagnostics: &Diagnostics) -> Self {
+        Self::of(diagnostics, None, LINES)
+    }
+
+    fn of(diagnostics: &Diagnostics, total: Option<u64>, template: &str) -> Self {
+        if !diagnostics.shows_progress() {
+            return Self { done: Arc::default(), drawn: None };
+        }
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        // A template that cannot be read would show indicatif's own; the tests read both.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        diagnostics.make_room_for(bar.clone());
+        Self::drawn(bar, ProgressDrawTarget::stderr)
+    }
+
+    fn drawn(bar: ProgressBar, target: impl FnOnce() -> ProgressDrawTarget + Send + 'static) -> Self {
+        let done = Arc::<AtomicU64>::default();
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return Self { done, drawn: None };
+        };
+        let (seen, shown) = (Arc::clone(&done), bar.clone());
+        let task = runtime.spawn(async move {
+            tokio::time::sleep(FIRST_DRAWN_AFTER).await;
+            shown.set_draw_target(target());
+            let mut ticks = tokio::time::interval(DRAWN_EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                shown.set_position(seen.load(Ordering::Relaxed));
+                shown.tick();
+            }
+        });
+        Self { done, drawn: Some((bar, task.abort_handle())) }
+    }
+
+    /// This much is done, from the start.
+    pub fn set(&self, done: u64) {
+        self.done.store(done, Ordering::Relaxed);
+    }
+
+    /// This much more is done.
+    pub fn add(&self, more: u64) {
+        self.done.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Takes the display away. Nothing is left on the screen: the run's result is told elsewhere.
+    pub fn finish(self) {}
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some((bar, task)) = &self.drawn {
+            task.abort();
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Stream, Verbosity};
+    use std::sync::Mutex;
+
+    /// A terminal that keeps what was written to it.
+    #[derive(Debug, Clone, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl Screen {
+        fn text(&self) -> String {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl indicatif::TermLike for Screen {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> std::io::Result<()> {
+            self.write_str(text)
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            self.write_str("<clear>")
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn on_screen(total: Option<u64>, template: &str) -> (Progress, Screen) {
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        bar.set_style(ProgressStyle::with_template(template).unwrap().progress_chars("=> "));
+        let screen = Screen::default();
+        let term = screen.clone();
+        (Progress::drawn(bar, move || ProgressDrawTarget::term_like(Box::new(term))), screen)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_work_is_shown_and_cleared() {
+        let (progress, screen) = on_screen(Some(2048), BYTES);
+        progress.set(512);
+        tokio::time::sleep(Duration::from_millis(499)).await;
+        assert_eq!(screen.text(), "");
+        progress.add(512);
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        assert!(screen.text().contains("1.00 KiB of 2.00 KiB [===============>"), "{}", screen.text());
+        progress.finish();
+        assert!(screen.text().ends_with("<clear>"), "{}", screen.text());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lines_have_no_total() {
+        let (progress, screen) = on_screen(None, LINES);
+        progress.set(1_234_567);
+        tokio::time::sleep(Duration::from_millis(501)).await;
+        assert!(screen.text().contains("1,234,567 lines, "), "{}", screen.text());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn short_work_shows_nothing() {
+        let (progress, screen) = on_screen(None, LINES);
+        progress.set(5);
+        tokio::time::sleep(Duration::from_millis(400)).await;
+        progress.finish();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        assert!(!screen.text().contains("lines"), "{}", screen.text());
+    }
+
+    #[tokio::test]
+    async fn nobody_looks_or_nobody_wants_it() {
+        let shows = |verbosity, is_terminal| {
+            let stream = Stream { is_terminal, color: false };
+            let diagnostics = Diagnostics::into_writer(verbosity, stream, std::io::sink());
+            Progress::lines(&diagnostics).drawn.is_some()
+        };
+        assert!(shows(Verbosity::Normal, true));
+        assert!(!shows(Verbosity::Normal, false));
+        assert!(!shows(Verbosity::Quiet, true));
+        // Packets scroll by; a bar between them is only noise.
+        assert!(!shows(Verbosity::Debug, true));
+    }
+}

@@ -1,0 +1,291 @@
+//! Standard output as a sink that never blocks the program.
+//!
+//! A reader may stop reading for as long as it likes (`mqtt sub | less`, Ctrl-S on a terminal);
+//! the connection must be kept alive meanwhile, so a full pipe is something to wait for beside the
+//! network, not inside `write`. `O_NONBLOCK` must not be set on the descriptor that was inherited:
+//! it belongs to the open file description, which the shell and other programs share. So:
+//!
+//! * a pipe or terminal is opened once more through `/proc/self/fd`, which gives a description of
+//!   our own, and that one is made non-blocking;
+//! * a socket cannot be opened again, but `send` takes "do not wait" with each call;
+//! * files, other devices, and systems other than Linux get plain blocking writes.
+//!
+//! Nothing of this happens before the first byte is to be written or the reader is to be watched.
+
+use std::task::{Context, Poll};
+
+use crate::error::Error;
+
+/// Bytes for standard output, and the way they go there.
+///
+/// Append to [`Stdout::buffer`], then flush: one write a flush as long as the reader keeps up. All
+/// polling must come from one task, which is the one that is woken.
+#[derive(Debug, Default)]
+pub struct Stdout {
+    buffer: Vec<u8>,
+    /// How much of the buffer was written; the rest follows.
+    written: usize,
+    route: Option<Route>,
+    #[cfg(all(test, target_os = "linux"))]
+    instead: Option<std::os::fd::OwnedFd>,
+}
+
+/// A buffer that one huge message made larger than this is not kept.
+const KEPT_BYTES: usize = 1 << 20;
+
+#[derive(Debug)]
+enum Route {
+    /// Writes block.
+    Blocking,
+    /// Writes that would block say so.
+    #[cfg(target_os = "linux")]
+    Polled(linux::Channel),
+    /// The reader was gone before the first write.
+    #[cfg(target_os = "linux")]
+    Closed,
+}
+
+impl Stdout {
+    /// The standard output of this process; untouched until something is flushed.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to append what is to be written.
+    pub fn buffer(&mut self) -> &mut Vec<u8> {
+        &mut self.buffer
+    }
+
+    /// How many bytes wait to be written. A caller that takes no more messages above some limit
+    /// gives the reader's pace to the network and keeps memory bounded.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.buffer.len() - self.written
+    }
+
+    /// Writes what waits, as far as the reader takes it. Must be called inside a tokio runtime with
+    /// I/O enabled; elsewhere writes block.
+    ///
+    /// # Errors
+    /// [`Error::OutputClosed`] when the reader is gone; [`Error::File`] for everything else.
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        while self.waiting_bytes() > 0 {
+            match self.poll_write(context) {
+                Poll::Ready(Ok(length)) => self.written += length,
+                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                    return Poll::Ready(Err(Error::OutputClosed));
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::file("standard output", error))),
+                Poll::Pending => {
+                    self.forget_written();
+                    return Poll::Pending;
+                }
+            }
+        }
+        self.buffer.clear();
+        self.written = 0;
+        self.buffer.shrink_to(KEPT_BYTES);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes everything that waits, however long the reader takes.
+    ///
+    /// # Errors
+    /// As [`Stdout::poll_flush`].
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        std::future::poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// Ready once the reader is gone, even if nothing is to be written: so `mqtt sub | head -1` ends
+    /// when `head` does, not at the next message. Never ready where that cannot be watched.
+    pub fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.route() {
+            Route::Blocking => Poll::Pending,
+            #[cfg(target_os = "linux")]
+            Route::Polled(channel) => channel.poll_closed(context),
+            #[cfg(target_os = "linux")]
+            Route::Closed => Poll::Ready(()),
+        }
+    }
+
+    /// Keeps a buffer that is appended to while the reader is slow from growing at its front.
+    fn forget_written(&mut self) {
+        if self.written > self.buffer.len() / 2 {
+            self.buffer.drain(..self.written);
+            self.written = 0;
+        }
+    }
+
+    fn route(&mut self) -> &mut Route {
+        #[cfg(all(test, target_os = "linux"))]
+        let found = || match &self.instead {
+            Some(descriptor) => linux::route(std::os::fd::AsFd::as_fd(descriptor)),
+            None => linux::route(rustix::stdio::stdout()),
+        };
+        #[cfg(all(not(test), target_os = "linux"))]
+        let found = || linux::route(rustix::stdio::stdout());
+        #[cfg(not(target_os = "linux"))]
+        let found = || Route::Blocking;
+        self.route.get_or_insert_with(found)
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        self.route();
+        let rest = &self.buffer[self.written..];
+        match &mut self.route {
+            #[cfg(target_os = "linux")]
+            Some(Route::Polled(channel)) => channel.poll_write(context, rest),
+            #[cfg(target_os = "linux")]
+            Some(Route::Closed) => Poll::Ready(Err(std::io::ErrorKind::BrokenPipe.into())),
+            Some(Route::Blocking) | None => Poll::Ready(write_blocking(rest)),
+        }
+    }
+}
+
+/// Past the buffer of `std`, which would copy once more and look for line ends.
+#[cfg(unix)]
+fn write_blocking(bytes: &[u8]) -> std::io::Result<usize> {
+    loop {
+        match rustix::io::write(rustix::stdio::stdout(), bytes) {
+            Err(rustix::io::Errno::INTR) => {}
+            // Someone else made the shared description non-blocking: wait here.
+            Err(rustix::io::Errno::AGAIN) => {
+                let stdout = rustix::stdio::stdout();
+                let mut watched = [rustix::event::PollFd::new(&stdout, rustix::event::PollFlags::OUT)];
+                rustix::event::poll(&mut watched, None)?;
+            }
+            result => return Ok(result?),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn write_blocking(bytes: &[u8]) -> std::io::Result<usize> {
+    use std::io::Write as _;
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()?;
+    Ok(bytes.len())
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::io;
+    use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::task::{Context, Poll, ready};
+
+    use rustix::fs::{FileType, Mode, OFlags};
+    use rustix::io::Errno;
+    use rustix::net::SendFlags;
+    use tokio::io::Interest;
+    use tokio::net::unix::pipe::Sender;
+
+    use super::Route;
+
+    /// A descriptor that says when a write would block, watched by the runtime.
+    pub(super) struct Channel {
+        /// tokio's type for pipes; of other descriptors it is only the watch. (`AsyncFd` would say
+        /// that better, but can no longer be made without `unsafe`.)
+        descriptor: Arc<Sender>,
+        is_socket: bool,
+        closed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    }
+
+    impl std::fmt::Debug for Channel {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_struct("Channel").field("descriptor", &self.descriptor).finish_non_exhaustive()
+        }
+    }
+
+    /// The best way to what `inherited` is; blocking writes where there is no better.
+    pub(super) fn route(inherited: BorrowedFd<'_>) -> Route {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Route::Blocking;
+        }
+        let Ok(status) = rustix::fs::fstat(inherited) else { return Route::Blocking };
+        let file_type = FileType::from_raw_mode(status.st_mode);
+        let descriptor = match file_type {
+            FileType::Socket => rustix::io::fcntl_dupfd_cloexec(inherited, 3),
+            FileType::Fifo => reopen(inherited),
+            FileType::CharacterDevice if rustix::termios::isatty(inherited) => reopen(inherited),
+            _ => return Route::Blocking,
+        };
+        // To open a pipe that nobody reads for writing fails in this way.
+        if descriptor.as_ref().is_err_and(|error| *error == Errno::NXIO) && file_type == FileType::Fifo {
+            return Route::Closed;
+        }
+        // What belongs to another user cannot be opened again (`su`, `sudo`), nor can anything
+        // without /proc: blocking writes are better than none.
+        let Ok(descriptor) = descriptor else { return Route::Blocking };
+        match Sender::from_owned_fd_unchecked(descriptor) {
+            Ok(sender) => Route::Polled(Channel {
+                descriptor: Arc::new(sender),
+                is_socket: file_type == FileType::Socket,
+                closed: None,
+            }),
+            Err(_) => Route::Blocking,
+        }
+    }
+
+    fn reopen(inherited: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+        let path = format!("/proc/self/fd/{}", inherited.as_raw_fd());
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        rustix::fs::open(path, flags, Mode::empty())
+    }
+
+    impl Channel {
+        fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+            loop {
+                let result = if self.is_socket {
+                    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+                    rustix::net::send(&self.descriptor, bytes, flags)
+                } else {
+                    rustix::io::write(&self.descriptor, bytes)
+                };
+                match result {
+                    Err(Errno::INTR) => {}
+                    result => return Ok(result?),
+                }
+            }
+        }
+
+        pub(super) fn poll_write(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            loop {
+                ready!(self.descriptor.poll_write_ready(context))?;
+                match self.descriptor.try_io(|| self.write(bytes)) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return Poll::Ready(result),
+                }
+            }
+        }
+
+        /// The system reports errors and hang-ups whether asked or not: a pipe without reader is an
+        /// error, a closed socket or terminal a hang-up, which counts as readable.
+        pub(super) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+            let watched = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
+                let descriptor = Arc::clone(&self.descriptor);
+                Box::pin(async move {
+                    if descriptor.ready(Interest::ERROR | Interest::READABLE).await.is_err() {
+                        std::future::pending::<()>().await;
+                    }
+                })
+            };
+            let closed = self.closed.get_or_insert_with(watched);
+            ready!(closed.as_mut().poll(context));
+            // A finished future must not be polled again, but we may be.
+            *closed = Box::pin(std::future::poll_fn(|_| Poll::Ready(())));
+            Poll::Ready(())
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+impl Stdout {
+    /// Writes to another descriptor in place of standard output.
+    pub(super) fn instead(descriptor: std::os::fd::OwnedFd) -> Self {
+        Self { instead: Some(descriptor), ..Self::default() }
+    }
+}

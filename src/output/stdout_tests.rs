@@ -1,0 +1,144 @@
+//! A reader that stops, and one that leaves.
+#![cfg(target_os = "linux")]
+
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+use super::Stdout;
+use crate::error::Error;
+
+fn in_runtime<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+fn pipe() -> (Stdout, std::io::PipeReader, std::io::PipeWriter) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let inherited = writer.try_clone().unwrap();
+    (Stdout::instead(OwnedFd::from(writer)), reader, inherited)
+}
+
+async fn closed(stdout: &mut Stdout) {
+    std::future::poll_fn(|context| stdout.poll_closed(context)).await;
+}
+
+/// Fills more than a pipe or socket holds, sees the runtime go on, then reads it all.
+async fn stalls_without_blocking(mut stdout: Stdout, mut reader: impl std::io::Read + Send + 'static) {
+    let sent: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+    stdout.buffer().extend_from_slice(&sent);
+    tokio::select! {
+        biased;
+        result = stdout.flush() => panic!("nobody reads, yet everything was written: {result:?}"),
+        () = tokio::time::sleep(Duration::from_millis(20)) => {}
+    }
+    assert!(stdout.waiting_bytes() > 0);
+    stdout.buffer().extend_from_slice(b"more");
+    let reading = std::thread::spawn(move || {
+        let mut read = Vec::new();
+        reader.read_to_end(&mut read).unwrap();
+        read
+    });
+    stdout.flush().await.unwrap();
+    assert_eq!(stdout.waiting_bytes(), 0);
+    drop(stdout);
+    let read = reading.join().unwrap();
+    assert!(read[..sent.len()] == sent && &read[sent.len()..] == b"more");
+}
+
+#[test]
+fn a_full_pipe_does_not_stop_the_runtime() {
+    in_runtime(async {
+        let (stdout, reader, inherited) = pipe();
+        drop(inherited);
+        stalls_without_blocking(stdout, reader).await;
+    });
+}
+
+#[test]
+fn a_full_socket_does_not_stop_the_runtime() {
+    in_runtime(async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        stalls_without_blocking(Stdout::instead(ours.into()), theirs).await;
+    });
+}
+
+#[test]
+fn the_inherited_descriptor_stays_as_it_was() {
+    in_runtime(async {
+        let (mut stdout, mut reader, inherited) = pipe();
+        stdout.buffer().extend_from_slice(b"x");
+        stdout.flush().await.unwrap();
+        reader.read_exact(&mut [0]).unwrap();
+        assert!(!rustix::fs::fcntl_getfl(&inherited).unwrap().contains(OFlags::NONBLOCK));
+    });
+}
+
+#[test]
+fn a_reader_that_left_is_noticed_by_writing() {
+    in_runtime(async {
+        let (mut stdout, reader, _inherited) = pipe();
+        stdout.buffer().extend_from_slice(b"x");
+        stdout.flush().await.unwrap();
+        drop(reader);
+        stdout.buffer().extend_from_slice(b"x");
+        assert!(matches!(stdout.flush().await, Err(Error::OutputClosed)));
+    });
+}
+
+#[test]
+fn a_reader_that_left_is_noticed_without_writing() {
+    in_runtime(async {
+        let (mut stdout, reader, _inherited) = pipe();
+        tokio::select! {
+            biased;
+            () = closed(&mut stdout) => panic!("the reader is there"),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        // Watching must not swallow the readiness that writing waits for.
+        stdout.buffer().extend_from_slice(b"x");
+        stdout.flush().await.unwrap();
+        drop(reader);
+        closed(&mut stdout).await;
+        closed(&mut stdout).await;
+    });
+}
+
+#[test]
+fn a_socket_whose_other_end_left_is_noticed() {
+    in_runtime(async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut stdout = Stdout::instead(ours.into());
+        stdout.buffer().extend_from_slice(b"x");
+        stdout.flush().await.unwrap();
+        drop(theirs);
+        closed(&mut stdout).await;
+    });
+}
+
+#[test]
+fn a_reader_that_left_before_the_first_write() {
+    in_runtime(async {
+        let (mut stdout, reader, _inherited) = pipe();
+        drop(reader);
+        closed(&mut stdout).await;
+        stdout.buffer().extend_from_slice(b"x");
+        assert!(matches!(stdout.flush().await, Err(Error::OutputClosed)));
+    });
+}
+
+#[test]
+fn a_stalled_write_ends_when_the_reader_leaves() {
+    in_runtime(async {
+        let (mut stdout, reader, _inherited) = pipe();
+        stdout.buffer().resize(1_000_000, b'x');
+        let leaving = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            drop(reader);
+        });
+        assert!(matches!(stdout.flush().await, Err(Error::OutputClosed)));
+        leaving.await.unwrap();
+    });
+}

@@ -1,0 +1,145 @@
+//! What standard output and standard error are attached to: decided once, kept as data.
+
+use std::io::IsTerminal as _;
+
+use colored::{ColoredString, Colorize as _};
+
+/// Whether to use colour (`--color`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ColorChoice {
+    /// On a terminal that has it, unless the environment says no.
+    #[default]
+    Auto,
+    /// Even into a pipe or file.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+/// What the environment says about colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Environment {
+    /// `NO_COLOR` is set and not empty (no-color.org).
+    pub no_color: bool,
+    /// `CLICOLOR_FORCE` is set and neither empty nor `0`.
+    pub force_color: bool,
+    /// `TERM` is `dumb`.
+    pub dumb: bool,
+}
+
+impl Environment {
+    /// Reads the variables of this process.
+    #[must_use]
+    pub fn read() -> Self {
+        let value = |name| std::env::var_os(name).unwrap_or_default();
+        let force = value("CLICOLOR_FORCE");
+        Self {
+            no_color: !value("NO_COLOR").is_empty(),
+            force_color: !force.is_empty() && force != "0",
+            dumb: value("TERM") == "dumb",
+        }
+    }
+}
+
+/// One of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stream {
+    /// A person looks at it.
+    pub is_terminal: bool,
+    /// It gets colour.
+    pub color: bool,
+}
+
+impl Stream {
+    fn decide(is_terminal: bool, choice: ColorChoice, environment: Environment) -> Self {
+        let color = match choice {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto if environment.no_color => false,
+            ColorChoice::Auto => environment.force_color || (is_terminal && !environment.dumb),
+        };
+        Self { is_terminal, color }
+    }
+
+    /// `text` in a style, if this stream has colour.
+    #[must_use]
+    pub fn paint(self, text: &str, style: impl FnOnce(ColoredString) -> ColoredString) -> ColoredString {
+        if self.color { style(text.normal()) } else { text.normal() }
+    }
+}
+
+/// Both streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terminal {
+    /// Standard output.
+    pub stdout: Stream,
+    /// Standard error.
+    pub stderr: Stream,
+    /// Columns, where one of the two is a terminal.
+    pub width: Option<u16>,
+}
+
+impl Terminal {
+    /// Looks at the streams of this process.
+    #[must_use]
+    pub fn detect(choice: ColorChoice, environment: Environment) -> Self {
+        let stdout = Stream::decide(std::io::stdout().is_terminal(), choice, environment);
+        let stderr = Stream::decide(std::io::stderr().is_terminal(), choice, environment);
+        // `colored` decides for the whole process, by looking at standard output; the decision is
+        // made here, for each stream by itself, so it only has to do as it is told.
+        colored::control::set_override(stdout.color || stderr.color);
+        let width = if stderr.is_terminal {
+            columns(std::io::stderr())
+        } else if stdout.is_terminal {
+            columns(std::io::stdout())
+        } else {
+            None
+        };
+        Self { stdout, stderr, width }
+    }
+}
+
+#[cfg(unix)]
+fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
+    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn columns<T>(_: T) -> Option<u16> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn color(is_terminal: bool, choice: ColorChoice, environment: Environment) -> bool {
+        Stream::decide(is_terminal, choice, environment).color
+    }
+
+    #[test]
+    fn the_flag_goes_before_the_environment_and_that_before_the_terminal() {
+        let plain = Environment::default();
+        let no_color = Environment { no_color: true, force_color: true, dumb: false };
+        let force = Environment { force_color: true, ..plain };
+        let dumb = Environment { dumb: true, ..plain };
+        for (is_terminal, choice, environment, expected) in [
+            (true, ColorChoice::Auto, plain, true),
+            (false, ColorChoice::Auto, plain, false),
+            (true, ColorChoice::Auto, no_color, false),
+            (false, ColorChoice::Auto, force, true),
+            (true, ColorChoice::Auto, dumb, false),
+            (true, ColorChoice::Never, force, false),
+            (false, ColorChoice::Always, no_color, true),
+        ] {
+            let case = format!("{is_terminal} {choice:?} {environment:?}");
+            assert_eq!(color(is_terminal, choice, environment), expected, "{case}");
+        }
+    }
+
+    #[test]
+    fn a_stream_without_color_gets_plain_text() {
+        let text = Stream::default().paint("mqtt:", |text| text.red().bold());
+        assert_eq!(text, "mqtt:".normal());
+    }
+}

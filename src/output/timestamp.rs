@@ -1,0 +1,178 @@
+//! The time of receipt as text. Messages come far more often than seconds pass, and many with one
+//! read, so text is kept and only what changed is made anew.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
+use jiff::tz::TimeZone;
+
+/// Time since 1970. A clock set before that is shown as 1970: the message must be written all the
+/// same.
+pub(super) fn since_epoch(time: SystemTime) -> Duration {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The opening of a JSON record up to the topic, with the time in RFC 3339, UTC, microseconds.
+#[derive(Debug, Default)]
+pub(super) struct RecordOpening {
+    text: Vec<u8>,
+    time: Duration,
+}
+
+impl RecordOpening {
+    const BEFORE_TIME: &'static [u8] = b"{\"tst\":\"";
+    const AFTER_TIME: &'static [u8] = b"Z\",\"topic\":\"";
+    const FRACTION_DIGITS: usize = 6;
+
+    /// `{"tst":"2026-11-20T09:38:06.123456Z","topic":"`.
+    pub(super) fn at(&mut self, time: SystemTime) -> &[u8] {
+        let time = since_epoch(time);
+        if time != self.time || self.text.is_empty() {
+            if time.as_secs() != self.time.as_secs() || self.text.is_empty() {
+                self.set_second(time.as_secs());
+            }
+            self.set_fraction(time.subsec_micros());
+            self.time = time;
+        }
+        &self.text
+    }
+
+    fn set_second(&mut self, second: u64) {
+        // RFC 3339 has four digits for the year; later is shown as the end of 9999.
+        let second = second.min(253_402_300_799);
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
+        let shown = humantime::format_rfc3339_seconds(time).to_string();
+        self.text.clear();
+        self.text.extend_from_slice(Self::BEFORE_TIME);
+        self.text.extend_from_slice(shown.trim_end_matches('Z').as_bytes());
+        self.text.push(b'.');
+        self.text.extend_from_slice(&[b'0'; Self::FRACTION_DIGITS]);
+        self.text.extend_from_slice(Self::AFTER_TIME);
+    }
+
+    fn set_fraction(&mut self, mut micros: u32) {
+        let end = self.text.len() - Self::AFTER_TIME.len();
+        for digit in self.text[end - Self::FRACTION_DIGITS..end].iter_mut().rev() {
+            *digit = b'0' + (micros % 10).to_be_bytes()[3];
+            micros /= 10;
+        }
+    }
+}
+
+/// Local time in the formats of `strftime`.
+#[derive(Debug)]
+pub(super) struct LocalTimes {
+    zone: TimeZone,
+    second: Option<u64>,
+    /// Format and, for the current second, text.
+    texts: Vec<(String, String)>,
+}
+
+impl LocalTimes {
+    /// Looks for the time zone of the system only if there is something to format.
+    pub(super) fn new(formats: &[String]) -> Self {
+        let zone = if formats.is_empty() { TimeZone::UTC } else { TimeZone::system() };
+        Self::in_zone(zone, formats)
+    }
+
+    fn in_zone(zone: TimeZone, formats: &[String]) -> Self {
+        let texts = formats.iter().map(|format| (format.clone(), String::new())).collect();
+        Self { zone, second: None, texts }
+    }
+
+    /// Brings all texts to this time.
+    pub(super) fn set(&mut self, time: SystemTime) {
+        let second = since_epoch(time).as_secs();
+        if self.second == Some(second) || self.texts.is_empty() {
+            return;
+        }
+        self.second = Some(second);
+        for (format, text) in &mut self.texts {
+            *text = formatted(format, second, &self.zone).unwrap_or_default();
+        }
+    }
+
+    /// The time in one of the formats, by its place in the list.
+    pub(super) fn text(&self, index: usize) -> &str {
+        self.texts.get(index).map_or("", |(_, text)| text)
+    }
+}
+
+/// As `strftime` in the C locale, whatever the system's is: output is for programs first.
+fn formatted(format: &str, second: u64, zone: &TimeZone) -> Option<String> {
+    let timestamp = jiff::Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
+    let config = Config::new().custom(PosixCustom::new());
+    let mut text = String::new();
+    BrokenDownTime::from(&timestamp.to_zoned(zone.clone()))
+        .format_with_config(&config, format, &mut text)
+        .ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_time_is_what_strftime_says() {
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        // `TZ=… date -d @1795167486 '+%…'` for each letter.
+        for (letter, expected) in [
+            ('A', "Friday"),
+            ('a', "Fri"),
+            ('B', "November"),
+            ('b', "Nov"),
+            ('C', "20"),
+            ('c', "Fri Nov 20 10:38:06 2026"),
+            ('D', "11/20/26"),
+            ('d', "20"),
+            ('e', "20"),
+            ('F', "2026-11-20"),
+            ('G', "2026"),
+            ('g', "26"),
+            ('H', "10"),
+            ('h', "Nov"),
+            ('I', "10"),
+            ('j', "324"),
+            ('k', "10"),
+            ('l', "10"),
+            ('M', "38"),
+            ('m', "11"),
+            ('n', "\n"),
+            ('P', "am"),
+            ('p', "AM"),
+            ('R', "10:38"),
+            ('r', "10:38:06 AM"),
+            ('S', "06"),
+            ('s', "1795167486"),
+            ('T', "10:38:06"),
+            ('t', "\t"),
+            ('U', "46"),
+            ('u', "5"),
+            ('V', "47"),
+            ('W', "46"),
+            ('w', "5"),
+            ('X', "10:38:06"),
+            ('x', "11/20/26"),
+            ('Y', "2026"),
+            ('y', "26"),
+            ('Z', "CET"),
+            ('z', "+0100"),
+        ] {
+            let text = formatted(&format!("%{letter}"), 1_795_167_486, &zone);
+            assert_eq!(text.as_deref(), Some(expected), "%{letter}");
+        }
+        assert_eq!(formatted("%T%z", 1_782_000_000, &zone).unwrap(), "02:00:00+0200");
+        assert_eq!(formatted("%d%e%D", 1_783_000_000, &zone).unwrap(), "02 207/02/26");
+    }
+
+    #[test]
+    fn texts_follow_the_second() {
+        let formats = ["%T".to_owned(), "%s".to_owned()];
+        let mut times = LocalTimes::in_zone(TimeZone::UTC, &formats);
+        times.set(SystemTime::UNIX_EPOCH + Duration::from_millis(1500));
+        assert_eq!((times.text(0), times.text(1)), ("00:00:01", "1"));
+        times.set(SystemTime::UNIX_EPOCH + Duration::from_millis(61_999));
+        assert_eq!((times.text(0), times.text(1)), ("00:01:01", "61"));
+    }
+}

@@ -1,0 +1,185 @@
+//! The rooms of the program and what each may import, held against the source. Data goes one way:
+//! a room knows the rooms below it and none above.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each room may import. `lib` wires everything together and may import all.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("main", &[]),
+    ("dispatch", &["cli", "command", "error", "exit", "output"]),
+    ("cli", &["command", "output", "client", "net", "protocol", "error"]),
+    ("command", &["output", "client", "broker", "protocol", "signal", "error", "exit"]),
+    ("output", &["protocol", "error"]),
+    ("client", &["net", "protocol", "error"]),
+    // The session's rules, but not the client's driver.
+    ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
+    ("net", &["error"]),
+    // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
+    ("protocol", &["error::Retry"]),
+    ("signal", &["error"]),
+    ("error", &["protocol", "exit"]),
+    ("exit", &[]),
+];
+
+/// Names that only some rooms may speak.
+const NAMES: &[(&str, &[&str])] = &[
+    ("rumqttc", &["protocol/wire"]),
+    ("clap", &["cli"]),
+    ("stdout()", &["output"]),
+    ("stderr()", &["output"]),
+    ("env", &["cli", "output", "lib.rs", "main.rs"]),
+    ("tokio", &["client", "net", "broker", "command", "output", "signal.rs", "lib.rs"]),
+    ("TcpStream", &["net", "broker"]),
+];
+
+struct Source {
+    /// Below `src`, for example `net/tls/mod.rs`.
+    path: String,
+    /// Its code, without comments and unit tests.
+    code: String,
+}
+
+impl Source {
+    fn room(&self) -> &str {
+        let first = self.path.split('/').next().unwrap_or_default();
+        first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// How many modules deep it is: 1 for a room's own file.
+    fn depth(&self) -> usize {
+        let names = self.path.split('/').filter(|name| *name != "mod.rs");
+        names.count()
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &root, &mut found);
+    assert!(found.len() > 20, "the source is found");
+    found
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        // Tests may know everything.
+        let is_test = name == "tests" || name == "tests.rs" || name.ends_with("_tests.rs");
+        if is_test {
+            continue;
+        }
+        if path.is_dir() {
+            collect(root, &path, found);
+        } else if name.ends_with(".rs") {
+            let relative = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
+            found.push(Source { path: relative, code: code(&fs::read_to_string(&path).unwrap()) });
+        }
+    }
+}
+
+/// The code of a file up to its unit tests, without line comments.
+fn code(text: &str) -> String {
+    let mut lines = Vec::new();
+    let mut rest = text.lines().peekable();
+    while let Some(line) = rest.next() {
+        let opens_tests = |next: &&str| next.starts_with("mod ") && next.ends_with('{');
+        if line == "#[cfg(test)]" && rest.peek().is_some_and(opens_tests) {
+            break;
+        }
+        lines.push(line.split("//").next().unwrap_or_default());
+    }
+    lines.join("\n")
+}
+
+/// Every path that begins at the crate's root: two names of each, for example `client::session`.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (position, _) in code.match_indices("crate::") {
+        let before = code[..position].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let path = &code[position + "crate::".len()..];
+        assert!(!path.starts_with('{'), "one use for each room, so that the rule can be checked");
+        let mut names = path.split("::").map(|name| {
+            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+            (&name[..end], end == name.len())
+        });
+        let (first, more) = names.next().unwrap();
+        match names.next() {
+            Some((second, _)) if more && !second.is_empty() => found.push(format!("{first}::{second}")),
+            _ => found.push(first.to_owned()),
+        }
+    }
+    found
+}
+
+#[test]
+fn rooms_import_only_what_is_below_them() {
+    for source in sources() {
+        let room = source.room();
+        if room == "lib" {
+            continue;
+        }
+        let (_, allowed) = IMPORTS
+            .iter()
+            .find(|(name, _)| *name == room)
+            .unwrap_or_else(|| panic!("{}: the room is not in the table", source.path));
+        for import in imports(&source.code) {
+            let first = import.split("::").next().unwrap_or_default();
+            let fits = first == room || allowed.iter().any(|allowed| *allowed == first || *allowed == import);
+            assert!(fits, "{}: {room} may not import crate::{import}", source.path);
+        }
+    }
+}
+
+/// `super::super::…` must not be a way around the table.
+#[test]
+fn no_relative_path_leaves_its_room() {
+    for source in sources().iter().filter(|source| !matches!(source.room(), "lib" | "main")) {
+        for steps in 1..=source.depth() + 1 {
+            let path = "super::".repeat(steps);
+            let leaves = steps >= source.depth() && source.code.contains(&path);
+            assert!(!leaves, "{}: {path} leaves the room", source.path);
+        }
+    }
+}
+
+#[test]
+fn names_are_spoken_only_where_they_belong() {
+    for source in sources() {
+        for (name, rooms) in NAMES {
+            let at_home =
+                rooms.iter().any(|room| source.path == *room || source.path.starts_with(&format!("{room}/")));
+            assert!(at_home || !speaks(&source.code, name), "{}: {name} does not belong here", source.path);
+        }
+    }
+}
+
+/// Whether a name stands in the code as a word of its own, not inside a string of text.
+fn speaks(code: &str, name: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    code.match_indices(name).any(|(position, _)| {
+        let before = code[..position].chars().next_back();
+        let after = code[position + name.len()..].chars().next();
+        let line = code[..position].rsplit('\n').next().unwrap_or_default();
+        let in_text = line.matches('"').count() % 2 == 1;
+        !in_text && !before.is_some_and(is_word) && !(after.is_some_and(is_word) && !name.ends_with(')'))
+    })
+}
+
+/// The checks themselves see what they should.
+#[test]
+fn the_checks_work() {
+    assert_eq!(
+        imports("use crate::client::session::Session;\ncrate::error::Error"),
+        ["client::session", "error::Error"]
+    );
+    assert_eq!(imports("pub(crate) fn a() { my_crate::b() }"), Vec::<String>::new());
+    assert!(speaks("use clap::Arg;", "clap"));
+    assert!(!speaks("let clapped = \"clap\";", "clap"));
+    assert!(speaks("io::stdout().lock()", "stdout()"));
+    assert_eq!(code("a // b\n#[cfg(test)]\nmod tests {\nuse clap;"), "a ");
+}
