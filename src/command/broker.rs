@@ -37,23 +37,3 @@ pub async fn run(config: Config) -> Result<Exit, Error> {
     broker.shutdown().await;
     Ok(Exit::Success)
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn it_runs_until_it_is_told() {
-        let config = Config { listen: ([127, 0, 0, 1], 0).into(), user: None };
-        let (ready, address) = tokio::sync::oneshot::channel();
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let until = async { stopped.await.unwrap() };
-        let running = tokio::spawn(run(config, |address| ready.send(address).unwrap(), until));
-        let address = address.await.unwrap();
-        assert_ne!(address.port(), 0);
-        drop(std::net::TcpStream::connect(address).unwrap());
-        stop.send(()).unwrap();
-        assert_eq!(running.await.unwrap().unwrap(), Exit::Success);
-        assert!(std::net::TcpStream::connect(address).is_err());
-    }
-}
