@@ -46,7 +46,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__broker)
-            opts="-p -d --listen --port --debug --quiet --help --version"
+            opts="-p --listen --port --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -356,7 +356,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__sub)
-            opts="-t -q -U -C -W -E -R -T -v -N -D -h -p -L -u -P -i -I -V -k -c -x -M -A -d --topic --subscribe --qos --no-local --retain-as-published --retain-handling --unsubscribe --retained-only --filter-out --verbose --json --pretty --property --host --port --url --username --pw --password --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --bind-address --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --cafile --capath --tls-use-os-certs --cert --key --insecure --tls-alpn --tls-server-name --tls-version --no-tls --will-topic --will-payload --will-qos --will-retain --debug --quiet --help --version"
+            opts="-t -q -U -C -W -E -R -T -v -N -F -D -h -p -L -u -P -i -I -V -k -c -x -M -A -d --topic --subscribe --qos --no-local --retain-as-published --retain-handling --unsubscribe --retained-only --filter-out --verbose --format --json --pretty --property --host --port --url --username --pw --password --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --bind-address --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --cafile --capath --tls-use-os-certs --cert --key --insecure --tls-alpn --tls-server-name --tls-version --no-tls --will-topic --will-payload --will-qos --will-retain --debug --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -407,6 +407,14 @@ _mqtt() {
                     return 0
                     ;;
                 -T)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -F)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -95,6 +95,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s U -l unsubscribe -d 'T
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s C -d 'Leave after this many messages' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host name or IP address' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
@@ -136,7 +137,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retained-only -d 'Show
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write the topic and a space before each payload; --json and -F name the topic themselves'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s N -d 'Write no line feed after a message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json -d 'Write each message as a JSON object on a line of its own'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l pretty -d 'Indent JSON over several lines'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l pretty -d 'Indent the JSON of --json or -F over several lines'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -148,7 +149,6 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'

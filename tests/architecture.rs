@@ -72,7 +72,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
         }
         if path.is_dir() {
             collect(root, &path, found);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
             let relative = path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/");
             found.push(Source { path: relative, code: code(&fs::read_to_string(&path).unwrap()) });
         }
@@ -166,7 +166,9 @@ fn speaks(code: &str, name: &str) -> bool {
         let after = code[position + name.len()..].chars().next();
         let line = code[..position].rsplit('\n').next().unwrap_or_default();
         let in_text = line.matches('"').count() % 2 == 1;
-        !in_text && !before.is_some_and(is_word) && !(after.is_some_and(is_word) && !name.ends_with(')'))
+        let begins = !before.is_some_and(is_word);
+        let ends = name.ends_with(')') || !after.is_some_and(is_word);
+        !in_text && begins && ends
     })
 }
 

@@ -74,7 +74,7 @@ fn manual_pages() {
     check("man", &pages.collect());
 }
 
-/// A page in clap_mangen's words, but with a synopsis that does not repeat every option, and with
+/// A page in `clap_mangen`'s words, but with a synopsis that does not repeat every option, and with
 /// each part of the help's end as a section of its own.
 fn manual_page(name: &str, command: &clap::Command) -> String {
     let man = clap_mangen::Man::new(command.clone())

@@ -1,4 +1,7 @@
 //! Everything that is tested from outside, as one program.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 mod architecture;
+mod command_line;
 mod generated;

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
-use super::report::ReportArgs;
+use super::report::QuietArgs;
 use super::value;
 use crate::command::broker::Config;
 use crate::error::Error;
@@ -26,7 +26,7 @@ pub(super) struct BrokerArgs {
     port: Option<u16>,
 
     #[command(flatten)]
-    report: ReportArgs,
+    quiet: QuietArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -75,6 +75,6 @@ impl TryFrom<BrokerArgs> for Config {
             }
             (listen, port) => port.or(listen).unwrap_or(DEFAULT_PORT),
         };
-        Ok(Self { listen: SocketAddr::new(args.listen.address, port), verbosity: args.report.resolve()? })
+        Ok(Self { listen: SocketAddr::new(args.listen.address, port), verbosity: args.quiet.resolve() })
     }
 }

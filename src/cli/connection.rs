@@ -67,9 +67,10 @@ pub(super) struct ConnectionArgs {
         env = "MQTT_PASSWORD",
         value_name = "PASSWORD",
         allow_hyphen_values = true,
+        value_parser = value::secret(),
         help = "Password; others on this machine may see it here, but not in MQTT_PASSWORD"
     )]
-    password: Option<std::ffi::OsString>,
+    password: Option<Secret>,
 
     /// Client identifier [default: the server assigns one]
     #[arg(
@@ -232,7 +233,7 @@ impl ConnectionArgs {
         let url_rank = self.origin.rank("url");
         let host_rank = self.origin.rank("host");
         let host = Some(std::mem::take(&mut self.host)).filter(|_| host_rank > Rank::Default);
-        let password = self.password.take().map(|password| Secret(value::bytes(password)));
+        let password = self.password.take();
         let given = |id| self.origin.rank(id);
         let Some(url) = url else {
             return Ok(Target {

@@ -1,7 +1,10 @@
 //! How received messages are written: the options that `sub` and `rr` share.
 
+use std::ffi::OsString;
+
+use super::value;
 use crate::error::Error;
-use crate::output::MessageFormat;
+use crate::output::{MessageFormat, Template};
 
 /// The options of standard output.
 #[derive(Debug, Clone, clap::Args)]
@@ -16,22 +19,35 @@ pub(super) struct FormatArgs {
     #[arg(short = 'N')]
     no_newline: bool,
 
+    /// Write each message in this format, in mosquitto's language: %t topic, %p payload, %q QoS, %r
+    /// retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and more
+    #[arg(short = 'F', long, value_name = "FORMAT", allow_hyphen_values = true)]
+    format: Option<OsString>,
+
     /// Write each message as a JSON object on a line of its own
     #[arg(long)]
     json: bool,
 
-    /// Indent JSON over several lines
+    /// Indent the JSON of --json or -F over several lines
     #[arg(long)]
     pretty: bool,
 }
 
 impl FormatArgs {
-    pub(super) fn resolve(&self) -> Result<MessageFormat, Error> {
+    pub(super) fn resolve(self) -> Result<MessageFormat, Error> {
+        if let Some(format) = self.format {
+            if self.json {
+                return Err(Error::usage("--json and -F are two formats; give one"));
+            }
+            let template = Template::parse(&value::bytes(format))?;
+            let template = if self.no_newline { template.without_newline() } else { template };
+            return Ok(MessageFormat::Template(if self.pretty { template.pretty() } else { template }));
+        }
         if self.json && self.no_newline {
             return Err(Error::usage("-N cannot be used with --json, whose records are lines"));
         }
         if self.pretty && !self.json {
-            return Err(Error::usage("--pretty needs --json"));
+            return Err(Error::usage("--pretty needs --json or -F"));
         }
         Ok(if self.json {
             MessageFormat::Json { pretty: self.pretty }

@@ -1,5 +1,5 @@
 //! The command line: the only room that knows `clap`. It reads arguments and environment, resolves
-//! and checks them, and hands on a [`Invocation`] in which every value is final. It runs nothing
+//! and checks them, and hands on an [`Invocation`] in which every value is final. It runs nothing
 //! and opens no connection; reading the files of TLS is the furthest it goes.
 //!
 //! Two stages. Stage one, `clap` with the parsers of `value`, `url` and `text`, reads each value.

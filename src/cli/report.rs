@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::output::Verbosity;
 
-/// The options of standard error.
+/// The options of standard error where packets can be shown.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Diagnostics")]
 pub(super) struct ReportArgs {
@@ -11,6 +11,14 @@ pub(super) struct ReportArgs {
     #[arg(short = 'd', long)]
     debug: bool,
 
+    #[command(flatten)]
+    quiet: QuietArgs,
+}
+
+/// The option that every subcommand has.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Diagnostics")]
+pub(super) struct QuietArgs {
     /// Say nothing on standard error but usage errors; the exit status tells how it went
     #[arg(long)]
     quiet: bool,
@@ -18,11 +26,16 @@ pub(super) struct ReportArgs {
 
 impl ReportArgs {
     pub(super) fn resolve(&self) -> Result<Verbosity, Error> {
-        match (self.debug, self.quiet) {
-            (true, true) => Err(Error::usage("--debug and --quiet contradict each other")),
-            (true, false) => Ok(Verbosity::Debug),
-            (false, true) => Ok(Verbosity::Quiet),
-            (false, false) => Ok(Verbosity::Normal),
+        match (self.debug, self.quiet.resolve()) {
+            (true, Verbosity::Quiet) => Err(Error::usage("--debug and --quiet contradict each other")),
+            (true, _) => Ok(Verbosity::Debug),
+            (false, verbosity) => Ok(verbosity),
         }
+    }
+}
+
+impl QuietArgs {
+    pub(super) fn resolve(&self) -> Verbosity {
+        if self.quiet { Verbosity::Quiet } else { Verbosity::Normal }
     }
 }

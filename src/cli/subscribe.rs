@@ -8,6 +8,7 @@ use super::format::FormatArgs;
 use super::property::PropertyArgs;
 use super::report::ReportArgs;
 use super::subscription::SubscriptionArgs;
+use super::value::RetainHandling;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
@@ -84,7 +85,15 @@ impl TryFrom<SubscribeArgs> for Config {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
             args.subscriptions.is_empty() || args.connection.url_is_typed()
         });
-        let filters = args.subscriptions.filters(in_url)?;
+        let mut filters = args.subscriptions.filters(in_url)?;
+        let needs_v5 = args.subscriptions.needs_v5(&filters);
+        if args.no_retained {
+            // What is not shown need not be sent, where the version has a word for it; mosquitto does
+            // the same.
+            for filter in filters.iter_mut().filter(|filter| filter.retain_handling == 0) {
+                filter.retain_handling = RetainHandling::Never.number();
+            }
+        }
         let unsubscribe = args.subscriptions.unsubscribe()?;
         if filters.is_empty() && unsubscribe.is_empty() {
             return Err(
@@ -102,7 +111,7 @@ impl TryFrom<SubscribeArgs> for Config {
             will: args.will.resolve(properties.will)?,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
-            needs_v5: args.properties.needs_v5().or(args.subscriptions.needs_v5(&filters)),
+            needs_v5: args.properties.needs_v5().or(needs_v5),
             reconnect: Reconnect::ALWAYS,
         })?;
         Ok(Self {

@@ -6,9 +6,9 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 
-use crate::client::options::Version;
+use crate::client::options::{Secret, Version};
 use crate::protocol::{Protocol, QoS, wire};
 
 /// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
@@ -214,6 +214,11 @@ pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
 /// An argument as the bytes that were typed. On Unix these are any bytes; elsewhere UTF-8.
 pub(super) fn bytes(argument: OsString) -> Vec<u8> {
     argument.into_encoded_bytes()
+}
+
+/// Bytes that `Debug` does not show.
+pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
+    OsStringValueParser::new().map(|argument| Secret(bytes(argument)))
 }
 
 #[cfg(test)]

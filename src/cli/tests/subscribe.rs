@@ -5,7 +5,7 @@ use super::{all_wrong, from_environment, run, subscribe, usage_error, words, wro
 use crate::cli::Invocation;
 use crate::client::options::{Reconnect, Version};
 use crate::command::subscribe::FilterOptions;
-use crate::output::MessageFormat;
+use crate::output::{MessageFormat, Template};
 use crate::protocol::{Protocol, QoS};
 
 fn plain(filter: &str, qos: QoS) -> FilterOptions {
@@ -54,7 +54,10 @@ fn every_option() {
         "-v",
         "-N",
     ]);
-    assert_eq!(config.filters, [plain("a", QoS::AtLeastOnce), plain("b/+", QoS::AtLeastOnce)]);
+    // -R asks for no retained messages, where the version can; it does not ask for that version.
+    let never = |filter| FilterOptions { retain_handling: 2, ..plain(filter, QoS::AtLeastOnce) };
+    assert_eq!(config.filters, [never("a"), never("b/+")]);
+    assert_eq!(config.client.version, Version::Auto);
     assert_eq!((config.count, config.timeout), (Some(10), Some(Duration::from_secs(90))));
     assert!(config.exit_after_subscribing && config.skip_retained);
     assert_eq!(config.filter_out, ["a/secret/#", "x"]);
@@ -191,8 +194,18 @@ fn formats() {
     assert_eq!(format(&["--json"]), MessageFormat::Json { pretty: false });
     assert_eq!(format(&["--json", "--pretty"]), MessageFormat::Json { pretty: true });
     assert_eq!(format(&["--json", "-v"]), MessageFormat::Json { pretty: false });
+    let template = Template::parse(b"%t -v").unwrap();
+    assert_eq!(format(&["-F", "%t -v"]), MessageFormat::Template(template.clone()));
+    assert_eq!(format(&["-v", "-F", "%t -v"]), MessageFormat::Template(template.clone()));
+    assert_eq!(
+        format(&["-N", "--pretty", "-F", "%t -v"]),
+        MessageFormat::Template(template.without_newline().pretty())
+    );
     all_wrong(&[
-        (&["sub", "-t", "a", "--pretty"], "--pretty needs --json"),
+        (&["sub", "-t", "a", "--pretty"], "--pretty needs --json or -F"),
+        (&["sub", "-t", "a", "--json", "-F", "%t"], "two formats"),
+        (&["sub", "-t", "a", "-F", "%"], "Incomplete format specifier"),
+        (&["sub", "-t", "a", "-F", "%!z"], "Invalid format specifier"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
 }

@@ -72,6 +72,7 @@ fn mosquittos_letters() {
     let subscribe: &[(char, &str)] = &[
         ('C', "count"),
         ('E', "exit_after_subscribing"),
+        ('F', "format"),
         ('N', "no_newline"),
         ('R', "no_retained"),
         ('T', "filter_out"),
@@ -79,7 +80,7 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
-    let broker: &[(char, &str)] = &[('p', "port"), ('d', "debug")];
+    let broker: &[(char, &str)] = &[('p', "port")];
     for (name, expected) in [
         ("pub", [connection, publish].concat()),
         ("sub", [connection, subscribe].concat()),
