@@ -1,8 +1,7 @@
 //! The broker's main task: takes connections in, watches the clock, ends everything.
 //!
 //! One task a connection, and the core behind one lock. On a current-thread runtime, which is what
-//! the command uses, the lock is never contended; what it costs is 20 ns a wake-up, and it keeps
-//! `tokio::spawn` usable on any runtime. Reading and writing happen under it, so that packets go from
+//! the command uses, the lock is never contended, and it lets the same code run on any runtime. Reading and writing happen under it, so that packets go from
 //! the socket through the core into output buffers without a copy, a channel or an allocation.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -77,10 +77,10 @@ pub struct Limits {
     pub subscriptions: usize,
     /// Messages waiting in one session.
     pub queue_messages: usize,
-    /// Bytes of messages waiting in one session.
-    pub queue_bytes: usize,
-    /// Bytes of messages waiting in all sessions together.
-    pub all_queues_bytes: usize,
+    /// Bytes of one session: messages waiting and in flight, will, name.
+    pub session_bytes: usize,
+    /// Bytes of all sessions together.
+    pub all_sessions_bytes: usize,
     /// Retained messages.
     pub retained_messages: usize,
     /// Bytes of retained messages.
@@ -105,8 +105,8 @@ impl Default for Limits {
             sessions: 100_000,
             subscriptions: 10_000,
             queue_messages: 1_000_000,
-            queue_bytes: 256 * MIB,
-            all_queues_bytes: 1024 * MIB,
+            session_bytes: 256 * MIB,
+            all_sessions_bytes: 1024 * MIB,
             retained_messages: 1_000_000,
             retained_bytes: 256 * MIB,
             patience: Duration::from_secs(5),

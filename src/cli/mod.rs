@@ -132,9 +132,29 @@ impl Invocation {
 /// [`Error::Usage`] for everything that is wrong with it; the errors of reading TLS files.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    match read(without_empty_environment(command()), &arguments)? {
+    if let Some(subcommand) = read_one(&arguments) {
+        return subcommand.resolve().map(Request::Run);
+    }
+    match read(command().mut_subcommands(without_empty_environment), &arguments)? {
         Ok(subcommand) => subcommand.resolve().map(Request::Run),
         Err(text) => Ok(Request::Print(text)),
+    }
+}
+
+/// Stage one for the subcommands that are run in a loop: with the definition of the one that is
+/// called, and not of all, a one-shot `pub` takes a fifth less time. `None` leaves it to [`read`]:
+/// help, errors, and every other subcommand.
+fn read_one(arguments: &[OsString]) -> Option<Subcommand> {
+    fn one<A: clap::Args>(arguments: &[OsString]) -> Option<Box<A>> {
+        let name = arguments.get(1)?.to_str()?.to_owned();
+        let command = without_empty_environment(finish(A::augment_args(clap::Command::new(name))));
+        let matches = command.try_get_matches_from(&arguments[1..]).ok()?;
+        A::from_arg_matches(&matches).ok().map(Box::new)
+    }
+    match arguments.get(1)?.to_str()? {
+        "pub" => one(arguments).map(Subcommand::Publish),
+        "sub" => one(arguments).map(Subcommand::Subscribe),
+        _ => None,
     }
 }
 
@@ -191,10 +211,8 @@ fn finish(command: clap::Command) -> clap::Command {
 
 /// A variable that is set to nothing is not set, as in most programs and container files.
 fn without_empty_environment(command: clap::Command) -> clap::Command {
-    command.mut_subcommands(|subcommand| {
-        subcommand.mut_args(|arg| match arg.get_env().and_then(std::env::var_os) {
-            Some(value) if value.is_empty() => arg.env(None::<&str>),
-            _ => arg,
-        })
+    command.mut_args(|arg| match arg.get_env().and_then(std::env::var_os) {
+        Some(value) if value.is_empty() => arg.env(None::<&str>),
+        _ => arg,
     })
 }

@@ -130,6 +130,7 @@ enum Phase {
 
 /// A stream on which CONNACK has been received.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "facts that are independent of each other, not a state")]
 pub struct Link<S> {
     stream: S,
     protocol: Protocol,
@@ -560,7 +561,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if leaving && matches!(packet, Packet::Publish(_)) {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
         }
-        let Some(event) = session.receive(packet, output).map_err(Ended::Malformed)? else { return Ok(()) };
+        let Some(event) = session.receive(&packet, output).map_err(Ended::Malformed)? else { return Ok(()) };
         match &event {
             Event::Message(_) => self.received_messages = true,
             Event::Pong if matches!(self.phase, Phase::Fencing) => {

@@ -442,10 +442,10 @@ fn nothing_is_allocated_per_publish_in_steady_state() {
                 };
                 at += length;
                 if qos == QoS::AtLeastOnce {
-                    session.receive(Packet::PubAck(ack), &mut answers).unwrap();
+                    session.receive(&Packet::PubAck(ack), &mut answers).unwrap();
                 } else {
-                    session.receive(Packet::PubRec(ack), &mut answers).unwrap();
-                    session.receive(Packet::PubComp(ack), &mut answers).unwrap();
+                    session.receive(&Packet::PubRec(ack), &mut answers).unwrap();
+                    session.receive(&Packet::PubComp(ack), &mut answers).unwrap();
                 }
             }
             out.clear();

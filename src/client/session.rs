@@ -421,13 +421,13 @@ impl Session {
     /// A packet the standard does not allow here, with the Reason Code to disconnect with.
     pub fn receive<'a>(
         &'a mut self,
-        packet: Packet<'a>,
+        packet: &Packet<'a>,
         out: &mut BytesMut,
     ) -> Result<Option<Event<'a>>, Malformed> {
-        match packet {
+        match *packet {
             Packet::Publish(publish) => self.received_publish(publish, out),
-            Packet::PubAck(ack) => self.received_puback(&ack),
-            Packet::PubRec(ack) => self.received_pubrec(&ack, out),
+            Packet::PubAck(ref ack) => self.received_puback(ack),
+            Packet::PubRec(ref ack) => self.received_pubrec(ack, out),
             Packet::PubRel(ack) => {
                 let known = self.unreleased.remove(&ack.packet_identifier);
                 let reason =
@@ -435,7 +435,7 @@ impl Session {
                 wire::ack(out, self.protocol, PacketType::PubComp, ack.packet_identifier, reason);
                 Ok(None)
             }
-            Packet::PubComp(ack) => Ok(self.received_pubcomp(&ack)),
+            Packet::PubComp(ref ack) => Ok(self.received_pubcomp(ack)),
             Packet::SubAck { packet_identifier, properties, reasons } => {
                 let Some(Entry::Subscribe { token, filters }) = self.inflight.get(packet_identifier) else {
                     return Err(unasked(PacketType::SubAck, packet_identifier));

@@ -59,7 +59,7 @@ impl Peer {
         packets
     }
 
-    fn receive(&mut self, packet: Packet<'_>) -> Result<Option<String>, String> {
+    fn receive(&mut self, packet: &Packet<'_>) -> Result<Option<String>, String> {
         match self.session.receive(packet, &mut self.out) {
             Ok(None) => Ok(None),
             Ok(Some(Event::Message(p))) => Ok(Some(format!("message {}", String::from_utf8_lossy(p.topic)))),
@@ -97,15 +97,15 @@ fn outbound_qos_1_and_2() {
         peer.publish(QoS::ExactlyOnce, 3);
         assert_eq!(peer.sent(), ["publish 0 1", "publish 1 2", "publish 2 3"]);
         assert!(peer.session.is_unfenced());
-        assert_eq!(peer.receive(Packet::PubAck(ack(1, 0))), Ok(Some("published 2 00".into())));
-        assert_eq!(peer.receive(Packet::PubRec(ack(2, 0))), Ok(None));
+        assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(Some("published 2 00".into())));
+        assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(None));
         assert_eq!(peer.sent(), ["pubrel 2 00"]);
         assert!(!peer.session.is_idle());
-        assert_eq!(peer.receive(Packet::PubComp(ack(2, 0))), Ok(Some("published 3 00".into())));
+        assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(Some("published 3 00".into())));
         assert!(peer.session.is_idle());
         // Late or repeated answers change nothing.
-        assert_eq!(peer.receive(Packet::PubAck(ack(1, 0))), Ok(None));
-        assert_eq!(peer.receive(Packet::PubComp(ack(2, 0))), Ok(None));
+        assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(None));
+        assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(None));
         assert!(peer.session.is_idle());
     }
 }
@@ -116,8 +116,8 @@ fn refusals_end_a_publish() {
     peer.publish(QoS::AtLeastOnce, 1);
     peer.publish(QoS::ExactlyOnce, 2);
     peer.sent();
-    assert_eq!(peer.receive(Packet::PubAck(ack(1, 0x87))), Ok(Some("published 1 87".into())));
-    assert_eq!(peer.receive(Packet::PubRec(ack(2, 0x97))), Ok(Some("published 2 97".into())));
+    assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0x87))), Ok(Some("published 1 87".into())));
+    assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0x97))), Ok(Some("published 2 97".into())));
     assert!(peer.sent().is_empty(), "no PUBREL for a refused message");
     assert!(peer.session.is_idle());
 }
@@ -127,11 +127,11 @@ fn answers_of_the_wrong_kind_are_named() {
     for protocol in ALL {
         let mut peer = Peer::new(protocol);
         peer.publish(QoS::ExactlyOnce, 1);
-        let error = peer.receive(Packet::PubAck(ack(1, 0))).unwrap_err();
+        let error = peer.receive(&Packet::PubAck(ack(1, 0))).unwrap_err();
         assert!(error.contains("QoS 2 as QoS 1"), "{error}");
         let mut peer = Peer::new(protocol);
         peer.publish(QoS::AtLeastOnce, 1);
-        assert!(peer.receive(Packet::PubRec(ack(1, 0))).is_err());
+        assert!(peer.receive(&Packet::PubRec(ack(1, 0))).is_err());
         for packet in [
             Packet::PingReq,
             Packet::ConnAck {
@@ -142,7 +142,7 @@ fn answers_of_the_wrong_kind_are_named() {
             Packet::SubAck { packet_identifier: 9, properties: Properties::NONE, reasons: &[0] },
             Packet::UnsubAck { packet_identifier: 1, properties: Properties::NONE, reasons: &[] },
         ] {
-            assert!(peer.receive(packet).unwrap_err().ends_with("[82]"));
+            assert!(peer.receive(&packet).unwrap_err().ends_with("[82]"));
         }
     }
 }
@@ -156,7 +156,7 @@ fn the_window_is_what_both_sides_allow() {
     }
     assert!(!peer.session.can_publish(QoS::AtLeastOnce));
     assert!(peer.session.can_publish(QoS::AtMostOnce));
-    peer.receive(Packet::PubAck(ack(2, 0))).unwrap();
+    peer.receive(&Packet::PubAck(ack(2, 0))).unwrap();
     assert!(peer.session.can_publish(QoS::AtLeastOnce));
     let limits = ServerLimits { receive_maximum: 1, ..ServerLimits::default() };
     let mut session = Session::new(Protocol::V5, 20, &PropertyBlock::default());
@@ -171,8 +171,8 @@ fn a_kept_session_resumes_in_order_with_dup() {
         for token in 1..=4 {
             peer.publish(if token == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, token);
         }
-        peer.receive(Packet::PubRec(ack(2, 0))).unwrap();
-        peer.receive(Packet::PubAck(ack(3, 0))).unwrap();
+        peer.receive(&Packet::PubRec(ack(2, 0))).unwrap();
+        peer.receive(&Packet::PubAck(ack(3, 0))).unwrap();
         peer.sent();
         assert_eq!(peer.session.connected(protocol, true, ServerLimits::default()), 0);
         assert_eq!(peer.session.unacknowledged(), 3);
@@ -180,7 +180,7 @@ fn a_kept_session_resumes_in_order_with_dup() {
         peer.session.resume(&mut peer.out, 1000);
         assert_eq!(peer.sent(), ["publish 1 1 dup", "pubrel 2 00", "publish 4 4 dup"]);
         for packet in [Packet::PubAck(ack(1, 0)), Packet::PubComp(ack(2, 0)), Packet::PubAck(ack(4, 0))] {
-            assert!(peer.receive(packet).unwrap().is_some());
+            assert!(peer.receive(&packet).unwrap().is_some());
         }
         assert!(peer.session.is_idle());
     }
@@ -193,7 +193,7 @@ fn a_lost_session_starts_anew_and_says_what_may_repeat() {
         for token in 1..=3 {
             peer.publish(if token == 2 { QoS::ExactlyOnce } else { QoS::AtLeastOnce }, token);
         }
-        peer.receive(Packet::PubRec(ack(2, 0))).unwrap();
+        peer.receive(&Packet::PubRec(ack(2, 0))).unwrap();
         peer.sent();
         assert_eq!(peer.session.connected(protocol, false, ServerLimits::default()), 1);
         peer.session.resume(&mut peer.out, 1000);
@@ -217,7 +217,7 @@ fn resuming_through_a_small_window_skips_nothing() {
             peer.session.resume(&mut peer.out, 100_000);
             seen.extend(peer.sent());
             let identifier = first + round;
-            let answer = peer.receive(Packet::PubAck(ack(identifier, 0))).unwrap();
+            let answer = peer.receive(&Packet::PubAck(ack(identifier, 0))).unwrap();
             assert_eq!(answer, Some(format!("published {} 00", round + 1)));
         }
         let payloads: Vec<&str> = seen.iter().filter_map(|packet| packet.split(' ').nth(2)).collect();
@@ -248,23 +248,23 @@ fn a_second_loss_forgets_nothing() {
 fn inbound_qos_2_is_delivered_once() {
     for protocol in ALL {
         let mut peer = Peer::new(protocol);
-        assert!(peer.receive(message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
-        assert_eq!(peer.receive(message(QoS::ExactlyOnce, 7, true)), Ok(None));
+        assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
+        assert_eq!(peer.receive(&message(QoS::ExactlyOnce, 7, true)), Ok(None));
         // The link is lost, the session is kept: still the same message.
         peer.session.connected(protocol, true, ServerLimits::default());
-        assert_eq!(peer.receive(message(QoS::ExactlyOnce, 7, true)), Ok(None));
-        assert_eq!(peer.receive(Packet::PubRel(ack(7, 0))), Ok(None));
+        assert_eq!(peer.receive(&message(QoS::ExactlyOnce, 7, true)), Ok(None));
+        assert_eq!(peer.receive(&Packet::PubRel(ack(7, 0))), Ok(None));
         assert_eq!(peer.sent(), ["pubrec 7 00", "pubrec 7 00", "pubrec 7 00", "pubcomp 7 00"]);
         // Released: the identifier may carry another message.
-        assert!(peer.receive(message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
+        assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
         // Unknown to us: answered all the same, so that the server can finish.
         peer.sent();
-        peer.receive(Packet::PubRel(ack(99, 0))).unwrap();
+        peer.receive(&Packet::PubRel(ack(99, 0))).unwrap();
         let reason = if protocol == Protocol::V5 { "92" } else { "00" };
         assert_eq!(peer.sent(), [format!("pubcomp 99 {reason}")]);
         // The session is lost: a message with that identifier is another one.
         peer.session.connected(protocol, false, ServerLimits::default());
-        assert!(peer.receive(message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
+        assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
     }
 }
 
@@ -285,7 +285,7 @@ fn inbound_topic_aliases() {
             properties: block.view(),
             payload: b"",
         };
-        peer.receive(Packet::Publish(publish))
+        peer.receive(&Packet::Publish(publish))
     };
     assert!(alias(b"", 1).unwrap_err().ends_with("[94]"));
     assert_eq!(alias(b"one", 1), Ok(Some("message one".into())));
@@ -299,7 +299,7 @@ fn inbound_topic_aliases() {
     block.push(PropertyId::TopicAlias, Value::Number(1));
     let Packet::Publish(publish) = message(QoS::AtMostOnce, 0, false) else { panic!() };
     let publish = Publish { topic: b"", properties: block.view(), ..publish };
-    assert!(peer.receive(Packet::Publish(publish)).is_err(), "aliases end with the link");
+    assert!(peer.receive(&Packet::Publish(publish)).is_err(), "aliases end with the link");
 }
 
 #[test]
@@ -316,13 +316,13 @@ fn subscriptions_are_answered_filter_by_filter() {
         peer.session.subscribe(&mut peer.out, &[filter("a"), filter("b")], &PropertyBlock::default(), 5);
         peer.session.unsubscribe(&mut peer.out, &["c"], &PropertyBlock::default(), 6);
         let wrong = Packet::SubAck { packet_identifier: 1, properties: Properties::NONE, reasons: &[0] };
-        assert!(peer.receive(wrong).unwrap_err().contains("1 Reason Codes for 2 filters"));
+        assert!(peer.receive(&wrong).unwrap_err().contains("1 Reason Codes for 2 filters"));
         let right =
             Packet::SubAck { packet_identifier: 1, properties: Properties::NONE, reasons: &[1, 0x80] };
-        assert!(peer.receive(right).unwrap().unwrap().contains("Subscribed { token: 5"));
+        assert!(peer.receive(&right).unwrap().unwrap().contains("Subscribed { token: 5"));
         let reasons: &[u8] = if protocol == Protocol::V5 { &[0] } else { &[] };
         let answer = Packet::UnsubAck { packet_identifier: 2, properties: Properties::NONE, reasons };
-        assert!(peer.receive(answer).unwrap().unwrap().contains("Unsubscribed { token: 6"));
+        assert!(peer.receive(&answer).unwrap().unwrap().contains("Unsubscribed { token: 6"));
         assert!(peer.session.is_idle());
     }
 }

@@ -212,10 +212,10 @@ impl Subscriber<'_> {
             && !self.config.filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
     }
 
-    fn message(&mut self, publish: &Publish<'_>) -> Result<Flow, Error> {
+    fn message(&mut self, publish: &Publish<'_>) -> Flow {
         self.scan.fresh |= publish.retain;
         if !self.wants(publish) {
-            return Ok(Flow::Continue);
+            return Flow::Continue;
         }
         // One clock reading a batch: what is read together was received together.
         let received = *self.received.get_or_insert_with(SystemTime::now);
@@ -223,11 +223,7 @@ impl Subscriber<'_> {
             self.diagnostics.warning(misfit);
         }
         self.shown += 1;
-        Ok(if self.config.count.is_some_and(|count| self.shown >= count) {
-            Flow::Stop
-        } else {
-            Flow::Continue
-        })
+        if self.config.count.is_some_and(|count| self.shown >= count) { Flow::Stop } else { Flow::Continue }
     }
 
     /// Whether there is nothing more to wait for.
@@ -274,7 +270,7 @@ impl Handler for Subscriber<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Message(publish) => return self.message(&publish),
+            Event::Message(publish) => return Ok(self.message(&publish)),
             Event::Subscribed { reasons, properties, .. } => self.subscribed(reasons, &properties)?,
             Event::Unsubscribed { reasons, .. } => self.unsubscribed(reasons),
             Event::Pong if self.scan.asked => {

@@ -83,7 +83,7 @@ impl Diagnostics {
     pub fn error_in(&self, place: impl Display, error: &Error) {
         if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt:", bold_red);
-            self.line(&format!("{name} {place}: {}\n", printable(&error.to_string())));
+            self.line(&format!("{name} {}\n", printable(&format!("{place}: {error}"))));
         }
     }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::message::MessageWriter;
-use super::{MessageFormat, printable};
+use super::{MessageFormat, Template, printable};
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::Publish;
@@ -309,6 +309,15 @@ proptest! {
         MessageWriter::new(PLAIN, false).write(&mut out, &message(&topic, &payload), at(0)).unwrap();
         prop_assert_eq!(&out[..payload.len()], &payload[..]);
         prop_assert_eq!(&out[payload.len()..], b"\n");
+    }
+}
+
+#[test]
+fn the_schema_knows_json_payloads() {
+    let format = MessageFormat::Template(Template::parse(b"%J").unwrap());
+    for payload in ["{\"a\":[1.0]}", "23.4", "null", "no JSON"] {
+        let line = written(format.clone(), false, &message(b"t", payload.as_bytes()));
+        assert!(schema().is_valid(&serde_json::from_str(&line).unwrap()), "{line}");
     }
 }
 

@@ -63,8 +63,8 @@ impl Stream {
 
     /// `text` in a style, if this stream has colour.
     #[must_use]
-    pub fn paint(self, text: &str, style: impl FnOnce(ColoredString) -> ColoredString) -> ColoredString {
-        if self.color { style(text.normal()) } else { text.normal() }
+    pub fn paint(self, text: &str, style: impl FnOnce(ColoredString) -> ColoredString) -> String {
+        if self.color { style(text.normal()).to_string() } else { text.to_owned() }
     }
 }
 
@@ -86,8 +86,11 @@ impl Terminal {
         let stdout = Stream::decide(std::io::stdout().is_terminal(), choice, environment);
         let stderr = Stream::decide(std::io::stderr().is_terminal(), choice, environment);
         // `colored` decides for the whole process, by looking at standard output; the decision is
-        // made here, for each stream by itself, so it only has to do as it is told.
-        colored::control::set_override(stdout.color || stderr.color);
+        // made here, for each stream by itself, so it only has to do as it is told. A stream without
+        // colour never asks it.
+        if stdout.color || stderr.color {
+            colored::control::set_override(true);
+        }
         let width = if stderr.is_terminal {
             columns(std::io::stderr())
         } else if stdout.is_terminal {
@@ -139,7 +142,9 @@ mod tests {
 
     #[test]
     fn a_stream_without_color_gets_plain_text() {
-        let text = Stream::default().paint("mqtt:", |text| text.red().bold());
-        assert_eq!(text, "mqtt:".normal());
+        let red = |color| Stream { is_terminal: true, color }.paint("mqtt:", |text| text.red().bold());
+        assert_eq!(red(false), "mqtt:");
+        colored::control::set_override(true);
+        assert_eq!(red(true), "\u{1b}[1;31mmqtt:\u{1b}[0m");
     }
 }

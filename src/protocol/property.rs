@@ -321,6 +321,13 @@ impl PropertyBlock {
         }
     }
 
+    /// Becomes a copy of received properties and keeps its memory: for building the properties of one
+    /// message after the other without an allocation each.
+    pub fn assign(&mut self, properties: Properties<'_>) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(properties.block);
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -385,6 +392,19 @@ mod tests {
         );
         assert_eq!(block.view().number(PropertyId::SubscriptionIdentifier), Some(300));
         assert_eq!(block.view().binary(PropertyId::CorrelationData), Some(&[0, 255][..]));
+    }
+
+    #[test]
+    fn assigning_replaces_and_keeps_the_memory() {
+        let mut other = PropertyBlock::default();
+        other.push(PropertyId::ContentType, Value::Text("a"));
+        let mut block = PropertyBlock::default();
+        block.push(PropertyId::ContentType, Value::Text("something longer"));
+        let capacity = block.bytes.capacity();
+        block.assign(other.view());
+        assert_eq!((&block, block.bytes.capacity()), (&other, capacity));
+        block.assign(Properties::NONE);
+        assert!(block.is_empty());
     }
 
     #[test]

@@ -4,42 +4,87 @@ use std::time::Instant;
 
 use super::in_flight::Stage;
 use super::{ConnectionId, Core, SessionId};
+use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Ack, PacketType};
+use crate::protocol::wire::{self, Ack, Malformed, PacketType};
 
 impl Core {
     /// PUBACK: the exchange of a QoS 1 message is over, failed or not. One that nobody waits for is
     /// left unnoticed: after a reconnect that is no fault of the client.
-    pub(super) fn published(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>, now: Instant) {
-        if let Some(state) = self.sessions.get_mut(session)
-            && state.in_flight.remove(ack.packet_identifier).is_some()
-        {
-            self.progressed(id, session, now);
+    ///
+    /// # Errors
+    /// It acknowledges a QoS 2 message ([MQTT-4.3.3-4]).
+    pub(super) fn published(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        ack: &Ack<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        match self.stage(session, ack.packet_identifier) {
+            None => Ok(()),
+            Some(Stage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
+                self.finish(id, session, ack.packet_identifier, now);
+                Ok(())
+            }
+            Some(_) => Err(Malformed::protocol_error(PacketType::PubAck, "the message has QoS 2")),
         }
     }
 
     /// PUBREC: a QoS 2 message has arrived, or was refused and is over ([MQTT-4.3.3-4]).
-    pub(super) fn received(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>, now: Instant) {
-        let Some(state) = self.sessions.get_mut(session) else { return };
-        if ack.reason.is_failure() {
-            if state.in_flight.remove(ack.packet_identifier).is_some() {
-                self.progressed(id, session, now);
+    ///
+    /// # Errors
+    /// It acknowledges a QoS 1 message.
+    pub(super) fn received(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        ack: &Ack<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        let reason = match self.stage(session, ack.packet_identifier) {
+            None => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+            Some(Stage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
+                return Err(Malformed::protocol_error(PacketType::PubRec, "the message has QoS 1"));
             }
-            return;
-        }
-        let reason = match state.in_flight.get_mut(ack.packet_identifier) {
-            Some(entry) => {
-                entry.stage = Stage::Released;
+            Some(_) if ack.reason.is_failure() => {
+                self.finish(id, session, ack.packet_identifier, now);
+                return Ok(());
+            }
+            Some(stage) => {
+                if let Stage::Published(pending) = std::mem::replace(stage, Stage::Released) {
+                    self.release_pending(session, &pending);
+                }
                 ReasonCode::SUCCESS
             }
-            None => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
-        self.acknowledge(id, PacketType::PubRel, ack.packet_identifier, reason);
+        if !ack.reason.is_failure() {
+            self.acknowledge(id, PacketType::PubRel, ack.packet_identifier, reason);
+        }
+        Ok(())
     }
 
     /// PUBCOMP: the exchange of a QoS 2 message is over.
-    pub(super) fn completed(&mut self, id: ConnectionId, session: SessionId, ack: &Ack<'_>, now: Instant) {
-        self.published(id, session, ack, now);
+    ///
+    /// # Errors
+    /// No PUBREL was sent for it.
+    pub(super) fn completed(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        ack: &Ack<'_>,
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        match self.stage(session, ack.packet_identifier) {
+            None => Ok(()),
+            Some(Stage::Released) => {
+                self.finish(id, session, ack.packet_identifier, now);
+                Ok(())
+            }
+            Some(Stage::Published(_)) => {
+                Err(Malformed::protocol_error(PacketType::PubComp, "no PUBREL was sent for it"))
+            }
+        }
     }
 
     /// PUBREL: the client will not repeat a QoS 2 message any more ([MQTT-4.3.3-11]).
@@ -67,8 +112,20 @@ impl Core {
         true
     }
 
-    /// The window has room again.
-    fn progressed(&mut self, id: ConnectionId, session: SessionId, now: Instant) {
+    /// How far the exchange of a message in flight is.
+    fn stage(&mut self, session: SessionId, packet_identifier: u16) -> Option<&mut Stage> {
+        let entry = self.sessions.get_mut(session)?.in_flight.get_mut(packet_identifier)?;
+        Some(&mut entry.stage)
+    }
+
+    /// Ends an exchange: the window has room again.
+    fn finish(&mut self, id: ConnectionId, session: SessionId, packet_identifier: u16, now: Instant) {
+        let Some(state) = self.sessions.get_mut(session) else { return };
+        if let Some(Stage::Published(pending)) =
+            state.in_flight.remove(packet_identifier).map(|entry| entry.stage)
+        {
+            self.release_pending(session, &pending);
+        }
         if let Some(connection) = self.connections.get_mut(id) {
             connection.lag.last_progress = now;
         }

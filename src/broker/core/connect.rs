@@ -40,6 +40,8 @@ impl Core {
         let receive_maximum = number(PropertyId::ReceiveMaximum).and_then(|most| u16::try_from(most).ok());
         connection.window =
             usize::from(self.options.limits.in_flight.min(receive_maximum.unwrap_or(u16::MAX)).max(1));
+        let alias_maximum = number(PropertyId::TopicAliasMaximum).and_then(|most| u16::try_from(most).ok());
+        connection.alias_maximum = alias_maximum.unwrap_or(0).min(self.options.limits.topic_alias_maximum);
         if let Err((reason, text)) = self.admit(connect) {
             self.refuse(id, reason, text, now);
             return Ok(());
@@ -75,6 +77,16 @@ impl Core {
         }
         let present = session.is_some();
         let session = session.unwrap_or_else(|| self.new_session(name));
+        // The old one was published or is taken back: the client is here in time ([MQTT-3.1.3-9]).
+        self.take_will(session);
+        let bytes = will.as_ref().map_or(0, |will| will.message.bytes());
+        if !self.hold(session, bytes + if present { 0 } else { name.len() }) {
+            if !present {
+                self.end_session(session, now);
+            }
+            self.refuse(id, ReasonCode::QUOTA_EXCEEDED, "too much memory in use", now);
+            return Ok(());
+        }
         self.attach(id, session, connect, will);
         self.arm(id, now);
         self.arm_session(session);
@@ -198,7 +210,6 @@ impl Core {
         state.connection = Some(id);
         state.expiry_seconds = wanted.min(limits.session_expiry_interval);
         state.ends_at = None;
-        // The will of the last connection is not sent if the client is back in time ([MQTT-3.1.3-9]).
         state.will_at = None;
         state.will = will;
         state.in_flight.rewind();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::message::View;
-use super::{ConnectionId, SessionId};
+use super::{ConnectionId, OUTPUT_FULL_BYTES, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
@@ -52,6 +52,10 @@ pub(super) struct Connection {
     pub(super) problem_information: bool,
     /// Topic names by the client's aliases.
     pub(super) aliases: HashMap<u16, Arc<str>>,
+    /// Aliases the client lets us define.
+    pub(super) alias_maximum: u16,
+    /// Our aliases by topic name: the first names get them, for good.
+    own_aliases: HashMap<Box<[u8]>, u16>,
     /// Received QoS 1 messages whose PUBACK is withheld: they count against Receive Maximum.
     pub(super) unacknowledged: HashSet<u16>,
     /// Not read from until the slow reader it publishes to has caught up.
@@ -87,6 +91,8 @@ impl Connection {
             window: 1,
             problem_information: true,
             aliases: HashMap::new(),
+            alias_maximum: 0,
+            own_aliases: HashMap::new(),
             unacknowledged: HashSet::new(),
             paused: false,
             lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
@@ -101,6 +107,11 @@ impl Connection {
     /// How many bytes are to be written.
     pub(super) fn backlog(&self) -> usize {
         self.out.len() - self.written
+    }
+
+    /// Whether it is not read from for now.
+    pub(super) fn is_held(&self) -> bool {
+        self.paused || self.backlog() >= OUTPUT_FULL_BYTES
     }
 
     /// That many bytes were written. Not `BytesMut::advance`: it hides how much memory is held.
@@ -126,8 +137,14 @@ impl Connection {
     }
 
     /// Puts a PUBLISH out; `false`, and nothing is put out, if it is larger than the client allows
-    /// ([MQTT-3.1.2-24]).
-    pub(super) fn publish(&mut self, view: &View<'_>, outgoing: &Outgoing<'_>, now: Instant) -> bool {
+    /// ([MQTT-3.1.2-24]). `block` is memory for its properties.
+    pub(super) fn publish(
+        &mut self,
+        view: &View<'_>,
+        outgoing: &Outgoing<'_>,
+        block: &mut PropertyBlock,
+        now: Instant,
+    ) -> bool {
         let before = self.out.len();
         let mut publish = Publish {
             dup: outgoing.dup,
@@ -139,24 +156,46 @@ impl Connection {
             payload: view.payload,
         };
         let expiry = view.remaining_seconds(now);
-        if self.protocol == Protocol::V5 && (expiry.is_some() || !outgoing.identifiers.is_empty()) {
-            let mut block = view.properties.to_owned_block();
+        let alias = self.alias(view.topic);
+        if self.protocol == Protocol::V5
+            && (expiry.is_some() || alias.is_some() || !outgoing.identifiers.is_empty())
+        {
+            block.assign(view.properties);
             if let Some(seconds) = expiry {
                 block.push(PropertyId::MessageExpiryInterval, Value::Number(seconds));
             }
             for identifier in outgoing.identifiers {
                 block.push(PropertyId::SubscriptionIdentifier, Value::Number(*identifier));
             }
+            if let Some((alias, defined)) = alias {
+                block.push(PropertyId::TopicAlias, Value::Number(u32::from(alias)));
+                if defined {
+                    publish.topic = &[];
+                }
+            }
             publish.properties = block.view();
-            wire::put_publish(&mut self.out, self.protocol, &publish);
-        } else {
-            wire::put_publish(&mut self.out, self.protocol, &publish);
         }
+        wire::put_publish(&mut self.out, self.protocol, &publish);
         if self.out.len() - before > self.maximum_packet_size as usize {
             self.out.truncate(before);
             return false;
         }
+        if let Some((alias, false)) = alias {
+            self.own_aliases.insert(view.topic.into(), alias);
+        }
         true
+    }
+
+    /// The alias for a topic name, and whether the client knows it already ([MQTT-3.1.2-26]).
+    fn alias(&self, topic: &[u8]) -> Option<(u16, bool)> {
+        if self.alias_maximum == 0 {
+            return None;
+        }
+        if let Some(alias) = self.own_aliases.get(topic) {
+            return Some((*alias, true));
+        }
+        let next = u16::try_from(self.own_aliases.len() + 1).ok()?;
+        (next <= self.alias_maximum).then_some((next, false))
     }
 
     /// Appends a packet other than PUBLISH, or a shorter form of it, or nothing, so that the client's

@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use super::connection::{Outgoing, Phase};
 use super::in_flight::Stage;
-use super::message::Routed;
-use super::session::{Pending, Session};
+use super::message::{Message, Routed};
+use super::session::Pending;
 use super::{ConnectionId, Core, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, SessionId};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
@@ -26,6 +26,13 @@ pub(super) struct Delivery<'a> {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) identifiers: &'a [u32],
+}
+
+impl Delivery<'_> {
+    /// The same with the message, to be kept.
+    fn pending(&self, message: Arc<Message>) -> Pending {
+        Pending { message, qos: self.qos, retain: self.retain, identifiers: self.identifiers.into() }
+    }
 }
 
 impl Core {
@@ -60,56 +67,68 @@ impl Core {
             packet_identifier: 0,
             identifiers: delivery.identifiers,
         };
-        let sent = if delivery.qos == QoS::AtMostOnce {
-            connection.backlog() <= OUTPUT_MOST_BYTES && connection.publish(&routed.view, &outgoing, now)
+        if delivery.qos == QoS::AtMostOnce {
+            let sent = connection.backlog() <= OUTPUT_MOST_BYTES
+                && connection.publish(&routed.view, &outgoing, &mut self.block, now);
+            self.count(id, sent);
         } else if session.is_open(connection.window) && connection.backlog() < OUTPUT_HIGH_BYTES {
             outgoing.packet_identifier = session.in_flight.next_packet_identifier();
-            let fits = connection.publish(&routed.view, &outgoing, now);
-            if fits {
-                session.in_flight.push(Pending {
-                    message: routed.message(),
-                    qos: delivery.qos,
-                    retain: delivery.retain,
-                    identifiers: delivery.identifiers.into(),
-                });
-            }
-            fits
+            let pending = delivery.pending(routed.message());
+            let sent = self.hold_pending(to, &pending) && self.start(to, id, pending, &outgoing, now);
+            self.count(id, sent);
         } else {
             self.enqueue(to, routed, delivery);
-            return self.hold_back(from, id, now);
-        };
+        }
+        self.hold_back(from, id, now);
+    }
+
+    /// Counts a message as sent or dropped.
+    fn count(&mut self, id: ConnectionId, sent: bool) {
         if sent {
             self.statistics.messages_sent += 1;
             self.touch(id);
         } else {
             self.statistics.messages_dropped += 1;
         }
-        self.hold_back(from, id, now);
+    }
+
+    /// Sends a QoS 1 or 2 message, whose memory is counted, for the first time; whether it was sent.
+    fn start(
+        &mut self,
+        session: SessionId,
+        id: ConnectionId,
+        pending: Pending,
+        outgoing: &Outgoing<'_>,
+        now: Instant,
+    ) -> bool {
+        if let (Some(state), Some(connection)) =
+            (self.sessions.get_mut(session), self.connections.get_mut(id))
+            && connection.publish(&pending.message.view(), outgoing, &mut self.block, now)
+        {
+            state.in_flight.push(pending);
+            return true;
+        }
+        self.release_pending(session, &pending);
+        false
     }
 
     /// Lets a QoS 1 or 2 message wait in its session, or drops it if that is full: the newest goes,
     /// so that what was promised first is kept.
     fn enqueue(&mut self, to: SessionId, routed: &mut Routed<'_>, delivery: Delivery<'_>) {
-        let Some(session) = self.sessions.get_mut(to) else { return };
-        let limits = &self.options.limits;
-        let message = routed.message();
-        let bytes = message.bytes();
-        if session.queue.len() >= limits.queue_messages
-            || session.queue_bytes + bytes > limits.queue_bytes
-            || self.queued_bytes + bytes > limits.all_queues_bytes
-        {
+        let waiting = self.sessions.get(to).map_or(usize::MAX, |session| session.queue.len());
+        if waiting >= self.options.limits.queue_messages {
             self.statistics.messages_dropped += 1;
             return;
         }
-        session.queue_bytes += bytes;
-        self.queued_bytes += bytes;
+        let pending = delivery.pending(routed.message());
+        if !self.hold_pending(to, &pending) {
+            self.statistics.messages_dropped += 1;
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(to) else { return };
+        session.queue_bytes += pending.message.bytes();
+        session.queue.push_back(pending);
         self.queued_messages += 1;
-        session.queue.push_back(Pending {
-            message,
-            qos: delivery.qos,
-            retain: delivery.retain,
-            identifiers: delivery.identifiers.into(),
-        });
     }
 
     fn dequeue(&mut self, from: SessionId) -> Option<Pending> {
@@ -118,19 +137,9 @@ impl Core {
         if session.queue.is_empty() {
             session.queue.shrink_to(64);
         }
-        let bytes = pending.message.bytes();
-        session.queue_bytes -= bytes;
-        self.queued_bytes -= bytes;
+        session.queue_bytes -= pending.message.bytes();
         self.queued_messages -= 1;
         Some(pending)
-    }
-
-    /// Forgets what waits in a session that ends.
-    pub(super) fn clear_queue(&mut self, session: &mut Session) {
-        self.queued_bytes -= session.queue_bytes;
-        self.queued_messages -= session.queue.len();
-        session.queue_bytes = 0;
-        session.queue.clear();
     }
 
     /// Sends whatever may be sent: first what an earlier connection left unacknowledged, in its old
@@ -185,12 +194,16 @@ impl Core {
                     packet_identifier,
                     identifiers: &pending.identifiers,
                 };
-                if connection.publish(&pending.message.view(), &outgoing, now) {
+                if connection.publish(&pending.message.view(), &outgoing, &mut self.block, now) {
                     self.statistics.messages_sent += 1;
                     session.in_flight.advance();
                 } else {
                     self.statistics.messages_dropped += 1;
-                    session.in_flight.give_up();
+                    if let Some(Stage::Published(pending)) =
+                        session.in_flight.give_up().map(|entry| entry.stage)
+                    {
+                        self.release_pending(id, &pending);
+                    }
                 }
             }
         }
@@ -213,7 +226,8 @@ impl Core {
         let view = message.view();
         let qos = replay.qos.min(view.qos);
         let own = replay.no_local && view.publisher == Some(&session.client_identifier);
-        let identifiers = if replay.identifier == 0 { &[][..] } else { &[replay.identifier] };
+        let identifier = [replay.identifier];
+        let identifiers = if identifier == [0] { &[][..] } else { &identifier };
         let expired = view.is_expired(now);
         if expired {
             self.retained.remove(view.topic);
@@ -222,21 +236,17 @@ impl Core {
             if qos != QoS::AtMostOnce && !session.has_room(connection.window) {
                 return false;
             }
-            let packet_identifier =
-                if qos == QoS::AtMostOnce { 0 } else { session.in_flight.next_packet_identifier() };
-            let outgoing = Outgoing { dup: false, qos, retain: true, packet_identifier, identifiers };
-            if connection.publish(&view, &outgoing, now) {
-                self.statistics.messages_sent += 1;
-                if qos != QoS::AtMostOnce {
-                    let identifiers = identifiers.into();
-                    let message = Arc::clone(&message);
-                    session.in_flight.push(Pending { message, qos, retain: true, identifiers });
-                }
+            let mut outgoing = Outgoing { dup: false, qos, retain: true, packet_identifier: 0, identifiers };
+            let sent = if qos == QoS::AtMostOnce {
+                connection.publish(&view, &outgoing, &mut self.block, now)
             } else {
-                self.statistics.messages_dropped += 1;
-            }
+                outgoing.packet_identifier = session.in_flight.next_packet_identifier();
+                let pending = Delivery { qos, retain: true, identifiers }.pending(Arc::clone(&message));
+                self.hold_pending(id, &pending) && self.start(id, connected, pending, &outgoing, now)
+            };
+            self.count(connected, sent);
         }
-        if let Some(replay) = session.replays.front_mut() {
+        if let Some(replay) = self.sessions.get_mut(id).and_then(|session| session.replays.front_mut()) {
             replay.cursor = Some(message.topic().clone());
         }
         true
@@ -245,25 +255,22 @@ impl Core {
     /// Sends the first message of the queue; whether there may be more.
     fn send_queued(&mut self, id: SessionId, connected: ConnectionId, now: Instant) -> bool {
         let Some(pending) = self.dequeue(id) else { return false };
-        let (Some(session), Some(connection)) =
-            (self.sessions.get_mut(id), self.connections.get_mut(connected))
-        else {
-            return false;
-        };
+        let Some(session) = self.sessions.get_mut(id) else { return false };
+        if pending.message.view().is_expired(now) {
+            self.release_pending(id, &pending);
+            self.count(connected, false);
+            return true;
+        }
+        let identifiers = pending.identifiers.clone();
         let outgoing = Outgoing {
             dup: false,
             qos: pending.qos,
             retain: pending.retain,
             packet_identifier: session.in_flight.next_packet_identifier(),
-            identifiers: &pending.identifiers,
+            identifiers: &identifiers,
         };
-        let view = pending.message.view();
-        if !view.is_expired(now) && connection.publish(&view, &outgoing, now) {
-            self.statistics.messages_sent += 1;
-            session.in_flight.push(pending);
-        } else {
-            self.statistics.messages_dropped += 1;
-        }
+        let sent = self.start(id, connected, pending, &outgoing, now);
+        self.count(connected, sent);
         true
     }
 

@@ -31,17 +31,17 @@ impl Core {
         properties: Properties<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
-        if let Some(state) = self.sessions.get_mut(session) {
-            if let Some(seconds) = properties.number(PropertyId::SessionExpiryInterval) {
-                if state.expiry_seconds == 0 && seconds != 0 {
-                    let what = "Session Expiry Interval, which was 0 in CONNECT";
-                    return Err(Malformed::protocol_error(PacketType::Disconnect, what));
-                }
-                state.expiry_seconds = seconds.min(self.options.limits.session_expiry_interval);
+        if let Some(state) = self.sessions.get_mut(session)
+            && let Some(seconds) = properties.number(PropertyId::SessionExpiryInterval)
+        {
+            if state.expiry_seconds == 0 && seconds != 0 {
+                let what = "Session Expiry Interval, which was 0 in CONNECT";
+                return Err(Malformed::protocol_error(PacketType::Disconnect, what));
             }
-            if reason == ReasonCode::SUCCESS {
-                state.will = None; // [MQTT-3.1.2-10]
-            }
+            state.expiry_seconds = seconds.min(self.options.limits.session_expiry_interval);
+        }
+        if reason == ReasonCode::SUCCESS {
+            self.take_will(session); // [MQTT-3.1.2-10]
         }
         self.leave(id, false, now);
         Ok(())
@@ -152,7 +152,7 @@ impl Core {
         session.will_at = session.will.as_ref().and_then(|will| after(now, will.delay_seconds));
         if session.will_at == Some(now) {
             session.will_at = None;
-            let will = session.will.take();
+            let will = self.take_will(id);
             self.publish_will(will, now);
         }
         self.arm_session(id);
@@ -176,7 +176,7 @@ impl Core {
         }
         if session.will_at.is_some_and(|at| at <= now) {
             session.will_at = None;
-            let will = session.will.take();
+            let will = self.take_will(id);
             self.publish_will(will, now);
         }
         self.arm_session(id);
@@ -190,7 +190,7 @@ impl Core {
         for filter in &session.filters {
             self.subscriptions.remove(filter, id);
         }
-        self.clear_queue(&mut session);
+        self.release_all(&session);
         self.publish_will(session.will, now);
     }
 

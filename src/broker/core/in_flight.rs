@@ -68,8 +68,8 @@ impl InFlight {
     }
 
     /// The message given by `unsent` cannot be sent.
-    pub(super) fn give_up(&mut self) {
-        self.entries.remove(self.sent);
+    pub(super) fn give_up(&mut self) -> Option<Entry> {
+        self.entries.remove(self.sent)
     }
 
     /// The identifier the next new message gets: never one that is in use ([MQTT-2.2.1-3]). The

@@ -18,6 +18,7 @@ mod connection;
 mod deadlines;
 mod deliver;
 mod disconnect;
+mod held;
 mod in_flight;
 mod message;
 mod publish;
@@ -39,6 +40,7 @@ use bytes::BytesMut;
 use super::options::{Faults, Options};
 use super::statistics::Statistics;
 use crate::protocol::Protocol;
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 use connection::{Connection, Phase};
@@ -54,6 +56,9 @@ const OUTPUT_HIGH_BYTES: usize = 256 << 10;
 const OUTPUT_LOW_BYTES: usize = 64 << 10;
 /// QoS 0 messages are dropped over this; a single packet may still be larger.
 const OUTPUT_MOST_BYTES: usize = 4 << 20;
+/// With more than this, which only acknowledgements and the like can reach, it is not read from: a
+/// client that asks and never reads the answers has to stop asking.
+const OUTPUT_FULL_BYTES: usize = 8 << 20;
 /// A CONNECT has at most five strings of 64 KiB; what its properties add is bounded by this.
 const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
 /// Output buffers kept for the next connection that needs one, and the largest of them.
@@ -120,17 +125,18 @@ pub(super) struct Core {
     statistics: Statistics,
     changed: Vec<ConnectionId>,
     spare: Vec<BytesMut>,
-    /// Sum of the sessions' queues.
+    /// Sums over the sessions.
     queued_messages: usize,
-    queued_bytes: usize,
+    held_bytes: usize,
     /// For identifiers this broker assigns.
     assigned: u64,
     /// Connections refused and cut by request so far.
     refused: u32,
     cut: u32,
-    /// Kept between messages, empty.
+    /// Memory kept between messages.
     matches: Vec<Match>,
     identifiers: Vec<u32>,
+    block: PropertyBlock,
 }
 
 impl Core {
@@ -147,12 +153,13 @@ impl Core {
             changed: Vec::new(),
             spare: Vec::new(),
             queued_messages: 0,
-            queued_bytes: 0,
+            held_bytes: 0,
             assigned: 0,
             refused: 0,
             cut: 0,
             matches: Vec::new(),
             identifiers: Vec::new(),
+            block: PropertyBlock::default(),
         }
     }
 
@@ -208,7 +215,7 @@ impl Core {
             let Some(connection) = self.connections.get(id) else { return input.len() };
             let largest = match connection.phase {
                 Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
-                Phase::Up(_) if connection.paused => break,
+                Phase::Up(_) if connection.is_held() => break,
                 Phase::Up(_) => self.options.limits.maximum_packet_size,
                 Phase::Closing | Phase::Dead => {
                     rest = &[];
@@ -268,15 +275,15 @@ impl Core {
         let unexpected = |packet| Err(Malformed::protocol_error(packet, "not expected from a client"));
         match wire::decode(protocol, packet)? {
             Packet::Publish(publish) => return self.publish(id, session, &publish, now),
-            Packet::PubAck(ack) => self.published(id, session, &ack, now),
-            Packet::PubRec(ack) => self.received(id, session, &ack, now),
+            Packet::PubAck(ack) => return self.published(id, session, &ack, now),
+            Packet::PubRec(ack) => return self.received(id, session, &ack, now),
             Packet::PubRel(ack) => self.released(id, session, &ack),
-            Packet::PubComp(ack) => self.completed(id, session, &ack, now),
+            Packet::PubComp(ack) => return self.completed(id, session, &ack, now),
             Packet::Subscribe { packet_identifier, properties, filters } => {
                 return self.subscribe(id, session, packet_identifier, properties, filters, now);
             }
             Packet::Unsubscribe { packet_identifier, filters, .. } => {
-                self.unsubscribe(id, session, packet_identifier, filters);
+                return self.unsubscribe(id, session, packet_identifier, filters);
             }
             Packet::PingReq => {
                 if !self.withheld(PacketType::PingResp)
@@ -348,7 +355,7 @@ impl Core {
             Some(connection) => match connection.phase {
                 Phase::Dead => State::Dead,
                 Phase::Closing => State::Closing,
-                Phase::Up(_) if connection.paused => State::Paused,
+                Phase::Up(_) if connection.is_held() => State::Paused,
                 Phase::Connecting | Phase::Up(_) => State::Open,
             },
         }

@@ -58,6 +58,8 @@ pub(super) struct Session {
     /// QoS 1 and 2 messages not sent yet.
     pub(super) queue: VecDeque<Pending>,
     pub(super) queue_bytes: usize,
+    /// All memory counted against the limits, the queue included.
+    pub(super) held_bytes: usize,
     pub(super) replays: VecDeque<Replay>,
     pub(super) in_flight: InFlight,
     /// Packet identifiers of QoS 2 messages received and not released ([MQTT-4.3.3-10]).
@@ -77,6 +79,7 @@ impl Session {
             filters: HashSet::new(),
             queue: VecDeque::new(),
             queue_bytes: 0,
+            held_bytes: 0,
             replays: VecDeque::new(),
             in_flight: InFlight::default(),
             received: HashSet::new(),

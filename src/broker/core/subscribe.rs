@@ -15,7 +15,7 @@ impl Core {
     /// Handles a SUBSCRIBE: the answer first, then the retained messages.
     ///
     /// # Errors
-    /// No Local on a shared subscription ([MQTT-3.8.3-4]).
+    /// No Local on a shared subscription ([MQTT-3.8.3-4]), or an answer the client would not take.
     pub(super) fn subscribe(
         &mut self,
         id: ConnectionId,
@@ -38,12 +38,34 @@ impl Core {
                 Err(reason) => reason,
             })
             .collect();
-        if !self.withheld(PacketType::SubAck)
-            && let Some(connection) = self.connections.get_mut(id)
-        {
-            wire::suback(&mut connection.out, connection.protocol, packet_identifier, &reasons);
-        }
+        self.answer(id, PacketType::SubAck, packet_identifier, &reasons)?;
         self.pump(session, now);
+        Ok(())
+    }
+
+    /// Sends SUBACK or UNSUBACK unless it is withheld on request.
+    ///
+    /// # Errors
+    /// It is larger than the client allows, and cannot be made smaller ([MQTT-3.1.2-24]).
+    fn answer(
+        &mut self,
+        id: ConnectionId,
+        packet: PacketType,
+        packet_identifier: u16,
+        reasons: &[ReasonCode],
+    ) -> Result<(), Malformed> {
+        if self.withheld(packet) {
+            return Ok(());
+        }
+        let Some(connection) = self.connections.get_mut(id) else { return Ok(()) };
+        let before = connection.out.len();
+        let write = if packet == PacketType::SubAck { wire::suback } else { wire::unsuback };
+        write(&mut connection.out, connection.protocol, packet_identifier, reasons);
+        if connection.out.len() - before > connection.maximum_packet_size as usize {
+            connection.out.truncate(before);
+            let what = "larger than the client's Maximum Packet Size";
+            return Err(Malformed::protocol_error(packet, what).with_reason(ReasonCode::PACKET_TOO_LARGE));
+        }
         Ok(())
     }
 
@@ -109,13 +131,16 @@ impl Core {
     }
 
     /// Handles an UNSUBSCRIBE.
+    ///
+    /// # Errors
+    /// The answer is larger than the client allows.
     pub(super) fn unsubscribe(
         &mut self,
         id: ConnectionId,
         session: SessionId,
         packet_identifier: u16,
         filters: SubscriptionList<'_>,
-    ) {
+    ) -> Result<(), Malformed> {
         let reasons: Vec<ReasonCode> = filters
             .iter()
             .map(|Subscription { filter, .. }| {
@@ -131,10 +156,6 @@ impl Core {
                 ReasonCode::SUCCESS
             })
             .collect();
-        if !self.withheld(PacketType::UnsubAck)
-            && let Some(connection) = self.connections.get_mut(id)
-        {
-            wire::unsuback(&mut connection.out, connection.protocol, packet_identifier, &reasons);
-        }
+        self.answer(id, PacketType::UnsubAck, packet_identifier, &reasons)
     }
 }

@@ -10,6 +10,8 @@ use crate::protocol::{QoS, topic};
 const MOST_LEVELS: usize = 200;
 /// The most nodes of the tree, some 200 bytes each.
 const MOST_NODES: usize = 1_000_000;
+/// The most bytes of all filters, each of which is kept three times.
+const MOST_BYTES: usize = 64 << 20;
 
 /// A session's subscription to one filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,13 +126,15 @@ pub(super) struct Subscriptions {
     nodes: Vec<Node>,
     free: Vec<usize>,
     count: usize,
+    /// The length of all filters.
+    bytes: usize,
     /// Kept between calls of `matching`: node, and where in the name its next level starts.
     stack: Vec<(usize, Option<usize>)>,
 }
 
 impl Subscriptions {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Node::default()], free: Vec::new(), count: 0, stack: Vec::new() }
+        Self { nodes: vec![Node::default()], free: Vec::new(), count: 0, bytes: 0, stack: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -142,7 +146,10 @@ impl Subscriptions {
     pub(super) fn insert(&mut self, filter: &str, subscriber: Subscriber) -> Option<bool> {
         let (share, filter) = split(filter);
         let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
-        if levels > MOST_LEVELS || self.nodes.len() - self.free.len() + levels > MOST_NODES {
+        if levels > MOST_LEVELS
+            || self.nodes.len() - self.free.len() + levels > MOST_NODES
+            || self.bytes + filter.len() > MOST_BYTES
+        {
             return None;
         }
         let mut at = 0;
@@ -158,7 +165,10 @@ impl Subscriptions {
         }
         let node = &mut self.nodes[at];
         let new = if below { &mut node.below } else { &mut node.here }.insert(share, subscriber);
-        self.count += usize::from(new);
+        if new {
+            self.count += 1;
+            self.bytes += filter.len();
+        }
         Some(new)
     }
 
@@ -197,7 +207,10 @@ impl Subscriptions {
         }
         let node = &mut self.nodes[at];
         let removed = if below { &mut node.below } else { &mut node.here }.remove(share, session);
-        self.count -= usize::from(removed);
+        if removed {
+            self.count -= 1;
+            self.bytes -= filter.len();
+        }
         while at != 0 && self.nodes[at].is_empty() {
             let Node { parent, level, .. } = std::mem::take(&mut self.nodes[at]);
             if &*level == "+" {
@@ -292,7 +305,7 @@ mod tests {
         assert!(!tree.remove("a/+", SessionId(1)));
         assert!(tree.remove("a/+/#", SessionId(1)));
         assert!(tree.remove(&"/".repeat(199), SessionId(1)));
-        assert_eq!((tree.len(), tree.nodes.len() - tree.free.len()), (0, 1));
+        assert_eq!((tree.len(), tree.bytes, tree.nodes.len() - tree.free.len()), (0, 0, 1));
     }
 
     #[test]

@@ -201,7 +201,7 @@ fn play(script: &[(u8, Step)], limits: Limits) {
     }
     let statistics = world.core.statistics();
     assert_eq!((statistics.sessions, statistics.subscriptions, statistics.queued), (0, 0, 0));
-    assert_eq!(world.core.queued_bytes, 0);
+    assert_eq!(world.core.held_bytes, 0);
 }
 
 proptest! {
@@ -216,7 +216,7 @@ proptest! {
     #[test]
     fn any_sequence_under_tight_limits(script in proptest::collection::vec((0..3_u8, steps()), 1..120)) {
         play(&script, Limits {
-            in_flight: 1, queue_messages: 3, queue_bytes: 4000, retained_messages: 2, subscriptions: 2, sessions: 3,
+            in_flight: 1, queue_messages: 3, session_bytes: 6000, retained_messages: 2, subscriptions: 2, sessions: 3,
             ..Limits::default()
         });
     }

@@ -203,3 +203,60 @@ fn patience_ends() {
     }
     assert_eq!(world.state(own), State::Open);
 }
+
+/// What is in flight, and a will, counts like what waits: a client that never acknowledges does not
+/// fill the memory.
+#[test]
+fn all_memory_of_sessions_is_bounded() {
+    let mut world = limited(Limits { all_sessions_bytes: 10_000, ..Limits::default() });
+    let (reader, _) = world.connect_kept(V5, "reader");
+    world.subscribe(reader, &[filter("t", 2)]);
+    let writer = world.connect(V5, "writer");
+    let payload = "x".repeat(1000);
+    for _ in 0..20 {
+        world.publish(writer, &message("t", 1, 1, &payload));
+    }
+    assert_eq!(world.take(reader).len(), 8);
+    assert_eq!(world.core.statistics().messages_dropped, 12);
+    let connect = Connect { will: Some(will("w", &payload)), ..hello(V5, "c") };
+    assert_eq!(world.try_connect(&connect).1, ["CONNACK 0x97"]);
+    // Acknowledgements make room.
+    world.ack(reader, PacketType::PubAck, 1, 0);
+    let client = world.join(&connect);
+    world.disconnect(client, 0, &PropertyBlock::default());
+    world.lose(reader);
+    world.connect(V5, "reader");
+    assert_eq!(world.core.held_bytes, "reader".len() + "writer".len());
+}
+
+#[test]
+fn an_answer_the_client_would_not_take_ends_the_connection() {
+    let mut world = World::new();
+    let block = numbers(&[(PropertyId::MaximumPacketSize, 20)]);
+    let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });
+    assert_eq!(world.subscribe(client, &vec![filter("t", 0); 20]), ["DISCONNECT 0x95"]);
+}
+
+/// Nobody asks for more answers than it reads.
+#[test]
+fn unread_answers_are_bounded() {
+    let mut world = World::new();
+    let client = world.join(&Connect { keep_alive: 10, ..hello(V5, "c") });
+    let pings = [0xC0, 0].repeat(1 << 20);
+    let mut taken = 0;
+    for _ in 0..10 {
+        taken += world.core.receive(client.id, &pings[taken % 2..], world.now);
+    }
+    assert_eq!(taken, 8 << 20);
+    assert_eq!(world.core.output(client.id).len(), 8 << 20);
+    assert_eq!(world.state(client), State::Paused);
+    world.take(client);
+    assert_eq!(world.state(client), State::Open);
+    assert_eq!(world.core.receive(client.id, &pings, world.now), pings.len());
+    // Held for its own sake, it is silent by its own fault.
+    for _ in 0..10 {
+        world.core.receive(client.id, &pings, world.now);
+    }
+    world.wait_seconds(15);
+    assert_eq!(world.state(client), State::Closing);
+}

@@ -176,3 +176,17 @@ fn no_matching_subscribers_is_said() {
     world.publish(client, &message("t", 2, 2, ""));
     assert_eq!(world.take(client), ["PUBACK #1 0x10", "PUBREC #2 0x10"]);
 }
+
+/// Acknowledgements of the other quality of service end the connection: they hide a client's fault.
+#[test]
+fn acknowledgements_must_fit_the_message() {
+    for (qos, packet) in [(1, PacketType::PubRec), (2, PacketType::PubAck), (2, PacketType::PubComp)] {
+        let mut world = World::new();
+        let client = world.connect(V5, "c");
+        world.subscribe(client, &[filter("t", 2)]);
+        world.publish(client, &message("t", qos, 1, ""));
+        world.take(client);
+        world.ack(client, packet, 1, 0);
+        assert_eq!(world.take(client), ["DISCONNECT 0x82"]);
+    }
+}

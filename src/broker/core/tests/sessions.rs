@@ -141,8 +141,8 @@ fn queues_are_bounded_and_keep_the_oldest() {
     let lines = world.connect_kept(V5, "c").1;
     assert_eq!(lines[1..], ["PUBLISH t q1 #1 \"1\"", "PUBLISH t q1 #2 \"2\"", "PUBLISH t q1 #3 \"3\""]);
     for (limits, kept) in [
-        (Limits { queue_bytes: 2000, ..Limits::default() }, 1),
-        (Limits { all_queues_bytes: 2000, ..Limits::default() }, 1),
+        (Limits { session_bytes: 2000, ..Limits::default() }, 1),
+        (Limits { all_sessions_bytes: 2000, ..Limits::default() }, 1),
     ] {
         let mut world = World::with(Options { limits, ..Options::default() });
         let (client, _) = world.connect_kept(V5, "c");

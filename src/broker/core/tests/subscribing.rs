@@ -164,3 +164,28 @@ fn topic_aliases_of_the_client() {
     world.publish(client, &Publish { properties: alias.view(), ..message("a", 0, 0, "x") });
     assert_eq!(world.take(client), ["DISCONNECT 0x94"]);
 }
+
+/// A client that announces a Topic Alias Maximum gets aliases ([MQTT-3.1.2-26], [MQTT-3.1.2-27]),
+/// and its next connection starts anew.
+#[test]
+fn topic_aliases_of_the_server() {
+    let mut world = World::new();
+    let block = numbers(&[(PropertyId::TopicAliasMaximum, 2), (PropertyId::MaximumPacketSize, 50)]);
+    for _ in 0..2 {
+        let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });
+        world.subscribe(client, &[filter("#", 0)]);
+        let long = "x".repeat(50);
+        for (topic, payload) in [("a", &long[..]), ("a", "1"), ("b", "2"), ("a", "3"), ("c", "4"), ("b", "5")]
+        {
+            world.publish(client, &message(topic, 0, 0, payload));
+        }
+        let seen = [
+            "PUBLISH a q0 \"1\" topic-alias=1",
+            "PUBLISH b q0 \"2\" topic-alias=2",
+            "PUBLISH  q0 \"3\" topic-alias=1",
+            "PUBLISH c q0 \"4\"",
+            "PUBLISH  q0 \"5\" topic-alias=2",
+        ];
+        assert_eq!(world.take(client), seen);
+    }
+}
