@@ -8,3 +8,4 @@ pub mod publish;
 mod record;
 pub mod retain_clear;
 pub mod subscribe;
+pub mod will_test;

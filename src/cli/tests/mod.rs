@@ -10,6 +10,7 @@ mod subscribe;
 mod table;
 mod tls;
 mod usage;
+mod will_test;
 
 use std::ffi::OsString;
 
@@ -41,6 +42,7 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
         Subcommand::Publish(args) => args.connection.origin.demote(ids),
         Subcommand::Subscribe(args) => args.connection.origin.demote(ids),
         Subcommand::RetainClear(args) => args.connection.origin.demote(ids),
+        Subcommand::WillTest(args) => args.connection.origin.demote(ids),
         Subcommand::Broker(_) => {}
     }
     subcommand.resolve()

@@ -39,7 +39,7 @@ impl ScanReport {
 }
 
 #[derive(Serialize)]
-struct Topic<'a> {
+struct Outcome<'a> {
     topic: &'a str,
     qos: u8,
     payload_bytes: u64,
@@ -65,7 +65,7 @@ pub(super) struct Report<'a> {
     done: usize,
     left: usize,
     interrupted: bool,
-    topics: Vec<Topic<'a>>,
+    topics: Vec<Outcome<'a>>,
 }
 
 /// What a report is made of.
@@ -81,7 +81,7 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Report<'a> {
     pub(super) fn new(parts: &Parts<'a>, entries: &'a [Entry]) -> Self {
-        let topic = |entry: &'a Entry| Topic {
+        let topic = |entry: &'a Entry| Outcome {
             topic: &entry.topic,
             qos: entry.qos as u8,
             payload_bytes: entry.payload_bytes,
