@@ -318,7 +318,7 @@ for_versions! {
             peer.expect_disconnect(protocol);
         });
         let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--reconnect", "always"];
-        Mqtt::publish(server.port()).args(args).run().exits(0).mentions("reconnecting in");
+        Mqtt::publish(server.port()).args(args).run().exits(0).mentions("trying again");
     }
 }
 

@@ -324,7 +324,7 @@ fn a_signal_between_two_links() {
         peer.close();
     });
     let mut running = lines(server.port(), V5).open_stdin().spawn();
-    running.write("1\n").wait_for_stderr("reconnecting in");
+    running.write("1\n").wait_for_stderr("trying again");
     running.signal(Signal::TERM);
     running.wait_for_end().dies_of(Signal::TERM);
 }

@@ -48,10 +48,11 @@ pub enum Flow {
 /// A change in the state of the link.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// No link, for this reason; the next attempt comes after that time.
-    Waiting(&'a Error, Duration),
-    /// The link is back.
-    Reconnected,
+    /// No link, for this reason; it is tried again until it is there. Said once, however many attempts
+    /// that takes.
+    Lost(&'a Error),
+    /// The link is there after it was not.
+    Connected,
     /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
     MayRepeat(usize),
     /// QoS 0 messages were written, but the server did not answer the fence within this time.
