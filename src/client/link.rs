@@ -35,6 +35,9 @@ const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
 const FENCE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the server to close its side.
 const LINGER_LIMIT: Duration = Duration::from_millis(500);
+/// How much to read while waiting for that: a server that sends at full speed must not cost half a
+/// second of it.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Whether to go on with the packets already received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,7 +130,10 @@ enum Phase {
     /// Everything is written; our side of the stream is being closed.
     ShuttingDown,
     /// Waiting for the server to close its side, so that no reset overtakes our DISCONNECT.
-    Lingering,
+    Lingering {
+        /// Read since, in bytes.
+        read: usize,
+    },
 }
 
 /// A stream on which CONNACK has been received.
@@ -422,7 +428,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if !self.received_messages {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
             }
-            self.phase = Phase::Lingering;
+            self.phase = Phase::Lingering { read: 0 };
             self.set_timer(LINGER_LIMIT);
         }
         Poll::Pending
@@ -437,10 +443,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         input: &mut [u8],
         output: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if matches!(self.phase, Phase::Lingering) {
+        if let Phase::Lingering { read } = &mut self.phase {
             let mut buffer = ReadBuf::new(input);
-            return match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => Poll::Ready(Ok(())),
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            *read += buffer.filled().len();
+            return match result {
+                Ok(()) if !buffer.filled().is_empty() && *read < LINGER_BYTES => Poll::Ready(Ok(())),
                 _ => {
                     self.received_messages = false;
                     self.phase = Phase::ShuttingDown;
