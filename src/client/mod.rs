@@ -1,6 +1,7 @@
 //! The MQTT client: a sans-IO session, and a driver that carries its packets over a stream. Every
 //! subcommand uses both, `bench` included.
 
+mod ending;
 mod handshake;
 mod inflight;
 mod keep_alive;

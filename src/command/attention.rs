@@ -51,8 +51,8 @@ impl Attention {
 /// Tells the user of a change in the state of the link.
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
-        Change::Waiting(why, delay) => diagnostics.reconnecting(why, delay),
-        Change::Reconnected => diagnostics.state("connected again"),
+        Change::Lost(why) => diagnostics.reconnecting(why),
+        Change::Connected => diagnostics.state("connected"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
             "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
         )),
