@@ -181,7 +181,8 @@ impl Plan {
         let mut arrivals = Vec::new();
         let mut returns = self.returns;
         let mut until = match (window, self.expected) {
-            (Some(window), _) => death + window.to,
+            // Longer than it may take: what comes too late is another fault than what never comes.
+            (Some(window), _) => death + window.to + tolerance,
             (None, Expected::Never(watched) | Expected::After(watched) | Expected::Noticed(watched)) => {
                 death + watched + tolerance
             }
