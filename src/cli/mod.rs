@@ -7,7 +7,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `publish`, `subscribe`, `broker` | a subcommand each: its own options, the groups it has, its rules |
+//! | `publish`, `subscribe`, `retain_clear`, `will_test`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `connection`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `origin` | which options were typed, which came from the environment |
@@ -21,6 +21,7 @@ mod payload;
 mod property;
 mod publish;
 mod report;
+mod retain_clear;
 mod subscribe;
 mod subscription;
 mod text;
@@ -29,6 +30,7 @@ mod url;
 mod usage;
 mod value;
 mod will;
+mod will_test;
 
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,8 @@ enum Subcommand {
     Publish(Box<publish::PublishArgs>),
     #[command(name = "sub")]
     Subscribe(Box<subscribe::SubscribeArgs>),
+    RetainClear(Box<retain_clear::RetainClearArgs>),
+    WillTest(Box<will_test::WillTestArgs>),
     Broker(Box<broker::BrokerArgs>),
 }
 
@@ -94,6 +98,10 @@ pub enum Invocation {
     Publish(Box<command::publish::Config>),
     /// `mqtt sub`
     Subscribe(Box<command::subscribe::Config>),
+    /// `mqtt retain-clear`
+    RetainClear(Box<command::retain_clear::Config>),
+    /// `mqtt will-test`
+    WillTest(Box<command::will_test::Config>),
     /// `mqtt broker`
     Broker(Box<command::broker::Config>),
 }
@@ -105,6 +113,8 @@ impl Invocation {
         match self {
             Self::Publish(config) => Some(&config.client),
             Self::Subscribe(config) => Some(&config.client),
+            Self::RetainClear(config) => Some(&config.client),
+            Self::WillTest(config) => Some(&config.client),
             Self::Broker(_) => None,
         }
     }
@@ -115,6 +125,8 @@ impl Invocation {
         match self {
             Self::Publish(config) => config.verbosity,
             Self::Subscribe(config) => config.verbosity,
+            Self::RetainClear(config) => config.verbosity,
+            Self::WillTest(config) => config.verbosity,
             Self::Broker(config) => config.verbosity,
         }
     }
@@ -166,6 +178,8 @@ impl Subcommand {
         Ok(match self {
             Self::Publish(args) => Invocation::Publish(Box::new((*args).try_into()?)),
             Self::Subscribe(args) => Invocation::Subscribe(Box::new((*args).try_into()?)),
+            Self::RetainClear(args) => Invocation::RetainClear(Box::new((*args).try_into()?)),
+            Self::WillTest(args) => Invocation::WillTest(Box::new((*args).try_into()?)),
             Self::Broker(args) => Invocation::Broker(Box::new((*args).try_into()?)),
         })
     }

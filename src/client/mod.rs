@@ -7,6 +7,7 @@ mod inflight;
 mod keep_alive;
 pub mod link;
 pub mod options;
+pub mod raw;
 mod run;
 mod scratch;
 pub mod session;

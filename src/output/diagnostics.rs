@@ -129,6 +129,11 @@ impl Diagnostics {
         }
     }
 
+    /// A question, to be answered on the same line. Asked whatever the verbosity: the run waits.
+    pub(super) fn ask(&self, question: &str) {
+        self.line(&printable(question));
+    }
+
     fn hint_line(&self, error: &Error) -> String {
         error.hint().map_or_else(String::new, |hint| {
             format!("{} {}\n", self.terminal().stderr.paint("hint:", ColoredString::bold), printable(hint))

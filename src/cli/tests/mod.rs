@@ -5,10 +5,12 @@ mod broker;
 mod connection;
 mod properties;
 mod publish;
+mod retain_clear;
 mod subscribe;
 mod table;
 mod tls;
 mod usage;
+mod will_test;
 
 use std::ffi::OsString;
 
@@ -39,6 +41,8 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
     match &mut subcommand {
         Subcommand::Publish(args) => args.connection.origin.demote(ids),
         Subcommand::Subscribe(args) => args.connection.origin.demote(ids),
+        Subcommand::RetainClear(args) => args.connection.origin.demote(ids),
+        Subcommand::WillTest(args) => args.connection.origin.demote(ids),
         Subcommand::Broker(_) => {}
     }
     subcommand.resolve()
