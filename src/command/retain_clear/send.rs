@@ -172,7 +172,7 @@ impl<W: Work> Handler for Sender<'_, W> {
 
     fn on_change(&mut self, change: Change<'_>) {
         report_change(self.diagnostics, change);
-        if matches!(change, Change::Waiting(..)) && self.unconfirmed > 0 {
+        if matches!(change, Change::Lost(..)) && self.unconfirmed > 0 {
             let count = std::mem::take(&mut self.unconfirmed);
             self.diagnostics.warning(format_args!(
                 "some of {count} messages sent at QoS 0 may be lost with the connection: run it again to be sure"
