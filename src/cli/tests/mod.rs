@@ -93,7 +93,7 @@ fn usage_error(outcome: Result<String, Error>) -> String {
     let error = outcome.expect_err("a usage error");
     assert_eq!(error.exit(), Exit::Usage, "{error}");
     let message = error.to_string();
-    assert!(!message.contains('\n') && message.len() < 400, "{message}");
+    assert!(!message.contains('\n') && message.len() < 600, "{message}");
     assert!(!error.hint().unwrap_or_default().contains('\n'));
     message
 }
