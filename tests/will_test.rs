@@ -102,7 +102,24 @@ fn a_list_needs_no_server() {
 
 #[test]
 fn without_a_server_it_could_not_run() {
-    Mqtt::new(["will-test", "-h", "127.0.0.1", "-p", "1"]).run().fails(1, "connection refused");
+    for version in ["auto", "311", "5"] {
+        will_test(1, &["-V", version]).run().fails(1, "connection refused");
+    }
+    let options = Options { user: Some(("me".into(), b"secret".to_vec())), ..Options::default() };
+    let broker = Broker::with(options);
+    will_test(broker.port(), &["-u", "you"]).run().fails(0x86, "Bad User Name or Password");
+}
+
+#[test]
+fn a_version_that_is_not_spoken_is_skipped() {
+    let options = Options { protocols: vec![Protocol::V3_1_1], ..Options::default() };
+    let broker = Broker::with(options);
+    let outcome = will_test(broker.port(), &["--version-matrix", "--case", "close"]).run().exits(0);
+    let lines = outcome.lines();
+    assert!(
+        lines[0].starts_with("pass          3.1.1") && lines[1].starts_with("skipped       5"),
+        "{lines:?}"
+    );
 }
 
 /// DISCONNECT is swallowed.
