@@ -281,6 +281,7 @@ fn what_the_server_lacks_is_skipped() {
 fn a_watcher_that_loses_its_link_decides_nothing() {
     let v5 = Protocol::V5;
     let server = Server::start(move |listener| {
+        listener.accept_session(v5).expect_disconnect(v5);
         let mut watcher = listener.accept_session(v5);
         watcher.grant_subscription(v5);
         watcher.expect(v5, &packets::pingreq());
