@@ -127,11 +127,18 @@ pub(super) async fn scan(
         found: BTreeMap::new(),
         missed: Vec::new(),
         check_again: false,
+        by_name: false,
         unreadable: 0,
         refused: Vec::new(),
         ended_by: EndedBy::Fence,
     };
     client::run(client, &mut scanner).await?;
+    if !scanner.missed.is_empty() && scanner.ended_by != EndedBy::Timeout {
+        // On a connection of its own: what mosquitto has dropped of the first pass it still counts as
+        // in flight, and sends nothing more at QoS 1 and 2.
+        scanner.by_name = true;
+        client::run(client, &mut scanner).await?;
+    }
     if scanner.unreadable > 0 {
         let count = scanner.unreadable;
         diagnostics
@@ -277,6 +284,8 @@ struct Scanner<'a> {
     /// Topics that only a checking pass has brought.
     missed: Vec<String>,
     check_again: bool,
+    /// The connection is the second one, for topics asked for by name.
+    by_name: bool,
     unreadable: u64,
     refused: Vec<(String, ReasonCode)>,
     ended_by: EndedBy,
@@ -437,25 +446,45 @@ impl Scanner<'_> {
         }
     }
 
-    /// Takes the next pass; whether there is one.
+    /// Ends the pass and takes the next; whether there is one on this connection.
     fn advance(&mut self, session: &mut Session, out: &mut BytesMut) -> bool {
         if let Some(done) = self.pass.take() {
             let filters: Vec<&str> = done.filters.iter().map(String::as_str).collect();
             session.unsubscribe(out, &filters, &PropertyBlock::default(), 0);
         }
+        self.next_pass()
+    }
+
+    fn next_pass(&mut self) -> bool {
+        self.number += 1;
         // As long as checking brings something new, it may bring more.
-        if self.passes.is_empty() && self.missed.is_empty() && std::mem::take(&mut self.check_again) {
+        if self.by_name && self.missed.is_empty() && std::mem::take(&mut self.check_again) {
             let filters = self.options.filters.clone();
             self.passes.push_back(Pass::new(filters, QoS::AtMostOnce, Purpose::Check));
         }
-        if self.passes.is_empty() && !self.missed.is_empty() {
+        if self.by_name && self.passes.is_empty() && !self.missed.is_empty() {
             self.check_again = true;
             let names = self.missed.split_off(self.missed.len().saturating_sub(NAMES_PER_PASS));
             self.passes.push_back(Pass::by_name(names));
         }
         self.pass = self.passes.pop_front();
-        self.number += 1;
         self.pass.is_some()
+    }
+
+    /// What a lost link has cut off while topics were asked for by name is done once more.
+    fn go_on_by_name(&mut self) {
+        self.passes.clear();
+        if let Some(pass) = self.pass.take() {
+            match pass.purpose {
+                Purpose::Ask => {
+                    let found = &self.found;
+                    let left = pass.filters.into_iter().filter(|name| !found.contains_key(name.as_str()));
+                    self.missed.extend(left);
+                }
+                Purpose::Check => self.check_again = true,
+            }
+        }
+        self.next_pass();
     }
 }
 
@@ -464,14 +493,17 @@ impl Handler for Scanner<'_> {
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
         let fencing = self.pass.as_ref().is_some_and(|pass| pass.state == State::Fencing);
         self.may_fence &= !fencing;
+        if self.by_name {
+            self.go_on_by_name();
+            return Ok(());
+        }
         let filters = || self.options.filters.clone();
         let check = Pass::new(filters(), QoS::AtMostOnce, Purpose::Check);
         self.passes = match self.looking {
             Looking::Selected { .. } => [Pass::new(filters(), QoS::ExactlyOnce, Purpose::Ask), check].into(),
             Looking::Again(_) => [check].into(),
         };
-        self.pass = self.passes.pop_front();
-        self.number += 1;
+        self.next_pass();
         self.found.clear();
         self.missed.clear();
         self.check_again = false;
