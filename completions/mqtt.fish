@@ -29,6 +29,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "pub" -d 'Publish messages to a topic'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to topics and write out the messages that arrive'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear retained messages, and verify that they are gone'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the server publishes wills when it must, and only then'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
@@ -199,6 +200,86 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l case -d 'Only this case; may be repeated' -r -f -a "close\t''
+reset\t''
+keep-alive\t''
+black-hole\t''
+take-over\t''
+disconnect\t''
+disconnect-with-will\t''
+second-connect\t''
+malformed\t''
+qos-0\t''
+qos-1\t''
+qos-2\t''
+retained\t''
+not-retained\t''
+empty-payload\t''
+large\t''
+odd-topic\t''
+delay\t''
+delay-session-end\t''
+delay-no-session\t''
+delay-reconnect\t''
+delay-clean-start\t''
+session-expiry\t''
+message-expiry\t''
+message-expired\t''
+properties\t''
+response-topic\t''
+user-property-order\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tolerance -d 'How late a will may be' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l prefix -d 'What the topics of all cases begin with' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-as -d 'User name of the client that watches [default: as -u]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-password -d 'Password of the client that watches' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l junit -d 'Write a report to this file in the form of JUnit' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host name or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is the topic, %XX is decoded' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; others on this machine may see it here, but not in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+31\t'MQTT 3.1'
+311\t'MQTT 3.1.1'
+5\t'MQTT 5'"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s A -l bind-address -d 'Local IP address to connect from' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l strict -d 'Also run the cases in which servers that many people use depart from the standard'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l list -d 'List the cases, and run none'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version-matrix -d 'Run each case with MQTT 3.1.1 and with MQTT 5'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l parallel -d 'Run all cases at once'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l json -d 'Write a report with every verdict, as one JSON object, in place of text'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-retain -d 'Retain the will'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'

@@ -51,11 +51,15 @@ pub enum Flow {
 /// A change in the state of the link.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// No link, for this reason; it is tried again until it is there. Said once, however many attempts
+    /// The link is lost, for this reason, and will be made again. Said once, however many attempts
     /// that takes.
     Lost(&'a Error),
-    /// The link is there after it was not.
+    /// There is no link yet, for this reason, and it is tried again. Said once.
+    NotYet(&'a Error),
+    /// The link is there at last.
     Connected,
+    /// The link is there again.
+    Reconnected,
     /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
     MayRepeat(usize),
     /// QoS 0 messages were written, but the server did not answer the fence within this time.

@@ -50,7 +50,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         let delay = back_off(failures, options.reconnect.max_delay);
         failures += 1;
         if !std::mem::replace(&mut run.lost, true) {
-            handler.on_change(Change::Lost(&error));
+            let change = if run.was_connected { Change::Lost } else { Change::NotYet };
+            handler.on_change(change(&error));
         }
         if interruptible(handler, tokio::time::sleep(delay)).await?.is_none() {
             return Ok(());
@@ -128,9 +129,9 @@ impl<'a> Run<'a> {
         if repeated > 0 {
             handler.on_change(Change::MayRepeat(repeated));
         }
-        self.was_connected = true;
+        let again = std::mem::replace(&mut self.was_connected, true);
         if std::mem::take(&mut self.lost) {
-            handler.on_change(Change::Connected);
+            handler.on_change(if again { Change::Reconnected } else { Change::Connected });
         }
         handler.on_connected(&mut self.session, &connected)?;
         let mut link = Link::new(

@@ -46,9 +46,7 @@ pub async fn run(config: Config) -> Result<Exit, Error> {
         Some((program, arguments)) => {
             let mut command = Command::new(program);
             command.args(arguments);
-            if let Some(path) = &config.command_path {
-                command.env("PATH", path);
-            }
+            command.envs(config.command_path.map(|path| ("PATH", path)));
             run_beside(&broker, command, &mut attention).await?
         }
     };
@@ -72,7 +70,7 @@ async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Atten
     let name = PathBuf::from(command.get_program());
     let failed = |error| Error::file(format!("cannot run {}", name.display()), error);
     let address = broker.address();
-    command.env("MQTT_HOST", address.ip().to_string()).env("MQTT_PORT", address.port().to_string());
+    command.envs([("MQTT_HOST", address.ip().to_string()), ("MQTT_PORT", address.port().to_string())]);
     let child = command.env_remove("MQTT_URL").spawn().map_err(failed)?;
     let process = rustix::process::Pid::from_child(&child);
     let mut ended = wait(child);
