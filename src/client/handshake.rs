@@ -3,8 +3,8 @@
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::limits::ServerLimits;
 use super::options::ClientOptions;
-use super::session::ServerLimits;
 use crate::error::{Error, Layer};
 use crate::net;
 use crate::protocol::Protocol;

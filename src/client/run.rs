@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::handler::{Change, Handler};
 use super::handshake::{self, Connected};
-use super::link::{Change, Handler, Link};
+use super::link::Link;
 use super::options::{ClientOptions, Version};
 use super::session::Session;
 use crate::error::{Error, Layer, Retry};

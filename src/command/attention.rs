@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::client::link::Change;
+use crate::client::handler::Change;
 use crate::error::Error;
 use crate::output::{Diagnostics, duration};
 use crate::signal::Signals;

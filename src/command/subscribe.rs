@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 
 use super::attention::{Attention, Stop, report_change};
-use crate::client::link::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
