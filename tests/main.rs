@@ -8,5 +8,7 @@ mod connect;
 mod generated;
 mod publish;
 mod publish_lines;
+mod retain_clear;
 mod subscribe;
 mod support;
+mod will_test;

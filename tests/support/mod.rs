@@ -3,6 +3,7 @@
 
 pub(crate) mod broker;
 pub(crate) mod collected;
+pub(crate) mod middle;
 pub(crate) mod mosquitto;
 pub(crate) mod mqtt;
 pub(crate) mod packets;
@@ -16,6 +17,18 @@ use ::mqtt::protocol::Protocol;
 /// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
 /// reason to fail, and only a test that hangs ever waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// Standard output as one JSON report that the schema of that name allows.
+#[track_caller]
+pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
+    let path = format!("{}/tests/schema/{schema}.schema.json", env!("CARGO_MANIFEST_DIR"));
+    let schema: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(stdout).expect("one JSON object");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    report
+}
 
 /// The value of `-V` that asks for this version.
 pub(crate) fn version(protocol: Protocol) -> &'static str {

@@ -46,6 +46,11 @@ impl Setup {
         self.line("persistence true").line("persistence_location DIR/").line("autosave_interval 0")
     }
 
+    /// Queues at most so many messages for a client, and drops the others.
+    pub(crate) fn queue(self, messages: u32) -> Self {
+        self.line(&format!("max_queued_messages {messages}")).line("max_inflight_messages 20")
+    }
+
     /// Speaks TLS, with this certificate.
     pub(crate) fn tls(self, identity: &Identity) -> Self {
         self.line(&format!("certfile {}", identity.certificate.display()))

@@ -52,7 +52,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         entries,
         verification: None,
         passes: 0,
-        filters_refused: !refused.is_empty(),
+        incomplete: !refused.is_empty() || ended_by == EndedBy::Timeout,
     };
     if !config.json {
         for entry in &run.entries {
@@ -90,7 +90,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     stdout.flush().await?;
     run.summary(result.is_err());
     result?;
-    let something = left(&run.entries) > 0 || run.filters_refused;
+    let something = left(&run.entries) > 0 || run.incomplete;
     Ok(if something { Exit::Negative } else { Exit::Success })
 }
 
@@ -105,7 +105,8 @@ struct Run<'a> {
     /// The last one.
     verification: Option<ScanReport>,
     passes: u32,
-    filters_refused: bool,
+    /// Something may be left that was never seen.
+    incomplete: bool,
 }
 
 impl Run<'_> {
@@ -152,9 +153,9 @@ impl Run<'_> {
         if let Some(backup) = &mut self.backup {
             backup.keep()?;
         }
-        self.filters_refused |= !scanned.refused.is_empty();
         self.verification = Some(ScanReport::of(&scanned));
         let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
+        self.incomplete |= !complete;
         judge(&mut self.entries, scanned.entries, complete);
         Ok(())
     }
@@ -188,6 +189,7 @@ impl Run<'_> {
             ));
         }
         match (total, left(&self.entries)) {
+            (0, _) if self.incomplete => {}
             (0, _) => self.diagnostics.state("nothing is retained there"),
             (_, _) if self.clear.dry_run => {
                 self.diagnostics.state(format_args!("{total} would be cleared"));

@@ -51,7 +51,7 @@ pub struct ScanOptions {
 }
 
 /// What ended a scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndedBy {
     /// The fence came back behind everything.
     Fence,
@@ -76,7 +76,7 @@ impl EndedBy {
 pub(super) struct Scanned {
     /// By topic.
     pub(super) entries: Vec<Entry>,
-    /// The least certain end of its passes.
+    /// Of the pass that looked whether anything was missed.
     pub(super) ended_by: EndedBy,
     pub(super) took: Duration,
     /// Filters the server refused, with their reasons.
@@ -121,6 +121,7 @@ pub(super) async fn scan(
         passes: VecDeque::new(),
         pass: None,
         number: 0,
+        may_fence: true,
         found: BTreeMap::new(),
         missed: Vec::new(),
         unreadable: 0,
@@ -259,6 +260,8 @@ struct Scanner<'a> {
     pass: Option<Pass>,
     /// Of the pass.
     number: u32,
+    /// Not if a link was lost over it: some servers close the connection when they refuse a message.
+    may_fence: bool,
     found: BTreeMap<Box<str>, Entry>,
     /// Topics that only a checking pass has brought.
     missed: Vec<String>,
@@ -373,19 +376,19 @@ impl Scanner<'_> {
         pass.state = State::Subscribing;
     }
 
-    /// The fence has the QoS of the pass where it can, so that it queues where the messages do.
+    /// Sent at QoS 0: it needs no answer, and is not sent again on another link.
     fn fence(&mut self, session: &mut Session, out: &mut BytesMut) {
         let Some(pass) = self.pass.as_mut().filter(|pass| !pass.is_named_complete()) else { return };
-        let qos = pass.qos.min(QoS::AtLeastOnce).min(session.limits().maximum_qos);
-        if !session.can_publish(qos) {
+        if !self.may_fence {
+            // Nothing but the PINGREQ, and a longer quiet time.
+        } else if session.can_publish(QoS::AtMostOnce) {
+            let (topic, nothing) = (self.fence_topic.as_bytes(), PropertyBlock::default());
+            let template = PublishTemplate::new(session.protocol(), topic, QoS::AtMostOnce, false, &nothing);
+            // A server that does not take it leaves the fence unanswered, which makes up for it too.
+            let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), Bytes::new, 0);
+        } else {
             return;
         }
-        let topic = self.fence_topic.as_bytes();
-        let template = PublishTemplate::new(session.protocol(), topic, qos, false, &PropertyBlock::default());
-        // A server that refuses it leaves the fence unanswered, which a longer quiet time makes up.
-        let payload = self.number.to_be_bytes();
-        let keep = || Bytes::copy_from_slice(&payload);
-        let _ = session.publish(out, &Arc::new(template), &payload, keep, 0);
         session.ping(out);
         pass.asked_at = Instant::now();
         pass.state = State::Fencing;
@@ -435,6 +438,8 @@ impl Scanner<'_> {
 impl Handler for Scanner<'_> {
     /// On a new link everything begins anew: what the lost one would still have brought, nobody knows.
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
+        let fencing = self.pass.as_ref().is_some_and(|pass| pass.state == State::Fencing);
+        self.may_fence &= !fencing;
         let filters = || self.options.filters.clone();
         let check = Pass::new(filters(), QoS::AtMostOnce, Purpose::Check);
         self.passes = match self.looking {
@@ -465,7 +470,14 @@ impl Handler for Scanner<'_> {
                 Some(_) => {}
             }
             let ended_by = std::task::ready!(self.poll_complete(cx));
-            self.ended_by = self.ended_by.max(ended_by);
+            // The checking pass decides: what comes before it is looked at by it once more, and what
+            // comes behind it is known by name.
+            if self.pass.as_ref().is_some_and(|pass| pass.purpose == Purpose::Check) {
+                self.ended_by = ended_by;
+            }
+            if ended_by == EndedBy::Timeout {
+                self.ended_by = ended_by;
+            }
             let more = self.advance(session, out);
             if !more || ended_by == EndedBy::Timeout {
                 return Poll::Ready(Ok(()));

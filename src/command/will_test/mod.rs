@@ -131,16 +131,28 @@ async fn signal(attention: &mut Attention) -> i32 {
     }
 }
 
-/// What is to be run.
+/// What is to be run, with the versions that the server speaks.
 async fn plans(config: &Config) -> Result<Vec<Plan>, Error> {
-    let speaks_v5 = match config.client.version {
-        Version::Only(protocol) => protocol == Protocol::V5,
-        Version::Auto => probe(config).await?,
-    };
     let protocols = match config.client.version {
-        Version::Only(protocol) if !config.version_matrix => vec![protocol],
         _ if config.version_matrix => vec![Protocol::V3_1_1, Protocol::V5],
-        _ => vec![if speaks_v5 { Protocol::V5 } else { Protocol::V3_1_1 }],
+        Version::Only(protocol) => vec![protocol],
+        Version::Auto => vec![Protocol::V5, Protocol::V3_1_1],
+    };
+    // One connection first: what keeps every case from its work is said once, as an error.
+    let mut spoken = Vec::new();
+    let mut refusal = None;
+    for protocol in protocols {
+        match probe(config, protocol).await {
+            Ok(()) => spoken.push(protocol),
+            Err(error) => refusal = Some(error),
+        }
+    }
+    let protocols = match (spoken.as_slice(), refusal) {
+        ([], Some(refusal)) => return Err(refusal),
+        // A version that the server does not speak is a line of the matrix too.
+        _ if config.version_matrix => vec![Protocol::V3_1_1, Protocol::V5],
+        ([first, ..], _) => vec![*first],
+        ([], None) => Vec::new(),
     };
     if let Some(will) = &config.client.will {
         return Ok(protocols.into_iter().map(|protocol| own(config, will, protocol)).collect());
@@ -156,19 +168,10 @@ async fn plans(config: &Config) -> Result<Vec<Plan>, Error> {
     Ok(protocols.into_iter().flat_map(cases).collect())
 }
 
-/// Whether the server speaks MQTT 5; an error if it cannot be talked to at all.
-async fn probe(config: &Config) -> Result<bool, Error> {
+/// Whether there is a server that speaks this version and lets the user in.
+async fn probe(config: &Config, protocol: Protocol) -> Result<(), Error> {
     let options = without_will(&identified(&config.client));
-    match RawLink::open(&options, Protocol::V5).await {
-        Ok(mut link) => link.disconnect(ReasonCode::SUCCESS).await.map(|()| true),
-        Err(Error::Refused { reason, .. }) if reason != ReasonCode::UNSUPPORTED_PROTOCOL_VERSION => {
-            Ok(true) // what is wrong is said by the cases themselves
-        }
-        Err(_) => {
-            let mut link = RawLink::open(&options, Protocol::V3_1_1).await?;
-            link.disconnect(ReasonCode::SUCCESS).await.map(|()| false)
-        }
-    }
+    RawLink::open(&options, protocol).await?.disconnect(ReasonCode::SUCCESS).await
 }
 
 /// Random letters of a client identifier: two runs at once must not take each other's sessions over.
@@ -274,7 +277,9 @@ async fn run_all(
             joined = running.join_next() => joined,
             number = signal(attention) => {
                 running.shutdown().await;
-                tidy(&started[results.len().min(started.len())..]).await;
+                let ended = |index: usize| results.iter().any(|(other, _)| *other == index);
+                let cut_off = started.iter().enumerate().filter(|(index, _)| !ended(*index));
+                tidy(cut_off.map(|(_, plan)| plan)).await;
                 return Err(Error::Signal(number));
             }
         };
@@ -300,8 +305,8 @@ async fn run_all(
 
 /// What cut-off cases have left behind. An own will is not touched: what was there before it is not
 /// known here.
-async fn tidy(plans: &[Arc<Plan>]) {
-    for plan in plans.iter().filter(|plan| !plan.is_own) {
+async fn tidy(plans: impl Iterator<Item = &Arc<Plan>>) {
+    for plan in plans.filter(|plan| !plan.is_own) {
         // The run has ended; there is nobody to tell that the server has gone as well.
         let _ = tokio::time::timeout(Duration::from_secs(1), plan.tidy(None)).await;
     }

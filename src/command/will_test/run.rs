@@ -181,7 +181,8 @@ impl Plan {
         let mut arrivals = Vec::new();
         let mut returns = self.returns;
         let mut until = match (window, self.expected) {
-            (Some(window), _) => death + window.to,
+            // Longer than it may take: what comes too late is another fault than what never comes.
+            (Some(window), _) => death + window.to + tolerance,
             (None, Expected::Never(watched) | Expected::After(watched) | Expected::Noticed(watched)) => {
                 death + watched + tolerance
             }
@@ -298,7 +299,12 @@ struct Watch {
 impl Watch {
     async fn open(options: &ClientOptions, protocol: Protocol, topic: &str) -> Result<Self, Stop> {
         let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the watcher: {error}"));
-        let mut link = RawLink::open(options, protocol).await.map_err(unable)?;
+        let mut link = RawLink::open(options, protocol).await.map_err(|error| match error {
+            Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
+                Stop(Verdict::Skipped, format!("the server does not speak MQTT {protocol}"))
+            }
+            error => unable(error),
+        })?;
         link.subscribe(topic, QoS::ExactlyOnce);
         let mut watch = Self { link, granted: QoS::AtMostOnce, before: None };
         let subscribed = async {

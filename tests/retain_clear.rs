@@ -1,0 +1,415 @@
+//! `mqtt retain-clear`: against a real mosquitto, the embedded broker, and servers that follow a
+//! script where the order of things must be exact.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use ::mqtt::broker::{Cut, Faults, Options};
+use ::mqtt::protocol::wire::{self, Packet, PacketType};
+use ::mqtt::protocol::{Protocol, QoS};
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::{Listener, Server};
+use crate::support::{for_versions, report, version};
+
+fn retain_clear(port: u16, arguments: &[&str]) -> Mqtt {
+    Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", &port.to_string()]).args(arguments)
+}
+
+/// Records of so many retained messages: every QoS, some with properties, some no UTF-8.
+fn records(count: usize) -> String {
+    let mut records = String::new();
+    for index in 0..count {
+        let payload = match index % 7 {
+            0 => r#""payload":"/wAB","payload-encoding":"base64""#.to_owned(),
+            _ => format!(r#""payload":"value {index} é""#),
+        };
+        let properties = match index % 10 {
+            0 => {
+                r#","properties":{"content-type":"text/plain","correlation-data":"AP8=","correlation-data-encoding":"base64","user-properties":[{"b":"1"},{"a":"2"},{"b":"1"}]}"#
+            }
+            _ => "",
+        };
+        let _ = writeln!(
+            records,
+            r#"{{"topic":"many/{}/{index:06}","qos":{}{properties},{payload}}}"#,
+            index % 100,
+            index % 3
+        );
+    }
+    records
+}
+
+/// What a record says of the message, without time and packet identifier, by topic.
+fn messages(records: &str) -> Vec<String> {
+    let mut messages: Vec<String> = records
+        .lines()
+        .map(|line| {
+            let record: Value = serde_json::from_str(line).unwrap();
+            let part = |name: &str| record.get(name).map(ToString::to_string).unwrap_or_default();
+            ["topic", "qos", "payload", "payload-encoding", "properties"].map(part).join(" ")
+        })
+        .collect();
+    messages.sort();
+    messages
+}
+
+fn file(folder: &TempDir, name: &str, content: &str) -> String {
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn fates(report: &Value) -> Vec<(&str, &str)> {
+    let topics = report["topics"].as_array().unwrap().iter();
+    topics.map(|topic| (topic["topic"].as_str().unwrap(), topic["fate"].as_str().unwrap())).collect()
+}
+
+/// Restore, list, back up, clear and verify, and the same messages again from the backup.
+fn round_trip(port: u16, count: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(count));
+    retain_clear(port, &["--restore", &source])
+        .run()
+        .exits(0)
+        .mentions(&format!("{count} of {count} restored"));
+    let listed = retain_clear(port, &["many/#", "--dry-run"]).run().exits(0);
+    assert_eq!(listed.lines().len(), count);
+    let backup = folder.path().join("backup.jsonl");
+    let line = ["many/#", "--yes", "--json", "--backup", backup.to_str().unwrap()];
+    let outcome = retain_clear(port, &line).run().exits(0);
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!((&report["done"], &report["left"]), (&count.into(), &0.into()));
+    assert!(fates(&report).iter().all(|(_, fate)| *fate == "cleared"));
+    let backup = std::fs::read_to_string(backup).unwrap();
+    assert!(messages(&backup) == messages(&records(count)), "the backup has other messages");
+    retain_clear(port, &["many/#", "--yes"]).run().exits(0).prints("").mentions("nothing is retained there");
+}
+
+#[test]
+fn twenty_thousand_on_a_real_server() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new()) else { return };
+    round_trip(mosquitto.port(), 20_000);
+}
+
+/// mosquitto's default drops all but about a thousand of a large set without a word.
+#[test]
+fn a_server_that_drops_what_it_cannot_queue() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000)) else { return };
+    round_trip(mosquitto.port(), 5_000);
+}
+
+#[test]
+fn the_embedded_broker() {
+    let broker = Broker::start();
+    round_trip(broker.port(), 2_000);
+}
+
+#[test]
+fn an_export_clears_nothing_and_a_restore_is_exact() {
+    let (one, other) = (Broker::start(), Broker::start());
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(50));
+    let export = |broker: &Broker, name: &str| {
+        let path = folder.path().join(name);
+        retain_clear(broker.port(), &["#", "--export", path.to_str().unwrap()]).run().exits(0).prints("");
+        std::fs::read_to_string(path).unwrap()
+    };
+    retain_clear(one.port(), &["--restore", &source]).run().exits(0);
+    let first = export(&one, "first.jsonl");
+    assert_eq!(first.lines().count(), 50);
+    assert_eq!(export(&one, "again.jsonl").lines().count(), 50);
+    let first = file(&folder, "copy.jsonl", &first);
+    retain_clear(other.port(), &["--restore", &first]).run().exits(0);
+    assert_eq!(messages(&export(&other, "other.jsonl")), messages(&records(50)));
+}
+
+#[test]
+fn only_what_is_selected() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(
+        &folder,
+        "source.jsonl",
+        r#"{"topic":"a/1","payload":"{\"time\":\"2020-01-01T00:00:00Z\"}"}
+{"topic":"a/2","payload":"{\"time\":\"2999-01-01T00:00:00Z\"}"}
+{"topic":"a/keep/3","payload":"3"}
+{"topic":"b/4","payload":"some more bytes"}
+"#,
+    );
+    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
+    let listed = |line: &[&str]| {
+        let outcome = retain_clear(broker.port(), &[&["--dry-run"], line].concat()).run().exits(0);
+        let topic = |line: String| line.split("  ").next().unwrap_or_default().to_owned();
+        outcome.lines().into_iter().map(topic).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(&["#", "-T", "a/keep/#"]), ["a/1", "a/2", "b/4"]);
+    assert_eq!(listed(&["a/#", "b/#", "a/1"]), ["a/1", "a/2", "a/keep/3", "b/4"]);
+    assert_eq!(listed(&["#", "--match", "[13]$"]), ["a/1", "a/keep/3"]);
+    assert_eq!(listed(&["#", "--payload-match", "^some"]), ["b/4"]);
+    assert_eq!(listed(&["#", "--larger-than", "1"]), ["a/1", "a/2", "b/4"]);
+    assert_eq!(listed(&["#", "--older-than", "1d", "--time-in", "payload:/time"]), ["a/1"]);
+    let line = ["#", "--older-than", "1d", "--time-in", "payload:/time", "--yes"];
+    retain_clear(broker.port(), &line).run().exits(0);
+    assert_eq!(listed(&["#"]), ["a/2", "a/keep/3", "b/4"]);
+}
+
+/// What the server says of itself stays out of everything.
+#[test]
+fn sys_is_never_touched() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new()) else { return };
+    mosquitto.publish().args(["-t", "a", "-m", "1", "-r", "-q", "1"]).run().succeeds();
+    let outcome = retain_clear(mosquitto.port(), &["#", "+/broker/#", "--yes", "--json"]).run().exits(0);
+    assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "cleared")]);
+}
+
+const RULES: &str = "\
+topic readwrite open/#
+topic read closed/#
+user admin
+topic readwrite #";
+
+for_versions! {
+    /// What this user may not clear is said to be left, and why: MQTT 5 has a reason, 3.1.1 has the
+    /// message that is still there. The fence is forbidden as well, and the scan does without.
+    /// (Without a limit to its queues mosquitto 2.0 closes the connection over every refusal.)
+    fn topics_that_the_server_forbids(protocol) {
+        let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000).access(RULES)) else { return };
+        for topic in ["open/1", "closed/1", "open/2"] {
+            let line = ["-u", "admin", "-t", topic, "-m", "x", "-r", "-q", "1"];
+            mosquitto.publish().args(line).run().succeeds();
+        }
+        let line = ["#", "--yes", "--json", "-V", version(protocol)];
+        let outcome = retain_clear(mosquitto.port(), &line).run().exits(3);
+        let report = report("retain-clear", &outcome.stdout);
+        let why = if protocol == Protocol::V5 { "refused" } else { "still-there" };
+        assert_eq!(fates(&report), [("closed/1", why), ("open/1", "cleared"), ("open/2", "cleared")]);
+        if protocol == Protocol::V5 {
+            assert_eq!(report["topics"][0]["reason_code"], 0x87);
+        }
+    }
+}
+
+/// Answers one connection as a server with these retained messages, beside which there is live
+/// traffic; returns the topics that were published to.
+fn serve(listener: &mut Listener, protocol: Protocol, retained: &[(&str, &[u8])]) -> Vec<String> {
+    let mut peer = listener.accept_session(protocol);
+    let mut published = Vec::new();
+    loop {
+        let bytes = peer.packet();
+        match wire::decode(protocol, &bytes).unwrap() {
+            Packet::Subscribe { packet_identifier, filters, .. } => {
+                peer.send(&Message::new("live/before", b"live").bytes(protocol));
+                let granted: Vec<u8> = filters.iter().map(|_| 0).collect();
+                peer.send(&packets::suback(protocol, packet_identifier, &granted));
+                for (topic, payload) in retained {
+                    peer.send(&Message::new(topic, payload).retained().bytes(protocol));
+                    peer.send(&Message::new("live/between", b"live").bytes(protocol));
+                }
+            }
+            Packet::Publish(publish) => {
+                let topic = std::str::from_utf8(publish.topic).unwrap();
+                if publish.retain {
+                    published.push(topic.to_owned());
+                } else {
+                    peer.send(&Message::new(topic, publish.payload).bytes(protocol));
+                }
+                if publish.qos != QoS::AtMostOnce {
+                    peer.send(&packets::ack(PacketType::PubAck, publish.packet_identifier));
+                }
+            }
+            Packet::Unsubscribe { packet_identifier, .. } => {
+                peer.send(&packets::unsuback(protocol, packet_identifier, &[0]));
+            }
+            Packet::PingReq => peer.send(&packets::pingresp()),
+            Packet::Disconnect { .. } => {
+                peer.expect_end();
+                return published;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+for_versions! {
+    /// A value that was published meanwhile is nobody's to clear.
+    fn a_new_value_is_left_alone(protocol) {
+        let server = Server::start(move |listener| {
+            serve(listener, protocol, &[("a", b"old"), ("b", b"old")]);
+            assert_eq!(serve(listener, protocol, &[]), ["a", "b"]);
+            serve(listener, protocol, &[("b", b"new")]);
+            listener.expect_nobody();
+        });
+        let line = ["#", "--yes", "--json", "-V", version(protocol)];
+        let outcome = retain_clear(server.port(), &line).run().exits(3);
+        server.finish();
+        let report = report("retain-clear", &outcome.stdout);
+        assert_eq!(fates(&report), [("a", "cleared"), ("b", "republished")]);
+        assert_eq!(report["scan"]["ended_by"], "fence");
+    }
+}
+
+for_versions! {
+    /// Unless it was asked for.
+    fn until_clear(protocol) {
+        let server = Server::start(move |listener| {
+            serve(listener, protocol, &[("a", b"old")]);
+            assert_eq!(serve(listener, protocol, &[]), ["a"]);
+            serve(listener, protocol, &[("a", b"new"), ("c", b"1")]);
+            assert_eq!(serve(listener, protocol, &[]), ["a", "c"]);
+            serve(listener, protocol, &[("a", b"newer")]);
+            assert_eq!(serve(listener, protocol, &[]), ["a"]);
+            serve(listener, protocol, &[]);
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let backup = folder.path().join("backup.jsonl");
+        let line = ["#", "--yes", "--until-clear=60s", "--backup", backup.to_str().unwrap(), "-V", version(protocol)];
+        retain_clear(server.port(), &line).run().exits(0).mentions("2 cleared");
+        server.finish();
+        let backup = std::fs::read_to_string(backup).unwrap();
+        assert_eq!(backup.lines().count(), 4, "every value that was cleared is in the backup:\n{backup}");
+    }
+}
+
+/// What the server acknowledges and does not do is tried once more, and then left.
+#[test]
+fn a_server_that_only_says_so() {
+    let protocol = Protocol::V5;
+    let server = Server::start(move |listener| {
+        for _ in 0..2 {
+            serve(listener, protocol, &[("a", b"same")]);
+            assert_eq!(serve(listener, protocol, &[]), ["a"]);
+        }
+        serve(listener, protocol, &[("a", b"same")]);
+    });
+    let outcome = retain_clear(server.port(), &["#", "--yes"]).run().exits(3).mentions("0 cleared, 1 left");
+    server.finish();
+    assert!(outcome.lines()[1].contains("still there"), "{outcome:?}");
+}
+
+/// No answer to a PINGREQ: only the time limit is left, and the report says so.
+#[test]
+fn a_scan_that_its_time_limit_ends() {
+    let broker = Broker::with_faults(Faults { withhold: vec![PacketType::PingResp], ..Faults::default() });
+    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    let line = ["#", "--dry-run", "--json", "--timeout", "1s"];
+    let outcome = retain_clear(broker.port(), &line).run().exits(3).mentions("ended by its time limit of 1s");
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!(report["scan"]["ended_by"], "timeout");
+    assert_eq!(fates(&report), [("a", "kept")]);
+}
+
+/// The link is lost three times in the middle: the run goes on where it was.
+#[test]
+fn a_link_that_is_dropped_in_the_middle() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(500));
+    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
+    let cut = Cut { after_packets: 20, answer_last: false, connections: 4 };
+    broker.embedded().set_faults(Faults { cut: Some(cut), ..Faults::default() });
+    let outcome = retain_clear(broker.port(), &["#", "--yes", "--json"]).run().exits(0);
+    assert!(outcome.stderr.matches("no connection").count() >= 3, "{}", outcome.stderr);
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!((&report["done"], &report["left"]), (&500.into(), &0.into()));
+}
+
+/// Ended by a signal it says how far it came, and the next run goes on.
+#[test]
+fn an_interruption_says_what_was_done() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
+    let running = retain_clear(broker.port(), &["a", "--yes", "--json", "-d"]).spawn();
+    // The fence of the scan has a payload, the message that clears has none.
+    running.wait_for_stderr("'a', ... (0 bytes)");
+    running.signal(Signal::INT);
+    let outcome = running.wait_for_end().dies_of(Signal::INT).mentions("1 sent without an answer");
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!((&report["interrupted"], fates(&report)), (&true.into(), vec![("a", "unconfirmed")]));
+    broker.embedded().set_faults(Faults::default());
+    retain_clear(broker.port(), &["a", "--yes"]).run().exits(0);
+}
+
+#[test]
+fn nobody_to_ask_is_wrong_usage() {
+    // Before any connection: nothing listens there.
+    retain_clear(1, &["#"]).run().fails(2, "nobody is there to confirm").mentions("--yes");
+}
+
+#[test]
+fn a_backup_on_a_full_disk_clears_nothing() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let broker = Broker::start();
+    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    let line = ["#", "--yes", "--backup", "/dev/full"];
+    retain_clear(broker.port(), &line).run().fails(1, "cannot write the backup /dev/full");
+    broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("1\n");
+}
+
+#[test]
+fn a_backup_overwrites_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "backup.jsonl", "precious");
+    for option in ["--backup", "--export"] {
+        let yes = if option == "--backup" { &["--yes"][..] } else { &[] };
+        let line = [&["#", option, &path], yes].concat();
+        retain_clear(1, &line).run().fails(1, "cannot make the backup");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "precious");
+    }
+}
+
+#[test]
+fn a_broken_backup_is_restored_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "backup.jsonl", "{\"topic\":\"a\",\"payload\":\"1\"}\n\n{\"topic\":\"a/#\"}\n");
+    retain_clear(1, &["--restore", &path]).run().fails(2, "line 3: topic: it contains a wildcard");
+}
+
+/// Properties that the link cannot carry are not dropped in silence.
+#[test]
+fn a_restore_over_3_1_1_says_what_it_cannot() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text = "{\"topic\":\"a\",\"payload\":\"1\"}\n\
+                {\"topic\":\"b\",\"payload\":\"1\",\"properties\":{\"content-type\":\"x\"}}\n";
+    let path = file(&folder, "backup.jsonl", text);
+    let outcome = retain_clear(broker.port(), &["--restore", &path, "-V", "311", "--json"]).run().exits(3);
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!(fates(&report), [("a", "restored"), ("b", "needs-mqtt-5")]);
+}
+
+#[test]
+fn refused_filters_are_named() {
+    let refusal = ::mqtt::broker::Refusal {
+        topic_filter: "b/#".into(),
+        reason_code: ::mqtt::protocol::reason::ReasonCode::NOT_AUTHORIZED,
+    };
+    let faults = Faults { refuse_subscribe: vec![refusal], ..Faults::default() };
+    let broker = Broker::with(Options { faults, ..Options::default() });
+    broker.publish().args(["-t", "a/1", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    let line = ["a/#", "b/#", "--yes", "--json"];
+    let outcome = retain_clear(broker.port(), &line).run().exits(3).mentions("subscription to 'b/#' refused");
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!(report["scan"]["refused_filters"][0]["filter"], "b/#");
+    retain_clear(broker.port(), &["b/#", "--yes"]).run().fails(0x87, "subscription to 'b/#' refused");
+}
+
+#[test]
+fn a_rate_is_kept() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(30));
+    let started = std::time::Instant::now();
+    retain_clear(broker.port(), &["--restore", &source, "--rate", "50"]).run().exits(0);
+    // It may be slower on a loaded machine, but never faster.
+    assert!(started.elapsed() >= std::time::Duration::from_millis(500), "{:?}", started.elapsed());
+}

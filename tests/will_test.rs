@@ -1,0 +1,354 @@
+//! `mqtt will-test`: good servers pass, and each misbehaviour is found by the case meant for it.
+//!
+//! Bad servers are the embedded broker with someone in the middle. The tolerance is long, so that a
+//! loaded machine is not taken for a slow server.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ::mqtt::broker::{Feature, Limits, Options};
+use ::mqtt::protocol::property::{PropertyBlock, PropertyId};
+use ::mqtt::protocol::reason::ReasonCode;
+use ::mqtt::protocol::wire::{self, Packet};
+use ::mqtt::protocol::{Protocol, QoS};
+use bytes::BytesMut;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::broker::Broker;
+use crate::support::middle::{self, Fate, Mischief};
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::Mqtt;
+use crate::support::server::Server;
+use crate::support::{packets, report};
+
+/// How late a will may be.
+const TOLERANCE: Duration = Duration::from_secs(5);
+
+fn will_test(port: u16, arguments: &[&str]) -> Mqtt {
+    Mqtt::new(["will-test", "-h", "127.0.0.1", "-p", &port.to_string(), "--tolerance", "5s"]).args(arguments)
+}
+
+/// The cases of a report with that verdict.
+fn cases<'a>(report: &'a Value, verdict: &str) -> BTreeSet<&'a str> {
+    let cases = report["cases"].as_array().unwrap().iter();
+    cases.filter(|case| case["verdict"] == verdict).map(|case| case["case"].as_str().unwrap()).collect()
+}
+
+/// What a run against a bad server must find, and nothing else.
+#[track_caller]
+fn finds(mischief: impl Mischief, expected: impl Fn(&str) -> bool, words: &str) {
+    let broker = Broker::start();
+    let port = middle::start(broker.port(), mischief);
+    let outcome = will_test(port, &["--parallel", "--json", "-V", "5"]).run().exits(3);
+    let report = report("will-test", &outcome.stdout);
+    let all: BTreeSet<&str> =
+        report["cases"].as_array().unwrap().iter().map(|case| case["case"].as_str().unwrap()).collect();
+    let expected: BTreeSet<&str> = all.into_iter().filter(|case| expected(case)).collect();
+    assert_eq!(cases(&report, "fail"), expected, "{report:#}");
+    assert!(cases(&report, "inconclusive").is_empty(), "{report:#}");
+    for case in report["cases"].as_array().unwrap().iter().filter(|case| case["verdict"] == "fail") {
+        assert!(case["detail"].as_str().unwrap().contains(words), "{case:#}");
+    }
+}
+
+/// Every case in which the will must come.
+fn must_come(case: &str) -> bool {
+    !matches!(case, "disconnect" | "delay-reconnect")
+}
+
+#[test]
+fn a_real_server_passes() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("wills.xml");
+    let line = ["--version-matrix", "--parallel", "--json", "--junit", junit.to_str().unwrap()];
+    let outcome = will_test(mosquitto.port(), &line).run().exits(0);
+    let report = report("will-test", &outcome.stdout);
+    assert_eq!(report["failed"], 0, "{report:#}");
+    assert!(report["passed"].as_u64().unwrap() >= 40, "{report:#}");
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert!(xml.contains("failures=\"0\" errors=\"0\"") && xml.contains("name=\"take-over\""), "{xml}");
+    // Nothing is left: no retained will, and no session.
+    let left = mosquitto.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0);
+    left.prints("");
+}
+
+#[test]
+fn the_embedded_broker_passes_everything() {
+    let broker = Broker::start();
+    let outcome =
+        will_test(broker.port(), &["--version-matrix", "--parallel", "--strict", "--json"]).run().exits(0);
+    let report = report("will-test", &outcome.stdout);
+    assert_eq!((&report["failed"], &report["skipped"]), (&0.into(), &0.into()), "{report:#}");
+    broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("");
+}
+
+#[test]
+fn one_after_the_other_gives_the_same() {
+    let broker = Broker::start();
+    let line = ["--case", "reset", "--case", "disconnect", "-V", "311"];
+    let outcome = will_test(broker.port(), &line).run().exits(0).mentions("2 passed, 0 failed");
+    let lines = outcome.lines();
+    assert!(lines[0].starts_with("pass          3.1.1  reset "), "{lines:?}");
+    assert!(lines[1].contains("never") && lines[1].ends_with("[MQTT-3.1.2-10]"), "{lines:?}");
+}
+
+#[test]
+fn a_list_needs_no_server() {
+    let lines = Mqtt::new(["will-test", "--list", "-p", "1"]).run().succeeds().lines();
+    assert!(lines.len() > 25 && lines.iter().any(|line| line.starts_with("delay-reconnect ")), "{lines:?}");
+}
+
+#[test]
+fn without_a_server_it_could_not_run() {
+    for version in ["auto", "311", "5"] {
+        will_test(1, &["-V", version]).run().fails(1, "connection refused");
+    }
+    let options = Options { user: Some(("me".into(), b"secret".to_vec())), ..Options::default() };
+    let broker = Broker::with(options);
+    will_test(broker.port(), &["-u", "you"]).run().fails(0x86, "Bad User Name or Password");
+}
+
+#[test]
+fn a_version_that_is_not_spoken_is_skipped() {
+    let options = Options { protocols: vec![Protocol::V3_1_1], ..Options::default() };
+    let broker = Broker::with(options);
+    let outcome = will_test(broker.port(), &["--version-matrix", "--case", "close"]).run().exits(0);
+    let lines = outcome.lines();
+    assert!(
+        lines[0].starts_with("pass          3.1.1") && lines[1].starts_with("skipped       5"),
+        "{lines:?}"
+    );
+}
+
+/// DISCONNECT is swallowed.
+struct WillOnDisconnect;
+
+impl Mischief for WillOnDisconnect {
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        match wire::decode(Protocol::V5, packet) {
+            Ok(Packet::Disconnect { reason: ReasonCode::SUCCESS, .. }) => Fate::Close,
+            _ => Fate::Pass,
+        }
+    }
+}
+
+#[test]
+fn a_will_on_a_clean_disconnect_is_found() {
+    finds(WillOnDisconnect, |case| case == "disconnect", "the will came");
+}
+
+/// No message reaches anyone.
+struct NoWill;
+
+impl Mischief for NoWill {
+    fn to_client(&self, packet: &[u8]) -> Fate {
+        if packet[0] >> 4 == 3 { Fate::Instead(Vec::new()) } else { Fate::Pass }
+    }
+}
+
+#[test]
+fn a_will_that_does_not_come_is_found() {
+    finds(NoWill, must_come, "no will came");
+}
+
+/// The delay is taken out of the will.
+struct TooEarly;
+
+impl Mischief for TooEarly {
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        let Ok(Packet::Connect(mut connect)) = wire::decode(Protocol::V5, packet) else { return Fate::Pass };
+        let Some(will) = &mut connect.will else { return Fate::Pass };
+        let mut properties = PropertyBlock::default();
+        for property in will.properties.iter().filter(|p| p.id != PropertyId::WillDelayInterval) {
+            properties.push(property.id, property.value);
+        }
+        will.properties = properties.view();
+        let mut out = BytesMut::new();
+        wire::connect(&mut out, &connect);
+        Fate::Instead(out.to_vec())
+    }
+}
+
+#[test]
+fn a_will_that_comes_too_early_is_found() {
+    finds(TooEarly, |case| matches!(case, "delay" | "delay-session-end" | "delay-reconnect"), " after ");
+}
+
+/// Messages are held back.
+struct TooLate;
+
+impl Mischief for TooLate {
+    fn to_client(&self, packet: &[u8]) -> Fate {
+        if packet[0] >> 4 == 3 {
+            // The misbehaviour itself, not a wait for anything.
+            std::thread::sleep(TOLERANCE + Duration::from_secs(2));
+        }
+        Fate::Pass
+    }
+}
+
+#[test]
+fn a_will_that_comes_too_late_is_found() {
+    // How soon a server must notice silence the standard does not say, so more is allowed there.
+    let expected = |case: &str| must_come(case) && !matches!(case, "keep-alive" | "black-hole");
+    finds(TooLate, expected, "too late");
+}
+
+/// Messages come twice; acknowledgements of the second are swallowed.
+struct Twice;
+
+const SECOND: u16 = 0x8000;
+
+impl Mischief for Twice {
+    fn to_client(&self, packet: &[u8]) -> Fate {
+        let Ok(Packet::Publish(publish)) = wire::decode(Protocol::V5, packet) else { return Fate::Pass };
+        let mut out = BytesMut::from(packet);
+        let again = wire::Publish { packet_identifier: publish.packet_identifier | SECOND, ..publish };
+        wire::put_publish(&mut out, Protocol::V5, &again);
+        Fate::Instead(out.to_vec())
+    }
+
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        match wire::decode(Protocol::V5, packet) {
+            Ok(Packet::PubAck(ack) | Packet::PubRec(ack)) if ack.packet_identifier & SECOND != 0 => {
+                Fate::Instead(Vec::new())
+            }
+            _ => Fate::Pass,
+        }
+    }
+}
+
+#[test]
+fn a_will_that_comes_twice_is_found() {
+    finds(Twice, must_come, "2 times");
+}
+
+/// Properties of messages are dropped.
+struct Bare;
+
+impl Mischief for Bare {
+    fn to_client(&self, packet: &[u8]) -> Fate {
+        let Ok(Packet::Publish(publish)) = wire::decode(Protocol::V5, packet) else { return Fate::Pass };
+        let nothing = PropertyBlock::default();
+        let mut out = BytesMut::new();
+        wire::put_publish(&mut out, Protocol::V5, &wire::Publish { properties: nothing.view(), ..publish });
+        Fate::Instead(out.to_vec())
+    }
+}
+
+#[test]
+fn dropped_properties_are_found() {
+    let expected = |case: &str| {
+        matches!(
+            case,
+            "message-expiry" | "message-expired" | "properties" | "response-topic" | "user-property-order"
+        )
+    };
+    finds(Bare, expected, "dropped");
+}
+
+#[test]
+fn what_the_server_lacks_is_skipped() {
+    let limits = Limits {
+        maximum_qos: QoS::AtMostOnce,
+        unavailable: vec![Feature::Retain],
+        server_keep_alive: Some(600),
+        ..Limits::default()
+    };
+    let broker = Broker::with(Options { limits, ..Options::default() });
+    let line = [
+        "--json",
+        "-V",
+        "5",
+        "--case",
+        "qos-0",
+        "--case",
+        "qos-2",
+        "--case",
+        "retained",
+        "--case",
+        "keep-alive",
+    ];
+    let outcome = will_test(broker.port(), &line).run().exits(0);
+    let report = report("will-test", &outcome.stdout);
+    assert_eq!(cases(&report, "pass"), BTreeSet::from(["qos-0"]), "{report:#}");
+    assert_eq!(cases(&report, "skipped"), BTreeSet::from(["keep-alive", "qos-2", "retained"]), "{report:#}");
+}
+
+#[test]
+fn a_watcher_that_loses_its_link_decides_nothing() {
+    let v5 = Protocol::V5;
+    let server = Server::start(move |listener| {
+        listener.accept_session(v5).expect_disconnect(v5);
+        let mut watcher = listener.accept_session(v5);
+        watcher.grant_subscription(v5);
+        watcher.expect(v5, &packets::pingreq());
+        watcher.send(&packets::pingresp());
+        let mut publisher = listener.accept_session(v5);
+        publisher.expect(v5, &packets::pingreq());
+        publisher.send(&packets::pingresp());
+        watcher.expect(v5, &packets::pingreq());
+        watcher.send(&packets::pingresp());
+        publisher.expect_end();
+        watcher.reset();
+    });
+    let outcome = will_test(server.port(), &["--case", "close", "-V", "5"]).run().exits(1);
+    assert!(outcome.lines()[0].starts_with("inconclusive"), "{outcome:?}");
+}
+
+const RULES: &str = "\
+user pump
+topic write site/7/#
+user operator
+topic read site/#";
+
+#[test]
+fn an_own_will_shows_what_its_user_may() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new().access(RULES)) else { return };
+    let own = |topic: &str, watch_as: &str| {
+        let line = ["-u", "pump", "--will-topic", topic, "--will-payload", "lost", "--will-qos", "1"];
+        will_test(mosquitto.port(), &line).args(["--tolerance", "1s", "--watch-as", watch_as]).run()
+    };
+    let outcome = own("site/7/state", "operator").exits(0);
+    assert!(outcome.lines()[0].contains("own-will"), "{outcome:?}");
+    let outcome = own("site/8/state", "operator").exits(3);
+    assert!(outcome.lines()[0].contains("no will came"), "{outcome:?}");
+    // Who may not watch cannot say that nothing came.
+    let outcome = will_test(mosquitto.port(), &["-u", "pump", "--will-topic", "site/7/state", "-V", "5"])
+        .run()
+        .exits(if mosquitto_refuses_subscriptions(&mosquitto) { 1 } else { 3 });
+    assert!(!outcome.lines()[0].starts_with("pass"), "{outcome:?}");
+}
+
+/// mosquitto 2.0 grants a subscription that will never bring anything, unless it was told not to.
+fn mosquitto_refuses_subscriptions(mosquitto: &Mosquitto) -> bool {
+    let outcome = mosquitto.subscribe().args(["-u", "pump", "-t", "site/7/state", "-E"]).run();
+    !outcome.stderr.is_empty()
+}
+
+/// An own will that is retained must not cost the message that was retained there before.
+#[test]
+fn what_was_retained_before_is_put_back() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "state", "-m", "before", "-q", "1", "-r"]).run().succeeds();
+    let line = ["--will-topic", "state", "--will-payload", "lost", "--will-retain"];
+    will_test(broker.port(), &line).run().exits(0);
+    broker.subscribe().args(["-t", "state", "--retained-only"]).run().exits(0).prints("before\n");
+    will_test(broker.port(), &["--will-topic", "new", "--will-payload", "lost", "--will-retain"])
+        .run()
+        .exits(0);
+    broker.subscribe().args(["-t", "new", "--retained-only"]).run().exits(0).prints("");
+}
+
+#[test]
+fn interrupted_it_ends_by_the_signal_and_leaves_nothing() {
+    let broker = Broker::start();
+    let running =
+        will_test(broker.port(), &["--case", "close", "--case", "message-expired", "-V", "5"]).spawn();
+    running.wait_for_lines(1);
+    running.signal(Signal::INT);
+    running.wait_for_end().dies_of(Signal::INT);
+    broker.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0).prints("");
+}
