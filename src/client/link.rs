@@ -19,7 +19,7 @@ use super::keep_alive::{Due, KeepAlive};
 use super::scratch::{self, INPUT_BYTES, Scratch};
 use super::session::{Event, Session};
 use crate::error::{Error, Layer};
-use crate::net;
+use crate::net::{self, Step};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet};
@@ -49,6 +49,8 @@ pub enum Flow {
 pub enum Change<'a> {
     /// No link, for this reason; the next attempt comes after that time.
     Waiting(&'a Error, Duration),
+    /// A broker failed, and the next is tried.
+    NextBroker(&'a Error),
     /// The link is back.
     Reconnected,
     /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
@@ -104,6 +106,14 @@ pub trait Handler {
 
     /// The state of the link has changed in a way a user wants to know of.
     fn on_change(&mut self, _change: Change<'_>) {}
+
+    /// Whether [`Handler::on_step`] wants to hear of the steps of the way.
+    fn observes(&self) -> bool {
+        false
+    }
+
+    /// One step of the way to the broker was taken.
+    fn on_step(&mut self, _step: Step) {}
 
     /// Whether [`Handler::trace`] wants to see packets.
     fn traces(&self) -> bool {

@@ -52,6 +52,7 @@ impl Attention {
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
         Change::Waiting(why, delay) => diagnostics.reconnecting(why, delay),
+        Change::NextBroker(why) => diagnostics.state(format_args!("{why}; trying the next broker")),
         Change::Reconnected => diagnostics.state("connected again"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
             "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
