@@ -212,7 +212,7 @@ fn main() {
         let per_write = 65_536 / packet.len();
         let repeat = 1_500_000 / per_write;
         let port = serve(Some(Blast { packets: packet.repeat(per_write), repeat }));
-        let (ours, theirs) = (1_000_000 * 16 / size.max(32), 50_000);
+        let (ours, theirs) = (if size > 100 { 200_000 } else { 1_000_000 }, 50_000);
         let common = |count: usize| format!("-V 311 -h 127.0.0.1 -p {port} -t # -C {count}");
         let (json, format) = if format.is_empty() { ("", "") } else { (" --json", " -F %j") };
         measure(&Shape {

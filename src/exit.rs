@@ -15,6 +15,8 @@ pub enum Exit {
     TimedOut,
     /// The server's failing Reason Code, 128–162 ([MQTT-2.4], values ≥ 0x80).
     Reason(u8),
+    /// The exit status of the command that was run (`mqtt broker -- COMMAND`).
+    Command(u8),
     /// A signal ended the run: it is raised again, so that the caller sees it.
     Signal(i32),
 }
@@ -30,7 +32,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Negative => 3,
             Self::TimedOut => 27,
-            Self::Reason(code) => code,
+            Self::Reason(code) | Self::Command(code) => code,
             Self::Signal(number) => 128 + u8::try_from(number).unwrap_or(127),
         }
     }

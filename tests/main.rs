@@ -4,4 +4,9 @@
 
 mod architecture;
 mod command_line;
+mod connect;
 mod generated;
+mod publish;
+mod publish_lines;
+mod subscribe;
+mod support;

@@ -1,5 +1,6 @@
 //! `mqtt broker`.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
@@ -25,6 +26,11 @@ pub(super) struct BrokerArgs {
     #[arg(short = 'p', long, value_name = "PORT", value_parser = value::local_port)]
     port: Option<u16>,
 
+    /// Program to run beside the broker, which ends with it; it finds the broker by MQTT_HOST and
+    /// MQTT_PORT, and this program as mqtt
+    #[arg(last = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+
     #[command(flatten)]
     quiet: QuietArgs,
 }
@@ -33,7 +39,8 @@ const EXAMPLES: &str = "\
 Examples:
   mqtt broker
   mqtt broker -p 0
-  mqtt broker --listen '[::]:1883'";
+  mqtt broker --listen '[::]:1883'
+  mqtt broker -p 0 -- ./run-my-tests";
 
 /// `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +82,18 @@ impl TryFrom<BrokerArgs> for Config {
             }
             (listen, port) => port.or(listen).unwrap_or(DEFAULT_PORT),
         };
-        Ok(Self { listen: SocketAddr::new(args.listen.address, port), verbosity: args.quiet.resolve() })
+        Ok(Self {
+            listen: SocketAddr::new(args.listen.address, port),
+            command: args.command,
+            command_path: own_directory_first(),
+            verbosity: args.quiet.resolve(),
+        })
     }
+}
+
+/// `PATH` with the directory of this program in front, so that the command finds the same `mqtt`.
+fn own_directory_first() -> Option<OsString> {
+    let own = std::env::current_exe().ok()?.parent()?.to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
 }

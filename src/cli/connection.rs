@@ -98,7 +98,7 @@ pub(super) struct ConnectionArgs {
     connect_timeout: Duration,
 
     /// When the link is lost: never, always, or how many attempts in a row may fail
-    /// [default: always for sub and pub -l, else never]
+    /// [default: always for sub and pub -l, 10 for retain-clear, else never]
     #[arg(long, env = "MQTT_RECONNECT", value_name = "WHEN")]
     reconnect: Option<ReconnectAttempts>,
 

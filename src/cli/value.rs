@@ -177,6 +177,34 @@ pub(super) fn packet_bytes(text: &str) -> Result<u32, String> {
     number(text, 1, wire::LARGEST_PACKET_BYTES.into())
 }
 
+/// A number of bytes, alone or with a unit: `KB`, `MB` and `GB` count in thousands, `KiB`, `MiB` and
+/// `GiB` in 1,024.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(end);
+    let factor = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" => Some(1_000),
+        "m" | "mb" => Some(1_000_000),
+        "g" | "gb" => Some(1_000_000_000),
+        "kib" => Some(1 << 10),
+        "mib" => Some(1 << 20),
+        "gib" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes =
+        number.parse().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
+    bytes.ok_or_else(|| "use bytes or a unit, for example 500, 1KiB or 2MB".into())
+}
+
+/// How many a second; a fraction is less than one a second.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    number
+        .filter(|rate| (0.001..=1e9).contains(rate))
+        .ok_or_else(|| "it must be a number, 0.001 to 1000000000".into())
+}
+
 /// A host name or IP address, without port and without the brackets of an IPv6 literal.
 pub(super) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -356,6 +384,28 @@ mod tests {
         }
         for bad in ["-2", "4294967296", "1.5", "ever"] {
             assert!(session_expiry(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_rates() {
+        for (text, expected) in [
+            ("0", 0),
+            ("500", 500),
+            ("1KiB", 1024),
+            ("2MB", 2_000_000),
+            ("1 gib", 1 << 30),
+            ("7b", 7),
+            ("3k", 3000),
+        ] {
+            assert_eq!(size(text), Ok(expected), "{text}");
+        }
+        for bad in ["", "KiB", "1.5KiB", "-1", "1XB", "18446744073709551615KiB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for bad in ["", "0", "-1", "NaN", "inf", "fast"] {
+            assert!(rate(bad).is_err(), "{bad}");
         }
     }
 

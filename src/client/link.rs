@@ -14,6 +14,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::ending::{End, Ended, Held};
 use super::handshake::Connected;
 use super::keep_alive::{Due, KeepAlive};
 use super::scratch::{self, INPUT_BYTES, Scratch};
@@ -22,7 +23,7 @@ use crate::error::{Error, Layer};
 use crate::net::{self, Step};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Malformed, Packet};
+use crate::protocol::wire::{self, Packet};
 use crate::protocol::{Direction, Protocol};
 
 pub use super::scratch::OUTPUT_BYTES;
@@ -34,6 +35,9 @@ const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
 const FENCE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the server to close its side.
 const LINGER_LIMIT: Duration = Duration::from_millis(500);
+/// How much to read while waiting for that: a server that sends at full speed must not cost half a
+/// second of it.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
 /// Whether to go on with the packets already received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,11 +51,16 @@ pub enum Flow {
 /// A change in the state of the link.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
-    /// No link, for this reason; the next attempt comes after that time.
-    Waiting(&'a Error, Duration),
     /// A broker failed, and the next is tried.
     NextBroker(&'a Error),
-    /// The link is back.
+    /// The link is lost, for this reason, and will be made again. Said once, however many attempts
+    /// that takes.
+    Lost(&'a Error),
+    /// There is no link yet, for this reason, and it is tried again. Said once.
+    NotYet(&'a Error),
+    /// The link is there at last.
+    Connected,
+    /// The link is there again.
     Reconnected,
     /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
     MayRepeat(usize),
@@ -135,7 +144,10 @@ enum Phase {
     /// Everything is written; our side of the stream is being closed.
     ShuttingDown,
     /// Waiting for the server to close its side, so that no reset overtakes our DISCONNECT.
-    Lingering,
+    Lingering {
+        /// Read since, in bytes.
+        read: usize,
+    },
 }
 
 /// A stream on which CONNACK has been received.
@@ -153,8 +165,8 @@ pub struct Link<S> {
     unwritten: BytesMut,
     /// The stream holds back written bytes (TLS).
     unflushed: bool,
-    /// Acknowledgements that wait for the handler to have written out.
-    held: Option<BytesMut>,
+    /// What waits for the handler to have written out.
+    held: Option<Held>,
     /// Of our DISCONNECT.
     disconnect_properties: PropertyBlock,
     keep_alive: KeepAlive,
@@ -232,17 +244,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             self.disconnect(output, ReasonCode::SUCCESS, result.err());
         }
         loop {
-            if let Some(held) = &self.held {
+            if let Some(Held { acknowledgements, end }) = self.held.take() {
                 match handler.poll_flush(cx) {
-                    Poll::Ready(Ok(())) => output.extend_from_slice(held),
+                    Poll::Ready(Ok(())) => {
+                        output.extend_from_slice(&acknowledgements);
+                        self.conclude(end, session, output);
+                    }
                     Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
                     Poll::Pending => {
+                        self.held = Some(Held { acknowledgements, end });
                         let _ = self.poll_timer(cx, handler, output, false)?;
                         let _ = self.poll_write(cx, handler, output)?;
                         return Poll::Pending;
                     }
                 }
-                self.held = None;
             }
             if self.poll_timer(cx, handler, output, true)?.is_ready() {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
@@ -427,7 +442,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if !self.received_messages {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
             }
-            self.phase = Phase::Lingering;
+            self.phase = Phase::Lingering { read: 0 };
             self.set_timer(LINGER_LIMIT);
         }
         Poll::Pending
@@ -442,10 +457,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         input: &mut [u8],
         output: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if matches!(self.phase, Phase::Lingering) {
+        if let Phase::Lingering { read } = &mut self.phase {
             let mut buffer = ReadBuf::new(input);
-            return match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer)) {
-                Ok(()) if !buffer.filled().is_empty() => Poll::Ready(Ok(())),
+            let result = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            *read += buffer.filled().len();
+            return match result {
+                Ok(()) if !buffer.filled().is_empty() && *read < LINGER_BYTES => Poll::Ready(Ok(())),
                 _ => {
                     self.received_messages = false;
                     self.phase = Phase::ShuttingDown;
@@ -506,31 +523,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             result
         };
-        if let Poll::Ready(flushed) = handler.poll_flush(cx) {
-            if let Err(error) = flushed {
+        let flushed = handler.poll_flush(cx);
+        let end = match result {
+            Ok(()) => None,
+            Err(Ended::Server(error)) => return Poll::Ready(Err(error)),
+            Err(Ended::Here(end)) => Some(end),
+        };
+        match flushed {
+            Poll::Ready(Ok(())) => self.conclude(end, session, output),
+            Poll::Ready(Err(error)) => {
                 output.clear();
                 self.disconnect(output, ReasonCode::SUCCESS, Some(error));
-                return Poll::Ready(Ok(()));
             }
-        } else {
-            self.held = Some(output.split());
+            Poll::Pending => self.held = Some(Held { acknowledgements: output.split(), end }),
         }
-        match result {
-            Ok(()) => {}
-            Err(Ended::Handler(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
-            Err(Ended::Malformed(malformed)) if self.protocol == Protocol::V5 => {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Begins to end the link, if it is to end: behind the acknowledgements of what came before.
+    fn conclude(&mut self, end: Option<End>, session: &Session, output: &mut BytesMut) {
+        match end {
+            None => {}
+            Some(End::Stopped) => self.begin_leave(session, output),
+            Some(End::Handler(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
+            Some(End::Malformed(malformed)) if self.protocol == Protocol::V5 => {
                 let reason = malformed.reason;
                 self.disconnect(output, reason, Some(Error::Protocol(malformed))); // [MQTT-4.13.1-1]
             }
-            Err(Ended::Malformed(malformed)) => {
+            Some(End::Malformed(malformed)) => {
                 // MQTT 3.x has no way to say why: the connection is just closed ([MQTT-4.8.0-1]).
                 self.phase = Phase::ShuttingDown;
                 self.outcome = Some(Error::Protocol(malformed));
             }
-            Err(Ended::Server(error)) => return Poll::Ready(Err(error)),
-            Err(Ended::Stopped) => self.begin_leave(session, output),
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Decodes and handles every whole packet; returns how many bytes that were.
@@ -547,7 +572,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             let length = match wire::frame(rest, self.largest_packet_bytes) {
                 Ok(Some(length)) => length,
                 Ok(None) => return (used, Ok(())),
-                Err(malformed) => return (used, Err(Ended::Malformed(malformed))),
+                Err(malformed) => return (used, Err(End::Malformed(malformed).into())),
             };
             used += length;
             if let Err(ended) = self.handle(session, handler, &rest[..length], output) {
@@ -563,7 +588,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         bytes: &[u8],
         output: &mut BytesMut,
     ) -> Result<(), Ended> {
-        let packet = wire::decode(self.protocol, bytes).map_err(Ended::Malformed)?;
+        let packet = wire::decode(self.protocol, bytes).map_err(End::Malformed)?;
         if handler.traces() {
             handler.trace(Direction::Received, &packet);
         }
@@ -571,7 +596,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if leaving && matches!(packet, Packet::Publish(_)) {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
         }
-        let Some(event) = session.receive(&packet, output).map_err(Ended::Malformed)? else { return Ok(()) };
+        let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
         match &event {
             Event::Message(_) => self.received_messages = true,
             Event::Pong if matches!(self.phase, Phase::Fencing) => {
@@ -584,20 +609,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             _ => {}
         }
-        match handler.on_event(event).map_err(Ended::Handler)? {
+        match handler.on_event(event).map_err(End::Handler)? {
             Flow::Continue => Ok(()),
             Flow::Stop if leaving => Ok(()),
-            Flow::Stop => Err(Ended::Stopped),
+            Flow::Stop => Err(End::Stopped.into()),
         }
     }
-}
-
-/// Why decoding stopped before the end of the input.
-enum Ended {
-    Stopped,
-    Handler(Error),
-    Malformed(Malformed),
-    Server(Error),
 }
 
 fn silent() -> Error {

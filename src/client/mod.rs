@@ -1,11 +1,13 @@
 //! The MQTT client: a sans-IO session, and a driver that carries its packets over a stream. Every
 //! subcommand uses both, `bench` included.
 
+mod ending;
 mod handshake;
 mod inflight;
 mod keep_alive;
 pub mod link;
 pub mod options;
+pub mod raw;
 mod run;
 mod scratch;
 pub mod session;

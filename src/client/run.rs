@@ -50,7 +50,10 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         }
         let delay = back_off(failures, options.reconnect.max_delay);
         failures += 1;
-        handler.on_change(Change::Waiting(&error, delay));
+        if !std::mem::replace(&mut run.lost, true) {
+            let change = if run.was_connected { Change::Lost } else { Change::NotYet };
+            handler.on_change(change(&error));
+        }
         if interruptible(handler, tokio::time::sleep(delay)).await?.is_none() {
             return Ok(());
         }
@@ -143,6 +146,8 @@ struct Run<'a> {
     connect_properties: PropertyBlock,
     session: Session,
     was_connected: bool,
+    /// The user was told that there is no link.
+    lost: bool,
 }
 
 impl<'a> Run<'a> {
@@ -167,6 +172,7 @@ impl<'a> Run<'a> {
             connect_properties,
             session,
             was_connected: false,
+            lost: false,
         }
     }
 
@@ -179,8 +185,9 @@ impl<'a> Run<'a> {
         if repeated > 0 {
             handler.on_change(Change::MayRepeat(repeated));
         }
-        if std::mem::replace(&mut self.was_connected, true) {
-            handler.on_change(Change::Reconnected);
+        let again = std::mem::replace(&mut self.was_connected, true);
+        if std::mem::take(&mut self.lost) {
+            handler.on_change(if again { Change::Reconnected } else { Change::Connected });
         }
         handler.on_connected(&mut self.session, &connected)?;
         let mut link = Link::new(

@@ -51,8 +51,10 @@ impl Attention {
 /// Tells the user of a change in the state of the link.
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
-        Change::Waiting(why, delay) => diagnostics.reconnecting(why, delay),
         Change::NextBroker(why) => diagnostics.state(format_args!("{why}; trying the next broker")),
+        Change::Lost(why) => diagnostics.no_connection("connection lost", why),
+        Change::NotYet(why) => diagnostics.no_connection("no connection yet", why),
+        Change::Connected => diagnostics.state("connected"),
         Change::Reconnected => diagnostics.state("connected again"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
             "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"

@@ -1,9 +1,16 @@
-//! `mqtt broker`: a scratch broker for development and tests.
+//! `mqtt broker`: a scratch broker for development and tests, alone or around a command.
 
+use std::ffi::OsString;
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus};
+use std::task::Poll;
 
-use super::attention::Attention;
+use tokio::sync::oneshot;
+
+use super::attention::{Attention, Stop};
 use crate::broker::{Broker, Options};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -14,26 +21,91 @@ use crate::output::{Stdout, Verbosity};
 pub struct Config {
     /// Where to listen; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// A program and its arguments to run beside the broker, which ends with it; may be empty.
+    pub command: Vec<OsString>,
+    /// The command's search path for programs, with this program's own directory in front.
+    pub command_path: Option<OsString>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
 
-/// Runs a broker until a signal asks it to end, then says goodbye to every client. The address goes
-/// to standard output once connections are accepted, for whoever started it to read.
+/// Runs a broker until a signal asks it to end, or until its command has ended, then says goodbye
+/// to every client.
 ///
 /// # Errors
-/// The address cannot be listened on.
+/// The address cannot be listened on, or the command cannot be started.
 pub async fn run(config: Config) -> Result<Exit, Error> {
     let mut attention = Attention::start(None)?;
     let broker = Broker::start(Options { listen: config.listen, ..Options::default() }).await?;
+    let exit = match config.command.split_first() {
+        None => {
+            announce(broker.address()).await?;
+            poll_fn(|cx| attention.poll(cx)).await;
+            Exit::Success
+        }
+        Some((program, arguments)) => {
+            let mut command = Command::new(program);
+            command.args(arguments);
+            command.envs(config.command_path.map(|path| ("PATH", path)));
+            run_beside(&broker, command, &mut attention).await?
+        }
+    };
+    broker.shutdown().await;
+    Ok(exit)
+}
+
+/// The address goes to standard output, for whoever started the broker to read.
+async fn announce(address: SocketAddr) -> Result<(), Error> {
     let mut stdout = Stdout::new();
-    stdout.buffer().extend_from_slice(format!("listening on {}\n", broker.address()).as_bytes());
+    stdout.buffer().extend_from_slice(format!("listening on {address}\n").as_bytes());
     match stdout.flush().await {
         // A broker whose reader has gone still has its clients.
-        Ok(()) | Err(Error::OutputClosed) => {}
-        Err(error) => return Err(error),
+        Ok(()) | Err(Error::OutputClosed) => Ok(()),
+        Err(error) => Err(error),
     }
-    poll_fn(|cx| attention.poll(cx)).await;
-    broker.shutdown().await;
-    Ok(Exit::Success)
+}
+
+/// Runs the command with the broker's address in its environment; a signal is passed on to it.
+async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Attention) -> Result<Exit, Error> {
+    let name = PathBuf::from(command.get_program());
+    let failed = |error| Error::file(format!("cannot run {}", name.display()), error);
+    let address = broker.address();
+    command.envs([("MQTT_HOST", address.ip().to_string()), ("MQTT_PORT", address.port().to_string())]);
+    let child = command.env_remove("MQTT_URL").spawn().map_err(failed)?;
+    let process = rustix::process::Pid::from_child(&child);
+    let mut ended = wait(child);
+    let status = loop {
+        let stop = poll_fn(|cx| match std::pin::Pin::new(&mut ended).poll(cx) {
+            Poll::Ready(status) => Poll::Ready(Ok(status)),
+            Poll::Pending => attention.poll(cx).map(Err),
+        });
+        match stop.await {
+            Ok(status) => break status,
+            Err(Stop::Signal(number)) => {
+                if let Some(signal) = rustix::process::Signal::from_named_raw(number) {
+                    let _ = rustix::process::kill_process(process, signal);
+                }
+            }
+            Err(Stop::Limit(_)) => {}
+        }
+    };
+    let status = status.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())).map_err(failed)?;
+    Ok(exit_of(status))
+}
+
+/// The end of a child, awaited by a thread of its own.
+fn wait(mut child: Child) -> oneshot::Receiver<io::Result<ExitStatus>> {
+    let (sender, ended) = oneshot::channel();
+    std::thread::spawn(move || sender.send(child.wait()));
+    ended
+}
+
+/// The command's status becomes this program's own.
+fn exit_of(status: ExitStatus) -> Exit {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Command(u8::try_from(code).unwrap_or(1)),
+        (None, Some(number)) => Exit::Signal(number),
+        (None, None) => Exit::Failure,
+    }
 }

@@ -5,4 +5,7 @@ mod attention;
 pub mod broker;
 mod lines;
 pub mod publish;
+mod record;
+pub mod retain_clear;
 pub mod subscribe;
+pub mod will_test;

@@ -300,7 +300,7 @@ impl Handler for Publisher<'_> {
 
     fn on_change(&mut self, change: Change<'_>) {
         report_change(self.diagnostics, change);
-        if matches!(change, Change::Waiting(..)) {
+        if matches!(change, Change::Lost(..)) {
             self.report_possible_loss();
         }
     }

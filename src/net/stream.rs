@@ -3,7 +3,9 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
@@ -73,6 +75,44 @@ impl Stream {
     }
 }
 
+/// What cannot be done without a TCP socket.
+fn needs_tcp() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "there is no TCP socket underneath")
+}
+
+/// Ways to break a connection, for tests of what a server makes of it.
+impl Stream {
+    /// Ends the connection with a reset (RST) instead of an orderly close (FIN).
+    ///
+    /// # Errors
+    /// There is no TCP socket underneath, or the system's error.
+    pub fn reset(self) -> io::Result<()> {
+        let tcp = self.tcp().ok_or_else(needs_tcp)?;
+        // Nothing lingers, so that closing has to give up what may still be under way.
+        SockRef::from(tcp).set_linger(Some(Duration::ZERO))
+    }
+
+    /// From now on nothing that arrives is seen by this system's TCP: it acknowledges nothing, as
+    /// if the network had gone. What is sent still goes out, so nothing must be sent.
+    ///
+    /// # Errors
+    /// There is no TCP socket underneath, the system is not Linux, or the system's error.
+    pub fn black_hole(&self) -> io::Result<()> {
+        let tcp = self.tcp().ok_or_else(needs_tcp)?;
+        #[cfg(target_os = "linux")]
+        {
+            /// `BPF_RET | BPF_K` with 0: keep no byte of the segment.
+            const DROP: [socket2::SockFilter; 1] = [socket2::SockFilter::new(0x06, 0, 0, 0)];
+            SockRef::from(tcp).attach_filter(&DROP)
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = tcp;
+            Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux can do that"))
+        }
+    }
+}
+
 /// Calls a poll method of whichever stream it is.
 macro_rules! delegate {
     ($stream:expr, $method:ident, $($argument:expr),*) => {
@@ -125,5 +165,49 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         delegate!(self, poll_shutdown, context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (theirs, _) = listener.accept().await.unwrap();
+        (Stream::Tcp(ours), theirs)
+    }
+
+    #[tokio::test]
+    async fn a_reset_is_no_orderly_close() {
+        let (ours, mut theirs) = pair().await;
+        ours.reset().unwrap();
+        let error = theirs.read(&mut [0; 8]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+        let (ours, mut theirs) = pair().await;
+        drop(ours);
+        assert_eq!(theirs.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn into_a_black_hole_nothing_comes() {
+        let (mut ours, mut theirs) = pair().await;
+        ours.black_hole().unwrap();
+        theirs.write_all(b"hello").await.unwrap();
+        let mut buffer = [0; 8];
+        let read = tokio::time::timeout(Duration::from_millis(100), ours.read(&mut buffer)).await;
+        assert!(read.is_err(), "{read:?}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_unix_socket_cannot_be_reset() {
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        assert_eq!(Stream::Unix(ours).reset().unwrap_err().kind(), io::ErrorKind::Unsupported);
     }
 }

@@ -102,9 +102,12 @@ impl Diagnostics {
         }
     }
 
-    /// The connection is gone and will be made again.
-    pub fn reconnecting(&self, why: &Error, delay: Duration) {
-        self.state(format_args!("connection lost: {why}; reconnecting in {}", duration(delay)));
+    /// There is no connection, and it will be made: `what` says which of its states that is.
+    pub fn no_connection(&self, what: &str, why: &Error) {
+        match why {
+            Error::Link { cause, .. } => self.state(format_args!("{what}: {cause}; trying again")),
+            other => self.state(format_args!("{what}: {other}; trying again")),
+        }
     }
 
     /// A line for `-d`. The text is only made if it is wanted.
@@ -124,6 +127,11 @@ impl Diagnostics {
             });
             self.line(&lines);
         }
+    }
+
+    /// A question, to be answered on the same line. Asked whatever the verbosity: the run waits.
+    pub(super) fn ask(&self, question: &str) {
+        self.line(&printable(question));
     }
 
     fn hint_line(&self, error: &Error) -> String {
@@ -236,11 +244,8 @@ mod tests {
 
     #[test]
     fn a_reconnect_says_why_and_when() {
-        let text = said(Verbosity::Normal, |d| d.reconnecting(&refused(), Duration::from_millis(1234)));
-        assert_eq!(
-            text,
-            "mqtt: connection lost: connection: connection refused by 127.0.0.1:1883; reconnecting in 1.2s\n"
-        );
+        let text = said(Verbosity::Normal, |d| d.no_connection("connection lost", &refused()));
+        assert_eq!(text, "mqtt: connection lost: connection refused by 127.0.0.1:1883; trying again\n");
     }
 
     #[test]

@@ -17,6 +17,7 @@ const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} left";
+const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {per_sec}, {eta} left";
 const LINES: &str = "{human_pos} lines, {per_sec}";
 
 /// A number that grows, and perhaps is shown. Gone from the screen when it is dropped.
@@ -31,6 +32,12 @@ impl Progress {
     #[must_use]
     pub fn bytes(diagnostics: &Diagnostics, total: u64) -> Self {
         Self::of(diagnostics, Some(total), BYTES)
+    }
+
+    /// Of `total` messages.
+    #[must_use]
+    pub fn messages(diagnostics: &Diagnostics, total: u64) -> Self {
+        Self::of(diagnostics, Some(total), MESSAGES)
     }
 
     /// Of lines, nobody knows how many.
@@ -161,6 +168,14 @@ mod tests {
         assert!(screen.text().contains("1.00 KiB of 2.00 KiB [===============>"), "{}", screen.text());
         progress.finish();
         assert!(screen.text().ends_with("<clear>"), "{}", screen.text());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn messages_have_a_total() {
+        let (progress, screen) = on_screen(Some(100_000), MESSAGES);
+        progress.set(50_000);
+        tokio::time::sleep(Duration::from_millis(501)).await;
+        assert!(screen.text().contains("50,000 of 100,000 [===============>"), "{}", screen.text());
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,10 +5,12 @@ mod broker;
 mod connection;
 mod properties;
 mod publish;
+mod retain_clear;
 mod subscribe;
 mod table;
 mod tls;
 mod usage;
+mod will_test;
 
 use std::ffi::OsString;
 
@@ -88,7 +90,7 @@ fn usage_error(outcome: Result<String, Error>) -> String {
     let error = outcome.expect_err("a usage error");
     assert_eq!(error.exit(), Exit::Usage, "{error}");
     let message = error.to_string();
-    assert!(!message.contains('\n') && message.len() < 400, "{message}");
+    assert!(!message.contains('\n') && message.len() < 600, "{message}");
     assert!(!error.hint().unwrap_or_default().contains('\n'));
     message
 }

@@ -83,10 +83,16 @@ fn mosquittos_letters() {
         ('W', "timeout"),
     ];
     let broker: &[(char, &str)] = &[('p', "port")];
+    // No topic to publish or subscribe to, and no QoS.
+    let tool =
+        || connection.iter().copied().filter(|(letter, _)| !"tq".contains(*letter)).collect::<Vec<_>>();
+    let retain_clear = [tool(), vec![('T', "filter_out"), ('W', "timeout")]].concat();
     for (name, expected) in [
         ("pub", [connection, publish].concat()),
         ("sub", [connection, subscribe].concat()),
         ("broker", broker.to_vec()),
+        ("retain-clear", retain_clear),
+        ("will-test", tool()),
     ] {
         let mut expected: Vec<(char, String)> = expected.into_iter().map(|(c, id)| (c, id.into())).collect();
         let mut actual: Vec<(char, String)> = arguments(name)

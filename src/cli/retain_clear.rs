@@ -1,0 +1,257 @@
+//! `mqtt retain-clear`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueHint;
+use regex::Regex;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::origin::Rank;
+use super::property::PropertyArgs;
+use super::report::ReportArgs;
+use super::{text, value};
+use crate::client::options::Reconnect;
+use crate::command::retain_clear::{
+    Clear, Config, DEFAULT_UNTIL_CLEAR, ScanOptions, Selection, TimeSource, Work,
+};
+use crate::error::Error;
+use crate::protocol::topic;
+
+/// Clear retained messages, and verify that they are gone
+///
+/// Lists what is retained under the filters, asks on a terminal, clears it, and looks again with a
+/// fresh subscription. The exit status is 0 if nothing is left, 3 if something is. $SYS is never
+/// touched.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = "Selection")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[allow(clippy::option_option, reason = "clap's form of an option whose value may be left out")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct RetainClearArgs {
+    /// Topic filter of the retained messages; several may be given
+    #[arg(value_name = "FILTER")]
+    filter: Vec<OsString>,
+
+    /// Leave topics alone that match this filter; may be repeated
+    #[arg(short = 'T', long, value_name = "FILTER", allow_hyphen_values = true)]
+    filter_out: Vec<OsString>,
+
+    /// Only topics in which this regular expression is found
+    #[arg(long = "match", value_name = "REGEX", allow_hyphen_values = true)]
+    topic_match: Option<Regex>,
+
+    /// Only payloads in which this regular expression is found; (?-u) in front matches bytes
+    #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
+    payload_match: Option<regex::bytes::Regex>,
+
+    /// Only payloads larger than this, such as 500, 1KiB or 2MB
+    #[arg(long, value_name = "SIZE", value_parser = value::size)]
+    larger_than: Option<u64>,
+
+    /// Only messages made longer ago than this; needs --time-in
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    older_than: Option<Duration>,
+
+    /// Where messages say when they were made, in RFC 3339 or since 1970: payload, payload:/POINTER
+    /// for a member of JSON (RFC 6901), or property:NAME for a user property
+    #[arg(long, value_name = "WHERE", value_parser = time_source)]
+    time_in: Option<TimeSource>,
+
+    /// Only list what would be cleared
+    #[arg(long, help_heading = "Clearing")]
+    dry_run: bool,
+
+    /// Clear without asking
+    #[arg(long, help_heading = "Clearing")]
+    yes: bool,
+
+    /// Clear values too that are published meanwhile, again and again, for at most this time
+    /// [default: 60]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true,
+          value_parser = value::positive_duration, help_heading = "Clearing")]
+    until_clear: Option<Option<Duration>>,
+
+    /// At most this many messages a second
+    #[arg(long, value_name = "COUNT", value_parser = value::rate, help_heading = "Clearing")]
+    rate: Option<f64>,
+
+    /// Limit of a scan; what came up to then is what counts
+    #[arg(short = 'W', long, value_name = "DURATION", default_value = "30",
+          value_parser = value::positive_duration, help_heading = "Clearing")]
+    timeout: Duration,
+
+    /// Write what is to be cleared to this new file first, as JSON records
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
+    backup: Option<PathBuf>,
+
+    /// Write it to this new file and clear nothing
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
+    export: Option<PathBuf>,
+
+    /// Publish the messages of a backup again; takes no FILTER
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
+    restore: Option<PathBuf>,
+
+    /// Write a report with the fate of every topic, as one JSON object, in place of text
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt retain-clear --dry-run 'home/#'
+  mqtt retain-clear 'home/#' -T home/config/# --backup home.jsonl
+  mqtt retain-clear --restore home.jsonl
+  mqtt retain-clear '#' --match '^test-[0-9]+/' --yes --json
+  mqtt retain-clear 'site/+/state' --older-than 30d --time-in payload:/time";
+
+/// Unacknowledged messages where neither -M nor the server says how many.
+const MOST_IN_FLIGHT: u16 = 1000;
+
+impl RetainClearArgs {
+    fn filters(&self) -> Result<Vec<String>, Error> {
+        let in_url = self.connection.url_topic().filter(|_| {
+            // What is typed beats the topic of MQTT_URL; with a typed -L all are scanned.
+            self.filter.is_empty() || self.connection.url_is_typed()
+        });
+        let typed = self.filter.iter().cloned().chain(in_url.map(OsString::from));
+        let mut filters = Vec::new();
+        for filter in typed {
+            let filter = text::topic_filter("topic filter", &filter)?;
+            if topic::shared(&filter).is_some() {
+                return Err(Error::usage(format!(
+                    "topic filter '{filter}': a shared subscription gets no retained messages"
+                )));
+            }
+            if filter == "$SYS" || filter.starts_with("$SYS/") {
+                return Err(Error::usage(format!("topic filter '{filter}': $SYS belongs to the server")));
+            }
+            if !filters.contains(&filter) {
+                filters.push(filter);
+            }
+        }
+        Ok(filters)
+    }
+
+    fn selection(&mut self) -> Result<Selection, Error> {
+        let exclude = self.filter_out.iter().map(|filter| text::topic_filter("filter of -T", filter));
+        Ok(Selection {
+            exclude: exclude.collect::<Result<_, _>>()?,
+            topic_match: self.topic_match.take(),
+            payload_match: self.payload_match.take(),
+            larger_than: self.larger_than,
+            older_than: match (self.older_than, self.time_in.take()) {
+                (None, None) => None,
+                (Some(age), Some(source)) => Some((age, source)),
+                (Some(_), None) => {
+                    return Err(Error::usage(
+                        "--older-than needs --time-in: MQTT does not say how old a message is",
+                    )
+                    .with_hint("for example --time-in payload:/time"));
+                }
+                (None, Some(_)) => return Err(Error::usage("--time-in needs --older-than")),
+            },
+        })
+    }
+
+    /// The first option that has no meaning beside `--restore`, or beside `--export`.
+    fn stray(&self, export: bool) -> Option<&'static str> {
+        let clearing = [
+            (self.dry_run, "--dry-run"),
+            (self.yes, "--yes"),
+            (self.until_clear.is_some(), "--until-clear"),
+            (self.backup.is_some(), "--backup"),
+        ];
+        let scanning = [
+            (!self.filter_out.is_empty(), "-T"),
+            (self.topic_match.is_some(), "--match"),
+            (self.payload_match.is_some(), "--payload-match"),
+            (self.larger_than.is_some(), "--larger-than"),
+            (self.older_than.is_some(), "--older-than"),
+            (self.time_in.is_some(), "--time-in"),
+        ];
+        let scanning = scanning.into_iter().filter(|_| !export);
+        let rate = [(export && self.rate.is_some(), "--rate")];
+        clearing.into_iter().chain(scanning).chain(rate).find(|(given, _)| *given).map(|(_, name)| name)
+    }
+
+    fn work(&mut self) -> Result<Work, Error> {
+        let filters = self.filters()?;
+        if let Some(file) = self.restore.take() {
+            let stray = if self.filter.is_empty() { self.stray(false) } else { Some("FILTER") };
+            let stray = stray.or(self.export.is_some().then_some("--export"));
+            return match stray {
+                None => Ok(Work::Restore { file }),
+                Some(name) => Err(Error::usage(format!("{name} cannot be used with --restore"))),
+            };
+        }
+        if filters.is_empty() {
+            return Err(Error::usage("nothing to clear: no FILTER")
+                .with_hint("for everything: mqtt retain-clear '#'"));
+        }
+        if let Some(name) = self.export.as_ref().and_then(|_| self.stray(true)) {
+            return Err(Error::usage(format!("{name} cannot be used with --export")));
+        }
+        if self.dry_run && (self.backup.is_some() || self.until_clear.is_some()) {
+            return Err(Error::usage("--dry-run clears nothing; --export writes a file without clearing"));
+        }
+        let scan = ScanOptions { filters, selection: self.selection()?, timeout: self.timeout };
+        Ok(match self.export.take() {
+            Some(file) => Work::Export { scan, file },
+            None => Work::Clear(Clear {
+                scan,
+                dry_run: self.dry_run,
+                yes: self.yes,
+                backup: self.backup.take(),
+                until_clear: self.until_clear.map(|limit| limit.unwrap_or(DEFAULT_UNTIL_CLEAR)),
+            }),
+        })
+    }
+}
+
+/// `payload`, `payload:/POINTER` or `property:NAME`.
+fn time_source(text: &str) -> Result<TimeSource, String> {
+    match text.split_once(':') {
+        None if text == "payload" => Ok(TimeSource::Payload),
+        Some(("payload", pointer)) if pointer.starts_with('/') => Ok(TimeSource::Field(pointer.into())),
+        Some(("property", name)) if !name.is_empty() => Ok(TimeSource::Property(name.into())),
+        _ => Err("use payload, payload:/POINTER or property:NAME, for example payload:/meta/time".into()),
+    }
+}
+
+impl TryFrom<RetainClearArgs> for Config {
+    type Error = Error;
+
+    fn try_from(mut args: RetainClearArgs) -> Result<Self, Error> {
+        let work = args.work()?;
+        let properties = args.properties.resolve(&["connect", "disconnect"])?;
+        let from_property = matches!(&work, Work::Clear(Clear { scan, .. }) | Work::Export { scan, .. }
+            if matches!(scan.selection.older_than, Some((_, TimeSource::Property(_)))));
+        let default_in_flight = args.connection.origin.rank("max_inflight") == Rank::Default;
+        let mut client = args.connection.resolve(Purpose {
+            will: None,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args.properties.needs_v5().or(from_property.then_some("--time-in property")),
+            reconnect: Reconnect { attempts: Some(10), ..Reconnect::NEVER },
+        })?;
+        if !client.clean_start || client.session_expiry_interval.is_some_and(|seconds| seconds > 0) {
+            return Err(Error::usage("retain-clear keeps no session: -c and -x cannot be used"));
+        }
+        if default_in_flight {
+            client.max_inflight = MOST_IN_FLIGHT;
+        }
+        Ok(Self { client, work, rate: args.rate, json: args.json, verbosity: args.report.resolve()? })
+    }
+}

@@ -1,0 +1,153 @@
+//! `mqtt will-test`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueHint;
+use clap::builder::PossibleValuesParser;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::property::PropertyArgs;
+use super::report::ReportArgs;
+use super::will::WillArgs;
+use super::{text, value};
+use crate::client::options::{Reconnect, Secret, Version};
+use crate::command::will_test::{self, Config};
+use crate::error::Error;
+
+/// Test that the server publishes wills when it must, and only then
+///
+/// Runs cases, each with a client that dies in its own way and another that watches, and gives a
+/// verdict on each. With --will-topic it tests that one will instead, as the user and with the
+/// client identifier given. The exit status is 0 if no case failed, 3 if one did, and 1 if one could
+/// not be decided.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = "Cases")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
+pub(super) struct WillTestArgs {
+    /// Only this case; may be repeated
+    #[arg(long = "case", value_name = "NAME", value_parser = PossibleValuesParser::new(will_test::names()),
+          hide_possible_values = true)]
+    cases: Vec<String>,
+
+    /// Also run the cases in which servers that many people use depart from the standard
+    #[arg(long)]
+    strict: bool,
+
+    /// List the cases, and run none
+    #[arg(long)]
+    list: bool,
+
+    /// Run each case with MQTT 3.1.1 and with MQTT 5
+    #[arg(long)]
+    version_matrix: bool,
+
+    /// Run all cases at once
+    #[arg(long)]
+    parallel: bool,
+
+    /// How late a will may be
+    #[arg(long, value_name = "DURATION", default_value = "2", value_parser = value::positive_duration)]
+    tolerance: Duration,
+
+    /// What the topics of all cases begin with
+    #[arg(long, value_name = "TOPIC", default_value = "mqtt-will-test", allow_hyphen_values = true)]
+    prefix: OsString,
+
+    /// User name of the client that watches [default: as -u]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    watch_as: Option<String>,
+
+    /// Password of the client that watches
+    #[arg(long, value_name = "PASSWORD", allow_hyphen_values = true, value_parser = value::secret())]
+    watch_password: Option<Secret>,
+
+    /// Write a report with every verdict, as one JSON object, in place of text
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+
+    /// Write a report to this file in the form of JUnit
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    junit: Option<PathBuf>,
+
+    #[command(flatten)]
+    will: WillArgs,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt will-test --list
+  mqtt will-test -h broker.example --version-matrix --parallel
+  mqtt will-test --case take-over --case delay -V 5
+  mqtt will-test -u pump-7 --will-topic site/7/state --will-payload lost --watch-as operator";
+
+/// What a topic has besides its prefix: at most so many bytes.
+const MOST_TOPIC_BYTES_BESIDE_PREFIX: usize = 1000;
+
+impl TryFrom<WillTestArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: WillTestArgs) -> Result<Self, Error> {
+        let prefix = text::topic_name("prefix", &args.prefix)?;
+        if prefix.len() + MOST_TOPIC_BYTES_BESIDE_PREFIX > usize::from(u16::MAX) {
+            return Err(Error::usage("the prefix leaves no room for topics"));
+        }
+        if args.watch_password.is_some() && args.watch_as.is_none() {
+            return Err(Error::usage("--watch-password needs --watch-as"));
+        }
+        let watch_as = match args.watch_as {
+            Some(name) => Some((text::string("user name of --watch-as", name)?, args.watch_password)),
+            None => None,
+        };
+        let properties = args.properties.resolve(&["connect", "will", "disconnect"])?;
+        let client = args.connection.resolve(Purpose {
+            will: args.will.resolve(properties.will)?,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args.properties.needs_v5(),
+            reconnect: Reconnect::NEVER,
+        })?;
+        let own = client.will.is_some();
+        if own && !args.cases.is_empty() {
+            return Err(Error::usage(
+                "--case chooses from the built-in cases, and --will-topic is a case of its own",
+            ));
+        }
+        if !client.clean_start {
+            return Err(Error::usage("will-test ends every session it makes: -c cannot be used"));
+        }
+        if args.version_matrix && client.version != Version::Auto {
+            return Err(Error::usage(
+                "--version-matrix tests both versions: leave -V and options of MQTT 5 out",
+            ));
+        }
+        if !own && client.session_expiry_interval.is_some() {
+            return Err(Error::usage("-x is for a will of your own; the cases have sessions of their own"));
+        }
+        Ok(Self {
+            client,
+            watch_as,
+            cases: args.cases,
+            strict: args.strict,
+            list: args.list,
+            version_matrix: args.version_matrix,
+            parallel: args.parallel,
+            tolerance: args.tolerance,
+            prefix,
+            json: args.json,
+            junit: args.junit,
+            verbosity: args.report.resolve()?,
+        })
+    }
+}

@@ -1,0 +1,261 @@
+//! One connection by hand, for whoever tests a server: opened as every other, its packets read and
+//! acknowledged by the same session, but ended in any way, the wrong ones included.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::handshake::{self, Connected};
+use super::options::ClientOptions;
+use super::session::{Event, Session};
+use crate::error::{Error, Layer};
+use crate::net::{self, Stream};
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Publish, PublishTemplate, Subscription};
+use crate::protocol::{Protocol, QoS};
+
+/// A message that was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The topic name, as bytes.
+    pub topic: Vec<u8>,
+    /// The payload.
+    pub payload: Vec<u8>,
+    /// The QoS it came with.
+    pub qos: QoS,
+    /// Whether it came because it is retained.
+    pub retain: bool,
+    /// Its properties (MQTT 5).
+    pub properties: PropertyBlock,
+}
+
+impl Message {
+    fn of(publish: &Publish<'_>) -> Self {
+        Self {
+            topic: publish.topic.to_vec(),
+            payload: publish.payload.to_vec(),
+            qos: publish.qos,
+            retain: publish.retain,
+            properties: publish.properties.to_owned_block(),
+        }
+    }
+}
+
+/// What came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Incoming {
+    /// A message; it is acknowledged with the next call.
+    Message(Message),
+    /// SUBACK, one Reason Code a filter.
+    Subscribed(Vec<ReasonCode>),
+    /// A publish was acknowledged or refused.
+    Published(ReasonCode),
+    /// PINGRESP.
+    Pong,
+    /// Anything else that calls for nothing.
+    Other,
+}
+
+/// An open connection past CONNACK.
+#[derive(Debug)]
+pub struct RawLink {
+    stream: Stream,
+    protocol: Protocol,
+    session: Session,
+    connected: Connected,
+    /// The CONNECT, as it was sent.
+    connect: Vec<u8>,
+    largest_packet_bytes: u32,
+    received: BytesMut,
+    /// Acknowledgements and requests not yet written.
+    output: BytesMut,
+}
+
+impl RawLink {
+    /// Connects with one version, once.
+    ///
+    /// # Errors
+    /// The way to the server, a server that does not answer in time, or a refusal.
+    pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Self, Error> {
+        let mut stream = net::dial(&options.endpoint).await?;
+        let properties = handshake::connect_properties(options);
+        let connect = handshake::encode_connect(
+            options,
+            protocol,
+            &options.client_identifier,
+            options.clean_start,
+            &properties,
+        );
+        let exchange = handshake::exchange(&mut stream, &connect, options.max_packet_bytes);
+        let limit = options.connect_timeout;
+        let answer = tokio::time::timeout(limit, exchange).await.map_err(|_| {
+            let limit = humantime::format_duration(limit);
+            Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
+        })??;
+        let Some((packet, leftover)) = answer else {
+            return Err(Error::link(
+                Layer::Mqtt,
+                "the server closed the connection without answering CONNECT",
+            ));
+        };
+        let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)?;
+        let mut session = Session::new(protocol, options.max_inflight, &properties);
+        session.connected(protocol, connected.session_present, connected.limits());
+        Ok(Self {
+            stream,
+            protocol,
+            session,
+            connected,
+            connect,
+            largest_packet_bytes: options.max_packet_bytes,
+            received: BytesMut::from(leftover.as_slice()),
+            output: BytesMut::new(),
+        })
+    }
+
+    /// What the server said to the CONNECT.
+    #[must_use]
+    pub fn connected(&self) -> &Connected {
+        &self.connected
+    }
+
+    /// Asks for a subscription; the answer comes as [`Incoming::Subscribed`].
+    pub fn subscribe(&mut self, filter: &str, qos: QoS) {
+        let subscription =
+            Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling: 0 };
+        self.session.subscribe(&mut self.output, &[subscription], &PropertyBlock::default(), 0);
+    }
+
+    /// Publishes a message; at QoS 1 and 2 the answer comes as [`Incoming::Published`].
+    ///
+    /// # Errors
+    /// The server does not take such a message.
+    pub fn publish(
+        &mut self,
+        topic: &str,
+        qos: QoS,
+        retain: bool,
+        payload: &[u8],
+        properties: &PropertyBlock,
+    ) -> Result<(), Error> {
+        let template = PublishTemplate::new(self.protocol, topic.as_bytes(), qos, retain, properties);
+        let keep = || Bytes::copy_from_slice(payload);
+        self.session.publish(&mut self.output, &template.into(), payload, keep, 0)
+    }
+
+    /// Asks for a PINGRESP.
+    pub fn ping(&mut self) {
+        self.session.ping(&mut self.output);
+    }
+
+    /// The next packet that came. May be dropped and called again without losing anything.
+    ///
+    /// # Errors
+    /// The connection was lost or closed, or the server broke the standard.
+    pub async fn next(&mut self) -> Result<Incoming, Error> {
+        loop {
+            self.flush().await?;
+            if let Some(incoming) = self.take()? {
+                return Ok(incoming);
+            }
+            let read = self.stream.read_buf(&mut self.received).await;
+            if read.map_err(|error| net::broken(&error))? == 0 {
+                return Err(Error::link(Layer::Mqtt, "the server closed the connection"));
+            }
+        }
+    }
+
+    /// Writes what was asked for and not yet sent.
+    ///
+    /// # Errors
+    /// The connection was lost.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        self.stream.write_all_buf(&mut self.output).await.map_err(|error| net::broken(&error))?;
+        self.stream.flush().await.map_err(|error| net::broken(&error))
+    }
+
+    fn take(&mut self) -> Result<Option<Incoming>, Error> {
+        let Some(length) = wire::frame(&self.received, self.largest_packet_bytes)? else { return Ok(None) };
+        let bytes = self.received.split_to(length);
+        let packet = wire::decode(self.protocol, &bytes)?;
+        let Some(event) = self.session.receive(&packet, &mut self.output)? else {
+            return Ok(Some(Incoming::Other));
+        };
+        Ok(Some(match event {
+            Event::Message(publish) => Incoming::Message(Message::of(&publish)),
+            Event::Subscribed { reasons, .. } => {
+                Incoming::Subscribed(reasons.iter().map(|reason| ReasonCode(*reason)).collect())
+            }
+            Event::Published { reason, .. } => Incoming::Published(reason),
+            Event::Pong => Incoming::Pong,
+            Event::Disconnected { reason, properties } => {
+                return Err(Session::disconnected_error(reason, &properties));
+            }
+            Event::Unsubscribed { .. } | Event::Auth { .. } => Incoming::Other,
+        }))
+    }
+
+    /// Sends DISCONNECT with this reason, which MQTT 3.x cannot say, and closes.
+    ///
+    /// # Errors
+    /// The connection was lost before.
+    pub async fn disconnect(&mut self, reason: ReasonCode) -> Result<(), Error> {
+        wire::disconnect(&mut self.output, self.protocol, reason, &PropertyBlock::default());
+        self.flush().await?;
+        self.close().await
+    }
+
+    /// Closes our side without a DISCONNECT (FIN).
+    ///
+    /// # Errors
+    /// The connection was lost before.
+    pub async fn close(&mut self) -> Result<(), Error> {
+        self.stream.shutdown().await.map_err(|error| net::broken(&error))
+    }
+
+    /// Ends the connection with a reset (RST).
+    ///
+    /// # Errors
+    /// See [`Stream::reset`].
+    pub fn reset(self) -> Result<(), Error> {
+        self.stream.reset().map_err(|error| Error::file("cannot reset the connection", error))
+    }
+
+    /// Lets nothing more arrive, not even for TCP.
+    ///
+    /// # Errors
+    /// See [`Stream::black_hole`].
+    pub fn black_hole(&self) -> Result<(), Error> {
+        self.stream.black_hole().map_err(|error| Error::file("cannot cut the connection off", error))
+    }
+
+    /// Sends the CONNECT a second time, which no client may do ([MQTT-3.1.0-2]).
+    ///
+    /// # Errors
+    /// The connection was lost before.
+    pub async fn connect_again(&mut self) -> Result<(), Error> {
+        self.output.extend_from_slice(&self.connect);
+        self.flush().await
+    }
+
+    /// Sends a PUBLISH with QoS 3, which is none ([MQTT-3.3.1-4]).
+    ///
+    /// # Errors
+    /// The connection was lost before.
+    pub async fn send_malformed(&mut self) -> Result<(), Error> {
+        self.output.extend_from_slice(&[0x36, 5, 0, 1, b'a', 0, 1]);
+        self.flush().await
+    }
+
+    /// Waits, after our side was closed, until the server has closed its own, or this time is over.
+    pub async fn drain(&mut self, limit: Duration) {
+        let mut rest = Vec::new();
+        // Whatever comes, and however it ends, it is over.
+        let _ = tokio::time::timeout(limit, self.stream.read_to_end(&mut rest)).await;
+    }
+}

@@ -1,0 +1,137 @@
+//! The backup: JSON records, one a line, on the disk before the first deletion.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::super::record::Record;
+use crate::error::Error;
+use crate::output::{MessageFormat, MessageWriter};
+use crate::protocol::wire::Publish;
+
+/// A backup being written.
+#[derive(Debug)]
+pub(super) struct Backup {
+    path: PathBuf,
+    file: BufWriter<File>,
+    /// An ordinary file, which can be begun anew and must reach the disk; a pipe or device is not.
+    is_file: bool,
+    /// Where the scan under way began to write.
+    begin: u64,
+    writer: MessageWriter,
+    line: Vec<u8>,
+}
+
+impl Backup {
+    /// A new file. One that is there already is never overwritten: it may be the only copy of what
+    /// an earlier run has cleared.
+    ///
+    /// # Errors
+    /// It exists, or cannot be made.
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
+        let special = std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(!special);
+        let file = options
+            .open(path)
+            .map_err(|error| Error::file(format!("cannot make the backup {}", path.display()), error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: BufWriter::new(file),
+            is_file: !special,
+            begin: 0,
+            writer: MessageWriter::new(MessageFormat::Json { pretty: false }, false),
+            line: Vec::new(),
+        })
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::file(format!("cannot write the backup {}", self.path.display()), error)
+    }
+
+    /// Adds a message.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn write(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
+        self.line.clear();
+        // A misfit is a matter of `-F` formats only.
+        let _ = self.writer.write(&mut self.line, publish, SystemTime::now());
+        self.file.write_all(&self.line).map_err(|error| self.failed(error))
+    }
+
+    /// Forgets what was written: the scan begins anew. Into a pipe it cannot be unwritten, and
+    /// messages may stand there twice, which does a restore no harm.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn restart(&mut self) -> Result<(), Error> {
+        if !self.is_file {
+            return Ok(());
+        }
+        self.file
+            .flush()
+            .and_then(|()| self.file.seek(SeekFrom::Start(self.begin)))
+            .and_then(|_| self.file.get_ref().set_len(self.begin))
+            .map_err(|error| self.failed(error))
+    }
+
+    /// Brings everything to the disk: only then may anything be cleared. What a later scan adds
+    /// stands behind it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn keep(&mut self) -> Result<(), Error> {
+        self.file.flush().map_err(|error| self.failed(error))?;
+        if self.is_file {
+            self.file.get_ref().sync_all().map_err(|error| self.failed(error))?;
+            self.begin = self.file.stream_position().map_err(|error| self.failed(error))?;
+        }
+        Ok(())
+    }
+}
+
+/// A backup being read: one record after the other, however many there are.
+#[derive(Debug)]
+pub(super) struct Records {
+    path: PathBuf,
+    file: BufReader<File>,
+    number: u64,
+    line: Vec<u8>,
+}
+
+impl Records {
+    /// # Errors
+    /// The file cannot be opened.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path)
+            .map_err(|error| Error::file(format!("cannot read the backup {}", path.display()), error))?;
+        Ok(Self { path: path.to_owned(), file: BufReader::new(file), number: 0, line: Vec::new() })
+    }
+
+    /// The next record; `None` at the end.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line of it is no record.
+    pub(super) fn next(&mut self) -> Result<Option<Record>, Error> {
+        loop {
+            self.line.clear();
+            let read = self.file.read_until(b'\n', &mut self.line).map_err(|error| {
+                Error::file(format!("cannot read the backup {}", self.path.display()), error)
+            })?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if self.line.trim_ascii().is_empty() {
+                continue;
+            }
+            return Record::parse(&self.line).map(Some).map_err(|why| {
+                let (path, number) = (self.path.display(), self.number);
+                Error::usage(format!("{path}, line {number}: {why}"))
+                    .with_hint("nothing was sent; a backup has the records of mqtt sub --json")
+            });
+        }
+    }
+}

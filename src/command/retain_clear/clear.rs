@@ -1,0 +1,327 @@
+//! Clearing: list, ask, back up, publish empty retained messages, and look again.
+
+use std::future::poll_fn;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::super::attention::{Attention, Stop};
+use super::backup::Backup;
+use super::entry::{Entry, Fate};
+use super::report::{Parts, Report, ScanReport, left};
+use super::scan::{EndedBy, Looking, Scanned, scan};
+use super::send::{self, Outgoing};
+use super::{Clear, Config};
+use crate::client::session::Session;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Stdout, can_ask, confirm, duration, printable};
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::PublishTemplate;
+
+/// How often what is still there, unchanged, is cleared before it is left.
+const PASSES: u32 = 2;
+
+pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    if !clear.dry_run && !clear.yes && !can_ask(diagnostics) {
+        return Err(Error::usage(
+            "nobody is there to confirm: standard input or standard error is no terminal",
+        )
+        .with_hint("--yes clears without asking, --dry-run only shows what it would clear"));
+    }
+    let mut backup = clear.backup.as_deref().map(Backup::create).transpose()?;
+    let mut attention = Attention::start(None)?;
+    let mut stdout = Stdout::new();
+    let looking = Looking::Selected { with_preview: !config.json };
+    let scanned =
+        scan(&config.client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await?;
+    if let Some(backup) = &mut backup {
+        backup.keep()?;
+    }
+    let scan_report = ScanReport::of(&scanned);
+    let Scanned { entries, ended_by, refused, .. } = scanned;
+    let mut run = Run {
+        config,
+        clear,
+        diagnostics,
+        attention,
+        backup,
+        entries,
+        verification: None,
+        passes: 0,
+        filters_refused: !refused.is_empty(),
+    };
+    if !config.json {
+        for entry in &run.entries {
+            stdout.buffer().extend_from_slice(entry.line().as_bytes());
+            stdout.buffer().push(b'\n');
+        }
+        stdout.flush().await?;
+    }
+    if ended_by == EndedBy::Timeout {
+        diagnostics.warning(format_args!(
+            "the scan was ended by its time limit of {}: there may be more",
+            duration(clear.scan.timeout)
+        ));
+    } else {
+        diagnostics.debug(|| format!("the scan was ended by {}", ended_by.name()));
+    }
+    let result = if clear.dry_run || run.entries.is_empty() { Ok(()) } else { run.clear().await };
+    let parts = Parts {
+        mode: if clear.dry_run { "dry-run" } else { "clear" },
+        filters: &clear.scan.filters,
+        scan: Some(&scan_report),
+        verification: run.verification.as_ref(),
+        passes: run.passes,
+        interrupted: result.is_err(),
+    };
+    if config.json {
+        Report::new(&parts, &run.entries).put(stdout.buffer());
+    } else {
+        for entry in &run.entries {
+            if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok()) {
+                stdout.buffer().extend_from_slice(format!("{}  {why}\n", printable(&entry.topic)).as_bytes());
+            }
+        }
+    }
+    stdout.flush().await?;
+    run.summary(result.is_err());
+    result?;
+    let something = left(&run.entries) > 0 || run.filters_refused;
+    Ok(if something { Exit::Negative } else { Exit::Success })
+}
+
+struct Run<'a> {
+    config: &'a Config,
+    clear: &'a Clear,
+    diagnostics: &'a Diagnostics,
+    attention: Attention,
+    backup: Option<Backup>,
+    /// By topic.
+    entries: Vec<Entry>,
+    /// The last one.
+    verification: Option<ScanReport>,
+    passes: u32,
+    filters_refused: bool,
+}
+
+impl Run<'_> {
+    async fn clear(&mut self) -> Result<(), Error> {
+        for entry in &mut self.entries {
+            entry.fate = Fate::NotSent;
+        }
+        if !self.clear.yes && !self.confirmed().await? {
+            return Ok(());
+        }
+        let until = self.clear.until_clear.map(|limit| Instant::now() + limit);
+        loop {
+            let total = self.entries.iter().filter(|entry| entry.fate == Fate::NotSent).count() as u64;
+            let mut work = Clearing { entries: &mut self.entries, next: 0 };
+            let Config { client, rate, .. } = self.config;
+            self.passes += 1;
+            send::send(client, &mut work, total, *rate, &mut self.attention, self.diagnostics).await?;
+            self.verify().await?;
+            if !self.choose_again(until.is_some_and(|until| Instant::now() < until)) {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn confirmed(&mut self) -> Result<bool, Error> {
+        let count = self.entries.len();
+        let question = format!("Clear {count} retained message{}?", if count == 1 { "" } else { "s" });
+        tokio::select! {
+            answer = confirm(self.diagnostics, &question) => Ok(answer),
+            stop = poll_fn(|cx| self.attention.poll(cx)) => match stop {
+                Stop::Signal(number) => Err(Error::Signal(number)),
+                Stop::Limit(_) => Ok(false),
+            },
+        }
+    }
+
+    /// Looks again, with a fresh subscription on a fresh connection.
+    async fn verify(&mut self) -> Result<(), Error> {
+        // New values are cleared only with --until-clear, and then they belong into the backup too.
+        let backup = self.backup.as_mut().filter(|_| self.clear.until_clear.is_some());
+        let looking = Looking::Again(&self.entries);
+        let (client, options) = (&self.config.client, &self.clear.scan);
+        let scanned = scan(client, options, looking, backup, &mut self.attention, self.diagnostics).await?;
+        if let Some(backup) = &mut self.backup {
+            backup.keep()?;
+        }
+        self.filters_refused |= !scanned.refused.is_empty();
+        self.verification = Some(ScanReport::of(&scanned));
+        let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
+        judge(&mut self.entries, scanned.entries, complete);
+        Ok(())
+    }
+
+    /// Marks what is to be cleared once more; whether there is anything.
+    fn choose_again(&mut self, new_ones_too: bool) -> bool {
+        let mut any = false;
+        for entry in &mut self.entries {
+            let again = match entry.fate {
+                Fate::StillThere => self.passes < PASSES || new_ones_too,
+                Fate::Republished | Fate::Appeared => new_ones_too,
+                _ => false,
+            };
+            if again {
+                entry.fate = Fate::NotSent;
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn summary(&self, interrupted: bool) {
+        let total = self.entries.len();
+        let count = |fate: Fate| self.entries.iter().filter(|entry| entry.fate == fate).count();
+        if interrupted {
+            let (unsent, unconfirmed) = (count(Fate::NotSent), count(Fate::Unconfirmed));
+            let done = total - unsent - unconfirmed;
+            return self.diagnostics.state(format_args!(
+                "ended early: {done} of {total} answered, {unconfirmed} sent without an answer, {unsent} not sent; \
+                 run it again to go on"
+            ));
+        }
+        match (total, left(&self.entries)) {
+            (0, _) => self.diagnostics.state("nothing is retained there"),
+            (_, _) if self.clear.dry_run => {
+                self.diagnostics.state(format_args!("{total} would be cleared"));
+            }
+            (_, 0) => self.diagnostics.state(format_args!("{total} cleared, and verified that none is left")),
+            (_, left) => {
+                let cleared = count(Fate::Cleared);
+                self.diagnostics.state(format_args!("{cleared} cleared, {left} left"));
+            }
+        }
+    }
+}
+
+/// Compares what is there now with what was to be cleared. `complete`: nothing that is there was
+/// missed.
+fn judge(entries: &mut Vec<Entry>, seen: Vec<Entry>, complete: bool) {
+    let mut still = vec![false; entries.len()];
+    let mut appeared = Vec::new();
+    for mut now in seen {
+        let Ok(index) = entries.binary_search_by(|entry| entry.topic.cmp(&now.topic)) else {
+            now.fate = Fate::Appeared;
+            appeared.push(now);
+            continue;
+        };
+        let entry = &mut entries[index];
+        still[index] = true;
+        if matches!(entry.fate, Fate::Refused(_)) {
+            continue;
+        }
+        // Once an appeared one, always one, unless its turn to be cleared has come.
+        let same = entry.fingerprint == now.fingerprint;
+        entry.fate = match entry.fate {
+            Fate::Appeared => Fate::Appeared,
+            _ if same => Fate::StillThere,
+            _ => Fate::Republished,
+        };
+        (entry.fingerprint, entry.payload_bytes) = (now.fingerprint, now.payload_bytes);
+    }
+    if complete {
+        let gone =
+            entries.iter_mut().zip(still).filter(|(entry, still)| !still && entry.fate != Fate::NotSent);
+        for (entry, _) in gone {
+            entry.fate = Fate::Cleared;
+        }
+    }
+    entries.extend(appeared);
+    entries.sort_by(|one, other| one.topic.cmp(&other.topic));
+}
+
+/// The topics to clear, by their place in the list.
+struct Clearing<'a> {
+    entries: &'a mut [Entry],
+    next: usize,
+}
+
+impl send::Work for Clearing<'_> {
+    fn next(&mut self, session: &Session) -> Result<Option<Outgoing>, Error> {
+        let offset = self.entries[self.next..].iter().position(|entry| entry.fate == Fate::NotSent);
+        let Some(index) = offset.map(|offset| self.next + offset) else { return Ok(None) };
+        self.next = index + 1;
+        let entry = &mut self.entries[index];
+        entry.fate = Fate::Unconfirmed;
+        // [MQTT-3.3.1-6]: an empty payload removes what is retained.
+        let qos = QoS::AtLeastOnce.min(session.limits().maximum_qos);
+        let template = PublishTemplate::new(
+            session.protocol(),
+            entry.topic.as_bytes(),
+            qos,
+            true,
+            &PropertyBlock::default(),
+        );
+        Ok(Some(Outgoing { template, payload: Bytes::new(), token: index as u64 }))
+    }
+
+    fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>) {
+        let Some(entry) = usize::try_from(token).ok().and_then(|index| self.entries.get_mut(index)) else {
+            return;
+        };
+        entry.fate = match outcome {
+            Ok(()) => Fate::Acknowledged,
+            Err(reason) => Fate::Refused(reason),
+        };
+    }
+}
+
+/// How long `--until-clear` goes on if it does not say.
+pub const DEFAULT_UNTIL_CLEAR: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(topic: &str, fingerprint: u64, fate: Fate) -> Entry {
+        Entry {
+            topic: topic.into(),
+            payload_bytes: 1,
+            fingerprint,
+            qos: QoS::AtMostOnce,
+            fate,
+            preview: Box::default(),
+        }
+    }
+
+    #[test]
+    fn what_came_back_is_told_apart() {
+        let refused = Fate::Refused(ReasonCode::NOT_AUTHORIZED);
+        let mut entries = vec![
+            entry("b", 1, Fate::Acknowledged),
+            entry("c", 1, Fate::Acknowledged),
+            entry("d", 1, refused),
+            entry("e", 1, Fate::Acknowledged),
+            entry("f", 1, refused),
+        ];
+        let again =
+            ["a", "c", "d", "e"].map(|topic| entry(topic, u64::from(topic == "e") + 1, Fate::Kept)).into();
+        judge(&mut entries, again, true);
+        let fates: Vec<(&str, Fate)> = entries.iter().map(|entry| (&*entry.topic, entry.fate)).collect();
+        let expected = [
+            ("a", Fate::Appeared),
+            ("b", Fate::Cleared),
+            ("c", Fate::StillThere),
+            ("d", refused),
+            ("e", Fate::Republished),
+            ("f", Fate::Cleared),
+        ];
+        assert_eq!(fates, expected);
+    }
+
+    #[test]
+    fn an_incomplete_look_proves_nothing() {
+        let mut entries = vec![entry("a", 1, Fate::Acknowledged), entry("b", 1, Fate::Acknowledged)];
+        judge(&mut entries, vec![entry("a", 1, Fate::Kept)], false);
+        assert_eq!(entries[0].fate, Fate::StillThere);
+        assert_eq!(entries[1].fate, Fate::Acknowledged);
+        assert_eq!(left(&entries), 2);
+    }
+}

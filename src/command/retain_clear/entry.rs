@@ -1,0 +1,193 @@
+//! One topic with its retained message, as much of it as is remembered, and what became of it.
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use crate::output::printable;
+use crate::protocol::QoS;
+use crate::protocol::property::{PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::Publish;
+
+/// What became of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// Seen, and left alone.
+    Kept,
+    /// Selected, but the run ended before anything was sent.
+    NotSent,
+    /// Sent, and not acknowledged before the run ended.
+    Unconfirmed,
+    /// The server has acknowledged it.
+    Acknowledged,
+    /// The server, or its limits, refused it.
+    Refused(ReasonCode),
+    /// Acknowledged, and no longer there.
+    Cleared,
+    /// Acknowledged, but the same message is still there.
+    StillThere,
+    /// Somebody has published another message there meanwhile.
+    Republished,
+    /// It was not there before.
+    Appeared,
+    /// The backup's message is there again.
+    Restored,
+    /// The message has properties, which only MQTT 5 carries.
+    NeedsV5,
+}
+
+impl Fate {
+    /// The word for it in the JSON report.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::NotSent => "not-sent",
+            Self::Unconfirmed => "unconfirmed",
+            Self::Acknowledged => "acknowledged",
+            Self::Refused(_) => "refused",
+            Self::Cleared => "cleared",
+            Self::StillThere => "still-there",
+            Self::Republished => "republished",
+            Self::Appeared => "appeared",
+            Self::Restored => "restored",
+            Self::NeedsV5 => "needs-mqtt-5",
+        }
+    }
+
+    /// Why the topic is not as it was asked for, for a person; `None` if it is.
+    pub(super) fn why_left(self) -> Option<String> {
+        Some(match self {
+            Self::Kept | Self::Cleared | Self::Restored => return None,
+            Self::NotSent => "not done".into(),
+            Self::Unconfirmed => "sent, but not acknowledged".into(),
+            Self::Acknowledged => "acknowledged, but not verified".into(),
+            Self::Refused(reason) => format!("refused: {reason}"),
+            Self::StillThere => {
+                "acknowledged, but still there: the server does not let this user clear it, or the same \
+                 message was published again"
+                    .into()
+            }
+            Self::Republished => "a new message was published meanwhile".into(),
+            Self::Appeared => "it was not there when the list was made".into(),
+            Self::NeedsV5 => "not restored: its properties need MQTT 5".into(),
+        })
+    }
+}
+
+/// A topic. The payload is not kept: a hundred thousand of them may be of any size.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) topic: Box<str>,
+    pub(super) payload_bytes: u64,
+    /// Tells another payload from the same.
+    pub(super) fingerprint: u64,
+    pub(super) qos: QoS,
+    pub(super) fate: Fate,
+    /// The beginning of the payload and the properties, printable; empty if nobody will see it.
+    pub(super) preview: Box<str>,
+}
+
+/// How much of a payload is shown, in bytes.
+const PREVIEW_BYTES: usize = 40;
+/// How much of the properties is shown, in characters.
+const PREVIEW_PROPERTY_CHARS: usize = 60;
+
+impl Entry {
+    pub(super) fn of(topic: &str, message: &Publish<'_>, with_preview: bool, fate: Fate) -> Self {
+        Self {
+            topic: topic.into(),
+            payload_bytes: message.payload.len() as u64,
+            fingerprint: fingerprint(message.payload),
+            qos: message.qos,
+            fate,
+            preview: if with_preview { preview(message) } else { Box::default() },
+        }
+    }
+
+    /// The line of the list.
+    pub(super) fn line(&self) -> String {
+        let Self { payload_bytes, qos, preview, .. } = self;
+        format!("{}  QoS {qos}, {payload_bytes} bytes{preview}", printable(&self.topic))
+    }
+}
+
+pub(super) fn fingerprint(payload: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(payload);
+    hasher.finish()
+}
+
+fn preview(message: &Publish<'_>) -> Box<str> {
+    let payload = message.payload;
+    let shown = &payload[..payload.len().min(PREVIEW_BYTES)];
+    let mut text = String::from(": ");
+    match std::str::from_utf8(shown) {
+        Ok(valid) => text.push_str(&printable(valid)),
+        // Cut in the middle of a character, and fine before it.
+        Err(error) if error.error_len().is_none() => {
+            text.push_str(&printable(&String::from_utf8_lossy(&shown[..error.valid_up_to()])));
+        }
+        Err(_) => text.extend(shown.iter().take(PREVIEW_BYTES / 2).map(|byte| format!("{byte:02x} "))),
+    }
+    if payload.len() > PREVIEW_BYTES {
+        text.push('…');
+    }
+    let properties: Vec<String> = message.properties.iter().map(|p| described(p.id, p.value)).collect();
+    if !properties.is_empty() {
+        let all = properties.join(", ");
+        let mut cut: String = all.chars().take(PREVIEW_PROPERTY_CHARS).collect();
+        if cut.len() < all.len() {
+            cut.push('…');
+        }
+        text.push_str("  (");
+        text.push_str(&cut);
+        text.push(')');
+    }
+    text.into()
+}
+
+fn described(id: PropertyId, value: Value<'_>) -> String {
+    match value {
+        Value::Number(number) => format!("{}={number}", id.name()),
+        Value::Text(text) => format!("{}={}", id.name(), printable(text)),
+        Value::Binary(bytes) => format!("{}={}", id.name(), printable(&String::from_utf8_lossy(bytes))),
+        Value::Pair(key, value) => format!("{}={}", printable(key), printable(value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::property::PropertyBlock;
+
+    fn line(payload: &[u8], properties: &PropertyBlock) -> String {
+        let message = Publish {
+            dup: false,
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            packet_identifier: 1,
+            topic: b"a\nb",
+            properties: properties.view(),
+            payload,
+        };
+        Entry::of("a\nb", &message, true, Fate::Kept).line()
+    }
+
+    #[test]
+    fn a_line_shows_everything_and_obeys_nothing() {
+        let mut properties = PropertyBlock::default();
+        assert_eq!(line(b"23.4", &properties), "a\\nb  QoS 1, 4 bytes: 23.4");
+        assert_eq!(line(b"\x1b[2J", &properties), "a\\nb  QoS 1, 4 bytes: \\x1b[2J");
+        assert_eq!(line(b"\xff\x00", &properties), "a\\nb  QoS 1, 2 bytes: ff 00 ");
+        let long = line("é".repeat(30).as_bytes(), &properties);
+        assert!(long.ends_with(&format!(": {}…", "é".repeat(20))), "{long}");
+        properties.push(PropertyId::ContentType, Value::Text("text/plain"));
+        properties.push(PropertyId::UserProperty, Value::Pair("k", "v"));
+        assert!(line(b"", &properties).ends_with("0 bytes:   (content-type=text/plain, k=v)"));
+    }
+
+    #[test]
+    fn a_fingerprint_tells_payloads_apart() {
+        assert_eq!(fingerprint(b"a"), fingerprint(b"a"));
+        assert_ne!(fingerprint(b"a"), fingerprint(b"b"));
+    }
+}

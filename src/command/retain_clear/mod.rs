@@ -1,0 +1,97 @@
+//! `mqtt retain-clear`: list, back up and clear retained messages, and prove that they are gone.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `selection` | which messages are meant |
+//! | `scan` | seeing everything that is retained |
+//! | `entry` | one topic and its fate |
+//! | `clear` | the way from the list to the proof |
+//! | `send` | publishing many messages, each with its outcome |
+//! | `backup` | the file, written and read |
+//! | `report` | the JSON report |
+//!
+//! Each step has a connection of its own: nothing is open while a person thinks, and what verifies
+//! knows nothing of what cleared. MQTT cannot clear "if it is still this value", so a value that is
+//! published between list and deletion goes with it; one published later is told apart and left.
+
+mod backup;
+mod clear;
+mod entry;
+mod report;
+mod restore;
+mod scan;
+mod selection;
+mod send;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::options::ClientOptions;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Verbosity};
+
+pub use clear::DEFAULT_UNTIL_CLEAR;
+pub use scan::ScanOptions;
+pub use selection::{Selection, TimeSource};
+
+/// A checked command line of `mqtt retain-clear`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The connection; each step makes one of its own.
+    pub client: ClientOptions,
+    /// What to do.
+    pub work: Work,
+    /// At most so many messages a second; more than 0.
+    pub rate: Option<f64>,
+    /// One JSON object in place of text.
+    pub json: bool,
+    /// What is said on standard error.
+    pub verbosity: Verbosity,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Clear what a scan brings.
+    Clear(Clear),
+    /// Write what a scan brings to a new file, and clear nothing (`--export`).
+    Export {
+        /// What to scan.
+        scan: ScanOptions,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Publish the messages of a backup again (`--restore`).
+    Restore {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// How to clear.
+#[derive(Debug, Clone)]
+pub struct Clear {
+    /// What to scan.
+    pub scan: ScanOptions,
+    /// Only list.
+    pub dry_run: bool,
+    /// Do not ask.
+    pub yes: bool,
+    /// A new file for what is to be cleared.
+    pub backup: Option<PathBuf>,
+    /// Clear new values too, again and again, for at most so long.
+    pub until_clear: Option<Duration>,
+}
+
+/// Does what the configuration says.
+///
+/// # Errors
+/// A link that could not be made or kept, a file that cannot be used, a signal, or nobody to ask.
+pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    match &config.work {
+        Work::Clear(clear) => clear::run(&config, clear, diagnostics).await,
+        Work::Export { scan, file } => restore::export(&config, scan, file, diagnostics).await,
+        Work::Restore { file } => restore::run(&config, file, diagnostics).await,
+    }
+}

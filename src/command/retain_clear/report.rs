@@ -1,0 +1,125 @@
+//! The JSON report: one object, every topic with its fate.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::entry::{Entry, Fate};
+use super::scan::Scanned;
+
+/// Of the form that `version` stands for.
+const VERSION: u32 = 1;
+
+/// How a scan went.
+#[derive(Debug, Serialize)]
+pub(super) struct ScanReport {
+    ended_by: &'static str,
+    duration_us: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused_filters: Vec<RefusedFilter>,
+}
+
+#[derive(Debug, Serialize)]
+struct RefusedFilter {
+    filter: String,
+    reason_code: u8,
+}
+
+impl ScanReport {
+    pub(super) fn of(scanned: &Scanned) -> Self {
+        let refused = scanned.refused.iter();
+        Self {
+            ended_by: scanned.ended_by.name(),
+            duration_us: micros(scanned.took),
+            refused_filters: refused
+                .map(|(filter, reason)| RefusedFilter { filter: filter.clone(), reason_code: reason.0 })
+                .collect(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Outcome<'a> {
+    topic: &'a str,
+    qos: u8,
+    payload_bytes: u64,
+    fate: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason_code: Option<u8>,
+}
+
+/// Everything about a run.
+#[derive(Serialize)]
+pub(super) struct Report<'a> {
+    r#type: &'static str,
+    version: u32,
+    mode: &'static str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    filters: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scan: Option<&'a ScanReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<&'a ScanReport>,
+    passes: u32,
+    found: usize,
+    done: usize,
+    left: usize,
+    interrupted: bool,
+    topics: Vec<Outcome<'a>>,
+}
+
+/// What a report is made of.
+#[derive(Debug, Default)]
+pub(super) struct Parts<'a> {
+    pub(super) mode: &'static str,
+    pub(super) filters: &'a [String],
+    pub(super) scan: Option<&'a ScanReport>,
+    pub(super) verification: Option<&'a ScanReport>,
+    pub(super) passes: u32,
+    pub(super) interrupted: bool,
+}
+
+impl<'a> Report<'a> {
+    pub(super) fn new(parts: &Parts<'a>, entries: &'a [Entry]) -> Self {
+        let topic = |entry: &'a Entry| Outcome {
+            topic: &entry.topic,
+            qos: entry.qos as u8,
+            payload_bytes: entry.payload_bytes,
+            fate: entry.fate.name(),
+            reason_code: match entry.fate {
+                Fate::Refused(reason) => Some(reason.0),
+                _ => None,
+            },
+        };
+        Self {
+            r#type: "retain-clear",
+            version: VERSION,
+            mode: parts.mode,
+            filters: parts.filters,
+            scan: parts.scan,
+            verification: parts.verification,
+            passes: parts.passes,
+            found: entries.len(),
+            done: entries.iter().filter(|e| matches!(e.fate, Fate::Cleared | Fate::Restored)).count(),
+            left: left(entries),
+            interrupted: parts.interrupted,
+            topics: entries.iter().map(topic).collect(),
+        }
+    }
+
+    /// One line, with its line feed.
+    pub(super) fn put(&self, out: &mut Vec<u8>) {
+        // Strings and numbers into memory: nothing that can fail.
+        let _ = serde_json::to_writer(&mut *out, self);
+        out.push(b'\n');
+    }
+}
+
+/// How many are not as they were asked for.
+pub(super) fn left(entries: &[Entry]) -> usize {
+    entries.iter().filter(|entry| entry.fate.why_left().is_some()).count()
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,130 @@
+//! The two ways between the server and a file that clear nothing.
+
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::super::attention::Attention;
+use super::Config;
+use super::backup::{Backup, Records};
+use super::entry::{Entry, Fate, fingerprint};
+use super::report::{Parts, Report, ScanReport, left};
+use super::scan::{EndedBy, Looking, ScanOptions, scan};
+use super::send::{self, Outgoing};
+use crate::client::session::Session;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Stdout, duration, printable};
+use crate::protocol::Protocol;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::PublishTemplate;
+
+/// `--export`: a backup without clearing.
+pub(super) async fn export(
+    config: &Config,
+    options: &ScanOptions,
+    file: &Path,
+    diagnostics: &Diagnostics,
+) -> Result<Exit, Error> {
+    let mut backup = Backup::create(file)?;
+    let mut attention = Attention::start(None)?;
+    let looking = Looking::Selected { with_preview: false };
+    let scanned =
+        scan(&config.client, options, looking, Some(&mut backup), &mut attention, diagnostics).await?;
+    backup.keep()?;
+    let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
+    let count = scanned.entries.len();
+    if scanned.ended_by == EndedBy::Timeout {
+        diagnostics.warning(format_args!(
+            "the scan was ended by its time limit of {}: there may be more",
+            duration(options.timeout)
+        ));
+    }
+    if config.json {
+        let report = ScanReport::of(&scanned);
+        let parts =
+            Parts { mode: "export", filters: &options.filters, scan: Some(&report), ..Parts::default() };
+        let mut stdout = Stdout::new();
+        Report::new(&parts, &scanned.entries).put(stdout.buffer());
+        stdout.flush().await?;
+    }
+    diagnostics.state(format_args!("{count} written to {}", file.display()));
+    Ok(if complete { Exit::Success } else { Exit::Negative })
+}
+
+/// `--restore`: publishes the messages of a backup.
+pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let total = check(file)?;
+    let mut work = Restoring { records: Records::open(file)?, entries: Vec::new() };
+    let mut attention = Attention::start(None)?;
+    let result = send::send(&config.client, &mut work, total, config.rate, &mut attention, diagnostics).await;
+    let entries = work.entries;
+    let mut stdout = Stdout::new();
+    if config.json {
+        let parts = Parts { mode: "restore", passes: 1, interrupted: result.is_err(), ..Parts::default() };
+        Report::new(&parts, &entries).put(stdout.buffer());
+    } else {
+        for entry in &entries {
+            if let Some(why) = entry.fate.why_left() {
+                stdout.buffer().extend_from_slice(format!("{}  {why}\n", printable(&entry.topic)).as_bytes());
+            }
+        }
+    }
+    stdout.flush().await?;
+    let left = left(&entries);
+    let restored = entries.len() - left;
+    diagnostics.state(format_args!("{restored} of {total} restored"));
+    result?;
+    Ok(if left == 0 { Exit::Success } else { Exit::Negative })
+}
+
+/// Reads the whole file once, before any connection is made: half a restore would be worse than an
+/// error. Returns the number of records.
+fn check(file: &Path) -> Result<u64, Error> {
+    let mut records = Records::open(file)?;
+    let mut count = 0;
+    while records.next()?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+struct Restoring {
+    records: Records,
+    /// One for each record taken so far, in their order; its place is its token.
+    entries: Vec<Entry>,
+}
+
+impl send::Work for Restoring {
+    fn next(&mut self, session: &Session) -> Result<Option<Outgoing>, Error> {
+        while let Some(record) = self.records.next()? {
+            let token = self.entries.len() as u64;
+            let lacks_v5 = !record.properties.is_empty() && session.protocol() != Protocol::V5;
+            self.entries.push(Entry {
+                topic: record.topic.as_str().into(),
+                payload_bytes: record.payload.len() as u64,
+                fingerprint: fingerprint(&record.payload),
+                qos: record.qos,
+                fate: if lacks_v5 { Fate::NeedsV5 } else { Fate::Unconfirmed },
+                preview: Box::default(),
+            });
+            if !lacks_v5 {
+                let topic = record.topic.as_bytes();
+                let template =
+                    PublishTemplate::new(session.protocol(), topic, record.qos, true, &record.properties);
+                return Ok(Some(Outgoing { template, payload: Bytes::from(record.payload), token }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>) {
+        let Some(entry) = usize::try_from(token).ok().and_then(|index| self.entries.get_mut(index)) else {
+            return;
+        };
+        entry.fate = match outcome {
+            Ok(()) => Fate::Restored,
+            Err(reason) => Fate::Refused(reason),
+        };
+    }
+}

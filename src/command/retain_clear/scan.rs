@@ -1,0 +1,514 @@
+//! Seeing everything that is retained, and knowing that it was everything.
+//!
+//! MQTT has no "that was all". Live traffic cannot end a scan (there may be none, or it may come
+//! first), and a fixed quiet time is a guess. So each pass over the filters goes: SUBSCRIBE, SUBACK,
+//! then a fence (a message of our own on a topic of our own, behind which servers that send in order
+//! have nothing left, and a PINGREQ), then a quiet time that depends on how the server has answered
+//! so far, and is short when the fence came back last.
+//!
+//! A server may also not send everything it has: one that queues at most 1,000 messages for a
+//! client (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks
+//! at our acknowledgements. So a second pass asks at QoS 0, where nothing is queued, and topics that
+//! only it has brought are asked for by name, a few at a time, at the QoS that shows their own.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, Sleep};
+
+use super::super::attention::{Attention, Stop, report_change};
+use super::backup::Backup;
+use super::entry::{Entry, Fate, fingerprint};
+use super::selection::Selection;
+use crate::client::link::{Change, Flow, Handler};
+use crate::client::session::{Event, Session};
+use crate::client::{self, Connected};
+use crate::error::Error;
+use crate::output::{Diagnostics, Verbosity};
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
+use crate::protocol::{Direction, QoS};
+
+/// Topics asked for by name at once: well below what servers queue for a client.
+const NAMES_PER_PASS: usize = 100;
+/// Client identifiers apart, two runs must not take each other's fences for their own.
+const FENCE_ID_LENGTH: usize = 16;
+
+/// What to scan, and for how long.
+#[derive(Debug, Clone)]
+pub struct ScanOptions {
+    /// Checked topic filters, at least one, none of them shared.
+    pub filters: Vec<String>,
+    /// What is selected of what is there.
+    pub selection: Selection,
+    /// The limit of one scan.
+    pub timeout: Duration,
+}
+
+/// What ended a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum EndedBy {
+    /// The fence came back behind everything.
+    Fence,
+    /// It did not, or not as the last; nothing more came for a while.
+    Quiet,
+    /// The time was over.
+    Timeout,
+}
+
+impl EndedBy {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Fence => "fence",
+            Self::Quiet => "quiet",
+            Self::Timeout => "timeout",
+        }
+    }
+}
+
+/// What a scan has brought.
+#[derive(Debug)]
+pub(super) struct Scanned {
+    /// By topic.
+    pub(super) entries: Vec<Entry>,
+    /// The least certain end of its passes.
+    pub(super) ended_by: EndedBy,
+    pub(super) took: Duration,
+    /// Filters the server refused, with their reasons.
+    pub(super) refused: Vec<(String, ReasonCode)>,
+}
+
+/// Which messages a scan looks for.
+#[derive(Clone, Copy)]
+pub(super) enum Looking<'a> {
+    /// For those selected; everything about them is wanted.
+    Selected { with_preview: bool },
+    /// For what has become of these (by topic), and for selected ones beside them.
+    Again(&'a [Entry]),
+}
+
+/// Connects and scans.
+///
+/// # Errors
+/// A link that could not be made or kept, all filters refused, a backup that cannot be written, a
+/// signal.
+pub(super) async fn scan(
+    client: &client::options::ClientOptions,
+    options: &ScanOptions,
+    looking: Looking<'_>,
+    backup: Option<&mut Backup>,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Result<Scanned, Error> {
+    let started = Instant::now();
+    let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(FENCE_ID_LENGTH).collect();
+    let mut scanner = Scanner {
+        client_identifier: &client.client_identifier,
+        options,
+        looking,
+        backup,
+        attention,
+        diagnostics,
+        fence_topic: format!("mqtt-retain-clear/{id}"),
+        now: SystemTime::now(),
+        deadline: started + options.timeout,
+        timer: Box::pin(tokio::time::sleep_until(started + options.timeout)),
+        passes: VecDeque::new(),
+        pass: None,
+        number: 0,
+        found: BTreeMap::new(),
+        missed: Vec::new(),
+        unreadable: 0,
+        refused: Vec::new(),
+        ended_by: EndedBy::Fence,
+    };
+    client::run(client, &mut scanner).await?;
+    if scanner.unreadable > 0 {
+        let count = scanner.unreadable;
+        diagnostics
+            .warning(format_args!("{count} retained messages have topics that are not UTF-8: left alone"));
+    }
+    Ok(Scanned {
+        entries: scanner.found.into_values().collect(),
+        ended_by: scanner.ended_by,
+        took: started.elapsed(),
+        refused: scanner.refused,
+    })
+}
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Everything about every message.
+    Ask,
+    /// Whether there are topics not seen yet.
+    Check,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fence {
+    Awaited,
+    /// It came back.
+    Returned,
+    /// It came back, and retained messages behind it.
+    Overtaken,
+}
+
+/// One subscription to some filters.
+struct Pass {
+    filters: Vec<String>,
+    qos: QoS,
+    purpose: Purpose,
+    state: State,
+    /// Of SUBSCRIBE, later of PINGREQ.
+    asked_at: Instant,
+    round_trip: Duration,
+    fence: Fence,
+    pong: bool,
+    /// When the last thing came that belongs to the pass.
+    last: Instant,
+    /// The longest pause between two retained messages.
+    widest_gap: Duration,
+    retained: u64,
+    /// Topics asked for by name that have not come yet; when all have, there is nothing to wait for.
+    awaited: Option<usize>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    ToSubscribe,
+    Subscribing,
+    ToFence,
+    Fencing,
+}
+
+impl Pass {
+    fn new(filters: Vec<String>, qos: QoS, purpose: Purpose) -> Self {
+        let now = Instant::now();
+        Self {
+            filters,
+            qos,
+            purpose,
+            state: State::ToSubscribe,
+            asked_at: now,
+            round_trip: Duration::ZERO,
+            fence: Fence::Awaited,
+            pong: false,
+            last: now,
+            widest_gap: Duration::ZERO,
+            retained: 0,
+            awaited: None,
+        }
+    }
+
+    /// For topics asked for by name.
+    fn by_name(names: Vec<String>) -> Self {
+        let awaited = Some(names.len());
+        Self { awaited, ..Self::new(names, QoS::ExactlyOnce, Purpose::Ask) }
+    }
+
+    fn came(&mut self, now: Instant, retained: bool) {
+        if retained {
+            if self.retained > 0 {
+                self.widest_gap = self.widest_gap.max(now - self.last);
+            }
+            self.retained += 1;
+            if self.fence == Fence::Returned {
+                self.fence = Fence::Overtaken;
+            }
+        }
+        self.last = now;
+    }
+
+    fn is_named_complete(&self) -> bool {
+        self.awaited == Some(0) && matches!(self.state, State::ToFence | State::Fencing)
+    }
+
+    /// How long nothing may come before the pass counts as complete: by how long the server took to
+    /// answer and the longest pause it made so far. Short where the fence was the last to come,
+    /// longer where the server does not send in order, longest where the fence did not come back.
+    fn quiet_time(&self) -> Duration {
+        let millis = Duration::from_millis;
+        let by = |gaps: u32, trips: u32| (self.widest_gap * gaps).max(self.round_trip * trips);
+        match self.fence {
+            Fence::Returned => by(2, 2).clamp(millis(10), millis(1000)),
+            Fence::Overtaken => by(4, 4).clamp(millis(100), millis(3000)),
+            Fence::Awaited => by(4, 10).clamp(millis(500), millis(5000)),
+        }
+    }
+}
+
+struct Scanner<'a> {
+    client_identifier: &'a str,
+    options: &'a ScanOptions,
+    looking: Looking<'a>,
+    backup: Option<&'a mut Backup>,
+    attention: &'a mut Attention,
+    diagnostics: &'a Diagnostics,
+    fence_topic: String,
+    /// One reading for the whole scan: ages are compared with it.
+    now: SystemTime,
+    deadline: Instant,
+    timer: Pin<Box<Sleep>>,
+    passes: VecDeque<Pass>,
+    pass: Option<Pass>,
+    /// Of the pass.
+    number: u32,
+    found: BTreeMap<Box<str>, Entry>,
+    /// Topics that only a checking pass has brought.
+    missed: Vec<String>,
+    unreadable: u64,
+    refused: Vec<(String, ReasonCode)>,
+    ended_by: EndedBy,
+}
+
+impl Scanner<'_> {
+    fn wants(&self, topic: &str, publish: &Publish<'_>) -> bool {
+        let known = |entries: &[Entry]| entries.binary_search_by(|entry| (*entry.topic).cmp(topic)).is_ok();
+        let again = matches!(self.looking, Looking::Again(entries) if known(entries));
+        let selection = &self.options.selection;
+        again || (selection.admits_topic(topic) && selection.admits_message(publish, self.now))
+    }
+
+    fn message(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
+        let Some(pass) = &mut self.pass else { return Ok(()) };
+        if publish.topic == self.fence_topic.as_bytes() {
+            // A fence of an earlier pass says nothing of this one.
+            if publish.payload == self.number.to_be_bytes() && pass.fence == Fence::Awaited {
+                pass.fence = Fence::Returned;
+                pass.came(Instant::now(), false);
+            }
+            return Ok(());
+        }
+        // Live traffic is none of our business ([MQTT-3.3.1-9]: it comes without the flag), and an
+        // empty payload is no retained message ([MQTT-3.3.1-6]).
+        if !publish.retain || publish.payload.is_empty() {
+            return Ok(());
+        }
+        pass.came(Instant::now(), true);
+        let purpose = pass.purpose;
+        let Ok(topic) = std::str::from_utf8(publish.topic) else {
+            self.unreadable += 1;
+            return Ok(());
+        };
+        if !self.wants(topic, publish) {
+            return Ok(());
+        }
+        let known = self.found.get(topic);
+        if known.is_some_and(|known| {
+            purpose == Purpose::Check || known.fingerprint == fingerprint(publish.payload)
+        }) {
+            return Ok(());
+        }
+        if purpose == Purpose::Check && matches!(self.looking, Looking::Selected { .. }) {
+            self.missed.push(topic.to_owned());
+            return Ok(());
+        }
+        if let Some(backup) = &mut self.backup {
+            backup.write(publish)?;
+        }
+        let with_preview = matches!(self.looking, Looking::Selected { with_preview: true });
+        let entry = Entry::of(topic, publish, with_preview, Fate::Kept);
+        let is_new = self.found.insert(topic.into(), entry).is_none();
+        if let Some(awaited) = self.pass.as_mut().and_then(|pass| pass.awaited.as_mut()) {
+            *awaited = awaited.saturating_sub(usize::from(is_new));
+        }
+        Ok(())
+    }
+
+    /// The answer to the subscription; the last reason is the fence's.
+    fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Result<(), Error> {
+        let Some(pass) = &mut self.pass else { return Ok(()) };
+        let now = Instant::now();
+        pass.round_trip = now - pass.asked_at;
+        pass.came(now, false);
+        pass.state = State::ToFence;
+        let refused: Vec<(String, ReasonCode)> = pass
+            .filters
+            .iter()
+            .zip(reasons.iter().map(|reason| ReasonCode(*reason)))
+            .filter(|(_, reason)| reason.is_failure())
+            .map(|(filter, reason)| (filter.clone(), reason))
+            .collect();
+        let all = refused.len() == self.options.filters.len();
+        for (filter, reason) in refused {
+            if self.refused.iter().any(|(known, _)| *known == filter) {
+                continue;
+            }
+            let error = Error::Refused {
+                what: format!("subscription to '{filter}' refused"),
+                reason,
+                text: properties.text(PropertyId::ReasonString).map(Into::into),
+                hint: reason.advice().map(Into::into),
+            };
+            self.refused.push((filter, reason));
+            if all && self.refused.len() == self.options.filters.len() {
+                return Err(error);
+            }
+            self.diagnostics.error(&error);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let Some(pass) = &mut self.pass else { return };
+        let filters = pass.filters.iter().map(|filter| (filter.as_str(), pass.qos));
+        let subscriptions: Vec<Subscription<'_>> = filters
+            .chain([(self.fence_topic.as_str(), pass.qos)])
+            .map(|(filter, qos)| Subscription {
+                filter,
+                qos,
+                no_local: false,
+                retain_as_published: false,
+                retain_handling: 0,
+            })
+            .collect();
+        session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
+        pass.asked_at = Instant::now();
+        pass.state = State::Subscribing;
+    }
+
+    /// The fence has the QoS of the pass where it can, so that it queues where the messages do.
+    fn fence(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let Some(pass) = self.pass.as_mut().filter(|pass| !pass.is_named_complete()) else { return };
+        let qos = pass.qos.min(QoS::AtLeastOnce).min(session.limits().maximum_qos);
+        if !session.can_publish(qos) {
+            return;
+        }
+        let topic = self.fence_topic.as_bytes();
+        let template = PublishTemplate::new(session.protocol(), topic, qos, false, &PropertyBlock::default());
+        // A server that refuses it leaves the fence unanswered, which a longer quiet time makes up.
+        let payload = self.number.to_be_bytes();
+        let keep = || Bytes::copy_from_slice(&payload);
+        let _ = session.publish(out, &Arc::new(template), &payload, keep, 0);
+        session.ping(out);
+        pass.asked_at = Instant::now();
+        pass.state = State::Fencing;
+    }
+
+    /// `Ready` when the pass is complete; otherwise the timer wakes us.
+    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<EndedBy> {
+        let Some(pass) = &self.pass else { return Poll::Ready(EndedBy::Quiet) };
+        loop {
+            let now = Instant::now();
+            if now >= self.deadline {
+                return Poll::Ready(EndedBy::Timeout);
+            }
+            if pass.is_named_complete() {
+                return Poll::Ready(EndedBy::Fence);
+            }
+            let answered = pass.state == State::Fencing && pass.pong;
+            let complete_at = pass.last + pass.quiet_time();
+            if answered && now >= complete_at {
+                let returned = pass.fence == Fence::Returned;
+                return Poll::Ready(if returned { EndedBy::Fence } else { EndedBy::Quiet });
+            }
+            let next = if answered { complete_at.min(self.deadline) } else { self.deadline };
+            self.timer.as_mut().reset(next);
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes the next pass; whether there is one.
+    fn advance(&mut self, session: &mut Session, out: &mut BytesMut) -> bool {
+        if let Some(done) = self.pass.take() {
+            let filters: Vec<&str> = done.filters.iter().map(String::as_str).collect();
+            session.unsubscribe(out, &filters, &PropertyBlock::default(), 0);
+        }
+        if self.passes.is_empty() && !self.missed.is_empty() {
+            let names = self.missed.split_off(self.missed.len().saturating_sub(NAMES_PER_PASS));
+            self.passes.push_back(Pass::by_name(names));
+        }
+        self.pass = self.passes.pop_front();
+        self.number += 1;
+        self.pass.is_some()
+    }
+}
+
+impl Handler for Scanner<'_> {
+    /// On a new link everything begins anew: what the lost one would still have brought, nobody knows.
+    fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
+        let filters = || self.options.filters.clone();
+        let check = Pass::new(filters(), QoS::AtMostOnce, Purpose::Check);
+        self.passes = match self.looking {
+            Looking::Selected { .. } => [Pass::new(filters(), QoS::ExactlyOnce, Purpose::Ask), check].into(),
+            Looking::Again(_) => [check].into(),
+        };
+        self.pass = self.passes.pop_front();
+        self.number += 1;
+        self.found.clear();
+        self.missed.clear();
+        self.refused.clear();
+        self.unreadable = 0;
+        self.ended_by = EndedBy::Fence;
+        self.backup.as_mut().map_or(Ok(()), |backup| backup.restart())
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            match self.pass.as_ref().map(|pass| pass.state) {
+                None => return Poll::Ready(Ok(())),
+                Some(State::ToSubscribe) => self.subscribe(session, out),
+                Some(State::ToFence) => self.fence(session, out),
+                Some(_) => {}
+            }
+            let ended_by = std::task::ready!(self.poll_complete(cx));
+            self.ended_by = self.ended_by.max(ended_by);
+            let more = self.advance(session, out);
+            if !more || ended_by == EndedBy::Timeout {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        match event {
+            Event::Message(publish) => self.message(&publish)?,
+            Event::Subscribed { reasons, properties, .. } => self.subscribed(reasons, &properties)?,
+            Event::Pong => {
+                if let Some(pass) = self.pass.as_mut().filter(|pass| pass.state == State::Fencing) {
+                    let now = Instant::now();
+                    pass.pong = true;
+                    pass.round_trip = pass.round_trip.max(now - pass.asked_at);
+                    pass.came(now, false);
+                }
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.attention.poll(cx).map(|stop| match stop {
+            Stop::Signal(number) => Err(Error::Signal(number)),
+            Stop::Limit(_) => Ok(()),
+        })
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        // The fence is no message that anyone would miss.
+        if !matches!(change, Change::Unconfirmed(_) | Change::MayRepeat(_)) {
+            report_change(self.diagnostics, change);
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.verbosity() == Verbosity::Debug
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(self.client_identifier, direction, packet);
+    }
+}

@@ -1,0 +1,210 @@
+//! Publishing many messages of different topics: pipelined within the server's Receive Maximum, each
+//! with its own outcome, at a rate if one was asked for.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Instant, Sleep};
+
+use super::super::attention::{Attention, Stop, report_change};
+use crate::client;
+use crate::client::link::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::options::ClientOptions;
+use crate::client::session::{Event, Session};
+use crate::error::Error;
+use crate::output::{Diagnostics, Progress, Verbosity};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Packet, PublishTemplate};
+use crate::protocol::{Direction, QoS};
+
+/// A message to send.
+pub(super) struct Outgoing {
+    pub(super) template: PublishTemplate,
+    pub(super) payload: Bytes,
+    /// Comes back with the outcome.
+    pub(super) token: u64,
+}
+
+/// Where the messages come from, and who wants to know what became of them.
+pub(super) trait Work {
+    /// The next message, for the version and limits of the link; `None` when there is none any more.
+    fn next(&mut self, session: &Session) -> Result<Option<Outgoing>, Error>;
+
+    /// The server has taken the message over, or refused it. At QoS 0: it was written.
+    fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>);
+}
+
+/// Sends everything and waits for every answer. On an error, `work` knows how far it came.
+///
+/// # Errors
+/// A link that could not be made or kept, a signal, the work's own.
+pub(super) async fn send(
+    client: &ClientOptions,
+    work: &mut impl Work,
+    total: u64,
+    rate: Option<f64>,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Result<(), Error> {
+    let mut sender = Sender {
+        client_identifier: &client.client_identifier,
+        work,
+        attention,
+        diagnostics,
+        progress: Progress::messages(diagnostics, total),
+        pace: rate.map(Pace::new),
+        held: None,
+        exhausted: false,
+        unconfirmed: 0,
+    };
+    client::run(client, &mut sender).await
+}
+
+/// At most so many a second, evenly.
+struct Pace {
+    interval: Duration,
+    next: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// What a pace may catch up after a pause: a longer one is not made good by a burst.
+const CATCH_UP: Duration = Duration::from_millis(100);
+
+impl Pace {
+    fn new(rate: f64) -> Self {
+        let next = Instant::now();
+        Self {
+            interval: Duration::from_secs_f64(1.0 / rate),
+            next,
+            timer: Box::pin(tokio::time::sleep_until(next)),
+        }
+    }
+
+    /// `Ready` when one more may be sent; it then counts as sent.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        if self.next > now {
+            self.timer.as_mut().reset(self.next);
+            ready!(self.timer.as_mut().poll(cx));
+        }
+        self.next = (self.next + self.interval).max(now.checked_sub(CATCH_UP).unwrap_or(now));
+        Poll::Ready(())
+    }
+}
+
+struct Sender<'a, W> {
+    client_identifier: &'a str,
+    work: &'a mut W,
+    attention: &'a mut Attention,
+    diagnostics: &'a Diagnostics,
+    progress: Progress,
+    pace: Option<Pace>,
+    /// Taken from the work, not yet sent.
+    held: Option<Outgoing>,
+    exhausted: bool,
+    /// Messages sent at QoS 0 on this link.
+    unconfirmed: u64,
+}
+
+impl<W: Work> Sender<'_, W> {
+    fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>) {
+        self.work.ended(token, outcome);
+        self.progress.add(1);
+    }
+
+    fn publish(&mut self, session: &mut Session, out: &mut BytesMut, message: Outgoing) {
+        let Outgoing { template, payload, token } = message;
+        let qos = template.qos();
+        match session.publish(out, &Arc::new(template), &payload, || payload.clone(), token) {
+            Err(Error::Refused { reason, .. }) => self.ended(token, Err(reason)),
+            Err(_) => self.ended(token, Err(ReasonCode::UNSPECIFIED)),
+            Ok(()) if qos == QoS::AtMostOnce => {
+                self.unconfirmed += 1;
+                self.ended(token, Ok(()));
+            }
+            Ok(()) => {}
+        }
+    }
+}
+
+impl<W: Work> Handler for Sender<'_, W> {
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        while out.len() < OUTPUT_BYTES {
+            if self.held.is_none() && !self.exhausted {
+                self.held = self.work.next(session)?;
+                self.exhausted = self.held.is_none();
+            }
+            let Some(message) = self.held.take() else {
+                return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            };
+            let may = session.can_publish(message.template.qos())
+                && self.pace.as_mut().is_none_or(|pace| pace.poll(cx).is_ready());
+            if !may {
+                self.held = Some(message);
+                return Poll::Pending;
+            }
+            self.publish(session, out, message);
+        }
+        Poll::Pending // called again once this is written
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        if let Event::Published { token, reason, .. } = event {
+            self.ended(token, if reason.is_failure() { Err(reason) } else { Ok(()) });
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.attention.poll(cx).map(|stop| match stop {
+            Stop::Signal(number) => Err(Error::Signal(number)),
+            Stop::Limit(_) => Ok(()),
+        })
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+        if matches!(change, Change::Lost(..)) && self.unconfirmed > 0 {
+            let count = std::mem::take(&mut self.unconfirmed);
+            self.diagnostics.warning(format_args!(
+                "some of {count} messages sent at QoS 0 may be lost with the connection: run it again to be sure"
+            ));
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.verbosity() == Verbosity::Debug
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(self.client_identifier, direction, packet);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pace_is_kept_and_a_pause_not_made_good() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut pace = Pace::new(100.0);
+        let mut due =
+            |pace: &mut Pace| std::iter::from_fn(|| pace.poll(&mut cx).is_ready().then_some(())).count();
+        assert_eq!(due(&mut pace), 1);
+        tokio::time::advance(Duration::from_millis(51)).await;
+        assert_eq!(due(&mut pace), 5);
+        tokio::time::advance(Duration::from_secs(60)).await;
+        let burst = due(&mut pace);
+        assert!(burst <= 12, "{burst}");
+    }
+}

@@ -1,0 +1,269 @@
+//! From what the watcher saw to a verdict. Arithmetic on instants and messages: no network, no
+//! clock.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::case::Expected;
+use crate::client::options::Will;
+use crate::client::raw::Message;
+use crate::output::duration;
+use crate::protocol::QoS;
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+
+/// How a case came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Pass,
+    Fail,
+    /// The server lacks what the case needs, and says so.
+    Skipped,
+    /// Nobody can tell: the watcher lost its link, or the case could not be set up.
+    Inconclusive,
+}
+
+impl Verdict {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Skipped => "skipped",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// When a will is in time, counted from the death. Servers count whole seconds, so one that is due
+/// later than at once may come up to a second before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) from: Duration,
+    pub(super) to: Duration,
+}
+
+/// What counting in whole seconds can make of a time.
+const WHOLE_SECONDS: Duration = Duration::from_secs(1);
+
+/// How often a server looks for silent clients: mosquitto every 5 seconds, and it counts whole ones.
+const ROUND: Duration = Duration::from_secs(6);
+
+impl Window {
+    /// `None`: never.
+    pub(super) fn of(expected: Expected, tolerance: Duration) -> Option<Self> {
+        match expected {
+            Expected::After(due) => {
+                Some(Self { from: due.saturating_sub(WHOLE_SECONDS), to: due + tolerance })
+            }
+            Expected::Noticed(due) => {
+                Some(Self { from: due.saturating_sub(WHOLE_SECONDS), to: due + tolerance + ROUND })
+            }
+            Expected::Never(_) => None,
+        }
+    }
+}
+
+/// A message on the will's topic, and when it came.
+pub(super) type Arrival = (Instant, Message);
+
+/// What a case expects of its arrivals.
+pub(super) struct Expectation<'a> {
+    pub(super) will: &'a Will,
+    pub(super) window: Option<Window>,
+    /// The QoS the watcher's subscription was granted.
+    pub(super) granted: QoS,
+    pub(super) death: Instant,
+    /// What came before the death.
+    pub(super) early: usize,
+}
+
+impl Expectation<'_> {
+    /// The verdict, with what is wrong if it is no pass, and the delay of the first arrival.
+    pub(super) fn judge(&self, arrivals: &[Arrival]) -> (Verdict, String, Option<Duration>) {
+        let delay = arrivals.first().map(|(at, _)| at.saturating_duration_since(self.death));
+        let (verdict, detail) = match self.fault(arrivals, delay) {
+            Some(fault) => (Verdict::Fail, fault),
+            None => (Verdict::Pass, String::new()),
+        };
+        (verdict, detail, delay)
+    }
+
+    fn fault(&self, arrivals: &[Arrival], delay: Option<Duration>) -> Option<String> {
+        if self.early > 0 {
+            return Some("the will came while the client was still there".into());
+        }
+        let (Some((_, message)), Some(delay)) = (arrivals.first(), delay) else {
+            return self.window.map(|window| format!("no will came within {}", duration(window.to)));
+        };
+        let Some(window) = self.window else {
+            return Some(format!("the will came after {}", duration(delay)));
+        };
+        if delay < window.from {
+            return Some(format!("it came too early, after {}", duration(delay)));
+        }
+        if delay > window.to {
+            return Some(format!("it came too late, after {}", duration(delay)));
+        }
+        if arrivals.len() > 1 {
+            return Some(format!("it came {} times", arrivals.len()));
+        }
+        differs(self.will, message, self.granted, delay)
+    }
+}
+
+/// In what the message that came is not the will.
+fn differs(will: &Will, message: &Message, granted: QoS, delay: Duration) -> Option<String> {
+    if message.payload != will.payload {
+        let (got, sent) = (message.payload.len(), will.payload.len());
+        return Some(format!("the payload is not the will's ({got} bytes, of {sent})"));
+    }
+    let qos = will.qos.min(granted);
+    if message.qos != qos {
+        return Some(format!("it came with QoS {}, not {qos}", message.qos));
+    }
+    if message.retain {
+        // [MQTT-3.3.1-9] in 3.1.1, [MQTT-3.3.1-12] in 5
+        return Some("it came with the RETAIN flag, though the watcher was there before".into());
+    }
+    properties_differ(&will.properties, &message.properties, delay)
+}
+
+fn properties_differ(sent: &PropertyBlock, got: &PropertyBlock, delay: Duration) -> Option<String> {
+    let (sent, got) = (sent.view(), got.view());
+    for property in sent.iter() {
+        let id = property.id;
+        let name = id.name();
+        let same = || got.iter().find(|other| other.id == id).map(|other| other.value);
+        match (id, property.value, same()) {
+            // Of the will, and not of the message ([MQTT-3.1.3.2.2]); the pairs are compared below.
+            (PropertyId::WillDelayInterval | PropertyId::UserProperty, ..) => {}
+            (_, _, None) => return Some(format!("property {name} was dropped")),
+            (PropertyId::MessageExpiryInterval, Value::Number(sent), Some(Value::Number(got))) => {
+                // What is left of it; counted in whole seconds, and rounded nobody knows how.
+                let waited = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX).saturating_add(2);
+                if got > sent || got < sent.saturating_sub(waited) {
+                    return Some(format!("property {name} is {got}, of {sent}"));
+                }
+            }
+            (_, value, Some(other)) if value != other => return Some(format!("property {name} was changed")),
+            _ => {}
+        }
+    }
+    let (sent, got) = (pairs(&sent), pairs(&got));
+    if sent == got {
+        return None;
+    }
+    let (mut one, mut other) = (sent.clone(), got.clone());
+    one.sort_unstable();
+    other.sort_unstable();
+    Some(if one == other {
+        "user properties came in another order".into()
+    } else if got.is_empty() {
+        "user properties were dropped".into()
+    } else {
+        "user properties were changed".into()
+    })
+}
+
+fn pairs<'a>(properties: &Properties<'a>) -> Vec<(&'a str, &'a str)> {
+    let pair = |value| match value {
+        Value::Pair(key, value) => Some((key, value)),
+        _ => None,
+    };
+    properties.iter().filter_map(|property| pair(property.value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn will() -> Will {
+        let mut properties = PropertyBlock::default();
+        properties.push(PropertyId::WillDelayInterval, Value::Number(3));
+        properties.push(PropertyId::MessageExpiryInterval, Value::Number(60));
+        properties.push(PropertyId::UserProperty, Value::Pair("a", "1"));
+        properties.push(PropertyId::UserProperty, Value::Pair("b", "2"));
+        Will { topic: "t".into(), payload: b"gone".into(), qos: QoS::AtLeastOnce, retain: false, properties }
+    }
+
+    fn message(will: &Will) -> Message {
+        let mut properties = PropertyBlock::default();
+        for property in will.properties.view().iter().filter(|p| p.id != PropertyId::WillDelayInterval) {
+            properties.push(property.id, property.value);
+        }
+        Message {
+            topic: b"t".into(),
+            payload: will.payload.clone(),
+            qos: will.qos,
+            retain: false,
+            properties,
+        }
+    }
+
+    fn judged(expected: Expected, early: usize, arrivals: &[(u64, Message)]) -> (Verdict, String) {
+        let (will, death) = (will(), Instant::now());
+        let expectation = Expectation {
+            will: &will,
+            window: Window::of(expected, Duration::from_secs(2)),
+            granted: QoS::ExactlyOnce,
+            death,
+            early,
+        };
+        let at =
+            |(millis, message): &(u64, Message)| (death + Duration::from_millis(*millis), message.clone());
+        let arrivals: Vec<Arrival> = arrivals.iter().map(at).collect();
+        let (verdict, detail, _) = expectation.judge(&arrivals);
+        (verdict, detail)
+    }
+
+    #[test]
+    fn each_misbehaviour_has_its_words() {
+        let good = message(&will());
+        let due = Expected::After(Duration::from_secs(3));
+        let never = Expected::Never(Duration::from_secs(1));
+        let pass = (Verdict::Pass, String::new());
+        assert_eq!(judged(due, 0, &[(3000, good.clone())]), pass);
+        assert_eq!(judged(due, 0, &[(2001, good.clone())]), pass);
+        assert_eq!(judged(never, 0, &[]), pass);
+        for (expected, early, arrivals, words) in [
+            (due, 0, vec![], "no will came within 5s"),
+            (due, 0, vec![(1900, good.clone())], "too early"),
+            (due, 0, vec![(5100, good.clone())], "too late"),
+            (due, 0, vec![(3000, good.clone()), (3001, good.clone())], "2 times"),
+            (due, 1, vec![(3000, good.clone())], "still there"),
+            (never, 0, vec![(5, good.clone())], "came after 5ms"),
+            (due, 0, vec![(3000, Message { payload: b"x".into(), ..good.clone() })], "payload"),
+            (due, 0, vec![(3000, Message { qos: QoS::AtMostOnce, ..good.clone() })], "QoS 0, not 1"),
+            (due, 0, vec![(3000, Message { retain: true, ..good.clone() })], "RETAIN"),
+            (
+                due,
+                0,
+                vec![(3000, Message { properties: PropertyBlock::default(), ..good.clone() })],
+                "message-expiry-interval was dropped",
+            ),
+        ] {
+            let (verdict, detail) = judged(expected, early, &arrivals);
+            assert!(verdict == Verdict::Fail && detail.contains(words), "{detail} not {words}");
+        }
+    }
+
+    #[test]
+    fn user_properties_keep_their_order() {
+        let block = |expiry, pairs: &[(&str, &str)]| {
+            let mut block = PropertyBlock::default();
+            block.push(PropertyId::MessageExpiryInterval, Value::Number(expiry));
+            for (key, value) in pairs {
+                block.push(PropertyId::UserProperty, Value::Pair(key, value));
+            }
+            block
+        };
+        let sent = block(60, &[("a", "1"), ("b", "2")]);
+        let differ = |got| properties_differ(&sent, &got, Duration::from_secs(3)).unwrap_or_default();
+        assert_eq!(differ(block(55, &[("a", "1"), ("b", "2")])), "");
+        assert!(differ(block(54, &[("a", "1"), ("b", "2")])).contains("is 54, of 60"));
+        assert!(differ(block(61, &[("a", "1"), ("b", "2")])).contains("is 61, of 60"));
+        assert!(differ(block(57, &[("b", "2"), ("a", "1")])).contains("another order"));
+        assert!(differ(block(57, &[])).contains("dropped"));
+        assert!(differ(block(57, &[("a", "1")])).contains("changed"));
+    }
+}

@@ -1,0 +1,182 @@
+//! What came of the cases: a line each for people, one JSON object, or a file for build servers.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::judge::Verdict;
+use super::run::{Outcome, Plan};
+use crate::output::{duration, printable};
+
+/// Of the form that `version` stands for.
+const VERSION: u32 = 1;
+
+/// A case and what came of it.
+pub(super) struct Result {
+    pub(super) plan: Plan,
+    pub(super) outcome: Outcome,
+}
+
+impl Result {
+    /// One line, with its line feed.
+    pub(super) fn line(&self, tolerance: Duration) -> String {
+        let Self { plan, outcome } = self;
+        let measured = outcome.delay.map_or_else(|| "-".into(), duration);
+        let expected = match plan.window(tolerance) {
+            Some(window) if window.from.is_zero() => format!("within {}", duration(window.to)),
+            Some(window) => format!("{} to {}", duration(window.from), duration(window.to)),
+            None => "never".into(),
+        };
+        let mut line = format!(
+            "{:<12}  {:<5}  {:<20}  {:>6}  {:<9}  {}",
+            outcome.verdict.name(),
+            plan.protocol.to_string(),
+            plan.name,
+            measured,
+            expected,
+            plan.section
+        );
+        if !outcome.detail.is_empty() {
+            let _ = write!(line, ": {}", printable(&outcome.detail));
+        }
+        line.push('\n');
+        line
+    }
+}
+
+#[derive(Serialize)]
+struct Window {
+    from: u64,
+    to: u64,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_field_names, reason = "the keys of the report")]
+struct Case<'a> {
+    case: &'a str,
+    protocol: String,
+    verdict: &'static str,
+    section: &'a str,
+    delay_us: Option<u64>,
+    /// `null`: the will must not come.
+    window_us: Option<Window>,
+    duration_us: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    detail: &'a str,
+}
+
+impl<'a> Case<'a> {
+    fn of(result: &'a Result, tolerance: Duration) -> Self {
+        let Result { plan, outcome } = result;
+        let window = plan.window(tolerance);
+        Self {
+            case: &plan.name,
+            protocol: plan.protocol.to_string(),
+            verdict: outcome.verdict.name(),
+            section: &plan.section,
+            delay_us: outcome.delay.map(micros),
+            window_us: window.map(|window| Window { from: micros(window.from), to: micros(window.to) }),
+            duration_us: micros(outcome.took),
+            detail: &outcome.detail,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    r#type: &'static str,
+    version: u32,
+    server: String,
+    passed: usize,
+    failed: usize,
+    skipped: usize,
+    inconclusive: usize,
+    cases: Vec<Case<'a>>,
+}
+
+/// How many results have this verdict.
+pub(super) fn count(results: &[Result], verdict: Verdict) -> usize {
+    results.iter().filter(|result| result.outcome.verdict == verdict).count()
+}
+
+/// One JSON object on a line.
+pub(super) fn json(server: String, results: &[Result], tolerance: Duration, out: &mut Vec<u8>) {
+    let report = Report {
+        r#type: "will-test",
+        version: VERSION,
+        server,
+        passed: count(results, Verdict::Pass),
+        failed: count(results, Verdict::Fail),
+        skipped: count(results, Verdict::Skipped),
+        inconclusive: count(results, Verdict::Inconclusive),
+        cases: results.iter().map(|result| Case::of(result, tolerance)).collect(),
+    };
+    // Strings and numbers into memory: nothing that can fail.
+    let _ = serde_json::to_writer(&mut *out, &report);
+    out.push(b'\n');
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The form that build servers read: a test suite, inconclusive cases as errors.
+pub(super) fn junit(results: &[Result]) -> String {
+    let total: f64 = results.iter().map(|result| result.outcome.took.as_secs_f64()).sum();
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        xml,
+        "<testsuite name=\"mqtt will-test\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{total:.3}\">",
+        results.len(),
+        count(results, Verdict::Fail),
+        count(results, Verdict::Inconclusive),
+        count(results, Verdict::Skipped),
+    );
+    for Result { plan, outcome } in results {
+        let (name, protocol, time) = (escaped(&plan.name), plan.protocol, outcome.took.as_secs_f64());
+        let element = match outcome.verdict {
+            Verdict::Pass => None,
+            Verdict::Fail => Some("failure"),
+            Verdict::Skipped => Some("skipped"),
+            Verdict::Inconclusive => Some("error"),
+        };
+        let open =
+            format!("<testcase classname=\"will-test MQTT {protocol}\" name=\"{name}\" time=\"{time:.3}\"");
+        let _ = match element {
+            None => writeln!(xml, "  {open}/>"),
+            Some(element) => {
+                let detail = escaped(&format!("{}: {}", plan.section, outcome.detail));
+                writeln!(xml, "  {open}><{element} message=\"{detail}\"/></testcase>")
+            }
+        };
+    }
+    xml.push_str("</testsuite>\n");
+    xml
+}
+
+/// Text inside an attribute; XML has no way to say most control characters.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in printable(text).chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\t' => escaped.push(' '),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_hold_any_text() {
+        assert_eq!(escaped("a<b>\"&\u{1}\n"), "a&lt;b&gt;&quot;&amp;\\x01\\n");
+    }
+}

@@ -1,0 +1,387 @@
+//! One case from beginning to end: a watcher, a publisher that dies, and a look at what came.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::case::{Death, Expected, Later, Return};
+use super::judge::{Arrival, Expectation, Verdict, Window};
+use crate::client::options::{ClientOptions, Will};
+use crate::client::raw::{Incoming, Message, RawLink};
+use crate::error::Error;
+use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::{Protocol, QoS};
+
+/// A case, ready to be run.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) name: String,
+
+    pub(super) section: String,
+    pub(super) protocol: Protocol,
+    /// With the will.
+    pub(super) publisher: ClientOptions,
+    pub(super) watcher: ClientOptions,
+    pub(super) will: Will,
+    pub(super) death: Death,
+    pub(super) returns: Option<Return>,
+    pub(super) expected: Expected,
+    pub(super) later: Later,
+    /// The topic is the user's: what was retained there before is put back.
+    pub(super) is_own: bool,
+}
+
+/// What came of a case.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    /// Why, if it is no pass.
+    pub(super) detail: String,
+    /// From the death to the first arrival.
+    pub(super) delay: Option<Duration>,
+    pub(super) took: Duration,
+}
+
+/// A case that ends before it can be judged.
+struct Stop(Verdict, String);
+
+/// How long the server may take to answer a packet.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long a second will is waited for, once the first has come.
+const SECOND_ONE: Duration = Duration::from_millis(300);
+/// The watcher's link is kept up by a PINGREQ this often, well below its Keep Alive.
+const PING_EVERY: Duration = Duration::from_secs(20);
+
+impl Plan {
+    pub(super) fn window(&self, tolerance: Duration) -> Option<Window> {
+        Window::of(self.expected, tolerance)
+    }
+
+    /// Runs the case.
+    pub(super) async fn run(&self, tolerance: Duration) -> Outcome {
+        let started = Instant::now();
+        let mut tidying = Tidying::default();
+        let result = self.try_run(tolerance, &mut tidying).await;
+        let mut outcome = match result {
+            Ok((verdict, detail, delay)) => Outcome { verdict, detail, delay, took: Duration::ZERO },
+            Err(Stop(verdict, detail)) => Outcome { verdict, detail, delay: None, took: Duration::ZERO },
+        };
+        // Whatever still hangs on to the session goes first, so that tidying up is the last word.
+        drop(tidying.publishers);
+        if tidying.started
+            && let Err(error) = self.tidy(tidying.before.as_ref()).await
+            && outcome.verdict == Verdict::Pass
+        {
+            outcome.verdict = Verdict::Inconclusive;
+            outcome.detail = format!("could not tidy up: {error}");
+        }
+        outcome.took = started.elapsed();
+        outcome
+    }
+
+    async fn try_run(
+        &self,
+        tolerance: Duration,
+        tidying: &mut Tidying,
+    ) -> Result<(Verdict, String, Option<Duration>), Stop> {
+        let mut watch = Watch::open(&self.watcher, self.protocol, &self.will.topic).await?;
+        self.check_features(&watch.link)?;
+        tidying.before.clone_from(&watch.before);
+        tidying.started = true;
+        let mut publisher =
+            RawLink::open(&self.publisher, self.protocol).await.map_err(|error| refused(&error))?;
+        self.check_terms(&publisher)?;
+        // The last packet of a client that will fall silent: Keep Alive counts from it.
+        let last_packet = Instant::now();
+        pong(&mut publisher, "publisher").await?;
+        let early = watch.catch_up().await?;
+        let death = match self.death {
+            Death::Silence | Death::BlackHole => last_packet,
+            _ => Instant::now(),
+        };
+        self.die(publisher, tidying).await?;
+        let window = self.window(tolerance);
+        let arrivals = self.watch(&mut watch, death, window, tolerance, tidying).await?;
+        let expectation = Expectation { will: &self.will, window, granted: watch.granted, death, early };
+        let (verdict, detail, delay) = expectation.judge(&arrivals);
+        if verdict == Verdict::Pass {
+            self.look_later(tolerance).await?;
+        }
+        Ok((verdict, detail, delay))
+    }
+
+    /// Skips what the server says it does not have.
+    fn check_features(&self, link: &RawLink) -> Result<(), Stop> {
+        let limits = link.connected().limits();
+        let skip = |why: String| Err(Stop(Verdict::Skipped, why));
+        if self.will.qos > limits.maximum_qos {
+            return skip(format!("the server's Maximum QoS is {}", limits.maximum_qos)); // [MQTT-3.2.2-12]
+        }
+        if self.will.retain && !limits.retain_available {
+            return skip("the server keeps no retained messages".into()); // [MQTT-3.2.2-13]
+        }
+        // CONNECT is the largest packet; what is around the will is below that.
+        let bytes = self.will.payload.len() + self.will.properties.bytes().len() + 1024;
+        if bytes > limits.maximum_packet_bytes as usize && self.will.payload.len() > 1024 {
+            return skip(format!("the server's Maximum Packet Size is {}", limits.maximum_packet_bytes));
+        }
+        Ok(())
+    }
+
+    /// Skips what the server does not let this client have.
+    fn check_terms(&self, link: &RawLink) -> Result<(), Stop> {
+        let skip = |why: String| Err(Stop(Verdict::Skipped, why));
+        let asked = self.publisher.keep_alive;
+        let keep_alive = link.connected().keep_alive(asked);
+        if matches!(self.death, Death::Silence | Death::BlackHole) && keep_alive != asked {
+            return skip(format!("the server sets Keep Alive to {keep_alive} s"));
+        }
+        let granted = link.connected().properties.view().number(PropertyId::SessionExpiryInterval);
+        match (granted, self.publisher.session_expiry_interval) {
+            (Some(granted), Some(asked)) if granted < asked => {
+                skip(format!("the server keeps a session for {granted} s only"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn die(&self, mut publisher: RawLink, tidying: &mut Tidying) -> Result<(), Stop> {
+        let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the publisher: {error}"));
+        match self.death {
+            Death::Reset => {
+                return publisher.reset().map_err(|error| Stop(Verdict::Skipped, error.to_string()));
+            }
+            Death::BlackHole => {
+                publisher.black_hole().map_err(|error| Stop(Verdict::Skipped, error.to_string()))?;
+            }
+            Death::Silence => {}
+            Death::Close => publisher.close().await.map_err(unable)?,
+            Death::Disconnect(reason) => publisher.disconnect(reason).await.map_err(unable)?,
+            Death::SecondConnect => publisher.connect_again().await.map_err(unable)?,
+            Death::Malformed => publisher.send_malformed().await.map_err(unable)?,
+            Death::TakeOver => {
+                let other = RawLink::open(&without_will(&self.publisher), self.protocol).await;
+                tidying.publishers.push(other.map_err(unable)?);
+            }
+        }
+        tidying.publishers.push(publisher);
+        Ok(())
+    }
+
+    /// Watches until the case is decided.
+    async fn watch(
+        &self,
+        watch: &mut Watch,
+        death: Instant,
+        window: Option<Window>,
+        tolerance: Duration,
+        tidying: &mut Tidying,
+    ) -> Result<Vec<Arrival>, Stop> {
+        let mut arrivals = Vec::new();
+        let mut returns = self.returns;
+        let mut until = match (window, self.expected) {
+            (Some(window), _) => death + window.to,
+            (None, Expected::Never(watched) | Expected::After(watched) | Expected::Noticed(watched)) => {
+                death + watched + tolerance
+            }
+        };
+        let mut ping_at = Instant::now() + PING_EVERY;
+        loop {
+            let return_at = returns.map_or(until, |returns| death + returns.after);
+            tokio::select! {
+                // What has come counts, however late this task is woken.
+                biased;
+                incoming = watch.link.next() => {
+                    if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
+                        let now = Instant::now();
+                        arrivals.push((now, message));
+                        until = until.min(now + SECOND_ONE);
+                    }
+                }
+                () = sleep_until(return_at), if returns.is_some() => {
+                    let clean_start = returns.take().is_some_and(|returns| returns.clean_start);
+                    let back = ClientOptions { clean_start, ..without_will(&self.publisher) };
+                    let link = RawLink::open(&back, self.protocol).await.map_err(|error| {
+                        Stop(Verdict::Inconclusive, format!("the publisher could not come back: {error}"))
+                    })?;
+                    tidying.publishers.push(link);
+                }
+                () = sleep_until(ping_at) => {
+                    watch.link.ping();
+                    ping_at += PING_EVERY;
+                }
+                () = sleep_until(until) => return Ok(arrivals),
+            }
+        }
+    }
+
+    /// What a subscriber finds that comes when all is over.
+    async fn look_later(&self, tolerance: Duration) -> Result<(), Stop> {
+        let fail = |text: String| Err(Stop(Verdict::Fail, text));
+        match self.later {
+            Later::Any => Ok(()),
+            Later::Kept => {
+                let mut later = Watch::open(&self.watcher, self.protocol, &self.will.topic).await?;
+                if later.before.is_none() {
+                    // A server may be slow to send what it has kept.
+                    let _ = timeout(tolerance, later.first_retained()).await;
+                }
+                match later.before {
+                    None => fail("it was not kept for a later subscriber".into()),
+                    Some(kept) if kept.payload != self.will.payload => {
+                        fail("another message was kept".into())
+                    }
+                    Some(_) => Ok(()),
+                }
+            }
+            Later::Nothing(pause) => {
+                tokio::time::sleep(pause).await;
+                let mut later = Watch::open(&self.watcher, self.protocol, &self.will.topic).await?;
+                let _ = timeout(SECOND_ONE, later.first_retained()).await;
+                if later.before.is_some() {
+                    return fail("it is still kept for a later subscriber".into());
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Leaves nothing behind: no session, and nothing retained that was not there before.
+    pub(super) async fn tidy(&self, before: Option<&Message>) -> Result<(), Error> {
+        if !self.will.retain && self.publisher.session_expiry_interval.is_none() {
+            return Ok(());
+        }
+        let options = ClientOptions { session_expiry_interval: None, ..without_will(&self.publisher) };
+        let mut link = RawLink::open(&options, self.protocol).await?;
+        if self.will.retain {
+            let nothing = PropertyBlock::default();
+            let (payload, qos, properties) = match before.filter(|_| self.is_own) {
+                Some(before) => (before.payload.as_slice(), before.qos, &before.properties),
+                None => (&b""[..], QoS::AtMostOnce, &nothing),
+            };
+            link.publish(&self.will.topic, qos, true, payload, properties)?;
+            link.ping();
+            // Behind its answer the server has read the message.
+            let answered = async {
+                while link.next().await? != Incoming::Pong {}
+                Ok::<(), Error>(())
+            };
+            timeout(ANSWER_LIMIT, answered).await.unwrap_or(Ok(()))?;
+        }
+        link.disconnect(ReasonCode::SUCCESS).await
+    }
+}
+
+/// What is to be put in order after a case.
+#[derive(Default)]
+struct Tidying {
+    started: bool,
+    /// What was retained on the topic before.
+    before: Option<Message>,
+    /// Connections that must stay open while the case goes on.
+    publishers: Vec<RawLink>,
+}
+
+pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
+    ClientOptions { will: None, clean_start: true, ..options.clone() }
+}
+
+/// A subscriber to the will's topic.
+struct Watch {
+    link: RawLink,
+    granted: QoS,
+    /// What was retained there.
+    before: Option<Message>,
+}
+
+impl Watch {
+    async fn open(options: &ClientOptions, protocol: Protocol, topic: &str) -> Result<Self, Stop> {
+        let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the watcher: {error}"));
+        let mut link = RawLink::open(options, protocol).await.map_err(unable)?;
+        link.subscribe(topic, QoS::ExactlyOnce);
+        let mut watch = Self { link, granted: QoS::AtMostOnce, before: None };
+        let subscribed = async {
+            loop {
+                match watch.link.next().await.map_err(unable)? {
+                    Incoming::Subscribed(reasons) => return Ok(reasons.first().copied()),
+                    Incoming::Message(message) => watch.before = Some(message),
+                    _ => {}
+                }
+            }
+        };
+        let reason = timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher"))??;
+        let reason = reason.unwrap_or(ReasonCode::UNSPECIFIED);
+        watch.granted = QoS::from_bits(reason.0).ok_or_else(|| {
+            Stop(
+                Verdict::Inconclusive,
+                format!("the watcher may not subscribe to the will's topic: {reason}"),
+            )
+        })?;
+        watch.catch_up().await?;
+        Ok(watch)
+    }
+
+    /// Takes what has come up to now, which is retained or came too early; returns how much the
+    /// latter is.
+    async fn catch_up(&mut self) -> Result<usize, Stop> {
+        self.link.ping();
+        let mut live = 0;
+        let answered = async {
+            loop {
+                match self.link.next().await.map_err(|error| lost(&error))? {
+                    Incoming::Pong => return Ok(live),
+                    Incoming::Message(message) if message.retain => self.before = Some(message),
+                    Incoming::Message(_) => live += 1,
+                    _ => {}
+                }
+            }
+        };
+        timeout(ANSWER_LIMIT, answered).await.map_err(|_| unanswered("watcher"))?
+    }
+
+    async fn first_retained(&mut self) -> Result<(), Error> {
+        while self.before.is_none() {
+            if let Incoming::Message(message) = self.link.next().await? {
+                self.before = Some(message).filter(|message| message.retain);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn pong(link: &mut RawLink, who: &str) -> Result<(), Stop> {
+    link.ping();
+    let answered = async {
+        while link.next().await? != Incoming::Pong {}
+        Ok::<(), Error>(())
+    };
+    timeout(ANSWER_LIMIT, answered)
+        .await
+        .map_err(|_| unanswered(who))?
+        .map_err(|error| Stop(Verdict::Inconclusive, format!("the {who}: {error}")))
+}
+
+fn unanswered(who: &str) -> Stop {
+    Stop(Verdict::Inconclusive, format!("the {who} got no answer from the server"))
+}
+
+fn lost(error: &Error) -> Stop {
+    Stop(Verdict::Inconclusive, format!("the watcher lost its link: {error}"))
+}
+
+/// The publisher's CONNECT was refused: for what the server does not have, or for another reason.
+fn refused(error: &Error) -> Stop {
+    let lacks = [
+        ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+        ReasonCode::RETAIN_NOT_SUPPORTED,
+        ReasonCode::QOS_NOT_SUPPORTED,
+        ReasonCode::PACKET_TOO_LARGE,
+    ];
+    match error {
+        Error::Refused { reason, .. } if lacks.contains(reason) => Stop(Verdict::Skipped, error.to_string()),
+        // The watcher was let in, so it is about this will.
+        Error::Refused { .. } => Stop(Verdict::Fail, format!("the server does not take this will: {error}")),
+        _ => Stop(Verdict::Inconclusive, format!("the publisher: {error}")),
+    }
+}

@@ -1,0 +1,48 @@
+//! The one question a run may ask, where a person is there to answer it.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use tokio::sync::oneshot;
+
+use super::Diagnostics;
+
+/// Whether a person can be asked: standard input and standard error are a terminal both.
+#[must_use]
+pub fn can_ask(diagnostics: &Diagnostics) -> bool {
+    diagnostics.terminal().stderr.is_terminal && std::io::stdin().is_terminal()
+}
+
+/// Asks on standard error and waits for a line. Everything but `y` or `yes` is a no, the end of the
+/// input too. Dropped, it waits no longer, but the line stays with the thread that reads it: to be
+/// used once, before the end of a run.
+pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
+    diagnostics.ask(&format!("{question} [y/N] "));
+    let (answer, answered) = oneshot::channel();
+    // A thread of its own, so that a signal is heeded while nobody answers.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line).is_ok();
+        // Nobody waits any more if the run was interrupted.
+        let _ = answer.send(read && is_yes(&line));
+    });
+    answered.await.unwrap_or(false)
+}
+
+fn is_yes(line: &str) -> bool {
+    matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_yes_is_yes() {
+        for line in ["y\n", "Y", " yes \r\n", "YES\n"] {
+            assert!(is_yes(line), "{line:?}");
+        }
+        for line in ["", "\n", "n\n", "yes please\n", "yy\n", "1\n"] {
+            assert!(!is_yes(line), "{line:?}");
+        }
+    }
+}

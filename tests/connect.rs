@@ -1,0 +1,323 @@
+//! CONNECT as the options ask for it, and what the client makes of the answer.
+
+use bytes::BytesMut;
+use mqtt::protocol::Protocol::{self, V3_1, V3_1_1, V5};
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use mqtt::protocol::wire::{self, Connect, PacketType, Will};
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::Server;
+use crate::support::{for_versions, version};
+
+/// A CONNECT that differs from what the defaults make in what `change` does.
+fn connect_bytes<'a>(protocol: Protocol, change: impl FnOnce(&mut Connect<'a>)) -> Vec<u8> {
+    let mut connect = Connect {
+        protocol,
+        clean_start: true,
+        keep_alive: 60,
+        properties: Properties::NONE,
+        client_identifier: "",
+        will: None,
+        user_name: None,
+        password: None,
+    };
+    change(&mut connect);
+    let mut out = BytesMut::new();
+    wire::connect(&mut out, &connect);
+    out.to_vec()
+}
+
+/// The options `args` make this CONNECT.
+#[track_caller]
+fn connects_with(protocol: Protocol, args: &[&str], expected: Vec<u8>) {
+    connects_as(|mqtt| mqtt.args(["-V", version(protocol)]).args(args), protocol, expected);
+}
+
+#[track_caller]
+fn connects_as(command: impl FnOnce(Mqtt) -> Mqtt, protocol: Protocol, expected: Vec<u8>) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect(protocol, &expected);
+        peer.send(&packets::connack(protocol, false, 0));
+        peer.packet();
+        peer.send(&packets::ack(PacketType::PubAck, 1));
+        // DISCONNECT may have properties.
+        peer.packet();
+        peer.expect_end();
+    });
+    let mqtt = Mqtt::publish(server.port()).args(["-t", "a", "-n", "-q", "1"]);
+    command(mqtt).run().succeeds();
+}
+
+for_versions! {
+    fn nothing_asked_for(protocol) {
+        connects_with(protocol, &[], connect_bytes(protocol, |_| {}));
+    }
+}
+
+/// MQTT 3.1 has no empty client identifiers, and at most 23 characters.
+#[test]
+fn a_client_identifier_for_3_1() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        let bytes = peer.expect_connect(V3_1);
+        let Ok(wire::Packet::Connect(connect)) = wire::decode(V3_1, &bytes) else { unreachable!() };
+        assert!((6..=23).contains(&connect.client_identifier.len()), "{connect:?}");
+        peer.send(&packets::connack(V3_1, false, 0));
+        peer.packet();
+        peer.send(&packets::ack(PacketType::PubAck, 1));
+        peer.expect_disconnect(V3_1);
+    });
+    Mqtt::publish(server.port()).args(["-V", "31", "-t", "a", "-n", "-q", "1"]).run().succeeds();
+}
+
+for_versions! {
+    fn identity_and_keep_alive(protocol) {
+        let args = ["-i", "me", "-u", "name", "-P", "pass", "-k", "90"];
+        connects_with(protocol, &args, connect_bytes(protocol, |connect| {
+            connect.client_identifier = "me";
+            connect.user_name = Some("name");
+            connect.password = Some(b"pass");
+            connect.keep_alive = 90;
+        }));
+        let args = ["--id", "me", "--username", "", "--pw", "", "--keepalive", "0"];
+        connects_with(protocol, &args, connect_bytes(protocol, |connect| {
+            connect.client_identifier = "me";
+            connect.user_name = Some("");
+            connect.password = Some(b"");
+            connect.keep_alive = 0;
+        }));
+    }
+}
+
+for_versions! {
+    fn a_will(protocol) {
+        let args = ["--will-topic", "w", "--will-payload", "gone", "--will-qos", "2", "--will-retain"];
+        connects_with(protocol, &args, connect_bytes(protocol, |connect| {
+            let properties = Properties::NONE;
+            let qos = QoS::ExactlyOnce;
+            connect.will = Some(Will { qos, retain: true, properties, topic: "w", payload: b"gone" });
+        }));
+        connects_with(protocol, &["--will-topic", "w"], connect_bytes(protocol, |connect| {
+            let properties = Properties::NONE;
+            let qos = QoS::AtMostOnce;
+            connect.will = Some(Will { qos, retain: false, properties, topic: "w", payload: b"" });
+        }));
+    }
+}
+
+#[test]
+fn a_will_with_properties() {
+    let block = packets::properties(&[
+        (PropertyId::WillDelayInterval, Value::Number(5)),
+        (PropertyId::ContentType, Value::Text("t")),
+    ]);
+    let args =
+        ["--will-topic", "w", "-D", "will", "will-delay-interval", "5", "-D", "will", "content-type", "t"];
+    let expected = connect_bytes(V5, |connect| {
+        let will =
+            Will { qos: QoS::AtMostOnce, retain: false, properties: block.view(), topic: "w", payload: b"" };
+        connect.will = Some(will);
+    });
+    connects_with(V5, &args, expected);
+}
+
+/// `-c` keeps the session: for ever in MQTT 5, where that is a property.
+#[test]
+fn sessions() {
+    connects_with(
+        V3_1_1,
+        &["-c", "-i", "me"],
+        connect_bytes(V3_1_1, |connect| {
+            connect.clean_start = false;
+            connect.client_identifier = "me";
+        }),
+    );
+    let for_seconds =
+        |seconds| packets::properties(&[(PropertyId::SessionExpiryInterval, Value::Number(seconds))]);
+    let with = |clean_start, block: PropertyBlock| {
+        connect_bytes(V5, |connect| {
+            connect.clean_start = clean_start;
+            connect.client_identifier = "me";
+            connect.properties = block.view();
+        })
+    };
+    connects_with(V5, &["-c", "-i", "me"], with(false, for_seconds(u32::MAX)));
+    connects_with(V5, &["-c", "-i", "me", "-x", "1h"], with(false, for_seconds(3600)));
+    connects_with(V5, &["-x", "90", "-i", "me"], with(true, for_seconds(90)));
+    connects_with(V5, &["-x", "never", "-i", "me"], with(true, for_seconds(u32::MAX)));
+}
+
+/// A password may be any bytes, and without a user name in MQTT 5.
+#[test]
+fn passwords() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let expected = connect_bytes(V5, |connect| connect.password = Some(b"\xff\x01"));
+    connects_as(|mqtt| mqtt.args([OsStr::new("-P"), OsStr::from_bytes(b"\xff\x01")]), V5, expected);
+    let expected = connect_bytes(V5, |connect| {
+        connect.user_name = Some("u");
+        connect.password = Some(b"secret");
+    });
+    connects_as(|mqtt| mqtt.args(["-u", "u"]).env("MQTT_PASSWORD", "secret"), V5, expected);
+}
+
+#[test]
+fn a_prefix_and_the_process_identifier() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        let bytes = peer.expect_connect(V5);
+        let Ok(wire::Packet::Connect(connect)) = wire::decode(V5, &bytes) else { unreachable!() };
+        let number = connect.client_identifier.strip_prefix("probe-").unwrap();
+        assert!(number.parse::<u32>().is_ok(), "{connect:?}");
+        peer.send(&packets::connack(V5, false, 0x85));
+        peer.expect_end();
+    });
+    Mqtt::publish(server.port())
+        .args(["-t", "a", "-n", "-I", "probe-"])
+        .run()
+        .fails(133, "Client Identifier");
+}
+
+/// The URL says everything; what it leaves open comes from flags.
+#[test]
+fn a_url() {
+    let expected = connect_bytes(V5, |connect| {
+        connect.user_name = Some("na me");
+        connect.password = Some(b"p@ss");
+    });
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect(V5, &expected);
+        peer.send(&packets::connack(V5, false, 0));
+        peer.expect(V5, &packets::Message::new("a/b c", b"x").bytes(V5));
+        peer.expect_fence_and_disconnect(V5);
+    });
+    let url = format!("mqtt://na%20me:p%40ss@127.0.0.1:{}/a/b%20c", server.port());
+    Mqtt::new(["pub", "-L", &url, "-m", "x"]).run().succeeds();
+}
+
+/// Each option of the connection has its variable, and a flag beats it.
+#[test]
+fn the_environment() {
+    let expected = connect_bytes(V3_1_1, |connect| {
+        connect.client_identifier = "typed";
+        connect.keep_alive = 7;
+    });
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect(V3_1_1, &expected);
+        peer.send(&packets::connack(V3_1_1, false, 0));
+        peer.packet();
+        peer.expect_fence_and_disconnect(V3_1_1);
+    });
+    Mqtt::new(["pub", "-t", "a", "-n", "-i", "typed"])
+        .env("MQTT_HOST", "127.0.0.1")
+        .env("MQTT_PORT", server.port().to_string())
+        .env("MQTT_CLIENT_ID", "set")
+        .env("MQTT_KEEPALIVE", "7s")
+        .env("MQTT_PROTOCOL_VERSION", "mqttv311")
+        .run()
+        .succeeds();
+}
+
+/// The three ways in which servers of 3.x turn MQTT 5 down.
+#[test]
+fn falls_back_to_3_1_1() {
+    let answers: [&[u8]; 4] = [&[0x20, 3, 0, 0x84, 0], &[0x20, 2, 0, 0x84], &[0x20, 2, 0, 1], &[]];
+    for answer in answers {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(answer);
+            peer.close();
+            let mut peer = server.accept_session(V3_1_1);
+            peer.expect(V3_1_1, &packets::Message::new("a", b"x").bytes(V3_1_1));
+            peer.expect_fence_and_disconnect(V3_1_1);
+        });
+        Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().succeeds();
+    }
+}
+
+/// What was asked for is not given up: neither a version that was named, nor what only MQTT 5 has.
+#[test]
+fn does_not_fall_back_from_what_was_asked_for() {
+    for args in
+        [&["-V", "5"][..], &["-V", "mqttv5"], &["-x", "5"], &["-D", "connect", "user-property", "a", "b"]]
+    {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&[0x20, 2, 0, 1]);
+            peer.expect_end();
+        });
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(args).run();
+        run.fails(132, "connection refused: Unsupported Protocol Version (0x84)").mentions("hint: ");
+    }
+}
+
+/// A server that takes neither version is asked twice and no more.
+#[test]
+fn falls_back_once() {
+    let server = Server::start(move |server| {
+        for protocol in [V5, V3_1_1] {
+            let mut peer = server.accept();
+            peer.expect_connect(protocol);
+            peer.send(&[0x20, 2, 0, 1]);
+            peer.expect_end();
+        }
+    });
+    Mqtt::publish(server.port())
+        .args(["-t", "a", "-m", "x"])
+        .run()
+        .fails(132, "Unsupported Protocol Version");
+}
+
+/// The server knows best how long the link may be silent.
+#[test]
+fn the_servers_keep_alive_counts() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::ServerKeepAlive, Value::Number(1))]));
+        peer.packet();
+        // The message is not acknowledged, and so there is nothing else to send.
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.send(&packets::ack(PacketType::PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
+}
+
+for_versions! {
+    fn a_server_that_falls_silent(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.packet();
+            peer.expect(protocol, &packets::pingreq());
+            peer.expect_end();
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-k", "1"];
+        let text = "MQTT: the server has been silent for one and a half keep-alive intervals";
+        Mqtt::publish(server.port()).args(args).run().fails(1, text);
+    }
+}
+
+/// An answer in pieces, and with the first packets right behind it.
+#[test]
+fn an_answer_byte_by_byte() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        let mut bytes = packets::connack(V5, false, 0);
+        bytes.extend(packets::pingresp());
+        peer.send_bytewise(&bytes);
+        peer.packet();
+        peer.send_bytewise(&packets::ack(PacketType::PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
+}

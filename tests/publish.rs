@@ -1,0 +1,336 @@
+//! `mqtt pub` of one message: what goes over the wire, packet by packet.
+
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::Server;
+use crate::support::{for_versions, version};
+
+for_versions! {
+    /// Nothing is acknowledged at QoS 0, so a ping behind the message shows that the server has it.
+    all fn qos_0_is_fenced(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.expect(protocol, &Message::new("a/b", b"23.4").bytes(protocol));
+            peer.expect_fence_and_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4"];
+        Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
+    }
+}
+
+for_versions! {
+    all fn qos_1_waits_for_its_acknowledgement(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.expect(protocol, &Message::new("a/b", b"23.4").at(QoS::AtLeastOnce, 1).bytes(protocol));
+            peer.send(&packets::ack(PubAck, 1));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4", "-q", "1"];
+        Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
+    }
+}
+
+for_versions! {
+    all fn qos_2_goes_all_four_steps(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.expect(protocol, &Message::new("a/b", b"23.4").at(QoS::ExactlyOnce, 1).bytes(protocol));
+            peer.send(&packets::ack(PubRec, 1));
+            peer.expect(protocol, &packets::ack(PubRel, 1));
+            peer.send(&packets::ack(PubComp, 1));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4", "-q", "2"];
+        Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
+    }
+}
+
+for_versions! {
+    fn retained_messages_say_so(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            let message = Message::new("a", b"x").at(QoS::AtLeastOnce, 1).retained();
+            peer.expect(protocol, &message.bytes(protocol));
+            peer.send(&packets::ack(PubAck, 1));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-r"];
+        Mqtt::publish(server.port()).args(args).run().succeeds();
+    }
+}
+
+/// What `source` makes of the rest of the command line is published, exactly.
+#[track_caller]
+fn publishes(payload: &'static [u8], command: impl FnOnce(Mqtt) -> Mqtt) {
+    use mqtt::protocol::Protocol::V5;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect(V5, &Message::new("a", payload).at(QoS::AtLeastOnce, 1).bytes(V5));
+        peer.send(&packets::ack(PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    command(Mqtt::publish(server.port()).args(["-t", "a", "-q", "1"])).run().succeeds().prints("");
+}
+
+#[test]
+fn a_message_without_payload() {
+    publishes(b"", |mqtt| mqtt.args(["-n"]));
+    publishes(b"", |mqtt| mqtt.args(["-m", ""]));
+}
+
+#[test]
+fn a_message_that_looks_like_an_option() {
+    publishes(b"-q", |mqtt| mqtt.args(["-m", "-q"]));
+    publishes(b"-1.5", |mqtt| mqtt.args(["-m", "-1.5"]));
+}
+
+#[test]
+fn a_message_that_is_not_utf8() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let bytes = b"\xff\xfe\x80 a";
+    publishes(bytes, |mqtt| mqtt.args([OsStr::new("-m"), OsStr::from_bytes(bytes)]));
+}
+
+#[test]
+fn standard_input_as_one_message() {
+    publishes(b"a\0b\r\n\xff\n\n", |mqtt| mqtt.args(["-s"]).stdin(*b"a\0b\r\n\xff\n\n"));
+    publishes(b"", |mqtt| mqtt.args(["-s"]));
+}
+
+#[test]
+fn a_file_as_one_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("message with a name.bin");
+    let every_byte: &'static [u8] = (0..=255).collect::<Vec<u8>>().leak();
+    std::fs::write(&file, every_byte).unwrap();
+    publishes(every_byte, |mqtt| mqtt.args(["-f".as_ref(), file.as_os_str()]));
+    std::fs::write(&file, "").unwrap();
+    publishes(b"", |mqtt| mqtt.args(["-f".as_ref(), file.as_os_str()]));
+}
+
+#[test]
+fn a_message_of_a_mebibyte() {
+    let payload: &'static [u8] = (0..1_u32 << 18).flat_map(u32::to_le_bytes).collect::<Vec<u8>>().leak();
+    publishes(payload, |mqtt| mqtt.args(["-s"]).stdin(payload));
+}
+
+for_versions! {
+    fn repeats_come_one_after_another(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            for _ in 0..3 {
+                let (identifier, dup) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"x");
+                assert!(!dup);
+                peer.send(&packets::ack(PubAck, identifier));
+            }
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
+        let repeat = ["--repeat", "3", "--repeat-delay", "20ms"];
+        Mqtt::publish(server.port()).args(args).args(repeat).run().succeeds();
+    }
+}
+
+/// With a delay a repeat waits for the answer to the message before it: the ping of the keep-alive
+/// comes, and the next message does not.
+#[test]
+fn a_delayed_repeat_waits_for_the_acknowledgement() {
+    use mqtt::protocol::Protocol::V5;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        let (first, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.send(&packets::ack(PubAck, first));
+        let (second, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.send(&packets::ack(PubAck, second));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-m", "x", "-q", "1", "--repeat", "2", "--repeat-delay", "1ms", "-k", "1"];
+    Mqtt::publish(server.port()).args(args).run().succeeds();
+}
+
+#[test]
+fn properties_go_where_they_belong() {
+    use mqtt::protocol::Protocol::V5;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        let connect = peer.expect_connect(V5);
+        let Ok(mqtt::protocol::wire::Packet::Connect(connect)) = mqtt::protocol::wire::decode(V5, &connect)
+        else {
+            unreachable!()
+        };
+        let expected = packets::properties(&[
+            (PropertyId::SessionExpiryInterval, Value::Number(30)),
+            (PropertyId::MaximumPacketSize, Value::Number(5000)),
+            (PropertyId::UserProperty, Value::Pair("who", "me")),
+            (PropertyId::ReceiveMaximum, Value::Number(7)),
+        ]);
+        assert_eq!(connect.properties.block(), expected.bytes());
+        peer.send(&packets::connack(V5, false, 0));
+        let message = Message::new("a", b"x").at(QoS::AtLeastOnce, 1).with(&[
+            (PropertyId::ContentType, Value::Text("text/plain")),
+            (PropertyId::UserProperty, Value::Pair("k", "1")),
+            (PropertyId::UserProperty, Value::Pair("k", "2")),
+            (PropertyId::CorrelationData, Value::Binary(b"id")),
+            (PropertyId::MessageExpiryInterval, Value::Number(60)),
+            (PropertyId::PayloadFormatIndicator, Value::Number(1)),
+            (PropertyId::ResponseTopic, Value::Text("r")),
+        ]);
+        peer.expect(V5, &message.bytes(V5));
+        peer.send(&packets::ack(PubAck, 1));
+        let mut disconnect = vec![0xE0, 0, 0, 0];
+        let block = packets::properties(&[(PropertyId::ReasonString, Value::Text("done"))]);
+        disconnect.extend_from_slice(block.bytes());
+        disconnect[1] = u8::try_from(disconnect.len() - 2).unwrap();
+        disconnect[3] = u8::try_from(block.bytes().len()).unwrap();
+        peer.expect(V5, &disconnect);
+        peer.expect_end();
+    });
+    let args = ["-t", "a", "-m", "x", "-q", "1", "-x", "30", "--max-packet-size", "5000"];
+    let properties = [
+        "-D",
+        "connect",
+        "user-property",
+        "who",
+        "me",
+        "-D",
+        "CONNECT",
+        "receive-maximum",
+        "7",
+        "-D",
+        "publish",
+        "content-type",
+        "text/plain",
+        "-D",
+        "publish",
+        "user-property",
+        "k",
+        "1",
+        "-D",
+        "publish",
+        "User-Property",
+        "k",
+        "2",
+        "-D",
+        "publish",
+        "correlation-data",
+        "id",
+        "-D",
+        "publish",
+        "message-expiry-interval",
+        "60",
+        "-D",
+        "publish",
+        "payload-format-indicator",
+        "1",
+        "-D",
+        "publish",
+        "response-topic",
+        "r",
+        "-D",
+        "disconnect",
+        "reason-string",
+        "done",
+    ];
+    Mqtt::publish(server.port()).args(args).args(properties).run().succeeds();
+}
+
+/// The server says in CONNACK what it does not take: the message is not even sent.
+#[test]
+fn what_the_server_does_not_take_is_not_sent() {
+    use mqtt::protocol::Protocol::V5;
+    let cases: [(_, _, &[&str], i32, &str); 3] = [
+        (PropertyId::MaximumQos, 1, &["-m", "x", "-q", "2"], 155, "the server's Maximum QoS is 1"),
+        (PropertyId::RetainAvailable, 0, &["-m", "x", "-q", "1", "-r"], 154, "Retain not supported"),
+        (PropertyId::MaximumPacketSize, 20, &["-m", "0123456789abcdef", "-q", "1"], 149, "Packet too large"),
+    ];
+    for (id, value, args, code, text) in cases {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&packets::connack_with(&[(id, Value::Number(value))]));
+            peer.expect_disconnect(V5);
+        });
+        Mqtt::publish(server.port()).args(["-t", "a"]).args(args).run().fails(code, text);
+    }
+}
+
+#[test]
+fn a_refused_message_is_a_failure() {
+    use mqtt::protocol::Protocol::V5;
+    for (qos, answer, text) in [
+        ("1", packets::ack_with(PubAck, 1, 0x87), "publish refused: Not authorized (0x87)"),
+        ("2", packets::ack_with(PubRec, 1, 0x87), "publish refused: Not authorized (0x87)"),
+        ("1", vec![0x40, 10, 0, 1, 0x87, 6, 31, 0, 3, b'n', b'o', b'!'], "(0x87): no!"),
+    ] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.packet();
+            peer.send(&answer);
+            peer.expect_disconnect(V5);
+        });
+        Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", qos]).run().fails(135, text);
+    }
+}
+
+/// That nobody is subscribed is no failure.
+#[test]
+fn no_matching_subscribers() {
+    use mqtt::protocol::Protocol::V5;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.packet();
+        peer.send(&packets::ack_with(PubAck, 1, 0x10));
+        peer.expect_disconnect(V5);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
+}
+
+for_versions! {
+    /// One message is not sent again by itself: the user learns of it.
+    fn a_lost_link_is_a_failure(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.packet();
+            peer.close();
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
+        Mqtt::publish(server.port()).args(args).run().fails(1, "MQTT: the server closed the connection");
+    }
+}
+
+for_versions! {
+    fn asked_to_reconnect_it_sends_again(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.expect(protocol, &Message::new("a", b"x").at(QoS::AtLeastOnce, 1).bytes(protocol));
+            peer.close();
+            let mut peer = server.accept_kept_session(protocol);
+            peer.expect(protocol, &Message::new("a", b"x").at(QoS::AtLeastOnce, 1).dup().bytes(protocol));
+            peer.send(&packets::ack(PubAck, 1));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--reconnect", "always"];
+        Mqtt::publish(server.port()).args(args).run().exits(0).mentions("trying again");
+    }
+}
+
+/// QoS 0 and a link that is lost before the fence is answered: nobody can say that it arrived.
+#[test]
+fn an_unanswered_fence_is_a_failure() {
+    use mqtt::protocol::Protocol::V5;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.packet();
+        peer.expect(V5, &packets::pingreq());
+        peer.close();
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().fails(1, "closed the connection");
+}

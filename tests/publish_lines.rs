@@ -1,0 +1,330 @@
+//! `mqtt pub -l`: each line a message, whatever the lines are and whatever happens to the link.
+
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use mqtt::protocol::{Protocol, QoS};
+use rustix::process::Signal;
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::{Peer, Server};
+use crate::support::{for_versions, version};
+
+/// `mqtt pub -l -q 1` to that port.
+fn lines(port: u16, protocol: Protocol) -> Mqtt {
+    Mqtt::publish(port).args(["-V", version(protocol), "-t", "a", "-l", "-q", "1"])
+}
+
+/// The next message is this one, new, and gets its acknowledgement.
+#[track_caller]
+fn take(peer: &mut Peer, protocol: Protocol, payload: &[u8]) {
+    let (identifier, dup) = peer.expect_publish(protocol, QoS::AtLeastOnce, payload);
+    assert!(!dup);
+    peer.send(&packets::ack(PubAck, identifier));
+}
+
+/// Input to the messages it is to become.
+#[track_caller]
+fn becomes(input: &[u8], messages: &[&[u8]]) {
+    let expected: Vec<Vec<u8>> = messages.iter().map(|message| message.to_vec()).collect();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for message in &expected {
+            take(&mut peer, V5, message);
+        }
+        peer.expect_disconnect(V5);
+    });
+    lines(server.port(), V5).stdin(input).run().succeeds().prints("");
+}
+
+#[test]
+fn lines_are_bytes_without_their_line_feed() {
+    becomes(b"one\ntwo\n", &[b"one", b"two"]);
+    becomes(b"no line feed at the end", &[b"no line feed at the end"]);
+    becomes(b"\n\nx\n\n", &[b"", b"", b"x", b""]);
+    becomes(b"dos\r\n\r\nunix\n", &[b"dos\r", b"\r", b"unix"]);
+    becomes(b"a\0b\n\xff\xfe\n\x1b[2J\n", &[b"a\0b", b"\xff\xfe", b"\x1b[2J"]);
+}
+
+#[test]
+fn no_lines_at_all() {
+    becomes(b"", &[]);
+}
+
+#[test]
+fn a_very_long_line() {
+    let long: Vec<u8> = (0..3_000_000_u32).map(|n| b'a' + u8::try_from(n % 26).unwrap()).collect();
+    let input = [b"short\n", &long[..], b"\nafter"].concat();
+    becomes(&input, &[b"short", &long, b"after"]);
+}
+
+/// QoS 0 in a stream: everything, in order, and the fence at the end.
+#[test]
+fn qos_0() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        for number in 0..1000 {
+            peer.expect_publish(V5, QoS::AtMostOnce, number.to_string().as_bytes());
+        }
+        peer.expect_fence_and_disconnect(V5);
+    });
+    let input: String = (0..1000).map(|number| format!("{number}\n")).collect();
+    Mqtt::publish(server.port()).args(["-t", "a", "-l"]).stdin(input).run().succeeds();
+}
+
+/// A line is sent when it comes, and not when the input ends.
+#[test]
+fn a_trickle_is_sent_at_once() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        for payload in [b"one", b"two"] {
+            take(&mut peer, V5, payload);
+        }
+        peer.expect_disconnect(V5);
+    });
+    let mut running = lines(server.port(), V5).args(["-d"]).open_stdin().spawn();
+    running.write("one\n").wait_for_stderr("received PUBACK (Mid: 1");
+    running.write("two\n").wait_for_stderr("received PUBACK (Mid: 2");
+    running.finish().exits(0);
+}
+
+for_versions! {
+    /// No more than `-M` messages without their acknowledgement: the ping of the keep-alive comes,
+    /// and no third message does.
+    fn the_window(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            let (first, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"1");
+            let (second, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"2");
+            peer.expect(protocol, &packets::pingreq());
+            peer.send(&packets::pingresp());
+            peer.send(&packets::ack(PubAck, first));
+            let (third, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"3");
+            peer.send(&packets::ack(PubAck, third));
+            peer.send(&packets::ack(PubAck, second));
+            peer.expect_disconnect(protocol);
+        });
+        lines(server.port(), protocol).args(["-M", "2", "-k", "1"]).stdin("1\n2\n3\n").run().succeeds();
+    }
+}
+
+/// The server's Receive Maximum narrows the window.
+#[test]
+fn the_servers_window() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::ReceiveMaximum, Value::Number(1))]));
+        let (first, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.send(&packets::ack(PubAck, first));
+        take(&mut peer, V5, b"2");
+        peer.expect_disconnect(V5);
+    });
+    lines(server.port(), V5).args(["-k", "1"]).stdin("1\n2\n").run().succeeds();
+}
+
+for_versions! {
+    /// What was sent and not acknowledged goes out again, with DUP, the same identifiers and in the
+    /// same order, and before anything new.
+    fn resends_on_a_kept_session(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            let first = peer.expect_publish(protocol, QoS::AtLeastOnce, b"1").0;
+            let second = peer.expect_publish(protocol, QoS::AtLeastOnce, b"2").0;
+            peer.send(&packets::ack(PubAck, first));
+            let third = peer.expect_publish(protocol, QoS::AtLeastOnce, b"3").0;
+            peer.close();
+            let mut peer = server.accept_kept_session(protocol);
+            assert_eq!(peer.expect_publish(protocol, QoS::AtLeastOnce, b"2"), (second, true));
+            assert_eq!(peer.expect_publish(protocol, QoS::AtLeastOnce, b"3"), (third, true));
+            peer.send(&packets::ack(PubAck, second));
+            peer.send(&packets::ack(PubAck, third));
+            take(&mut peer, protocol, b"4");
+            peer.expect_disconnect(protocol);
+        });
+        let run = lines(server.port(), protocol).args(["-M", "2"]).stdin("1\n2\n3\n4\n").run();
+        run.exits(0).mentions("connection lost: ").mentions("connected again");
+    }
+}
+
+for_versions! {
+    /// The server has forgotten the session: the messages go out again as new ones.
+    fn publishes_again_on_a_lost_session(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            for payload in [b"1", b"2"] {
+                peer.expect_publish(protocol, QoS::AtLeastOnce, payload);
+            }
+            peer.reset();
+            let mut peer = server.accept_session(protocol);
+            for payload in [b"1", b"2", b"3"] {
+                take(&mut peer, protocol, payload);
+            }
+            peer.expect_disconnect(protocol);
+        });
+        lines(server.port(), protocol).args(["-M", "2"]).stdin("1\n2\n3\n").run().exits(0);
+    }
+}
+
+for_versions! {
+    /// QoS 2 on a kept session: what was received is released and not sent again.
+    fn releases_on_a_kept_session(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            let (first, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"1");
+            let (second, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"2");
+            peer.send(&packets::ack(PubRec, first));
+            peer.expect(protocol, &packets::ack(PubRel, first));
+            peer.close();
+            let mut peer = server.accept_kept_session(protocol);
+            peer.expect(protocol, &packets::ack(PubRel, first));
+            assert_eq!(peer.expect_publish(protocol, QoS::ExactlyOnce, b"2"), (second, true));
+            peer.send(&packets::ack(PubComp, first));
+            peer.send(&packets::ack(PubRec, second));
+            peer.expect(protocol, &packets::ack(PubRel, second));
+            peer.send(&packets::ack(PubComp, second));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2", "-c", "-i", "me"];
+        Mqtt::publish(server.port()).args(args).stdin("1\n2\n").run().exits(0);
+    }
+}
+
+/// QoS 2 and a session that is lost: nothing is dropped, and the user learns what it may mean.
+#[test]
+fn warns_of_possible_repeats() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::ExactlyOnce, b"1");
+        peer.close();
+        let mut peer = server.accept_session(V5);
+        let (identifier, dup) = peer.expect_publish(V5, QoS::ExactlyOnce, b"1");
+        assert!(!dup);
+        peer.send(&packets::ack(PubRec, identifier));
+        peer.expect(V5, &packets::ack(PubRel, identifier));
+        peer.send(&packets::ack(PubComp, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::publish(server.port()).args(["-t", "a", "-l", "-q", "2"]).stdin("1\n").run();
+    run.exits(0).mentions("warning: the server has lost the session: 1 QoS 2 messages are sent again");
+}
+
+/// QoS 0 and a lost link: the lines under way may be lost, which is said and is no success.
+#[test]
+fn says_what_may_be_lost_at_qos_0() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtMostOnce, b"1");
+        peer.close();
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtMostOnce, b"2");
+        peer.expect_fence_and_disconnect(V5);
+    });
+    let mut running = Mqtt::publish(server.port()).args(["-t", "a", "-l"]).open_stdin().spawn();
+    running.write("1\n").wait_for_stderr("connected again");
+    running.write("2\n");
+    running.finish().exits(1).mentions("warning: the last 1 messages, sent at QoS 0, may be lost");
+}
+
+/// A refused line is reported by its number; the others are delivered, and the status tells.
+#[test]
+fn goes_on_behind_a_refused_line() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        take(&mut peer, V5, b"1");
+        let (second, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"2");
+        peer.send(&packets::ack_with(PubAck, second, 0x97));
+        let (third, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"3");
+        peer.send(&packets::ack_with(PubAck, third, 0x99));
+        take(&mut peer, V5, b"4");
+        peer.expect_disconnect(V5);
+    });
+    lines(server.port(), V5).stdin("1\n2\n3\n4\n").run().exits(0x97).says(
+        "mqtt: line 2: publish refused: Quota exceeded (0x97)\n\
+         mqtt: line 3: publish refused: Payload format invalid (0x99)\n",
+    );
+}
+
+/// A line over the server's maximum fails alone and does not put the link in a loop.
+#[test]
+fn goes_on_behind_a_line_that_is_too_long() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::MaximumPacketSize, Value::Number(30))]));
+        take(&mut peer, V5, b"short");
+        take(&mut peer, V5, b"last");
+        peer.expect_disconnect(V5);
+    });
+    let input = format!("short\n{}\nlast\n", "x".repeat(100));
+    lines(server.port(), V5)
+        .stdin(input)
+        .run()
+        .exits(149)
+        .mentions("mqtt: line 2: publish not sent: Packet too large");
+}
+
+/// Who refuses to let us in again after the link was lost is believed, and what stayed behind is said.
+#[test]
+fn gives_up_when_it_is_turned_away() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
+        peer.close();
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack(V5, false, 0x8A));
+        peer.expect_end();
+    });
+    let run = lines(server.port(), V5).stdin("1\n").run();
+    run.exits(138)
+        .mentions("1 of 1 messages sent were not acknowledged")
+        .mentions("connection refused: Banned (0x8A)");
+}
+
+/// The number of attempts is the user's: 0 of them end the run with the first loss.
+#[test]
+fn never_reconnects_if_told_so() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
+        peer.close();
+        server.expect_nobody();
+    });
+    let run = lines(server.port(), V5).args(["--reconnect", "never"]).stdin("1\n").run();
+    run.exits(1).mentions("mqtt: MQTT: the server closed the connection");
+}
+
+/// Signals end it as they would end any program, and the server is told.
+#[test]
+fn a_signal_is_raised_again() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Server::start(|server| {
+            let mut peer = server.accept_session(V5);
+            take(&mut peer, V5, b"1");
+            peer.expect_disconnect(V5);
+        });
+        let mut running = lines(server.port(), V5).args(["-d"]).open_stdin().spawn();
+        running.write("1\n").wait_for_stderr("received PUBACK");
+        running.signal(signal);
+        running.wait_for_end().dies_of(signal);
+    }
+}
+
+/// A signal while there is no link at all ends it just the same.
+#[test]
+fn a_signal_between_two_links() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
+        server.close();
+        peer.close();
+    });
+    let mut running = lines(server.port(), V5).open_stdin().spawn();
+    running.write("1\n").wait_for_stderr("trying again");
+    running.signal(Signal::TERM);
+    running.wait_for_end().dies_of(Signal::TERM);
+}

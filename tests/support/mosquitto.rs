@@ -1,0 +1,215 @@
+//! A real mosquitto, one for each test, on a free port of 127.0.0.1 and with files of its own.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::LIMIT;
+use super::collected::Collected;
+use super::mqtt::Mqtt;
+use super::pki::{Authority, Identity};
+
+/// What every test wants: nothing dropped, nothing held back.
+const BASE: &str = "\
+log_dest stderr
+log_type all
+allow_anonymous true
+max_queued_messages 0
+max_inflight_messages 0
+sys_interval 1
+";
+
+/// How a mosquitto is to be set up.
+#[derive(Debug, Default)]
+pub(crate) struct Setup {
+    lines: String,
+    files: Vec<(&'static str, String)>,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    fn line(mut self, line: &str) -> Self {
+        self.lines.push_str(line);
+        self.lines.push('\n');
+        self
+    }
+
+    /// Keeps sessions and retained messages on disk, as of its last end in good order.
+    pub(crate) fn persistent(self) -> Self {
+        self.line("persistence true").line("persistence_location DIR/").line("autosave_interval 0")
+    }
+
+    /// Speaks TLS, with this certificate.
+    pub(crate) fn tls(self, identity: &Identity) -> Self {
+        self.line(&format!("certfile {}", identity.certificate.display()))
+            .line(&format!("keyfile {}", identity.key.display()))
+    }
+
+    /// Wants client certificates of this authority.
+    pub(crate) fn client_certificates(self, authority: &Authority) -> Self {
+        self.line(&format!("cafile {}", authority.file().display())).line("require_certificate true")
+    }
+
+    /// Lets in only this user.
+    pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
+        self.files.push(("passwords", password_line(name, password)));
+        self.line("allow_anonymous false").line("password_file DIR/passwords")
+    }
+
+    /// What may be read and written, in mosquitto's words; nothing else may.
+    pub(crate) fn access(mut self, rules: &str) -> Self {
+        self.files.push(("access", format!("{rules}\n")));
+        self.line("acl_file DIR/access")
+    }
+}
+
+/// A line of a password file. The program that makes them comes with mosquitto.
+fn password_line(name: &str, password: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("passwords");
+    std::fs::write(&file, format!("{name}:{password}\n")).unwrap();
+    let program = program("mosquitto_passwd").expect("mosquitto_passwd comes with mosquitto");
+    assert!(Command::new(program).arg("-U").arg(&file).status().unwrap().success());
+    std::fs::read_to_string(file).unwrap()
+}
+
+/// A running mosquitto.
+pub(crate) struct Mosquitto {
+    program: PathBuf,
+    folder: TempDir,
+    port: u16,
+    process: Option<Process>,
+}
+
+struct Process {
+    child: Child,
+    log: Collected,
+}
+
+impl Mosquitto {
+    /// Starts one, or says that there is none.
+    pub(crate) fn start(setup: &Setup) -> Option<Self> {
+        let Some(program) = program("mosquitto") else {
+            say("SKIPPED: mosquitto is not installed");
+            return None;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in &setup.files {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        let mut this = Self { program, folder, port: 0, process: None };
+        // Between our look for a free port and its use of it someone else may take it.
+        for _ in 0..20 {
+            this.port = free_port();
+            this.write_configuration(&setup.lines);
+            if this.launch() {
+                return Some(this);
+            }
+        }
+        panic!("mosquitto does not start:\n{}", this.log());
+    }
+
+    fn write_configuration(&self, lines: &str) {
+        // A mosquitto that root starts becomes another user, who cannot read a test's files.
+        let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
+        let folder = self.folder.path().display().to_string();
+        let lines = lines.replace("DIR", &folder);
+        let text = format!("{user}{BASE}listener {} 127.0.0.1\n{lines}", self.port);
+        std::fs::write(self.folder.path().join("mosquitto.conf"), text).unwrap();
+    }
+
+    /// Starts the program; whether it came up.
+    fn launch(&mut self) -> bool {
+        let mut child = Command::new(&self.program)
+            .arg("-c")
+            .arg(self.folder.path().join("mosquitto.conf"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = Collected::from(child.stderr.take().unwrap(), usize::MAX);
+        let running = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(" running");
+        let up = log.wait(Instant::now() + LIMIT, running);
+        self.process = Some(Process { child, log });
+        up
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What it logged since it was last started.
+    pub(crate) fn log(&self) -> String {
+        self.process.as_ref().map(|process| process.log.text()).unwrap_or_default()
+    }
+
+    /// Waits until it has logged this.
+    #[track_caller]
+    pub(crate) fn wait_for_log(&self, text: &str) {
+        let process = self.process.as_ref().unwrap();
+        let found = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
+        assert!(process.log.wait(Instant::now() + LIMIT, found), "no {text:?} in its log:\n{}", self.log());
+    }
+
+    /// Ends it without a chance to save anything.
+    pub(crate) fn kill(&mut self) {
+        self.end(Signal::KILL);
+    }
+
+    /// Ends it in good order; what is persistent is saved.
+    pub(crate) fn stop(&mut self) {
+        self.end(Signal::TERM);
+    }
+
+    fn end(&mut self, signal: Signal) {
+        if let Some(Process { mut child, .. }) = self.process.take() {
+            let _ = kill_process(Pid::from_child(&child), signal);
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts it once more on the same port.
+    #[track_caller]
+    pub(crate) fn start_again(&mut self) {
+        assert!(self.process.is_none() && self.launch(), "mosquitto does not start again:\n{}", self.log());
+    }
+
+    pub(crate) fn publish(&self) -> Mqtt {
+        Mqtt::publish(self.port)
+    }
+
+    pub(crate) fn subscribe(&self) -> Mqtt {
+        Mqtt::subscribe(self.port)
+    }
+}
+
+impl Drop for Mosquitto {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Finds a program where a shell would, and where Debian puts servers.
+fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders =
+        std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin"), PathBuf::from("/usr/local/sbin")]);
+    folders.map(|folder| folder.join(name)).find(|file| Path::is_file(file))
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[allow(clippy::print_stderr, reason = "a test that is not run must say so")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

@@ -1,0 +1,350 @@
+//! The program as its users run it: a child process with arguments, a clean environment, standard
+//! input, and two outputs that are collected as they come.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Write;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::LIMIT;
+use super::collected::Collected;
+
+/// A command line of the program, yet to be run.
+#[derive(Debug)]
+pub(crate) struct Mqtt {
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+    stdin: Input,
+    stdout: Output,
+}
+
+#[derive(Debug)]
+enum Input {
+    /// Nothing to read.
+    Null,
+    /// These bytes and then the end.
+    Bytes(Vec<u8>),
+    /// A pipe that the test writes to.
+    Open,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Output {
+    Collected,
+    /// The reader goes away once it has so many lines.
+    ClosedAfter(usize),
+}
+
+impl Mqtt {
+    pub(crate) fn new<I>(arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        let this = Self {
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            stdin: Input::Null,
+            stdout: Output::Collected,
+        };
+        this.args(arguments)
+    }
+
+    /// `mqtt pub` to a port of 127.0.0.1.
+    pub(crate) fn publish(port: u16) -> Self {
+        Self::new(["pub", "-h", "127.0.0.1", "-p", &port.to_string()])
+    }
+
+    /// `mqtt sub` from a port of 127.0.0.1.
+    pub(crate) fn subscribe(port: u16) -> Self {
+        Self::new(["sub", "-h", "127.0.0.1", "-p", &port.to_string()])
+    }
+
+    pub(crate) fn args<I>(mut self, arguments: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: AsRef<OsStr>,
+    {
+        self.arguments.extend(arguments.into_iter().map(|argument| argument.as_ref().to_owned()));
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Standard input of these bytes.
+    pub(crate) fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Input::Bytes(bytes.into());
+        self
+    }
+
+    /// Standard input that stays open; see [`Running::write`].
+    pub(crate) fn open_stdin(mut self) -> Self {
+        self.stdin = Input::Open;
+        self
+    }
+
+    /// The reader of standard output reads so many lines and closes it.
+    pub(crate) fn close_stdout_after(mut self, lines: usize) -> Self {
+        self.stdout = Output::ClosedAfter(lines);
+        self
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    pub(crate) fn run(self) -> Outcome {
+        self.spawn().finish()
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn(self) -> Running {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt"));
+        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
+        command.stdin(if matches!(self.stdin, Input::Null) { Stdio::null() } else { Stdio::piped() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take();
+        let stdin = match self.stdin {
+            Input::Bytes(bytes) => {
+                let mut input = input.unwrap();
+                // A program that ends without reading everything is no failure of this thread.
+                std::thread::spawn(move || drop(input.write_all(&bytes)));
+                None
+            }
+            Input::Null | Input::Open => input,
+        };
+        let most_lines = match self.stdout {
+            Output::Collected => usize::MAX,
+            Output::ClosedAfter(lines) => lines,
+        };
+        let stdout = Collected::from(child.stdout.take().unwrap(), most_lines);
+        let stderr = Collected::from(child.stderr.take().unwrap(), usize::MAX);
+        Running { line: shown(&self.arguments), child, stdin, stdout, stderr, ended: false }
+    }
+}
+
+/// A command line in one line, for messages.
+fn shown(arguments: &[OsString]) -> String {
+    let mut line = "mqtt".to_owned();
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        line.push(' ');
+        if text.chars().count() > 200 {
+            line.push_str(&format!("<{} bytes>", argument.len()));
+        } else if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            line.push_str(&format!("{text:?}"));
+        } else {
+            line.push_str(&text);
+        }
+    }
+    line
+}
+
+/// The program at work. Dropped before its end, it is killed.
+pub(crate) struct Running {
+    line: String,
+    child: Child,
+    stdin: Option<std::process::ChildStdin>,
+    stdout: Collected,
+    stderr: Collected,
+    ended: bool,
+}
+
+impl Running {
+    /// Waits until standard output has so many whole lines.
+    #[track_caller]
+    pub(crate) fn wait_for_lines(&self, lines: usize) -> &Self {
+        let enough = |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() >= lines;
+        if !self.stdout.wait(Instant::now() + LIMIT, enough) {
+            self.give_up(&format!("{lines} lines on standard output"));
+        }
+        self
+    }
+
+    /// Waits until this is found on standard error.
+    #[track_caller]
+    pub(crate) fn wait_for_stderr(&self, text: &str) -> &Self {
+        self.wait_for_stderr_times(text, 1)
+    }
+
+    /// Waits until this is found so many times on standard error.
+    #[track_caller]
+    pub(crate) fn wait_for_stderr_times(&self, text: &str, times: usize) -> &Self {
+        let enough = |bytes: &[u8]| String::from_utf8_lossy(bytes).matches(text).count() >= times;
+        if !self.stderr.wait(Instant::now() + LIMIT, enough) {
+            self.give_up(&format!("{text:?} on standard error {times} times"));
+        }
+        self
+    }
+
+    #[track_caller]
+    fn give_up(&self, what: &str) -> ! {
+        panic!(
+            "waited in vain for {what}\n$ {}\n{}",
+            self.line,
+            both_streams(&self.stdout.text(), &self.stderr.text())
+        );
+    }
+
+    /// What standard output has brought so far.
+    pub(crate) fn stdout(&self) -> Vec<u8> {
+        self.stdout.bytes()
+    }
+
+    /// Writes to standard input, which was left open.
+    #[track_caller]
+    pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
+        self.stdin.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
+        self
+    }
+
+    /// Ends standard input.
+    pub(crate) fn close_stdin(&mut self) -> &mut Self {
+        self.stdin = None;
+        self
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub(crate) fn signal(&self, signal: Signal) -> &Self {
+        // The child has not been waited for, so the number is still its own.
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        self
+    }
+
+    /// Ends standard input and waits for the program's end.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> Outcome {
+        self.stdin = None;
+        self.wait_for_end()
+    }
+
+    /// Waits for the program's end, with standard input as it is.
+    #[track_caller]
+    pub(crate) fn wait_for_end(mut self) -> Outcome {
+        let deadline = Instant::now() + LIMIT;
+        if !self.stderr.wait_for_end(deadline) || !self.stdout.wait_for_end(deadline) {
+            self.give_up("its end");
+        }
+        let status = self.child.wait().unwrap();
+        self.ended = true;
+        let outcome = Outcome {
+            line: self.line.clone(),
+            status,
+            stdout: self.stdout.bytes(),
+            stderr: self.stderr.text(),
+        };
+        outcome.check(!outcome.stderr.contains("panicked at"), "it panicked");
+        outcome
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    line: String,
+    status: ExitStatus,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Outcome {
+    #[track_caller]
+    fn check(&self, good: bool, complaint: &str) {
+        let streams = both_streams(&String::from_utf8_lossy(&self.stdout), &self.stderr);
+        assert!(good, "{complaint}\n$ {}\n{}\n{streams}", self.line, self.status);
+    }
+
+    #[track_caller]
+    pub(crate) fn exits(self, code: i32) -> Self {
+        self.check(self.status.code() == Some(code), &format!("exit status {code} was expected"));
+        self
+    }
+
+    /// It was ended by that signal, as the caller sees it.
+    #[track_caller]
+    pub(crate) fn dies_of(self, signal: Signal) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        let number = signal.as_raw();
+        self.check(self.status.signal() == Some(number), &format!("an end by signal {number} was expected"));
+        self
+    }
+
+    /// Exit status 0 and not a word on standard error.
+    #[track_caller]
+    pub(crate) fn succeeds(self) -> Self {
+        self.exits(0).says("")
+    }
+
+    #[track_caller]
+    pub(crate) fn prints(self, bytes: impl AsRef<[u8]>) -> Self {
+        let expected = bytes.as_ref();
+        let shown = String::from_utf8_lossy(&expected[..expected.len().min(2000)]).into_owned();
+        self.check(self.stdout == expected, &format!("standard output was to be {shown:?}"));
+        self
+    }
+
+    /// Standard error, exactly.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        self.check(self.stderr == text, &format!("standard error was to be {text:?}"));
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn mentions(self, text: &str) -> Self {
+        self.check(self.stderr.contains(text), &format!("standard error was to mention {text:?}"));
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn does_not_mention(self, text: &str) -> Self {
+        self.check(!self.stderr.contains(text), &format!("standard error was not to mention {text:?}"));
+        self
+    }
+
+    /// It fails with that status and with one line of that text, behind which there may be a hint.
+    /// Nothing is printed on standard output.
+    #[track_caller]
+    pub(crate) fn fails(self, code: i32, text: &str) -> Self {
+        let mut lines = self.stderr.lines();
+        let first = lines.next().unwrap_or_default();
+        self.check(
+            first.starts_with("mqtt: ") && first.contains(text),
+            &format!("the first line of standard error was to be an error that says {text:?}"),
+        );
+        let shape = lines.next().is_none_or(|hint| hint.starts_with("hint: ")) && lines.next().is_none();
+        self.check(shape, "an error is one line, and a hint");
+        self.exits(code).prints("")
+    }
+
+    /// Standard output as lines, of which the last is whole too.
+    #[track_caller]
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.check(self.stdout.is_empty() || self.stdout.ends_with(b"\n"), "the last line has no line feed");
+        String::from_utf8(self.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+/// Both outputs, each with its end only if it is long.
+fn both_streams(stdout: &str, stderr: &str) -> String {
+    let tail = |text: &str| {
+        let skipped = text.chars().count().saturating_sub(4000);
+        let rest: String = text.chars().skip(skipped).collect();
+        if skipped == 0 { rest } else { format!("… {skipped} characters …{rest}") }
+    };
+    format!("--- stdout\n{}\n--- stderr\n{}", tail(stdout), tail(stderr))
+}

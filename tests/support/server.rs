@@ -1,0 +1,260 @@
+//! A server that follows a script: exact packets in and out, cuts, silence and rubbish.
+//!
+//! The script is a closure on a thread of its own, with blocking sockets that all have time limits.
+//! When the server is dropped the test waits for the script's end, and fails if the script did.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use ::mqtt::protocol::wire::{self, Packet};
+use ::mqtt::protocol::{Protocol, QoS};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::packets;
+
+/// The longest the script waits for any one thing.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A running script.
+pub(crate) struct Server {
+    port: u16,
+    script: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Listens on a free port of 127.0.0.1 and starts the script.
+    pub(crate) fn start(script: impl FnOnce(&mut Listener) + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let script = std::thread::spawn(move || script(&mut Listener { listener: Some(listener), port }));
+        Self { port, script: Some(script) }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits for the end of the script, and fails if it did.
+    pub(crate) fn finish(mut self) {
+        self.join();
+    }
+
+    fn join(&mut self) {
+        if let Some(Err(panic)) = self.script.take().map(JoinHandle::join) {
+            if !std::thread::panicking() {
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+/// Where the script takes in its connections.
+pub(crate) struct Listener {
+    listener: Option<TcpListener>,
+    port: u16,
+}
+
+impl Listener {
+    /// The next connection.
+    pub(crate) fn accept(&mut self) -> Peer {
+        let listener = self.listener.as_ref().unwrap();
+        assert!(is_readable(listener, LIMIT), "no connection within {LIMIT:?}");
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.set_write_timeout(Some(LIMIT)).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer { stream, received: Vec::new() }
+    }
+
+    /// The next connection, past CONNECT and CONNACK.
+    pub(crate) fn accept_session(&mut self, protocol: Protocol) -> Peer {
+        let mut peer = self.accept();
+        peer.expect_connect(protocol);
+        peer.send(&packets::connack(protocol, false, 0));
+        peer
+    }
+
+    /// The next connection of a client whose session is still there.
+    pub(crate) fn accept_kept_session(&mut self, protocol: Protocol) -> Peer {
+        let mut peer = self.accept();
+        peer.expect_connect(protocol);
+        peer.send(&packets::connack(protocol, true, 0));
+        peer
+    }
+
+    /// Stops listening: connections are refused until [`Listener::listen_again`].
+    pub(crate) fn close(&mut self) {
+        self.listener = None;
+    }
+
+    /// Listens on the same port as before.
+    pub(crate) fn listen_again(&mut self) {
+        self.listener = Some(TcpListener::bind(("127.0.0.1", self.port)).unwrap());
+    }
+
+    /// Nobody has connected so far.
+    pub(crate) fn expect_nobody(&self) {
+        let listener = self.listener.as_ref().unwrap();
+        assert!(!is_readable(listener, Duration::ZERO), "an unexpected connection");
+    }
+}
+
+fn is_readable(fd: &impl std::os::fd::AsFd, limit: Duration) -> bool {
+    let limit = Timespec { tv_sec: limit.as_secs().try_into().unwrap(), tv_nsec: 0 };
+    poll(&mut [PollFd::new(fd, PollFlags::IN)], Some(&limit)).unwrap() > 0
+}
+
+/// One connection of the client under test.
+pub(crate) struct Peer {
+    stream: TcpStream,
+    /// Bytes read and not yet looked at.
+    received: Vec<u8>,
+}
+
+impl Peer {
+    /// The next packet, whole and raw; `None` if the client has closed its side.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(length) = wire::frame(&self.received, wire::LARGEST_PACKET_BYTES).unwrap() {
+                let rest = self.received.split_off(length);
+                return Some(std::mem::replace(&mut self.received, rest));
+            }
+            if !self.read_more() {
+                assert!(self.received.is_empty(), "the end came in the middle of a packet");
+                return None;
+            }
+        }
+    }
+
+    fn read_more(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.received.extend_from_slice(&buffer[..count]);
+                true
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("reading from the client: {error}"),
+        }
+    }
+
+    /// The next packet, whole and raw.
+    #[track_caller]
+    pub(crate) fn packet(&mut self) -> Vec<u8> {
+        self.next().expect("a packet was expected, and the client closed the connection")
+    }
+
+    /// The next packet is exactly this one.
+    #[track_caller]
+    pub(crate) fn expect(&mut self, protocol: Protocol, packet: &[u8]) {
+        let received = self.packet();
+        assert!(
+            received == packet,
+            "expected {}\n received {}",
+            packets::shown(protocol, packet),
+            packets::shown(protocol, &received)
+        );
+    }
+
+    /// The next packet is a CONNECT of that version; it is returned.
+    #[track_caller]
+    pub(crate) fn expect_connect(&mut self, protocol: Protocol) -> Vec<u8> {
+        let bytes = self.packet();
+        match wire::decode(protocol, &bytes) {
+            Ok(Packet::Connect(connect)) => assert_eq!(connect.protocol, protocol, "the version of CONNECT"),
+            other => panic!("expected CONNECT, received {other:?}"),
+        }
+        bytes
+    }
+
+    /// The next packet is a SUBSCRIBE; it is granted as asked. Its packet identifier is returned.
+    #[track_caller]
+    pub(crate) fn grant_subscription(&mut self, protocol: Protocol) -> u16 {
+        let (identifier, asked) = self.expect_subscribe(protocol);
+        self.send(&packets::suback(protocol, identifier, &asked));
+        identifier
+    }
+
+    /// The next packet is a SUBSCRIBE; its packet identifier and the QoS of each filter.
+    #[track_caller]
+    pub(crate) fn expect_subscribe(&mut self, protocol: Protocol) -> (u16, Vec<u8>) {
+        let bytes = self.packet();
+        match wire::decode(protocol, &bytes) {
+            Ok(Packet::Subscribe { packet_identifier, filters, .. }) => {
+                (packet_identifier, filters.iter().map(|filter| filter.qos as u8).collect())
+            }
+            other => panic!("expected SUBSCRIBE, received {other:?}"),
+        }
+    }
+
+    /// The next packet is a PUBLISH of that kind; returns packet identifier and DUP.
+    #[track_caller]
+    pub(crate) fn expect_publish(&mut self, protocol: Protocol, qos: QoS, payload: &[u8]) -> (u16, bool) {
+        let bytes = self.packet();
+        match wire::decode(protocol, &bytes) {
+            Ok(Packet::Publish(publish)) => {
+                assert_eq!((publish.qos, publish.payload), (qos, payload), "the PUBLISH");
+                (publish.packet_identifier, publish.dup)
+            }
+            other => panic!("expected PUBLISH, received {other:?}"),
+        }
+    }
+
+    /// The client leaves in good order: DISCONNECT and then the end of the stream.
+    #[track_caller]
+    pub(crate) fn expect_disconnect(&mut self, protocol: Protocol) {
+        self.expect(protocol, &packets::disconnect(protocol, 0));
+        self.expect_end();
+    }
+
+    /// The client asks how far the server has read and, answered, leaves in good order.
+    #[track_caller]
+    pub(crate) fn expect_fence_and_disconnect(&mut self, protocol: Protocol) {
+        self.expect(protocol, &packets::pingreq());
+        self.send(&packets::pingresp());
+        self.expect_disconnect(protocol);
+    }
+
+    /// The client has closed its side without another byte.
+    #[track_caller]
+    pub(crate) fn expect_end(&mut self) {
+        let next = self.next();
+        assert!(next.is_none(), "the end was expected, not {next:?}");
+    }
+
+    /// Nothing has come from the client that was not looked at. That is only certain if something
+    /// that comes behind it has been seen, for example the answer to a ping.
+    #[track_caller]
+    pub(crate) fn expect_silence(&self) {
+        assert!(self.received.is_empty(), "unexpected: {:?}", self.received);
+    }
+
+    /// Sends bytes; that the client is gone is not noticed here.
+    pub(crate) fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Sends each byte by itself.
+    pub(crate) fn send_bytewise(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.send(std::slice::from_ref(byte));
+        }
+    }
+
+    /// Closes the connection in good order.
+    pub(crate) fn close(self) {}
+
+    /// Breaks the connection off with a reset.
+    pub(crate) fn reset(self) {
+        socket2::SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
+    }
+}
