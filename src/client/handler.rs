@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use super::handshake::Connected;
 use super::session::{Event, Session};
 use crate::error::Error;
+use crate::net::Step;
 use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
 
@@ -25,6 +26,8 @@ pub enum Flow {
 /// A change in the state of the link.
 #[derive(Debug, Clone, Copy)]
 pub enum Change<'a> {
+    /// A broker failed, and the next is tried.
+    NextBroker(&'a Error),
     /// The link is lost, for this reason, and will be made again. Said once, however many attempts
     /// that takes.
     Lost(&'a Error),
@@ -90,6 +93,14 @@ pub trait Handler {
 
     /// The state of the link has changed in a way a user wants to know of.
     fn on_change(&mut self, _change: Change<'_>) {}
+
+    /// Whether [`Handler::on_step`] wants to hear of the steps of the way.
+    fn observes(&self) -> bool {
+        false
+    }
+
+    /// One step of the way to the broker was taken.
+    fn on_step(&mut self, _step: Step) {}
 
     /// Whether [`Handler::trace`] wants to see packets.
     fn traces(&self) -> bool {

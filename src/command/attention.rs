@@ -51,6 +51,7 @@ impl Attention {
 /// Tells the user of a change in the state of the link.
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
+        Change::NextBroker(why) => diagnostics.state(format_args!("{why}; trying the next broker")),
         Change::Lost(why) => diagnostics.no_connection("connection lost", why),
         Change::NotYet(why) => diagnostics.no_connection("no connection yet", why),
         Change::Connected => diagnostics.state("connected"),
