@@ -141,7 +141,14 @@ pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -
                 what: "connection refused".into(),
                 reason: *reason,
                 text: properties.text(PropertyId::ReasonString).map(Into::into),
-                hint: reason.advice().map(Into::into),
+                // Many servers say so of a wrong password too, so that nobody learns which it was.
+                hint: match *reason {
+                    ReasonCode::NOT_AUTHORIZED => Some(
+                        "user name or password (-u, -P) wrong or missing, or this client is not allowed"
+                            .into(),
+                    ),
+                    reason => reason.advice().map(Into::into),
+                },
             })
         }
         Packet::Auth { .. } => Err(Error::Refused {
