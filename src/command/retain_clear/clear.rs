@@ -25,6 +25,9 @@ use crate::protocol::wire::PublishTemplate;
 /// How often what is still there, unchanged, is cleared before it is left.
 const PASSES: u32 = 2;
 
+/// How much of the list is written at once.
+const LIST_BYTES: usize = 64 * 1024;
+
 pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     if !clear.dry_run && !clear.yes && !can_ask(diagnostics) {
         return Err(Error::usage(
@@ -58,6 +61,9 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         for entry in &run.entries {
             stdout.buffer().extend_from_slice(entry.line().as_bytes());
             stdout.buffer().push(b'\n');
+            if stdout.waiting_bytes() > LIST_BYTES {
+                stdout.flush().await?;
+            }
         }
         stdout.flush().await?;
     }

@@ -27,7 +27,7 @@ pub(super) enum Fate {
     StillThere,
     /// Somebody has published another message there meanwhile.
     Republished,
-    /// It was not there before.
+    /// It was not on the list: it is new, or the server did not send it before.
     Appeared,
     /// The backup's message is there again.
     Restored,
@@ -67,7 +67,7 @@ impl Fate {
                     .into()
             }
             Self::Republished => "a new message was published meanwhile".into(),
-            Self::Appeared => "it was not there when the list was made".into(),
+            Self::Appeared => "not on the list: it is new, or the server did not send it before".into(),
             Self::NeedsV5 => "not restored: its properties need MQTT 5".into(),
         })
     }

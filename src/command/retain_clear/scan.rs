@@ -9,7 +9,9 @@
 //! A server may also not send everything it has: one that queues at most 1,000 messages for a
 //! client (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks
 //! at our acknowledgements. So a second pass asks at QoS 0, where nothing is queued, and topics that
-//! only it has brought are asked for by name, a few at a time, at the QoS that shows their own.
+//! only it has brought are asked for by name, a few at a time, at the QoS that shows their own. What
+//! a server keeps back even then nobody can know, except that it comes to light when the rest is
+//! gone: by the scan that verifies.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
@@ -35,7 +37,7 @@ use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
 use crate::protocol::{Direction, QoS};
 
 /// Topics asked for by name at once: well below what servers queue for a client.
-const NAMES_PER_PASS: usize = 100;
+const NAMES_PER_PASS: usize = 400;
 /// Client identifiers apart, two runs must not take each other's fences for their own.
 const FENCE_ID_LENGTH: usize = 16;
 
@@ -124,6 +126,7 @@ pub(super) async fn scan(
         may_fence: true,
         found: BTreeMap::new(),
         missed: Vec::new(),
+        check_again: false,
         unreadable: 0,
         refused: Vec::new(),
         ended_by: EndedBy::Fence,
@@ -186,6 +189,14 @@ enum State {
     Subscribing,
     ToFence,
     Fencing,
+}
+
+/// What to do when there is nothing more to wait for.
+enum Next {
+    /// The next pass; this one is complete.
+    Pass(EndedBy),
+    /// Another fence.
+    AskAgain,
 }
 
 impl Pass {
@@ -265,6 +276,7 @@ struct Scanner<'a> {
     found: BTreeMap<Box<str>, Entry>,
     /// Topics that only a checking pass has brought.
     missed: Vec<String>,
+    check_again: bool,
     unreadable: u64,
     refused: Vec<(String, ReasonCode)>,
     ended_by: EndedBy,
@@ -394,24 +406,30 @@ impl Scanner<'_> {
         pass.state = State::Fencing;
     }
 
-    /// `Ready` when the pass is complete; otherwise the timer wakes us.
-    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<EndedBy> {
-        let Some(pass) = &self.pass else { return Poll::Ready(EndedBy::Quiet) };
+    /// `Ready` when the pass is complete; otherwise the timer wakes us. A PINGREQ that nothing came
+    /// behind is sent again: a server that has dropped messages (mosquitto, with a thousand packets
+    /// waiting) may have dropped its answer with them.
+    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        let Some(pass) = &mut self.pass else { return Poll::Ready(Next::Pass(EndedBy::Quiet)) };
         loop {
             let now = Instant::now();
             if now >= self.deadline {
-                return Poll::Ready(EndedBy::Timeout);
+                return Poll::Ready(Next::Pass(EndedBy::Timeout));
             }
             if pass.is_named_complete() {
-                return Poll::Ready(EndedBy::Fence);
+                return Poll::Ready(Next::Pass(EndedBy::Fence));
             }
-            let answered = pass.state == State::Fencing && pass.pong;
-            let complete_at = pass.last + pass.quiet_time();
-            if answered && now >= complete_at {
+            let fencing = pass.state == State::Fencing;
+            let quiet_at = pass.last.max(pass.asked_at) + pass.quiet_time();
+            if fencing && now >= quiet_at {
+                if !pass.pong {
+                    pass.state = State::ToFence;
+                    return Poll::Ready(Next::AskAgain);
+                }
                 let returned = pass.fence == Fence::Returned;
-                return Poll::Ready(if returned { EndedBy::Fence } else { EndedBy::Quiet });
+                return Poll::Ready(Next::Pass(if returned { EndedBy::Fence } else { EndedBy::Quiet }));
             }
-            let next = if answered { complete_at.min(self.deadline) } else { self.deadline };
+            let next = if fencing { quiet_at.min(self.deadline) } else { self.deadline };
             self.timer.as_mut().reset(next);
             if self.timer.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
@@ -425,7 +443,13 @@ impl Scanner<'_> {
             let filters: Vec<&str> = done.filters.iter().map(String::as_str).collect();
             session.unsubscribe(out, &filters, &PropertyBlock::default(), 0);
         }
+        // As long as checking brings something new, it may bring more.
+        if self.passes.is_empty() && self.missed.is_empty() && std::mem::take(&mut self.check_again) {
+            let filters = self.options.filters.clone();
+            self.passes.push_back(Pass::new(filters, QoS::AtMostOnce, Purpose::Check));
+        }
         if self.passes.is_empty() && !self.missed.is_empty() {
+            self.check_again = true;
             let names = self.missed.split_off(self.missed.len().saturating_sub(NAMES_PER_PASS));
             self.passes.push_back(Pass::by_name(names));
         }
@@ -450,6 +474,7 @@ impl Handler for Scanner<'_> {
         self.number += 1;
         self.found.clear();
         self.missed.clear();
+        self.check_again = false;
         self.refused.clear();
         self.unreadable = 0;
         self.ended_by = EndedBy::Fence;
@@ -469,7 +494,10 @@ impl Handler for Scanner<'_> {
                 Some(State::ToFence) => self.fence(session, out),
                 Some(_) => {}
             }
-            let ended_by = std::task::ready!(self.poll_complete(cx));
+            let ended_by = match std::task::ready!(self.poll_complete(cx)) {
+                Next::Pass(ended_by) => ended_by,
+                Next::AskAgain => continue,
+            };
             // The checking pass decides: what comes before it is looked at by it once more, and what
             // comes behind it is known by name.
             if self.pass.as_ref().is_some_and(|pass| pass.purpose == Purpose::Check) {
