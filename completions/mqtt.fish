@@ -31,6 +31,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to top
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear retained messages, and verify that they are gone'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the server publishes wills when it must, and only then'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show what a connection would be made with'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
 1\t''
@@ -40,11 +41,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s h -l host -d 'Broker: host name or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is the topic, %XX is decoded' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d 'Password; others on this machine may see it here, but not in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -55,18 +63,31 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
@@ -76,6 +97,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have t
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s n -l null-message -d 'No payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Each line of standard input, as a message of its own, without its line feed'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -99,11 +124,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host name or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is the topic, %XX is decoded' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d 'Password; others on this machine may see it here, but not in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -114,18 +146,31 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
@@ -140,6 +185,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s N -d 'Write no line feed after a message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json -d 'Write each message as a JSON object on a line of its own'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l pretty -d 'Indent the JSON of --json or -F over several lines'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -162,11 +211,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Wr
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file and clear nothing' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host name or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is the topic, %XX is decoded' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password -l pw -d 'Password; others on this machine may see it here, but not in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -177,21 +233,38 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepaliv
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l dry-run -d 'Only list what would be cleared'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l yes -d 'Clear without asking'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l json -d 'Write a report with the fate of every topic, as one JSON object, in place of text'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -239,11 +312,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-qos -d 'QoS
 1\t''
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host name or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is the topic, %XX is decoded' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; others on this machine may see it here, but not in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -254,24 +334,41 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l strict -d 'Also run the cases in which servers that many people use depart from the standard'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l list -d 'List the cases, and run none'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version-matrix -d 'Run each case with MQTT 3.1.1 and with MQTT 5'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l parallel -d 'Run all cases at once'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l json -d 'Write a report with every verdict, as one JSON object, in place of text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-retain -d 'Retain the will'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -284,3 +381,60 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port 
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s A -l bind-address -d 'Local IP address to connect from' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+31\t'MQTT 3.1'
+311\t'MQTT 3.1.1'
+5\t'MQTT 5'"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l version -d 'Print version'

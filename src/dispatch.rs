@@ -11,10 +11,6 @@ use crate::output::Diagnostics;
 /// # Errors
 /// Whatever kept it from its work.
 pub async fn dispatch(invocation: Invocation, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
-    if tls.is_some_and(|tls| tls.is_insecure()) {
-        diagnostics.warning("--insecure: nobody checks who the server is");
-    }
     match invocation {
         Invocation::Publish(config) => publish::run(*config, diagnostics).await,
         Invocation::Subscribe(config) => subscribe::run(*config, diagnostics).await,

@@ -14,16 +14,16 @@ pub mod signal;
 
 use std::ffi::OsString;
 
-use crate::cli::Request;
+use crate::cli::{Hidden, Request};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
 
 /// Runs a command line, program name first. Everything it has to say has been said when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let request = cli::parse(arguments);
+    let request = cli::parse(arguments, start_anew);
     let verbosity = match &request {
-        Ok(Request::Run(invocation)) => invocation.verbosity(),
+        Ok(Request::Run(invocation, _)) => invocation.verbosity(),
         _ => Verbosity::Normal,
     };
     let diagnostics = Diagnostics::new(verbosity);
@@ -31,6 +31,19 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         diagnostics.error(&error);
         error.exit()
     })
+}
+
+/// Replaces this process by one of the same program, where the system can.
+fn start_anew(hidden: &Hidden) {
+    #[cfg(unix)]
+    if let (Ok(program), Some((name, rest))) = (std::env::current_exe(), hidden.arguments.split_first()) {
+        use std::os::unix::process::CommandExt as _;
+        let mut command = std::process::Command::new(program);
+        // Returns only if it fails, and then there is nothing to be done about it.
+        let _ = command.arg0(name).args(rest).env(hidden.variable, &hidden.value).exec();
+    }
+    #[cfg(not(unix))]
+    let _ = hidden;
 }
 
 fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
@@ -41,7 +54,12 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let outcome = runtime.block_on(async {
         match request {
             Request::Print(text) => print(&text).await,
-            Request::Run(invocation) => dispatch::dispatch(invocation, diagnostics).await,
+            Request::Run(invocation, warnings) => {
+                for warning in warnings {
+                    diagnostics.warning(warning);
+                }
+                dispatch::dispatch(invocation, diagnostics).await
+            }
         }
     });
     // The process ends now, and with it a thread that may still wait for standard input. To take

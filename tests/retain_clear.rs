@@ -315,7 +315,7 @@ fn a_link_that_is_dropped_in_the_middle() {
     let cut = Cut { after_packets: 20, answer_last: false, connections: 4 };
     broker.embedded().set_faults(Faults { cut: Some(cut), ..Faults::default() });
     let outcome = retain_clear(broker.port(), &["#", "--yes", "--json"]).run().exits(0);
-    assert!(outcome.stderr.matches("no connection").count() >= 3, "{}", outcome.stderr);
+    assert!(outcome.stderr.matches("connection lost").count() >= 3, "{}", outcome.stderr);
     let report = report("retain-clear", &outcome.stdout);
     assert_eq!((&report["done"], &report["left"]), (&500.into(), &0.into()));
 }

@@ -86,6 +86,7 @@ impl TryFrom<BrokerArgs> for Config {
             listen: SocketAddr::new(args.listen.address, port),
             command: args.command,
             command_path: own_directory_first(),
+            foreign_variables: connection_variables(),
             verbosity: args.quiet.resolve(),
         })
     }
@@ -96,4 +97,10 @@ fn own_directory_first() -> Option<OsString> {
     let own = std::env::current_exe().ok()?.parent()?.to_owned();
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
+}
+
+/// The variables that say how to connect to some other broker; the command is to use this one.
+fn connection_variables() -> Vec<OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"MQTT_")).collect()
 }

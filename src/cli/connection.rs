@@ -1,21 +1,19 @@
 //! The connection: where to, as whom, and for how long. One group for every subcommand that talks
 //! to a broker; each option has an environment variable of its long name.
 
-use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
+use super::credentials::{CredentialArgs, Credentials};
+use super::files::FileArgs;
 use super::origin::{Origin, Rank};
-use super::tls::{self, TlsArgs};
-use super::url::BrokerUrl;
+use super::target::TargetArgs;
+use super::tls::TlsArgs;
 use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
 use super::{property, text};
-use crate::client::options::{ClientOptions, Reconnect, Secret, Version, Will};
+use crate::client::options::{ClientOptions, Reconnect, Version, Will};
 use crate::error::Error;
-use crate::net::{Endpoint, TlsConfig};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::{Protocol, wire};
 
@@ -26,10 +24,12 @@ Durations:
 
 Environment:
   Each option under Connection and TLS has a variable, MQTT_ and its long name, such as MQTT_HOST
-  and MQTT_TLS_ALPN. A flag beats its variable.";
+  and MQTT_TLS_ALPN. A flag beats its variable.
 
-/// The port without TLS ([IANA] mqtt).
-const PLAIN_PORT: u16 = 1883;
+Profiles:
+  ~/.config/mqtt/config.toml may hold tables such as [profile.home], whose keys are the long names
+  of the options under Connection and TLS, and the line default-profile = 'home'. A variable beats
+  a profile. mqtt config show tells what holds and why.";
 
 /// The options of the connection.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,37 +40,11 @@ pub(super) struct ConnectionArgs {
     #[command(flatten)]
     pub(super) origin: Origin,
 
-    /// Broker: host name or IP address
-    #[arg(short = 'h', long, env = "MQTT_HOST", default_value = "localhost", value_name = "HOST",
-          value_parser = value::host, value_hint = ValueHint::Hostname)]
-    host: String,
+    #[command(flatten)]
+    target: TargetArgs,
 
-    /// Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]
-    #[arg(short = 'p', long, env = "MQTT_PORT", value_name = "PORT",
-          value_parser = value::port)]
-    port: Option<u16>,
-
-    /// Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]; everything after the first / is
-    /// the topic, %XX is decoded
-    #[arg(short = 'L', long, env = "MQTT_URL", value_name = "URL", value_hint = ValueHint::Url)]
-    url: Option<BrokerUrl>,
-
-    /// User name
-    #[arg(short = 'u', long, env = "MQTT_USERNAME", value_name = "NAME", allow_hyphen_values = true,
-          value_hint = ValueHint::Username)]
-    username: Option<String>,
-
-    #[arg(
-        short = 'P',
-        long,
-        visible_alias = "pw",
-        env = "MQTT_PASSWORD",
-        value_name = "PASSWORD",
-        allow_hyphen_values = true,
-        value_parser = value::secret(),
-        help = "Password; others on this machine may see it here, but not in MQTT_PASSWORD"
-    )]
-    password: Option<Secret>,
+    #[command(flatten)]
+    credentials: CredentialArgs,
 
     /// Client identifier [default: the server assigns one]
     #[arg(
@@ -118,11 +92,6 @@ pub(super) struct ConnectionArgs {
           value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
-    /// Local IP address to connect from
-    #[arg(short = 'A', long, env = "MQTT_BIND_ADDRESS", value_name = "ADDRESS",
-          value_parser = value::ip_address)]
-    bind_address: Option<IpAddr>,
-
     /// Limit for connecting, up to the server's answer
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
@@ -144,6 +113,9 @@ pub(super) struct ConnectionArgs {
     wait_for_server: Duration,
 
     #[command(flatten)]
+    files: FileArgs,
+
+    #[command(flatten)]
     tls: TlsArgs,
 }
 
@@ -161,62 +133,52 @@ pub(super) struct Purpose {
     pub(super) reconnect: Reconnect,
 }
 
-/// Host, port and credentials, after URL, flags and environment are weighed against each other.
-struct Target {
-    host: String,
-    port: Option<u16>,
-    /// The rank of a port that was asked for.
-    port_rank: Rank,
-    /// The rank of a URL that asks for TLS.
-    tls_url: Option<Rank>,
-    user_name: Option<String>,
-    password: Option<Secret>,
-}
-
 impl ConnectionArgs {
     /// The topic in the URL, if it has one and the URL counts.
     pub(super) fn url_topic(&self) -> Option<&str> {
-        self.counting_url()?.topic.as_deref()
+        self.target.counting_url(&self.origin)?.topic.as_deref()
     }
 
-    /// Whether the URL was typed, and not set in the environment.
+    /// Whether the URL was typed, and not set elsewhere.
     pub(super) fn url_is_typed(&self) -> bool {
         self.origin.rank("url") == Rank::Flag
     }
 
-    /// A typed `-h` means another broker than the one of `MQTT_URL`, whose port and password are
-    /// none of the other's business.
-    fn counting_url(&self) -> Option<&BrokerUrl> {
-        let beaten = self.origin.rank("host") > self.origin.rank("url");
-        self.url.as_ref().filter(|_| !beaten)
+    /// Everything a connection is made with.
+    pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
+        let (mut options, credentials) = self.check(purpose)?;
+        options.password = credentials.fetch()?;
+        Ok(options)
     }
 
-    /// Everything a connection is made with.
-    pub(super) fn resolve(mut self, purpose: Purpose) -> Result<ClientOptions, Error> {
-        let target = self.target()?;
+    /// As [`Self::resolve`], with the password still where it is.
+    pub(super) fn check(mut self, purpose: Purpose) -> Result<(ClientOptions, Credentials), Error> {
         let (session_expiry_interval, max_packet_bytes, properties) =
             self.connect_properties(&purpose.properties)?;
-        let version = self.version(&target, purpose.needs_v5)?;
+        let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
+        let in_url = (target.url_user_name.take(), target.url_password.take());
+        let credentials = self.credentials.clone().resolve(&self.origin, in_url)?;
+        let version = self.version(&credentials, purpose.needs_v5)?;
         let client_identifier = self.client_identifier(session_expiry_interval)?;
-        let clean_start = !self.disable_clean_session;
-        let tls = self.tls.clone().resolve(tls::Context {
-            origin: &self.origin,
-            url: target.tls_url,
-            port: (target.port == Some(tls::TLS_PORT)).then_some(target.port_rank),
-        })?;
+        let tls = self.tls.clone().resolve(target.tls_context(&self.origin))?;
         let attempts = self.reconnect.map_or(purpose.reconnect.attempts, |asked| asked.0);
-        Ok(ClientOptions {
-            endpoint: endpoint(&target, tls, self.bind_address, self.connect_timeout),
+        let service_records = target.service_records;
+        let (endpoint, fallbacks) = target.endpoints(tls, self.connect_timeout)?;
+        let options = ClientOptions {
+            endpoint,
+            fallbacks,
+            service_records,
+            name_servers: Vec::new(),
             version,
             client_identifier,
-            clean_start,
+            clean_start: !self.disable_clean_session,
             keep_alive: self.keepalive,
             session_expiry_interval,
             properties,
             disconnect_properties: purpose.disconnect_properties,
             will: purpose.will,
-            user_name: target.user_name,
-            password: target.password,
+            user_name: credentials.user_name.clone(),
+            password: None,
             max_inflight: self.max_inflight,
             max_packet_bytes,
             reconnect: Reconnect {
@@ -225,45 +187,8 @@ impl ConnectionArgs {
                 wait_for_server: self.wait_for_server,
             },
             connect_timeout: self.connect_timeout,
-        })
-    }
-
-    fn target(&mut self) -> Result<Target, Error> {
-        let url = self.counting_url().cloned();
-        let url_rank = self.origin.rank("url");
-        let host_rank = self.origin.rank("host");
-        let host = Some(std::mem::take(&mut self.host)).filter(|_| host_rank > Rank::Default);
-        let password = self.password.take();
-        let given = |id| self.origin.rank(id);
-        let Some(url) = url else {
-            return Ok(Target {
-                host: host.unwrap_or_else(|| "localhost".into()),
-                port: self.port,
-                port_rank: given("port"),
-                tls_url: None,
-                user_name: checked_user_name(self.username.take())?,
-                password: checked_password(password)?,
-            });
         };
-        let port_rank = if url.port.is_some() { url_rank.max(given("port")) } else { given("port") };
-        // A port of lower rank than the URL is another broker's.
-        let port_option = self.port.filter(|_| given("port") >= url_rank);
-        Ok(Target {
-            host: one_of("-h", (host, host_rank), (Some(url.host), url_rank))?.unwrap_or_default(),
-            port: one_of("-p", (port_option, given("port")), (url.port, url_rank))?,
-            port_rank,
-            tls_url: url.tls.then_some(url_rank),
-            user_name: checked_user_name(one_of(
-                "-u",
-                (self.username.take(), given("username")),
-                (url.user_name, url_rank),
-            )?)?,
-            password: checked_password(one_of(
-                "-P",
-                (password, given("password")),
-                (url.password, url_rank),
-            )?)?,
-        })
+        Ok((options, credentials))
     }
 
     /// Takes what has an option of its own out of the properties of `-D connect`: session expiry,
@@ -292,8 +217,8 @@ impl ConnectionArgs {
     }
 
     /// `auto` must not fall back to a version that cannot do what was asked for.
-    fn version(&self, target: &Target, needs_v5: Option<&'static str>) -> Result<Version, Error> {
-        let lone_password = target.password.is_some() && target.user_name.is_none();
+    fn version(&self, credentials: &Credentials, needs_v5: Option<&'static str>) -> Result<Version, Error> {
+        let lone_password = credentials.has_password() && credentials.user_name.is_none();
         let needs_v5 = [
             self.session_expiry.is_some().then_some("-x"),
             needs_v5,
@@ -343,53 +268,4 @@ impl ConnectionArgs {
         };
         Err(Error::usage(format!("{what} needs a client identifier: -i ID")))
     }
-}
-
-/// The value that counts more; two different ones that count the same are a mistake.
-fn one_of<T: PartialEq>(
-    option: &str,
-    (typed, rank): (Option<T>, Rank),
-    (in_url, url_rank): (Option<T>, Rank),
-) -> Result<Option<T>, Error> {
-    match (typed, in_url) {
-        (Some(typed), Some(in_url)) if rank == url_rank => {
-            if typed != in_url {
-                return Err(Error::usage(format!("-L and {option} say different things")));
-            }
-            Ok(Some(in_url))
-        }
-        (Some(typed), Some(_)) if rank > url_rank => Ok(Some(typed)),
-        (_, Some(in_url)) => Ok(Some(in_url)),
-        (typed, None) => Ok(typed),
-    }
-}
-
-fn checked_user_name(user_name: Option<String>) -> Result<Option<String>, Error> {
-    user_name.map(|name| text::string("user name", name)).transpose()
-}
-
-fn checked_password(password: Option<Secret>) -> Result<Option<Secret>, Error> {
-    match password {
-        Some(Secret(bytes)) if bytes.len() > usize::from(u16::MAX) => {
-            Err(Error::usage(format!("the password is {} bytes long; MQTT takes 65535", bytes.len())))
-        }
-        password => Ok(password),
-    }
-}
-
-fn endpoint(
-    target: &Target,
-    tls: Option<Arc<TlsConfig>>,
-    bind: Option<IpAddr>,
-    connect_timeout: Duration,
-) -> Endpoint {
-    let default_port = if tls.is_some() { tls::TLS_PORT } else { PLAIN_PORT };
-    let port = target.port.unwrap_or(default_port);
-    let mut endpoint = match tls {
-        None => Endpoint::plain(target.host.as_str(), port),
-        Some(tls) => Endpoint::tls(target.host.as_str(), port, tls),
-    };
-    endpoint.bind = bind;
-    endpoint.connect_timeout = connect_timeout;
-    endpoint
 }

@@ -1,6 +1,7 @@
 //! The command line: the only room that knows `clap`. It reads arguments and environment, resolves
-//! and checks them, and hands on an [`Invocation`] in which every value is final. It runs nothing
-//! and opens no connection; reading the files of TLS is the furthest it goes.
+//! and checks them, and hands on an [`Invocation`] in which every value is final. It opens no
+//! connection; reading the files that options name, and getting a password from where it is, is the
+//! furthest it goes.
 //!
 //! Two stages. Stage one, `clap` with the parsers of `value`, `url` and `text`, reads each value.
 //! Stage two, `TryFrom<…Args> for Config` in each subcommand's file, holds every rule between them.
@@ -8,22 +9,32 @@
 //! | file | holds |
 //! |---|---|
 //! | `publish`, `subscribe`, `retain_clear`, `will_test`, `broker` | a subcommand each: its own options, the groups it has, its rules |
-//! | `connection`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `report` | a group of options each, declared once |
+//! | `show` | `mqtt config show` |
+//! | `connection`, `target`, `credentials`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
-//! | `origin` | which options were typed, which came from the environment |
+//! | `origin` | which options were typed, which came from the environment or a file |
+//! | `profile`, `options_file` | options in files |
+//! | `hidden` | secrets on the command line, hidden from other users |
 //! | `usage` | clap's errors in this program's shape |
 
 mod broker;
 mod connection;
+mod credentials;
+mod files;
 mod format;
+mod hidden;
+mod options_file;
 mod origin;
 mod payload;
+mod profile;
 mod property;
 mod publish;
 mod report;
 mod retain_clear;
+mod show;
 mod subscribe;
 mod subscription;
+mod target;
 mod text;
 mod tls;
 mod url;
@@ -39,7 +50,9 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
-use self::connection::NOTES;
+use self::connection::{ConnectionArgs, NOTES};
+use self::files::Given;
+pub use self::hidden::Hidden;
 use crate::client::options::ClientOptions;
 use crate::command;
 use crate::error::Error;
@@ -80,15 +93,16 @@ enum Subcommand {
     RetainClear(Box<retain_clear::RetainClearArgs>),
     WillTest(Box<will_test::WillTestArgs>),
     Broker(Box<broker::BrokerArgs>),
+    Config(Box<show::ConfigArgs>),
 }
 
 /// What a command line asks for.
 #[derive(Debug)]
 pub enum Request {
-    /// A text on standard output: help or the version.
+    /// A text on standard output: help, the version, or what a connection would be made with.
     Print(String),
-    /// A run of a subcommand.
-    Run(Invocation),
+    /// A run of a subcommand, and what to warn of before.
+    Run(Invocation, Vec<String>),
 }
 
 /// A subcommand with its checked configuration.
@@ -132,48 +146,142 @@ impl Invocation {
     }
 }
 
-/// Reads a command line, program name first, and the environment.
+/// Reads a command line, program name first, the environment and the configuration file. If secrets
+/// were typed, `start_anew` may replace this process with one that hides them; should it return, all
+/// goes on with the secrets in sight.
 ///
 /// # Errors
 /// [`Error::Usage`] for everything that is wrong with it; the errors of reading TLS files.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Error> {
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    start_anew: impl FnOnce(&Hidden),
+) -> Result<Request, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some(subcommand) = read_one(&arguments) {
-        return subcommand.resolve().map(Request::Run);
+    let typed = hidden::typed(&arguments);
+    let is_hidden = typed.is_some();
+    let arguments = typed.unwrap_or(arguments);
+    let read = match read_one(&arguments) {
+        Some(read) => read,
+        None => match read(command().mut_subcommands(without_empty_environment), &arguments)? {
+            Err(text) => return Ok(Request::Print(text)),
+            Ok(read) => read,
+        },
+    };
+    let Read { definition, matches, given, subcommand } = read;
+    if !is_hidden && let Some(hidden) = hidden::hide(&arguments, &matches) {
+        start_anew(&hidden);
     }
-    match read(command().mut_subcommands(without_empty_environment), &arguments)? {
-        Ok(subcommand) => subcommand.resolve().map(Request::Run),
-        Err(text) => Ok(Request::Print(text)),
+    if let Subcommand::Config(args) = subcommand {
+        return args.show(&definition, &matches, &given).map(Request::Print);
     }
+    let mut warnings = files::warnings(&matches, &given);
+    let invocation = subcommand.resolve()?;
+    let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
+    if tls.is_some_and(|tls| tls.is_insecure()) {
+        warnings.push("--insecure: nobody checks who the server is".into());
+    }
+    Ok(Request::Run(invocation, warnings))
+}
+
+/// A command line after stage one.
+struct Read {
+    /// The definition of the subcommand.
+    definition: clap::Command,
+    /// The values of its options.
+    matches: clap::ArgMatches,
+    /// What came from files.
+    given: Vec<Given>,
+    subcommand: Subcommand,
 }
 
 /// Stage one for the subcommands that are run in a loop: with the definition of the one that is
 /// called, and not of all, a one-shot `pub` takes a fifth less time. `None` leaves it to [`read`]:
-/// help, errors, and every other subcommand.
-fn read_one(arguments: &[OsString]) -> Option<Subcommand> {
-    fn one<A: clap::Args>(arguments: &[OsString]) -> Option<Box<A>> {
+/// help, errors, options in files, and every other subcommand.
+fn read_one(arguments: &[OsString]) -> Option<Read> {
+    fn one<A: clap::Args>(arguments: &[OsString], subcommand: fn(Box<A>) -> Subcommand) -> Option<Read> {
         let name = arguments.get(1)?.to_str()?.to_owned();
-        let command = without_empty_environment(finish(A::augment_args(clap::Command::new(name))));
-        let matches = command.try_get_matches_from(&arguments[1..]).ok()?;
-        A::from_arg_matches(&matches).ok().map(Box::new)
+        let mut definition = without_empty_environment(finish(A::augment_args(clap::Command::new(name))));
+        let matches = definition.try_get_matches_from_mut(&arguments[1..]).ok()?;
+        let given = files::given(&definition, &matches).ok()?;
+        let subcommand = subcommand(Box::new(A::from_arg_matches(&matches).ok()?));
+        given.is_empty().then_some(Read { definition, matches, given, subcommand })
     }
     match arguments.get(1)?.to_str()? {
-        "pub" => one(arguments).map(Subcommand::Publish),
-        "sub" => one(arguments).map(Subcommand::Subscribe),
+        "pub" => one(arguments, Subcommand::Publish),
+        "sub" => one(arguments, Subcommand::Subscribe),
         _ => None,
     }
 }
 
 /// Stage one: a subcommand with its values, or a text that was asked for.
-fn read(mut command: clap::Command, arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error> {
-    let matches = command.try_get_matches_from_mut(arguments);
-    match matches.and_then(|matches| Cli::from_arg_matches(&matches)) {
-        Ok(cli) => Ok(Ok(cli.subcommand)),
+fn read(mut command: clap::Command, arguments: &[OsString]) -> Result<Result<Read, String>, Error> {
+    let mut matches = match command.try_get_matches_from_mut(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
+    };
+    let mut given = Vec::new();
+    if let Some((name, typed)) = matches.subcommand()
+        && let Some(subcommand) = command.find_subcommand(name)
+    {
+        given = files::given(subcommand, typed)?;
+        if !given.is_empty() {
+            for one in &given {
+                check(&command, &arguments[..2], one)?;
+            }
+            let words = given.iter().flat_map(|one| &one.words);
+            let all: Vec<OsString> =
+                arguments[..2].iter().chain(words).chain(&arguments[2..]).cloned().collect();
+            matches = match command.try_get_matches_from_mut(&all) {
+                Ok(matches) => matches,
+                Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
+            };
+        }
+    }
+    match Cli::from_arg_matches(&matches) {
+        Ok(mut cli) => {
+            if let Some(connection) = cli.subcommand.connection_mut() {
+                for one in &given {
+                    connection.origin.demote([one.id.as_str()], one.rank);
+                }
+            }
+            let (name, matches) = matches.remove_subcommand().unwrap_or_default();
+            let definition = command.find_subcommand(name).cloned().unwrap_or_default();
+            Ok(Ok(Read { definition, matches, given, subcommand: cli.subcommand }))
+        }
         Err(error) => usage::from_clap(error, &command, arguments).map(Err),
     }
 }
 
+/// Checks one option of a file by itself, so that an error can say where it stands.
+fn check(command: &clap::Command, names: &[OsString], given: &Given) -> Result<(), Error> {
+    let line: Vec<OsString> = names.iter().chain(&given.words).cloned().collect();
+    // What else the subcommand needs is not the file's business.
+    let mut command = command
+        .clone()
+        .mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.required(false).env(None::<&str>)));
+    match command.try_get_matches_from_mut(&line) {
+        Ok(_) => Ok(()),
+        Err(error) => match usage::from_clap(error, &command, &line) {
+            Err(Error::Usage { message, hint }) => {
+                Err(Error::Usage { message: format!("{}: {message}", given.place), hint })
+            }
+            other => other.map(|_| ()),
+        },
+    }
+}
+
 impl Subcommand {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        match self {
+            Self::Publish(args) => Some(&mut args.connection),
+            Self::Subscribe(args) => Some(&mut args.connection),
+            Self::RetainClear(args) => Some(&mut args.connection),
+            Self::WillTest(args) => Some(&mut args.connection),
+            Self::Config(args) => Some(&mut args.connection),
+            Self::Broker(_) => None,
+        }
+    }
+
     fn resolve(self) -> Result<Invocation, Error> {
         Ok(match self {
             Self::Publish(args) => Invocation::Publish(Box::new((*args).try_into()?)),
@@ -181,6 +289,7 @@ impl Subcommand {
             Self::RetainClear(args) => Invocation::RetainClear(Box::new((*args).try_into()?)),
             Self::WillTest(args) => Invocation::WillTest(Box::new((*args).try_into()?)),
             Self::Broker(args) => Invocation::Broker(Box::new((*args).try_into()?)),
+            Self::Config(_) => return Err(Error::usage("mqtt config runs nothing")),
         })
     }
 }

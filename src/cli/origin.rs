@@ -9,6 +9,10 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 pub(super) enum Rank {
     /// The default, or nothing.
     Default,
+    /// A profile of the configuration file.
+    Profile,
+    /// The options file of `-o`.
+    OptionsFile,
     /// An environment variable.
     Environment,
     /// The command line.
@@ -29,13 +33,12 @@ impl Origin {
     }
 }
 
-#[cfg(test)]
 impl Origin {
-    /// As if these options came from the environment, which a test cannot safely change.
-    pub(super) fn demote(&mut self, ids: &[&str]) {
-        for (given, rank) in &mut self.given {
-            if ids.contains(&given.as_str()) {
-                *rank = Rank::Environment;
+    /// These options did not come from the command line, as clap thinks, but from elsewhere.
+    pub(super) fn demote<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, to: Rank) {
+        for id in ids {
+            for (_, rank) in self.given.iter_mut().filter(|(given, _)| given == id) {
+                *rank = to;
             }
         }
     }

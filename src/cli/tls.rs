@@ -6,14 +6,17 @@ use std::sync::Arc;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
+use super::credentials;
 use super::origin::{Origin, Rank};
+use super::target::counts;
 use crate::error::Error;
-use crate::net::{TlsConfig, TlsOptions, TlsVersion};
+use crate::net::tls::{Unavailable, aws_iot_protocol, unavailable};
+use crate::net::{KeyPassword, Pin, TlsConfig, TlsOptions, TlsVersion};
 
 /// The port on which TLS is expected ([IANA] secure-mqtt).
 pub(super) const TLS_PORT: u16 = 8883;
 
-const TURN_ON: &str = "TLS is turned on by mqtts:// in -L, -p 8883, --cafile, --capath, --cert or \
+const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --cafile, --capath, --cert or \
                        --tls-use-os-certs; --no-tls makes the connection ignore TLS options";
 
 /// The options of TLS.
@@ -41,6 +44,10 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_KEY", value_name = "FILE", value_hint = ValueHint::FilePath)]
     key: Option<PathBuf>,
 
+    /// File that holds the password of an encrypted private key (PKCS#8)
+    #[arg(long, env = "MQTT_KEY_PASSWORD_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    key_password_file: Option<PathBuf>,
+
     /// Accept any server: neither certificate nor host name is verified
     #[arg(long, env = "MQTT_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
@@ -57,6 +64,44 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_TLS_VERSION", value_name = "VERSION")]
     tls_version: Option<TlsVersion>,
 
+    /// Cipher suites to allow, preferred first, by IANA's or OpenSSL's names, with colons between
+    #[arg(long, env = "MQTT_CIPHERS", value_name = "SUITES")]
+    ciphers: Option<String>,
+
+    /// Public key that the server has to have, besides a certificate in order: sha256: and its
+    /// SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit
+    #[arg(long, env = "MQTT_TLS_PIN", value_name = "PIN")]
+    tls_pin: Vec<Pin>,
+
+    /// Certificate revocation lists to heed, a PEM file; may be repeated
+    #[arg(long, env = "MQTT_CRL", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    crl: Vec<PathBuf>,
+
+    /// Append the session keys to this file, with which a capture of the traffic can be read; env
+    /// takes the name from SSLKEYLOGFILE
+    #[arg(long, env = "MQTT_TLS_KEYLOG", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    tls_keylog: Option<PathBuf>,
+
+    /// Not available: pre-shared keys
+    #[arg(long, env = "MQTT_PSK", value_name = "KEY", hide = true)]
+    psk: Option<String>,
+
+    /// Not available: pre-shared keys
+    #[arg(long, env = "MQTT_PSK_IDENTITY", value_name = "NAME", hide = true)]
+    psk_identity: Option<String>,
+
+    /// Not available: engines
+    #[arg(long, env = "MQTT_TLS_ENGINE", value_name = "ENGINE", hide = true)]
+    tls_engine: Option<String>,
+
+    /// Not available: engines
+    #[arg(long, env = "MQTT_TLS_ENGINE_KPASS_SHA1", value_name = "HASH", hide = true)]
+    tls_engine_kpass_sha1: Option<String>,
+
+    /// Only pem is available
+    #[arg(long, env = "MQTT_KEYFORM", value_name = "FORM", hide = true, value_parser = ["pem", "engine"])]
+    keyform: Option<String>,
+
     /// Connect without TLS, whatever other options say
     #[arg(long, env = "MQTT_NO_TLS", value_parser = BoolishValueParser::new())]
     no_tls: bool,
@@ -70,24 +115,81 @@ pub(super) struct Context<'a> {
     pub(super) url: Option<Rank>,
     /// The rank of a port 8883 that was asked for.
     pub(super) port: Option<Rank>,
+    /// The rank of what names the broker.
+    pub(super) broker: Rank,
+    /// The broker is behind a Unix socket.
+    pub(super) is_unix: bool,
+}
+
+/// TLS as it was asked for. Files are read when the first configuration is made.
+#[derive(Debug)]
+pub(super) struct Tls {
+    options: TlsOptions,
+    /// What was made, by the protocols it offers.
+    made: Vec<(Vec<String>, Arc<TlsConfig>)>,
+}
+
+impl Tls {
+    /// The configuration for one broker: Amazon's wants a protocol named on the Web's port.
+    pub(super) fn config(
+        &mut self,
+        host: &str,
+        port: u16,
+        web_socket: bool,
+    ) -> Result<Arc<TlsConfig>, Error> {
+        let mut alpn = self.options.alpn.clone();
+        if alpn.is_empty() && !web_socket {
+            let has_certificate = self.options.certificate.is_some();
+            alpn.extend(aws_iot_protocol(host, port, has_certificate).map(str::to_owned));
+        }
+        if let Some((_, config)) = self.made.iter().find(|(offered, _)| *offered == alpn) {
+            return Ok(Arc::clone(config));
+        }
+        let options = TlsOptions { alpn: alpn.clone(), ..self.options.clone() };
+        let config = Arc::new(TlsConfig::load(&options)?);
+        self.made.push((alpn, Arc::clone(&config)));
+        Ok(config)
+    }
 }
 
 impl TlsArgs {
     /// Whether TLS is on, and how it is set up if so.
-    pub(super) fn resolve(self, context: Context<'_>) -> Result<Option<Arc<TlsConfig>>, Error> {
+    pub(super) fn resolve(self, context: Context<'_>) -> Result<Option<Tls>, Error> {
+        self.refuse_unavailable()?;
         let Some(asked) = self.asked_by(context) else {
-            return self.refuse_idle_options(context.origin).map(|()| None);
+            return self.refuse_idle_options(context).map(|()| None);
         };
         if self.no_tls {
             let refusal = context.origin.rank("no_tls");
             if refusal == Rank::Flag && context.url == Some(Rank::Flag) {
-                return Err(Error::usage("-L mqtts:// asks for TLS and --no-tls refuses it"));
+                return Err(Error::usage("-L asks for TLS and --no-tls refuses it"));
             }
             if refusal >= asked {
                 return Ok(None);
             }
         }
-        TlsConfig::load(&self.options()?).map(|config| Some(Arc::new(config)))
+        if context.is_unix {
+            if asked < context.broker {
+                return Ok(None);
+            }
+            return Err(Error::usage("TLS over a Unix socket is not supported"));
+        }
+        Ok(Some(Tls { options: self.options()?, made: Vec::new() }))
+    }
+
+    fn refuse_unavailable(&self) -> Result<(), Error> {
+        let engine = self.keyform.as_deref() == Some("engine");
+        let asked = [
+            (self.psk.is_some(), "--psk", Unavailable::PreSharedKey),
+            (self.psk_identity.is_some(), "--psk-identity", Unavailable::PreSharedKey),
+            (self.tls_engine.is_some(), "--tls-engine", Unavailable::Engine),
+            (self.tls_engine_kpass_sha1.is_some(), "--tls-engine-kpass-sha1", Unavailable::Engine),
+            (engine, "--keyform engine", Unavailable::Engine),
+        ];
+        match asked.into_iter().find(|(given, ..)| *given) {
+            None => Ok(()),
+            Some((_, flag, feature)) => Err(unavailable(flag, feature)),
+        }
     }
 
     /// The strongest word that TLS is wanted.
@@ -107,7 +209,8 @@ impl TlsArgs {
     }
 
     /// An option that only means something with TLS must not be lost on a plain connection.
-    fn refuse_idle_options(&self, origin: &Origin) -> Result<(), Error> {
+    fn refuse_idle_options(&self, context: Context<'_>) -> Result<(), Error> {
+        let origin = context.origin;
         if self.no_tls {
             return Ok(());
         }
@@ -117,11 +220,23 @@ impl TlsArgs {
             (self.tls_alpn.is_some(), "tls_alpn", "--tls-alpn"),
             (self.tls_server_name.is_some(), "tls_server_name", "--tls-server-name"),
             (self.tls_version.is_some(), "tls_version", "--tls-version"),
+            (self.key_password_file.is_some(), "key_password_file", "--key-password-file"),
+            (self.ciphers.is_some(), "ciphers", "--ciphers"),
+            (!self.tls_pin.is_empty(), "tls_pin", "--tls-pin"),
+            (!self.crl.is_empty(), "crl", "--crl"),
+            (self.tls_keylog.is_some(), "tls_keylog", "--tls-keylog"),
+            (self.keyform.is_some(), "keyform", "--keyform"),
         ];
-        match idle.into_iter().find(|(given, ..)| *given) {
+        let mistaken = |id| counts(origin.rank(id), context.broker);
+        match idle.into_iter().find(|(given, id, _)| *given && mistaken(id)) {
             None => Ok(()),
             Some((_, id, name)) => {
-                let by = if origin.rank(id) == Rank::Environment { " (from the environment)" } else { "" };
+                let by = match origin.rank(id) {
+                    Rank::Environment => " (from the environment)",
+                    Rank::OptionsFile => " (from the options file)",
+                    Rank::Profile => " (from the profile)",
+                    Rank::Default | Rank::Flag => "",
+                };
                 Err(Error::usage(format!("{name}{by} has no effect: the connection is without TLS"))
                     .with_hint(TURN_ON))
             }
@@ -153,7 +268,25 @@ impl TlsArgs {
             server_name: self.tls_server_name,
             min_version: self.tls_version,
             max_version: self.tls_version,
-            ..TlsOptions::default()
+            key_password: match self.key_password_file {
+                Some(path) => Some(KeyPassword::new(credentials::from_file(&path)?.0)),
+                None => None,
+            },
+            ciphers: self.ciphers,
+            pins: self.tls_pin,
+            crl_files: self.crl,
+            key_log: self.tls_keylog.map(key_log).transpose()?,
         })
+    }
+}
+
+/// The file to log session keys to; the environment's only on request.
+fn key_log(path: PathBuf) -> Result<PathBuf, Error> {
+    if path.as_os_str() != "env" {
+        return Ok(path);
+    }
+    match std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()) {
+        Some(name) => Ok(name.into()),
+        None => Err(Error::usage("--tls-keylog env: SSLKEYLOGFILE is not set")),
     }
 }

@@ -1,8 +1,10 @@
-//! The URL of `-L`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`.
+//! The URL of `-L`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`, and
+//! `ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH[?QUERY]]`.
 //!
-//! Not a URL library's business, because everything behind the first `/` is the topic as it
-//! stands: `#` and `?`, which end a path elsewhere, are ordinary in a topic filter. `%XX` is decoded
-//! in user name, password and topic, so that each can hold any character.
+//! Not a URL library's business, because in the first form everything behind the first `/` is the
+//! topic as it stands: `#` and `?`, which end a path elsewhere, are ordinary in a topic filter.
+//! `%XX` is decoded in user name, password and topic, so that each can hold any character; the path
+//! of a WebSocket goes to the server as it stands.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,6 +17,8 @@ use crate::client::options::Secret;
 pub(super) struct BrokerUrl {
     /// Whether the scheme asks for TLS.
     pub(super) tls: bool,
+    /// Whether the scheme asks for a WebSocket.
+    pub(super) web_socket: bool,
     pub(super) user_name: Option<String>,
     pub(super) password: Option<Secret>,
     /// IPv6 literals without brackets.
@@ -22,6 +26,19 @@ pub(super) struct BrokerUrl {
     pub(super) port: Option<u16>,
     /// Checked by whoever publishes or subscribes to it.
     pub(super) topic: Option<String>,
+    /// Path and query of a WebSocket.
+    pub(super) path: Option<String>,
+}
+
+impl BrokerUrl {
+    /// The port where the URL names none: the schemes' own, which for WebSockets are the Web's.
+    pub(super) fn default_port(&self) -> Option<u16> {
+        match (self.web_socket, self.tls) {
+            (true, false) => Some(80),
+            (true, true) => Some(443),
+            (false, _) => None,
+        }
+    }
 }
 
 /// Why a URL cannot be used. Never quotes the user name and password.
@@ -45,22 +62,25 @@ impl FromStr for BrokerUrl {
 
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let Some((scheme, rest)) = text.split_once("://") else {
-            return error("use mqtt://HOST or mqtts://HOST");
+            return error("use mqtt://HOST, mqtts://HOST, ws://HOST or wss://HOST");
         };
-        let tls = match scheme.to_ascii_lowercase().as_str() {
-            "mqtt" => false,
-            "mqtts" => true,
+        let (web_socket, tls) = match scheme.to_ascii_lowercase().as_str() {
+            "mqtt" => (false, false),
+            "mqtts" => (false, true),
+            "ws" => (true, false),
+            "wss" => (true, true),
             other => {
                 return error(format!(
-                    "scheme '{}' is not supported; use mqtt or mqtts",
+                    "scheme '{}' is not supported; use mqtt, mqtts, ws or wss",
                     other.escape_debug()
                 ));
             }
         };
-        let (authority, topic) = match rest.split_once('/') {
-            Some((authority, topic)) => (authority, Some(topic).filter(|topic| !topic.is_empty())),
-            None => (rest, None),
-        };
+        let end = if web_socket { rest.find(['/', '?']) } else { rest.find('/') };
+        let (authority, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let topic = behind.strip_prefix('/').filter(|topic| !web_socket && !topic.is_empty());
+        let path = Some(behind).filter(|path| web_socket && !path.is_empty());
+        let path = path.map(|path| if path.starts_with('?') { format!("/{path}") } else { path.into() });
         // The last '@', so that one in a password need not be encoded.
         let (credentials, address) = match authority.rsplit_once('@') {
             Some((credentials, address)) => (Some(credentials), address),
@@ -74,6 +94,8 @@ impl FromStr for BrokerUrl {
         let (host, port) = split_port(address)?;
         Ok(Self {
             tls,
+            web_socket,
+            path,
             user_name: user_name
                 .filter(|user| !user.is_empty())
                 .map(|user| decode_text(user, "the user name"))
@@ -207,6 +229,21 @@ mod tests {
         assert_eq!(url.password, Some(Secret(b"a:b@c".to_vec())));
         let url = parse("mqtt://:only@h");
         assert_eq!((url.user_name, url.password), (None, Some(Secret(b"only".to_vec()))));
+    }
+
+    #[test]
+    fn a_web_socket_has_a_path_and_no_topic() {
+        let url = parse("wss://u:p@h/mqtt/a%20b?token=1");
+        assert!(url.tls && url.web_socket);
+        assert_eq!(url.path.as_deref(), Some("/mqtt/a%20b?token=1"));
+        assert_eq!((url.topic.as_deref(), url.host.as_str(), url.default_port()), (None, "h", Some(443)));
+        let url = parse("ws://[::1]:9001?x=y");
+        assert_eq!(
+            (url.path.as_deref(), url.port, url.default_port()),
+            (Some("/?x=y"), Some(9001), Some(80))
+        );
+        assert_eq!(parse("ws://h").path, None);
+        assert_eq!(parse("mqtt://h/t").path, None);
     }
 
     #[test]

@@ -20,7 +20,11 @@ pub(super) fn from_clap(
     let subcommand = subcommand(command, arguments);
     let from_environment = environment_of(&error, subcommand.unwrap_or(command), arguments);
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
-        let shown = ContextValue::String(without_credentials(&shown(OsStr::new(value))));
+        // Not even a misspelt header is shown: it may hold a token.
+        let is_header = matches!(error.get(ContextKind::InvalidArg),
+            Some(ContextValue::String(option)) if option.starts_with("--ws-header"));
+        let value = if is_header { "…".to_owned() } else { without_credentials(&shown(OsStr::new(value))) };
+        let shown = ContextValue::String(value);
         error.insert(ContextKind::InvalidValue, shown);
     }
     let text = error.render().to_string();
@@ -69,7 +73,7 @@ fn environment_of(error: &clap::Error, command: &Command, arguments: &[OsString]
 }
 
 /// A URL without the user name and password in it.
-fn without_credentials(value: &str) -> String {
+pub(super) fn without_credentials(value: &str) -> String {
     match value.split_once("://") {
         Some((scheme, rest)) if rest.contains('@') => {
             let behind = rest.rsplit_once('@').map_or("", |(_, behind)| behind);

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser};
 
 use crate::client::options::{Secret, Version};
+use crate::net::Proxy;
 use crate::protocol::{Protocol, QoS, wire};
 
 /// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
@@ -225,6 +226,92 @@ pub(super) fn host(text: &str) -> Result<String, String> {
     Ok(text.into())
 }
 
+/// A broker of `-h`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broker {
+    pub(super) host: String,
+    /// In a list each broker may have its own.
+    pub(super) port: Option<u16>,
+}
+
+/// What `-h` takes: a broker, or several by commas.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Brokers(pub(super) Vec<Broker>);
+
+impl std::str::FromStr for Brokers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if !text.contains(',') {
+            return Ok(Self(vec![Broker { host: host(text)?, port: None }]));
+        }
+        text.split(',').map(|part| broker(part.trim())).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]` or `[IPv6]:PORT`.
+fn broker(text: &str) -> Result<Broker, String> {
+    let (place, port_text) = match text.rsplit_once(':') {
+        Some((place, port)) if place.ends_with(']') || !place.contains(':') => (place, Some(port)),
+        _ => (text, None),
+    };
+    Ok(Broker { host: host(place)?, port: port_text.map(port).transpose()? })
+}
+
+/// A header of an HTTP request, `NAME: VALUE`. Its `Debug` does not show the value.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct Header {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+impl std::fmt::Debug for Header {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: (hidden)", self.name)
+    }
+}
+
+impl std::str::FromStr for Header {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once(':') {
+            Some((name, value)) if !name.trim().is_empty() => {
+                Ok(Self { name: name.trim().into(), value: value.trim().into() })
+            }
+            _ => Err("use 'NAME: VALUE'"),
+        }
+    }
+}
+
+/// What `--proxy` takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ProxyChoice {
+    /// The one that `ALL_PROXY` and `NO_PROXY` choose.
+    Environment,
+    /// This one.
+    Fixed(Proxy),
+}
+
+impl std::str::FromStr for ProxyChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "env" => Ok(Self::Environment),
+            url => Proxy::from_url(url).map(Self::Fixed).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Path and query of a WebSocket.
+pub(super) fn ws_path(text: &str) -> Result<String, String> {
+    if !text.starts_with('/') {
+        return Err("it must begin with /".into());
+    }
+    Ok(text.into())
+}
+
 /// Whether this is an IPv6 literal, with a zone (`fe80::1%eth0`) or without.
 fn is_ipv6(text: &str) -> bool {
     match text.split_once('%') {
@@ -340,6 +427,34 @@ mod tests {
         }
         assert!(host("mqtt://h").unwrap_err().contains("-L"));
         assert!(host("h:1883").unwrap_err().contains("-p"));
+    }
+
+    #[test]
+    fn several_brokers() {
+        let brokers = |text: &str| text.parse().map(|Brokers(list)| list);
+        let broker = |host: &str, port| Broker { host: host.into(), port };
+        assert_eq!(brokers("a").unwrap(), [broker("a", None)]);
+        assert_eq!(
+            brokers("a, b:1884,[::1]:1885,::1,[::1]").unwrap(),
+            [
+                broker("a", None),
+                broker("b", Some(1884)),
+                broker("::1", Some(1885)),
+                broker("::1", None),
+                broker("::1", None)
+            ]
+        );
+        for bad in ["a,", ",a", "a,b:0", "a,b:x", "a:1"] {
+            assert!(brokers(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn headers() {
+        let header: Header = "X-Key:  a:b ".parse().unwrap();
+        assert_eq!((header.name.as_str(), header.value.as_str()), ("X-Key", "a:b"));
+        assert!(!format!("{header:?}").contains("a:b"));
+        assert!("secret".parse::<Header>().is_err());
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::limits::ServerLimits;
 use super::options::ClientOptions;
-use super::session::ServerLimits;
 use crate::error::{Error, Layer};
-use crate::net;
+use crate::net::{self, Transport};
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -103,6 +103,9 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     stream.flush().await.map_err(|error| net::broken(&error))?;
     let mut received = Vec::with_capacity(512);
     loop {
+        if net::tls::looks_like_tls(&received) {
+            return Err(not_mqtt(&received));
+        }
         match wire::frame(&received, largest_packet_bytes) {
             Ok(Some(length)) => {
                 let leftover = received.split_off(length);
@@ -138,7 +141,14 @@ pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -
                 what: "connection refused".into(),
                 reason: *reason,
                 text: properties.text(PropertyId::ReasonString).map(Into::into),
-                hint: reason.advice().map(Into::into),
+                // Many servers say so of a wrong password too, so that nobody learns which it was.
+                hint: match *reason {
+                    ReasonCode::NOT_AUTHORIZED => Some(
+                        "user name or password (-u, -P) wrong or missing, or this client is not allowed"
+                            .into(),
+                    ),
+                    reason => reason.advice().map(Into::into),
+                },
             })
         }
         Packet::Auth { .. } => Err(Error::Refused {
@@ -153,6 +163,11 @@ pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -
 
 /// The error for an answer to CONNECT that is no MQTT, with a guess at what it is.
 fn not_mqtt(received: &[u8]) -> Error {
+    if net::tls::looks_like_tls(received) {
+        return Error::fatal(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
+            "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",
+        );
+    }
     let start: String = String::from_utf8_lossy(&received[..received.len().min(40)])
         .chars()
         .map(|character| if character.is_control() { '·' } else { character })
@@ -161,9 +176,17 @@ fn not_mqtt(received: &[u8]) -> Error {
         Error::fatal(Layer::Mqtt, format!("the server does not speak MQTT: its answer begins {start:?}"));
     match received {
         [b'H', b'T', b'T', b'P', ..] => {
-            error.with_hint("this is a web server; a WebSocket needs a ws:// URL")
+            error.with_hint("this is a web server; a WebSocket needs a ws:// URL or --ws")
         }
-        [0x15, 3, ..] => error.with_hint("this port expects TLS: use mqtts:// or port 8883 with --cafile"),
         _ => error,
     }
+}
+
+/// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
+/// is mostly behind it.
+pub(super) fn unanswered(error: Error, transport: &Transport) -> Error {
+    let (Error::Link { hint: None, .. }, Transport::Plain) = (&error, transport) else { return error };
+    error.with_hint(
+        "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
+    )
 }

@@ -15,9 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::ending::{End, Ended, Held};
-use super::handshake::Connected;
+use super::handler::{Change, Flow, Handler};
 use super::keep_alive::{Due, KeepAlive};
-use super::scratch::{self, INPUT_BYTES, Scratch};
+use super::scratch::{self, INPUT_BYTES, OUTPUT_BYTES, Scratch};
 use super::session::{Event, Session};
 use crate::error::{Error, Layer};
 use crate::net;
@@ -25,8 +25,6 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet};
 use crate::protocol::{Direction, Protocol};
-
-pub use super::scratch::OUTPUT_BYTES;
 
 /// Unwritten bytes above which nothing more is read: a server that does not read what it is sent
 /// must not make us pile up acknowledgements.
@@ -38,86 +36,6 @@ const LINGER_LIMIT: Duration = Duration::from_millis(500);
 /// How much to read while waiting for that: a server that sends at full speed must not cost half a
 /// second of it.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
-
-/// Whether to go on with the packets already received.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flow {
-    /// Go on.
-    Continue,
-    /// Leave: packets behind this one are neither delivered nor acknowledged.
-    Stop,
-}
-
-/// A change in the state of the link.
-#[derive(Debug, Clone, Copy)]
-pub enum Change<'a> {
-    /// No link, for this reason; it is tried again until it is there. Said once, however many attempts
-    /// that takes.
-    Lost(&'a Error),
-    /// The link is there after it was not.
-    Connected,
-    /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
-    MayRepeat(usize),
-    /// QoS 0 messages were written, but the server did not answer the fence within this time.
-    Unconfirmed(Duration),
-}
-
-/// What a subcommand does with a link. Methods are called from one task, never concurrently.
-pub trait Handler {
-    /// Called before every write, with the output not yet full: appends packets by way of
-    /// `session`. `Pending` means nothing more for now, with the waker registered for whatever
-    /// will bring more; `Ready` ends the link in good order.
-    ///
-    /// # Errors
-    /// Ends the link with DISCONNECT, and the run with this error.
-    fn poll_fill(
-        &mut self,
-        cx: &mut Context<'_>,
-        session: &mut Session,
-        out: &mut BytesMut,
-    ) -> Poll<Result<(), Error>>;
-
-    /// Deals with one event.
-    ///
-    /// # Errors
-    /// Ends the link with DISCONNECT, and the run with this error.
-    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error>;
-
-    /// Writes out what the events of one read have produced. Acknowledgements wait for it.
-    ///
-    /// # Errors
-    /// Ends the link with DISCONNECT and without those acknowledgements.
-    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    /// Signals and time limits: `Ready` ends the link at once, however busy it is.
-    ///
-    /// # Errors
-    /// Ends the link with DISCONNECT, and the run with this error.
-    fn poll_interrupt(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Pending
-    }
-
-    /// A link is up. Subscriptions are made in the next [`Handler::poll_fill`].
-    ///
-    /// # Errors
-    /// Ends the run with this error.
-    fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
-        Ok(())
-    }
-
-    /// The state of the link has changed in a way a user wants to know of.
-    fn on_change(&mut self, _change: Change<'_>) {}
-
-    /// Whether [`Handler::trace`] wants to see packets.
-    fn traces(&self) -> bool {
-        false
-    }
-
-    /// One packet on its way.
-    fn trace(&mut self, _direction: Direction, _packet: &Packet<'_>) {}
-}
 
 /// How far a link is from its end.
 #[derive(Debug)]
@@ -370,9 +288,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if handler.traces() {
             trace_all(handler, self.protocol, output);
         }
-        let mut progress = false;
+        let written;
         if self.unwritten.is_empty() {
-            progress |= self.write_out(cx, output)?;
+            written = self.write_out(cx, output)?;
             if output.len() > INPUT_BYTES {
                 std::mem::swap(&mut self.unwritten, output); // a huge packet: not copied once more
             } else {
@@ -381,14 +299,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         } else {
             self.unwritten.extend_from_slice(output);
             let mut unwritten = std::mem::take(&mut self.unwritten);
-            progress |= self.write_out(cx, &mut unwritten)?;
+            written = self.write_out(cx, &mut unwritten)?;
             self.unwritten = unwritten;
             if self.unwritten.is_empty() {
                 self.unwritten = BytesMut::new();
             }
         }
         output.clear();
-        if progress {
+        if written > 0 {
+            handler.on_written(written);
             self.keep_alive.sent(Instant::now());
             self.unflushed = true;
         }
@@ -402,9 +321,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if self.unwritten.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
-    /// Writes as much as the stream takes; whether it took anything.
-    fn write_out(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut) -> Result<bool, Error> {
-        let mut progress = false;
+    /// Writes as much as the stream takes; returns how many bytes that were.
+    fn write_out(&mut self, cx: &mut Context<'_>, bytes: &mut BytesMut) -> Result<usize, Error> {
+        let before = bytes.len();
         while !bytes.is_empty() {
             match Pin::new(&mut self.stream).poll_write(cx, bytes) {
                 Poll::Ready(Ok(0)) => return Err(net::broken(&io::ErrorKind::WriteZero.into())),
@@ -412,9 +331,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Ready(Err(error)) => return Err(net::broken(&error)),
                 Poll::Pending => break,
             }
-            progress = true;
         }
-        Ok(progress)
+        Ok(before - bytes.len())
     }
 
     /// Takes a link that has nothing left to write one step nearer its end.

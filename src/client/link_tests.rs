@@ -10,9 +10,11 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 
-use super::link::{Change, Flow, Handler, Link};
+use super::handler::{Change, Flow, Handler};
+use super::limits::ServerLimits;
+use super::link::Link;
 use super::scratch::OUTPUT_BYTES;
-use super::session::{Event, ServerLimits, Session};
+use super::session::{Event, Session};
 use crate::error::Error;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;

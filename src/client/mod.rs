@@ -2,9 +2,11 @@
 //! subcommand uses both, `bench` included.
 
 mod ending;
+pub mod handler;
 mod handshake;
 mod inflight;
 mod keep_alive;
+mod limits;
 pub mod link;
 pub mod options;
 pub mod raw;
@@ -18,4 +20,5 @@ mod link_tests;
 mod session_tests;
 
 pub use handshake::Connected;
+pub use limits::ServerLimits;
 pub use run::run;

@@ -1,6 +1,7 @@
 //! Everything a connection is made with, resolved and validated before any socket is opened.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::net::Endpoint;
@@ -66,6 +67,12 @@ impl Reconnect {
 pub struct ClientOptions {
     /// Where, and over which transport.
     pub endpoint: Endpoint,
+    /// Further brokers, to be tried in turn where the first fails.
+    pub fallbacks: Vec<Endpoint>,
+    /// Whether the hosts are domains whose brokers DNS service records name.
+    pub service_records: bool,
+    /// Who is asked for them; if empty, the system's name servers.
+    pub name_servers: Vec<SocketAddr>,
     /// Which version of the protocol.
     pub version: Version,
     /// Empty: the server assigns one (MQTT 3.1, which cannot, gets a random one).

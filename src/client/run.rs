@@ -2,17 +2,19 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::mpsc;
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::handler::{Change, Handler};
 use super::handshake::{self, Connected};
-use super::link::{Change, Handler, Link};
+use super::link::Link;
 use super::options::{ClientOptions, Version};
 use super::session::Session;
 use crate::error::{Error, Layer, Retry};
-use crate::net::{self, Stream};
+use crate::net::{self, Endpoint, Stream};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Direction, Protocol, wire};
@@ -50,7 +52,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         let delay = back_off(failures, options.reconnect.max_delay);
         failures += 1;
         if !std::mem::replace(&mut run.lost, true) {
-            handler.on_change(Change::Lost(&error));
+            let change = if run.was_connected { Change::Lost } else { Change::NotYet };
+            handler.on_change(change(&error));
         }
         if interruptible(handler, tokio::time::sleep(delay)).await?.is_none() {
             return Ok(());
@@ -75,6 +78,61 @@ async fn interruptible<H: Handler, F: Future>(
             return Poll::Ready(result.map(|()| None));
         }
         future.as_mut().poll(cx).map(|output| Ok(Some(output)))
+    })
+    .await
+}
+
+/// A stream past CONNACK, what the server said, and the bytes that came behind it.
+type Opened = (Stream, Connected, Vec<u8>);
+
+/// The brokers to try, in this order.
+async fn brokers(options: &ClientOptions) -> Result<Vec<Endpoint>, Error> {
+    let given = std::iter::once(&options.endpoint).chain(&options.fallbacks);
+    if !options.service_records {
+        return Ok(given.cloned().collect());
+    }
+    let (mut found, mut failures) = (Vec::new(), Vec::new());
+    for endpoint in given {
+        match endpoint.discover(&options.name_servers).await {
+            Ok(brokers) => found.extend(brokers),
+            Err(error) => failures.push((endpoint.address.to_string(), error)),
+        }
+    }
+    if found.is_empty() { Err(net::none_answers(failures)) } else { Ok(found) }
+}
+
+/// Whether another broker may do better: this one cannot be reached, or has no room.
+fn is_worth_another_broker(error: &Error) -> bool {
+    match error {
+        Error::Link { .. } | Error::Protocol(_) => true,
+        Error::Refused { .. } => error.retry() == Retry::Later,
+        _ => false,
+    }
+}
+
+/// Goes the way to the broker, and tells the handler of each step if it wants to know. `None` if
+/// the handler was interrupted.
+async fn dial<H: Handler>(
+    endpoint: &Endpoint,
+    handler: &mut H,
+) -> Result<Option<Result<Stream, Error>>, Error> {
+    if !handler.observes() {
+        return interruptible(handler, net::dial(endpoint)).await;
+    }
+    let (sender, steps) = mpsc::channel();
+    let mut observer = move |step| {
+        let _ = sender.send(step);
+    };
+    let mut way = pin!(net::dial_observed(endpoint, &mut observer));
+    poll_fn(move |cx| {
+        if let Poll::Ready(result) = handler.poll_interrupt(cx) {
+            return Poll::Ready(result.map(|()| None));
+        }
+        let outcome = way.as_mut().poll(cx);
+        for step in steps.try_iter() {
+            handler.on_step(step);
+        }
+        outcome.map(|outcome| Ok(Some(outcome)))
     })
     .await
 }
@@ -128,9 +186,9 @@ impl<'a> Run<'a> {
         if repeated > 0 {
             handler.on_change(Change::MayRepeat(repeated));
         }
-        self.was_connected = true;
+        let again = std::mem::replace(&mut self.was_connected, true);
         if std::mem::take(&mut self.lost) {
-            handler.on_change(Change::Connected);
+            handler.on_change(if again { Change::Reconnected } else { Change::Connected });
         }
         handler.on_connected(&mut self.session, &connected)?;
         let mut link = Link::new(
@@ -144,16 +202,35 @@ impl<'a> Run<'a> {
         poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await
     }
 
+    /// Connects to the first broker that lets us. `None` if the handler was interrupted.
+    async fn connect<H: Handler>(&mut self, handler: &mut H) -> Result<Option<Opened>, Error> {
+        let Some(brokers) = interruptible(handler, brokers(self.options)).await? else { return Ok(None) };
+        let brokers = brokers?;
+        let (protocol, negotiable) = (self.protocol, self.negotiable);
+        let mut failures = Vec::new();
+        for (number, endpoint) in brokers.iter().enumerate() {
+            let error = match self.connect_to(endpoint, handler).await {
+                Err(error) if is_worth_another_broker(&error) => error,
+                outcome => return outcome,
+            };
+            if number + 1 < brokers.len() {
+                handler.on_change(Change::NextBroker(&error));
+                (self.protocol, self.negotiable) = (protocol, negotiable);
+            }
+            failures.push((endpoint.address.to_string(), error));
+        }
+        Err(net::none_answers(failures))
+    }
+
     /// Dials and shakes hands; once more with 3.1.1 if the server does not take 5. `None` if the
     /// handler was interrupted.
-    async fn connect<H: Handler>(
+    async fn connect_to<H: Handler>(
         &mut self,
+        endpoint: &Endpoint,
         handler: &mut H,
-    ) -> Result<Option<(Stream, Connected, Vec<u8>)>, Error> {
+    ) -> Result<Option<Opened>, Error> {
         loop {
-            let Some(stream) = interruptible(handler, net::dial(&self.options.endpoint)).await? else {
-                return Ok(None);
-            };
+            let Some(stream) = dial(endpoint, handler).await? else { return Ok(None) };
             let mut stream = stream?;
             let connect = self.encode_connect();
             self.trace(handler, Direction::Sent, &connect);
@@ -162,11 +239,13 @@ impl<'a> Run<'a> {
             let Some(answer) = interruptible(handler, limited).await? else { return Ok(None) };
             let answer = answer.map_err(|_| {
                 let limit = humantime::format_duration(self.options.connect_timeout);
-                Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
+                let cause = format!("the server did not answer CONNECT within {limit}");
+                handshake::unanswered(Error::link(Layer::Mqtt, cause), &endpoint.transport)
             })?;
-            let refusal = match answer? {
+            let refusal = match answer.map_err(|error| handshake::unanswered(error, &endpoint.transport))? {
                 None => {
-                    Error::link(Layer::Mqtt, "the server closed the connection without answering CONNECT")
+                    let cause = "the server closed the connection without answering CONNECT";
+                    handshake::unanswered(Error::link(Layer::Mqtt, cause), &endpoint.transport)
                 }
                 Some((packet, leftover)) => {
                     self.trace(handler, Direction::Received, &packet);
@@ -178,8 +257,19 @@ impl<'a> Run<'a> {
                 }
             };
             if !self.lower_version(&refusal) {
-                return Err(refusal);
+                return Err(self.with_version_hint(refusal));
             }
+        }
+    }
+
+    /// A server that refuses the one version it was asked for may take another.
+    fn with_version_hint(&self, refusal: Error) -> Error {
+        let version = matches!(&refusal,
+            Error::Refused { reason, .. } if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION);
+        match (version, self.options.version) {
+            (true, Version::Only(Protocol::V5)) => refusal.with_hint("-V 311 speaks MQTT 3.1.1 to it"),
+            (true, Version::Only(_)) => refusal.with_hint("-V 5 speaks MQTT 5 to it"),
+            _ => refusal,
         }
     }
 

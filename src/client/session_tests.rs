@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::session::{Event, ServerLimits, Session};
+use super::limits::ServerLimits;
+use super::session::{Event, Session};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Ack, Packet, PacketType, Publish, PublishTemplate, Subscription};

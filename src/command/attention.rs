@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Sleep;
 
-use crate::client::link::Change;
+use crate::client::handler::Change;
 use crate::error::Error;
 use crate::output::{Diagnostics, duration};
 use crate::signal::Signals;
@@ -51,8 +51,11 @@ impl Attention {
 /// Tells the user of a change in the state of the link.
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
-        Change::Lost(why) => diagnostics.reconnecting(why),
+        Change::NextBroker(why) => diagnostics.state(format_args!("{why}; trying the next broker")),
+        Change::Lost(why) => diagnostics.no_connection("connection lost", why),
+        Change::NotYet(why) => diagnostics.no_connection("no connection yet", why),
         Change::Connected => diagnostics.state("connected"),
+        Change::Reconnected => diagnostics.state("connected again"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
             "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
         )),

@@ -25,6 +25,8 @@ pub struct Config {
     pub command: Vec<OsString>,
     /// The command's search path for programs, with this program's own directory in front.
     pub command_path: Option<OsString>,
+    /// Variables of this program's environment that the command does not get.
+    pub foreign_variables: Vec<OsString>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -46,9 +48,10 @@ pub async fn run(config: Config) -> Result<Exit, Error> {
         Some((program, arguments)) => {
             let mut command = Command::new(program);
             command.args(arguments);
-            if let Some(path) = &config.command_path {
-                command.env("PATH", path);
+            for name in &config.foreign_variables {
+                command.env_remove(name);
             }
+            command.envs(config.command_path.map(|path| ("PATH", path)));
             run_beside(&broker, command, &mut attention).await?
         }
     };
@@ -72,8 +75,8 @@ async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Atten
     let name = PathBuf::from(command.get_program());
     let failed = |error| Error::file(format!("cannot run {}", name.display()), error);
     let address = broker.address();
-    command.env("MQTT_HOST", address.ip().to_string()).env("MQTT_PORT", address.port().to_string());
-    let child = command.env_remove("MQTT_URL").spawn().map_err(failed)?;
+    command.envs([("MQTT_HOST", address.ip().to_string()), ("MQTT_PORT", address.port().to_string())]);
+    let child = command.spawn().map_err(failed)?;
     let process = rustix::process::Pid::from_child(&child);
     let mut ended = wait(child);
     let status = loop {

@@ -12,7 +12,7 @@ use tokio::time::Sleep;
 
 use super::attention::{Attention, Stop, report_change};
 use super::lines::Lines;
-use crate::client::link::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
@@ -40,6 +40,9 @@ pub enum Source {
 
 /// How many QoS 0 messages may be on their way before the server is asked how far it has read.
 const MESSAGES_PER_FENCE: u64 = 10_000;
+
+/// A payload that takes long enough to show how far it is.
+const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 /// A checked command line of `mqtt pub`.
 #[derive(Debug, Clone)]
@@ -77,10 +80,13 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Source::Stdin => Work::repeat(read_stdin()?, &config),
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
-    let one_shot = matches!(&work, Work::Repeat { left: 1, .. });
+    let one_shot = matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
     let attention = if one_shot { Attention::default() } else { Attention::start(None)? };
     let progress = match &work {
         Work::Lines(_) => Some(Progress::lines(diagnostics)),
+        Work::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
+            Some(Progress::bytes(diagnostics, payload.len() as u64))
+        }
         Work::Repeat { .. } => None,
     };
     let mut publisher = Publisher {
@@ -196,6 +202,12 @@ impl Publisher<'_> {
         self.refusal.get_or_insert(error.exit());
     }
 
+    fn show_progress(&self) {
+        if let (Some(progress), Work::Lines(_)) = (&self.progress, &self.work) {
+            progress.set(self.ended);
+        }
+    }
+
     /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the server has read:
     /// if the link is lost, the number of messages that may be lost with it is known and small.
     fn ask_how_far(&mut self, session: &mut Session, out: &mut BytesMut) {
@@ -262,9 +274,7 @@ impl Handler for Publisher<'_> {
             } else if template.qos() == QoS::AtMostOnce {
                 self.ended += 1;
             }
-            if let Some(progress) = &self.progress {
-                progress.set(self.ended);
-            }
+            self.show_progress();
         }
         Poll::Pending
     }
@@ -284,9 +294,7 @@ impl Handler for Publisher<'_> {
                 };
                 self.refuse(token, &error);
             }
-            if let Some(progress) = &self.progress {
-                progress.set(self.ended);
-            }
+            self.show_progress();
         }
         Ok(Flow::Continue)
     }
@@ -296,6 +304,12 @@ impl Handler for Publisher<'_> {
             Stop::Signal(number) => Err(Error::Signal(number)),
             Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
         })
+    }
+
+    fn on_written(&mut self, bytes: usize) {
+        if let (Some(progress), Work::Repeat { .. }) = (&self.progress, &self.work) {
+            progress.add(bytes as u64);
+        }
     }
 
     fn on_change(&mut self, change: Change<'_>) {

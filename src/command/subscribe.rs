@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 
 use super::attention::{Attention, Stop, report_change};
-use crate::client::link::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
@@ -246,7 +246,13 @@ impl Handler for Subscriber<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         // A session the server kept has its subscriptions; to make them again would bring the
         // retained messages again. At the first connection they may be others than asked for now.
-        if !(connected.session_present && self.requests == Requests::Answered) {
+        let again = self.requests == Requests::Answered;
+        if again && !connected.session_present && !self.config.client.clean_start {
+            self.diagnostics.warning(
+                "the server has lost the session: messages sent while there was no connection may be missing",
+            );
+        }
+        if !(connected.session_present && again) {
             self.requests = Requests::ToSend;
         }
         self.scan = Scan::default();

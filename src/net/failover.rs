@@ -1,37 +1,37 @@
-//! Several brokers, of which one has to answer.
+//! Several brokers, of which one has to answer: who they are, and what to say if none does.
 
-use super::dial::dial;
-use super::endpoint::Endpoint;
-use super::stream::Stream;
+use std::net::SocketAddr;
+
+use super::endpoint::{Address, Endpoint};
+use super::service::brokers_of;
 use crate::error::{Error, Layer, Retry};
 
-/// Dials the endpoints in turn until one answers, and says which.
-///
-/// # Errors
-///
-/// Of a single endpoint its own error. Of several, one that names them all with their causes, to
-/// be tried again if any of them is worth it. A usage error ends the search: it is no broker's
-/// fault.
-pub async fn dial_any(endpoints: &[Endpoint]) -> Result<(usize, Stream), Error> {
-    let mut failures = Vec::new();
-    for (number, endpoint) in endpoints.iter().enumerate() {
-        match dial(endpoint).await {
-            Ok(stream) => return Ok((number, stream)),
-            Err(error @ Error::Link { .. }) => failures.push((endpoint, error)),
-            Err(other) => return Err(other),
-        }
+impl Endpoint {
+    /// The brokers that the host's service records name, each to be reached like this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`brokers_of`].
+    pub async fn discover(&self, name_servers: &[SocketAddr]) -> Result<Vec<Self>, Error> {
+        let Address::Tcp { host, .. } = &self.address else {
+            return Err(Error::usage("a Unix socket has no service records"));
+        };
+        let secure = self.transport.is_secure();
+        let found = brokers_of(host, secure, name_servers, self.connect_timeout).await?;
+        Ok(found.into_iter().map(|address| Self { address, ..self.clone() }).collect())
     }
-    Err(all_failed(failures))
 }
 
-fn all_failed(mut failures: Vec<(&Endpoint, Error)>) -> Error {
+/// The error for brokers that failed, each named with its cause. It is worth another attempt if any
+/// of them is. Of a single one its own error.
+#[must_use]
+pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
     if failures.len() == 1
         && let Some((_, only)) = failures.pop()
     {
         return only;
     }
-    let causes: Vec<String> =
-        failures.iter().map(|(endpoint, error)| format!("{}: {error}", endpoint.address)).collect();
+    let causes: Vec<String> = failures.iter().map(|(broker, error)| format!("{broker}: {error}")).collect();
     let cause = match causes.len() {
         0 => return Error::usage("there is no broker to connect to"),
         count => format!("none of {count} brokers answers: {}", causes.join("; ")),
@@ -52,6 +52,7 @@ fn all_failed(mut failures: Vec<(&Endpoint, Error)>) -> Error {
 fn layer(error: &Error) -> Layer {
     match error {
         Error::Link { layer, .. } => *layer,
+        Error::Refused { .. } | Error::Protocol(_) => Layer::Mqtt,
         _ => Layer::Connect,
     }
 }

@@ -38,7 +38,7 @@ mod tests;
 
 pub use dial::{Step, dial, dial_observed};
 pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport, WebSocketOptions};
-pub use failover::dial_any;
+pub use failover::none_answers;
 pub use fault::{broken, explain};
 pub use proxy::{Proxy, ProxyKind};
 pub use service::brokers_of;

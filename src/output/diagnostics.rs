@@ -102,11 +102,11 @@ impl Diagnostics {
         }
     }
 
-    /// There is no connection, and it will be made.
-    pub fn reconnecting(&self, why: &Error) {
+    /// There is no connection, and it will be made: `what` says which of its states that is.
+    pub fn no_connection(&self, what: &str, why: &Error) {
         match why {
-            Error::Link { cause, .. } => self.state(format_args!("no connection: {cause}; trying again")),
-            other => self.state(format_args!("no connection: {other}; trying again")),
+            Error::Link { cause, .. } => self.state(format_args!("{what}: {cause}; trying again")),
+            other => self.state(format_args!("{what}: {other}; trying again")),
         }
     }
 
@@ -244,8 +244,8 @@ mod tests {
 
     #[test]
     fn a_reconnect_says_why_and_when() {
-        let text = said(Verbosity::Normal, |d| d.reconnecting(&refused()));
-        assert_eq!(text, "mqtt: no connection: connection refused by 127.0.0.1:1883; trying again\n");
+        let text = said(Verbosity::Normal, |d| d.no_connection("connection lost", &refused()));
+        assert_eq!(text, "mqtt: connection lost: connection refused by 127.0.0.1:1883; trying again\n");
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod diagnostics;
 mod json;
 mod message;
 mod packet_log;
+mod password;
 mod printable;
 mod progress;
 mod prompt;
@@ -23,6 +24,7 @@ mod stdout_tests;
 
 pub use diagnostics::{Diagnostics, duration};
 pub use message::{MessageWriter, Misfit};
+pub use password::read_password;
 pub use printable::printable;
 pub use progress::Progress;
 pub use prompt::{can_ask, confirm};

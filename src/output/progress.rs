@@ -3,11 +3,13 @@
 //! The work only stores a number. A task of the runtime looks at it now and then and draws, so the
 //! same code runs at the same speed with and without a display, and short work shows none.
 
+use std::io::IsTerminal as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::style::TemplateError;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::MissedTickBehavior;
 
 use super::Diagnostics;
@@ -17,8 +19,16 @@ const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} left";
-const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {per_sec}, {eta} left";
-const LINES: &str = "{human_pos} lines, {per_sec}";
+const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {rate}, {eta} left";
+const LINES: &str = "{human_pos} lines, {rate}";
+
+fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
+    // Its own rate has four decimals.
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    Ok(ProgressStyle::with_template(template)?.with_key("rate", rate).progress_chars("=> "))
+}
 
 /// A number that grows, and perhaps is shown. Gone from the screen when it is dropped.
 #[derive(Debug)]
@@ -43,6 +53,10 @@ impl Progress {
     /// Of lines, nobody knows how many.
     #[must_use]
     pub fn lines(diagnostics: &Diagnostics) -> Self {
+        if std::io::stdin().is_terminal() {
+            // Somebody types them, and a display would be drawn over what they type.
+            return Self { done: Arc::default(), drawn: None };
+        }
         Self::of(diagnostics, None, LINES)
     }
 
@@ -52,8 +66,8 @@ impl Progress {
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         // A template that cannot be read would show indicatif's own; the tests read both.
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("=> "));
+        if let Ok(style) = style(template) {
+            bar.set_style(style);
         }
         diagnostics.make_room_for(bar.clone());
         Self::drawn(bar, ProgressDrawTarget::stderr)
@@ -151,7 +165,7 @@ mod tests {
 
     fn on_screen(total: Option<u64>, template: &str) -> (Progress, Screen) {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
-        bar.set_style(ProgressStyle::with_template(template).unwrap().progress_chars("=> "));
+        bar.set_style(style(template).unwrap());
         let screen = Screen::default();
         let term = screen.clone();
         (Progress::drawn(bar, move || ProgressDrawTarget::term_like(Box::new(term))), screen)

@@ -160,7 +160,7 @@ impl ReasonCode {
             0x84 => "try another version with -V, for example -V 311",
             0x85 => "give another client identifier with -i, or none",
             0x86 => "check the user name (-u) and the password (-P)",
-            0x87 => "the credentials are valid but not allowed to do this, or none were given (-u, -P)",
+            0x87 => "these credentials (-u, -P) are not allowed to do this",
             0x8E => "another client connected with the same client identifier (-i)",
             0x95 => "the server accepts only smaller packets",
             0x97 => "the server's limit for this client is used up",

@@ -14,6 +14,7 @@ mod will_test;
 
 use std::ffi::OsString;
 
+use super::origin::Rank;
 use super::{Invocation, Subcommand, command, read};
 use crate::client::options::ClientOptions;
 use crate::command::{publish::Config as Publish, subscribe::Config as Subscribe};
@@ -24,7 +25,7 @@ use crate::exit::Exit;
 fn stage_one(arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error> {
     let without_environment =
         command().mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
-    read(without_environment, arguments)
+    Ok(read(without_environment, arguments)?.map(|read| read.subcommand))
 }
 
 fn words(line: &[&str]) -> Vec<OsString> {
@@ -38,12 +39,8 @@ fn from_environment(line: &[&str], ids: &[&str]) -> Result<Invocation, Error> {
 
 fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
     let mut subcommand = stage_one(arguments)?.expect("a run, not a text");
-    match &mut subcommand {
-        Subcommand::Publish(args) => args.connection.origin.demote(ids),
-        Subcommand::Subscribe(args) => args.connection.origin.demote(ids),
-        Subcommand::RetainClear(args) => args.connection.origin.demote(ids),
-        Subcommand::WillTest(args) => args.connection.origin.demote(ids),
-        Subcommand::Broker(_) => {}
+    if let Some(connection) = subcommand.connection_mut() {
+        connection.origin.demote(ids.iter().copied(), Rank::Environment);
     }
     subcommand.resolve()
 }

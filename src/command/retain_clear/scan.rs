@@ -26,7 +26,7 @@ use super::super::attention::{Attention, Stop, report_change};
 use super::backup::Backup;
 use super::entry::{Entry, Fate, fingerprint};
 use super::selection::Selection;
-use crate::client::link::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;

@@ -11,7 +11,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::super::attention::{Attention, Stop, report_change};
 use crate::client;
-use crate::client::link::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::error::Error;

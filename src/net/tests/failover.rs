@@ -1,51 +1,44 @@
 //! Several brokers.
 
-use std::net::SocketAddr;
-
+use crate::error::{Error, Layer, Retry};
+use crate::net::{Endpoint, dial, none_answers};
 use tokio::net::TcpListener;
 
-use super::{error_of, round_trip, server};
-use crate::error::{Error, Layer, Retry};
-use crate::net::{Endpoint, Transport, dial_any};
-
-async fn closed() -> (SocketAddr, Endpoint) {
-    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    (address, Endpoint::plain("127.0.0.1", address.port()))
-}
-
-#[tokio::test]
-async fn the_first_that_answers_is_taken() {
-    let (_, closed) = closed().await;
-    let open = server::spawn(server::echo).await;
-    let open = Endpoint::plain("127.0.0.1", open.port());
-    let (number, mut stream) = dial_any(&[closed, open.clone(), open]).await.unwrap();
-    assert_eq!(number, 1);
-    round_trip(&mut stream).await.unwrap();
+async fn failure() -> (String, Error) {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let endpoint = Endpoint::plain("127.0.0.1", port);
+    (endpoint.address.to_string(), dial(&endpoint).await.unwrap_err())
 }
 
 #[tokio::test]
 async fn all_are_named_when_none_answers() {
-    let (one, two) = (closed().await, closed().await);
-    let error = error_of(Layer::Connect, dial_any(&[one.1.clone(), two.1]).await);
+    let (one, two) = (failure().await, failure().await);
+    let (first, second) = (one.0.clone(), two.0.clone());
+    let error = none_answers(vec![one, two]);
     assert_eq!(
         error.to_string(),
         format!(
-            "connection: none of 2 brokers answers: {0}: connection: {0}: connection refused; \
-             {1}: connection: {1}: connection refused",
-            one.0, two.0
+            "connection: none of 2 brokers answers: {first}: connection: {first}: connection refused; \
+             {second}: connection: {second}: connection refused"
         )
     );
     assert!(error.hint().unwrap().contains("mqtt broker"));
     assert_eq!(error.retry(), Retry::Later);
-    let single = error_of(Layer::Connect, dial_any(&[one.1]).await);
-    assert_eq!(single.to_string(), format!("connection: {}: connection refused", one.0));
 }
 
 #[tokio::test]
-async fn a_usage_error_ends_the_search() {
-    let unconfigured = Endpoint { transport: Transport::Tls, ..closed().await.1 };
-    let open = server::spawn(server::echo).await;
-    let outcome = dial_any(&[unconfigured, Endpoint::plain("127.0.0.1", open.port())]).await;
-    assert!(matches!(outcome, Err(Error::Usage { .. })));
-    assert!(matches!(dial_any(&[]).await, Err(Error::Usage { .. })));
+async fn a_single_one_speaks_for_itself() {
+    let one = failure().await;
+    let expected = one.1.to_string();
+    assert_eq!(none_answers(vec![one]).to_string(), expected);
+    assert!(matches!(none_answers(Vec::new()), Error::Usage { .. }));
+}
+
+#[test]
+fn different_layers() {
+    let failures =
+        vec![("a:1".into(), Error::fatal(Layer::Tls, "no")), ("b:1".into(), Error::fatal(Layer::Mqtt, "no"))];
+    let error = none_answers(failures);
+    assert_eq!(error.to_string(), "connection: none of 2 brokers answers: a:1: TLS: no; b:1: MQTT: no");
+    assert_eq!(error.retry(), Retry::Never);
 }

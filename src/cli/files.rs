@@ -1,0 +1,150 @@
+//! Options that stand in files: a profile of the configuration file, and the options file of `-o`.
+//!
+//! Both are read as if they had been typed before everything else, so that clap checks their values
+//! and the last of an option counts; the environment, which comes between files and flags, is kept
+//! by leaving out what it sets.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+
+use super::origin::Rank;
+use super::text::shown;
+use super::{options_file, profile};
+use crate::error::Error;
+
+/// The options that name files with options.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connection")]
+#[allow(dead_code, reason = "they are heeded before the options become values")]
+pub(super) struct FileArgs {
+    /// Profile of the configuration file to take options from [default: the one that its
+    /// default-profile names]
+    #[arg(long, env = "MQTT_PROFILE", value_name = "NAME")]
+    profile: Option<String>,
+
+    /// Configuration file [default: ~/.config/mqtt/config.toml]
+    #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// File of options as mosquitto's clients have them: one a line, its value behind it
+    #[arg(short = 'o', long, env = "MQTT_OPTIONS_FILE", value_name = "FILE",
+          value_hint = ValueHint::FilePath)]
+    options_file: Option<PathBuf>,
+}
+
+/// The options of [`FileArgs`], which files cannot hold.
+pub(super) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
+
+/// An option that stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Given {
+    /// The option's identifier.
+    pub(super) id: String,
+    /// As it would be typed.
+    pub(super) words: Vec<OsString>,
+    pub(super) rank: Rank,
+    /// File and line.
+    pub(super) place: String,
+}
+
+/// What the files hold that the command line and the environment leave open.
+pub(super) fn given(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Given>, Error> {
+    if !subcommand.get_arguments().any(|arg| arg.get_id() == "options_file") {
+        return Ok(Vec::new());
+    }
+    let options = match matches.get_one::<PathBuf>("options_file") {
+        Some(path) => options_file::read(subcommand, path)?,
+        None => Vec::new(),
+    };
+    let mut given = profile::read(subcommand, matches)?;
+    given.retain(|one| options.iter().all(|other| other.id != one.id));
+    given.extend(options);
+    given.retain(|one| match matches.value_source(&one.id) {
+        Some(ValueSource::EnvVariable) => false,
+        // What may be repeated adds up, as with mosquitto.
+        Some(ValueSource::CommandLine) => {
+            one.rank == Rank::OptionsFile && find(subcommand, &one.id).is_some_and(is_repeatable)
+        }
+        _ => true,
+    });
+    Ok(given)
+}
+
+fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {
+    subcommand.get_arguments().find(|arg| arg.get_id() == id)
+}
+
+pub(super) fn is_repeatable(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// The text of a file.
+pub(super) fn read_text(what: &str, path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Error::file(format!("cannot read the {what} {}", path.display()), error))
+}
+
+/// The name that comes nearest to a misspelt one, if one does.
+pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase().replace('_', "-");
+    let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
+    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(rating, _)| *rating > 0.75).map(|(_, known)| known)
+}
+
+/// The error for a name in a file that means nothing, with the one that may be meant.
+pub(super) fn unknown<'a>(place: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let error = Error::usage(format!("{place}: there is no '{}'", shown(name.as_ref())));
+    match nearest(name.trim_start_matches('-'), known) {
+        Some(known) => error.with_hint(format!("did you mean '{known}'?")),
+        None => error,
+    }
+}
+
+/// What deserves a word: secrets in files that every user of this machine can read.
+pub(super) fn warnings(matches: &ArgMatches, given: &[Given]) -> Vec<String> {
+    let mut suspects: Vec<PathBuf> = ["password_file", "key_password_file", "key"]
+        .into_iter()
+        .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned())
+        .collect();
+    let secret = given.iter().find(|one| one.id == "password");
+    let file = secret.and_then(|one| one.place.rsplit_once(", line ")).map(|(file, _)| file.into());
+    suspects.extend(file);
+    suspects.retain(|path| is_readable_by_all(path));
+    let warning = |path: &PathBuf| {
+        format!("{} holds a secret, and every user of this machine can read it", path.display())
+    };
+    suspects.iter().map(warning).collect()
+}
+
+#[cfg(unix)]
+fn is_readable_by_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_all(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name() {
+        let known = ["host", "port", "client-id", "tls-alpn"];
+        for (name, expected) in [
+            ("hots", Some("host")),
+            ("client_id", Some("client-id")),
+            ("clientid", Some("client-id")),
+            ("zzz", None),
+        ] {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
+        }
+    }
+}

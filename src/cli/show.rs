@@ -1,0 +1,108 @@
+//! `mqtt config show`: what a connection would be made with, and where each value came from.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::files::Given;
+use super::usage::without_credentials;
+use crate::client::options::Reconnect;
+use crate::error::Error;
+use crate::net::Transport;
+use crate::output::printable;
+use crate::protocol::property::PropertyBlock;
+
+/// Show what a connection would be made with
+///
+/// Takes the connection options of every other command, and shows each value that is not the
+/// default, and where it came from: a flag, the environment, the options file or a profile. Passwords
+/// and other secrets are not shown.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct ConfigArgs {
+    /// What to do: show
+    #[arg(value_parser = ["show"], value_name = "ACTION", hide_possible_values = true)]
+    action: String,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt config show
+  mqtt config show --profile work -p 8884";
+
+/// What stands for a secret.
+const MASK: &str = "********";
+
+impl ConfigArgs {
+    /// The text to print.
+    pub(super) fn show(
+        self,
+        subcommand: &Command,
+        matches: &ArgMatches,
+        given: &[Given],
+    ) -> Result<String, Error> {
+        let (client, _) = self.connection.check(Purpose {
+            will: None,
+            properties: PropertyBlock::default(),
+            disconnect_properties: PropertyBlock::default(),
+            needs_v5: None,
+            reconnect: Reconnect::NEVER,
+        })?;
+        let mut rows = Vec::new();
+        for endpoint in std::iter::once(&client.endpoint).chain(&client.fallbacks) {
+            let scheme = match endpoint.transport {
+                Transport::Plain => "mqtt",
+                Transport::Tls => "mqtts",
+                Transport::WebSocket(_) => "ws",
+                Transport::SecureWebSocket(_) => "wss",
+            };
+            rows.push(("broker".into(), format!("{scheme}://{}", endpoint.address), "resolved".into()));
+        }
+        for arg in subcommand.get_arguments() {
+            if matches!(arg.get_help_heading(), Some("Connection" | "TLS")) && !arg.is_hide_set() {
+                rows.extend(row(arg, matches, given));
+            }
+        }
+        let width =
+            |column: fn(&(String, String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);
+        let (names, values) = (width(|row| row.0.len()), width(|row| row.1.chars().count()).min(60));
+        let line = |(name, value, source): &(String, String, String)| {
+            format!("{name:names$}  {value:values$}  {source}\n")
+        };
+        Ok(rows.iter().map(line).collect())
+    }
+}
+
+/// Name, value and source of an option that has a value.
+fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<(String, String, String)> {
+    let id = arg.get_id().as_str();
+    let source = match matches.value_source(id)? {
+        ValueSource::CommandLine => match given.iter().find(|one| one.id == id) {
+            Some(one) => one.place.clone(),
+            None => "flag".into(),
+        },
+        ValueSource::EnvVariable => format!("environment, {}", arg.get_env()?.to_string_lossy()),
+        _ => "default".into(),
+    };
+    let values: Vec<String> =
+        matches.get_raw(id).into_iter().flatten().map(|value| masked(id, &value.to_string_lossy())).collect();
+    if !arg.get_action().takes_values() && !matches.get_flag(id) {
+        return None;
+    }
+    let value = if arg.get_action().takes_values() { values.join(", ") } else { "true".into() };
+    Some((arg.get_long()?.to_owned(), printable(&value), source))
+}
+
+/// A value without the secrets in it.
+fn masked(id: &str, value: &str) -> String {
+    match id {
+        // A command may hold a password as well.
+        "password" | "password_command" => MASK.into(),
+        "ws_header" => format!("{}: {MASK}", value.split(':').next().unwrap_or_default()),
+        "url" | "proxy" => without_credentials(value),
+        _ => value.to_owned(),
+    }
+}

@@ -1,0 +1,327 @@
+//! Where to: the options that name the broker and the way to it, and their meaning together.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueHint;
+use clap::builder::BoolishValueParser;
+
+use super::origin::{Origin, Rank};
+use super::tls::{self, Tls};
+use super::url::BrokerUrl;
+use super::value::{self, Broker, Brokers, Header, ProxyChoice};
+use crate::client::options::Secret;
+use crate::error::Error;
+use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions};
+
+/// The port without TLS ([IANA] mqtt).
+const PLAIN_PORT: u16 = 1883;
+
+/// The options that name the broker and the way to it.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connection")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(super) struct TargetArgs {
+    /// Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in
+    /// turn until one answers
+    #[arg(short = 'h', long, env = "MQTT_HOST", default_value = "localhost", value_name = "HOST",
+          value_hint = ValueHint::Hostname)]
+    host: Brokers,
+
+    /// Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]
+    #[arg(short = 'p', long, env = "MQTT_PORT", value_name = "PORT",
+          value_parser = value::port)]
+    port: Option<u16>,
+
+    /// Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first /
+    /// is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with
+    /// port 80 or 443 if none is given
+    #[arg(short = 'L', long, env = "MQTT_URL", value_name = "URL", value_hint = ValueHint::Url)]
+    url: Option<BrokerUrl>,
+
+    /// Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp
+    /// or, with TLS, _secure-mqtt._tcp
+    #[arg(short = 'S', long, env = "MQTT_SRV", value_parser = BoolishValueParser::new())]
+    srv: bool,
+
+    /// Unix socket of the broker, in place of host and port
+    #[arg(long, env = "MQTT_UNIX", value_name = "PATH", value_hint = ValueHint::FilePath)]
+    unix: Option<PathBuf>,
+
+    /// Speak MQTT in a WebSocket, as ws:// and wss:// in -L do
+    #[arg(long, env = "MQTT_WS", value_parser = BoolishValueParser::new())]
+    ws: bool,
+
+    /// Path of the WebSocket, with its query [default: /mqtt]
+    #[arg(long, env = "MQTT_WS_PATH", value_name = "PATH", value_parser = value::ws_path)]
+    ws_path: Option<String>,
+
+    /// Further header of the WebSocket's request, 'NAME: VALUE'; may be repeated
+    #[arg(long, env = "MQTT_WS_HEADER", value_name = "HEADER")]
+    ws_header: Vec<Header>,
+
+    #[arg(
+        long,
+        env = "MQTT_PROXY",
+        value_name = "URL",
+        help = "Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker's name is \
+                looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose"
+    )]
+    proxy: Option<ProxyChoice>,
+
+    /// Local IP address to connect from
+    #[arg(short = 'A', long, env = "MQTT_BIND_ADDRESS", value_name = "ADDRESS",
+          value_parser = value::ip_address)]
+    bind_address: Option<IpAddr>,
+
+    /// Send small packets at once; always on, and taken for mosquitto's sake
+    #[arg(long, env = "MQTT_NODELAY", value_parser = BoolishValueParser::new())]
+    #[allow(dead_code, reason = "it says what is done anyway")]
+    nodelay: bool,
+}
+
+/// Where to, after URL, flags, environment and profile are weighed against each other.
+pub(super) struct Target {
+    place: Place,
+    /// The rank of what names the broker.
+    rank: Rank,
+    /// The rank of a port 8883 that was asked for.
+    tls_port: Option<Rank>,
+    /// The rank of a URL that asks for TLS.
+    tls_url: Option<Rank>,
+    /// The port that the URL's scheme implies.
+    scheme_port: Option<u16>,
+    web_socket: Option<WebSocketOptions>,
+    proxy: Option<ProxyChoice>,
+    bind: Option<IpAddr>,
+    /// Whether the hosts are domains with service records.
+    pub(super) service_records: bool,
+    /// User name and password in the URL.
+    pub(super) url_user_name: Option<String>,
+    pub(super) url_password: Option<Secret>,
+}
+
+enum Place {
+    Brokers(Vec<Broker>),
+    Unix(PathBuf),
+}
+
+impl TargetArgs {
+    /// The URL, unless something of higher rank names another broker: then its port, topic and
+    /// password are none of the other's business.
+    pub(super) fn counting_url(&self, origin: &Origin) -> Option<&BrokerUrl> {
+        let rank = origin.rank("url");
+        let beaten = origin.rank("host") > rank || self.unix.is_some() && origin.rank("unix") > rank;
+        self.url.as_ref().filter(|_| !beaten)
+    }
+
+    pub(super) fn resolve(mut self, origin: &Origin, max_packet_bytes: u32) -> Result<Target, Error> {
+        let url = self.counting_url(origin).cloned();
+        let rank = origin.rank("url").max(origin.rank("host"));
+        let rank = if url.is_some() { rank } else { origin.rank("host") };
+        let unix = self.unix.take().filter(|_| origin.rank("unix") >= rank);
+        if unix.is_some() && origin.rank("unix") == rank {
+            let other = if url.is_some() { "-L" } else { "-h" };
+            return Err(Error::usage(format!("--unix and {other} name two brokers; give one")));
+        }
+        let rank = if unix.is_some() { origin.rank("unix") } else { rank };
+        let web_socket = self.web_socket(origin, url.as_ref(), rank, max_packet_bytes)?;
+        let (place, tls_port) = match unix {
+            Some(path) => {
+                self.refuse_network_options(origin, rank)?;
+                (Place::Unix(path), None)
+            }
+            None => self.brokers(origin, url.as_ref())?,
+        };
+        let in_network = matches!(place, Place::Brokers(_));
+        Ok(Target {
+            place,
+            rank,
+            tls_port,
+            tls_url: url.as_ref().filter(|url| url.tls).map(|_| origin.rank("url")),
+            scheme_port: url.as_ref().and_then(BrokerUrl::default_port),
+            web_socket,
+            proxy: self.proxy.filter(|_| in_network),
+            bind: self.bind_address.filter(|_| in_network),
+            service_records: self.srv && in_network,
+            url_user_name: url.as_ref().and_then(|url| url.user_name.clone()),
+            url_password: url.and_then(|url| url.password),
+        })
+    }
+
+    /// The brokers with their ports, and the rank of a port that is TLS's.
+    fn brokers(&self, origin: &Origin, url: Option<&BrokerUrl>) -> Result<(Place, Option<Rank>), Error> {
+        let (url_rank, port_rank) = (origin.rank("url"), origin.rank("port"));
+        let hosts = &self.host.0;
+        let mut brokers = match url {
+            None => hosts.clone(),
+            Some(url) => {
+                let in_url = Broker { host: url.host.clone(), port: None };
+                let typed_as_well = origin.rank("host") == url_rank;
+                if typed_as_well && *hosts != [in_url.clone()] {
+                    return Err(Error::usage("-L and -h say different things"));
+                }
+                vec![in_url]
+            }
+        };
+        // A port of lower rank than what names the broker is another broker's.
+        let named_by = if url.is_some() { url_rank } else { Rank::Default };
+        let option = self.port.filter(|_| port_rank >= named_by);
+        let in_url = url.and_then(|url| url.port);
+        let port = one_of("-p", (option, port_rank), (in_url, url_rank))?;
+        let rank = if in_url.is_some() { url_rank.max(port_rank) } else { port_rank };
+        if self.srv && option.is_some() {
+            return Err(Error::usage("-p has no effect with -S: the service records name the port"));
+        }
+        for broker in &mut brokers {
+            broker.port = broker.port.or(port);
+        }
+        let is_tls_port = brokers.iter().any(|broker| broker.port == Some(tls::TLS_PORT));
+        let own_port = hosts.iter().any(|broker| broker.port == Some(tls::TLS_PORT));
+        let rank = if own_port { rank.max(origin.rank("host")) } else { rank };
+        Ok((Place::Brokers(brokers), is_tls_port.then_some(rank)))
+    }
+
+    /// The WebSocket, if there is to be one.
+    fn web_socket(
+        &self,
+        origin: &Origin,
+        url: Option<&BrokerUrl>,
+        named_by: Rank,
+        max_packet_bytes: u32,
+    ) -> Result<Option<WebSocketOptions>, Error> {
+        let in_url = url.is_some_and(|url| url.web_socket);
+        // A profile's --ws is not for the broker of a typed mqtt:// URL.
+        let asked = self.ws && url.is_none_or(|_| origin.rank("ws") >= origin.rank("url"));
+        if !(in_url || asked) {
+            let idle = [
+                (self.ws_path.is_some(), "ws_path", "--ws-path"),
+                (!self.ws_header.is_empty(), "ws_header", "--ws-header"),
+            ];
+            return match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
+                None => Ok(None),
+                Some((.., name)) => {
+                    Err(Error::usage(format!("{name} has no effect: the connection is not a WebSocket"))
+                        .with_hint("ws:// or wss:// in -L, or --ws, make it one"))
+                }
+            };
+        }
+        let path = one_of(
+            "--ws-path",
+            (self.ws_path.clone(), origin.rank("ws_path")),
+            (url.and_then(|url| url.path.clone()), origin.rank("url")),
+        )?;
+        let defaults = WebSocketOptions::default();
+        let most = usize::try_from(max_packet_bytes).unwrap_or(usize::MAX);
+        Ok(Some(WebSocketOptions {
+            path: path.unwrap_or(defaults.path),
+            headers: self.ws_header.iter().cloned().map(|header| (header.name, header.value)).collect(),
+            // One packet may be one message.
+            max_message_size: defaults.max_message_size.max(most),
+        }))
+    }
+
+    fn refuse_network_options(&self, origin: &Origin, named_by: Rank) -> Result<(), Error> {
+        let idle = [
+            (self.port.is_some(), "port", "-p"),
+            (self.srv, "srv", "-S"),
+            (self.proxy.is_some(), "proxy", "--proxy"),
+            (self.bind_address.is_some(), "bind_address", "-A"),
+        ];
+        match idle.into_iter().find(|(given, id, _)| *given && origin.rank(id) >= named_by) {
+            None => Ok(()),
+            Some((.., name)) => {
+                Err(Error::usage(format!("{name} has no effect: --unix is no network address")))
+            }
+        }
+    }
+}
+
+impl Target {
+    /// What TLS has to know of it.
+    pub(super) fn tls_context<'a>(&self, origin: &'a Origin) -> tls::Context<'a> {
+        let is_unix = matches!(self.place, Place::Unix(_));
+        tls::Context { origin, url: self.tls_url, port: self.tls_port, broker: self.rank, is_unix }
+    }
+
+    /// The brokers' endpoints, at least one, the preferred one first.
+    pub(super) fn endpoints(
+        self,
+        mut tls: Option<Tls>,
+        connect_timeout: Duration,
+    ) -> Result<(Endpoint, Vec<Endpoint>), Error> {
+        let default_port = if tls.is_some() { tls::TLS_PORT } else { PLAIN_PORT };
+        let default_port = self.scheme_port.unwrap_or(default_port);
+        let mut endpoint = |address: Address, proxy| -> Result<Endpoint, Error> {
+            let secure = match (&mut tls, &address) {
+                (Some(tls), Address::Tcp { host, port }) => {
+                    Some(tls.config(host, *port, self.web_socket.is_some())?)
+                }
+                _ => None,
+            };
+            let transport = match (self.web_socket.clone(), secure.is_some()) {
+                (None, false) => Transport::Plain,
+                (None, true) => Transport::Tls,
+                (Some(options), false) => Transport::WebSocket(options),
+                (Some(options), true) => Transport::SecureWebSocket(options),
+            };
+            Ok(Endpoint { address, transport, tls: secure, bind: self.bind, proxy, connect_timeout })
+        };
+        let brokers = match self.place {
+            Place::Unix(path) => return Ok((endpoint(Address::Unix(path), None)?, Vec::new())),
+            Place::Brokers(brokers) => brokers,
+        };
+        let mut endpoints = Vec::with_capacity(brokers.len());
+        for Broker { host, port } in brokers {
+            let port = port.unwrap_or(default_port);
+            let proxy = proxy_for(self.proxy.as_ref(), &host, port)?;
+            endpoints.push(endpoint(Address::Tcp { host, port }, proxy)?);
+        }
+        if endpoints.is_empty() {
+            return Err(Error::usage("no broker to connect to: -h HOST"));
+        }
+        let first = endpoints.remove(0);
+        Ok((first, endpoints))
+    }
+}
+
+fn proxy_for(choice: Option<&ProxyChoice>, host: &str, port: u16) -> Result<Option<Proxy>, Error> {
+    // Lower case first, as curl does.
+    let variable = |lower: &str, upper: &str| std::env::var(lower).or_else(|_| std::env::var(upper)).ok();
+    match choice {
+        None => Ok(None),
+        Some(ProxyChoice::Fixed(proxy)) => Ok(Some(proxy.clone())),
+        Some(ProxyChoice::Environment) => {
+            let all = variable("all_proxy", "ALL_PROXY");
+            let none = variable("no_proxy", "NO_PROXY");
+            Proxy::from_environment(all.as_deref(), none.as_deref(), host, port)
+                .map_err(|error| Error::usage(format!("ALL_PROXY: {error}")))
+        }
+    }
+}
+
+/// Whether an option without effect is a mistake: what stands in a file is for many brokers, and is
+/// not when something of higher rank names another.
+pub(super) fn counts(option: Rank, named_by: Rank) -> bool {
+    option >= Rank::Environment || option >= named_by
+}
+
+/// The value that counts more; two different ones that count the same are a mistake.
+pub(super) fn one_of<T: PartialEq>(
+    option: &str,
+    (typed, rank): (Option<T>, Rank),
+    (in_url, url_rank): (Option<T>, Rank),
+) -> Result<Option<T>, Error> {
+    match (typed, in_url) {
+        (Some(typed), Some(in_url)) if rank == url_rank => {
+            if typed != in_url {
+                return Err(Error::usage(format!("-L and {option} say different things")));
+            }
+            Ok(Some(in_url))
+        }
+        (Some(typed), Some(_)) if rank > url_rank => Ok(Some(typed)),
+        (_, Some(in_url)) => Ok(Some(in_url)),
+        (typed, None) => Ok(typed),
+    }
+}

@@ -1,0 +1,112 @@
+//! What a subcommand gives to the driver: what to send, and what becomes of what arrives.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+
+use super::handshake::Connected;
+use super::session::{Event, Session};
+use crate::error::Error;
+use crate::net::Step;
+use crate::protocol::Direction;
+use crate::protocol::wire::Packet;
+
+pub use super::scratch::OUTPUT_BYTES;
+
+/// Whether to go on with the packets already received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Leave: packets behind this one are neither delivered nor acknowledged.
+    Stop,
+}
+
+/// A change in the state of the link.
+#[derive(Debug, Clone, Copy)]
+pub enum Change<'a> {
+    /// A broker failed, and the next is tried.
+    NextBroker(&'a Error),
+    /// The link is lost, for this reason, and will be made again. Said once, however many attempts
+    /// that takes.
+    Lost(&'a Error),
+    /// There is no link yet, for this reason, and it is tried again. Said once.
+    NotYet(&'a Error),
+    /// The link is there at last.
+    Connected,
+    /// The link is there again.
+    Reconnected,
+    /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
+    MayRepeat(usize),
+    /// QoS 0 messages were written, but the server did not answer the fence within this time.
+    Unconfirmed(Duration),
+}
+
+/// What a subcommand does with a link. Methods are called from one task, never concurrently.
+pub trait Handler {
+    /// Called before every write, with the output not yet full: appends packets by way of
+    /// `session`. `Pending` means nothing more for now, with the waker registered for whatever
+    /// will bring more; `Ready` ends the link in good order.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>>;
+
+    /// Deals with one event.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error>;
+
+    /// Writes out what the events of one read have produced. Acknowledgements wait for it.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT and without those acknowledgements.
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    /// Signals and time limits: `Ready` ends the link at once, however busy it is.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn poll_interrupt(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Pending
+    }
+
+    /// A link is up. Subscriptions are made in the next [`Handler::poll_fill`].
+    ///
+    /// # Errors
+    /// Ends the run with this error.
+    fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// So many bytes were handed to the stream.
+    fn on_written(&mut self, _bytes: usize) {}
+
+    /// The state of the link has changed in a way a user wants to know of.
+    fn on_change(&mut self, _change: Change<'_>) {}
+
+    /// Whether [`Handler::on_step`] wants to hear of the steps of the way.
+    fn observes(&self) -> bool {
+        false
+    }
+
+    /// One step of the way to the broker was taken.
+    fn on_step(&mut self, _step: Step) {}
+
+    /// Whether [`Handler::trace`] wants to see packets.
+    fn traces(&self) -> bool {
+        false
+    }
+
+    /// One packet on its way.
+    fn trace(&mut self, _direction: Direction, _packet: &Packet<'_>) {}
+}

@@ -1,0 +1,106 @@
+//! A password typed on the terminal, without showing it.
+
+use crate::error::Error;
+
+/// Asks on the terminal itself, so that standard input and output stay the data's.
+///
+/// # Errors
+/// There is no terminal, its input ends, or Ctrl-C was typed.
+#[cfg(unix)]
+pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
+    use std::io::{Read as _, Write as _};
+
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
+
+    const NOBODY: &str = "cannot ask for the password";
+    let mut terminal = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .map_err(|error| Error::file(NOBODY, error))?;
+    let before = tcgetattr(&terminal).map_err(|error| Error::file(NOBODY, error.into()))?;
+    let mut silent = before.clone();
+    // Ctrl-C comes as a byte: a signal would end the program and leave the terminal silent.
+    silent.local_modes -= LocalModes::ECHO | LocalModes::ISIG | LocalModes::ICANON;
+    silent.special_codes[SpecialCodeIndex::VMIN] = 1;
+    silent.special_codes[SpecialCodeIndex::VTIME] = 0;
+    tcsetattr(&terminal, OptionalActions::Flush, &silent)
+        .map_err(|error| Error::file(NOBODY, error.into()))?;
+    let typed = terminal.write_all(question.as_bytes()).and_then(|()| {
+        let mut line = Line::default();
+        loop {
+            let mut byte = [0];
+            if terminal.read(&mut byte)? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+            if let Some(end) = line.typed(byte[0]) {
+                return Ok(end.then_some(line.text));
+            }
+        }
+    });
+    let restored = tcsetattr(&terminal, OptionalActions::Flush, &before);
+    let _ = terminal.write_all(b"\n");
+    restored.map_err(|error| Error::file("the terminal", error.into()))?;
+    typed.map_err(|error| Error::file(NOBODY, error))?.ok_or(Error::Signal(2))
+}
+
+/// Asks on the terminal.
+///
+/// # Errors
+/// Always: this system's terminal cannot be made silent here.
+#[cfg(not(unix))]
+pub fn read_password(_: &str) -> Result<Vec<u8>, Error> {
+    Err(Error::usage("--password-prompt is not supported on this system")
+        .with_hint("--password-file, --password-command and MQTT_PASSWORD are"))
+}
+
+/// A line that is being typed.
+#[cfg(unix)]
+#[derive(Default)]
+struct Line {
+    text: Vec<u8>,
+}
+
+#[cfg(unix)]
+impl Line {
+    /// Takes a key. The end of the line is `Some(true)`, Ctrl-C `Some(false)`.
+    fn typed(&mut self, byte: u8) -> Option<bool> {
+        const INTERRUPT: u8 = 3;
+        const END: u8 = 4;
+        const BACKSPACE: u8 = 8;
+        const CLEAR: u8 = 21;
+        const DELETE: u8 = 127;
+        match byte {
+            b'\n' | b'\r' | END => return Some(true),
+            INTERRUPT => return Some(false),
+            BACKSPACE | DELETE => {
+                // A character is as many bytes as it takes.
+                while self.text.pop().is_some_and(|last| last & 0xc0 == 0x80) {}
+            }
+            CLEAR => self.text.clear(),
+            byte => self.text.push(byte),
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    fn line(keys: &[u8]) -> (Option<bool>, String) {
+        let mut line = Line::default();
+        let end = keys.iter().find_map(|key| line.typed(*key));
+        (end, String::from_utf8(line.text).unwrap())
+    }
+
+    #[test]
+    fn keys() {
+        assert_eq!(line(b"secret\n"), (Some(true), "secret".into()));
+        assert_eq!(line("abé\x7f\x08c\r".as_bytes()), (Some(true), "ac".into()));
+        assert_eq!(line(b"wrong\x15right\n"), (Some(true), "right".into()));
+        assert_eq!(line(b"ab\x03").0, Some(false));
+        assert_eq!(line(b"\x7f\x7fa\x04"), (Some(true), "a".into()));
+    }
+}
