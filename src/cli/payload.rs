@@ -14,11 +14,11 @@ use crate::command::publish::Source;
 pub(super) struct PayloadArgs {
     /// This text
     #[arg(short = 'm', long, value_name = "PAYLOAD", allow_hyphen_values = true)]
-    message: Option<OsString>,
+    message: Vec<OsString>,
 
     /// The content of this file
     #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    file: Option<PathBuf>,
+    file: Vec<PathBuf>,
 
     /// All of standard input
     #[arg(short = 's', long)]
@@ -32,14 +32,10 @@ pub(super) struct PayloadArgs {
 impl PayloadArgs {
     /// Every source that was given, under its flag's name; right is exactly one.
     pub(super) fn given(self) -> Vec<(&'static str, Source)> {
-        [
-            self.message.map(|text| ("-m", Source::Message(value::bytes(text)))),
-            self.file.map(|path| ("-f", Source::File(path))),
-            self.stdin_file.then_some(("-s", Source::Stdin)),
-            self.null_message.then_some(("-n", Source::Null)),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
+        let messages = self.message.into_iter().map(|text| ("-m", Source::Message(value::bytes(text))));
+        let files = self.file.into_iter().map(|path| ("-f", Source::File(path)));
+        let stdin = self.stdin_file.then_some(("-s", Source::Stdin));
+        let null = self.null_message.then_some(("-n", Source::Null));
+        messages.chain(files).chain(stdin).chain(null).collect()
     }
 }

@@ -23,7 +23,7 @@ use crate::protocol::QoS;
 pub(super) struct PublishArgs {
     /// Topic to publish to
     #[arg(short = 't', long, value_name = "TOPIC", allow_hyphen_values = true)]
-    topic: Option<OsString>,
+    topic: Vec<OsString>,
 
     /// QoS: 0 at most once, 1 at least once, 2 exactly once
     #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = value::qos(),
@@ -103,7 +103,12 @@ impl TryFrom<PublishArgs> for Config {
 }
 
 fn topic(args: &PublishArgs) -> Result<String, Error> {
-    let topic = match (&args.topic, args.connection.url_topic()) {
+    if args.topic.len() > 1 {
+        let count = args.topic.len();
+        return Err(Error::usage(format!("{count} topics given (-t), but a message goes to one"))
+            .with_hint("run mqtt pub once for each topic"));
+    }
+    let topic = match (args.topic.first(), args.connection.url_topic()) {
         (Some(topic), Some(in_url)) if args.connection.url_is_typed() && topic != in_url => {
             return Err(Error::usage("-L and -t say different things"));
         }

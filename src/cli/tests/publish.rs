@@ -89,16 +89,18 @@ fn values_may_begin_with_a_hyphen() {
 /// As with mosquitto.
 #[test]
 fn the_last_of_a_repeated_option_counts() {
-    let config = publish(&["-t", "a", "-t", "b", "-m", "1", "-m", "2", "-q", "1", "-q", "0", "-r", "-r"]);
-    assert_eq!(config.topic, "b");
-    assert_eq!(config.source, Source::Message(b"2".to_vec()));
+    let config = publish(&["-t", "a", "-m", "1", "-q", "1", "-q", "0", "-r", "-r"]);
     assert_eq!(config.qos, QoS::AtMostOnce);
     assert!(config.retain);
 }
 
+/// The last would count, and the message before it would be lost without a word.
 #[test]
 fn topics() {
     all_wrong(&[
+        (&["pub", "-t", "a", "-t", "b", "-m", "1"], "2 topics given (-t)"),
+        (&["pub", "-t", "a", "-m", "1", "-m", "2"], "-m"),
+        (&["pub", "-t", "a\u{1}", "-m", "1"], "control character"),
         (&["pub", "-n"], "no topic"),
         (&["pub", "-n", "-t", ""], "the topic is empty"),
         (&["pub", "-n", "-t", "home/#"], "topic 'home/#': it contains a wildcard"),
