@@ -3,7 +3,7 @@
 use ::mqtt::broker::{Broker as Embedded, Faults, Options};
 use tokio::runtime::Runtime;
 
-use super::mqtt::Mqtt;
+use super::Service;
 
 /// A running broker on a free port of 127.0.0.1.
 pub(crate) struct Broker {
@@ -31,22 +31,16 @@ impl Broker {
         self.broker.as_ref().unwrap()
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.embedded().address().port()
-    }
-
-    pub(crate) fn publish(&self) -> Mqtt {
-        Mqtt::publish(self.port())
-    }
-
-    pub(crate) fn subscribe(&self) -> Mqtt {
-        Mqtt::subscribe(self.port())
-    }
-
     /// Ends it with a farewell to every client.
     pub(crate) fn shut_down(mut self) {
         let broker = self.broker.take().unwrap();
         self.runtime.as_ref().unwrap().block_on(broker.shutdown());
+    }
+}
+
+impl Service for Broker {
+    fn port(&self) -> u16 {
+        self.embedded().address().port()
     }
 }
 

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use ::mqtt::protocol::Protocol;
 
+use self::mqtt::Mqtt;
+
 /// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
 /// reason to fail, and only a test that hangs ever waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -38,6 +40,60 @@ pub(crate) fn version(protocol: Protocol) -> &'static str {
         Protocol::V5 => "5",
     }
 }
+
+/// A broker that carries messages.
+pub(crate) trait Service {
+    /// Where it listens on 127.0.0.1.
+    fn port(&self) -> u16;
+
+    fn publish(&self) -> Mqtt {
+        Mqtt::publish(self.port())
+    }
+
+    fn subscribe(&self) -> Mqtt {
+        Mqtt::subscribe(self.port())
+    }
+}
+
+/// A test for the embedded broker and for mosquitto, and for 3.1.1 and 5 on each:
+/// `for_brokers! { fn name(broker, protocol) { … } }`.
+macro_rules! for_brokers {
+    ($(#[doc = $doc:literal])* fn $name:ident($broker:ident, $protocol:ident) $body:block) => {
+        $(#[doc = $doc])*
+        mod $name {
+            use super::*;
+            use ::mqtt::protocol::Protocol;
+            use crate::support::{Service, broker::Broker, mosquitto::{Mosquitto, Setup}};
+
+            fn case($broker: &dyn Service, $protocol: Protocol) $body
+
+            #[test]
+            fn embedded_v3_1_1() {
+                case(&Broker::start(), Protocol::V3_1_1);
+            }
+
+            #[test]
+            fn embedded_v5() {
+                case(&Broker::start(), Protocol::V5);
+            }
+
+            #[test]
+            fn mosquitto_v3_1_1() {
+                if let Some(broker) = Mosquitto::start(&Setup::new()) {
+                    case(&broker, Protocol::V3_1_1);
+                }
+            }
+
+            #[test]
+            fn mosquitto_v5() {
+                if let Some(broker) = Mosquitto::start(&Setup::new()) {
+                    case(&broker, Protocol::V5);
+                }
+            }
+        }
+    };
+}
+pub(crate) use for_brokers;
 
 /// A test for each version of the protocol: `for_versions! { fn name(protocol) { … } }` runs for
 /// 3.1.1 and 5, with `all` in front for 3.1 too.

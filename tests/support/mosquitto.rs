@@ -1,6 +1,7 @@
 //! A real mosquitto, one for each test, on a free port of 127.0.0.1 and with files of its own.
 
-use std::net::TcpListener;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
@@ -9,14 +10,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use super::LIMIT;
+use super::Service;
 use super::collected::Collected;
-use super::mqtt::Mqtt;
 use super::pki::{Authority, Identity};
 
 /// What every test wants: nothing dropped, nothing held back.
 const BASE: &str = "\
 log_dest stderr
-log_type all
 allow_anonymous true
 max_queued_messages 0
 max_inflight_messages 0
@@ -24,15 +24,21 @@ sys_interval 1
 ";
 
 /// How a mosquitto is to be set up.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Setup {
+    log: &'static str,
     lines: String,
     files: Vec<(&'static str, String)>,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
-        Self::default()
+        Self { log: "all", lines: String::new(), files: Vec::new() }
+    }
+
+    /// Logs its start and what goes wrong, and not each packet.
+    pub(crate) fn quiet(self) -> Self {
+        Self { log: "information", ..self }
     }
 
     fn line(mut self, line: &str) -> Self {
@@ -113,7 +119,7 @@ impl Mosquitto {
         // Between our look for a free port and its use of it someone else may take it.
         for _ in 0..20 {
             this.port = free_port();
-            this.write_configuration(&setup.lines);
+            this.write_configuration(setup);
             if this.launch() {
                 return Some(this);
             }
@@ -121,12 +127,13 @@ impl Mosquitto {
         panic!("mosquitto does not start:\n{}", this.log());
     }
 
-    fn write_configuration(&self, lines: &str) {
+    fn write_configuration(&self, setup: &Setup) {
         // A mosquitto that root starts becomes another user, who cannot read a test's files.
         let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let folder = self.folder.path().display().to_string();
-        let lines = lines.replace("DIR", &folder);
-        let text = format!("{user}{BASE}listener {} 127.0.0.1\n{lines}", self.port);
+        let lines = setup.lines.replace("DIR", &folder);
+        let log = setup.log;
+        let text = format!("{user}log_type {log}\n{BASE}listener {} 127.0.0.1\n{lines}", self.port);
         std::fs::write(self.folder.path().join("mosquitto.conf"), text).unwrap();
     }
 
@@ -144,11 +151,18 @@ impl Mosquitto {
         let running = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(" running");
         let up = log.wait(Instant::now() + LIMIT, running);
         self.process = Some(Process { child, log });
-        up
+        up && self.knock()
     }
 
-    pub(crate) fn port(&self) -> u16 {
-        self.port
+    /// Sends a CONNECT and waits for what becomes of it, be it a refusal or a hang-up by one that
+    /// speaks TLS. Before that a signal may be lost: it says that it is running before it really is.
+    fn knock(&self) -> bool {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream.set_read_timeout(Some(LIMIT)).unwrap();
+        stream.write_all(b"\x10\x0c\0\x04MQTT\x04\x02\0\0\0\0").unwrap();
+        let silent =
+            |error: std::io::Error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        !stream.read(&mut [0; 4]).is_err_and(silent)
     }
 
     /// What it logged since it was last started.
@@ -175,9 +189,12 @@ impl Mosquitto {
     }
 
     fn end(&mut self, signal: Signal) {
-        if let Some(Process { mut child, .. }) = self.process.take() {
+        if let Some(Process { mut child, log }) = self.process.take() {
             let _ = kill_process(Pid::from_child(&child), signal);
+            let ended = log.wait_for_end(Instant::now() + LIMIT);
+            let _ = child.kill();
             let _ = child.wait();
+            assert!(ended || std::thread::panicking(), "mosquitto does not end:\n{}", log.text());
         }
     }
 
@@ -186,13 +203,11 @@ impl Mosquitto {
     pub(crate) fn start_again(&mut self) {
         assert!(self.process.is_none() && self.launch(), "mosquitto does not start again:\n{}", self.log());
     }
+}
 
-    pub(crate) fn publish(&self) -> Mqtt {
-        Mqtt::publish(self.port)
-    }
-
-    pub(crate) fn subscribe(&self) -> Mqtt {
-        Mqtt::subscribe(self.port)
+impl Service for Mosquitto {
+    fn port(&self) -> u16 {
+        self.port
     }
 }
 

@@ -3,7 +3,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -107,15 +108,13 @@ impl Mqtt {
         command.stdin(if matches!(self.stdin, Input::Null) { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let input = child.stdin.take();
+        let stdin = child.stdin.take().map(feed);
         let stdin = match self.stdin {
             Input::Bytes(bytes) => {
-                let mut input = input.unwrap();
-                // A program that ends without reading everything is no failure of this thread.
-                std::thread::spawn(move || drop(input.write_all(&bytes)));
+                stdin.unwrap().send(bytes).unwrap();
                 None
             }
-            Input::Null | Input::Open => input,
+            Input::Null | Input::Open => stdin,
         };
         let most_lines = match self.stdout {
             Output::Collected => usize::MAX,
@@ -125,6 +124,21 @@ impl Mqtt {
         let stderr = Collected::from(child.stderr.take().unwrap(), usize::MAX);
         Running { line: shown(&self.arguments), child, stdin, stdout, stderr, ended: false }
     }
+}
+
+/// Writes what it is sent to a child's standard input, from a thread of its own: a child that does
+/// not read must not hold up the test. The input ends when the sender is dropped.
+fn feed(mut stdin: ChildStdin) -> Sender<Vec<u8>> {
+    let (sender, chunks) = channel::<Vec<u8>>();
+    std::thread::spawn(move || {
+        for chunk in chunks {
+            // A child that ends without reading everything is no failure of this thread.
+            if stdin.write_all(&chunk).is_err() {
+                return;
+            }
+        }
+    });
+    sender
 }
 
 /// A command line in one line, for messages.
@@ -148,7 +162,7 @@ fn shown(arguments: &[OsString]) -> String {
 pub(crate) struct Running {
     line: String,
     child: Child,
-    stdin: Option<std::process::ChildStdin>,
+    stdin: Option<Sender<Vec<u8>>>,
     stdout: Collected,
     stderr: Collected,
     ended: bool,
@@ -163,6 +177,22 @@ impl Running {
             self.give_up(&format!("{lines} lines on standard output"));
         }
         self
+    }
+
+    /// Waits until this is found on standard output.
+    #[track_caller]
+    pub(crate) fn wait_for_stdout(&self, text: &str) -> &Self {
+        let found = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains(text);
+        if !self.stdout.wait(Instant::now() + LIMIT, found) {
+            self.give_up(&format!("{text:?} on standard output"));
+        }
+        self
+    }
+
+    /// Waits until its subscriptions are granted, which `-d` shows.
+    #[track_caller]
+    pub(crate) fn wait_until_subscribed(&self) -> &Self {
+        self.wait_for_stderr("Subscribed (mid: ")
     }
 
     /// Waits until this is found on standard error.
@@ -198,7 +228,8 @@ impl Running {
     /// Writes to standard input, which was left open.
     #[track_caller]
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
-        self.stdin.as_mut().unwrap().write_all(bytes.as_ref()).unwrap();
+        // The other end is gone only if the child is, which shows soon enough.
+        let _ = self.stdin.as_ref().unwrap().send(bytes.as_ref().to_vec());
         self
     }
 

@@ -1,0 +1,207 @@
+//! Links that are lost in the middle of the work, and brokers that die and come back.
+
+use mqtt::protocol::Protocol;
+
+use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::Mqtt;
+use crate::support::{Service, for_versions, version};
+
+/// How often the link is cut, and how many lines go by between two cuts.
+const CUTS: usize = 5;
+const LINES_PER_CUT: usize = 2_000;
+
+fn numbers(from: usize, count: usize) -> String {
+    (from..from + count).map(|number| format!("{number}\n")).collect()
+}
+
+/// Back-off that a test does not wait for.
+const SOON: [&str; 2] = ["--reconnect-max-delay", "50ms"];
+
+fn session<'a>(protocol: Protocol, qos: &'a str, name: &'a str) -> [&'a str; 9] {
+    ["-V", version(protocol), "-t", "cut", "-q", qos, "-c", "-i", name]
+}
+
+/// Publishes and receives numbers while `cut` hurts both links again and again; returns what came.
+fn through_cuts(broker: &dyn Service, protocol: Protocol, qos: &str, mut cut: impl FnMut()) -> Vec<usize> {
+    broker.subscribe().args(session(protocol, qos, "reader")).args(["-E"]).run().succeeds();
+    let subscriber = broker.subscribe().args(session(protocol, qos, "reader")).args(SOON).spawn();
+    let writer = broker.publish().args(session(protocol, qos, "writer")).args(SOON);
+    let mut publisher = writer.args(["-l"]).open_stdin().spawn();
+    for round in 0..CUTS {
+        publisher.write(numbers(round * LINES_PER_CUT, LINES_PER_CUT));
+        // Somewhere in the middle of what was just handed in.
+        subscriber.wait_for_lines(round * LINES_PER_CUT + LINES_PER_CUT / 3);
+        cut();
+    }
+    publisher.write("end\n");
+    publisher.finish().exits(0);
+    subscriber.wait_for_stdout("\nend\n").signal(rustix::process::Signal::TERM);
+    let mut lines = subscriber.wait_for_end().exits(0).lines();
+    // At QoS 1 the end may come more than once as well.
+    lines.retain(|line| line != "end");
+    lines.iter().map(|line| line.parse().unwrap()).collect()
+}
+
+/// All numbers, each once, in order.
+#[track_caller]
+fn exactly_once(received: &[usize]) {
+    let expected = 0..CUTS * LINES_PER_CUT;
+    let missing: Vec<usize> = expected.clone().filter(|number| !received.contains(number)).take(20).collect();
+    let strange: Vec<&[usize]> = received.windows(2).filter(|pair| pair[0] + 1 != pair[1]).take(20).collect();
+    let count = received.len();
+    assert!(received.iter().copied().eq(expected), "{count} came, missing {missing:?}, steps {strange:?}");
+}
+
+for_versions! {
+    /// At QoS 1 nothing is lost, and what comes twice comes again in order.
+    fn cut_links_at_qos_1(protocol) {
+        let broker = Broker::start();
+        let mut received = through_cuts(&broker, protocol, "1", || broker.embedded().cut_connections());
+        let mut newest = None;
+        for number in &received {
+            assert!(newest.is_none_or(|newest| *number <= newest + 1), "{number} behind {newest:?}");
+            newest = newest.max(Some(*number));
+        }
+        received.sort_unstable();
+        received.dedup();
+        exactly_once(&received);
+    }
+}
+
+for_versions! {
+    /// At QoS 2, with sessions that are kept, exactly once.
+    fn cut_links_at_qos_2(protocol) {
+        let broker = Broker::start();
+        let received = through_cuts(&broker, protocol, "2", || broker.embedded().cut_connections());
+        exactly_once(&received);
+    }
+}
+
+/// A mosquitto that is stopped and started again with what it has saved.
+fn through_restarts(protocol: Protocol, qos: &str) -> Option<Vec<usize>> {
+    let broker = std::cell::RefCell::new(Mosquitto::start(&Setup::new().quiet().persistent())?);
+    let port = broker.borrow().port();
+    struct At(u16);
+    impl Service for At {
+        fn port(&self) -> u16 {
+            self.0
+        }
+    }
+    Some(through_cuts(&At(port), protocol, qos, || {
+        broker.borrow_mut().stop();
+        broker.borrow_mut().start_again();
+    }))
+}
+
+for_versions! {
+    fn a_restarted_mosquitto_at_qos_1(protocol) {
+        let Some(mut received) = through_restarts(protocol, "1") else { return };
+        received.sort_unstable();
+        received.dedup();
+        exactly_once(&received);
+    }
+}
+
+for_versions! {
+    /// At QoS 2 exactly once. The subscriber comes when all is over: mosquitto 2.0 forgets at its end
+    /// which messages it had released, and sends them anew.
+    fn a_restarted_mosquitto_at_qos_2(protocol) {
+        let Some(mut broker) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
+        broker.subscribe().args(session(protocol, "2", "reader")).args(["-E"]).run().succeeds();
+        let writer = broker.publish().args(session(protocol, "2", "writer")).args(SOON);
+        let mut publisher = writer.args(["-l", "-d"]).open_stdin().spawn();
+        for round in 0..CUTS {
+            publisher.write(numbers(round * LINES_PER_CUT, LINES_PER_CUT));
+            publisher.wait_for_stderr_times("received PUBCOMP", round * LINES_PER_CUT + LINES_PER_CUT / 3);
+            broker.stop();
+            broker.start_again();
+        }
+        publisher.finish().exits(0);
+        let all = (CUTS * LINES_PER_CUT).to_string();
+        // In 3.1.1, because of the stall of its QoS 2 in MQTT 5; it is one session all the same.
+        let reader = session(Protocol::V3_1_1, "2", "reader");
+        let lines = broker.subscribe().args(reader).args(["-C", &all]).run().succeeds().lines();
+        exactly_once(&lines.iter().map(|line| line.parse().unwrap()).collect::<Vec<_>>());
+    }
+}
+
+for_versions! {
+    /// A broker that is killed knows nothing afterwards. What it had not acknowledged is sent to
+    /// the next one, and both sides find their way back.
+    fn a_killed_mosquitto(protocol) {
+        let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
+        let v = version(protocol);
+        let subscriber = broker.subscribe().args(["-V", v, "-t", "k", "-q", "1", "-d"]).args(SOON).spawn();
+        subscriber.wait_until_subscribed();
+        let args = ["-V", v, "-t", "k", "-q", "1", "-l", "-d"];
+        let mut publisher = broker.publish().args(args).args(SOON).open_stdin().spawn();
+        publisher.write(numbers(0, 10));
+        subscriber.wait_for_lines(10);
+        publisher.wait_for_stderr_times("received PUBACK", 10);
+        broker.kill();
+        subscriber.wait_for_stderr("reconnecting in");
+        publisher.wait_for_stderr("reconnecting in");
+        broker.start_again();
+        subscriber.wait_for_stderr_times("Subscribed (mid: ", 2);
+        publisher.write(numbers(10, 10));
+        publisher.finish().exits(0);
+        subscriber.wait_for_lines(20).signal(rustix::process::Signal::INT);
+        subscriber.wait_for_end().exits(0).prints(numbers(0, 20));
+    }
+}
+
+/// The embedded broker as a program of its own, killed and started again on its port.
+#[test]
+fn a_killed_embedded_broker() {
+    let broker = Mqtt::new(["broker", "-p", "0"]).spawn();
+    let port = listening_port(&broker);
+    let mut publisher =
+        Mqtt::publish(port).args(["-t", "k", "-q", "1", "-l", "-d"]).args(SOON).open_stdin().spawn();
+    publisher.write("1\n").wait_for_stderr("received PUBACK");
+    broker.signal(rustix::process::Signal::KILL);
+    broker.wait_for_end().dies_of(rustix::process::Signal::KILL);
+    publisher.wait_for_stderr("reconnecting in");
+    publisher.write("2\n");
+    let broker = Mqtt::new(["broker", "-p", &port.to_string()]).spawn();
+    broker.wait_for_lines(1);
+    publisher.finish().exits(0).mentions("connected again");
+    broker.signal(rustix::process::Signal::TERM);
+    broker.wait_for_end().succeeds();
+}
+
+/// The port that `mqtt broker` says it listens on.
+fn listening_port(broker: &crate::support::mqtt::Running) -> u16 {
+    broker.wait_for_lines(1);
+    let line = String::from_utf8(broker.stdout()).unwrap();
+    line.trim_end().rsplit(':').next().unwrap().parse().unwrap()
+}
+
+for_versions! {
+    /// There is no server yet: told to wait for one, it does.
+    fn waits_for_its_server(protocol) {
+        let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
+        broker.kill();
+        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--wait-for-server", "60"];
+        let publisher = broker.publish().args(args).args(SOON).spawn();
+        publisher.wait_for_stderr("connection refused; reconnecting in");
+        broker.start_again();
+        publisher.finish().exits(0);
+    }
+}
+
+/// Told how often to try, it gives up after that.
+#[test]
+fn gives_up_after_so_many_attempts() {
+    use crate::support::server::Server;
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(Protocol::V5);
+        peer.grant_subscription(Protocol::V5);
+        server.close();
+        peer.close();
+    });
+    let args = ["-t", "a", "--reconnect", "3", "--reconnect-max-delay", "1ms"];
+    let run = Mqtt::subscribe(server.port()).args(args).run().exits(1);
+    assert_eq!(run.stderr.matches("reconnecting in").count(), 3, "{}", run.stderr);
+    run.mentions("mqtt: connection: 127.0.0.1:").prints("");
+}

@@ -1,0 +1,145 @@
+//! TLS as the commands see it, against a real server of another make: who is trusted, who is let
+//! in, and in which words it fails. The transport itself is tested beside its code.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use mqtt::protocol::Protocol::V5;
+
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::pki::Authority;
+use crate::support::server::Server;
+use crate::support::{Service, for_versions, version};
+
+/// Enough for many TLS records.
+const LINES: usize = 20_000;
+
+/// `mqtt pub` to `localhost`, for which certificates are made.
+fn publish(port: u16) -> Mqtt {
+    Mqtt::new(["pub", "-h", "localhost", "-p", &port.to_string(), "-t", "a", "-m", "x", "-q", "1"])
+}
+
+for_versions! {
+    /// A message there and back, on a connection in which each side knows who the other is.
+    fn both_sides_show_a_certificate(protocol) {
+        let authority = Authority::new("Test CA");
+        let setup = Setup::new().tls(&authority.issue("broker", &["localhost"])).client_certificates(&authority);
+        let Some(broker) = Mosquitto::start(&setup) else { return };
+        let client = authority.issue("client", &[]);
+        let files = [authority.file(), client.certificate, client.key].map(PathBuf::into_os_string);
+        let args: Vec<OsString> =
+            ["--cafile", "--cert", "--key"].into_iter().zip(files).flat_map(|(flag, file)| [flag.into(), file]).collect();
+        let port = broker.port().to_string();
+        let session = ["-h", "localhost", "-p", &port, "-V", version(protocol), "-t", "a", "-q", "1"];
+        let reader = ["-c", "-i", "reader"];
+        let subscribe = || Mqtt::new(["sub"]).args(session).args(reader).args(&args);
+        subscribe().args(["-E"]).run().succeeds();
+        let count = LINES.to_string();
+        let subscriber = subscribe().args(["-C", &count]).spawn();
+        let input: String = (0..LINES).map(|number| format!("{number}\n")).collect();
+        Mqtt::new(["pub"]).args(session).args(&args).args(["-l"]).stdin(input.clone()).run().succeeds();
+        subscriber.finish().succeeds().prints(input);
+    }
+}
+
+#[test]
+fn no_client_certificate() {
+    let authority = Authority::new("Test CA");
+    let setup = Setup::new().tls(&authority.issue("broker", &["localhost"])).client_certificates(&authority);
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    let cafile = ["--cafile".into(), authority.file().into_os_string()];
+    for version in ["tlsv1.2", "tlsv1.3"] {
+        let run = publish(broker.port()).args(&cafile).args(["--tls-version", version]).run();
+        run.fails(1, "TLS: ").mentions("client certificate");
+    }
+    // One that another authority has issued.
+    let other = Authority::new("Other CA");
+    let stranger = other.issue("client", &[]);
+    let (certificate, key) = (stranger.certificate.into_os_string(), stranger.key.into_os_string());
+    let own = ["--cert".into(), certificate, "--key".into(), key];
+    let run = publish(broker.port()).args(&cafile).args(&own).run();
+    run.fails(1, "TLS: the server refused our client certificate");
+}
+
+/// Each certificate is refused, with the reason.
+#[test]
+fn certificates_that_are_refused() {
+    let authority = Authority::new("Test CA");
+    let other = Authority::new("Other CA");
+    let cases = [
+        (other.issue("broker", &["localhost"]), "was issued by CN=Other CA, which is unknown"),
+        (authority.issue_expired("old", &["localhost"]), "expired on 2021-01-01T00:00:00Z"),
+        (authority.issue("elsewhere", &["broker.example"]), "is for 'broker.example', not for 'localhost'"),
+    ];
+    for (identity, text) in cases {
+        let Some(broker) = Mosquitto::start(&Setup::new().tls(&identity)) else { return };
+        let cafile = ["--cafile".into(), authority.file().into_os_string()];
+        publish(broker.port()).args(&cafile).run().fails(1, text);
+        // Only who says so gets along without; it is warned.
+        let run = publish(broker.port()).args(&cafile).args(["--insecure"]).run();
+        run.exits(0).says("mqtt: warning: --insecure: nobody checks who the server is\n");
+    }
+}
+
+/// The name in the certificate can be given where it is not the host.
+#[test]
+fn a_name_that_is_not_the_host() {
+    let authority = Authority::new("Test CA");
+    let Some(broker) = Mosquitto::start(&Setup::new().tls(&authority.issue("b", &["broker.example"]))) else {
+        return;
+    };
+    let cafile = ["--cafile".into(), authority.file().into_os_string()];
+    publish(broker.port()).args(&cafile).args(["--tls-server-name", "broker.example"]).run().succeeds();
+}
+
+/// Authorities may come from a folder, from a variable, and from the system's store.
+#[test]
+fn where_authorities_come_from() {
+    let authority = Authority::new("Test CA");
+    let Some(broker) = Mosquitto::start(&Setup::new().tls(&authority.issue("broker", &["localhost"]))) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(authority.file(), folder.path().join("some.pem")).unwrap();
+    publish(broker.port()).args(["--capath".as_ref(), folder.path().as_os_str()]).run().succeeds();
+    publish(broker.port()).env("MQTT_CAFILE", authority.file()).run().succeeds();
+    let store = |mqtt: Mqtt| mqtt.env("SSL_CERT_FILE", authority.file());
+    store(publish(broker.port())).args(["--tls-use-os-certs"]).run().succeeds();
+    let url = format!("mqtts://localhost:{}/a", broker.port());
+    store(Mqtt::new(["pub", "-L", &url, "-m", "x", "-q", "1"])).run().succeeds();
+    // And from nowhere else.
+    Mqtt::new(["pub", "-L", &url, "-m", "x"])
+        .env("SSL_CERT_FILE", Authority::new("Other CA").file())
+        .run()
+        .fails(1, "TLS: the server's certificate");
+}
+
+/// TLS to a server that speaks none, and the other way round.
+#[test]
+fn one_side_without_tls() {
+    let authority = Authority::new("Test CA");
+    let cafile = ["--cafile".into(), authority.file().into_os_string()];
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        // What a plain server makes of a ClientHello.
+        peer.send(&packets::connack(V5, false, 0x81));
+        peer.close();
+    });
+    publish(server.port()).args(&cafile).run().fails(1, "TLS: the server's answer is not TLS");
+    let setup = Setup::new().tls(&authority.issue("broker", &["localhost"]));
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    publish(broker.port()).run().fails(1, "connection");
+}
+
+#[test]
+fn files_that_are_none() {
+    let missing = ["--cafile", "/nonexistent/ca.pem"];
+    publish(1).args(missing).run().fails(1, "certificates /nonexistent/ca.pem: No such file");
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "").unwrap();
+    let run = publish(1).args(["--cafile".as_ref(), empty.as_os_str()]).run();
+    run.fails(1, "no certificate in this file (PEM)");
+}
