@@ -10,3 +10,4 @@ mod publish;
 mod publish_lines;
 mod subscribe;
 mod support;
+mod ways;

@@ -17,5 +17,6 @@ mod link_tests;
 #[cfg(test)]
 mod session_tests;
 
+pub use crate::net::{CertificateFacts, Step, TlsFacts};
 pub use handshake::Connected;
 pub use run::run;
