@@ -15,4 +15,5 @@ mod retain_clear;
 mod subscribe;
 mod support;
 mod tls;
+mod ways;
 mod will_test;

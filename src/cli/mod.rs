@@ -8,7 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `publish`, `subscribe`, `retain_clear`, `will_test`, `broker` | a subcommand each: its own options, the groups it has, its rules |
+//! | `publish`, `subscribe`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
 //! | `connection`, `target`, `credentials`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
@@ -26,6 +26,7 @@ mod hidden;
 mod options_file;
 mod origin;
 mod payload;
+mod ping;
 mod profile;
 mod property;
 mod publish;
@@ -92,6 +93,7 @@ enum Subcommand {
     Subscribe(Box<subscribe::SubscribeArgs>),
     RetainClear(Box<retain_clear::RetainClearArgs>),
     WillTest(Box<will_test::WillTestArgs>),
+    Ping(Box<ping::PingArgs>),
     Broker(Box<broker::BrokerArgs>),
     Config(Box<show::ConfigArgs>),
 }
@@ -116,6 +118,8 @@ pub enum Invocation {
     RetainClear(Box<command::retain_clear::Config>),
     /// `mqtt will-test`
     WillTest(Box<command::will_test::Config>),
+    /// `mqtt ping`
+    Ping(Box<command::ping::Config>),
     /// `mqtt broker`
     Broker(Box<command::broker::Config>),
 }
@@ -129,6 +133,7 @@ impl Invocation {
             Self::Subscribe(config) => Some(&config.client),
             Self::RetainClear(config) => Some(&config.client),
             Self::WillTest(config) => Some(&config.client),
+            Self::Ping(config) => Some(&config.client),
             Self::Broker(_) => None,
         }
     }
@@ -141,6 +146,7 @@ impl Invocation {
             Self::Subscribe(config) => config.verbosity,
             Self::RetainClear(config) => config.verbosity,
             Self::WillTest(config) => config.verbosity,
+            Self::Ping(config) => config.verbosity,
             Self::Broker(config) => config.verbosity,
         }
     }
@@ -277,6 +283,7 @@ impl Subcommand {
             Self::Subscribe(args) => Some(&mut args.connection),
             Self::RetainClear(args) => Some(&mut args.connection),
             Self::WillTest(args) => Some(&mut args.connection),
+            Self::Ping(args) => Some(&mut args.connection),
             Self::Config(args) => Some(&mut args.connection),
             Self::Broker(_) => None,
         }
@@ -288,6 +295,7 @@ impl Subcommand {
             Self::Subscribe(args) => Invocation::Subscribe(Box::new((*args).try_into()?)),
             Self::RetainClear(args) => Invocation::RetainClear(Box::new((*args).try_into()?)),
             Self::WillTest(args) => Invocation::WillTest(Box::new((*args).try_into()?)),
+            Self::Ping(args) => Invocation::Ping(Box::new((*args).try_into()?)),
             Self::Broker(args) => Invocation::Broker(Box::new((*args).try_into()?)),
             Self::Config(_) => return Err(Error::usage("mqtt config runs nothing")),
         })

@@ -19,6 +19,7 @@ mod link_tests;
 #[cfg(test)]
 mod session_tests;
 
+pub use crate::net::{CertificateFacts, Step, TlsFacts};
 pub use handshake::Connected;
 pub use limits::ServerLimits;
 pub use run::run;

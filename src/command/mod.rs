@@ -4,6 +4,7 @@
 mod attention;
 pub mod broker;
 mod lines;
+pub mod ping;
 pub mod publish;
 mod record;
 pub mod retain_clear;

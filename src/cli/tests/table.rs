@@ -90,6 +90,15 @@ fn mosquittos_letters() {
     for (name, expected) in [
         ("pub", [connection, publish].concat()),
         ("sub", [connection, subscribe].concat()),
+        (
+            "ping",
+            [
+                &connection.iter().copied().filter(|(letter, _)| !"qt".contains(*letter)).collect::<Vec<_>>()
+                    [..],
+                &[('C', "count"), ('W', "timeout")],
+            ]
+            .concat(),
+        ),
         ("broker", broker.to_vec()),
         ("retain-clear", retain_clear),
         ("will-test", tool().into_iter().filter(|(letter, _)| *letter != 'd').collect()),

@@ -1,0 +1,88 @@
+//! `mqtt ping`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::property::PropertyArgs;
+use super::report::ReportArgs;
+use super::{text, value};
+use crate::client::options::Reconnect;
+use crate::command::ping::Config;
+use crate::error::Error;
+
+/// Go the way to a broker step by step, and measure round trips
+///
+/// Shows each layer with the time it took: look-up, connection, proxy, TLS with its certificates,
+/// WebSocket, and the server's answer with what it limits; then how long the server takes to answer
+/// a PINGREQ. With --quiet it says nothing at all, as a container's health check wants it.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES, next_help_heading = "Ping")]
+pub(super) struct PingArgs {
+    /// Round trips to measure
+    #[arg(short = 'C', long, value_name = "COUNT", default_value = "1", value_parser = value::count)]
+    count: u64,
+
+    /// Pause between two round trips
+    #[arg(long, value_name = "DURATION", default_value = "1", value_parser = value::duration)]
+    interval: Duration,
+
+    /// Give up after this time, whatever was reached; exit status 27
+    #[arg(short = 'W', long, value_name = "DURATION", value_parser = value::positive_duration)]
+    timeout: Option<Duration>,
+
+    /// Send a message to this topic as well, and measure how long it takes to come back
+    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
+    publish: Option<OsString>,
+
+    /// Warn, with exit status 3, of a certificate that expires within this time
+    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
+    warn_expiry: Option<Duration>,
+
+    /// Write a report as one JSON object, in place of text
+    #[arg(long, help_heading = "Output")]
+    json: bool,
+
+    #[command(flatten)]
+    properties: PropertyArgs,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt ping -L mqtts://broker.example
+  mqtt ping -h broker.example -C 10 --interval 200ms
+  mqtt ping --quiet --timeout 3s
+  mqtt ping -L wss://broker.example/mqtt --warn-expiry 30d --json";
+
+impl TryFrom<PingArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: PingArgs) -> Result<Self, Error> {
+        let publish = args.publish.map(|topic| text::topic_name("topic", &topic)).transpose()?;
+        let verbosity = args.report.resolve()?;
+        let properties = args.properties.resolve(&["connect", "disconnect"])?;
+        let client = args.connection.resolve(Purpose {
+            will: None,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args.properties.needs_v5(),
+            reconnect: Reconnect::NEVER,
+        })?;
+        Ok(Self {
+            client,
+            count: args.count,
+            interval: args.interval,
+            timeout: args.timeout,
+            publish,
+            warn_expiry: args.warn_expiry,
+            json: args.json,
+            verbosity,
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! `mqtt ping`: goes the way to the broker step by step, tells how long each took and what it
+//! brought, and measures round trips.
+
+mod report;
+
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+
+use self::report::{Report, Step as Taken};
+use super::attention::{Attention, Stop, report_change};
+use crate::client::link::{Change, Flow, Handler};
+use crate::client::options::ClientOptions;
+use crate::client::session::{Event, Session};
+use crate::client::{self, Connected, Step};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Stdout, Verbosity, duration};
+use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Packet, PublishTemplate, Subscription};
+use crate::protocol::{Direction, QoS};
+
+/// A checked command line of `mqtt ping`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The connection.
+    pub client: ClientOptions,
+    /// How many round trips.
+    pub count: u64,
+    /// The pause between two.
+    pub interval: Duration,
+    /// The limit for all of it.
+    pub timeout: Option<Duration>,
+    /// A checked topic name to send a message through, and back.
+    pub publish: Option<String>,
+    /// Warn of certificates that expire within this time.
+    pub warn_expiry: Option<Duration>,
+    /// One JSON object in place of text.
+    pub json: bool,
+    /// What is said on standard error; where it is nothing, standard output is silent as well.
+    pub verbosity: Verbosity,
+}
+
+/// Connects, measures, leaves, and tells how it was.
+///
+/// # Errors
+/// The step that failed, the server's refusal, or the time limit.
+pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let mut pinger = Pinger {
+        config: &config,
+        diagnostics,
+        attention: Attention::start(config.timeout)?,
+        stdout: Stdout::new(),
+        report: Report::default(),
+        since: Instant::now(),
+        stage: Stage::Subscribe,
+        sent: Instant::now(),
+        payload: Bytes::new(),
+        template: None,
+        pause: None,
+    };
+    let result = client::run(&config.client, &mut pinger).await;
+    let Pinger { mut report, mut stdout, .. } = pinger;
+    let expiring = match config.warn_expiry {
+        Some(within) => report.expiring(SystemTime::now() + within),
+        None => Vec::new(),
+    };
+    report.finish(result.as_ref().err(), &expiring);
+    if config.json {
+        report.put_json(stdout.buffer());
+    } else if config.verbosity > Verbosity::Quiet {
+        report.put_summary(stdout.buffer());
+    }
+    let flushed = stdout.flush().await;
+    result?;
+    flushed?;
+    for certificate in &expiring {
+        diagnostics.warning(certificate);
+    }
+    Ok(if expiring.is_empty() { Exit::Success } else { Exit::Negative })
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// To the topic that a message goes through, if there is one.
+    Subscribe,
+    Subscribing,
+    Ping,
+    AwaitPong,
+    Publish,
+    AwaitMessage,
+    Pause,
+    Done,
+}
+
+const SUBSCRIBE_TOKEN: u64 = 1;
+const PUBLISH_TOKEN: u64 = 2;
+
+struct Pinger<'a> {
+    config: &'a Config,
+    diagnostics: &'a Diagnostics,
+    attention: Attention,
+    stdout: Stdout,
+    report: Report,
+    /// When the last step was done.
+    since: Instant,
+    stage: Stage,
+    /// When the last PINGREQ or PUBLISH was put into the output.
+    sent: Instant,
+    /// Of the message under way.
+    payload: Bytes,
+    template: Option<Arc<PublishTemplate>>,
+    pause: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Pinger<'_> {
+    /// Writes lines for people, if anyone wants them.
+    fn show(&mut self, lines: impl FnOnce(&Report) -> String) {
+        if !self.config.json && self.config.verbosity > Verbosity::Quiet {
+            let lines = lines(&self.report);
+            self.stdout.buffer().extend_from_slice(lines.as_bytes());
+        }
+    }
+
+    fn take(&mut self, step: Taken) {
+        let lines = step.text();
+        self.report.steps.push(step);
+        self.show(|_| lines);
+        self.since = Instant::now();
+    }
+
+    /// A round trip is over.
+    fn back(&mut self) {
+        let took = self.sent.elapsed();
+        let is_ping = self.stage == Stage::AwaitPong;
+        let times = if is_ping { &mut self.report.pings } else { &mut self.report.messages };
+        times.push(took);
+        let (name, number) = (if is_ping { "ping" } else { "message" }, times.len());
+        self.show(|_| report::line(&format!("{name} {number}"), took, ""));
+        let enough = self.report.pings.len() as u64 >= self.config.count;
+        self.stage = match (is_ping, &self.config.publish) {
+            (true, Some(_)) => Stage::Publish,
+            _ if enough => Stage::Done,
+            _ => Stage::Pause,
+        };
+    }
+}
+
+impl Handler for Pinger<'_> {
+    fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        let keep_alive = connected.keep_alive(self.config.client.keep_alive);
+        self.take(Taken::connack(self.since.elapsed(), connected, keep_alive));
+        Ok(())
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        loop {
+            match self.stage {
+                Stage::Subscribe => {
+                    let Some(topic) = &self.config.publish else {
+                        self.stage = Stage::Ping;
+                        continue;
+                    };
+                    let subscription = Subscription {
+                        filter: topic,
+                        qos: QoS::AtMostOnce,
+                        no_local: false,
+                        retain_as_published: false,
+                        retain_handling: 2,
+                    };
+                    session.subscribe(out, &[subscription], &PropertyBlock::default(), SUBSCRIBE_TOKEN);
+                    self.stage = Stage::Subscribing;
+                }
+                Stage::Ping => {
+                    self.sent = Instant::now();
+                    session.ping(out);
+                    self.stage = Stage::AwaitPong;
+                }
+                Stage::Publish => {
+                    let Some(topic) = &self.config.publish else { return Poll::Ready(Ok(())) };
+                    let (protocol, none) = (session.protocol(), PropertyBlock::default());
+                    let template = self.template.get_or_insert_with(|| {
+                        let qos = QoS::AtMostOnce;
+                        Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &none))
+                    });
+                    // Others may use the topic too, so the message has to be known again.
+                    self.payload = format!("mqtt ping {:016x}", fastrand::u64(..)).into();
+                    self.sent = Instant::now();
+                    session.publish(out, template, &self.payload, Bytes::new, PUBLISH_TOKEN)?;
+                    self.stage = Stage::AwaitMessage;
+                }
+                Stage::Pause => {
+                    let interval = self.config.interval;
+                    let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
+                    ready!(pause.as_mut().poll(cx));
+                    self.pause = None;
+                    self.stage = Stage::Ping;
+                }
+                Stage::Subscribing | Stage::AwaitPong | Stage::AwaitMessage => return Poll::Pending,
+                Stage::Done => return Poll::Ready(Ok(())),
+            }
+        }
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        match event {
+            Event::Pong if self.stage == Stage::AwaitPong => self.back(),
+            Event::Message(publish)
+                if self.stage == Stage::AwaitMessage && publish.payload == self.payload.as_ref() =>
+            {
+                self.back();
+            }
+            Event::Subscribed { reasons, properties, .. } => {
+                let reason = ReasonCode(reasons.first().copied().unwrap_or_default());
+                if reason.is_failure() {
+                    return Err(Error::Refused {
+                        what: "subscription refused".into(),
+                        reason,
+                        text: properties.text(PropertyId::ReasonString).map(Into::into),
+                        hint: reason.advice().map(Into::into),
+                    });
+                }
+                self.stage = Stage::Ping;
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.stdout.poll_flush(cx)
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // What is known is shown while the next step is still under way.
+        if let Poll::Ready(Err(error)) = self.stdout.poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        self.attention.poll(cx).map(|stop| match stop {
+            // As ping(8): what was measured is shown, and that is that.
+            Stop::Signal(_) if !self.report.pings.is_empty() => Ok(()),
+            Stop::Signal(number) => Err(Error::Signal(number)),
+            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
+        })
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+    }
+
+    fn observes(&self) -> bool {
+        true
+    }
+
+    fn on_step(&mut self, step: Step) {
+        let begins = match &step {
+            Step::Resolved { .. } => true,
+            Step::Connected { .. } => !matches!(self.report.steps.last(), Some(Taken::Resolve { .. })),
+            _ => false,
+        };
+        if begins {
+            // Another broker, or the same with another version of the protocol.
+            self.report.steps.clear();
+        }
+        self.take(Taken::of(step));
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.verbosity() == Verbosity::Debug
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    }
+}

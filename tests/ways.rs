@@ -1,0 +1,442 @@
+//! Every way to a broker, for every subcommand: each gate below leads to one embedded broker, and a
+//! table says what to type for it. Then what the program says where a way is barred.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio_rustls::{TlsAcceptor, rustls};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+use crate::support::broker::Broker;
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::pki::{Authority, Identity};
+
+/// What stands between the program and the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gate {
+    Plain,
+    Tls,
+    WebSocket,
+    SecureWebSocket,
+    Unix,
+    Socks5,
+    HttpConnect,
+}
+
+/// A broker behind every gate.
+struct World {
+    broker: Broker,
+    authority: Authority,
+    folder: tempfile::TempDir,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl World {
+    fn new() -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        Self { broker: Broker::start(), authority: Authority::new("Test CA"), folder, runtime }
+    }
+
+    fn good_identity(&self) -> Identity {
+        self.authority.issue("broker", &["localhost", "127.0.0.1"])
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("broker.sock")
+    }
+
+    /// Opens a gate and returns its port.
+    fn open(&self, gate: Gate, identity: &Identity) -> u16 {
+        let target = self.broker.port();
+        let acceptor = acceptor(identity);
+        if gate == Gate::Unix {
+            let _inside = self.runtime.enter();
+            let listener = UnixListener::bind(self.socket()).unwrap();
+            self.runtime.spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(bridge(stream, target));
+                }
+            });
+            return 0;
+        }
+        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        self.runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(pass(gate, stream, acceptor.clone(), target));
+            }
+        });
+        port
+    }
+
+    /// The options that lead through an open gate.
+    fn options(&self, gate: Gate, port: u16) -> Vec<String> {
+        let ca = self.authority.file().display().to_string();
+        let broker = self.broker.port().to_string();
+        let proxied = |scheme: &str| {
+            vec![
+                "-h".into(),
+                "127.0.0.1".into(),
+                "-p".into(),
+                broker.clone(),
+                "--proxy".into(),
+                format!("{scheme}://127.0.0.1:{port}"),
+            ]
+        };
+        let url = |scheme: &str, path: &str| vec!["-L".into(), format!("{scheme}://localhost:{port}{path}")];
+        match gate {
+            Gate::Plain => url("mqtt", ""),
+            Gate::Tls => [url("mqtts", ""), vec!["--cafile".into(), ca]].concat(),
+            Gate::WebSocket => url("ws", "/mqtt?a=b"),
+            Gate::SecureWebSocket => [url("wss", ""), vec!["--cafile".into(), ca]].concat(),
+            Gate::Unix => vec!["--unix".into(), self.socket().display().to_string()],
+            Gate::Socks5 => proxied("socks5h"),
+            Gate::HttpConnect => proxied("http"),
+        }
+    }
+}
+
+fn acceptor(identity: &Identity) -> TlsAcceptor {
+    let chain = CertificateDer::pem_file_iter(&identity.certificate).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn pass(gate: Gate, mut stream: TcpStream, acceptor: TlsAcceptor, target: u16) {
+    match gate {
+        Gate::Plain | Gate::Unix => bridge(stream, target).await,
+        Gate::Tls => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                bridge(stream, target).await;
+            }
+        }
+        Gate::WebSocket => web_socket(stream, target).await,
+        Gate::SecureWebSocket => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                web_socket(stream, target).await;
+            }
+        }
+        Gate::Socks5 => {
+            let mut greeting = [0; 3];
+            stream.read_exact(&mut greeting).await.unwrap();
+            stream.write_all(&[5, 0]).await.unwrap();
+            // To an IPv4 address, or to a name of this length.
+            let mut head = [0; 4];
+            stream.read_exact(&mut head).await.unwrap();
+            let rest = if head[3] == 3 { usize::from(stream.read_u8().await.unwrap()) + 2 } else { 6 };
+            stream.read_exact(&mut vec![0; rest]).await.unwrap();
+            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            bridge(stream, target).await;
+        }
+        Gate::HttpConnect => {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            assert!(head.starts_with(format!("CONNECT 127.0.0.1:{target} HTTP/1.1\r\n").as_bytes()));
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            bridge(stream, target).await;
+        }
+    }
+}
+
+async fn bridge(mut stream: impl AsyncRead + AsyncWrite + Unpin, target: u16) {
+    let mut broker = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+    let _ = tokio::io::copy_bidirectional(&mut stream, &mut broker).await;
+}
+
+#[allow(clippy::result_large_err, reason = "the signature is tungstenite's")]
+async fn web_socket(stream: impl AsyncRead + AsyncWrite + Unpin, target: u16) {
+    let answer = |_: &Request, mut response: Response| {
+        response.headers_mut().insert("Sec-WebSocket-Protocol", "mqtt".parse().unwrap());
+        Ok(response)
+    };
+    let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, answer).await else { return };
+    let (mut sink, mut messages) = socket.split();
+    let (mut from_broker, mut to_broker) =
+        TcpStream::connect(("127.0.0.1", target)).await.unwrap().into_split();
+    let mut buffer = vec![0; 4096];
+    loop {
+        tokio::select! {
+            message = messages.next() => match message {
+                Some(Ok(Message::Binary(bytes))) => to_broker.write_all(&bytes).await.unwrap(),
+                Some(Ok(_)) => {}
+                _ => return,
+            },
+            count = from_broker.read(&mut buffer) => match count {
+                Ok(count) if count > 0 => {
+                    let _ = sink.send(Message::Binary(buffer[..count].to_vec().into())).await;
+                }
+                _ => return drop(sink.close().await),
+            },
+        }
+    }
+}
+
+const GATES: [Gate; 7] = [
+    Gate::Plain,
+    Gate::Tls,
+    Gate::WebSocket,
+    Gate::SecureWebSocket,
+    Gate::Unix,
+    Gate::Socks5,
+    Gate::HttpConnect,
+];
+
+/// A run of each subcommand that connects, and its exit status.
+const SUBCOMMANDS: [&[&str]; 5] = [
+    &["pub", "-t", "ways/a", "-m", "hello", "-q", "1"],
+    &["sub", "-t", "ways/a", "-E"],
+    &["ping", "--timeout", "60", "--publish", "ways/ping"],
+    &["retain-clear", "ways/#", "--dry-run"],
+    &["will-test", "--case", "close"],
+];
+
+#[test]
+fn every_subcommand_goes_every_way() {
+    let world = World::new();
+    let identity = world.good_identity();
+    for gate in GATES {
+        let port = world.open(gate, &identity);
+        for subcommand in SUBCOMMANDS {
+            eprintln!("{gate:?} {subcommand:?}");
+            Mqtt::new(subcommand).args(world.options(gate, port)).run().exits(0);
+        }
+    }
+}
+
+fn report(outcome: &Outcome) -> serde_json::Value {
+    let report: serde_json::Value = serde_json::from_str(&outcome.lines()[0]).unwrap();
+    let schema: serde_json::Value = serde_json::from_str(include_str!("schema/ping.schema.json")).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    assert!(schema.validate(&report).is_ok(), "{:?}: {report}", schema.validate(&report));
+    report
+}
+
+#[test]
+fn ping_reports_every_step() {
+    let world = World::new();
+    let identity = world.good_identity();
+    let port = world.open(Gate::SecureWebSocket, &identity);
+    let ping = |options: &[&str]| {
+        Mqtt::new(["ping", "--json", "-C", "3", "--interval", "0"])
+            .args(world.options(Gate::SecureWebSocket, port))
+            .args(options)
+            .run()
+    };
+    let good = report(&ping(&["--publish", "ping/me"]).exits(0));
+    let steps: Vec<&str> =
+        good["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+    assert_eq!(steps, ["resolve", "connect", "tls", "upgrade", "connack"]);
+    assert_eq!(good["steps"][2]["tls_version"], "TLS 1.3");
+    assert_eq!(good["steps"][2]["certificates"][0]["subject"], "CN=broker");
+    assert_eq!((good["ok"].as_bool(), good["pings"]["count"].as_u64()), (Some(true), Some(3)));
+    assert_eq!(good["messages"]["count"], 3);
+    // A certificate that ends too soon is a no.
+    let soon = report(&ping(&["--warn-expiry", "1000000d"]).exits(3).mentions("certificate CN=broker"));
+    assert_eq!(soon["ok"], false);
+    let failed = report(&Mqtt::new(["ping", "--json", "-h", "127.0.0.1", "-p", "1"]).run().exits(1));
+    assert!(failed["error"]["message"].as_str().unwrap().contains("connection refused"));
+}
+
+#[test]
+fn ping_fits_a_health_check() {
+    let world = World::new();
+    let port = world.broker.port().to_string();
+    Mqtt::new(["ping", "--quiet", "--timeout", "60", "-h", "127.0.0.1", "-p", &port])
+        .run()
+        .succeeds()
+        .prints("");
+    Mqtt::new(["ping", "--quiet", "-h", "127.0.0.1", "-p", "1"]).run().exits(1).prints("").says("");
+    // Whoever does not answer is given up.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port().to_string();
+    Mqtt::new(["ping", "--timeout", "300ms", "-h", "127.0.0.1", "-p", &port]).run().exits(27);
+}
+
+#[test]
+fn several_brokers_are_tried_in_turn() {
+    let world = World::new();
+    let port = world.broker.port();
+    let hosts = format!("127.0.0.1:1,127.0.0.1:{port}");
+    Mqtt::new(["pub", "-t", "a", "-m", "x", "-h", &hosts]).run().exits(0).mentions("trying the next broker");
+}
+
+/// The layer that failed, the cause in words, and a hint.
+#[test]
+fn barred_ways_are_explained() {
+    let world = World::new();
+    let good = world.open(Gate::Tls, &world.good_identity());
+    let expired = world.open(Gate::Tls, &world.authority.issue_expired("old", &["localhost"]));
+    let misnamed = world.open(Gate::Tls, &world.authority.issue("other", &["other.example"]));
+    let stranger = Authority::new("Stranger");
+    let strange = world.open(Gate::Tls, &stranger.issue("x", &["localhost"]));
+    let plain = world.broker.port();
+    let web_socket = world.open(Gate::WebSocket, &world.good_identity());
+    let ca = world.authority.file().display().to_string();
+    let tls = ["--cafile", ca.as_str()];
+    for (port, options, words) in [
+        (expired, &tls[..], &["mqtt: TLS: ", "expired", "2021-01-01"][..]),
+        (misnamed, &tls, &["mqtt: TLS: ", "other.example", "localhost"]),
+        (strange, &tls, &["mqtt: TLS: ", "CN=Stranger"]),
+        (plain, &tls, &["mqtt: TLS: "]),
+        (good, &[], &["mqtt: MQTT: the server does not speak MQTT, but TLS", "hint: use mqtts://"]),
+        (plain, &["--ws"], &["mqtt: WebSocket: "]),
+        (web_socket, &[], &["hint: "]),
+    ] {
+        let outcome = Mqtt::new(["pub", "-t", "a", "-n", "-h", "localhost", "-p", &port.to_string()])
+            .args(options)
+            .run();
+        let mut outcome = outcome.exits(1);
+        for word in words {
+            outcome = outcome.mentions(word);
+        }
+    }
+    // What the same server says to someone who trusts anybody.
+    Mqtt::new([
+        "pub",
+        "-t",
+        "a",
+        "-n",
+        "-h",
+        "localhost",
+        "-p",
+        &expired.to_string(),
+        "--insecure",
+        "--tls-use-os-certs",
+    ])
+    .run()
+    .exits(0)
+    .mentions("nobody checks");
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    #[cfg(unix)]
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
+/// Flag, then environment, then profile, then default; and each value tells where it is from.
+#[test]
+fn values_have_a_rank() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(
+        folder.path(),
+        "config.toml",
+        "default-profile = 'home'\n[profile.home]\nhost = 'home.example'\nport = 1\nkeepalive = 11\n\
+         password = 'hunter2'\nusername = 'me'\n[profile.work]\nurl = 'wss://w:hunter3@work.example/x'\n",
+    );
+    let show = |options: &[&str]| {
+        Mqtt::new(["config", "show", "--config", &config]).args(options).env("MQTT_PORT", "2").run().exits(0)
+    };
+    let text = |outcome: Outcome| {
+        let lines = outcome.does_not_mention("hunter").lines();
+        assert!(!lines.concat().contains("hunter"), "{lines:?}");
+        let words = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        lines.iter().map(words).collect::<Vec<_>>()
+    };
+    let lines = text(show(&["-k", "12"]));
+    for line in [
+        "broker mqtt://home.example:2 resolved".to_owned(),
+        format!("host home.example {config}, line 3"),
+        "port 2 environment, MQTT_PORT".into(),
+        "keepalive 12 flag".into(),
+        format!("password ******** {config}, line 6"),
+    ] {
+        assert!(lines.contains(&line), "{line}: {lines:#?}");
+    }
+    let lines = text(show(&["--profile", "work"]));
+    assert!(lines.iter().any(|line| line.starts_with("url wss://…@work.example/x ")), "{lines:#?}");
+    Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "wrk"])
+        .run()
+        .fails(2, "there is no profile 'wrk'");
+}
+
+/// Wherever it comes from, the password reaches the broker, and nobody else.
+#[test]
+fn passwords_from_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "password", "hunter2\n");
+    let config = write(folder.path(), "c.toml", "[profile.a]\npassword = 'hunter2'\n");
+    let options = write(folder.path(), "o", "# mosquitto's\n-P hunter2\n");
+    for (arguments, variable) in [
+        (vec!["-P", "hunter2"], None),
+        (vec!["--password-file", &file], None),
+        (vec!["--password-command", "echo hunter2"], None),
+        (vec![], Some("MQTT_PASSWORD")),
+        (vec!["--config", &config, "--profile", "a"], None),
+        (vec!["-o", &options], None),
+    ] {
+        let server = crate::support::server::Server::start(|listener| {
+            let mut peer = listener.accept();
+            let connect = peer.packet();
+            assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
+            peer.send(&[0x20, 2, 0, 5]); // not authorized
+        });
+        let port = server.port().to_string();
+        let line = ["pub", "-d", "-V", "311", "-t", "a", "-n", "-u", "me", "-h", "127.0.0.1", "-p", &port];
+        let mut mqtt = Mqtt::new(line).args(&arguments).env("PATH", "/usr/bin:/bin");
+        if let Some(variable) = variable {
+            mqtt = mqtt.env(variable, "hunter2");
+        }
+        mqtt.run().exits(135).mentions("Not authorized").does_not_mention("hunter2");
+        server.finish();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_all_can_read_deserves_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "password", "hunter2");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    Mqtt::new(["pub", "-t", "a", "-n", "-h", "127.0.0.1", "-p", "1", "--password-file", &file])
+        .run()
+        .exits(1)
+        .mentions("every user of this machine can read it")
+        .does_not_mention("hunter2");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_typed_password_is_not_in_the_list_of_processes() {
+    let line = ["pub", "-t", "a", "-s", "-u", "me", "-Phunter2", "-L", "mqtt://127.0.0.1:1"];
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
+        .args(line)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let path = format!("/proc/{}/cmdline", child.id());
+    let deadline = std::time::Instant::now() + crate::support::LIMIT;
+    let shown = loop {
+        let shown = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).replace('\0', " ");
+        if shown.contains("(hidden)") || std::time::Instant::now() > deadline {
+            break shown;
+        }
+        std::thread::yield_now();
+    };
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    assert!(
+        shown.contains("-u me -P(hidden) -L mqtt://127.0.0.1:1") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+}
