@@ -13,6 +13,7 @@ use tokio_rustls::{TlsAcceptor, rustls};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
+use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::pki::{Authority, Identity};

@@ -15,6 +15,7 @@ use bytes::BytesMut;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::middle::{self, Fate, Mischief};
 use crate::support::mosquitto::{Mosquitto, Setup};

@@ -30,12 +30,6 @@ impl Broker {
     pub(crate) fn embedded(&self) -> &Embedded {
         self.broker.as_ref().unwrap()
     }
-
-    /// Ends it with a farewell to every client.
-    pub(crate) fn shut_down(mut self) {
-        let broker = self.broker.take().unwrap();
-        self.runtime.as_ref().unwrap().block_on(broker.shutdown());
-    }
 }
 
 impl Service for Broker {

@@ -61,6 +61,7 @@ macro_rules! for_brokers {
     ($(#[doc = $doc:literal])* fn $name:ident($broker:ident, $protocol:ident) $body:block) => {
         $(#[doc = $doc])*
         mod $name {
+            #[allow(unused_imports, reason = "some bodies need nothing of their file")]
             use super::*;
             use ::mqtt::protocol::Protocol;
             use crate::support::{Service, broker::Broker, mosquitto::{Mosquitto, Setup}};

@@ -68,12 +68,6 @@ impl Setup {
         self.line(&format!("cafile {}", authority.file().display())).line("require_certificate true")
     }
 
-    /// Lets in only this user.
-    pub(crate) fn user(mut self, name: &str, password: &str) -> Self {
-        self.files.push(("passwords", password_line(name, password)));
-        self.line("allow_anonymous false").line("password_file DIR/passwords")
-    }
-
     /// What may be read and written, in mosquitto's words; nothing else may.
     pub(crate) fn access(mut self, rules: &str) -> Self {
         self.files.push(("access", format!("{rules}\n")));

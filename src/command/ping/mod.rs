@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 
 use self::report::{Report, Step as Taken};
 use super::attention::{Attention, Stop, report_change};
-use crate::client::link::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected, Step};
