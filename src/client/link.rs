@@ -166,7 +166,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if self.poll_timer(cx, handler, output, true)?.is_ready() {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
             }
-            let mut filled = false;
+            // What could not be written before may be gone now, and then there is room for more: only
+            // the handler knows whether there is, and nothing else will ask it.
+            let mut filled = !self.unwritten.is_empty();
             if matches!(self.phase, Phase::Running) && self.unwritten.is_empty() {
                 let before = output.len();
                 session.resume(output, OUTPUT_BYTES);

@@ -462,3 +462,54 @@ fn nothing_is_allocated_per_publish_in_steady_state() {
         assert_eq!(measured.count_total, 0, "QoS {qos}");
     }
 }
+
+/// Publishes at QoS 0 as fast as it is asked to, in portions larger than the stream takes at once.
+struct Flood {
+    left: usize,
+}
+
+impl Handler for Flood {
+    fn poll_fill(
+        &mut self,
+        _cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        let nothing = PropertyBlock::default();
+        let template = PublishTemplate::new(session.protocol(), b"t", QoS::AtMostOnce, false, &nothing);
+        let template = Arc::new(template);
+        while self.left > 0 {
+            if out.len() >= OUTPUT_BYTES {
+                return Poll::Pending; // called again once this is written
+            }
+            self.left -= 1;
+            session.publish(out, &template, &[b'x'; 200], Bytes::new, 0)?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn on_event(&mut self, _event: Event<'_>) -> Result<Flow, Error> {
+        Ok(Flow::Continue)
+    }
+}
+
+/// Once a stream that was full has taken everything, the handler is asked for more, though nothing
+/// was received meanwhile: a long `pub -l` at QoS 0 came to a halt there.
+#[tokio::test(start_paused = true)]
+async fn a_full_stream_that_drains_is_filled_again() {
+    let (client, mut server) = duplex(10_000);
+    let mut session = Session::new(Protocol::V5, 20, &PropertyBlock::default());
+    session.connected(Protocol::V5, false, ServerLimits::default());
+    let nothing = PropertyBlock::default();
+    let mut link = Link::new(client, Protocol::V5, 0, 10_000_000, Vec::new(), nothing);
+    let mut flood = Flood { left: 2000 };
+    let reader = tokio::spawn(async move {
+        let mut buffer = vec![0; 4096];
+        while server.read(&mut buffer).await.is_ok_and(|count| count > 0) {}
+    });
+    let run = poll_fn(|cx| link.poll(cx, &mut session, &mut flood));
+    tokio::time::timeout(Duration::from_secs(60), run).await.expect("it does not halt").unwrap();
+    assert_eq!(flood.left, 0);
+    drop(link);
+    reader.await.unwrap();
+}
