@@ -13,6 +13,7 @@ mod publish_lines;
 mod reconnect;
 mod retain_clear;
 mod subscribe;
+#[allow(dead_code, reason = "a kit: not every test needs every part of it")]
 mod support;
 mod tls;
 mod ways;

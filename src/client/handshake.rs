@@ -136,6 +136,9 @@ pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -
             session_present: *session_present,
             properties: properties.to_owned_block(),
         }),
+        Packet::Disconnect { reason, .. } if !reason.is_failure() => {
+            Err(Error::link(Layer::Mqtt, "the server ended the connection instead of answering CONNECT"))
+        }
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
             Err(Error::Refused {
                 what: "connection refused".into(),

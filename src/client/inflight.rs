@@ -101,8 +101,8 @@ impl Inflight {
     /// The open entry of an identifier.
     pub(super) fn get(&mut self, identifier: u16) -> Option<&mut Entry> {
         let index = self.distance(identifier);
-        if index < self.ring.len() {
-            return self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed));
+        if self.ring.get(index).is_some_and(|entry| !matches!(entry, Entry::Closed)) {
+            return self.ring.get_mut(index);
         }
         self.stragglers.iter_mut().find(|(taken, _)| *taken == identifier).map(|(_, entry)| entry)
     }
@@ -110,7 +110,7 @@ impl Inflight {
     /// Closes an identifier, which then may be given out again.
     pub(super) fn close(&mut self, identifier: u16) {
         let index = self.distance(identifier);
-        if let Some(entry) = self.ring.get_mut(index) {
+        if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
             *entry = Entry::Closed;
             self.trim();
         } else {

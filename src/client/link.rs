@@ -157,13 +157,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
                     Poll::Pending => {
                         self.held = Some(Held { acknowledgements, end });
-                        let _ = self.poll_timer(cx, handler, output, false)?;
+                        let _ = self.poll_timer(cx, session, handler, output, false)?;
                         let _ = self.poll_write(cx, handler, output)?;
                         return Poll::Pending;
                     }
                 }
             }
-            if self.poll_timer(cx, handler, output, true)?.is_ready() {
+            if self.poll_timer(cx, session, handler, output, true)?.is_ready() {
                 return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
             }
             // What could not be written before may be gone now, and then there is room for more: only
@@ -207,9 +207,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.outcome.take().unwrap_or(error)
     }
 
-    fn begin_leave(&mut self, session: &Session, output: &mut BytesMut) {
+    fn begin_leave(&mut self, session: &mut Session, output: &mut BytesMut) {
         if session.is_unfenced() || session.has_unreleased() {
-            wire::ping_request(output);
+            session.ping(output);
             self.phase = Phase::Fencing;
             self.set_timer(FENCE_LIMIT);
         } else {
@@ -235,6 +235,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     fn poll_timer<H: Handler>(
         &mut self,
         cx: &mut Context<'_>,
+        session: &mut Session,
         handler: &mut H,
         output: &mut BytesMut,
         reading: bool,
@@ -250,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             match self.keep_alive.due(Instant::now(), reading) {
                 Due::Nothing => {}
-                Due::Ping => wire::ping_request(output),
+                Due::Ping => session.ping(output),
                 Due::Dead => return Err(silent()),
             }
             if let (Some(timer), Some(deadline)) = (&mut self.timer, self.keep_alive.deadline()) {
@@ -382,7 +383,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let first_look = self.unread;
         let count = if self.unread {
             self.unread = false;
-            input[..self.partial.len()].copy_from_slice(&self.partial);
+            if !large {
+                input[..self.partial.len()].copy_from_slice(&self.partial);
+            }
             Ok(0)
         } else if large {
             let mut buffer = ReadBuf::new(input);
@@ -447,7 +450,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Begins to end the link, if it is to end: behind the acknowledgements of what came before.
-    fn conclude(&mut self, end: Option<End>, session: &Session, output: &mut BytesMut) {
+    fn conclude(&mut self, end: Option<End>, session: &mut Session, output: &mut BytesMut) {
         match end {
             None => {}
             Some(End::Stopped) => self.begin_leave(session, output),
@@ -505,7 +508,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
         match &event {
             Event::Message(_) => self.received_messages = true,
-            Event::Pong if matches!(self.phase, Phase::Fencing) => {
+            Event::Pong { last: true } if matches!(self.phase, Phase::Fencing) => {
                 session.fenced();
                 self.disconnect(output, ReasonCode::SUCCESS, None);
                 return Ok(());

@@ -192,7 +192,7 @@ impl RawLink {
                 Incoming::Subscribed(reasons.iter().map(|reason| ReasonCode(*reason)).collect())
             }
             Event::Published { reason, .. } => Incoming::Published(reason),
-            Event::Pong => Incoming::Pong,
+            Event::Pong { .. } => Incoming::Pong,
             Event::Disconnected { reason, properties } => {
                 return Err(Session::disconnected_error(reason, &properties));
             }

@@ -55,7 +55,10 @@ pub enum Event<'a> {
         properties: Properties<'a>,
     },
     /// PINGRESP.
-    Pong,
+    Pong {
+        /// It answers the latest PINGREQ: the server has read everything before that.
+        last: bool,
+    },
     /// The server's DISCONNECT (MQTT 5). Nothing follows it.
     Disconnected {
         /// Why.
@@ -105,6 +108,8 @@ pub struct Session {
     unfinished: Unfinished,
     /// QoS 0 messages were published since the server was last heard to have read everything.
     unfenced: bool,
+    /// PINGREQs not yet answered.
+    pings: u32,
     /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
     unreleased: HashSet<u16>,
     /// Topic names by alias − 1, as the server set them on this link; empty if we allow none.
@@ -130,6 +135,7 @@ impl Session {
             open_requests: 0,
             unfinished: Unfinished::default(),
             unfenced: false,
+            pings: 0,
             unreleased: HashSet::new(),
             aliases: Vec::new(),
             own_topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
@@ -194,6 +200,7 @@ impl Session {
         self.open_publishes = 0;
         self.open_requests = 0;
         self.unfenced = false;
+        self.pings = 0;
         self.aliases.clear();
         if session_present {
             self.keep_publishes();
@@ -364,6 +371,7 @@ impl Session {
     /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the server had to
     /// say to what was sent before.
     pub fn ping(&mut self, out: &mut BytesMut) {
+        self.pings += 1;
         wire::ping_request(out);
     }
 
@@ -410,7 +418,10 @@ impl Session {
                 self.close_request(packet_identifier);
                 Ok(Some(Event::Unsubscribed { token, reasons, properties }))
             }
-            Packet::PingResp => Ok(Some(Event::Pong)),
+            Packet::PingResp => {
+                self.pings = self.pings.saturating_sub(1);
+                Ok(Some(Event::Pong { last: self.pings == 0 }))
+            }
             Packet::Disconnect { reason, properties } if self.protocol == Protocol::V5 => {
                 Ok(Some(Event::Disconnected { reason, properties }))
             }
@@ -530,7 +541,9 @@ impl Session {
         match self.inflight.get(ack.packet_identifier) {
             Some(Entry::Publish { token, stage: Stage::Released, .. }) => {
                 let token = *token;
-                Some(self.end_publish(ack, token))
+                // Whatever it says, the server had the message at PUBREC: "Packet Identifier not
+                // found" answers a PUBREL sent again, of an exchange it had already completed.
+                Some(self.end_publish(&Ack { reason: ReasonCode::SUCCESS, ..*ack }, token))
             }
             _ => None,
         }

@@ -280,7 +280,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
-        if let (Event::Pong, Some(asked)) = (&event, self.asked.take()) {
+        if let (Event::Pong { .. }, Some(asked)) = (&event, self.asked.take()) {
             self.confirmed = asked;
         }
         if let Event::Published { token, reason, properties } = event {
@@ -314,8 +314,12 @@ impl Handler for Publisher<'_> {
 
     fn on_change(&mut self, change: Change<'_>) {
         report_change(self.diagnostics, change);
-        if matches!(change, Change::Lost(..)) {
-            self.report_possible_loss();
+        match change {
+            Change::Lost(..) => self.report_possible_loss(),
+            Change::Unconfirmed(_) => {
+                self.refusal.get_or_insert(Exit::Failure);
+            }
+            _ => {}
         }
     }
 

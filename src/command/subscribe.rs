@@ -92,12 +92,16 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         requests: Requests::ToSend,
         shown: 0,
         some_refused: false,
+        all_refused: None,
         scan: Scan::default(),
     };
     let result = client::run(&config.client, &mut subscriber).await;
     let some_refused = subscriber.some_refused;
+    let result = result.and_then(|()| subscriber.all_refused.take().map_or(Ok(()), Err));
     // What was received before the end is written, whatever the end was.
-    match (subscriber.stdout.flush().await, result) {
+    // But a reader that has stopped reading must not keep a run that is over.
+    let flushed = tokio::time::timeout(LAST_FLUSH_LIMIT, subscriber.stdout.flush()).await;
+    match (flushed.unwrap_or(Ok(())), result) {
         (Err(Error::OutputClosed), _) => Ok(Exit::Success),
         (Err(error), _) | (Ok(()), Err(error)) => Err(error),
         (Ok(()), Ok(())) if some_refused => Ok(Exit::Negative),
@@ -125,6 +129,9 @@ struct Scan {
     complete: bool,
 }
 
+/// How long the reader of standard output may take for what is left at the end. It was not
+/// acknowledged before it was written, so a kept session brings it again.
+const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 const SUBSCRIBE_TOKEN: u64 = 1;
 const UNSUBSCRIBE_TOKEN: u64 = 2;
 
@@ -140,6 +147,7 @@ struct Subscriber<'a> {
     /// Messages written out.
     shown: u64,
     some_refused: bool,
+    all_refused: Option<Error>,
     scan: Scan,
 }
 
@@ -157,11 +165,8 @@ impl Subscriber<'_> {
         self.requests = Requests::Sent;
     }
 
-    /// Says which filters were refused.
-    ///
-    /// # Errors
-    /// All of them were.
-    fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Result<(), Error> {
+    /// Says which filters were refused; there is nothing to stay for if all of them were.
+    fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Flow {
         let text = properties.text(PropertyId::ReasonString);
         let refused: Vec<(&FilterOptions, ReasonCode)> = self
             .config
@@ -181,7 +186,8 @@ impl Subscriber<'_> {
                 self.diagnostics.error(&error(refusal));
             }
             if refused.len() == self.config.filters.len() {
-                return Err(error(last));
+                self.all_refused = Some(error(last));
+                return Flow::Stop;
             }
             self.diagnostics.error(&error(last));
             self.some_refused = true;
@@ -193,7 +199,7 @@ impl Subscriber<'_> {
                     .warning(format_args!("the server grants QoS {granted} for '{filter}', not QoS {qos}"));
             }
         }
-        Ok(())
+        Flow::Continue
     }
 
     fn unsubscribed(&mut self, reasons: &[u8]) {
@@ -277,9 +283,9 @@ impl Handler for Subscriber<'_> {
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
             Event::Message(publish) => return Ok(self.message(&publish)),
-            Event::Subscribed { reasons, properties, .. } => self.subscribed(reasons, &properties)?,
+            Event::Subscribed { reasons, properties, .. } => return Ok(self.subscribed(reasons, &properties)),
             Event::Unsubscribed { reasons, .. } => self.unsubscribed(reasons),
-            Event::Pong if self.scan.asked => {
+            Event::Pong { .. } if self.scan.asked => {
                 self.scan.complete = !self.scan.fresh;
                 self.scan.asked = self.scan.complete;
             }

@@ -56,6 +56,8 @@ impl Authority {
         };
         std::fs::write(&identity.certificate, certificate.pem()).unwrap();
         std::fs::write(&identity.key, key.serialize_pem()).unwrap();
+        // As a key should be; the program warns of others.
+        std::fs::set_permissions(&identity.key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         identity
     }
 }

@@ -213,7 +213,7 @@ impl Handler for Pinger<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Pong if self.stage == Stage::AwaitPong => self.back(),
+            Event::Pong { .. } if self.stage == Stage::AwaitPong => self.back(),
             Event::Message(publish)
                 if self.stage == Stage::AwaitMessage && publish.payload == self.payload.as_ref() =>
             {

@@ -549,7 +549,7 @@ impl Handler for Scanner<'_> {
         match event {
             Event::Message(publish) => self.message(&publish)?,
             Event::Subscribed { reasons, properties, .. } => self.subscribed(reasons, &properties)?,
-            Event::Pong => {
+            Event::Pong { .. } => {
                 if let Some(pass) = self.pass.as_mut().filter(|pass| pass.state == State::Fencing) {
                     let now = Instant::now();
                     pass.pong = true;
