@@ -1,6 +1,13 @@
 //! Everything that is tested from outside, as one program.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::naive_bytecount,
+    clippy::items_after_statements,
+    reason = "tests are read more often than run: plain code, however slow, and items where they are used"
+)]
 
 mod architecture;
 mod bulk;
