@@ -215,7 +215,6 @@ fn every_subcommand_goes_every_way() {
     for gate in GATES {
         let port = world.open(gate, &identity);
         for subcommand in SUBCOMMANDS {
-            eprintln!("{gate:?} {subcommand:?}");
             Mqtt::new(subcommand).args(world.options(gate, port)).run().exits(0);
         }
     }

@@ -42,10 +42,10 @@ impl Server {
     }
 
     fn join(&mut self) {
-        if let Some(Err(panic)) = self.script.take().map(JoinHandle::join) {
-            if !std::thread::panicking() {
-                std::panic::resume_unwind(panic);
-            }
+        if let Some(Err(panic)) = self.script.take().map(JoinHandle::join)
+            && !std::thread::panicking()
+        {
+            std::panic::resume_unwind(panic);
         }
     }
 }
@@ -251,6 +251,7 @@ impl Peer {
     }
 
     /// Closes the connection in good order.
+    #[allow(clippy::unused_self, reason = "it is closed by being dropped")]
     pub(crate) fn close(self) {}
 
     /// Breaks the connection off with a reset.
