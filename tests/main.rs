@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on has failed")]
 
 mod architecture;
+mod bench;
+mod bench_phases;
 mod bulk;
 mod command_line;
 mod connect;
