@@ -28,6 +28,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_needs_command" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "pub" -d 'Publish messages to a topic'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to topics and write out the messages that arrive'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "bench" -d 'Put load on a server and measure how it bears it'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear retained messages, and verify that they are gone'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the server publishes wills when it must, and only then'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "ping" -d 'Go the way to a broker step by step, and measure round trips'
@@ -199,6 +200,104 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s d -l debug -d 'Show ev
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s A -l bind-address -d 'Local IP address to connect from' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+31\t'MQTT 3.1'
+311\t'MQTT 3.1.1'
+5\t'MQTT 5'"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l clients -d 'Clients of conn [default: 100]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l publishers -d 'Clients that publish; of rr, that ask [default: 10]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l subscribers -d 'Clients that subscribe; of rr, that answer [default: 10, of rr 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l rate -d 'Messages a second of all publishers together, on a schedule that waits for nobody, such as 50k/s; or max, as fast as the server takes them [default: 1k/s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l rate-per-client -d 'Messages a second of each publisher' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l arrivals -d 'How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l jitter -d 'Send each message later by a random time up to this' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l inflight -d 'Most QoS 1 and 2 messages of a client sent and not yet acknowledged [default: as -M]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l per-write -d 'With --rate max and QoS 0: most messages in one write [default: as many as fit]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l size -d 'Bytes of each payload, with the stamp of 32 by which messages are told apart; smaller ones are only counted [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l payload-file -d 'Content of this file behind the stamp' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topic -d 'Topic, with {client} and {topic} as levels; of sub, a filter [default: bench/{client}/{topic}, of sub bench/#]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l pattern -d 'Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
+all\t'Every message to every subscriber'
+fan-in\t'Many publishers, one subscriber'
+fan-out\t'One publisher, many subscribers'"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l shared-groups -d 'Let the subscribers form this many shared-subscription groups, each of which gets every message once (MQTT 5)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l duration -d 'How long to measure [default: 10s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l count -d 'Measure this many messages of all publishers together, instead of a time' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l warmup -d 'Load that does not count, before the measurement [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l drain -d 'Longest wait at the end for messages under way [default: 5s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ramp -d 'New connections a second, such as 2k/s [default: as fast as they are made]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l hold -d 'Of conn: how long to hold the connections [default: 1s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l credentials -d 'CSV file with a heading and a line for each client: client_id, username, password' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l local-addr -d 'Local addresses to connect from in turn, each with all of its ports' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l threads -d 'Threads to share the clients out to [default: one for each core]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l seed -d 'Seed of everything random, for the same load again [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l csv -d 'Write the figures of each second to this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l html -d 'Write a page with charts to this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l calibration -d 'Report of an earlier calibrate --json, to show the load as a share of' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l no-tls -d 'Connect without TLS, whatever other options say'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l embedded -d 'Start the broker of this program in a process of its own, and test that'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l json -d 'Write the report as one JSON object'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l allow-saturated -d 'Do not fail if the generator was the bottleneck'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s T -l filter-out -d 'Leave topics alone that match this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l match -d 'Only topics in which this regular expression is found' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l payload-match -d 'Only payloads in which this regular expression is found; (?-u) in front matches bytes' -r

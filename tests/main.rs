@@ -10,6 +10,8 @@
 )]
 
 mod architecture;
+mod bench;
+mod bench_phases;
 mod bulk;
 mod command_line;
 mod connect;

@@ -20,6 +20,7 @@ mod connection;
 mod core;
 mod driver;
 mod options;
+mod sink;
 mod statistics;
 
 #[cfg(test)]
@@ -36,6 +37,7 @@ use tokio::task::JoinHandle;
 use crate::error::{Error, Layer};
 use driver::Shared;
 pub use options::{Cut, Faults, Feature, Limits, Options, Refusal};
+pub use sink::Sink;
 pub use statistics::Statistics;
 
 /// Something to speak MQTT over.

@@ -8,7 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `publish`, `subscribe`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
+//! | `publish`, `subscribe`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
 //! | `connection`, `target`, `credentials`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
@@ -17,6 +17,8 @@
 //! | `hidden` | secrets on the command line, hidden from other users |
 //! | `usage` | clap's errors in this program's shape |
 
+mod bench;
+mod bench_load;
 mod broker;
 mod connection;
 mod credentials;
@@ -91,6 +93,7 @@ enum Subcommand {
     Publish(Box<publish::PublishArgs>),
     #[command(name = "sub")]
     Subscribe(Box<subscribe::SubscribeArgs>),
+    Bench(Box<bench::BenchArgs>),
     RetainClear(Box<retain_clear::RetainClearArgs>),
     WillTest(Box<will_test::WillTestArgs>),
     Ping(Box<ping::PingArgs>),
@@ -114,6 +117,8 @@ pub enum Invocation {
     Publish(Box<command::publish::Config>),
     /// `mqtt sub`
     Subscribe(Box<command::subscribe::Config>),
+    /// `mqtt bench`
+    Bench(Box<command::bench::Config>),
     /// `mqtt retain-clear`
     RetainClear(Box<command::retain_clear::Config>),
     /// `mqtt will-test`
@@ -131,6 +136,10 @@ impl Invocation {
         match self {
             Self::Publish(config) => Some(&config.client),
             Self::Subscribe(config) => Some(&config.client),
+            Self::Bench(config) => match &config.task {
+                command::bench::Task::Load(load) => Some(&load.client),
+                _ => None,
+            },
             Self::RetainClear(config) => Some(&config.client),
             Self::WillTest(config) => Some(&config.client),
             Self::Ping(config) => Some(&config.client),
@@ -144,6 +153,7 @@ impl Invocation {
         match self {
             Self::Publish(config) => config.verbosity,
             Self::Subscribe(config) => config.verbosity,
+            Self::Bench(config) => config.verbosity,
             Self::RetainClear(config) => config.verbosity,
             Self::WillTest(config) => config.verbosity,
             Self::Ping(config) => config.verbosity,
@@ -281,6 +291,7 @@ impl Subcommand {
         match self {
             Self::Publish(args) => Some(&mut args.connection),
             Self::Subscribe(args) => Some(&mut args.connection),
+            Self::Bench(args) => Some(&mut args.connection),
             Self::RetainClear(args) => Some(&mut args.connection),
             Self::WillTest(args) => Some(&mut args.connection),
             Self::Ping(args) => Some(&mut args.connection),
@@ -293,6 +304,7 @@ impl Subcommand {
         Ok(match self {
             Self::Publish(args) => Invocation::Publish(Box::new((*args).try_into()?)),
             Self::Subscribe(args) => Invocation::Subscribe(Box::new((*args).try_into()?)),
+            Self::Bench(args) => Invocation::Bench(Box::new((*args).try_into()?)),
             Self::RetainClear(args) => Invocation::RetainClear(Box::new((*args).try_into()?)),
             Self::WillTest(args) => Invocation::WillTest(Box::new((*args).try_into()?)),
             Self::Ping(args) => Invocation::Ping(Box::new((*args).try_into()?)),

@@ -167,6 +167,11 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     number(text, 1, u64::MAX)
 }
 
+/// How many clients, threads and the like, at least one.
+pub(super) fn clients(text: &str) -> Result<u32, String> {
+    number(text, 1, u32::MAX.into())
+}
+
 /// How many messages in flight: what Receive Maximum can express ([MQTT-3.1.2.11.3]).
 pub(super) fn inflight(text: &str) -> Result<u16, String> {
     number(text, 1, u16::MAX.into())

@@ -29,6 +29,9 @@ use crate::protocol::{Direction, Protocol};
 /// Unwritten bytes above which nothing more is read: a server that does not read what it is sent
 /// must not make us pile up acknowledgements.
 const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
+/// Reads after which others of the same thread get their turn: a server that sends without pause
+/// must not starve them.
+const MOST_READS: u32 = 16;
 /// How long the server may take to answer the last PINGREQ before DISCONNECT.
 const FENCE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the server to close its side.
@@ -147,6 +150,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             self.held = None;
             self.disconnect(output, ReasonCode::SUCCESS, result.err());
         }
+        let mut reads = 0;
         loop {
             if let Some(Held { acknowledgements, end }) = self.held.take() {
                 match handler.poll_flush(cx) {
@@ -193,6 +197,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if self.unwritten.len() > MOST_UNWRITTEN_BYTES {
                 return Poll::Pending;
             }
+            if reads == MOST_READS {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            reads += 1;
             match self.poll_read(cx, session, handler, input, output) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),

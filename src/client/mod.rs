@@ -1,6 +1,7 @@
 //! The MQTT client: a sans-IO session, and a driver that carries its packets over a stream. Every
 //! subcommand uses both, `bench` included.
 
+pub mod alarm;
 mod ending;
 pub mod handler;
 mod handshake;
@@ -8,6 +9,7 @@ mod inflight;
 mod keep_alive;
 mod limits;
 pub mod link;
+mod open;
 pub mod options;
 pub mod raw;
 mod run;
@@ -22,4 +24,5 @@ mod session_tests;
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
 pub use handshake::Connected;
 pub use limits::ServerLimits;
+pub use open::{OpenLink, Opened, Times, open};
 pub use run::run;

@@ -282,7 +282,7 @@ impl Session {
     }
 
     /// Appends a PUBLISH. `keep` yields the payload for a possible resend and is called at QoS 1 and
-    /// 2 only. To be called only while [`Session::can_publish`].
+    /// 2 only; who never resends keeps an empty one. To be called only while [`Session::can_publish`].
     ///
     /// # Errors
     /// See [`Session::check_publish`]; nothing was appended then and the session is unchanged.
@@ -300,22 +300,16 @@ impl Session {
             self.unfenced = true;
             return Ok(());
         }
-        let template = Arc::clone(template);
-        self.put_new(out, NewPublish { template, payload: keep(), token });
+        let message = NewPublish { template: Arc::clone(template), payload: keep(), token };
+        let identifier = self.open_publish(message);
+        template.put(out, identifier, false, payload);
         Ok(())
     }
 
-    fn put_new(&mut self, out: &mut BytesMut, message: NewPublish) {
+    fn open_publish(&mut self, message: NewPublish) -> u16 {
         let NewPublish { template, payload, token } = message;
-        let entry = Entry::Publish {
-            template: Arc::clone(&template),
-            payload: payload.clone(),
-            token,
-            stage: Stage::Published,
-        };
-        let identifier = self.inflight.open(entry);
         self.open_publishes += 1;
-        template.put(out, identifier, false, &payload);
+        self.inflight.open(Entry::Publish { template, payload, token, stage: Stage::Published })
     }
 
     /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the
@@ -335,7 +329,9 @@ impl Session {
                 }
                 self.open_publishes += 1;
             } else if let Some(message) = self.unfinished.forgotten.pop_front() {
-                self.put_new(out, message);
+                let (template, payload) = (Arc::clone(&message.template), message.payload.clone());
+                let identifier = self.open_publish(message);
+                template.put(out, identifier, false, &payload);
             } else {
                 return;
             }

@@ -2,6 +2,7 @@
 //! folder) a subcommand with its `Config`, its `Report` where there is one, and `run()`.
 
 mod attention;
+pub mod bench;
 pub mod broker;
 mod lines;
 pub mod ping;

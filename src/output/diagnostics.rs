@@ -102,6 +102,11 @@ impl Diagnostics {
         }
     }
 
+    /// A line of its own, without the program's name before it.
+    pub(super) fn plain(&self, text: &str) {
+        self.line(&format!("{}\n", printable(text)));
+    }
+
     /// There is no connection, and it will be made: `what` says which of its states that is.
     pub fn no_connection(&self, what: &str, why: &Error) {
         match why {

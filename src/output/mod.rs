@@ -6,6 +6,7 @@
 
 mod diagnostics;
 mod json;
+mod live;
 mod message;
 mod packet_log;
 mod password;
@@ -23,6 +24,7 @@ mod message_tests;
 mod stdout_tests;
 
 pub use diagnostics::{Diagnostics, duration};
+pub use live::Live;
 pub use message::{MessageWriter, Misfit};
 pub use password::read_password;
 pub use printable::printable;
@@ -31,6 +33,9 @@ pub use prompt::{can_ask, confirm};
 pub use stdout::Stdout;
 pub use template::Template;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
+
+/// The version of this program, for reports.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is said on standard error beside errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

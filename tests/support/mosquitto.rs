@@ -172,6 +172,13 @@ impl Mosquitto {
         assert!(process.log.wait(Instant::now() + LIMIT, found), "no {text:?} in its log:\n{}", self.log());
     }
 
+    /// Sends it a signal, for example to stand still.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if let Some(Process { child, .. }) = &self.process {
+            kill_process(Pid::from_child(child), signal).unwrap();
+        }
+    }
+
     /// Ends it without a chance to save anything.
     pub(crate) fn kill(&mut self) {
         self.end(Signal::KILL);

@@ -1,6 +1,7 @@
 //! From arguments to `Config`, or to one line that says what is wrong. The environment of the test
 //! process plays no part; `from_environment` stands in for it.
 
+mod bench;
 mod broker;
 mod connection;
 mod properties;

@@ -82,6 +82,8 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
+    // Its own options are long only: -t, -q and -D are about one message.
+    let bench: Vec<(char, &str)> = connection.iter().copied().filter(|(c, _)| !"dDqt".contains(*c)).collect();
     let broker: &[(char, &str)] = &[('p', "port")];
     // No topic to publish or subscribe to, and no QoS.
     let tool =
@@ -90,6 +92,7 @@ fn mosquittos_letters() {
     for (name, expected) in [
         ("pub", [connection, publish].concat()),
         ("sub", [connection, subscribe].concat()),
+        ("bench", bench),
         (
             "ping",
             [

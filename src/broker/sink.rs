@@ -1,0 +1,138 @@
+//! A server that throws everything away: it answers what has to be answered and forwards nothing.
+//! What a load generator can do against it is what the generator itself can do.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+use crate::error::{Error, Layer};
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Packet, PacketType};
+use crate::protocol::{Protocol, QoS};
+
+/// Bytes read at once.
+const INPUT_BYTES: usize = 256 * 1024;
+
+/// A running sink, on a thread of its own. Dropping it ends it.
+pub struct Sink {
+    address: SocketAddr,
+    stop: Arc<Notify>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.stop.notify_one();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Sink {
+    /// Listens on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// The system's, if there is no port or no thread.
+    pub fn start() -> Result<Self, Error> {
+        let failed = |error: std::io::Error| Error::fatal(Layer::Connect, format!("cannot listen: {error}"));
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let serve = move || {
+            runtime.block_on(async {
+                let Ok(listener) = TcpListener::from_std(listener) else { return };
+                tokio::select! {
+                    () = accept(listener) => {}
+                    () = stopped.notified() => {}
+                }
+            });
+        };
+        let thread = std::thread::Builder::new().name("sink".into()).spawn(serve).map_err(failed)?;
+        Ok(Self { address, stop, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+async fn accept(listener: TcpListener) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(serve(stream));
+    }
+}
+
+async fn serve(mut stream: TcpStream) {
+    let mut protocol = Protocol::V5;
+    let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
+    loop {
+        // A connection that has nothing to say holds no buffer.
+        if stream.readable().await.is_err() {
+            return;
+        }
+        input.reserve(INPUT_BYTES);
+        match stream.try_read_buf(&mut input) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+            Err(_) => return,
+        }
+        let mut used = 0;
+        while let Ok(Some(length)) = wire::frame(&input[used..], wire::LARGEST_PACKET_BYTES) {
+            if !answer(&mut protocol, &input[used..used + length], &mut output) {
+                return;
+            }
+            used += length;
+        }
+        let rest = input.split_off(used);
+        input = if rest.is_empty() { BytesMut::new() } else { BytesMut::from(&rest[..]) };
+        if !output.is_empty() && stream.write_all(&output).await.is_err() {
+            return;
+        }
+        output.clear();
+        if output.capacity() > INPUT_BYTES {
+            output = BytesMut::new();
+        }
+    }
+}
+
+/// Appends the answer to a packet; whether the conversation goes on.
+fn answer(protocol: &mut Protocol, packet: &[u8], out: &mut BytesMut) -> bool {
+    let Ok(packet) = wire::decode(*protocol, packet) else { return false };
+    let success = ReasonCode::SUCCESS;
+    match packet {
+        Packet::Connect(connect) => {
+            *protocol = connect.protocol;
+            wire::connack(out, *protocol, false, success, &PropertyBlock::default());
+        }
+        Packet::Publish(publish) => {
+            let kind = match publish.qos {
+                QoS::AtMostOnce => return true,
+                QoS::AtLeastOnce => PacketType::PubAck,
+                QoS::ExactlyOnce => PacketType::PubRec,
+            };
+            wire::ack(out, *protocol, kind, publish.packet_identifier, success);
+        }
+        Packet::PubRel(ack) => wire::ack(out, *protocol, PacketType::PubComp, ack.packet_identifier, success),
+        Packet::Subscribe { packet_identifier, filters, .. } => {
+            let granted: Vec<ReasonCode> =
+                filters.iter().map(|filter| ReasonCode(filter.qos as u8)).collect();
+            wire::suback(out, *protocol, packet_identifier, &granted);
+        }
+        Packet::PingReq => wire::ping_response(out),
+        _ => return false,
+    }
+    true
+}

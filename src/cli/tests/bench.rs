@@ -1,0 +1,96 @@
+//! `mqtt bench`.
+
+use std::time::Duration;
+
+use super::super::Invocation;
+use super::{all_wrong, good};
+use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
+use crate::command::bench::{Config, Task};
+use crate::protocol::QoS;
+
+fn bench(line: &[&str]) -> Config {
+    match good(&[&["bench"], line].concat()) {
+        Invocation::Bench(config) => *config,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn load(line: &[&str]) -> Load {
+    match bench(line).task {
+        Task::Load(load) => *load,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn alone_it_is_a_small_load_from_end_to_end() {
+    let load = load(&[]);
+    assert_eq!((load.mode, load.publishers, load.subscribers), (Mode::EndToEnd, 10, 10));
+    assert_eq!((load.rate, load.stop), (Rate::PerSecond(1000.0), Stop::After(Duration::from_secs(10))));
+    assert_eq!((load.qos, load.payload), (QoS::AtMostOnce, Payload::Size(64)));
+}
+
+#[test]
+fn loads() {
+    assert_eq!(load(&["conn", "--clients", "500", "--ramp", "2k/s", "--hold", "3s"]).ramp, Some(2000.0));
+    assert_eq!(load(&["conn", "--hold", "3s"]).stop, Stop::After(Duration::from_secs(3)));
+    assert_eq!(load(&["pub", "--rate", "50k/s"]).rate, Rate::PerSecond(50_000.0));
+    assert_eq!(load(&["pub", "--rate", "max", "--inflight", "7"]).client.max_inflight, 7);
+    assert_eq!(load(&["pub", "--publishers", "8", "--rate-per-client", "2.5"]).rate, Rate::PerSecond(20.0));
+    assert_eq!(load(&["pub", "--count", "7"]).stop, Stop::Count(7));
+    assert_eq!(load(&["pub", "--arrivals", "burst:9"]).arrivals, Arrivals::Burst(9));
+    assert_eq!(load(&["e2e", "--pattern", "fan-in", "--publishers", "5"]).subscribers, 1);
+    let out = load(&["e2e", "--pattern", "fan-out", "--subscribers", "5"]);
+    assert_eq!((out.publishers, out.subscribers, out.pattern), (1, 5, Pattern::All));
+    assert_eq!(load(&["--shared-groups", "2"]).shared_groups, 2);
+    assert_eq!(load(&["sub", "--topic", "a/#"]).topic, "a/#");
+    assert_eq!(load(&["rr"]).subscribers, 1);
+    assert_eq!(load(&["--size", "4k"]).payload, Payload::Size(4096));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_anything_is_opened() {
+    all_wrong(&[
+        (&["bench", "--rate", "0"], "more than 0"),
+        (&["bench", "--rate", "fast"], "50k/s"),
+        (&["bench", "--rate", "max", "--rate-per-client", "3"], "--rate-per-client"),
+        (&["bench", "--rate", "max", "--arrivals", "poisson"], "--arrivals"),
+        (&["bench", "--rate", "max", "--jitter", "1s"], "--jitter"),
+        (&["bench", "--rate", "10", "--per-write", "3"], "--per-write"),
+        (&["bench", "--qos", "1", "--rate", "max", "--per-write", "3"], "--per-write"),
+        (&["bench", "--count", "5", "--duration", "5s"], "--count"),
+        (&["bench", "--clients", "5"], "--clients"),
+        (&["bench", "conn", "--publishers", "5"], "--publishers"),
+        (&["bench", "conn", "--rate", "5"], "--rate"),
+        (&["bench", "conn", "--size", "5"], "--size"),
+        (&["bench", "conn", "--qos", "1"], "--qos"),
+        (&["bench", "conn", "--duration", "5s"], "--hold"),
+        (&["bench", "pub", "--hold", "5s"], "--hold"),
+        (&["bench", "pub", "--subscribers", "5"], "--subscribers"),
+        (&["bench", "sub", "--publishers", "5"], "--publishers"),
+        (&["bench", "sub", "--rate", "5"], "--rate"),
+        (&["bench", "--size", "5", "--payload", "x"], "--size"),
+        (&["bench", "rr", "--size", "16"], "32"),
+        (&["bench", "--topics", "3", "--topic", "a/b"], "{topic}"),
+        (&["bench", "--topic", "a/{clients}"], "{client}"),
+        (&["bench", "--topic", "a/#"], "wildcard"),
+        (&["bench", "--pattern", "fan-in", "--subscribers", "2"], "fan-in"),
+        (&["bench", "--pattern", "fan-out", "--publishers", "2"], "fan-out"),
+        (&["bench", "--shared-groups", "20"], "--shared-groups"),
+        (&["bench", "--shared-groups", "2", "--pattern", "all"], "--pattern"),
+        (&["bench", "--shared-groups", "2", "-V", "311"], "MQTT 5"),
+        (&["bench", "rr", "--pattern", "all"], "--pattern"),
+        (&["bench", "--embedded", "-h", "example.org"], "--embedded"),
+        (&["bench", "--embedded", "-L", "mqtt://example.org"], "--embedded"),
+        (&["bench", "--inflight", "3", "-M", "4"], "--inflight"),
+        (&["bench", "--local-addr", "127.0.0.1", "-A", "127.0.0.2"], "--local-addr"),
+        (&["bench", "--fail-if", "p98 > 1ms"], "no figure"),
+        (&["bench", "--fail-if", "p99 > 1"], "unit of time"),
+        (&["bench", "e2e", "x.json"], "compare"),
+        (&["bench", "compare", "x.json"], "two"),
+        (&["bench", "calibrate", "--rate", "5"], "--rate"),
+        (&["bench", "-c", "-i", "x"], "-c"),
+        (&["bench", "--publishers", "20000000"], "16777216"),
+        (&["bench", "--threads", "0"], "1"),
+    ]);
+}

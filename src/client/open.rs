@@ -1,0 +1,109 @@
+//! One connection, once: dialled, CONNECT sent, CONNACK received. No second attempt, no other
+//! version: who makes thousands of connections wants to know how each of them went.
+
+use std::time::{Duration, Instant};
+
+use super::handshake::{self, Connected};
+use super::link::Link;
+use super::options::ClientOptions;
+use super::session::Session;
+use crate::error::{Error, Layer};
+use crate::net::{self, Address, Step, Stream, Transport};
+use crate::protocol::{Protocol, wire};
+
+/// How long the steps of a connection took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Times {
+    /// Look-up, TCP, and a proxy if there is one; without TLS, a WebSocket's upgrade as well.
+    pub connect: Duration,
+    /// The TLS handshake and what follows it up to MQTT; `None` without TLS.
+    pub tls: Option<Duration>,
+    /// From CONNECT to CONNACK.
+    pub connack: Duration,
+}
+
+/// A link over any transport.
+pub type OpenLink = Link<Stream>;
+
+/// A connection past CONNACK.
+#[derive(Debug)]
+pub struct Opened {
+    /// The link.
+    pub link: OpenLink,
+    /// A fresh session on it.
+    pub session: Session,
+    /// What the server said.
+    pub connected: Connected,
+    /// How long it took.
+    pub times: Times,
+}
+
+impl ClientOptions {
+    /// Aims at this port, plain.
+    pub fn aim(&mut self, host: &str, port: u16) {
+        let endpoint = &mut self.endpoint;
+        endpoint.address = Address::Tcp { host: host.to_owned(), port };
+        endpoint.transport = Transport::Plain;
+        endpoint.tls = None;
+    }
+
+    /// Aims at the address that a first connection has reached, so that thousands more need no
+    /// look-up. Not with TLS, whose certificates are for names.
+    pub fn aim_at(&mut self, opened: &mut Opened) {
+        let plain = matches!(self.endpoint.transport, Transport::Plain) && self.endpoint.proxy.is_none();
+        if let (true, Address::Tcp { host, .. }, Some(peer)) =
+            (plain, &mut self.endpoint.address, opened.link.stream_mut().tcp())
+            && let Ok(peer) = peer.peer_addr()
+        {
+            *host = peer.ip().to_string();
+        }
+    }
+}
+
+/// Connects with exactly this version of the protocol.
+///
+/// # Errors
+/// The step that failed, with its cause; a refusal, with its reason.
+pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened, Error> {
+    let began = Instant::now();
+    let mut connected_after = None;
+    let mut stream = if options.endpoint.transport.is_secure() {
+        let mut observe = |step| match step {
+            Step::Connected { .. } | Step::Tunnelled { .. } => connected_after = Some(began.elapsed()),
+            _ => {}
+        };
+        net::dial_observed(&options.endpoint, &mut observe).await?
+    } else {
+        net::dial(&options.endpoint).await?
+    };
+    let dialled = began.elapsed();
+    let properties = handshake::connect_properties(options);
+    let identifier = &options.client_identifier;
+    let connect = handshake::encode_connect(options, protocol, identifier, options.clean_start, &properties);
+    let exchange = handshake::exchange(&mut stream, &connect, options.max_packet_bytes);
+    let answer = tokio::time::timeout(options.connect_timeout, exchange).await.map_err(|_| {
+        let limit = humantime::format_duration(options.connect_timeout);
+        Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
+    })?;
+    let Some((packet, leftover)) = answer? else {
+        let cause = "the server closed the connection without answering CONNECT";
+        return Err(Error::link(Layer::Mqtt, cause));
+    };
+    let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)?;
+    let times = Times {
+        connect: connected_after.unwrap_or(dialled),
+        tls: connected_after.map(|after| dialled.saturating_sub(after)),
+        connack: began.elapsed().saturating_sub(dialled),
+    };
+    let mut session = Session::new(protocol, options.max_inflight, &properties);
+    session.connected(protocol, connected.session_present, connected.limits());
+    let link = Link::new(
+        stream,
+        protocol,
+        connected.keep_alive(options.keep_alive),
+        options.max_packet_bytes,
+        leftover,
+        options.disconnect_properties.clone(),
+    );
+    Ok(Opened { link, session, connected, times })
+}

@@ -1,0 +1,134 @@
+//! `bench calibrate`: what this machine can generate, measured against a server that throws
+//! everything away. Server and generator share the machine, so what counts is the generator's own
+//! CPU time: its ceiling is what it would do with its cores to itself.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
+use super::summary::Report;
+use super::text::count;
+use super::{phases, preflight};
+use crate::broker::Sink;
+use crate::client::options::ClientOptions;
+use crate::error::Error;
+use crate::output::Diagnostics;
+use crate::protocol::QoS;
+
+const VERSION: u32 = 1;
+/// Clients of each part that publishes, and of the one that connects.
+const PUBLISHERS: u32 = 100;
+const CONNECTIONS: u32 = 2_000;
+const WINDOW: u16 = 100;
+
+/// Measures and reports.
+///
+/// # Errors
+/// A part that could not be run.
+pub(super) async fn run(
+    client: &ClientOptions,
+    threads: usize,
+    duration: Duration,
+    as_json: bool,
+    diagnostics: &Diagnostics,
+) -> Result<String, Error> {
+    let sink = Sink::start()?;
+    let mut client = client.clone();
+    client.aim(&sink.address().ip().to_string(), sink.address().port());
+    client.max_inflight = WINDOW;
+    let mut load = Load {
+        mode: Mode::Connect,
+        client,
+        publishers: CONNECTIONS,
+        subscribers: 0,
+        rate: Rate::Max,
+        arrivals: Arrivals::Uniform,
+        jitter: Duration::ZERO,
+        per_write: u32::MAX,
+        payload: Payload::Size(64),
+        topics: 1,
+        topic: "bench/{client}/{topic}".into(),
+        pattern: Pattern::Pairs,
+        shared_groups: 0,
+        qos: QoS::AtMostOnce,
+        stop: Stop::After(Duration::from_millis(100)),
+        warmup: Duration::ZERO,
+        drain: Duration::from_secs(5),
+        ramp: None,
+        credentials: None,
+        local_addresses: Vec::new(),
+        threads,
+        embedded: None,
+        seed: 1,
+    };
+    preflight::check(&load, diagnostics)?;
+    let connected = part(&load, diagnostics).await?;
+    load.publishers = PUBLISHERS;
+    load.mode = Mode::Publish;
+    load.stop = Stop::After(duration);
+    let mut ceilings = Vec::new();
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+        load.qos = qos;
+        let report = part(&load, diagnostics).await?;
+        let cpu: f64 = report.generator.thread_cpu_share.iter().sum::<f64>() * report.throughput.window_s;
+        #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
+        let per_cpu_second = if cpu > 0.0 { report.messages.sent as f64 / cpu } else { 0.0 };
+        ceilings.push(per_cpu_second);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "few threads")]
+    let cores = threads as f64;
+    let report = json!({
+        "type": "bench-calibration",
+        "version": VERSION,
+        "threads": threads,
+        "connected_per_s": connected.connections.connected_per_s,
+        "qos0_messages_per_cpu_s": ceilings[0].round(),
+        "qos1_messages_per_cpu_s": ceilings[1].round(),
+        "qos0_ceiling_per_s": (ceilings[0] * cores).round(),
+        "qos1_ceiling_per_s": (ceilings[1] * cores).round(),
+    });
+    if as_json {
+        return Ok(format!("{report}\n"));
+    }
+    let mut out = String::new();
+    let rows = [
+        ("connections", connected.connections.connected_per_s, "a second"),
+        ("QoS 0", ceilings[0], "messages for a second of CPU"),
+        ("QoS 1", ceilings[1], "messages for a second of CPU"),
+    ];
+    for (name, value, unit) in rows {
+        let _ = writeln!(out, "{name:<16} {:>14} {unit}", count(value.round()));
+    }
+    let _ = writeln!(out, "{:<16} with {threads} threads, 64 bytes, window {WINDOW}", "");
+    Ok(out)
+}
+
+async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
+    let outcome = phases::run(load.clone(), diagnostics).await?;
+    if outcome.interrupted {
+        return Err(Error::Signal(2));
+    }
+    Ok(Report::new(load, outcome))
+}
+
+/// The load's share of what a calibration found possible at its QoS.
+///
+/// # Errors
+/// A file that cannot be read or is no calibration.
+pub(super) fn share(file: &Path, report: &Report) -> Result<Option<f64>, Error> {
+    let what = || format!("cannot read {}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| Error::file(what(), error))?;
+    let found: Value = serde_json::from_str(&text).map_err(|error| Error::file(what(), error.into()))?;
+    if found["type"] != "bench-calibration" {
+        return Err(Error::file(
+            what(),
+            std::io::Error::other("it is no report of mqtt bench calibrate --json"),
+        ));
+    }
+    let key = if report.messages.qos == 0 { "qos0_ceiling_per_s" } else { "qos1_ceiling_per_s" };
+    let ceiling = found[key].as_f64().filter(|ceiling| *ceiling > 0.0);
+    Ok(ceiling.filter(|_| report.messages.sent > 0).map(|ceiling| report.throughput.sent_per_s / ceiling))
+}

@@ -1,0 +1,504 @@
+//! One client of a load: a link, its session, and what it has to publish. The same session and the
+//! same link that `mqtt pub` and `mqtt sub` run on; only the handler is another.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+use super::plan::Plan;
+use super::recorder::Kind;
+use super::shard::Shard;
+use super::stamp::{Seen, Stamp};
+use crate::client::OpenLink;
+use crate::client::alarm::now;
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::session::{Event, Session};
+use crate::error::Error;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Publish, PublishTemplate, Subscription};
+use crate::protocol::{Protocol, QoS};
+
+/// QoS 0 messages of the closed loop in one turn of a client, so that others get theirs.
+const MOST_PER_TURN: u32 = 4096;
+/// Filters in one SUBSCRIBE.
+const FILTERS_PER_REQUEST: usize = 100;
+/// From this window on, the closed loop refills at half of it: a server that sends each PUBACK by
+/// itself would otherwise get each message by itself as well.
+const HALVED_WINDOW: u16 = 10;
+
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Idle,
+    Publisher(u32),
+    Subscriber(u32),
+}
+
+/// How far its subscriptions are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Subscribing {
+    No,
+    Wanted,
+    /// Since this time; so many answers are awaited.
+    Sent(u64, u32),
+    Done,
+}
+
+/// When the publishes under way were to be sent and were sent, by token.
+#[derive(Debug, Default)]
+struct Slots {
+    entries: Vec<(u64, u64)>,
+    free: Vec<u16>,
+}
+
+impl Slots {
+    fn take(&mut self, intended: u64, sent: u64) -> u64 {
+        if let Some(slot) = self.free.pop() {
+            self.entries[usize::from(slot)] = (intended, sent);
+            return slot.into();
+        }
+        self.entries.push((intended, sent));
+        self.entries.len() as u64 - 1
+    }
+
+    fn give_back(&mut self, token: u64) -> (u64, u64) {
+        if let Ok(slot) = u16::try_from(token) {
+            self.free.push(slot);
+        }
+        usize::try_from(token).ok().and_then(|slot| self.entries.get(slot)).copied().unwrap_or_default()
+    }
+}
+
+/// A connected client.
+#[derive(Debug)]
+pub(super) struct Client {
+    link: OpenLink,
+    session: Session,
+    state: State,
+}
+
+#[derive(Debug)]
+struct State {
+    role: Role,
+    subscribing: Subscribing,
+    leaving: bool,
+    /// Publishes whenever there is room.
+    pulling: bool,
+    /// The server has read everything that was measured.
+    fence: Fence,
+    /// Intended times of messages that are due and not sent.
+    backlog: VecDeque<u64>,
+    /// Window or socket kept some of them from being sent when they were due.
+    blocked: bool,
+    /// What publishers have that others do not.
+    publisher: Option<Box<Publisher>>,
+    /// Requests to be answered.
+    requests: VecDeque<Bytes>,
+    /// Templates of answers, by requester.
+    answers: Vec<Option<Arc<PublishTemplate>>>,
+    /// Its first flow among the thread's.
+    flows: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fence {
+    No,
+    Wanted,
+    Sent,
+    Answered,
+}
+
+#[derive(Debug, Default)]
+struct Publisher {
+    /// Of the next message.
+    sequence: u64,
+    /// One a topic, in the order of the messages; made when first used.
+    templates: Vec<Arc<PublishTemplate>>,
+    slots: Slots,
+}
+
+/// How a turn of a client ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It waits for its link.
+    Waiting,
+    /// It has more to do and let others go first.
+    Unfinished,
+    /// Its link has ended.
+    Ended,
+}
+
+impl Client {
+    pub(super) fn new(link: OpenLink, session: Session, role: Role, flows: usize) -> Self {
+        let publisher = matches!(role, Role::Publisher(_)).then(Box::default);
+        let state = State {
+            role,
+            subscribing: Subscribing::No,
+            leaving: false,
+            pulling: false,
+            fence: Fence::No,
+            backlog: VecDeque::new(),
+            blocked: false,
+            publisher,
+            requests: VecDeque::new(),
+            answers: Vec::new(),
+            flows,
+        };
+        Self { link, session, state }
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.state.role
+    }
+
+    pub(super) fn subscribe(&mut self) {
+        self.state.subscribing = Subscribing::Wanted;
+    }
+
+    pub(super) fn is_subscribing(&self) -> bool {
+        matches!(self.state.subscribing, Subscribing::Wanted | Subscribing::Sent(..))
+    }
+
+    pub(super) fn pull(&mut self) {
+        self.state.pulling = true;
+    }
+
+    pub(super) fn fence(&mut self) {
+        self.state.pulling = false;
+        self.state.fence = Fence::Wanted;
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.state.leaving = true;
+        self.state.pulling = false;
+    }
+
+    /// A message is due.
+    pub(super) fn push(&mut self, intended: u64) {
+        self.state.backlog.push_back(intended);
+    }
+
+    pub(super) fn backlog(&self) -> usize {
+        self.state.backlog.len()
+    }
+
+    /// Publishes without an answer.
+    pub(super) fn in_flight(&self) -> usize {
+        self.session.unacknowledged()
+    }
+
+    /// Whether nothing of it is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.state.backlog.is_empty()
+            && self.session.is_idle()
+            && self.state.fence == Fence::No
+            && self.state.requests.is_empty()
+    }
+
+    /// One turn: everything that can be done now.
+    ///
+    /// # Errors
+    /// Why the link has ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
+        let waited = !self.state.backlog.is_empty();
+        let mut turn =
+            InTurn { state: &mut self.state, shard, now: 0, budget: MOST_PER_TURN, unfinished: false };
+        let ended = self.link.poll(cx, &mut self.session, &mut turn);
+        let unfinished = turn.unfinished;
+        if self.state.backlog.is_empty() {
+            self.state.blocked = false;
+        } else if waited && !self.state.blocked {
+            self.state.blocked = true;
+            if self.session.can_publish(shard.qos) {
+                shard.recorder.counts.blocked_sockets += 1;
+            } else {
+                shard.recorder.counts.full_windows += 1;
+            }
+        }
+        match ended {
+            Poll::Pending if unfinished => Ok(Turn::Unfinished),
+            Poll::Pending => Ok(Turn::Waiting),
+            Poll::Ready(Ok(())) => Ok(Turn::Ended),
+            Poll::Ready(Err(error)) => Err(error),
+        }
+    }
+}
+
+/// The handler of one turn: the client's own state, and what its thread has.
+struct InTurn<'a> {
+    state: &'a mut State,
+    shard: &'a mut Shard,
+    /// When the packets at hand arrived; 0 if not looked up yet.
+    now: u64,
+    budget: u32,
+    unfinished: bool,
+}
+
+impl InTurn<'_> {
+    fn send_subscriptions(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let filters = match self.state.role {
+            Role::Subscriber(subscriber) => self.shard.plan.filters(subscriber),
+            Role::Publisher(publisher) => vec![Plan::response_topic(self.shard.run, publisher)],
+            Role::Idle => Vec::new(),
+        };
+        let qos = self.shard.qos;
+        let one = |filter| Subscription {
+            filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: 2,
+        };
+        let mut requests = 0;
+        for part in filters.chunks(FILTERS_PER_REQUEST) {
+            let subscriptions: Vec<_> = part.iter().map(|filter| one(filter.as_str())).collect();
+            session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
+            requests += 1;
+        }
+        self.state.subscribing = Subscribing::Sent(now(), requests);
+    }
+
+    /// Messages that are due, oldest first, as far as window and buffer allow.
+    fn send_backlog(&mut self, session: &mut Session, out: &mut BytesMut) {
+        if self.state.backlog.is_empty() {
+            return;
+        }
+        let sent = now();
+        while out.len() < OUTPUT_BYTES && session.can_publish(self.shard.qos) {
+            let Some(intended) = self.state.backlog.pop_front() else { return };
+            if !self.state.blocked {
+                self.shard.recorder.record(Kind::ScheduleLag, sent.saturating_sub(intended));
+            }
+            self.publish(session, out, intended, sent);
+        }
+    }
+
+    /// The closed loop: messages as long as there is room.
+    fn pull(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let qos = self.shard.qos;
+        let acknowledged = qos != QoS::AtMostOnce;
+        if acknowledged {
+            let (left, open) = (session.window_left(), session.unacknowledged());
+            let window = usize::from(left) + open;
+            if window >= usize::from(HALVED_WINDOW) && usize::from(left) * 2 < window {
+                return;
+            }
+        }
+        let sent = now();
+        let mut in_write = self.shard.per_write;
+        while out.len() < OUTPUT_BYTES && session.can_publish(qos) && in_write > 0 {
+            if !self.shard.may_send(sent) {
+                self.state.pulling = false;
+                return;
+            }
+            if self.budget == 0 {
+                self.unfinished = true;
+                return;
+            }
+            self.publish(session, out, sent, sent);
+            if !acknowledged {
+                // One write a turn if writes are to be small: others go in between.
+                in_write -= 1;
+                self.budget = if in_write == 0 { 0 } else { self.budget - 1 };
+            }
+        }
+        self.unfinished |= !acknowledged && self.budget == 0;
+    }
+
+    fn publish(&mut self, session: &mut Session, out: &mut BytesMut, intended: u64, sent: u64) {
+        let Role::Publisher(number) = self.state.role else { return };
+        let (shard, Some(publisher)) = (&mut *self.shard, &mut self.state.publisher) else { return };
+        let sequence = publisher.sequence;
+        let topics = shard.plan.topics() as usize;
+        let place = usize::try_from(sequence).unwrap_or(0) % topics;
+        if publisher.templates.len() <= place {
+            let template = shard.template(session.protocol(), number, sequence);
+            publisher.templates.push(Arc::new(template));
+        }
+        let phase = shard.timeline.phase(intended);
+        shard.stamp(number, sequence, phase, intended, sent);
+        let token = if shard.qos == QoS::AtMostOnce { 0 } else { publisher.slots.take(intended, sent) };
+        let template = &publisher.templates[place];
+        let result = session.publish(out, template, &shard.payload.bytes, Bytes::new, token);
+        publisher.sequence += 1;
+        if let Err(error) = result {
+            if shard.qos != QoS::AtMostOnce {
+                publisher.slots.give_back(token);
+            }
+            shard.recorder.messages(phase).refused += 1;
+            shard.recorder.error(error.to_string());
+            return;
+        }
+        let receivers = shard.plan.receivers(number, sequence);
+        let messages = shard.recorder.messages(phase);
+        messages.sent += 1;
+        messages.expected += receivers;
+        shard.recorder.second.sent += 1;
+        shard.recorder.last_event = sent;
+        if shard.timeline.is_in_window(sent) {
+            shard.recorder.counts.window.sent += 1;
+        }
+    }
+
+    fn published(&mut self, token: u64, reason: ReasonCode) {
+        let Some(publisher) = &mut self.state.publisher else { return };
+        let arrived = self.now;
+        let (intended, sent) = publisher.slots.give_back(token);
+        let shard = &mut *self.shard;
+        let phase = shard.timeline.phase(intended);
+        if reason.is_failure() {
+            let messages = shard.recorder.messages(phase);
+            messages.refused += 1;
+            // What was refused leads to no delivery.
+            let Role::Publisher(number) = self.state.role else { return };
+            messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, 0));
+            shard.recorder.error(format!("publish refused: {reason}"));
+            return;
+        }
+        shard.recorder.messages(phase).acknowledged += 1;
+        shard.recorder.second.acknowledged += 1;
+        shard.recorder.last_event = arrived;
+        if shard.timeline.is_in_window(arrived) {
+            shard.recorder.counts.window.acknowledged += 1;
+        }
+        let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
+        shard.time(phase, Kind::Acknowledge, Kind::AcknowledgeFromSend, late, took);
+    }
+
+    fn message(&mut self, publish: &Publish<'_>) {
+        let arrived = self.now;
+        let shard = &mut *self.shard;
+        if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
+            if let Seen::Whole(_) = Stamp::read(publish.payload, Some(shard.run)) {
+                self.state.requests.push_back(Bytes::copy_from_slice(publish.payload));
+            } else {
+                shard.recorder.counts.foreign += 1;
+            }
+            return;
+        }
+        shard.recorder.second.delivered += 1;
+        shard.recorder.last_event = arrived;
+        if shard.timeline.is_in_window(arrived) {
+            shard.recorder.counts.window.delivered += 1;
+            shard.recorder.counts.window.delivered_bytes += publish.payload.len() as u64;
+        }
+        shard.received(self.state.flows, publish.payload, arrived);
+    }
+
+    /// Answers requests: the payload goes back as it came.
+    fn answer(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let qos = self.shard.qos;
+        while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
+            let Some(payload) = self.state.requests.pop_front() else { return };
+            let Seen::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run)) else { continue };
+            let requester = stamp.publisher as usize;
+            if requester >= self.shard.publishers as usize {
+                continue;
+            }
+            if self.state.answers.len() <= requester {
+                self.state.answers.resize(requester + 1, None);
+            }
+            let (run, protocol) = (self.shard.run, session.protocol());
+            let template = self.state.answers[requester].get_or_insert_with(|| {
+                let topic = Plan::response_topic(run, stamp.publisher);
+                let properties = correlation(protocol, stamp.publisher, None);
+                Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
+            });
+            if let Err(error) = session.publish(out, template, &payload, Bytes::new, u64::MAX) {
+                self.shard.recorder.error(error.to_string());
+            }
+        }
+    }
+}
+
+/// MQTT 5's way of pairing an answer with its request ([MQTT-4.10]). The stamp pairs them as well,
+/// message by message; these are there because a server has to carry them.
+pub(super) fn correlation(protocol: Protocol, publisher: u32, response_topic: Option<&str>) -> PropertyBlock {
+    let mut properties = PropertyBlock::default();
+    if protocol == Protocol::V5 {
+        if let Some(topic) = response_topic {
+            properties.push(PropertyId::ResponseTopic, Value::Text(topic));
+        }
+        properties.push(PropertyId::CorrelationData, Value::Binary(&publisher.to_be_bytes()));
+    }
+    properties
+}
+
+impl Handler for InTurn<'_> {
+    fn poll_fill(
+        &mut self,
+        _cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        if self.state.fence == Fence::Answered {
+            // Nothing was published behind it, so leaving need not ask again.
+            session.fenced();
+            self.state.fence = Fence::No;
+        }
+        if self.state.leaving {
+            return Poll::Ready(Ok(()));
+        }
+        if self.state.subscribing == Subscribing::Wanted {
+            self.send_subscriptions(session, out);
+        }
+        if !self.state.requests.is_empty() {
+            self.answer(session, out);
+        }
+        self.send_backlog(session, out);
+        if self.state.pulling {
+            self.pull(session, out);
+        }
+        if self.state.fence == Fence::Wanted && self.state.backlog.is_empty() {
+            session.ping(out);
+            self.state.fence = Fence::Sent;
+        }
+        Poll::Pending
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        if self.now == 0 {
+            self.now = now();
+        }
+        match event {
+            Event::Message(publish) => self.message(&publish),
+            Event::Published { token: u64::MAX, .. } => {} // an answer's
+            Event::Published { token, reason, .. } => self.published(token, reason),
+            Event::Subscribed { reasons, .. } => {
+                let refused = reasons.iter().filter(|reason| ReasonCode(**reason).is_failure());
+                for reason in refused {
+                    self.shard.recorder.counts.refused_subscriptions += 1;
+                    self.shard.recorder.error(format!("subscription refused: {}", ReasonCode(*reason)));
+                }
+                if let Subscribing::Sent(since, left) = self.state.subscribing {
+                    self.shard.recorder.record(Kind::SubAck, self.now.saturating_sub(since));
+                    self.state.subscribing = Subscribing::Sent(since, left.saturating_sub(1));
+                    if left <= 1 {
+                        self.state.subscribing = Subscribing::Done;
+                        self.shard.recorder.counts.subscribed += 1;
+                    }
+                }
+            }
+            Event::Pong if self.state.fence == Fence::Sent => {
+                self.state.fence = Fence::Answered;
+                self.shard.recorder.fenced_at = self.shard.recorder.fenced_at.max(self.now);
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.now = 0; // the next read has its own time
+        Poll::Ready(Ok(()))
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        if matches!(change, Change::Unconfirmed(_)) {
+            self.shard.recorder.counts.unconfirmed += 1;
+        }
+    }
+}

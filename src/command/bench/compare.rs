@@ -1,0 +1,197 @@
+//! `bench compare`: reports side by side, with ratios, and whether a difference is more than the
+//! runs of one side differ among themselves.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::text::{count, time};
+use crate::error::Error;
+
+/// Stands between the runs of two sides.
+const BETWEEN: &str = "vs";
+/// Runs a side from which on a difference can be told from noise.
+const ENOUGH_RUNS: usize = 3;
+
+/// Figures by their place in the report, with how they are shown.
+const FIGURES: [(&str, &str, Shown); 18] = [
+    ("connections/s", "/connections/connected_per_s", Shown::Count),
+    ("sent/s", "/throughput/sent_per_s", Shown::Count),
+    ("taken/s", "/throughput/taken_per_s", Shown::Count),
+    ("acknowledged/s", "/throughput/acknowledged_per_s", Shown::Count),
+    ("delivered/s", "/throughput/delivered_per_s", Shown::Count),
+    ("lost", "/messages/lost", Shown::Count),
+    ("duplicates", "/messages/duplicates", Shown::Count),
+    ("reordered", "/messages/reordered", Shown::Count),
+    ("CONNACK p99", "/latency_us/connack/p99", Shown::Time),
+    ("acknowledge p50", "/latency_us/acknowledge/p50", Shown::Time),
+    ("acknowledge p99", "/latency_us/acknowledge/p99", Shown::Time),
+    ("delivery p50", "/latency_us/delivery/p50", Shown::Time),
+    ("delivery p99", "/latency_us/delivery/p99", Shown::Time),
+    ("delivery max", "/latency_us/delivery/max", Shown::Time),
+    ("round trip p50", "/latency_us/round_trip/p50", Shown::Time),
+    ("round trip p99", "/latency_us/round_trip/p99", Shown::Time),
+    ("own lateness p99", "/generator/schedule_lag_p99_us", Shown::Time),
+    ("own CPU, s", "/generator/process_cpu_s", Shown::Count),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    Count,
+    Time,
+}
+
+impl Shown {
+    fn text(self, value: f64) -> String {
+        match self {
+            Self::Count => count(value),
+            Self::Time => time(value),
+        }
+    }
+}
+
+/// Runs that are weighed together.
+struct Side {
+    name: String,
+    reports: Vec<Value>,
+}
+
+/// Reads reports and sets them side by side.
+///
+/// # Errors
+/// A file that cannot be read or is no report.
+pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<String, Error> {
+    let grouped = files.iter().any(|file| file.as_os_str() == BETWEEN);
+    let mut sides: Vec<Side> = Vec::new();
+    if grouped {
+        for files in files.split(|file| file.as_os_str() == BETWEEN) {
+            let reports = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+            let Some(first) = files.first() else {
+                return Err(Error::usage("compare needs reports before and after each 'vs'"));
+            };
+            sides.push(Side { name: name(first), reports });
+        }
+    } else {
+        for file in files {
+            sides.push(Side { name: name(file), reports: vec![read(file)?] });
+        }
+    }
+    Ok(if as_json { as_object(&sides) } else { as_table(&sides) })
+}
+
+fn name(file: &Path) -> String {
+    file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn read(file: &Path) -> Result<Value, Error> {
+    let what = || format!("cannot read {}", file.display());
+    let text = std::fs::read_to_string(file).map_err(|error| Error::file(what(), error))?;
+    let report: Value = serde_json::from_str(&text).map_err(|error| Error::file(what(), error.into()))?;
+    if report["type"] == "bench" && report["version"] == super::summary::VERSION {
+        return Ok(report);
+    }
+    Err(Error::file(what(), std::io::Error::other("it is no report of mqtt bench --json")))
+}
+
+impl Side {
+    fn values(&self, place: &str) -> Vec<f64> {
+        self.reports.iter().filter_map(|report| report.pointer(place)?.as_f64()).collect()
+    }
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    let upper = sorted.get(middle)?;
+    if sorted.len() % 2 == 1 { Some(*upper) } else { Some(f64::midpoint(sorted[middle - 1], *upper)) }
+}
+
+/// Whether no run of one side lies among those of the other; `None` if there are too few to say.
+/// With three runs a side that happens by chance once in ten times, with four once in 35.
+fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
+    if one.len() < ENOUGH_RUNS || other.len() < ENOUGH_RUNS {
+        return None;
+    }
+    let range = |values: &[f64]| {
+        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)))
+    };
+    let (one, other) = (range(one), range(other));
+    Some(one.1 < other.0 || other.1 < one.0)
+}
+
+fn as_table(sides: &[Side]) -> String {
+    let mut out = format!("{:<17}", "");
+    for side in sides {
+        let short: String = side.name.chars().take(12).collect();
+        let _ = write!(out, " {short:>12}");
+    }
+    out.push_str(if sides.len() == 2 { "    ratio\n" } else { "\n" });
+    for (name, place, shown) in FIGURES {
+        let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
+        let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
+        if medians.iter().all(|median| median.is_none_or(|median| median == 0.0)) {
+            continue;
+        }
+        let _ = write!(out, "{name:<17}");
+        for median in &medians {
+            let _ = write!(out, " {:>12}", median.map_or("-".into(), |median| shown.text(median)));
+        }
+        if let [Some(one), Some(other)] = medians[..] {
+            let ratio = if one == 0.0 { "-".into() } else { format!("{:.3}", other / one) };
+            let verdict = match differs(&values[0], &values[1]) {
+                None => "",
+                Some(true) => "  more than noise",
+                Some(false) => "  within noise",
+            };
+            let _ = write!(out, " {ratio:>8}{verdict}");
+        }
+        out.push('\n');
+    }
+    for side in sides {
+        let invalid = side.reports.iter().filter(|report| report["valid"] != true).count();
+        if invalid > 0 {
+            let _ = writeln!(out, "not valid: {invalid} of {} runs of {}", side.reports.len(), side.name);
+        }
+    }
+    out
+}
+
+fn as_object(sides: &[Side]) -> String {
+    let figures: Vec<Value> = FIGURES
+        .iter()
+        .filter_map(|(name, place, shown)| {
+            let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
+            let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
+            medians.iter().any(Option::is_some).then(|| {
+                let ratio = match medians[..] {
+                    [Some(one), Some(other), ..] if one != 0.0 => Some(other / one),
+                    _ => None,
+                };
+                let differs = if values.len() == 2 { differs(&values[0], &values[1]) } else { None };
+                let unit = if *shown == Shown::Time { "us" } else { "1" };
+                json!({"name": name, "unit": unit, "medians": medians, "ratio": ratio, "more_than_noise": differs})
+            })
+        })
+        .collect();
+    let sides: Vec<Value> =
+        sides.iter().map(|side| json!({"name": side.name, "runs": side.reports.len()})).collect();
+    let report = json!({"type": "bench-comparison", "version": 1, "sides": sides, "figures": figures});
+    format!("{report}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn medians_and_noise() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
+        assert_eq!(median(&[]), None);
+        assert_eq!(differs(&[1.0, 2.0], &[3.0, 4.0]), None);
+        assert_eq!(differs(&[1.0, 2.0, 3.0], &[3.5, 4.0, 5.0]), Some(true));
+        assert_eq!(differs(&[1.0, 2.0, 3.0], &[2.5, 4.0, 5.0]), Some(false));
+    }
+}

@@ -1,0 +1,113 @@
+//! Credentials of each client, from a CSV file with a heading line: `client_id`, `username` and
+//! `password` in any order. Clients take the lines in turn.
+
+use std::path::Path;
+
+use crate::client::options::{ClientOptions, Secret};
+use crate::error::Error;
+
+#[derive(Debug)]
+pub(super) struct Credentials(Vec<Line>);
+
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Line {
+    client_identifier: Option<String>,
+    user_name: Option<String>,
+    password: Option<String>,
+}
+
+impl Credentials {
+    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
+        Self::parse(&text).map_err(|why| Error::usage(format!("{}: {why}", path.display())))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let heading = lines.next().map(|(_, line)| fields(line)).unwrap_or_default();
+        for name in &heading {
+            if !matches!(name.as_str(), "client_id" | "username" | "password") {
+                return Err(format!("column '{name}': it is client_id, username or password"));
+            }
+        }
+        let mut all = Vec::new();
+        for (number, line) in lines {
+            let values = fields(line);
+            if values.len() != heading.len() {
+                let (found, expected) = (values.len(), heading.len());
+                return Err(format!("line {}: {found} values for {expected} columns", number + 1));
+            }
+            let mut entry = Line::default();
+            for (name, value) in heading.iter().zip(values) {
+                let value = Some(value).filter(|value| !value.is_empty());
+                match name.as_str() {
+                    "client_id" => entry.client_identifier = value,
+                    "username" => entry.user_name = value,
+                    _ => entry.password = value,
+                }
+            }
+            all.push(entry);
+        }
+        if all.is_empty() { Err("no line with credentials".into()) } else { Ok(Self(all)) }
+    }
+
+    /// Gives a client the credentials of its line.
+    pub(super) fn apply(&self, number: u32, options: &mut ClientOptions) {
+        let line = &self.0[number as usize % self.0.len()];
+        if let Some(identifier) = &line.client_identifier {
+            options.client_identifier.clone_from(identifier);
+        }
+        if let Some(user_name) = &line.user_name {
+            options.user_name = Some(user_name.clone());
+        }
+        if let Some(password) = &line.password {
+            options.password = Some(Secret(password.clone().into_bytes()));
+        }
+    }
+}
+
+/// The values of a line; quotes enclose commas, doubled quotes are quotes (RFC 4180).
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = line.trim_end_matches('\r').chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                fields.last_mut().into_iter().for_each(|field| field.push('"'));
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().into_iter().for_each(|field| field.push(c)),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_in_any_order() {
+        let Credentials(lines) = Credentials::parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
+        assert_eq!(lines[0].password.as_deref(), Some("a,\"b"));
+        assert_eq!(lines[0].client_identifier.as_deref(), Some("one"));
+        assert_eq!(lines[1], Line { client_identifier: Some("two".into()), ..Line::default() });
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, words) in [
+            ("", "no line"),
+            ("username\n", "no line"),
+            ("user\nx", "'user'"),
+            ("username,password\na", "line 2"),
+        ] {
+            let error = Credentials::parse(text).unwrap_err();
+            assert!(error.contains(words), "{text:?}: {error}");
+        }
+    }
+}

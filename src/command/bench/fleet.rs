@@ -1,0 +1,72 @@
+//! What all threads know of the load: who the clients are, what each connects with and when.
+
+use std::sync::Arc;
+
+use super::client::Role;
+use super::config::{Load, Stop};
+use super::credentials::Credentials;
+use super::pacer::share;
+use super::plan::Plan;
+use crate::client::options::ClientOptions;
+use crate::protocol::Protocol;
+
+/// What all threads know.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    pub(super) load: Load,
+    pub(super) plan: Arc<Plan>,
+    pub(super) protocol: Protocol,
+    pub(super) run: u32,
+    pub(super) threads: u32,
+    pub(super) credentials: Option<Credentials>,
+    /// When the run began: the connections' ramp and the series count from here.
+    pub(super) began: u64,
+}
+
+impl Fleet {
+    /// A thread's part of the messages, if they are counted.
+    pub(super) fn quota(&self, thread: u32) -> u64 {
+        let Stop::Count(count) = self.load.stop else { return u64::MAX };
+        let publishers = self.load.publishers;
+        let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
+        let own = share(publishers, thread, self.threads);
+        let up_to = |part: u32| {
+            let part = u128::from(count) * u128::from(part) / u128::from(publishers.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        };
+        up_to(before + own) - up_to(before)
+    }
+
+    /// When a client is to connect.
+    pub(super) fn connect_time(&self, number: u32) -> u64 {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "neither negative nor too long"
+        )]
+        let delay = self.load.ramp.map_or(0, |rate| (f64::from(number) / rate * 1e9) as u64);
+        self.began + delay
+    }
+
+    /// What a client connects with.
+    pub(super) fn options_of(&self, number: u32, role: Role) -> ClientOptions {
+        let mut options = self.load.client.clone();
+        let prefix = match options.client_identifier.as_str() {
+            "" => format!("bench-{:08x}", self.run),
+            given => given.to_owned(),
+        };
+        options.client_identifier = match role {
+            Role::Idle => format!("{prefix}-{number}"),
+            Role::Publisher(n) => format!("{prefix}-p{n}"),
+            Role::Subscriber(n) => format!("{prefix}-s{n}"),
+        };
+        let addresses = &self.load.local_addresses;
+        if !addresses.is_empty() {
+            options.endpoint.bind = Some(addresses[number as usize % addresses.len()]);
+        }
+        if let Some(credentials) = &self.credentials {
+            credentials.apply(number, &mut options);
+        }
+        options
+    }
+}

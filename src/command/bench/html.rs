@@ -1,0 +1,266 @@
+//! The report as one page without network: figures, charts as inline SVG, the configuration. It
+//! follows the reader's choice of light or dark and the width of a phone. No script: the page shows
+//! the same in every browser, mail and archive.
+
+use std::fmt::Write as _;
+
+use super::summary::{Report, SeriesSecond};
+use super::text::{count, time};
+
+/// Units of a chart's own coordinates.
+const WIDTH: f64 = 640.0;
+const HEIGHT: f64 = 220.0;
+const LEFT: f64 = 64.0;
+const RIGHT: f64 = 12.0;
+const TOP: f64 = 12.0;
+const BOTTOM: f64 = 28.0;
+/// Lines across a chart.
+const STEPS: u32 = 4;
+
+const STYLE: &str = "\
+:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#c2410c;--c:#15803d;--bad:#b91c1c}
+@media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#5aa9f5;--b:#fb923c;--c:#4ade80;--bad:#f87171}}
+*{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
+main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.05rem;margin:0 0 .5rem}
+p{margin:.2rem 0}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}
+.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));margin-top:1rem}
+section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0;overflow-x:auto}
+svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px}
+.g{stroke:var(--grid);stroke-width:1}.l{fill:none;stroke-width:2;stroke-linejoin:round}
+.a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
+.key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:.9rem;height:.25rem;border-radius:.2rem;vertical-align:middle;margin-right:.35rem}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem .5rem .18rem 0;text-align:right;white-space:nowrap}
+td:first-child,th:first-child{text-align:left}th{color:var(--dim);font-weight:500}.wrap td{white-space:normal;overflow-wrap:anywhere}";
+
+/// A line of a chart.
+struct Line<'a> {
+    name: &'a str,
+    /// `a`, `b` or `c` of the style.
+    color: char,
+    points: Vec<(f64, f64)>,
+}
+
+pub(super) fn render(report: &Report) -> String {
+    let title = format!("mqtt bench {} against {}", report.mode, report.configuration.broker);
+    let title = escaped(&title);
+    let mut out = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n<p class=\"dim\">{}, MQTT {}, QoS {}</p>\n",
+        escaped(&report.started),
+        escaped(&report.configuration.protocol),
+        report.configuration.qos
+    );
+    for problem in &report.problems {
+        let _ = writeln!(out, "<p class=\"bad\">Not valid: {}</p>", escaped(problem));
+    }
+    for note in &report.notes {
+        let _ = writeln!(out, "<p class=\"dim\">{}</p>", escaped(note));
+    }
+    out.push_str("<div class=\"grid\">\n");
+    figures(&mut out, report);
+    latencies(&mut out, report);
+    let series = &report.series;
+    chart(&mut out, "Messages a second", "s", &throughput(series), |value| count(value.round()), count);
+    let over_time = latency_over_time(series);
+    chart(&mut out, "Latency over time", "s", &over_time, time, count);
+    percentiles(&mut out, report);
+    let connected = [line("connected", 'a', series, |s| Some(number(s.connected)))];
+    chart(&mut out, "Connections", "s", &connected, |value| count(value.round()), count);
+    configuration(&mut out, report);
+    out.push_str("</div></main></body></html>\n");
+    out
+}
+
+#[allow(clippy::cast_precision_loss, reason = "drawn in some hundred pixels")]
+fn number(value: u64) -> f64 {
+    value as f64
+}
+
+fn line<'a>(
+    name: &'a str,
+    color: char,
+    series: &[SeriesSecond],
+    value: impl Fn(&SeriesSecond) -> Option<f64>,
+) -> Line<'a> {
+    let points = series.iter().filter_map(|second| Some((number(second.second), value(second)?))).collect();
+    Line { name, color, points }
+}
+
+fn throughput(series: &[SeriesSecond]) -> Vec<Line<'static>> {
+    let mut lines = vec![
+        line("sent", 'a', series, |s| Some(number(s.sent))),
+        line("acknowledged", 'b', series, |s| Some(number(s.acknowledged))),
+        line("delivered", 'c', series, |s| Some(number(s.delivered))),
+    ];
+    lines.retain(|line| line.points.iter().any(|(_, value)| *value > 0.0));
+    lines
+}
+
+fn latency_over_time(series: &[SeriesSecond]) -> Vec<Line<'static>> {
+    vec![
+        line("p50", 'a', series, |s| s.p50_us),
+        line("p99", 'b', series, |s| s.p99_us),
+        line("max", 'c', series, |s| s.max_us),
+    ]
+}
+
+/// A section with a chart; nothing if there is nothing to draw.
+fn chart(
+    out: &mut String,
+    title: &str,
+    unit: &str,
+    lines: &[Line<'_>],
+    shown: impl Fn(f64) -> String,
+    across: impl Fn(f64) -> String,
+) {
+    let all = || lines.iter().flat_map(|line| &line.points);
+    if all().count() == 0 {
+        return;
+    }
+    let bounds = |of: fn(&(f64, f64)) -> f64| {
+        all().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+    };
+    let (first, last) = bounds(|point| point.0);
+    let most = bounds(|point| point.1).1.max(f64::MIN_POSITIVE);
+    let span = if last > first { last - first } else { 1.0 };
+    let x = |value: f64| LEFT + (value - first) / span * (WIDTH - LEFT - RIGHT);
+    let y = |value: f64| HEIGHT - BOTTOM - value / most * (HEIGHT - TOP - BOTTOM);
+    let _ = write!(
+        out,
+        "<section><h2>{title}</h2><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">"
+    );
+    for step in 0..=STEPS {
+        let part = f64::from(step) / f64::from(STEPS);
+        let (height, value) = (y(most * part), most * part);
+        let _ = write!(
+            out,
+            "<line class=\"g\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+            WIDTH - RIGHT,
+            LEFT - 6.0,
+            height + 4.0,
+            shown(value)
+        );
+        let place = first + span * part;
+        let anchor = if step == STEPS { "end" } else { "middle" };
+        let _ = write!(
+            out,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            x(place),
+            HEIGHT - 8.0,
+            escaped(&format!("{} {unit}", across(place)))
+        );
+    }
+    for line in lines {
+        let points: Vec<String> =
+            line.points.iter().map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b))).collect();
+        match &points[..] {
+            // A single second is a point, which a line would not show.
+            [_] => {
+                let (a, b) = line.points[0];
+                let _ = write!(
+                    out,
+                    "<circle class=\"{0}\" cx=\"{1:.1}\" cy=\"{2:.1}\" r=\"3\"/>",
+                    line.color,
+                    x(a),
+                    y(b)
+                );
+            }
+            _ => {
+                let _ = write!(out, "<polyline class=\"l {}\" points=\"{}\"/>", line.color, points.join(" "));
+            }
+        }
+    }
+    out.push_str("</svg><p class=\"key dim\">");
+    for line in lines {
+        let _ = write!(out, "<span><i style=\"background:var(--{})\"></i>{}</span>", line.color, line.name);
+    }
+    out.push_str("</p></section>\n");
+}
+
+/// The main latency by the share of messages that took no longer, each nine as wide as the last.
+fn percentiles(out: &mut String, report: &Report) {
+    let Some(name) = report.main_latency.as_deref() else { return };
+    let Some(buckets) = report.histograms_ns.get(name) else { return };
+    let all = number(buckets.iter().map(|(_, number)| number).sum());
+    let mut below = 0.0;
+    let mut points = Vec::new();
+    for (value, times) in buckets {
+        below += number(*times);
+        // The last message has no finite place on this scale: it stands where half of one would.
+        let beyond = ((all - below) / all).max(0.5 / all);
+        points.push((-beyond.log10(), number(*value) / 1000.0));
+    }
+    // A pixel or two hold thousands of buckets.
+    points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
+    let lines = [Line { name: "latency", color: 'a', points }];
+    let percentile = |nines: f64| {
+        let share = 100.0 * (1.0 - 10_f64.powf(-nines));
+        if share < 99.0 { format!("{share:.0}") } else { format!("{share:.3}") }
+    };
+    chart(out, "Latency by percentile", "%", &lines, time, percentile);
+}
+
+fn figures(out: &mut String, report: &Report) {
+    let (m, t, c, g) = (&report.messages, &report.throughput, &report.connections, &report.generator);
+    let cpu: Vec<String> = g.thread_cpu_share.iter().map(|share| format!("{:.0} %", share * 100.0)).collect();
+    let rows = [
+        ("Connections", format!("{} of {}", count(number(c.connected)), count(number(c.attempted)))),
+        ("Sent", format!("{} ({}/s)", count(number(m.sent)), count(t.sent_per_s))),
+        ("Acknowledged", format!("{} ({}/s)", count(number(m.acknowledged)), count(t.acknowledged_per_s))),
+        ("Delivered", format!("{} ({}/s)", count(number(m.delivered)), count(t.delivered_per_s))),
+        ("Lost", count(number(m.lost))),
+        ("Duplicates", count(number(m.duplicates))),
+        ("Reordered", count(number(m.reordered))),
+        ("Generator's CPU", cpu.join(" + ")),
+        ("Generator late (p99)", time(g.schedule_lag_p99_us)),
+    ];
+    out.push_str("<section><h2>Result</h2><table>");
+    for (name, value) in rows {
+        let _ = write!(out, "<tr><td>{name}</td><td>{}</td></tr>", escaped(&value));
+    }
+    for cause in &report.errors {
+        let _ = write!(out, "<tr><td>Error</td><td>{} × {}</td></tr>", cause.count, escaped(&cause.cause));
+    }
+    for result in &report.thresholds {
+        let verdict = if result.broken { "failed" } else { "passed" };
+        let _ = write!(
+            out,
+            "<tr><td>Fail if {}</td><td>{verdict}: {}</td></tr>",
+            escaped(&result.fail_if),
+            escaped(&result.value)
+        );
+    }
+    out.push_str("</table></section>\n");
+}
+
+fn latencies(out: &mut String, report: &Report) {
+    out.push_str("<section><h2>Latency</h2><table><tr><th></th>");
+    let statistics = ["p50", "p95", "p99", "p99.9", "max"];
+    for statistic in statistics {
+        let _ = write!(out, "<th>{statistic}</th>");
+    }
+    out.push_str("</tr>");
+    for (name, latency) in &report.latency_us {
+        let _ = write!(out, "<tr><td>{}</td>", name.replace('_', " "));
+        for statistic in statistics {
+            let _ = write!(out, "<td>{}</td>", time(latency.get(statistic)));
+        }
+        out.push_str("</tr>");
+    }
+    out.push_str("</table></section>\n");
+}
+
+fn configuration(out: &mut String, report: &Report) {
+    out.push_str("<section><h2>Configuration</h2><table class=\"wrap\">");
+    let host = serde_json::to_value(&report.host).unwrap_or_default();
+    let configuration = serde_json::to_value(&report.configuration).unwrap_or_default();
+    for (name, value) in [configuration, host].iter().filter_map(|value| value.as_object()).flatten() {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(&value));
+    }
+    let _ = writeln!(out, "<tr><td>version</td><td>{}</td></tr></table></section>", report.tool_version);
+}
+
+/// Text as HTML has it.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,48 @@
+//! Thresholds as test cases in `JUnit`'s XML, for continuous integration.
+
+use std::fmt::Write as _;
+
+use super::summary::Report;
+
+pub(super) fn render(report: &Report) -> String {
+    let mut cases =
+        vec![("the run is valid".to_owned(), (!report.valid).then(|| report.problems.join("; ")))];
+    for result in &report.thresholds {
+        let failure = result.broken.then(|| format!("it was {}", result.value));
+        cases.push((format!("not {}", result.fail_if), failure));
+    }
+    let failures = cases.iter().filter(|(_, failure)| failure.is_some()).count();
+    let (mode, time) = (report.mode, report.phases_s.measure);
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"mqtt bench {mode}\" tests=\"{}\" failures=\"{failures}\" time=\"{time:.3}\">\n",
+        cases.len()
+    );
+    for (name, failure) in cases {
+        let name = escaped(&name);
+        let _ = match failure {
+            None => writeln!(out, "<testcase classname=\"mqtt.bench.{mode}\" name=\"{name}\"/>"),
+            Some(why) => writeln!(
+                out,
+                "<testcase classname=\"mqtt.bench.{mode}\" name=\"{name}\"><failure message=\"{}\"/></testcase>",
+                escaped(&why)
+            ),
+        };
+    }
+    out + "</testsuite></testsuites>\n"
+}
+
+/// Text as XML has it; control characters, which XML cannot hold, become question marks.
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() => out.push('?'),
+            c => out.push(c),
+        }
+    }
+    out
+}

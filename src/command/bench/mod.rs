@@ -1,0 +1,129 @@
+//! `mqtt bench`: a load generator that says what it measured.
+//!
+//! Every message has an intended send time on an absolute schedule; latency counts from it, so a
+//! broker that stands still cannot hide. Messages are stamped, so that losses, duplicates and
+//! reorderings are counted and not guessed. And the generator watches itself: a run in which it was
+//! the bottleneck says so.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `config` | what is asked for |
+//! | `plan` | topics, filters, expected deliveries |
+//! | `phases` | the course of a run |
+//! | `fleet`, `orders` | what all threads know, and what is said between them |
+//! | `worker`, `ready` | one thread: its loop, its list of clients that have something to do |
+//! | `client`, `shard` | one client, and what the clients of a thread have in common |
+//! | `pacer` | the schedule |
+//! | `stamp`, `flow` | what a message carries; which messages came |
+//! | `recorder` | histograms and counts of a thread |
+//! | `summary`, `threshold` | the report, and what must not be in it |
+//! | `text`, `csv`, `junit`, `html` | the report's forms |
+//! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
+//! | `target` | the embedded broker as a process |
+//! | `credentials`, `host`, `preflight` | files and facts |
+
+mod calibrate;
+mod client;
+mod compare;
+pub mod config;
+mod credentials;
+mod csv;
+mod fleet;
+mod flow;
+mod host;
+mod html;
+mod junit;
+mod orders;
+mod pacer;
+mod phases;
+mod plan;
+mod preflight;
+mod ready;
+mod recorder;
+mod shard;
+mod stamp;
+mod summary;
+mod target;
+mod text;
+mod threshold;
+mod worker;
+
+pub use config::{Config, Load, Task};
+pub use plan::check_topic;
+pub use stamp_limits::{MOST_PUBLISHERS, STAMP_BYTES};
+pub use threshold::Threshold;
+
+use std::path::Path;
+
+use self::summary::{Report, ThresholdResult};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Stdout};
+
+/// What the stamp's form allows, for the command line's checks.
+mod stamp_limits {
+    /// Publishers that can be told apart.
+    pub const MOST_PUBLISHERS: u32 = super::stamp::MOST_PUBLISHERS;
+    /// Bytes of a payload below which messages are only counted.
+    pub const STAMP_BYTES: usize = super::stamp::BYTES;
+}
+
+/// Runs a load and reports.
+///
+/// # Errors
+/// A broker that cannot be reached, files that cannot be read or written.
+pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let Config { task, results, .. } = config;
+    let mut load = match task {
+        Task::Load(load) => load,
+        Task::Compare(files) => return print(&compare::run(&files, results.json)?).await,
+        Task::Calibrate { client, threads, duration } => {
+            let text = calibrate::run(&client, threads, duration, results.json, diagnostics).await?;
+            return print(&text).await;
+        }
+    };
+    preflight::check(&load, diagnostics)?;
+    let _target = target::start(&mut load)?;
+    let outcome = phases::run((*load).clone(), diagnostics).await?;
+    let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
+    let mut report = Report::new(&load, outcome);
+    if let Some(file) = &results.calibration {
+        report.generator.share_of_ceiling = calibrate::share(file, &report)?;
+    }
+    for threshold in &results.fail_if {
+        let (value, broken) = threshold.check(&report);
+        let value = threshold.shown(value);
+        report.thresholds.push(ThresholdResult { fail_if: threshold.text.clone(), value, broken });
+    }
+    write(results.csv.as_deref(), || csv::render(&report))?;
+    write(results.html.as_deref(), || html::render(&report))?;
+    write(results.junit.as_deref(), || junit::render(&report))?;
+    let text = if results.json { json(&report)? } else { text::render(&report) };
+    print(&text).await?;
+    let pardoned = results.allow_saturated && report.only_saturated();
+    Ok(match () {
+        () if nothing => Exit::Failure,
+        () if report.thresholds.iter().any(|result| result.broken) => Exit::Negative,
+        () if !report.valid && !pardoned => Exit::Negative,
+        () => Exit::Success,
+    })
+}
+
+async fn print(text: &str) -> Result<Exit, Error> {
+    let mut stdout = Stdout::new();
+    stdout.buffer().extend_from_slice(text.as_bytes());
+    stdout.flush().await?;
+    Ok(Exit::Success)
+}
+
+fn json(report: &Report) -> Result<String, Error> {
+    let text = serde_json::to_string(report)
+        .map_err(|error| Error::file("cannot write the report", error.into()))?;
+    Ok(text + "\n")
+}
+
+fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Error> {
+    let Some(path) = path else { return Ok(()) };
+    std::fs::write(path, text())
+        .map_err(|error| Error::file(format!("cannot write {}", path.display()), error))
+}

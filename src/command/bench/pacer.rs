@@ -1,0 +1,224 @@
+//! The open loop's schedule: when which publisher is to send, whatever the broker does. Times are
+//! absolute, computed from one start, so that no delay adds up.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::config::Arrivals;
+
+/// How far ahead of time the schedule is laid out where messages may overtake each other.
+const MOST_AHEAD: usize = 65_536;
+
+/// One message that is to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Due {
+    /// Nanoseconds of the monotonic clock.
+    pub(super) at: u64,
+    /// Which of this thread's publishers.
+    pub(super) publisher: u32,
+}
+
+/// What a schedule is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Schedule {
+    /// Nanoseconds of the monotonic clock.
+    pub(super) start: u64,
+    /// Messages a second of all threads together.
+    pub(super) rate: f64,
+    pub(super) arrivals: Arrivals,
+    /// Nanoseconds.
+    pub(super) jitter: u64,
+    /// Publishers of all threads.
+    pub(super) publishers: u32,
+    /// Publishers of this thread are `thread`, `thread + threads`, and so on.
+    pub(super) thread: u32,
+    pub(super) threads: u32,
+    pub(super) seed: u64,
+}
+
+/// The schedule of one thread, as an endless row of messages in the order of their times.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    schedule: Schedule,
+    /// Publishers of this thread.
+    own: u32,
+    /// Messages laid out so far: of this thread, or in Poisson's case seconds since the start.
+    count: u64,
+    elapsed: f64,
+    random: fastrand::Rng,
+    /// What jitter has put out of order.
+    ahead: BinaryHeap<Reverse<Due>>,
+    next: Option<Due>,
+}
+
+impl Pacer {
+    pub(super) fn new(schedule: Schedule) -> Self {
+        let own = share(schedule.publishers, schedule.thread, schedule.threads);
+        let seed = schedule.seed ^ u64::from(schedule.thread).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let random = fastrand::Rng::with_seed(seed);
+        let ahead = BinaryHeap::new();
+        let mut pacer = Self { schedule, own, count: 0, elapsed: 0.0, random, ahead, next: None };
+        pacer.next = pacer.following();
+        pacer
+    }
+
+    /// The next message; `None` if this thread has no publisher.
+    pub(super) fn peek(&self) -> Option<Due> {
+        self.next
+    }
+
+    /// Goes on to the message after it.
+    pub(super) fn advance(&mut self) {
+        self.next = self.following();
+    }
+
+    fn following(&mut self) -> Option<Due> {
+        if self.own == 0 {
+            return None;
+        }
+        if self.schedule.jitter == 0 {
+            return Some(self.lay_out());
+        }
+        // A message laid out later is not due before its own slot: once the heap's first is due
+        // before the next slot, nothing can overtake it.
+        loop {
+            let slot = self.slot_time();
+            match self.ahead.peek() {
+                Some(Reverse(first)) if first.at <= slot || self.ahead.len() >= MOST_AHEAD => {
+                    return self.ahead.pop().map(|Reverse(due)| due);
+                }
+                _ => {
+                    let due = self.lay_out();
+                    let late = self.random.u64(..self.schedule.jitter);
+                    self.ahead.push(Reverse(Due { at: due.at + late, ..due }));
+                }
+            }
+        }
+    }
+
+    /// No message that is still to be laid out comes before this time.
+    fn slot_time(&self) -> u64 {
+        match self.schedule.arrivals {
+            Arrivals::Poisson => self.at_seconds(self.elapsed),
+            _ => self.time_of(self.index_of(self.count).0),
+        }
+    }
+
+    fn lay_out(&mut self) -> Due {
+        if self.schedule.arrivals == Arrivals::Poisson {
+            // Each thread draws its own part: independent parts of a Poisson process add up to one.
+            let rate = self.schedule.rate * f64::from(self.own) / f64::from(self.schedule.publishers);
+            self.elapsed += -(1.0 - self.random.f64()).ln() / rate;
+            return Due { at: self.at_seconds(self.elapsed), publisher: self.random.u32(..self.own) };
+        }
+        let (index, publisher) = self.index_of(self.count);
+        self.count += 1;
+        Due { at: self.time_of(index), publisher }
+    }
+
+    /// Publishers take turns: the number among all threads' messages of this thread's n-th, and
+    /// whose it is.
+    fn index_of(&self, count: u64) -> (u64, u32) {
+        let own = u64::from(self.own);
+        let place = count % own;
+        let turn = place * u64::from(self.schedule.threads) + u64::from(self.schedule.thread);
+        let index = count / own * u64::from(self.schedule.publishers) + turn;
+        (index, u32::try_from(place).unwrap_or(0))
+    }
+
+    fn time_of(&self, index: u64) -> u64 {
+        let index = match self.schedule.arrivals {
+            Arrivals::Burst(size) => index - index % u64::from(size.max(1)),
+            _ => index,
+        };
+        #[allow(clippy::cast_precision_loss, reason = "exact for the first 9 × 10¹⁵ messages")]
+        let seconds = index as f64 / self.schedule.rate;
+        self.at_seconds(seconds)
+    }
+
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "times are not negative")]
+    fn at_seconds(&self, seconds: f64) -> u64 {
+        self.schedule.start.saturating_add((seconds * 1e9) as u64)
+    }
+}
+
+/// How many of `all` fall to one of several threads, dealt out in turn.
+pub(super) fn share(all: u32, thread: u32, threads: u32) -> u32 {
+    all / threads + u32::from(thread < all % threads)
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
+mod tests {
+    use super::*;
+
+    fn schedule(rate: f64, arrivals: Arrivals, publishers: u32, thread: u32, threads: u32) -> Schedule {
+        Schedule { start: 1_000, rate, arrivals, jitter: 0, publishers, thread, threads, seed: 7 }
+    }
+
+    fn first(schedule: Schedule, count: usize) -> Vec<Due> {
+        let mut pacer = Pacer::new(schedule);
+        let mut dues = Vec::new();
+        while let Some(due) = pacer.peek().filter(|_| dues.len() < count) {
+            dues.push(due);
+            pacer.advance();
+        }
+        dues
+    }
+
+    /// All threads together make one even row, in which publishers take turns.
+    #[test]
+    fn threads_share_one_schedule() {
+        for (publishers, threads) in [(1, 1), (1, 4), (7, 2), (10, 3), (5, 5)] {
+            let mut all: Vec<(u64, u32)> = Vec::new();
+            for thread in 0..threads {
+                for due in first(schedule(1_000.0, Arrivals::Uniform, publishers, thread, threads), 50) {
+                    all.push((due.at, due.publisher * threads + thread));
+                }
+            }
+            all.sort_unstable();
+            for (index, (at, publisher)) in all.iter().take(50).enumerate() {
+                assert_eq!(*at, 1_000 + index as u64 * 1_000_000);
+                assert_eq!(*publisher, u32::try_from(index).unwrap() % publishers);
+            }
+        }
+    }
+
+    /// Rates that whole milliseconds or microseconds cannot express.
+    #[test]
+    fn any_rate_is_a_real_rate() {
+        for rate in [0.5, 3.0, 1_234.5, 77_777.0, 3_000_000.0] {
+            let dues = first(schedule(rate, Arrivals::Uniform, 1, 0, 1), 10_001);
+            let seconds = (dues[10_000].at - dues[0].at) as f64 / 1e9;
+            assert!((10_000.0 / seconds / rate - 1.0).abs() < 1e-6, "{rate}: {seconds}");
+        }
+    }
+
+    #[test]
+    fn bursts_come_together() {
+        let dues = first(schedule(100.0, Arrivals::Burst(10), 1, 0, 1), 30);
+        assert!(dues[..10].iter().all(|due| due.at == 1_000));
+        assert!(dues[10..20].iter().all(|due| due.at == 100_001_000));
+    }
+
+    #[test]
+    fn poisson_has_the_rate_and_the_spread() {
+        let dues = first(schedule(1_000.0, Arrivals::Poisson, 2, 0, 1), 100_001);
+        let gaps: Vec<f64> = dues.windows(2).map(|pair| (pair[1].at - pair[0].at) as f64 / 1e6).collect();
+        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+        let spread = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
+        assert!((spread.sqrt() - 1.0).abs() < 0.03, "{spread}");
+        let again = first(schedule(1_000.0, Arrivals::Poisson, 2, 0, 1), 100_001);
+        assert_eq!(dues, again, "the same seed gives the same load");
+    }
+
+    #[test]
+    fn jitter_keeps_the_order_of_time_and_the_rate() {
+        let jittered = Schedule { jitter: 50_000_000, ..schedule(1_000.0, Arrivals::Uniform, 3, 0, 1) };
+        let dues = first(jittered, 10_000);
+        assert!(dues.is_sorted_by_key(|due| due.at));
+        let last = dues[9_999].at;
+        assert!((9_990_000_000..10_060_000_000).contains(&last), "{last}");
+    }
+}

@@ -1,0 +1,458 @@
+//! The course of a run: connect, subscribe, barrier, warm-up, measure, drain, leave. The threads do
+//! the work; this tells them when, watches signals, and gathers what they measured.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::time::Interval;
+
+use super::super::attention::Attention;
+use super::config::{Load, Mode, Stop};
+use super::credentials::Credentials;
+use super::fleet::Fleet;
+use super::host;
+use super::orders::{Board, News, Order};
+use super::plan::Plan;
+use super::recorder::{Recorder, Second};
+use super::shard::{Message, Timeline};
+use super::summary::{Host, Phases, SeriesSecond};
+use super::worker;
+use crate::client::alarm::{now, process_cpu};
+use crate::client::options::{ClientOptions, Version};
+use crate::client::{self, Opened};
+use crate::error::Error;
+use crate::output::{Diagnostics, Live};
+use crate::protocol::Protocol;
+use crate::protocol::reason::ReasonCode;
+
+/// How often the boards are looked at.
+const TICK: Duration = Duration::from_millis(20);
+/// Between the barrier and the first message.
+const RUN_UP: u64 = 20_000_000;
+/// How long clients may take to leave; after an interruption less.
+const LEAVE_LIMIT: Duration = Duration::from_secs(7);
+const HASTY_LEAVE_LIMIT: Duration = Duration::from_secs(1);
+/// Once nothing has arrived for so long, what is missing at the end counts as lost.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What a run has led to.
+pub(super) struct Outcome {
+    pub(super) recorder: Recorder,
+    pub(super) series: Vec<SeriesSecond>,
+    pub(super) phases: Phases,
+    pub(super) timeline: Timeline,
+    /// Length of the measurement.
+    pub(super) window_s: f64,
+    pub(super) interrupted: bool,
+    pub(super) problems: Vec<String>,
+    pub(super) started: String,
+    pub(super) broker: String,
+    pub(super) protocol: String,
+    pub(super) host: Host,
+    pub(super) payload_bytes: usize,
+    pub(super) process_cpu_s: f64,
+    pub(super) memory_bytes: u64,
+}
+
+/// Runs a load to its end.
+///
+/// # Errors
+/// A broker that cannot be reached at all; files that cannot be read.
+pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
+    let broker = load.client.endpoint.address.to_string();
+    let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
+    let credentials = load.credentials.as_deref().map(Credentials::read).transpose()?;
+    let mut attention = Attention::start(None)?;
+    let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let mut broken_off = false;
+    let protocol = {
+        let mut probe = std::pin::pin!(probe(&mut load.client, credentials.as_ref()));
+        let found = poll_fn(|cx| {
+            if attention.poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            probe.as_mut().poll(cx).map(Some)
+        });
+        if let Some(protocol) = found.await {
+            protocol?
+        } else {
+            broken_off = true;
+            Protocol::V5
+        }
+    };
+    let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
+    let began = now();
+    let fleet = Arc::new(Fleet {
+        plan: Arc::new(Plan::new(&load)),
+        protocol,
+        run: fastrand::u32(..),
+        threads,
+        credentials,
+        began,
+        load,
+    });
+    let mut director = Director::start(&fleet, attention, diagnostics)?;
+    director.interrupted = broken_off;
+    let timeline = director.conduct(&fleet).await;
+    let (finished, phases) = director.finish(&fleet, timeline).await?;
+    let mut outcome = Outcome {
+        recorder: finished,
+        series: director.series(timeline),
+        phases,
+        timeline,
+        window_s: phases.measure,
+        interrupted: director.interrupted,
+        problems: std::mem::take(&mut director.problems),
+        started,
+        broker,
+        protocol: protocol.to_string(),
+        host: host::facts(),
+        payload_bytes,
+        process_cpu_s: seconds(process_cpu()),
+        memory_bytes: director.memory_bytes,
+    };
+    if matches!(fleet.load.stop, Stop::Count(_)) && outcome.recorder.last_event > timeline.measure {
+        // The measurement ended with its last event.
+        outcome.window_s = seconds(outcome.recorder.last_event - timeline.measure);
+        outcome.phases.measure = outcome.window_s;
+    }
+    Ok(outcome)
+}
+
+/// Makes one connection, to know that there is a broker, at which address, and which version of the
+/// protocol it speaks.
+async fn probe(options: &mut ClientOptions, credentials: Option<&Credentials>) -> Result<Protocol, Error> {
+    let mut first = options.clone();
+    if first.client_identifier.is_empty() {
+        first.client_identifier = format!("bench-{:08x}", fastrand::u32(..));
+    }
+    if let Some(credentials) = credentials {
+        credentials.apply(0, &mut first);
+    }
+    let (protocol, opened) = match options.version {
+        Version::Only(protocol) => (protocol, client::open(&first, protocol).await?),
+        Version::Auto => match client::open(&first, Protocol::V5).await {
+            Ok(opened) => (Protocol::V5, opened),
+            Err(Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. }) => {
+                (Protocol::V3_1_1, client::open(&first, Protocol::V3_1_1).await?)
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    let mut opened = opened;
+    options.aim_at(&mut opened);
+    goodbye(opened).await;
+    Ok(protocol)
+}
+
+/// Disconnects in good order.
+async fn goodbye(mut opened: Opened) {
+    struct Nothing;
+    impl client::handler::Handler for Nothing {
+        fn poll_fill(
+            &mut self,
+            _: &mut Context<'_>,
+            _: &mut client::session::Session,
+            _: &mut bytes::BytesMut,
+        ) -> Poll<Result<(), Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn on_event(&mut self, _: client::session::Event<'_>) -> Result<client::handler::Flow, Error> {
+            Ok(client::handler::Flow::Continue)
+        }
+    }
+    let _ = poll_fn(|cx| opened.link.poll(cx, &mut opened.session, &mut Nothing)).await;
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    Duration::from_nanos(nanoseconds).as_secs_f64()
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+struct Director<'a> {
+    diagnostics: &'a Diagnostics,
+    threads: Vec<JoinHandle<()>>,
+    orders: Vec<UnboundedSender<Order>>,
+    news: UnboundedReceiver<News>,
+    boards: Vec<Arc<Board>>,
+    attention: Attention,
+    tick: Interval,
+    live: Live,
+    stage: &'static str,
+    began: u64,
+    /// Threads that have connected, subscribed, finished.
+    connected: usize,
+    subscribed: usize,
+    finished: Vec<Recorder>,
+    failed: Option<Error>,
+    /// By number, with how many threads have reported it.
+    seconds: BTreeMap<u64, (usize, Second)>,
+    interrupted: bool,
+    problems: Vec<String>,
+    memory_bytes: u64,
+    /// Marks on the clock.
+    connected_at: u64,
+    subscribed_at: u64,
+    drained_at: u64,
+}
+
+impl<'a> Director<'a> {
+    fn start(fleet: &Arc<Fleet>, attention: Attention, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+        let (tell, news) = mpsc::unbounded_channel();
+        let mut director = Self {
+            diagnostics,
+            threads: Vec::new(),
+            orders: Vec::new(),
+            news,
+            boards: Vec::new(),
+            attention,
+            tick: tokio::time::interval(TICK),
+            live: Live::start(diagnostics),
+            stage: "connect",
+            began: fleet.began,
+            connected: 0,
+            subscribed: 0,
+            finished: Vec::new(),
+            failed: None,
+            seconds: BTreeMap::new(),
+            interrupted: false,
+            problems: Vec::new(),
+            memory_bytes: 0,
+            connected_at: 0,
+            subscribed_at: 0,
+            drained_at: 0,
+        };
+        for thread in 0..fleet.threads {
+            let (order, orders) = mpsc::unbounded_channel();
+            let board = Arc::new(Board::default());
+            director.orders.push(order);
+            director.boards.push(Arc::clone(&board));
+            let (fleet, tell) = (Arc::clone(fleet), tell.clone());
+            let builder = std::thread::Builder::new().name(format!("bench-{thread}"));
+            let run = move || worker::run(&fleet, thread, orders, &tell, board);
+            director
+                .threads
+                .push(builder.spawn(run).map_err(|error| Error::file("cannot start a thread", error))?);
+        }
+        Ok(director)
+    }
+
+    fn order(&self, order: Order) {
+        for thread in &self.orders {
+            let _ = thread.send(order); // one that is gone has told why
+        }
+    }
+
+    fn sum(&self, field: impl Fn(&Board) -> &AtomicU64) -> u64 {
+        self.boards.iter().map(|board| field(board).load(Ordering::Relaxed)).sum()
+    }
+
+    /// From the first connection to the end of the drain. Returns the marks that were kept to.
+    async fn conduct(&mut self, fleet: &Fleet) -> Timeline {
+        let load = &fleet.load;
+        let never = u64::MAX;
+        let all = self.orders.len();
+        let nobody = Timeline { start: 0, measure: 0, end: 0 };
+        if self.interrupted {
+            return nobody;
+        }
+        self.wait(never, |this| this.connected == all).await;
+        self.connected_at = now();
+        self.subscribed_at = self.connected_at;
+        if self.is_over() {
+            return nobody;
+        }
+        if matches!(load.mode, Mode::Subscribe | Mode::EndToEnd | Mode::Request) {
+            self.stage = "subscribe";
+            self.order(Order::Subscribe);
+            let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
+            if !self.wait(limit, |this| this.subscribed == all).await && !self.is_over() {
+                self.problems.push("the server did not answer every SUBSCRIBE in time".into());
+            }
+            self.subscribed_at = now();
+            if self.is_over() {
+                return nobody;
+            }
+        }
+        let start = now() + RUN_UP;
+        let measure = start.saturating_add(nanoseconds(load.warmup));
+        let end = match load.stop {
+            Stop::After(duration) => measure.saturating_add(nanoseconds(duration)),
+            Stop::Count(_) => never,
+        };
+        let mut timeline = Timeline { start, measure, end };
+        self.order(Order::Start(timeline));
+        self.stage = if load.warmup.is_zero() { "measure" } else { "warm-up" };
+        self.wait(measure, Self::is_alone).await;
+        self.stage = "measure";
+        let counted = matches!(load.stop, Stop::Count(_)) && load.mode.publishes();
+        let received = match load.stop {
+            Stop::Count(count) if load.mode == Mode::Subscribe => count,
+            _ => never,
+        };
+        // After a signal or a loss in the warm-up there is nothing to wait for.
+        let end = if self.is_over() { end.min(now()) } else { end };
+        self.wait(end, |this| {
+            this.is_alone()
+                || (counted && this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1))
+                || this.sum(|board| &board.delivered) >= received
+        })
+        .await;
+        self.memory_bytes = host::resident_bytes();
+        timeline.end = end.min(now()).max(measure.min(now()));
+        self.order(Order::End(timeline.end));
+        self.stage = "drain";
+        self.drain(load).await;
+        timeline
+    }
+
+    /// Waits for what is under way, as long as something still arrives.
+    async fn drain(&mut self, load: &Load) {
+        let limit = now().saturating_add(nanoseconds(load.drain));
+        let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
+        let mut last = (0, now());
+        if load.mode.publishes() && !self.is_over() {
+            self.wait(limit, |this| {
+                let idle = this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1);
+                let (expected, delivered) =
+                    (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
+                if delivered != last.0 {
+                    last = (delivered, now());
+                }
+                let silent = now() - last.1 > nanoseconds(SILENCE);
+                idle && (!waits || delivered >= expected || silent) || this.is_alone()
+            })
+            .await;
+        }
+        self.drained_at = now();
+    }
+
+    /// Whether nothing can come any more.
+    fn is_alone(&self) -> bool {
+        self.failed.is_some() || self.sum(|board| &board.connected) == 0
+    }
+
+    fn is_over(&self) -> bool {
+        self.interrupted || self.is_alone()
+    }
+
+    /// Lets everyone leave, and merges what they measured.
+    async fn finish(&mut self, fleet: &Fleet, timeline: Timeline) -> Result<(Recorder, Phases), Error> {
+        if self.memory_bytes == 0 {
+            self.memory_bytes = host::resident_bytes();
+        }
+        let limit = if self.interrupted { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
+        self.order(Order::Leave(now() + nanoseconds(limit)));
+        self.stage = "leave";
+        let all = self.orders.len();
+        loop {
+            let over = |this: &Self| this.finished.len() == all || this.failed.is_some();
+            let before = self.interrupted;
+            // A signal here only makes it shorter.
+            self.interrupted = false;
+            let done = self.wait(u64::MAX, over).await;
+            let signalled = std::mem::replace(&mut self.interrupted, before);
+            if done {
+                break;
+            }
+            if signalled {
+                self.order(Order::Leave(now()));
+            }
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        // What came with the last word.
+        while let Ok(news) = self.news.try_recv() {
+            self.hear(news);
+        }
+        self.live.finish();
+        let mut merged = Recorder::default();
+        self.finished.drain(..).for_each(|recorder| merged.merge(recorder));
+        let subscribed_at = self.subscribed_at.max(self.connected_at);
+        let drained_at = self.drained_at.max(timeline.end);
+        let phases = Phases {
+            connect: seconds(self.connected_at.saturating_sub(fleet.began)),
+            subscribe: seconds(subscribed_at - self.connected_at),
+            warmup: seconds(timeline.measure.min(timeline.end).saturating_sub(timeline.start)),
+            measure: seconds(timeline.end.saturating_sub(timeline.measure)),
+            drain: seconds(drained_at - timeline.end),
+        };
+        Ok((merged, phases))
+    }
+
+    fn series(&mut self, timeline: Timeline) -> Vec<SeriesSecond> {
+        let began = self.began;
+        let phase = |number: u64| {
+            let middle = began + number * 1_000_000_000 + 500_000_000;
+            match middle {
+                _ if timeline.start == 0 || middle < timeline.start => "connect",
+                _ if middle < timeline.measure => "warmup",
+                _ if middle < timeline.end => "measure",
+                _ => "drain",
+            }
+        };
+        let seconds = std::mem::take(&mut self.seconds);
+        seconds
+            .into_iter()
+            .map(|(number, (_, second))| SeriesSecond::new(number, phase(number), &second))
+            .collect()
+    }
+
+    /// Waits until `done`, an interruption (once) or a time; whether it was `done`.
+    async fn wait(&mut self, until: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
+        poll_fn(|cx| {
+            loop {
+                while let Poll::Ready(Some(news)) = self.news.poll_recv(cx) {
+                    self.hear(news);
+                }
+                if done(self) {
+                    return Poll::Ready(true);
+                }
+                if !self.interrupted && self.attention.poll(cx).is_ready() {
+                    self.interrupted = true;
+                    return Poll::Ready(false);
+                }
+                if now() >= until {
+                    return Poll::Ready(false);
+                }
+                if self.tick.poll_tick(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Connected => self.connected += 1,
+            News::Subscribed => self.subscribed += 1,
+            News::Finished(recorder) => self.finished.push(*recorder),
+            News::Failed(error) => self.failed = Some(error),
+            News::Second(number, second) => {
+                let (threads, merged) = self.seconds.entry(number).or_default();
+                merged.merge(*second);
+                *threads += 1;
+                if *threads == self.orders.len() {
+                    let shown = SeriesSecond::new(number, self.stage, merged);
+                    // The figures are kept; the histogram of a second is not needed any more.
+                    let line = super::text::live_line(&shown);
+                    self.live.show(self.diagnostics, &line);
+                }
+            }
+        }
+    }
+}

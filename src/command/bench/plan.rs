@@ -1,0 +1,244 @@
+//! Who publishes what to whom: topics, filters, and how many deliveries a message leads to.
+//! Computed, not stored: a hundred thousand clients cost no table.
+
+use super::config::{Load, Mode, Pattern};
+use super::pacer::share;
+use crate::protocol::topic;
+
+/// The topology of a load.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    publishers: u32,
+    subscribers: u32,
+    topics: u32,
+    topic: String,
+    /// The topic names the publisher, so that no two share one.
+    by_client: bool,
+    pattern: Pattern,
+    pub(super) groups: u32,
+    mode: Mode,
+}
+
+impl Plan {
+    pub(super) fn new(load: &Load) -> Self {
+        Self {
+            publishers: load.publishers,
+            subscribers: load.subscribers,
+            topics: load.topics,
+            topic: load.topic.clone(),
+            by_client: load.topic.contains("{client}"),
+            pattern: load.pattern,
+            groups: load.shared_groups,
+            mode: load.mode,
+        }
+    }
+
+    pub(super) fn topics(&self) -> u32 {
+        self.topics
+    }
+
+    /// The topic of a publisher's message; its messages go round all of its topics.
+    pub(super) fn topic_of(&self, publisher: u32, sequence: u64) -> String {
+        let place = self.place_of(publisher, sequence);
+        self.topic.replace("{client}", &publisher.to_string()).replace("{topic}", &place.to_string())
+    }
+
+    /// The number of that topic, among the publisher's or among all.
+    fn place_of(&self, publisher: u32, sequence: u64) -> u32 {
+        let first = if self.by_client { 0 } else { u64::from(publisher) };
+        u32::try_from((first + sequence) % u64::from(self.topics)).unwrap_or(0)
+    }
+
+    /// Where answers to a requester go: nowhere that a responder's own filter could match.
+    pub(super) fn response_topic(run: u32, publisher: u32) -> String {
+        format!("bench-response/{run:08x}/{publisher}/answer")
+    }
+
+    /// How many subscribers get a message, each group counted once.
+    pub(super) fn receivers(&self, publisher: u32, sequence: u64) -> u64 {
+        match self.mode {
+            Mode::Connect | Mode::Publish | Mode::Subscribe => 0,
+            Mode::Request => 1,
+            Mode::EndToEnd if self.groups > 0 => u64::from(self.groups),
+            Mode::EndToEnd => match self.pattern {
+                Pattern::All => u64::from(self.subscribers),
+                Pattern::Pairs => {
+                    let (item, items) = if self.by_client {
+                        (publisher, self.publishers)
+                    } else {
+                        (self.place_of(publisher, sequence), self.topics)
+                    };
+                    if self.subscribers <= items {
+                        1
+                    } else {
+                        u64::from(share(self.subscribers, item, items))
+                    }
+                }
+            },
+        }
+    }
+
+    /// Whether subscribers get parts of the messages, by publisher or by topic.
+    fn is_divided(&self) -> bool {
+        self.pattern == Pattern::Pairs && self.groups == 0
+    }
+
+    /// The thread of a subscriber. Members of a group share one, which then sees all its messages.
+    pub(super) fn thread_of_subscriber(&self, subscriber: u32, threads: u32) -> u32 {
+        if self.groups > 0 { subscriber % self.groups % threads } else { subscriber % threads }
+    }
+
+    /// What a subscriber subscribes to.
+    pub(super) fn filters(&self, subscriber: u32) -> Vec<String> {
+        if self.mode == Mode::Subscribe {
+            return vec![self.shared(subscriber, self.topic.clone())];
+        }
+        let all = || self.wildcard(None, None);
+        if !self.is_divided() {
+            return vec![self.shared(subscriber, all())];
+        }
+        let items = if self.by_client { self.publishers } else { self.topics };
+        let own: Vec<u32> = if self.subscribers <= items {
+            (subscriber..items).step_by(self.subscribers as usize).collect()
+        } else {
+            vec![subscriber % items]
+        };
+        if own.len() == items as usize {
+            return vec![all()];
+        }
+        let filter = |item| {
+            if self.by_client { self.wildcard(Some(item), None) } else { self.wildcard(None, Some(item)) }
+        };
+        own.into_iter().map(filter).collect()
+    }
+
+    fn shared(&self, subscriber: u32, filter: String) -> String {
+        match self.groups {
+            0 => filter,
+            groups => format!("$share/bench{}/{filter}", subscriber % groups),
+        }
+    }
+
+    /// The topic with its placeholders filled in, or as wildcards.
+    fn wildcard(&self, client: Option<u32>, place: Option<u32>) -> String {
+        let fill = |value: Option<u32>| value.map_or_else(|| "+".into(), |value| value.to_string());
+        let place = if self.topics == 1 { Some(0) } else { place };
+        self.topic.replace("{client}", &fill(client)).replace("{topic}", &fill(place))
+    }
+
+    /// How many flows a subscriber has; those of a group are counted with its first member.
+    pub(super) fn flows_of(&self, subscriber: u32) -> usize {
+        let publishers = match self.mode {
+            Mode::Connect | Mode::Publish | Mode::Subscribe => 0,
+            _ if self.groups > 0 && subscriber >= self.groups => 0,
+            Mode::EndToEnd if self.is_divided() && self.by_client => {
+                if self.subscribers <= self.publishers {
+                    share(self.publishers, subscriber, self.subscribers)
+                } else {
+                    1
+                }
+            }
+            Mode::EndToEnd => self.publishers,
+            Mode::Request => 0, // the requester's own flow is counted with the publisher
+        };
+        publishers as usize * self.topics as usize
+    }
+
+    /// Which of a subscriber's flows a message belongs to, and its number in it.
+    pub(super) fn flow_of(&self, publisher: u32, sequence: u64) -> (usize, u64) {
+        let topics = u64::from(self.topics);
+        let rank = if self.mode == Mode::Request {
+            0
+        } else if self.is_divided() && self.by_client {
+            if self.subscribers <= self.publishers { publisher / self.subscribers } else { 0 }
+        } else {
+            publisher
+        };
+        let place = usize::try_from(sequence % topics).unwrap_or(0);
+        (rank as usize * self.topics as usize + place, sequence / topics)
+    }
+}
+
+/// Why a topic template will not do; for the command line's checks.
+///
+/// # Errors
+/// What is wrong, in one line.
+pub fn check_topic(template: &str, topics: u32) -> Result<(), String> {
+    if topics > 1 && !template.contains("{topic}") {
+        return Err(format!("{topics} topics need {{topic}} in the topic"));
+    }
+    for level in template.split('/').filter(|level| level.contains('{') || level.contains('}')) {
+        if !matches!(level, "{client}" | "{topic}") {
+            return Err(format!("'{level}': a level of the topic is {{client}}, {{topic}} or plain text"));
+        }
+    }
+    let filled = template.replace("{client}", "16777216").replace("{topic}", "4294967295");
+    topic::check_name(filled.as_bytes()).map(|_| ()).map_err(|why| why.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::topic::matches;
+    use std::collections::HashSet;
+
+    fn plan(publishers: u32, subscribers: u32, topics: u32, topic: &str, pattern: Pattern) -> Plan {
+        let by_client = topic.contains("{client}");
+        Plan {
+            publishers,
+            subscribers,
+            topics,
+            topic: topic.into(),
+            by_client,
+            pattern,
+            groups: 0,
+            mode: Mode::EndToEnd,
+        }
+    }
+
+    /// Receivers and flows, held against the filters the subscribers really have.
+    #[test]
+    fn what_is_expected_is_what_the_filters_match() {
+        for pattern in [Pattern::Pairs, Pattern::All] {
+            for topic in ["bench/{client}/{topic}", "{topic}/x"] {
+                for (publishers, subscribers, topics) in
+                    [(1, 1, 1), (3, 1, 2), (1, 4, 1), (5, 2, 3), (2, 5, 1), (4, 4, 2), (1, 7, 3)]
+                {
+                    let plan = plan(publishers, subscribers, topics, topic, pattern);
+                    let mut flows = vec![HashSet::new(); subscribers as usize];
+                    for publisher in 0..publishers {
+                        for sequence in 0..u64::from(topics) * 2 {
+                            let topic = plan.topic_of(publisher, sequence);
+                            let mut receivers = 0;
+                            for subscriber in 0..subscribers {
+                                let matching = plan
+                                    .filters(subscriber)
+                                    .iter()
+                                    .filter(|filter| matches(filter.as_bytes(), topic.as_bytes()))
+                                    .count();
+                                assert!(matching <= 1, "a message comes once");
+                                if matching == 1 {
+                                    receivers += 1;
+                                    let (flow, number) = plan.flow_of(publisher, sequence);
+                                    assert!(flow < plan.flows_of(subscriber), "{plan:?}");
+                                    assert!(flows[subscriber as usize].insert((flow, number)), "{plan:?}");
+                                }
+                            }
+                            assert_eq!(receivers, plan.receivers(publisher, sequence), "{plan:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn topics_are_checked() {
+        assert!(check_topic("bench/{client}/{topic}", 5).is_ok());
+        assert!(check_topic("plain", 1).is_ok());
+        for (bad, topics) in [("bench", 2), ("a{client}", 1), ("{clients}", 1), ("", 1), ("a/#", 1), ("{", 1)]
+        {
+            assert!(check_topic(bad, topics).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What one thread measures: histograms, counts, errors by cause. Nothing is shared while it runs;
+//! at the end the recorders of all threads are merged once.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::stamp::Phase;
+
+/// What took time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Connect,
+    Tls,
+    ConnAck,
+    SubAck,
+    /// From the intended send to PUBACK or PUBCOMP.
+    Acknowledge,
+    /// From the actual send.
+    AcknowledgeFromSend,
+    Delivery,
+    DeliveryFromSend,
+    RoundTrip,
+    RoundTripFromSend,
+    /// Own sending after the intended time, where nothing but the generator was in the way.
+    ScheduleLag,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 11] = [
+        Self::Connect,
+        Self::Tls,
+        Self::ConnAck,
+        Self::SubAck,
+        Self::Acknowledge,
+        Self::AcknowledgeFromSend,
+        Self::Delivery,
+        Self::DeliveryFromSend,
+        Self::RoundTrip,
+        Self::RoundTripFromSend,
+        Self::ScheduleLag,
+    ];
+
+    /// Its key in the report.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls_handshake",
+            Self::ConnAck => "connack",
+            Self::SubAck => "suback",
+            Self::Acknowledge => "acknowledge",
+            Self::AcknowledgeFromSend => "acknowledge_from_send",
+            Self::Delivery => "delivery",
+            Self::DeliveryFromSend => "delivery_from_send",
+            Self::RoundTrip => "round_trip",
+            Self::RoundTripFromSend => "round_trip_from_send",
+            Self::ScheduleLag => "schedule_lag",
+        }
+    }
+}
+
+/// Significant digits of every histogram.
+const DIGITS: u8 = 3;
+
+/// An empty histogram of nanoseconds that grows with its largest value.
+pub(super) fn histogram() -> Histogram<u64> {
+    // The bounds are constants the library accepts; its error has nothing else to say.
+    let made = Histogram::new(DIGITS);
+    #[allow(clippy::unwrap_used, reason = "3 digits are allowed, as a test shows")]
+    made.unwrap()
+}
+
+/// Messages of one phase.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Messages {
+    /// Handed to a socket.
+    pub(super) sent: u64,
+    pub(super) acknowledged: u64,
+    /// Refused by the server, at sending or in its answer.
+    pub(super) refused: u64,
+    /// Deliveries the sent messages should lead to.
+    pub(super) expected: u64,
+    /// Deliveries, duplicates not counted.
+    pub(super) delivered: u64,
+    pub(super) duplicates: u64,
+    pub(super) reordered: u64,
+    /// Neither called delivered nor duplicates: too old to know.
+    pub(super) stale: u64,
+}
+
+/// Events in the window of the measurement, of whichever message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) sent: u64,
+    pub(super) acknowledged: u64,
+    pub(super) delivered: u64,
+    pub(super) delivered_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// By [`Phase`].
+    pub(super) messages: [Messages; 2],
+    pub(super) window: Window,
+    pub(super) foreign: u64,
+    pub(super) corrupt: u64,
+    /// Arrived without a stamp, as the payload is too small for one.
+    pub(super) unstamped: u64,
+    /// Publishes still without answer when the run ended.
+    pub(super) unacknowledged: u64,
+    /// On the schedule, but never sent.
+    pub(super) not_sent: u64,
+    pub(super) attempted: u64,
+    pub(super) connected: u64,
+    pub(super) failed: u64,
+    /// Connections that ended before their time.
+    pub(super) lost: u64,
+    pub(super) subscribed: u64,
+    pub(super) refused_subscriptions: u64,
+    /// How often a message was due and the window was full.
+    pub(super) full_windows: u64,
+    /// How often one was due and the socket took nothing.
+    pub(super) blocked_sockets: u64,
+    /// Fences nobody answered.
+    pub(super) unconfirmed: u64,
+}
+
+/// A second of the run.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Second {
+    pub(super) sent: u64,
+    pub(super) acknowledged: u64,
+    pub(super) delivered: u64,
+    pub(super) errors: u64,
+    pub(super) connected: u64,
+    pub(super) in_flight: u64,
+    /// Of the messages that arrived or were acknowledged in it.
+    pub(super) latency: Option<Histogram<u64>>,
+}
+
+/// Causes told apart; what is more than that is counted together.
+const MOST_CAUSES: usize = 50;
+
+#[derive(Debug, Default)]
+pub(super) struct Recorder {
+    latency: [Option<Histogram<u64>>; Kind::ALL.len()],
+    pub(super) counts: Counts,
+    pub(super) errors: BTreeMap<String, u64>,
+    /// CPU time of the thread in the measurement, in nanoseconds.
+    pub(super) cpu: Vec<u64>,
+    /// When the last PINGRESP of the fence behind the measurement came; 0 if none did.
+    pub(super) fenced_at: u64,
+    /// When the last message was sent, acknowledged or delivered.
+    pub(super) last_event: u64,
+    /// The second under way.
+    pub(super) second: Second,
+}
+
+impl Recorder {
+    pub(super) fn record(&mut self, kind: Kind, nanoseconds: u64) {
+        // Auto-resizing histograms refuse nothing.
+        let _ = self.latency[kind as usize].get_or_insert_with(histogram).record(nanoseconds);
+    }
+
+    /// A latency that the live display and the series show as well.
+    pub(super) fn record_live(&mut self, nanoseconds: u64) {
+        let _ = self.second.latency.get_or_insert_with(histogram).record(nanoseconds);
+    }
+
+    pub(super) fn messages(&mut self, phase: Phase) -> &mut Messages {
+        &mut self.counts.messages[phase as usize]
+    }
+
+    pub(super) fn histogram(&self, kind: Kind) -> Option<&Histogram<u64>> {
+        self.latency[kind as usize].as_ref().filter(|histogram| !histogram.is_empty())
+    }
+
+    pub(super) fn error(&mut self, cause: String) {
+        self.second.errors += 1;
+        let known = self.errors.len() < MOST_CAUSES || self.errors.contains_key(&cause);
+        *self.errors.entry(if known { cause } else { "other causes".into() }).or_default() += 1;
+    }
+
+    /// Adds what another thread has measured.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (mine, theirs) in self.latency.iter_mut().zip(other.latency) {
+            match (mine.as_mut(), theirs) {
+                (Some(mine), Some(theirs)) => {
+                    let _ = mine.add(&theirs); // it grows as it must
+                }
+                (None, Some(theirs)) => *mine = Some(theirs),
+                (_, None) => {}
+            }
+        }
+        for (cause, count) in other.errors {
+            *self.errors.entry(cause).or_default() += count;
+        }
+        self.cpu.extend(other.cpu);
+        self.fenced_at = self.fenced_at.max(other.fenced_at);
+        self.last_event = self.last_event.max(other.last_event);
+        self.counts.add(&other.counts);
+    }
+}
+
+macro_rules! add_all {
+    ($mine:expr, $theirs:expr, $($field:ident),*) => { $($mine.$field += $theirs.$field;)* };
+}
+
+impl Counts {
+    fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.messages.iter_mut().zip(&other.messages) {
+            add_all!(
+                mine,
+                theirs,
+                sent,
+                acknowledged,
+                refused,
+                expected,
+                delivered,
+                duplicates,
+                reordered,
+                stale
+            );
+        }
+        add_all!(self.window, other.window, sent, acknowledged, delivered, delivered_bytes);
+        add_all!(
+            self,
+            other,
+            foreign,
+            corrupt,
+            unstamped,
+            unacknowledged,
+            not_sent,
+            attempted,
+            connected,
+            failed,
+            lost,
+            subscribed,
+            refused_subscriptions,
+            full_windows,
+            blocked_sockets,
+            unconfirmed
+        );
+    }
+}
+
+impl Second {
+    pub(super) fn merge(&mut self, other: Self) {
+        add_all!(self, other, sent, acknowledged, delivered, errors, connected, in_flight);
+        match (&mut self.latency, other.latency) {
+            (Some(mine), Some(theirs)) => {
+                let _ = mine.add(&theirs);
+            }
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What several threads recorded is what one would have.
+        #[test]
+        fn histograms_merge_exactly(values in proptest::collection::vec((0_usize..4, 0_u64..1 << 40), 1..500)) {
+            let mut parts: [Recorder; 4] = Default::default();
+            let mut whole = Recorder::default();
+            for (thread, value) in values {
+                parts[thread].record(Kind::Delivery, value);
+                whole.record(Kind::Delivery, value);
+            }
+            let mut merged = Recorder::default();
+            for part in parts {
+                merged.merge(part);
+            }
+            let (merged, whole) = (merged.histogram(Kind::Delivery).unwrap(), whole.histogram(Kind::Delivery).unwrap());
+            prop_assert_eq!(merged, whole);
+        }
+    }
+
+    #[test]
+    fn causes_are_bounded() {
+        let mut recorder = Recorder::default();
+        for number in 0..1000 {
+            recorder.error(format!("cause {number}"));
+        }
+        assert_eq!(recorder.errors.len(), MOST_CAUSES + 1);
+        assert_eq!(recorder.errors.values().sum::<u64>(), 1000);
+        assert_eq!(recorder.errors["other causes"], 1000 - MOST_CAUSES as u64);
+    }
+}

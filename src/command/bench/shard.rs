@@ -1,0 +1,247 @@
+//! What the clients of one thread have in common: the plan, the clock's marks, the payload they
+//! patch in place, and the recorder.
+
+use std::sync::Arc;
+
+use super::client::correlation;
+use super::config::{Load, Mode, Payload};
+use super::flow::{Arrival, Flows};
+use super::plan::Plan;
+use super::recorder::{Kind, Recorder};
+use super::stamp::{self, Phase, Seen, Stamp};
+use crate::error::Error;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::wire::PublishTemplate;
+use crate::protocol::{Protocol, QoS};
+
+/// The marks of the run on the monotonic clock, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Timeline {
+    /// The first message is due.
+    pub(super) start: u64,
+    /// The first message that counts is due.
+    pub(super) measure: u64,
+    /// No message is due from here on; `u64::MAX` until it is known.
+    pub(super) end: u64,
+}
+
+impl Timeline {
+    /// Before the start of everything.
+    pub(super) const NEVER: Self = Self { start: u64::MAX, measure: u64::MAX, end: u64::MAX };
+
+    pub(super) fn phase(&self, intended: u64) -> Phase {
+        if intended < self.measure { Phase::Warmup } else { Phase::Measure }
+    }
+
+    pub(super) fn is_in_window(&self, time: u64) -> bool {
+        (self.measure..self.end).contains(&time)
+    }
+}
+
+/// The bytes of a message, whose stamp is written anew for each.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) bytes: Vec<u8>,
+    /// Of what stands behind the stamp.
+    rest_hash: u64,
+    /// What is behind the stamp differs from message to message.
+    template: Option<Vec<u8>>,
+}
+
+impl Message {
+    /// Reads and fills a payload.
+    pub(super) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let head = [0; stamp::BYTES];
+        let (bytes, template) = match payload {
+            Payload::Size(size) => {
+                // Letters, which neither compress to nothing nor disturb a terminal.
+                let letters = std::iter::repeat_with(|| random.lowercase() as u8);
+                (letters.take(*size).collect(), None)
+            }
+            Payload::Template(text) => {
+                let varies = text.windows(8).any(|part| part == b"{client}")
+                    || text.windows(10).any(|part| part == b"{sequence}");
+                ([&head[..], text].concat(), varies.then(|| text.clone()))
+            }
+            Payload::File(path) => {
+                let content = std::fs::read(path)
+                    .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
+                ([&head[..], &content].concat(), None)
+            }
+        };
+        let rest_hash = stamp::hash(bytes.get(stamp::BYTES..).unwrap_or_default());
+        Ok(Self { bytes, rest_hash, template })
+    }
+
+    fn fill(&mut self, publisher: u32, sequence: u64) {
+        let Some(template) = &self.template else { return };
+        self.bytes.truncate(stamp::BYTES);
+        let mut rest = &template[..];
+        while let Some(open) = memchr::memchr(b'{', rest) {
+            self.bytes.extend_from_slice(&rest[..open]);
+            rest = &rest[open..];
+            let mut number = itoa::Buffer::new();
+            let (digits, length) = if rest.starts_with(b"{client}") {
+                (number.format(publisher), 8)
+            } else if rest.starts_with(b"{sequence}") {
+                (number.format(sequence), 10)
+            } else {
+                ("{", 1)
+            };
+            self.bytes.extend_from_slice(digits.as_bytes());
+            rest = &rest[length..];
+        }
+        self.bytes.extend_from_slice(rest);
+        self.rest_hash = stamp::hash(&self.bytes[stamp::BYTES..]);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Shard {
+    pub(super) plan: Arc<Plan>,
+    pub(super) run: u32,
+    pub(super) publishers: u32,
+    pub(super) qos: QoS,
+    pub(super) per_write: u32,
+    /// Subscribers answer what they get.
+    pub(super) answers: bool,
+    mode: Mode,
+    pub(super) timeline: Timeline,
+    /// Messages of the measurement that may still be sent.
+    pub(super) quota: u64,
+    pub(super) payload: Message,
+    pub(super) flows: Flows,
+    pub(super) recorder: Recorder,
+}
+
+impl Shard {
+    pub(super) fn new(
+        load: &Load,
+        plan: Arc<Plan>,
+        run: u32,
+        flows: Flows,
+        quota: u64,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            plan,
+            run,
+            publishers: load.publishers,
+            qos: load.qos,
+            per_write: load.per_write,
+            answers: load.mode == Mode::Request,
+            mode: load.mode,
+            timeline: Timeline::NEVER,
+            quota,
+            payload: Message::new(&load.payload, load.seed)?,
+            flows,
+            recorder: Recorder::default(),
+        })
+    }
+
+    /// Whether a message may be sent at this time; one of the measurement takes from the quota.
+    pub(super) fn may_send(&mut self, time: u64) -> bool {
+        if time >= self.timeline.end || (self.quota == 0 && time >= self.timeline.measure) {
+            return false;
+        }
+        if time >= self.timeline.measure {
+            self.quota -= 1;
+        }
+        true
+    }
+
+    pub(super) fn template(&self, protocol: Protocol, publisher: u32, sequence: u64) -> PublishTemplate {
+        let topic = self.plan.topic_of(publisher, sequence);
+        let properties = if self.mode == Mode::Request {
+            correlation(protocol, publisher, Some(&Plan::response_topic(self.run, publisher)))
+        } else {
+            PropertyBlock::default()
+        };
+        PublishTemplate::new(protocol, topic.as_bytes(), self.qos, false, &properties)
+    }
+
+    /// Writes a message's stamp into the payload, if it has room for one.
+    pub(super) fn stamp(&mut self, publisher: u32, sequence: u64, phase: Phase, intended: u64, sent: u64) {
+        self.payload.fill(publisher, sequence);
+        let rest = self.payload.rest_hash;
+        if let Some(head) = self.payload.bytes.first_chunk_mut() {
+            Stamp { run: self.run, phase, publisher, sequence, intended, sent }.write(head, rest);
+        }
+    }
+
+    /// Takes note of a latency, from the intended time and from the actual one.
+    pub(super) fn time(&mut self, phase: Phase, kind: Kind, from_send: Kind, late: u64, took: u64) {
+        // What other figures are made of the same event would double the live one.
+        if kind != Kind::Acknowledge || self.mode == Mode::Publish {
+            self.recorder.record_live(late);
+        }
+        if phase == Phase::Measure {
+            self.recorder.record(kind, late);
+            self.recorder.record(from_send, took);
+        }
+    }
+
+    /// Takes note of a message that arrived. `flows` is the receiver's first flow.
+    pub(super) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) {
+        let own = (self.mode != Mode::Subscribe).then_some(self.run);
+        if payload.len() < stamp::BYTES && (payload.len() == self.payload.bytes.len() || own.is_none()) {
+            self.recorder.counts.unstamped += 1;
+            let phase = self.timeline.phase(arrived);
+            self.recorder.messages(phase).delivered += 1;
+            return;
+        }
+        let stamp = match Stamp::read(payload, own) {
+            Seen::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
+            Seen::Corrupt => {
+                self.recorder.counts.corrupt += 1;
+                return;
+            }
+            Seen::Whole(_) | Seen::Foreign => {
+                self.recorder.counts.foreign += 1;
+                if own.is_none() {
+                    let phase = self.timeline.phase(arrived);
+                    self.recorder.messages(phase).delivered += 1;
+                }
+                return;
+            }
+        };
+        let late = arrived.saturating_sub(stamp.intended);
+        let took = arrived.saturating_sub(stamp.sent);
+        if own.is_none() {
+            // Another process's clock marks mean something only on this machine, and its phases
+            // are not ours.
+            let phase = self.timeline.phase(arrived);
+            self.recorder.messages(phase).delivered += 1;
+            self.time(phase, Kind::Delivery, Kind::DeliveryFromSend, late, took);
+            return;
+        }
+        let (flow, number) = self.plan.flow_of(stamp.publisher, stamp.sequence);
+        let Some(arrival) = self.flows.observe(flows + flow, number) else {
+            self.recorder.counts.foreign += 1;
+            return;
+        };
+        let shared = self.plan.groups > 0;
+        let messages = self.recorder.messages(stamp.phase);
+        match arrival {
+            Arrival::InOrder => messages.delivered += 1,
+            Arrival::Reordered => {
+                messages.delivered += 1;
+                // Between the members of a group there is no order.
+                messages.reordered += u64::from(!shared);
+            }
+            Arrival::Duplicate => {
+                messages.duplicates += 1;
+                return;
+            }
+            Arrival::Stale => {
+                messages.stale += 1;
+                return;
+            }
+        }
+        let (kind, from_send) = match self.mode {
+            Mode::Request => (Kind::RoundTrip, Kind::RoundTripFromSend),
+            _ => (Kind::Delivery, Kind::DeliveryFromSend),
+        };
+        self.time(stamp.phase, kind, from_send, late, took);
+    }
+}

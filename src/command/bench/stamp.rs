@@ -1,0 +1,170 @@
+//! The stamp at the start of every payload: which run, which publisher, which message, when it was
+//! to be sent and when it was, and a check over all of the payload.
+//!
+//! 32 bytes, four little-endian words:
+//!
+//! | word | bits 0–… |
+//! |---|---|
+//! | 0 | run 32, phase 8, check 24 |
+//! | 1 | publisher 24, sequence 40 |
+//! | 2 | intended send time, ns of the monotonic clock |
+//! | 3 | actual send time, likewise |
+//!
+//! The check makes a damaged message known as one: of 16 million, one goes unnoticed.
+
+/// Bytes of a stamp. Shorter payloads carry none and are only counted.
+pub(super) const BYTES: usize = 32;
+/// Publishers the stamp can tell apart.
+pub(super) const MOST_PUBLISHERS: u32 = 1 << 24;
+
+const SEQUENCE_BITS: u32 = 40;
+const CHECK_SHIFT: u32 = 40;
+
+/// In which phase a message was to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Warmup = 0,
+    Measure = 1,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) run: u32,
+    pub(super) phase: Phase,
+    pub(super) publisher: u32,
+    pub(super) sequence: u64,
+    /// Nanoseconds of the monotonic clock.
+    pub(super) intended: u64,
+    /// Likewise.
+    pub(super) sent: u64,
+}
+
+/// What a received payload turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// Whole.
+    Whole(Stamp),
+    /// Stamped by this run, but not what was sent.
+    Corrupt,
+    /// Not of this run, or without a stamp.
+    Foreign,
+}
+
+/// A hash of bytes, eight at a time; for damage by accident, not by intent.
+pub(super) fn hash(bytes: &[u8]) -> u64 {
+    let mut state = 0x9E37_79B9_7F4A_7C15 ^ bytes.len() as u64;
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        state = mix(state ^ u64::from_le_bytes(*word));
+    }
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    mix(state ^ u64::from_le_bytes(last))
+}
+
+fn mix(value: u64) -> u64 {
+    let product = u128::from(value) * 0xA076_1D64_78BD_642F;
+    let [low, high] = [product & u128::from(u64::MAX), product >> 64];
+    u64::try_from(low ^ high).unwrap_or(0)
+}
+
+fn check(words: [u64; 4], rest: u64) -> u64 {
+    words.iter().fold(rest, |state, word| mix(state.rotate_left(23) ^ word)) >> CHECK_SHIFT
+}
+
+impl Stamp {
+    /// Writes the stamp; `rest` is the [`hash`] of the payload behind it.
+    pub(super) fn write(&self, payload: &mut [u8; BYTES], rest: u64) {
+        let mut words = [
+            u64::from(self.run) | (self.phase as u64) << 32,
+            u64::from(self.publisher) << SEQUENCE_BITS | self.sequence & ((1 << SEQUENCE_BITS) - 1),
+            self.intended,
+            self.sent,
+        ];
+        words[0] |= check(words, rest) << CHECK_SHIFT;
+        for (place, word) in payload.as_chunks_mut::<8>().0.iter_mut().zip(words) {
+            *place = word.to_le_bytes();
+        }
+    }
+
+    /// Reads a payload as a message of `run`; of any run if there is none.
+    pub(super) fn read(payload: &[u8], run: Option<u32>) -> Seen {
+        let Some((head, rest)) = payload.split_at_checked(BYTES) else { return Seen::Foreign };
+        let mut words = [0; 4];
+        for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
+            *word = u64::from_le_bytes(*bytes);
+        }
+        let found = words[0] >> CHECK_SHIFT;
+        words[0] &= (1 << CHECK_SHIFT) - 1;
+        let stamped = words[0] & u64::from(u32::MAX);
+        let phase = match words[0] >> 32 {
+            0 => Some(Phase::Warmup),
+            1 => Some(Phase::Measure),
+            _ => None,
+        };
+        let ours = run.is_none_or(|run| u64::from(run) == stamped);
+        match phase {
+            Some(phase) if check(words, hash(rest)) == found => {
+                let stamp = Self {
+                    run: u32::try_from(stamped).unwrap_or(0),
+                    phase,
+                    publisher: u32::try_from(words[1] >> SEQUENCE_BITS).unwrap_or(0),
+                    sequence: words[1] & ((1 << SEQUENCE_BITS) - 1),
+                    intended: words[2],
+                    sent: words[3],
+                };
+                if ours { Seen::Whole(stamp) } else { Seen::Foreign }
+            }
+            _ if ours && run.is_some() => Seen::Corrupt,
+            _ => Seen::Foreign,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stamp(run: u32, publisher: u32, sequence: u64) -> Stamp {
+        let publisher = publisher % MOST_PUBLISHERS;
+        let sequence = sequence % (1 << SEQUENCE_BITS);
+        Stamp { run, phase: Phase::Measure, publisher, sequence, intended: 17, sent: u64::MAX }
+    }
+
+    fn payload(stamp: Stamp, rest: &[u8]) -> Vec<u8> {
+        let mut head = [0; BYTES];
+        stamp.write(&mut head, hash(rest));
+        [&head[..], rest].concat()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(run: u32, publisher: u32, sequence: u64, rest: Vec<u8>) {
+            let stamp = stamp(run, publisher, sequence);
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(run)), Seen::Whole(stamp));
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), None), Seen::Whole(stamp));
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(!run)), Seen::Foreign);
+        }
+
+        /// Any changed bit is noticed; in the run's own number it makes the message a stranger's.
+        #[test]
+        fn damage_is_noticed(bit: proptest::sample::Index, rest: Vec<u8>) {
+            let mut bytes = payload(stamp(5, 6, 7), &rest);
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let expected = if bit < 32 { Seen::Foreign } else { Seen::Corrupt };
+            prop_assert_eq!(Stamp::read(&bytes, Some(5)), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_cut_or_lengthened_is_corrupt_or_foreign() {
+        let mut bytes = payload(stamp(5, 6, 7), b"abcdef");
+        bytes.push(0);
+        assert_eq!(Stamp::read(&bytes, Some(5)), Seen::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..BYTES + 3], Some(5)), Seen::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..BYTES - 1], Some(5)), Seen::Foreign);
+        assert_eq!(Stamp::read(b"", Some(5)), Seen::Foreign);
+    }
+}

@@ -1,0 +1,542 @@
+//! The report: plain figures, each with its unit in its name, and how they follow from what was
+//! recorded.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::config::{Load, Mode, Rate, Stop};
+use super::phases::Outcome;
+use super::recorder::{Counts, Kind, Second};
+use super::stamp::{self, Phase};
+use crate::protocol::QoS;
+
+/// The version of the report's form.
+pub(super) const VERSION: u32 = 1;
+/// Own lateness above which a run says more about the generator than about the broker.
+const MOST_LAG_US: f64 = 5_000.0;
+/// A thread that is busy for this part of the time has no time to be on time.
+const MOST_CPU: f64 = 0.95;
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Report {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) version: u32,
+    pub(super) tool_version: &'static str,
+    pub(super) mode: &'static str,
+    /// Whether the figures stand for the broker.
+    pub(super) valid: bool,
+    /// Why not, and what else went wrong.
+    pub(super) problems: Vec<String>,
+    /// What to know when reading the figures.
+    pub(super) notes: Vec<String>,
+    pub(super) interrupted: bool,
+    /// RFC 3339, UTC.
+    pub(super) started: String,
+    pub(super) host: Host,
+    pub(super) configuration: Configuration,
+    pub(super) phases_s: Phases,
+    pub(super) connections: Connections,
+    pub(super) messages: MessageFigures,
+    pub(super) throughput: Throughput,
+    /// The latency thresholds without a name and the live display mean.
+    pub(super) main_latency: Option<String>,
+    pub(super) latency_us: BTreeMap<&'static str, Latency>,
+    pub(super) generator: Generator,
+    pub(super) errors: Vec<Cause>,
+    pub(super) thresholds: Vec<ThresholdResult>,
+    pub(super) series: Vec<SeriesSecond>,
+    /// Value and count of every bucket in use, values in nanoseconds.
+    pub(super) histograms_ns: BTreeMap<&'static str, Vec<(u64, u64)>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Host {
+    pub(super) os: String,
+    pub(super) architecture: String,
+    pub(super) kernel: String,
+    pub(super) cpus: usize,
+    pub(super) memory_bytes: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Configuration {
+    pub(super) broker: String,
+    pub(super) protocol: String,
+    pub(super) embedded: bool,
+    pub(super) publishers: u32,
+    pub(super) subscribers: u32,
+    /// Messages a second; null in the closed loop.
+    pub(super) rate_per_s: Option<f64>,
+    pub(super) arrivals: String,
+    pub(super) jitter_s: f64,
+    pub(super) inflight: u16,
+    pub(super) payload_bytes: usize,
+    pub(super) topics: u32,
+    pub(super) topic: String,
+    pub(super) pattern: &'static str,
+    pub(super) shared_groups: u32,
+    pub(super) qos: u8,
+    pub(super) duration_s: Option<f64>,
+    pub(super) count: Option<u64>,
+    pub(super) warmup_s: f64,
+    pub(super) drain_s: f64,
+    pub(super) ramp_per_s: Option<f64>,
+    pub(super) keep_alive_s: u16,
+    pub(super) local_addresses: Vec<String>,
+    pub(super) threads: usize,
+    pub(super) seed: u64,
+}
+
+/// How long each took, in seconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Phases {
+    pub(super) connect: f64,
+    pub(super) subscribe: f64,
+    pub(super) warmup: f64,
+    pub(super) measure: f64,
+    pub(super) drain: f64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Connections {
+    pub(super) attempted: u64,
+    pub(super) connected: u64,
+    pub(super) failed: u64,
+    pub(super) lost: u64,
+    pub(super) connected_per_s: f64,
+    pub(super) subscribed: u64,
+    pub(super) refused_subscriptions: u64,
+}
+
+/// Messages of the measurement.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct MessageFigures {
+    pub(super) qos: u8,
+    pub(super) sent: u64,
+    pub(super) acknowledged: u64,
+    pub(super) refused: u64,
+    pub(super) unacknowledged: u64,
+    pub(super) not_sent: u64,
+    pub(super) expected: u64,
+    pub(super) delivered: u64,
+    pub(super) lost: u64,
+    pub(super) duplicates: u64,
+    pub(super) reordered: u64,
+    pub(super) stale: u64,
+    pub(super) foreign: u64,
+    pub(super) corrupt: u64,
+    /// Counted, but too small to be told apart or timed.
+    pub(super) unstamped: u64,
+    /// Sent before the measurement, and not part of the figures above.
+    pub(super) warmup_sent: u64,
+}
+
+/// Events in the window of the measurement, whichever message they belong to, by its length.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[allow(clippy::struct_field_names, reason = "the names are the report's, with their units")]
+pub(super) struct Throughput {
+    pub(super) window_s: f64,
+    pub(super) sent_per_s: f64,
+    pub(super) acknowledged_per_s: f64,
+    pub(super) delivered_per_s: f64,
+    pub(super) delivered_bytes_per_s: f64,
+    /// Messages sent, by the time until the server had read the last of them; null if it was not
+    /// asked or did not answer.
+    pub(super) taken_per_s: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Latency {
+    pub(super) count: u64,
+    pub(super) min: f64,
+    pub(super) mean: f64,
+    pub(super) p50: f64,
+    pub(super) p90: f64,
+    pub(super) p95: f64,
+    pub(super) p99: f64,
+    pub(super) p99_9: f64,
+    pub(super) p99_99: f64,
+    pub(super) max: f64,
+}
+
+impl Latency {
+    fn of(histogram: &Histogram<u64>) -> Self {
+        let at = |quantile| microseconds(histogram.value_at_quantile(quantile));
+        Self {
+            count: histogram.len(),
+            min: microseconds(histogram.min()),
+            mean: round(histogram.mean() / 1000.0),
+            p50: at(0.5),
+            p90: at(0.9),
+            p95: at(0.95),
+            p99: at(0.99),
+            p99_9: at(0.999),
+            p99_99: at(0.9999),
+            max: microseconds(histogram.max()),
+        }
+    }
+
+    /// A statistic by the name thresholds have for it.
+    pub(super) fn get(&self, statistic: &str) -> f64 {
+        match statistic {
+            "min" => self.min,
+            "mean" => self.mean,
+            "p50" => self.p50,
+            "p90" => self.p90,
+            "p95" => self.p95,
+            "p99" => self.p99,
+            "p99.9" => self.p99_9,
+            "p99.99" => self.p99_99,
+            _ => self.max,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Generator {
+    pub(super) saturated: bool,
+    /// Of each thread in the measurement: CPU time by time.
+    pub(super) thread_cpu_share: Vec<f64>,
+    pub(super) process_cpu_s: f64,
+    pub(super) memory_bytes: u64,
+    pub(super) schedule_lag_p99_us: f64,
+    pub(super) blocked_sockets: u64,
+    pub(super) full_windows: u64,
+    /// Of what `calibrate` found this machine to be able to generate.
+    pub(super) share_of_ceiling: Option<f64>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Cause {
+    pub(super) cause: String,
+    pub(super) count: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ThresholdResult {
+    pub(super) fail_if: String,
+    pub(super) value: String,
+    pub(super) broken: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SeriesSecond {
+    /// Since the first connection.
+    pub(super) second: u64,
+    pub(super) phase: &'static str,
+    pub(super) connected: u64,
+    pub(super) sent: u64,
+    pub(super) acknowledged: u64,
+    pub(super) delivered: u64,
+    pub(super) in_flight: u64,
+    pub(super) errors: u64,
+    pub(super) p50_us: Option<f64>,
+    pub(super) p99_us: Option<f64>,
+    pub(super) max_us: Option<f64>,
+}
+
+impl SeriesSecond {
+    pub(super) fn new(number: u64, phase: &'static str, second: &Second) -> Self {
+        let latency = second.latency.as_ref().filter(|latency| !latency.is_empty());
+        let at = |quantile| latency.map(|latency| microseconds(latency.value_at_quantile(quantile)));
+        Self {
+            second: number,
+            phase,
+            connected: second.connected,
+            sent: second.sent,
+            acknowledged: second.acknowledged,
+            delivered: second.delivered,
+            in_flight: second.in_flight,
+            errors: second.errors,
+            p50_us: at(0.5),
+            p99_us: at(0.99),
+            max_us: latency.map(|latency| microseconds(latency.max())),
+        }
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
+fn microseconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1000.0
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
+fn per_second(count: u64, seconds: f64) -> f64 {
+    if seconds > 0.0 { round(count as f64 / seconds) } else { 0.0 }
+}
+
+fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+impl Report {
+    /// Sums a run up.
+    pub(super) fn new(load: &Load, outcome: Outcome) -> Self {
+        let recorder = &outcome.recorder;
+        let counts = &recorder.counts;
+        let measured = counts.messages[Phase::Measure as usize];
+        let mut latency_us = BTreeMap::new();
+        let mut histograms_ns = BTreeMap::new();
+        for kind in Kind::ALL {
+            if let Some(histogram) = recorder.histogram(kind) {
+                latency_us.insert(kind.key(), Latency::of(histogram));
+                let buckets = histogram.iter_recorded();
+                histograms_ns.insert(
+                    kind.key(),
+                    buckets.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect(),
+                );
+            }
+        }
+        let main = main_latency(load);
+        let window = outcome.window_s;
+        let taken = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
+            .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
+            .filter(|_| load.qos == QoS::AtMostOnce && load.mode.publishes());
+        let connect_s = outcome.phases.connect;
+        let mut report = Self {
+            kind: "bench",
+            version: VERSION,
+            tool_version: crate::output::VERSION,
+            mode: load.mode.name(),
+            valid: true,
+            problems: outcome.problems,
+            notes: notes(load, outcome.payload_bytes),
+            interrupted: outcome.interrupted,
+            started: outcome.started,
+            host: outcome.host,
+            configuration: configuration(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
+            phases_s: outcome.phases,
+            connections: Connections {
+                attempted: counts.attempted,
+                connected: counts.connected,
+                failed: counts.failed,
+                lost: counts.lost,
+                connected_per_s: per_second(counts.connected, connect_s),
+                subscribed: counts.subscribed,
+                refused_subscriptions: counts.refused_subscriptions,
+            },
+            messages: message_figures(load, counts),
+            throughput: Throughput {
+                window_s: window,
+                sent_per_s: per_second(counts.window.sent, window),
+                acknowledged_per_s: per_second(counts.window.acknowledged, window),
+                delivered_per_s: per_second(counts.window.delivered, window),
+                delivered_bytes_per_s: per_second(counts.window.delivered_bytes, window),
+                taken_per_s: taken.map(|seconds| per_second(measured.sent, seconds)),
+            },
+            main_latency: main
+                .filter(|main| recorder.histogram(*main).is_some())
+                .map(|main| main.key().into()),
+            generator: Generator {
+                saturated: false,
+                thread_cpu_share: recorder
+                    .cpu
+                    .iter()
+                    .map(|cpu| round(microseconds(*cpu) / 1e6 / window.max(1e-9)))
+                    .collect(),
+                process_cpu_s: round(outcome.process_cpu_s),
+                memory_bytes: outcome.memory_bytes,
+                schedule_lag_p99_us: latency_us
+                    .get(Kind::ScheduleLag.key())
+                    .map_or(0.0, |lag: &Latency| lag.p99),
+                blocked_sockets: counts.blocked_sockets,
+                full_windows: counts.full_windows,
+                share_of_ceiling: None,
+            },
+            latency_us,
+            errors: recorder
+                .errors
+                .iter()
+                .map(|(cause, count)| Cause { cause: cause.clone(), count: *count })
+                .collect(),
+            thresholds: Vec::new(),
+            series: outcome.series,
+            histograms_ns,
+        };
+        report.errors.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+        report.judge();
+        report
+    }
+
+    /// Whether the figures stand for the broker and the load that was asked for.
+    fn judge(&mut self) {
+        let busiest = self.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max);
+        let lag = self.generator.schedule_lag_p99_us;
+        if busiest > MOST_CPU {
+            self.generator.saturated = true;
+            let share = busiest * 100.0;
+            self.problems
+                .push(format!("generator saturated: a thread was busy for {share:.0} % of the time"));
+        }
+        if lag > MOST_LAG_US {
+            self.generator.saturated = true;
+            let lag = super::text::time(lag);
+            self.problems.push(format!("generator saturated: its own sending was {lag} late at p99"));
+        }
+        let Connections { failed, lost, refused_subscriptions, attempted, .. } = self.connections;
+        if failed > 0 {
+            self.problems.push(format!("{failed} of {attempted} connections failed"));
+        }
+        if lost > 0 {
+            self.problems.push(format!("{lost} connections were lost"));
+        }
+        if refused_subscriptions > 0 {
+            self.problems.push(format!("{refused_subscriptions} subscriptions were refused"));
+        }
+        self.valid = self.problems.is_empty();
+    }
+
+    /// Whether saturation is all that is wrong.
+    pub(super) fn only_saturated(&self) -> bool {
+        self.problems.iter().all(|problem| problem.starts_with("generator saturated"))
+    }
+
+    /// A count or rate by the name thresholds have for it.
+    #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
+    pub(super) fn figure(&self, name: &str) -> f64 {
+        let messages = &self.messages;
+        let count = match name {
+            // A share of what was expected, unless it is compared with a whole number: 1 % is 0.01,
+            // and more than none is more than none either way.
+            "loss" => {
+                return if messages.expected == 0 {
+                    0.0
+                } else {
+                    messages.lost as f64 / messages.expected as f64
+                };
+            }
+            "lost" => messages.lost,
+            "duplicates" => messages.duplicates,
+            "reordered" => messages.reordered,
+            "foreign" => messages.foreign,
+            "corrupt" => messages.corrupt,
+            "sent" => messages.sent,
+            "acknowledged" => messages.acknowledged,
+            "delivered" => messages.delivered,
+            "refused" => messages.refused,
+            "unacknowledged" => messages.unacknowledged,
+            "not-sent" => messages.not_sent,
+            "failed-connections" => self.connections.failed,
+            "lost-connections" => self.connections.lost,
+            "errors" => self.errors.iter().map(|cause| cause.count).sum(),
+            "cpu" => return self.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max),
+            _ => return self.rate(),
+        };
+        count as f64
+    }
+
+    /// The rate that the mode is about.
+    pub(super) fn rate(&self) -> f64 {
+        let Throughput { sent_per_s, acknowledged_per_s, delivered_per_s, taken_per_s, .. } = self.throughput;
+        match (self.mode, self.messages.qos) {
+            ("conn", _) => self.connections.connected_per_s,
+            ("pub", 0) => taken_per_s.unwrap_or(sent_per_s),
+            ("pub", _) => acknowledged_per_s,
+            _ => delivered_per_s,
+        }
+    }
+}
+
+fn main_latency(load: &Load) -> Option<Kind> {
+    match load.mode {
+        Mode::Connect => Some(Kind::ConnAck),
+        Mode::Publish if load.qos == QoS::AtMostOnce => None,
+        Mode::Publish => Some(Kind::Acknowledge),
+        Mode::Subscribe | Mode::EndToEnd => Some(Kind::Delivery),
+        Mode::Request => Some(Kind::RoundTrip),
+    }
+}
+
+fn message_figures(load: &Load, counts: &Counts) -> MessageFigures {
+    let [warmup, measured] = counts.messages;
+    // Messages that carry no stamp tell no phase: all of them are weighed against all.
+    let unstamped = counts.unstamped > 0;
+    let lost = if unstamped {
+        (warmup.expected + measured.expected).saturating_sub(warmup.delivered + measured.delivered)
+    } else {
+        measured.expected.saturating_sub(measured.delivered + measured.stale)
+    };
+    MessageFigures {
+        qos: load.qos as u8,
+        sent: measured.sent,
+        acknowledged: measured.acknowledged,
+        refused: measured.refused,
+        unacknowledged: counts.unacknowledged,
+        not_sent: counts.not_sent,
+        expected: measured.expected,
+        delivered: measured.delivered,
+        lost,
+        duplicates: measured.duplicates,
+        reordered: measured.reordered,
+        stale: measured.stale,
+        foreign: counts.foreign,
+        corrupt: counts.corrupt,
+        unstamped: counts.unstamped,
+        warmup_sent: warmup.sent,
+    }
+}
+
+fn notes(load: &Load, payload_bytes: usize) -> Vec<String> {
+    let mut notes = Vec::new();
+    if load.mode.publishes() && payload_bytes < stamp::BYTES {
+        notes.push(format!(
+            "payloads of {payload_bytes} bytes have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
+            stamp::BYTES
+        ));
+    }
+    if load.mode == Mode::Subscribe {
+        notes.push(
+            "latencies are of messages of other processes: true only if they run on this machine".into(),
+        );
+    }
+    notes
+}
+
+fn configuration(load: &Load, broker: String, protocol: String, payload_bytes: usize) -> Configuration {
+    use super::config::{Arrivals, Pattern};
+    Configuration {
+        broker,
+        protocol,
+        embedded: load.embedded.is_some(),
+        publishers: load.publishers,
+        subscribers: load.subscribers,
+        rate_per_s: match load.rate {
+            Rate::PerSecond(rate) => Some(rate),
+            Rate::Max => None,
+        },
+        arrivals: match load.arrivals {
+            Arrivals::Uniform => "uniform".into(),
+            Arrivals::Poisson => "poisson".into(),
+            Arrivals::Burst(size) => format!("burst:{size}"),
+        },
+        jitter_s: load.jitter.as_secs_f64(),
+        inflight: load.client.max_inflight,
+        payload_bytes,
+        topics: load.topics,
+        topic: load.topic.clone(),
+        pattern: match load.pattern {
+            Pattern::Pairs => "pairs",
+            Pattern::All => "all",
+        },
+        shared_groups: load.shared_groups,
+        qos: load.qos as u8,
+        duration_s: match load.stop {
+            Stop::After(duration) => Some(duration.as_secs_f64()),
+            Stop::Count(_) => None,
+        },
+        count: match load.stop {
+            Stop::After(_) => None,
+            Stop::Count(count) => Some(count),
+        },
+        warmup_s: load.warmup.as_secs_f64(),
+        drain_s: load.drain.as_secs_f64(),
+        ramp_per_s: load.ramp,
+        keep_alive_s: load.client.keep_alive,
+        local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),
+        threads: load.threads,
+        seed: load.seed,
+    }
+}

@@ -1,0 +1,568 @@
+//! One thread of the load: a runtime, a share of the clients, and one loop that gives each its
+//! turns: connect, hand out what is due, deal with what has come. The same loop for every mode.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::client::{Client, Role, Turn};
+use super::config::{Mode, Rate};
+use super::fleet::Fleet;
+use super::flow::{Flows, PLAIN_WORDS, SHARED_WORDS};
+use super::orders::{Board, News, Order};
+use super::pacer::{Pacer, Schedule};
+use super::ready::{ClientWaker, Ready};
+use super::recorder::{Kind, Recorder};
+use super::shard::{Shard, Timeline};
+use crate::client::alarm::{Alarm, now, thread_cpu};
+use crate::client::{self, Opened};
+use crate::error::Error;
+
+/// Connections a thread is making at once.
+const MOST_CONNECTING: usize = 128;
+/// Turns between two looks at the schedule.
+const TURNS_PER_LOOK: usize = 32;
+/// Looks between two looks at the network.
+const LOOKS_PER_POLL: u32 = 16;
+/// The schedule is not looked at more often than this, in nanoseconds: at high rates several
+/// messages then share a wake-up.
+const SHORTEST_SLEEP: u64 = 50_000;
+const SECOND: u64 = 1_000_000_000;
+
+enum Slot {
+    /// Not connected yet.
+    Waiting,
+    Connecting(Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>),
+    Open(Box<Client>),
+    Gone,
+}
+
+/// One client and who is woken for it.
+struct Place {
+    slot: Slot,
+    /// Its number among all clients.
+    number: u32,
+    role: Role,
+    /// Its first flow.
+    flows: usize,
+    handle: Arc<ClientWaker>,
+    waker: Waker,
+}
+
+pub(super) struct Worker {
+    fleet: Arc<Fleet>,
+    thread: u32,
+    shard: Shard,
+    /// Publishers first, then subscribers.
+    places: Vec<Place>,
+    /// Of `places`, those still to be connected.
+    unconnected: VecDeque<u32>,
+    connecting: usize,
+    ready: Arc<Ready>,
+    list: Vec<u32>,
+    pacer: Option<Pacer>,
+    alarm: Alarm,
+    stage: Stage,
+    /// Number of the second under way.
+    second: u64,
+    cpu_before: u64,
+    cpu_counted: bool,
+    orders: UnboundedReceiver<Order>,
+    news: UnboundedSender<News>,
+    board: Arc<Board>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Connecting,
+    /// Waits for an order.
+    Connected,
+    Subscribing,
+    Subscribed,
+    Running,
+    /// Nothing more is sent but what was due.
+    Draining,
+    /// Until this time.
+    Leaving(u64),
+}
+
+impl Worker {
+    pub(super) fn new(
+        fleet: &Arc<Fleet>,
+        thread: u32,
+        orders: UnboundedReceiver<Order>,
+        news: UnboundedSender<News>,
+        board: Arc<Board>,
+    ) -> Result<Self, Error> {
+        let (load, plan, threads) = (&fleet.load, &fleet.plan, fleet.threads);
+        let ready = Arc::new(Ready::default());
+        let publisher = |n| if load.mode == Mode::Connect { Role::Idle } else { Role::Publisher(n) };
+        let publishers = (thread..load.publishers).step_by(threads as usize).map(|n| (n, publisher(n)));
+        let own = |n: &u32| plan.thread_of_subscriber(*n, threads) == thread;
+        let subscribers =
+            (0..load.subscribers).filter(own).map(|n| (load.publishers + n, Role::Subscriber(n)));
+        let mut flows = 0;
+        let mut group_flows = std::collections::BTreeMap::new();
+        let mut places = Vec::new();
+        for (index, (number, role)) in publishers.chain(subscribers).enumerate() {
+            let handle = ClientWaker::new(u32::try_from(index).unwrap_or(u32::MAX), &ready);
+            let waker = Waker::from(Arc::clone(&handle));
+            let first = match role {
+                Role::Subscriber(n) if plan.groups > 0 => {
+                    *group_flows.entry(n % plan.groups).or_insert_with(|| {
+                        let first = flows;
+                        flows += plan.flows_of(n % plan.groups);
+                        first
+                    })
+                }
+                Role::Subscriber(n) => {
+                    flows += plan.flows_of(n);
+                    flows - plan.flows_of(n)
+                }
+                Role::Publisher(_) if load.mode == Mode::Request => {
+                    flows += plan.topics() as usize;
+                    flows - plan.topics() as usize
+                }
+                _ => 0,
+            };
+            places.push(Place { slot: Slot::Waiting, number, role, flows: first, handle, waker });
+        }
+        // In the order of their numbers, so that a ramp is one over all threads.
+        let mut unconnected: Vec<u32> = (0..u32::try_from(places.len()).unwrap_or(u32::MAX)).collect();
+        unconnected.sort_by_key(|index| places[*index as usize].number);
+        let words = if plan.groups > 0 { SHARED_WORDS } else { PLAIN_WORDS };
+        let shard =
+            Shard::new(load, Arc::clone(plan), fleet.run, Flows::new(flows, words), fleet.quota(thread))?;
+        let alarm = Alarm::new().map_err(|error| Error::file("cannot make a timer", error))?;
+        Ok(Self {
+            fleet: Arc::clone(fleet),
+            thread,
+            shard,
+            places,
+            unconnected: unconnected.into(),
+            connecting: 0,
+            ready,
+            list: Vec::new(),
+            pacer: None,
+            alarm,
+            stage: Stage::Connecting,
+            second: 0,
+            cpu_before: 0,
+            cpu_counted: false,
+            orders,
+            news,
+            board,
+        })
+    }
+
+    /// Whether anything is left to do.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ready.register(cx.waker());
+        for _ in 0..LOOKS_PER_POLL {
+            while let Poll::Ready(order) = self.orders.poll_recv(cx) {
+                // Nobody who gives orders is left: the program ends.
+                let Some(order) = order else { return Poll::Ready(()) };
+                self.obey(order);
+            }
+            let time = now();
+            self.connect_more(time);
+            self.hand_out(time);
+            self.keep_time(time);
+            let busy = self.take_turns();
+            self.go_on();
+            self.show();
+            if self.is_over(now()) {
+                return Poll::Ready(());
+            }
+            if busy {
+                continue;
+            }
+            let Some(wake) = self.next_time(time) else { return Poll::Pending };
+            if self.alarm.poll_until(cx, wake).is_pending() {
+                return Poll::Pending;
+            }
+        }
+        // There is more, but the network has to be looked at. Yielding, unlike waking oneself,
+        // makes the runtime do that first.
+        let _ = pin!(tokio::task::yield_now()).poll(cx);
+        Poll::Pending
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Subscribe => {
+                self.stage = Stage::Subscribing;
+                let answers = self.fleet.load.mode == Mode::Request;
+                self.each_open(|client| match client.role() {
+                    Role::Subscriber(_) => client.subscribe(),
+                    Role::Publisher(_) if answers => client.subscribe(),
+                    _ => {}
+                });
+            }
+            Order::Start(timeline) => self.start(timeline),
+            Order::End(time) => {
+                self.shard.timeline.end = self.shard.timeline.end.min(time);
+                if self.stage == Stage::Running {
+                    self.hand_out(now()); // what was due before the end
+                    self.end();
+                }
+            }
+            Order::Leave(until) => {
+                self.count_unfinished();
+                self.unconnected.clear();
+                for place in &mut self.places {
+                    if matches!(place.slot, Slot::Connecting(_)) {
+                        place.slot = Slot::Gone;
+                    }
+                }
+                self.connecting = 0;
+                self.stage = Stage::Leaving(until);
+                self.each_open(Client::leave);
+            }
+        }
+    }
+
+    fn each_open(&mut self, mut act: impl FnMut(&mut Client)) {
+        for place in &mut self.places {
+            if let Slot::Open(client) = &mut place.slot {
+                act(client);
+                place.waker.wake_by_ref();
+            }
+        }
+    }
+
+    fn start(&mut self, timeline: Timeline) {
+        let load = &self.fleet.load;
+        self.stage = Stage::Running;
+        self.shard.timeline = timeline;
+        if let (true, Rate::PerSecond(rate)) = (load.mode.publishes(), load.rate) {
+            self.pacer = Some(Pacer::new(Schedule {
+                start: timeline.start,
+                rate,
+                arrivals: load.arrivals,
+                jitter: u64::try_from(load.jitter.as_nanos()).unwrap_or(u64::MAX),
+                publishers: load.publishers,
+                thread: self.thread,
+                threads: self.fleet.threads,
+                seed: load.seed,
+            }));
+        } else if load.mode.publishes() {
+            self.each_open(|client| {
+                if matches!(client.role(), Role::Publisher(_)) {
+                    client.pull();
+                }
+            });
+        }
+    }
+
+    /// Marks that have come: the measurement's begin and end, the end of a second.
+    fn keep_time(&mut self, time: u64) {
+        let timeline = self.shard.timeline;
+        if self.cpu_before == 0 && time >= timeline.measure {
+            self.cpu_before = thread_cpu();
+        }
+        if self.stage == Stage::Running && time >= timeline.end {
+            self.end();
+        }
+        let second = time.saturating_sub(self.fleet.began) / SECOND;
+        if second > self.second {
+            let number = std::mem::replace(&mut self.second, second);
+            self.report_second(number);
+        }
+    }
+
+    fn report_second(&mut self, number: u64) {
+        let mut done = std::mem::take(&mut self.shard.recorder.second);
+        done.connected = self.board.connected.load(Ordering::Relaxed);
+        done.in_flight = self.under_way();
+        let _ = self.news.send(News::Second(number, Box::new(done)));
+    }
+
+    /// Publishes without answer, and messages that are due.
+    fn under_way(&self) -> u64 {
+        self.open().map(|client| client.backlog() + client.in_flight()).sum::<usize>() as u64
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Client> {
+        self.places.iter().filter_map(|place| match &place.slot {
+            Slot::Open(client) => Some(&**client),
+            _ => None,
+        })
+    }
+
+    fn end(&mut self) {
+        self.stage = Stage::Draining;
+        self.pacer = None;
+        self.count_cpu();
+        if self.fleet.load.mode.publishes() {
+            self.each_open(|client| {
+                if matches!(client.role(), Role::Publisher(_)) {
+                    client.fence();
+                }
+            });
+        }
+    }
+
+    fn count_cpu(&mut self) {
+        if self.cpu_before > 0 && !self.cpu_counted {
+            self.cpu_counted = true;
+            self.shard.recorder.cpu.push(thread_cpu() - self.cpu_before);
+        }
+    }
+
+    fn connect_more(&mut self, time: u64) {
+        while self.connecting < MOST_CONNECTING {
+            let Some(index) = self.unconnected.front().copied() else { return };
+            let place = &mut self.places[index as usize];
+            if self.fleet.connect_time(place.number) > time {
+                return;
+            }
+            self.unconnected.pop_front();
+            self.connecting += 1;
+            self.shard.recorder.counts.attempted += 1;
+            let options = self.fleet.options_of(place.number, place.role);
+            let protocol = self.fleet.protocol;
+            place.slot = Slot::Connecting(Box::pin(async move { client::open(&options, protocol).await }));
+            place.waker.wake_by_ref();
+        }
+    }
+
+    /// Gives what is due to its publishers.
+    fn hand_out(&mut self, time: u64) {
+        let Some(pacer) = &mut self.pacer else { return };
+        while let Some(due) = pacer.peek().filter(|due| due.at <= time) {
+            if !self.shard.may_send(due.at) {
+                self.pacer = None;
+                break;
+            }
+            pacer.advance();
+            let place = &mut self.places[due.publisher as usize];
+            if let Slot::Open(client) = &mut place.slot {
+                client.push(due.at);
+                place.waker.wake_by_ref();
+            } else {
+                self.shard.recorder.counts.not_sent += 1;
+            }
+        }
+        if self.pacer.as_ref().is_some_and(|pacer| pacer.peek().is_none()) {
+            self.pacer = None; // a thread without publishers
+        }
+        // A count is reached: what is sent from here on is nothing.
+        if self.pacer.is_none() && self.stage == Stage::Running && self.shard.quota == 0 {
+            self.end();
+        }
+    }
+
+    /// A turn for each client that has something to do. Whether some were left over.
+    fn take_turns(&mut self) -> bool {
+        let mut list = std::mem::take(&mut self.list);
+        self.ready.take(&mut list);
+        for (turn, index) in list.iter().copied().enumerate() {
+            if turn % TURNS_PER_LOOK == TURNS_PER_LOOK - 1 && self.pacer.is_some() {
+                self.hand_out(now());
+            }
+            self.take_turn(index);
+        }
+        let busy = !list.is_empty();
+        list.clear();
+        self.list = list;
+        busy
+    }
+
+    fn take_turn(&mut self, index: u32) {
+        let Some(place) = self.places.get_mut(index as usize) else { return };
+        place.handle.unlist();
+        let mut cx = Context::from_waker(&place.waker);
+        match &mut place.slot {
+            Slot::Waiting | Slot::Gone => {}
+            Slot::Connecting(attempt) => {
+                let Poll::Ready(outcome) = attempt.as_mut().poll(&mut cx) else { return };
+                self.connecting -= 1;
+                place.slot = match outcome {
+                    Ok(opened) => {
+                        let recorder = &mut self.shard.recorder;
+                        let nanoseconds =
+                            |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                        recorder.record(Kind::Connect, nanoseconds(opened.times.connect));
+                        if let Some(tls) = opened.times.tls {
+                            recorder.record(Kind::Tls, nanoseconds(tls));
+                        }
+                        recorder.record(Kind::ConnAck, nanoseconds(opened.times.connack));
+                        if self.fleet.load.mode == Mode::Connect {
+                            recorder.record_live(nanoseconds(opened.times.connect + opened.times.connack));
+                        }
+                        recorder.counts.connected += 1;
+                        self.board.connected.fetch_add(1, Ordering::Relaxed);
+                        place.waker.wake_by_ref();
+                        Slot::Open(Box::new(Client::new(
+                            opened.link,
+                            opened.session,
+                            place.role,
+                            place.flows,
+                        )))
+                    }
+                    Err(error) => {
+                        self.shard.recorder.counts.failed += 1;
+                        self.shard.recorder.error(error.to_string());
+                        self.board.failed.fetch_add(1, Ordering::Relaxed);
+                        Slot::Gone
+                    }
+                };
+            }
+            Slot::Open(client) => match client.poll(&mut cx, &mut self.shard) {
+                Ok(Turn::Waiting) => {}
+                Ok(Turn::Unfinished) => place.waker.wake_by_ref(),
+                Ok(Turn::Ended) => self.lose(index, None),
+                Err(error) => self.lose(index, Some(&error)),
+            },
+        }
+    }
+
+    fn lose(&mut self, index: u32, error: Option<&Error>) {
+        let place = &mut self.places[index as usize];
+        let slot = std::mem::replace(&mut place.slot, Slot::Gone);
+        self.board.connected.fetch_sub(1, Ordering::Relaxed);
+        let leaving = matches!(self.stage, Stage::Leaving(_));
+        if let (Slot::Open(client), false) = (slot, leaving) {
+            let counts = &mut self.shard.recorder.counts;
+            counts.not_sent += client.backlog() as u64;
+            counts.unacknowledged += client.in_flight() as u64;
+            counts.lost += 1;
+            if let Some(error) = error {
+                self.shard.recorder.error(format!("connection lost: {error}"));
+            }
+        }
+    }
+
+    /// What is left when the run ends.
+    fn count_unfinished(&mut self) {
+        let (mut not_sent, mut unacknowledged) = (0, 0);
+        for client in self.open() {
+            not_sent += client.backlog() as u64;
+            unacknowledged += client.in_flight() as u64;
+        }
+        self.shard.recorder.counts.not_sent += not_sent;
+        self.shard.recorder.counts.unacknowledged += unacknowledged;
+    }
+
+    /// Says when a stage is over.
+    fn go_on(&mut self) {
+        match self.stage {
+            Stage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
+                self.stage = Stage::Connected;
+                let _ = self.news.send(News::Connected);
+            }
+            Stage::Subscribing if !self.open().any(Client::is_subscribing) => {
+                self.stage = Stage::Subscribed;
+                let _ = self.news.send(News::Subscribed);
+            }
+            Stage::Running
+                if self.shard.quota == 0 && self.pacer.is_none() && self.fleet.load.mode.publishes() =>
+            {
+                self.end();
+            }
+            _ => {}
+        }
+    }
+
+    fn show(&self) {
+        let counts = &self.shard.recorder.counts;
+        let sum =
+            |count: fn(&super::recorder::Messages) -> u64| counts.messages.iter().map(count).sum::<u64>();
+        self.board.sent.store(sum(|m| m.sent), Ordering::Relaxed);
+        self.board.acknowledged.store(sum(|m| m.acknowledged), Ordering::Relaxed);
+        self.board.expected.store(sum(|m| m.expected), Ordering::Relaxed);
+        self.board.delivered.store(sum(|m| m.delivered), Ordering::Relaxed);
+        if self.stage == Stage::Draining {
+            let idle = self.open().all(Client::is_idle);
+            self.board.idle.store(idle.into(), Ordering::Release);
+        }
+    }
+
+    fn is_over(&self, time: u64) -> bool {
+        let Stage::Leaving(until) = self.stage else { return false };
+        time >= until || self.open().next().is_none()
+    }
+
+    /// When there is something to do even if nothing happens.
+    fn next_time(&self, time: u64) -> Option<u64> {
+        let due = self.pacer.as_ref().and_then(Pacer::peek).map(|due| due.at.max(time + SHORTEST_SLEEP));
+        let connect = self.unconnected.front().filter(|_| self.connecting < MOST_CONNECTING);
+        let connect = connect.map(|index| self.fleet.connect_time(self.places[*index as usize].number));
+        let mark = match self.stage {
+            Stage::Running if self.cpu_before == 0 => Some(self.shard.timeline.measure),
+            Stage::Running => Some(self.shard.timeline.end),
+            Stage::Leaving(until) => Some(until),
+            _ => None,
+        };
+        let second = Some(self.fleet.began + (self.second + 1) * SECOND);
+        [due, connect, mark, second].into_iter().flatten().min()
+    }
+}
+
+/// Runs a thread's part to its end.
+pub(super) fn run(
+    fleet: &Arc<Fleet>,
+    thread: u32,
+    orders: UnboundedReceiver<Order>,
+    news: &UnboundedSender<News>,
+    board: Arc<Board>,
+) {
+    let mut last_word = LastWord { news: news.clone(), said: false };
+    let outcome = runtime().and_then(|runtime| {
+        let entered = runtime.enter();
+        let mut worker = Worker::new(fleet, thread, orders, news.clone(), board)?;
+        drop(entered);
+        // As a task, and not as the runtime's main future: that is woken without a system call.
+        let task = runtime.spawn(async move {
+            let work = std::future::poll_fn(|cx| worker.poll(cx));
+            // The loop itself shares out time; the runtime must not cut its reads short.
+            tokio::task::unconstrained(work).await;
+            worker.finish()
+        });
+        runtime.block_on(task).map_err(|error| Error::file("a thread failed", error.into()))
+    });
+    last_word.say(match outcome {
+        Ok(recorder) => News::Finished(Box::new(recorder)),
+        Err(error) => News::Failed(error),
+    });
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::file("cannot start a runtime", error))
+}
+
+/// A thread never ends without a word: nobody must wait for one that is gone.
+struct LastWord {
+    news: UnboundedSender<News>,
+    said: bool,
+}
+
+impl LastWord {
+    fn say(&mut self, news: News) {
+        self.said = true;
+        let _ = self.news.send(news);
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if !self.said {
+            self.say(News::Failed(Error::file("a thread failed", std::io::Error::other("it panicked"))));
+        }
+    }
+}
+
+impl Worker {
+    fn finish(mut self) -> Recorder {
+        self.count_cpu();
+        self.report_second(self.second);
+        self.shard.recorder
+    }
+}

@@ -1,0 +1,399 @@
+//! `mqtt bench` tells the truth: against brokers that stand still, lose, double, reorder and damage
+//! messages in known ways, and against real ones in every mode.
+
+use std::time::Duration;
+
+use ::mqtt::broker::Options;
+use ::mqtt::protocol::Protocol;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::packets;
+use crate::support::server::{Peer, Server};
+
+/// `mqtt bench` against a port of 127.0.0.1; this machine's other work must not spoil the verdict.
+pub(crate) fn bench(port: u16, line: &[&str]) -> Mqtt {
+    let (mode, rest) = line.split_first().unwrap();
+    Mqtt::new([
+        "bench",
+        mode,
+        "-h",
+        "127.0.0.1",
+        "-p",
+        &port.to_string(),
+        "--quiet",
+        "--allow-saturated",
+        "--json",
+    ])
+    .args(rest)
+}
+
+/// The report of a run, checked against its schema.
+pub(crate) fn report(outcome: &Outcome) -> Value {
+    let lines = outcome.lines();
+    assert_eq!(lines.len(), 1, "one object");
+    let report: Value = serde_json::from_str(&lines[0]).unwrap();
+    assert!(lines[0].starts_with("{\"type\":\"bench\",\"version\":1,"), "{}", lines[0]);
+    let schema: Value = serde_json::from_str(include_str!("schema/bench.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&report).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    report
+}
+
+pub(crate) fn number(report: &Value, path: &str) -> f64 {
+    report.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path} in {report}"))
+}
+
+fn count(report: &Value, name: &str) -> u64 {
+    report["messages"][name].as_u64().unwrap_or_else(|| panic!("{name}"))
+}
+
+#[track_caller]
+fn assert_near(found: f64, expected: f64, tolerance: f64) {
+    let ratio = found / expected;
+    assert!((1.0 - tolerance..=1.0 + tolerance).contains(&ratio), "{found} is not {expected}");
+}
+
+/// A broker that stands still for a second of six: the messages that were due meanwhile waited up
+/// to a second, and a load generator that waits with it would hide all but one of them.
+#[test]
+fn a_stopped_broker_cannot_hide() {
+    for qos in ["0", "1"] {
+        let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
+        let line = [
+            "e2e",
+            "--publishers",
+            "4",
+            "--subscribers",
+            "2",
+            "--rate",
+            "1k",
+            "--duration",
+            "6s",
+            "--qos",
+            qos,
+        ];
+        let running = bench(broker.port(), &line).spawn();
+        std::thread::sleep(Duration::from_secs(2));
+        broker.signal(Signal::STOP);
+        std::thread::sleep(Duration::from_secs(1));
+        broker.signal(Signal::CONT);
+        let report = report(&running.finish().exits(0));
+        assert_eq!((count(&report, "sent"), count(&report, "lost")), (6000, 0));
+        assert_near(number(&report, "/latency_us/delivery/p95"), 700_000.0, 0.05);
+        assert_near(number(&report, "/latency_us/delivery/p99"), 940_000.0, 0.05);
+    }
+}
+
+/// Takes in the client that only looks whether there is a server.
+fn expect_probe(listener: &mut crate::support::server::Listener) {
+    let mut probe = listener.accept_session(Protocol::V3_1_1);
+    probe.expect_disconnect(Protocol::V3_1_1);
+}
+
+/// Publisher and subscriber, in whichever order they come.
+fn accept_pair(listener: &mut crate::support::server::Listener) -> (Peer, Peer) {
+    let mut accept = || {
+        let mut peer = listener.accept();
+        let connect = peer.expect_connect(Protocol::V3_1_1);
+        peer.send(&packets::connack(Protocol::V3_1_1, false, 0));
+        (connect.ends_with(b"-s0"), peer)
+    };
+    let (first, second) = (accept(), accept());
+    assert_ne!(first.0, second.0);
+    let (publisher, mut subscriber) = if first.0 { (second.1, first.1) } else { (first.1, second.1) };
+    subscriber.grant_subscription(Protocol::V3_1_1);
+    (publisher, subscriber)
+}
+
+/// Of each hundred messages one is dropped, one doubled, two swapped, one damaged, and there is one
+/// that nobody sent.
+#[test]
+fn what_a_broker_does_to_messages_is_counted_exactly() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let (mut publisher, mut subscriber) = accept_pair(listener);
+        let mut held = Vec::new();
+        for number in 0..1000 {
+            let packet = publisher.packet();
+            assert_eq!(packet[0], 0x30, "a PUBLISH");
+            match number % 100 {
+                7 => {}
+                13 => [&packet, &packet].iter().for_each(|packet| subscriber.send(packet)),
+                20 => held = packet,
+                21 => [&packet, &held].iter().for_each(|packet| subscriber.send(packet)),
+                30 => {
+                    let mut packet = packet;
+                    *packet.last_mut().unwrap() ^= 0x20;
+                    subscriber.send(&packet);
+                }
+                40 => {
+                    let mut stranger = packet.clone();
+                    let payload = stranger.len() - 64;
+                    stranger[payload..].fill(0);
+                    subscriber.send(&packet);
+                    subscriber.send(&stranger);
+                }
+                _ => subscriber.send(&packet),
+            }
+        }
+        publisher.expect_fence_and_disconnect(Protocol::V3_1_1);
+        subscriber.expect_disconnect(Protocol::V3_1_1);
+    });
+    let line =
+        ["e2e", "-V", "311", "--publishers", "1", "--subscribers", "1", "--count", "1000", "--rate", "2k"];
+    let outcome =
+        bench(server.port(), &line).args(["--fail-if", "lost > 20", "--fail-if", "duplicates != 10"]);
+    let report = report(&outcome.run().exits(0));
+    let found: Vec<u64> =
+        ["sent", "expected", "delivered", "lost", "duplicates", "reordered", "corrupt", "foreign"]
+            .iter()
+            .map(|name| count(&report, name))
+            .collect();
+    assert_eq!(found, [1000, 1000, 980, 20, 10, 10, 10, 10]);
+    server.finish();
+}
+
+#[test]
+fn a_known_delay_comes_out_as_that_latency() {
+    const DELAY: Duration = Duration::from_millis(50);
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let mut publisher = listener.accept_session(Protocol::V3_1_1);
+        for _ in 0..20 {
+            let packet = publisher.packet();
+            let topic = usize::from(packet[2]) << 8 | usize::from(packet[3]);
+            let identifier = [packet[4 + topic], packet[5 + topic]];
+            std::thread::sleep(DELAY);
+            publisher.send(&[0x40, 2, identifier[0], identifier[1]]);
+        }
+        publisher.expect(Protocol::V3_1_1, &packets::pingreq());
+        publisher.send(&packets::pingresp());
+        publisher.expect_disconnect(Protocol::V3_1_1);
+    });
+    let line = ["pub", "-V", "311", "--publishers", "1", "--qos", "1", "--count", "20", "--rate", "10"];
+    let report = report(&bench(server.port(), &line).run().exits(0));
+    assert_eq!(count(&report, "acknowledged"), 20);
+    for statistic in ["min", "p50"] {
+        let found = number(&report, &format!("/latency_us/acknowledge/{statistic}"));
+        assert!((50_000.0..58_000.0).contains(&found), "{statistic}: {found}");
+    }
+    server.finish();
+}
+
+const SHORT: [&str; 4] = ["--rate", "500", "--duration", "0.4"];
+
+fn every_mode(port: u16) {
+    for version in ["31", "311", "5"] {
+        let connected =
+            report(&bench(port, &["conn", "-V", version, "--clients", "20", "--hold", "0.1"]).run().exits(0));
+        assert_eq!(number(&connected, "/connections/connected"), 20.0);
+        for qos in ["0", "1", "2"] {
+            let run = |mode: &str, more: &[&str]| {
+                let line = [&[mode, "-V", version, "--qos", qos], &SHORT[..], more].concat();
+                report(&bench(port, &line).run().exits(0))
+            };
+            let published = run("pub", &[]);
+            assert_eq!(count(&published, "sent"), 200);
+            assert_eq!(count(&published, "acknowledged"), if qos == "0" { 0 } else { 200 });
+            for (mode, more) in [
+                ("e2e", &["--pattern", "all", "--subscribers", "3"][..]),
+                ("e2e", &["--topics", "3"]),
+                ("rr", &[]),
+            ] {
+                let delivered = run(mode, more);
+                let times = if more.contains(&"all") { 3 } else { 1 };
+                let found = [
+                    "sent",
+                    "expected",
+                    "delivered",
+                    "lost",
+                    "duplicates",
+                    "reordered",
+                    "foreign",
+                    "corrupt",
+                ]
+                .map(|name| count(&delivered, name));
+                assert_eq!(
+                    found,
+                    [200, 200 * times, 200 * times, 0, 0, 0, 0, 0],
+                    "{mode} {version} {qos} {more:?}"
+                );
+            }
+        }
+    }
+    let closed =
+        report(&bench(port, &["e2e", "--rate", "max", "--qos", "1", "--count", "2000"]).run().exits(0));
+    assert_eq!((count(&closed, "sent"), count(&closed, "lost")), (2000, 0));
+    let line = [
+        "e2e",
+        "--shared-groups",
+        "2",
+        "--subscribers",
+        "6",
+        "--rate",
+        "500",
+        "--duration",
+        "0.4",
+        "--qos",
+        "1",
+    ];
+    let shared = report(&bench(port, &line).run().exits(0));
+    assert_eq!(
+        (count(&shared, "expected"), count(&shared, "lost"), count(&shared, "duplicates")),
+        (400, 0, 0)
+    );
+}
+
+#[test]
+fn every_mode_with_mosquitto() {
+    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
+    every_mode(broker.port());
+}
+
+#[test]
+fn every_mode_with_the_embedded_broker() {
+    every_mode(Broker::start().port());
+}
+
+/// Messages of another process, on the clock of the same machine.
+#[test]
+fn a_subscriber_counts_what_others_publish() {
+    let broker = Broker::start();
+    let subscriber = bench(broker.port(), &["sub", "--subscribers", "2", "--duration", "3s"]).spawn();
+    std::thread::sleep(Duration::from_millis(800));
+    let line = [&["pub"], &SHORT[..]].concat();
+    bench(broker.port(), &line).run().exits(0);
+    let report = report(&subscriber.finish().exits(0));
+    assert_eq!(count(&report, "delivered"), 400);
+    assert!(number(&report, "/latency_us/delivery/p50") < 1e6);
+}
+
+#[test]
+fn payloads_too_small_for_a_stamp_are_counted_and_not_timed() {
+    let broker = Broker::start();
+    let report = report(
+        &bench(broker.port(), &["e2e", "--size", "8", "--rate", "500", "--duration", "0.4"]).run().exits(0),
+    );
+    assert_eq!((count(&report, "delivered"), count(&report, "lost")), (200, 0));
+    assert!(report["latency_us"]["delivery"].is_null());
+    assert!(report["notes"][0].as_str().unwrap().contains("no room"));
+}
+
+#[test]
+fn the_table_fits_its_columns_and_thresholds_decide() {
+    let broker = Broker::start();
+    let run = |more: &[&str]| {
+        let line =
+            ["bench", "-h", "127.0.0.1", "-p", &broker.port().to_string(), "--quiet", "--allow-saturated"];
+        Mqtt::new(line).args(SHORT).args(more.iter().copied()).run()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, junit) = (folder.path().join("a.csv"), folder.path().join("a.xml"));
+    let files = ["--csv", csv.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
+    let good = run(&[&["--fail-if", "p99 > 60s", "--fail-if", "loss > 0"], &files[..]].concat()).exits(0);
+    for line in good.lines() {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+    assert!(std::fs::read_to_string(&csv).unwrap().starts_with("second,phase,"));
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(xml.contains("tests=\"3\"") && xml.contains("not p99 &gt; 60s"), "{xml}");
+    let bad = run(&[&["--fail-if", "p99 > 1ns"], &files[2..]].concat()).exits(3);
+    assert!(bad.lines().iter().any(|line| line.starts_with("FAILED") && line.contains("p99 > 1ns")));
+    assert!(std::fs::read_to_string(junit).unwrap().contains("<failure message="));
+}
+
+#[test]
+fn the_embedded_broker_is_a_process_of_its_own() {
+    let outcome =
+        Mqtt::new(["bench", "--embedded", "--json", "--quiet", "--allow-saturated"]).args(SHORT).run();
+    let report = report(&outcome.exits(0));
+    assert_eq!((count(&report, "delivered"), count(&report, "lost")), (200, 0));
+}
+
+#[test]
+fn each_client_has_its_credentials() {
+    let user = Some(("device".into(), b"secret".to_vec()));
+    let broker = Broker::with(Options { user, ..Options::default() });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients.csv");
+    std::fs::write(&file, "client_id,username,password\none,device,secret\ntwo,device,wrong\n").unwrap();
+    let line = ["conn", "--clients", "2", "--hold", "0.1", "--credentials", file.to_str().unwrap()];
+    let report = report(&bench(broker.port(), &line).run().exits(3));
+    assert_eq!(number(&report, "/connections/connected"), 1.0);
+    let cause = report["errors"][0]["cause"].as_str().unwrap();
+    assert!(cause.contains("connection refused"), "{cause}");
+}
+
+#[test]
+fn reports_are_set_side_by_side() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    for name in ["a", "b"] {
+        let outcome = bench(broker.port(), &["pub", "--qos", "1", "--count", "100"]).run().exits(0);
+        std::fs::write(file(name), &outcome.stdout).unwrap();
+    }
+    let (a, b) = (file("a"), file("b"));
+    let table = Mqtt::new(["bench", "compare", &a, &b]).run().exits(0);
+    assert!(table.lines()[0].ends_with("ratio"));
+    assert!(table.lines().iter().any(|line| line.starts_with("acknowledge p99")));
+    let line = ["bench", "compare", "--json", &a, &a, &a, "vs", &b, &b, &b];
+    let outcome = Mqtt::new(line).run().exits(0);
+    let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(compared["sides"][1]["runs"], 3);
+    assert!(compared["figures"][0]["more_than_noise"].is_boolean());
+    std::fs::write(&a, "{}").unwrap();
+    Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
+}
+
+/// One page, whole, that asks the network for nothing.
+#[test]
+fn the_page_stands_alone() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let line = ["e2e", "--duration", "2s", "--rate", "500", "--html", page.to_str().unwrap()];
+    bench(broker.port(), &line).run().exits(0);
+    let page = std::fs::read_to_string(page).unwrap();
+    for part in
+        ["Messages a second", "Latency over time", "Latency by percentile", "Connections", "Configuration"]
+    {
+        assert!(page.contains(&format!("<h2>{part}</h2>")), "{part}");
+    }
+    for outside in ["http:", "https:", "src=", "<script", "@import", "url("] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    assert!(!page.contains("NaN") && !page.contains("inf,"));
+}
+
+#[test]
+fn the_generator_knows_its_ceiling() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ceiling.json");
+    let outcome = Mqtt::new(["bench", "calibrate", "--duration", "0.5", "--json", "--quiet"]).run().exits(0);
+    std::fs::write(&file, &outcome.stdout).unwrap();
+    let found: Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert!(found["qos0_ceiling_per_s"].as_f64().unwrap() > 1000.0, "{found}");
+    let broker = Broker::start();
+    let line = ["pub", "--duration", "0.5", "--calibration", file.to_str().unwrap()];
+    let report = report(&bench(broker.port(), &line).run().exits(0));
+    assert!(number(&report, "/generator/share_of_ceiling") > 0.0);
+}
+
+/// As many connections as the limit of descriptors allows, up to 10,000.
+#[test]
+fn thousands_of_connections() {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).maximum.unwrap_or(20_000);
+    let clients = limit.saturating_sub(500).min(10_000);
+    let line = ["conn", "--clients", &clients.to_string(), "--hold", "0.5", "--embedded"];
+    let line = [&["bench", "--quiet", "--allow-saturated", "--json"][..], &line].concat();
+    let report = report(&Mqtt::new(line).run().exits(0));
+    assert_eq!(report["connections"]["connected"], clients);
+}
