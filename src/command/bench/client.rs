@@ -482,7 +482,7 @@ impl Handler for InTurn<'_> {
                     }
                 }
             }
-            Event::Pong if self.state.fence == Fence::Sent => {
+            Event::Pong { .. } if self.state.fence == Fence::Sent => {
                 self.state.fence = Fence::Answered;
                 self.shard.recorder.fenced_at = self.shard.recorder.fenced_at.max(self.now);
             }
