@@ -414,3 +414,55 @@ fn a_rate_is_kept() {
     // It may be slower on a loaded machine, but never faster.
     assert!(started.elapsed() >= std::time::Duration::from_millis(500), "{:?}", started.elapsed());
 }
+
+/// A person reads the list, is asked, and may say no.
+#[test]
+fn a_person_is_asked() {
+    let broker = Broker::start();
+    for (topic, payload) in [("home/1", "on"), ("home/2", "\x1b[2Joff")] {
+        broker.publish().args(["-t", topic, "-m", payload, "-q", "1", "-r"]).run().exits(0);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup.jsonl");
+    let line = ["home/#", "--backup", backup.to_str().unwrap()];
+    let question = "Clear 2 retained messages? [y/N] ";
+    // An empty line, the end of the input, and what is not quite a yes.
+    for answer in ["\n", "\x04", "n\n", "yes please\n"] {
+        let mut running = retain_clear(broker.port(), &line).on_a_terminal().spawn();
+        running.wait_for_stderr(question);
+        running.write(answer);
+        let outcome = running.wait_for_end().exits(3).mentions("\nmqtt: nothing was cleared");
+        assert_eq!(outcome.lines(), ["home/1  QoS 1, 2 bytes: on", "home/2  QoS 1, 7 bytes: \\x1b[2Joff"]);
+        assert!(!backup.exists(), "a backup of what was not cleared");
+    }
+    let mut running = retain_clear(broker.port(), &line).on_a_terminal().spawn();
+    running.wait_for_stderr(question);
+    running.write("y\n");
+    running.wait_for_end().exits(0).mentions("2 cleared, and verified that none is left");
+    assert_eq!(std::fs::read_to_string(backup).unwrap().lines().count(), 2);
+}
+
+/// Who is asked must see what it is about, even if standard output goes elsewhere.
+#[test]
+fn a_list_that_goes_to_a_file_is_shown_to_who_is_asked() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    for (option, stdout) in [("--json", "{"), ("--timeout=30", "a  QoS")] {
+        let mut running = retain_clear(broker.port(), &["#", option]).on_a_terminal().spawn();
+        running.wait_for_stderr("a  QoS 1, 1 bytes: 1\r\nClear 1 retained message? [y/N] ");
+        running.write("n\n");
+        let outcome = running.wait_for_end().exits(3);
+        assert!(outcome.stdout.starts_with(stdout.as_bytes()), "{outcome:?}");
+    }
+}
+
+/// A signal at the question is heeded, though nobody answers.
+#[test]
+fn an_interruption_at_the_question() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    let running = retain_clear(broker.port(), &["#"]).on_a_terminal().spawn();
+    running.wait_for_stderr("[y/N] ").signal(Signal::INT);
+    running.wait_for_end().dies_of(Signal::INT).mentions("\nmqtt: ended early: 0 of 1 answered");
+    broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("1\n");
+}

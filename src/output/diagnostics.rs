@@ -103,7 +103,7 @@ impl Diagnostics {
     }
 
     /// A line of its own, without the program's name before it.
-    pub(super) fn plain(&self, text: &str) {
+    pub fn plain(&self, text: &str) {
         self.line(&format!("{}\n", printable(text)));
     }
 

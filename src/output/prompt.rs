@@ -17,15 +17,31 @@ pub fn can_ask(diagnostics: &Diagnostics) -> bool {
 /// used once, before the end of a run.
 pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
     diagnostics.ask(&format!("{question} [y/N] "));
+    let mut line = OpenLine(Some(diagnostics));
     let (answer, answered) = oneshot::channel();
     // A thread of its own, so that a signal is heeded while nobody answers.
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line).is_ok();
         // Nobody waits any more if the run was interrupted.
-        let _ = answer.send(read && is_yes(&line));
+        let _ = answer.send(if read { line } else { String::new() });
     });
-    answered.await.unwrap_or(false)
+    let answer = answered.await.unwrap_or_default();
+    if answer.ends_with('\n') {
+        line.0 = None;
+    }
+    is_yes(&answer)
+}
+
+/// The line of a question. Where nobody ended it with an answer, the next output would stand on it.
+struct OpenLine<'a>(Option<&'a Diagnostics>);
+
+impl Drop for OpenLine<'_> {
+    fn drop(&mut self) {
+        if let Some(diagnostics) = self.0 {
+            diagnostics.plain("");
+        }
+    }
 }
 
 fn is_yes(line: &str) -> bool {

@@ -2,11 +2,13 @@
 //! input, and two outputs that are collected as they come.
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io::Write;
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
+use nix::pty::openpty;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::LIMIT;
@@ -29,6 +31,8 @@ enum Input {
     Bytes(Vec<u8>),
     /// A pipe that the test writes to.
     Open,
+    /// A terminal that the test types at. Standard error is shown there too.
+    Terminal,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +93,13 @@ impl Mqtt {
         self
     }
 
+    /// Run by a person: standard input and standard error are a terminal, which echoes what is
+    /// typed; see [`Running::write`].
+    pub(crate) fn on_a_terminal(mut self) -> Self {
+        self.stdin = Input::Terminal;
+        self
+    }
+
     /// The reader of standard output reads so many lines and closes it.
     pub(crate) fn close_stdout_after(mut self, lines: usize) -> Self {
         self.stdout = Output::ClosedAfter(lines);
@@ -107,7 +118,14 @@ impl Mqtt {
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(if matches!(self.stdin, Input::Null) { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let terminal = matches!(self.stdin, Input::Terminal).then(|| {
+            let terminal = openpty(None, None).unwrap();
+            command.stdin(terminal.slave.try_clone().unwrap()).stderr(terminal.slave);
+            File::from(terminal.master)
+        });
         let mut child = command.spawn().unwrap();
+        // What is left of the terminal's other side is the child's: it ends when the child does.
+        drop(command);
         let stdin = child.stdin.take().map(feed);
         let stdin = match self.stdin {
             Input::Bytes(bytes) => {
@@ -115,20 +133,24 @@ impl Mqtt {
                 None
             }
             Input::Null | Input::Open => stdin,
+            Input::Terminal => terminal.as_ref().map(|terminal| feed(terminal.try_clone().unwrap())),
         };
         let most_lines = match self.stdout {
             Output::Collected => usize::MAX,
             Output::ClosedAfter(lines) => lines,
         };
         let stdout = Collected::from(child.stdout.take().unwrap(), most_lines);
-        let stderr = Collected::from(child.stderr.take().unwrap(), usize::MAX);
+        let stderr = match terminal {
+            Some(terminal) => Collected::from(terminal, usize::MAX),
+            None => Collected::from(child.stderr.take().unwrap(), usize::MAX),
+        };
         Running { line: shown(&self.arguments), child, stdin, stdout, stderr, ended: false }
     }
 }
 
 /// Writes what it is sent to a child's standard input, from a thread of its own: a child that does
 /// not read must not hold up the test. The input ends when the sender is dropped.
-fn feed(mut stdin: ChildStdin) -> Sender<Vec<u8>> {
+fn feed(mut stdin: impl Write + Send + 'static) -> Sender<Vec<u8>> {
     let (sender, chunks) = channel::<Vec<u8>>();
     std::thread::spawn(move || {
         for chunk in chunks {

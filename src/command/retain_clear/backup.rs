@@ -1,7 +1,7 @@
 //! The backup: JSON records, one a line, on the disk before the first deletion.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, ErrorKind, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,11 +10,13 @@ use crate::error::Error;
 use crate::output::{MessageFormat, MessageWriter};
 use crate::protocol::wire::Publish;
 
-/// A backup being written.
+/// A backup being written. Until it is [`needed`](Self::needed) it goes away again with this value:
+/// a half of one, or one of what was not cleared, would only be in the way of the next run.
 #[derive(Debug)]
 pub(super) struct Backup {
     path: PathBuf,
     file: BufWriter<File>,
+    is_needed: bool,
     /// An ordinary file, which can be begun anew and must reach the disk; a pipe or device is not.
     is_file: bool,
     /// Where the scan under way began to write.
@@ -39,6 +41,7 @@ impl Backup {
         Ok(Self {
             path: path.to_owned(),
             file: BufWriter::new(file),
+            is_needed: false,
             is_file: !special,
             begin: 0,
             writer: MessageWriter::new(MessageFormat::Json { pretty: false }, false),
@@ -77,8 +80,8 @@ impl Backup {
             .map_err(|error| self.failed(error))
     }
 
-    /// Brings everything to the disk: only then may anything be cleared. What a later scan adds
-    /// stands behind it.
+    /// Brings everything to the disk, the name of the file too: only then may anything be cleared.
+    /// What a later scan adds stands behind it.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -87,8 +90,35 @@ impl Backup {
         if self.is_file {
             self.file.get_ref().sync_all().map_err(|error| self.failed(error))?;
             self.begin = self.file.stream_position().map_err(|error| self.failed(error))?;
+            self.sync_name().map_err(|error| self.failed(error))?;
         }
         Ok(())
+    }
+
+    fn sync_name(&self) -> std::io::Result<()> {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let synced = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        match synced {
+            // A folder that may be written but not read, or a file system that syncs no folders.
+            Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::InvalidInput) => {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    /// From now on it stays, whatever becomes of the run.
+    pub(super) fn needed(&mut self) {
+        self.is_needed = true;
+    }
+}
+
+impl Drop for Backup {
+    fn drop(&mut self) {
+        if self.is_file && !self.is_needed {
+            // The run ends with an error of its own, or nothing was cleared: no more to say.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

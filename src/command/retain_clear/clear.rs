@@ -29,7 +29,8 @@ const PASSES: u32 = 2;
 const LIST_BYTES: usize = 64 * 1024;
 
 pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    if !clear.dry_run && !clear.yes && !can_ask(diagnostics) {
+    let asks = !clear.dry_run && !clear.yes;
+    if asks && !can_ask(diagnostics) {
         return Err(Error::usage(
             "nobody is there to confirm: standard input or standard error is no terminal",
         )
@@ -38,7 +39,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     let mut backup = clear.backup.as_deref().map(Backup::create).transpose()?;
     let mut attention = Attention::start(None)?;
     let mut stdout = Stdout::new();
-    let looking = Looking::Selected { with_preview: !config.json };
+    let looking = Looking::Selected { with_preview: asks || !config.json };
     let scanned =
         scan(&config.client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await?;
     if let Some(backup) = &mut backup {
@@ -55,6 +56,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         entries,
         verification: None,
         passes: 0,
+        declined: false,
         incomplete: !refused.is_empty() || ended_by == EndedBy::Timeout,
     };
     if !config.json {
@@ -88,7 +90,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         Report::new(&parts, &run.entries).put(stdout.buffer());
     } else {
         for entry in &run.entries {
-            if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok()) {
+            if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok() && !run.declined) {
                 stdout.buffer().extend_from_slice(format!("{}  {why}\n", printable(&entry.topic)).as_bytes());
             }
         }
@@ -111,6 +113,8 @@ struct Run<'a> {
     /// The last one.
     verification: Option<ScanReport>,
     passes: u32,
+    /// The answer was no.
+    declined: bool,
     /// Something may be left that was never seen.
     incomplete: bool,
 }
@@ -121,7 +125,11 @@ impl Run<'_> {
             entry.fate = Fate::NotSent;
         }
         if !self.clear.yes && !self.confirmed().await? {
+            self.declined = true;
             return Ok(());
+        }
+        if let Some(backup) = &mut self.backup {
+            backup.needed();
         }
         let until = self.clear.until_clear.map(|limit| Instant::now() + limit);
         loop {
@@ -138,6 +146,12 @@ impl Run<'_> {
     }
 
     async fn confirmed(&mut self) -> Result<bool, Error> {
+        // Nobody should say yes to what went into a file, or into a report that is yet to come.
+        if self.config.json || !self.diagnostics.terminal().stdout.is_terminal {
+            for entry in &self.entries {
+                self.diagnostics.plain(&entry.line());
+            }
+        }
         let count = self.entries.len();
         let question = format!("Clear {count} retained message{}?", if count == 1 { "" } else { "s" });
         tokio::select! {
@@ -191,12 +205,14 @@ impl Run<'_> {
             let done = total - unsent - unconfirmed;
             return self.diagnostics.state(format_args!(
                 "ended early: {done} of {total} answered, {unconfirmed} sent without an answer, {unsent} not sent; \
-                 run it again to go on"
+                 run it again{} to go on",
+                if self.passes > 0 && self.backup.is_some() { ", with another file for --backup," } else { "" }
             ));
         }
         match (total, left(&self.entries)) {
             (0, _) if self.incomplete => {}
             (0, _) => self.diagnostics.state("nothing is retained there"),
+            (_, _) if self.declined => self.diagnostics.state("nothing was cleared"),
             (_, _) if self.clear.dry_run => {
                 self.diagnostics.state(format_args!("{total} would be cleared"));
             }

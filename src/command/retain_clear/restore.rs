@@ -32,6 +32,7 @@ pub(super) async fn export(
     let scanned =
         scan(&config.client, options, looking, Some(&mut backup), &mut attention, diagnostics).await?;
     backup.keep()?;
+    backup.needed();
     let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
     let count = scanned.entries.len();
     if scanned.ended_by == EndedBy::Timeout {

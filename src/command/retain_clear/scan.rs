@@ -34,7 +34,7 @@ use crate::output::{Diagnostics, Verbosity};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
-use crate::protocol::{Direction, QoS};
+use crate::protocol::{Direction, QoS, topic};
 
 /// Topics asked for by name at once: well below what servers queue for a client.
 const NAMES_PER_PASS: usize = 400;
@@ -129,6 +129,7 @@ pub(super) async fn scan(
         check_again: false,
         by_name: false,
         unreadable: 0,
+        foreign: 0,
         refused: Vec::new(),
         ended_by: EndedBy::Fence,
     };
@@ -139,10 +140,13 @@ pub(super) async fn scan(
         scanner.by_name = true;
         client::run(client, &mut scanner).await?;
     }
-    if scanner.unreadable > 0 {
-        let count = scanner.unreadable;
-        diagnostics
-            .warning(format_args!("{count} retained messages have topics that are not UTF-8: left alone"));
+    for (count, why) in [
+        (scanner.unreadable, "have topics that are no valid topic names"),
+        (scanner.foreign, "came for topics that were not asked for"),
+    ] {
+        if count > 0 {
+            diagnostics.warning(format_args!("{count} retained messages {why}: left alone"));
+        }
     }
     Ok(Scanned {
         entries: scanner.found.into_values().collect(),
@@ -286,7 +290,10 @@ struct Scanner<'a> {
     check_again: bool,
     /// The connection is the second one, for topics asked for by name.
     by_name: bool,
+    /// Messages of topics that nobody can publish to.
     unreadable: u64,
+    /// Messages that no filter asked for.
+    foreign: u64,
     refused: Vec<(String, ReasonCode)>,
     ended_by: EndedBy,
 }
@@ -316,10 +323,17 @@ impl Scanner<'_> {
         }
         pass.came(Instant::now(), true);
         let purpose = pass.purpose;
-        let Ok(topic) = std::str::from_utf8(publish.topic) else {
-            self.unreadable += 1;
+        // Every scan ends with a checking pass, and each of those counts anew.
+        let count = u64::from(purpose == Purpose::Check);
+        let Ok(topic) = topic::check_name(publish.topic) else {
+            self.unreadable += count;
             return Ok(());
         };
+        // Nobody's filters are rewritten by us: what a server makes of them, nobody has asked for.
+        if !self.options.filters.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic)) {
+            self.foreign += count;
+            return Ok(());
+        }
         if !self.wants(topic, publish) {
             return Ok(());
         }
@@ -393,6 +407,9 @@ impl Scanner<'_> {
             })
             .collect();
         session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
+        if pass.purpose == Purpose::Check {
+            (self.unreadable, self.foreign) = (0, 0);
+        }
         pass.asked_at = Instant::now();
         pass.state = State::Subscribing;
     }
@@ -508,7 +525,6 @@ impl Handler for Scanner<'_> {
         self.missed.clear();
         self.check_again = false;
         self.refused.clear();
-        self.unreadable = 0;
         self.ended_by = EndedBy::Fence;
         self.backup.as_mut().map_or(Ok(()), |backup| backup.restart())
     }
