@@ -10,7 +10,11 @@ use crate::net::{self, Transport};
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Packet};
+use crate::protocol::wire::{self, Packet, PacketType};
+
+/// The largest answer to CONNECT that is read. It is all properties, and a server must not fill our
+/// memory before it is known to be one.
+const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
 
 /// What the server said to an accepted CONNECT.
 #[derive(Debug, Clone)]
@@ -106,12 +110,13 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         if net::tls::looks_like_tls(&received) {
             return Err(not_mqtt(&received));
         }
-        match wire::frame(&received, largest_packet_bytes) {
+        match wire::frame(&received, largest_packet_bytes.min(LARGEST_ANSWER_BYTES)) {
             Ok(Some(length)) => {
                 let leftover = received.split_off(length);
                 return Ok(Some((received, leftover)));
             }
             Ok(None) if received.first().is_none_or(|first| matches!(first >> 4, 2 | 14 | 15)) => {}
+            Err(malformed) if malformed.packet == Some(PacketType::ConnAck) => return Err(malformed.into()),
             _ => return Err(not_mqtt(&received)),
         }
         let count = stream.read_buf(&mut received).await.map_err(|error| net::broken(&error))?;

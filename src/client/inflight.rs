@@ -98,6 +98,13 @@ impl Inflight {
         }
     }
 
+    /// Opens an identifier of an earlier run; to be called in the order they were given out, before
+    /// any [`Inflight::open`].
+    pub(super) fn restore(&mut self, identifier: u16, entry: Entry) {
+        self.stragglers.push((identifier, entry));
+        self.first = after(identifier);
+    }
+
     /// The open entry of an identifier.
     pub(super) fn get(&mut self, identifier: u16) -> Option<&mut Entry> {
         let index = self.distance(identifier);

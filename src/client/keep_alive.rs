@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// How many bytes of a packet count as a sign of life before it is whole. A large message on a slow
+/// link must not end it, but a server that lets a packet drip, byte by byte, is as good as dead:
+/// nothing of it ever reaches anyone.
+const SIGN_OF_LIFE_BYTES: usize = 1024;
+
 /// What the clock calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
@@ -20,22 +25,29 @@ pub(super) struct KeepAlive {
     interval: Duration,
     last_sent: Instant,
     last_received: Instant,
+    /// Bytes received since, of a packet that is not whole yet.
+    unfinished_bytes: usize,
     asked: Option<Instant>,
 }
 
 impl KeepAlive {
     pub(super) fn new(seconds: u16, now: Instant) -> Self {
         let interval = Duration::from_secs(u64::from(seconds));
-        Self { interval, last_sent: now, last_received: now, asked: None }
+        Self { interval, last_sent: now, last_received: now, unfinished_bytes: 0, asked: None }
     }
 
     pub(super) fn sent(&mut self, now: Instant) {
         self.last_sent = now;
     }
 
-    pub(super) fn received(&mut self, now: Instant) {
-        self.last_received = now;
-        self.asked = None;
+    /// So many bytes came, and with them the end of a packet or not.
+    pub(super) fn received(&mut self, now: Instant, bytes: usize, whole_packet: bool) {
+        self.unfinished_bytes = self.unfinished_bytes.saturating_add(bytes);
+        if whole_packet || self.unfinished_bytes >= SIGN_OF_LIFE_BYTES {
+            self.unfinished_bytes = 0;
+            self.last_received = now;
+            self.asked = None;
+        }
     }
 
     /// When [`KeepAlive::due`] is to be asked next.
@@ -90,12 +102,29 @@ mod tests {
             keep_alive.sent(at(second));
         }
         assert_eq!(keep_alive.due(at(10), true), Due::Ping);
-        keep_alive.received(at(11));
+        keep_alive.received(at(11), 2, true);
         for second in 11..19 {
-            keep_alive.received(at(second));
+            keep_alive.received(at(second), 2, true);
         }
         assert_eq!(keep_alive.due(at(19), true), Due::Nothing);
         assert_eq!(keep_alive.due(at(20), true), Due::Ping);
+    }
+
+    /// A packet that comes byte by byte is no sign of life; one that comes at a rate that will see it
+    /// whole is.
+    #[test]
+    fn a_drip_does_not_keep_a_link_alive() {
+        let start = Instant::now();
+        let dies = |bytes: usize| {
+            let mut keep_alive = KeepAlive::new(10, start);
+            (1..=100).find(|second| {
+                let now = start + Duration::from_secs(*second);
+                keep_alive.received(now, bytes, false);
+                keep_alive.due(now, true) == Due::Dead
+            })
+        };
+        assert_eq!(dies(1), Some(15));
+        assert_eq!(dies(1000), None);
     }
 
     #[test]

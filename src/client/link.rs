@@ -422,13 +422,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             return Poll::Ready(Err(Error::link(Layer::Mqtt, cause)));
         }
-        self.keep_alive.received(Instant::now());
-        let result = if large {
+        let (used, result) = if large {
             let mut collected = std::mem::take(&mut self.partial);
             let result = self.decode_all(session, handler, &collected, output);
             collected.drain(..result.0);
             self.partial = collected;
-            result.1
+            result
         } else {
             let start = self.partial.len();
             input[..start].copy_from_slice(&self.partial);
@@ -439,8 +438,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if self.partial.is_empty() && self.partial.capacity() > INPUT_BYTES {
                 self.partial = Vec::new();
             }
-            result
+            (used, result)
         };
+        self.keep_alive.received(Instant::now(), count, used > 0);
         let flushed = handler.poll_flush(cx);
         let end = match result {
             Ok(()) => None,

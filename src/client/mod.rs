@@ -2,6 +2,7 @@
 //! subcommand uses both, `bench` included.
 
 pub mod alarm;
+mod back_off;
 mod ending;
 pub mod handler;
 mod handshake;

@@ -142,7 +142,7 @@ impl RawLink {
     ) -> Result<(), Error> {
         let template = PublishTemplate::new(self.protocol, topic.as_bytes(), qos, retain, properties);
         let keep = || Bytes::copy_from_slice(payload);
-        self.session.publish(&mut self.output, &template.into(), payload, keep, 0)
+        self.session.publish(&mut self.output, &template.into(), payload, keep, 0).map(drop)
     }
 
     /// Asks for a PINGRESP.
@@ -196,7 +196,10 @@ impl RawLink {
             Event::Disconnected { reason, properties } => {
                 return Err(Session::disconnected_error(reason, &properties));
             }
-            Event::Unsubscribed { .. } | Event::Auth { .. } => Incoming::Other,
+            Event::Unsubscribed { .. }
+            | Event::Received { .. }
+            | Event::Released { .. }
+            | Event::Auth { .. } => Incoming::Other,
         }))
     }
 

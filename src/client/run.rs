@@ -4,10 +4,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::Poll;
-use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::back_off::BackOff;
 use super::handler::{Change, Handler};
 use super::handshake::{self, Connected};
 use super::link::Link;
@@ -19,11 +19,6 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Direction, Protocol, wire};
 
-/// The first back-off; it doubles with every failure in a row.
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// A link that lived this long ends a row of failures.
-const HEALTHY: Duration = Duration::from_secs(5);
-
 /// Connects, lets `handler` work until it is done, and reconnects as the options say.
 ///
 /// # Errors
@@ -31,40 +26,36 @@ const HEALTHY: Duration = Duration::from_secs(5);
 pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result<(), Error> {
     let mut run = Run::new(options);
     let started = Instant::now();
-    let mut failures = 0;
+    let mut back_off = BackOff::new(options.reconnect.max_delay);
     loop {
-        let attempt = Instant::now();
         let error = match run.connect_and_drive(handler).await {
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
+        if let Some(up_since) = run.up_since.take() {
+            back_off.lived(up_since.elapsed());
+        }
+        let failures = back_off.failures();
+        let mut pause = back_off.pause();
         let patient = if run.was_connected {
             options.reconnect.attempts.is_none_or(|most| failures < most)
         } else {
-            started.elapsed() < options.reconnect.wait_for_server
+            // The last attempt is made when the time is over, and not a pause later.
+            let left = options.reconnect.wait_for_server.saturating_sub(started.elapsed());
+            pause = pause.min(left);
+            !left.is_zero()
         };
         if error.retry() == Retry::Never || !patient {
             return Err(error);
         }
-        if attempt.elapsed() > HEALTHY {
-            failures = 0;
-        }
-        let delay = back_off(failures, options.reconnect.max_delay);
-        failures += 1;
         if !std::mem::replace(&mut run.lost, true) {
             let change = if run.was_connected { Change::Lost } else { Change::NotYet };
             handler.on_change(change(&error));
         }
-        if interruptible(handler, tokio::time::sleep(delay)).await?.is_none() {
+        if interruptible(handler, tokio::time::sleep(pause)).await?.is_none() {
             return Ok(());
         }
     }
-}
-
-/// Exponential with full jitter, so that a restarted server is not met by all its clients at once.
-fn back_off(failures: u32, most: Duration) -> Duration {
-    let ceiling = FIRST_DELAY.saturating_mul(1 << failures.min(20)).min(most);
-    ceiling.mul_f64(fastrand::f64())
 }
 
 /// Waits for `future`, unless the handler is interrupted: `None` then, or its error.
@@ -147,6 +138,8 @@ struct Run<'a> {
     connect_properties: PropertyBlock,
     session: Session,
     was_connected: bool,
+    /// When the latest link came up, if this attempt made one.
+    up_since: Option<Instant>,
     /// The user was told that there is no link.
     lost: bool,
 }
@@ -173,6 +166,7 @@ impl<'a> Run<'a> {
             connect_properties,
             session,
             was_connected: false,
+            up_since: None,
             lost: false,
         }
     }
@@ -186,6 +180,7 @@ impl<'a> Run<'a> {
         if repeated > 0 {
             handler.on_change(Change::MayRepeat(repeated));
         }
+        self.up_since = Some(Instant::now());
         let again = std::mem::replace(&mut self.was_connected, true);
         if std::mem::take(&mut self.lost) {
             handler.on_change(if again { Change::Reconnected } else { Change::Connected });
@@ -307,21 +302,6 @@ impl<'a> Run<'a> {
             && let Ok(packet) = wire::decode(self.protocol, packet)
         {
             handler.trace(direction, &packet);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn back_off_grows_to_its_cap_with_jitter() {
-        let most = Duration::from_secs(30);
-        for failures in 0..64 {
-            let ceiling = FIRST_DELAY.as_secs_f64() * 2_f64.powi(failures.min(20));
-            let delay = back_off(u32::try_from(failures).unwrap(), most).as_secs_f64();
-            assert!(delay <= ceiling.min(30.0), "{failures}: {delay}");
         }
     }
 }

@@ -36,6 +36,18 @@ pub enum Event<'a> {
         /// Of that packet.
         properties: Properties<'a>,
     },
+    /// The server has a QoS 2 publish (PUBREC). Its PUBREL is in the output buffer and must not be
+    /// sent before whoever keeps account of it on disk has done so.
+    Received {
+        /// What [`Session::publish`] was given.
+        token: u64,
+    },
+    /// The server has released a QoS 2 message (PUBREL) and may use its packet identifier anew once
+    /// it has our PUBCOMP, which is in the output buffer.
+    Released {
+        /// Of the message.
+        packet_identifier: u16,
+    },
     /// The answer to a SUBSCRIBE, one Reason Code a filter.
     Subscribed {
         /// What [`Session::subscribe`] was given.
@@ -236,6 +248,36 @@ impl Session {
         self.unfinished.known = known.into_iter().map(|(identifier, _)| identifier).collect();
     }
 
+    /// Takes up the received QoS 2 messages that an earlier run of the program has delivered and not
+    /// seen released. To be called behind [`Session::connected`], if the server kept the session.
+    pub fn restore_unreleased(&mut self, packet_identifiers: impl IntoIterator<Item = u16>) {
+        self.unreleased.extend(packet_identifiers);
+    }
+
+    /// Takes up a QoS 2 publish of an earlier run of the program: sent, and released (PUBREC
+    /// received) or not. To be called behind [`Session::connected`], if the server kept the session,
+    /// in the order they were sent and before anything is published.
+    pub fn restore_publish(
+        &mut self,
+        packet_identifier: u16,
+        template: Arc<PublishTemplate>,
+        payload: Bytes,
+        token: u64,
+        released: bool,
+    ) {
+        let stage = if released { Stage::Released } else { Stage::Published };
+        self.inflight.restore(packet_identifier, Entry::Publish { template, payload, token, stage });
+        self.unfinished.known.push_back(packet_identifier);
+    }
+
+    /// The publishes under way on this link: packet identifier and token.
+    pub fn open_publishes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.inflight.iter().filter_map(|(identifier, entry)| match entry {
+            Entry::Publish { token, .. } => Some((identifier, *token)),
+            _ => None,
+        })
+    }
+
     /// Whether [`Session::publish`] may be called now: nothing older waits to be sent again, and at
     /// QoS 1 and 2 the window is open.
     #[must_use]
@@ -283,6 +325,7 @@ impl Session {
 
     /// Appends a PUBLISH. `keep` yields the payload for a possible resend and is called at QoS 1 and
     /// 2 only; who never resends keeps an empty one. To be called only while [`Session::can_publish`].
+    /// Returns the packet identifier, 0 at QoS 0.
     ///
     /// # Errors
     /// See [`Session::check_publish`]; nothing was appended then and the session is unchanged.
@@ -293,17 +336,17 @@ impl Session {
         payload: &[u8],
         keep: impl FnOnce() -> Bytes,
         token: u64,
-    ) -> Result<(), Error> {
+    ) -> Result<u16, Error> {
         self.check_publish(template, payload.len())?;
         if template.qos() == QoS::AtMostOnce {
             template.put(out, 0, false, payload);
             self.unfenced = true;
-            return Ok(());
+            return Ok(0);
         }
         let message = NewPublish { template: Arc::clone(template), payload: keep(), token };
         let identifier = self.open_publish(message);
         template.put(out, identifier, false, payload);
-        Ok(())
+        Ok(identifier)
     }
 
     fn open_publish(&mut self, message: NewPublish) -> u16 {
@@ -389,7 +432,7 @@ impl Session {
                 let reason =
                     if known { ReasonCode::SUCCESS } else { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND };
                 wire::ack(out, self.protocol, PacketType::PubComp, ack.packet_identifier, reason);
-                Ok(None)
+                Ok(Some(Event::Released { packet_identifier: ack.packet_identifier }))
             }
             Packet::PubComp(ref ack) => Ok(self.received_pubcomp(ack)),
             Packet::SubAck { packet_identifier, properties, reasons } => {
@@ -529,8 +572,9 @@ impl Session {
             return Ok(Some(self.end_publish(ack, token))); // [MQTT-4.3.3-4]
         }
         *stage = Stage::Released;
+        let token = *token;
         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
-        Ok(None)
+        Ok(Some(Event::Received { token }))
     }
 
     fn received_pubcomp<'a>(&mut self, ack: &Ack<'a>) -> Option<Event<'a>> {

@@ -99,7 +99,7 @@ fn outbound_qos_1_and_2() {
         assert_eq!(peer.sent(), ["publish 0 1", "publish 1 2", "publish 2 3"]);
         assert!(peer.session.is_unfenced());
         assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(Some("published 2 00".into())));
-        assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(None));
+        assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(Some("Received { token: 3 }".into())));
         assert_eq!(peer.sent(), ["pubrel 2 00"]);
         assert!(!peer.session.is_idle());
         assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(Some("published 3 00".into())));
@@ -254,7 +254,8 @@ fn inbound_qos_2_is_delivered_once() {
         // The link is lost, the session is kept: still the same message.
         peer.session.connected(protocol, true, ServerLimits::default());
         assert_eq!(peer.receive(&message(QoS::ExactlyOnce, 7, true)), Ok(None));
-        assert_eq!(peer.receive(&Packet::PubRel(ack(7, 0))), Ok(None));
+        let released = Ok(Some("Released { packet_identifier: 7 }".into()));
+        assert_eq!(peer.receive(&Packet::PubRel(ack(7, 0))), released);
         assert_eq!(peer.sent(), ["pubrec 7 00", "pubrec 7 00", "pubrec 7 00", "pubcomp 7 00"]);
         // Released: the identifier may carry another message.
         assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
@@ -349,4 +350,92 @@ fn what_the_server_does_not_take_is_refused_alone() {
     assert!(attempt(QoS::AtLeastOnce, false, b"0123456789a").is_ok());
     assert_eq!(out.len(), 19);
     let _ = PacketType::Publish;
+}
+
+/// What an earlier run of the program had under way is taken up in its order, and its identifiers are
+/// not given out while they are.
+#[test]
+fn an_earlier_run_is_taken_up() {
+    for protocol in ALL {
+        let mut peer = Peer::new(protocol);
+        peer.session.connected(protocol, true, ServerLimits::default());
+        let template =
+            PublishTemplate::new(protocol, b"t", QoS::ExactlyOnce, false, &PropertyBlock::default());
+        let template = Arc::new(template);
+        for (identifier, released) in [(65_534, true), (65_535, false), (2, false)] {
+            let payload = Bytes::from(identifier.to_string());
+            peer.session.restore_publish(identifier, Arc::clone(&template), payload, 100, released);
+        }
+        peer.session.restore_unreleased([9]);
+        assert!(!peer.session.can_publish(QoS::AtMostOnce), "new messages wait for the old ones");
+        peer.session.resume(&mut peer.out, 1000);
+        assert_eq!(peer.sent(), ["pubrel 65534 00", "publish 65535 65535 dup", "publish 2 2 dup"]);
+        for token in 3..=5 {
+            peer.publish(QoS::AtLeastOnce, token);
+        }
+        assert_eq!(peer.sent(), ["publish 3 3", "publish 4 4", "publish 5 5"]);
+        assert_eq!(
+            peer.receive(&message(QoS::ExactlyOnce, 9, true)),
+            Ok(None),
+            "delivered by the earlier run"
+        );
+        assert_eq!(peer.receive(&Packet::PubComp(ack(65_534, 0))), Ok(Some("published 100 00".into())));
+        peer.receive(&Packet::PubRec(ack(2, 0))).unwrap();
+        assert_eq!(peer.receive(&Packet::PubComp(ack(2, 0))), Ok(Some("published 100 00".into())));
+        assert_eq!(peer.session.unacknowledged(), 4);
+    }
+}
+
+/// "Packet Identifier not found" answers a PUBREL sent again whose first PUBCOMP was lost with the
+/// link: the message did arrive, and was once reported as refused.
+#[test]
+fn a_pubcomp_that_knows_nothing_any_more_is_a_success() {
+    let mut peer = Peer::new(Protocol::V5);
+    peer.publish(QoS::ExactlyOnce, 1);
+    peer.receive(&Packet::PubRec(ack(1, 0))).unwrap();
+    peer.session.connected(Protocol::V5, true, ServerLimits::default());
+    peer.session.resume(&mut peer.out, 1000);
+    assert_eq!(peer.sent(), ["publish 1 1", "pubrel 1 00", "pubrel 1 00"]);
+    assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0x92))), Ok(Some("published 1 00".into())));
+    assert!(peer.session.is_idle());
+}
+
+/// A server that never answers the first message while it answers 200,000 others: the identifiers
+/// wrap three times and step over the one that is stuck, which then ends as any other.
+#[test]
+fn a_stuck_identifier_outlives_the_wrap() {
+    for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let mut peer = Peer::new(Protocol::V3_1_1);
+        peer.publish(qos, 0);
+        let mut last = 1_u16;
+        for token in 1..=200_000 {
+            peer.publish(qos, token);
+            let sent = peer.sent().pop().unwrap();
+            let identifier: u16 = sent.split(' ').nth(1).unwrap().parse().unwrap();
+            assert_ne!(identifier, 1, "it is taken");
+            assert!(
+                last.checked_add(1) == Some(identifier) || (last == 65_535 && identifier == 2),
+                "{last} {identifier}"
+            );
+            last = identifier;
+            if qos == QoS::ExactlyOnce {
+                peer.receive(&Packet::PubRec(ack(identifier, 0))).unwrap();
+            }
+            let last_packet =
+                |ack| if qos == QoS::ExactlyOnce { Packet::PubComp(ack) } else { Packet::PubAck(ack) };
+            assert_eq!(
+                peer.receive(&last_packet(ack(identifier, 0))),
+                Ok(Some(format!("published {token} 00")))
+            );
+            peer.out.clear();
+        }
+        assert_eq!(peer.session.unacknowledged(), 1);
+        if qos == QoS::ExactlyOnce {
+            peer.receive(&Packet::PubRec(ack(1, 0))).unwrap();
+            peer.receive(&Packet::PubComp(ack(1, 0))).unwrap();
+        } else {
+            peer.receive(&Packet::PubAck(ack(1, 0))).unwrap();
+        }
+        assert!(peer.session.is_idle());
+    }
 }

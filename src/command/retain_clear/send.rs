@@ -121,11 +121,11 @@ impl<W: Work> Sender<'_, W> {
         match session.publish(out, &Arc::new(template), &payload, || payload.clone(), token) {
             Err(Error::Refused { reason, .. }) => self.ended(token, Err(reason)),
             Err(_) => self.ended(token, Err(ReasonCode::UNSPECIFIED)),
-            Ok(()) if qos == QoS::AtMostOnce => {
+            Ok(_) if qos == QoS::AtMostOnce => {
                 self.unconfirmed += 1;
                 self.ended(token, Ok(()));
             }
-            Ok(()) => {}
+            Ok(_) => {}
         }
     }
 }

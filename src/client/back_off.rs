@@ -1,0 +1,101 @@
+//! How long to wait between two attempts to connect: exponential, with full jitter, so that a
+//! restarted server is not met by all its clients at once.
+
+use std::time::Duration;
+
+/// The longest first pause; it doubles with every failure in a row.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// What a link must live at least to end a row of failures.
+const HEALTHY: Duration = Duration::from_secs(5);
+
+/// A row of failures.
+#[derive(Debug)]
+pub(super) struct BackOff {
+    most: Duration,
+    failures: u32,
+}
+
+impl BackOff {
+    /// Pauses of up to `most`.
+    pub(super) fn new(most: Duration) -> Self {
+        Self { most, failures: 0 }
+    }
+
+    /// Failures in a row so far.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// A link was lost that lived so long behind its CONNACK.
+    ///
+    /// That it came up proves nothing, nor does what it carried: two clients with one client
+    /// identifier take the session from each other ([MQTT-3.1.4-3]), each with a CONNACK and whatever
+    /// is retained, and MQTT 3.1.1 does not say why a link ends. So only time counts, and more of it
+    /// than the pauses have grown to: of two such clients, one's pause is the other's link.
+    pub(super) fn lived(&mut self, time: Duration) {
+        if time > self.ceiling(self.failures.saturating_sub(1)).max(HEALTHY) {
+            self.failures = 0;
+        }
+    }
+
+    /// One failure more: the pause behind it.
+    pub(super) fn pause(&mut self) -> Duration {
+        let ceiling = self.ceiling(self.failures);
+        self.failures += 1;
+        ceiling.mul_f64(fastrand::f64())
+    }
+
+    fn ceiling(&self, failures: u32) -> Duration {
+        FIRST_DELAY.saturating_mul(1 << failures.min(20)).min(self.most)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_to_its_cap_with_jitter() {
+        let mut back_off = BackOff::new(Duration::from_secs(30));
+        for failures in 0..64 {
+            assert_eq!(back_off.failures(), failures);
+            let ceiling = 0.1 * 2_f64.powi(failures.min(20).try_into().unwrap());
+            let pause = back_off.pause().as_secs_f64();
+            assert!(pause <= ceiling.min(30.0), "{failures}: {pause}");
+        }
+    }
+
+    #[test]
+    fn only_a_link_that_lived_ends_a_row() {
+        let mut back_off = BackOff::new(Duration::from_secs(30));
+        for failures in 1..=10 {
+            back_off.pause();
+            back_off.lived(Duration::from_millis(4_900));
+            assert_eq!(back_off.failures(), failures, "lost soon behind its CONNACK");
+        }
+        back_off.lived(Duration::from_secs(29));
+        assert_eq!(back_off.failures(), 10, "shorter than the pauses have grown to");
+        back_off.lived(Duration::from_secs(31));
+        assert_eq!(back_off.failures(), 0);
+        back_off.pause();
+        back_off.lived(Duration::from_millis(5_100));
+        assert_eq!(back_off.failures(), 0);
+    }
+
+    /// Two clients with one client identifier: each connection ends the other's.
+    #[test]
+    fn two_clients_that_take_over_from_each_other_calm_down() {
+        fastrand::seed(6);
+        let mut clients = [BackOff::new(Duration::from_secs(30)), BackOff::new(Duration::from_secs(30))];
+        let (mut now, mut up_since, mut takeovers) = (0.0, 0.0, 0);
+        let mut holder = 0;
+        while now < 3600.0 {
+            let loser = holder;
+            clients[loser].lived(Duration::from_secs_f64(now - up_since));
+            (holder, up_since) = (1 - loser, now);
+            now += clients[loser].pause().as_secs_f64();
+            takeovers += 1;
+        }
+        assert!(takeovers < 1200, "{takeovers} in an hour");
+    }
+}
