@@ -65,7 +65,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -148,7 +148,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -222,7 +222,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s k -l keepalive -d 'K
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -333,7 +333,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepaliv
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -434,7 +434,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -504,7 +504,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s k -l keepalive -d 'Ke
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -569,7 +569,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r

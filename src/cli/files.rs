@@ -83,8 +83,11 @@ pub(super) fn is_repeatable(arg: &Arg) -> bool {
 
 /// The text of a file.
 pub(super) fn read_text(what: &str, path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path)
-        .map_err(|error| Error::file(format!("cannot read the {what} {}", path.display()), error))
+    std::fs::read_to_string(path).map_err(|error| unreadable(what, path, error))
+}
+
+pub(super) fn unreadable(what: &str, path: &Path, error: std::io::Error) -> Error {
+    Error::file(format!("cannot read the {what} {}", path.display()), error)
 }
 
 /// The name that comes nearest to a misspelt one, if one does.

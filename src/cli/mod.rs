@@ -211,16 +211,21 @@ struct Read {
 }
 
 /// Stage one for the subcommands that are run in a loop: with the definition of the one that is
-/// called, and not of all, a one-shot `pub` takes a fifth less time. `None` leaves it to [`read`]:
-/// help, errors, options in files, and every other subcommand.
+/// called, and not of all, nor what only help and errors need, a one-shot `pub` takes a fifth less
+/// time. `None` leaves it to [`read`]: help, errors, options in files, and every other subcommand.
 fn read_one(arguments: &[OsString]) -> Option<Read> {
     fn one<A: clap::Args>(arguments: &[OsString], subcommand: fn(Box<A>) -> Subcommand) -> Option<Read> {
         let name = arguments.get(1)?.to_str()?.to_owned();
-        let mut definition = without_empty_environment(finish(A::augment_args(clap::Command::new(name))));
+        let mut definition = begin(A::augment_args(clap::Command::new(name)));
         let matches = definition.try_get_matches_from_mut(&arguments[1..]).ok()?;
         let given = files::given(&definition, &matches).ok()?;
         let subcommand = subcommand(Box::new(A::from_arg_matches(&matches).ok()?));
         given.is_empty().then_some(Read { definition, matches, given, subcommand })
+    }
+    if std::env::vars_os()
+        .any(|(name, value)| value.is_empty() && name.as_encoded_bytes().starts_with(b"MQTT_"))
+    {
+        return None;
     }
     match arguments.get(1)?.to_str()? {
         "pub" => one(arguments, Subcommand::Publish),
@@ -321,21 +326,23 @@ pub fn command() -> clap::Command {
     finish(Cli::command()).mut_subcommands(finish)
 }
 
-/// What holds for the program and for each subcommand: mosquitto has `-h` and `-V` for other things
-/// than help and version, and the last of a repeated option counts.
+/// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, and the
+/// last of a repeated option counts.
+fn begin(command: clap::Command) -> clap::Command {
+    command.disable_help_flag(true).disable_version_flag(true).args_override_self(true)
+}
+
+/// What holds for the program and for each subcommand.
 fn finish(command: clap::Command) -> clap::Command {
     let help = Arg::new("help").long("help").help("Print help").action(ArgAction::HelpShort);
     let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
     let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
     let examples = command.get_after_help().map(ToString::to_string);
     let end: Vec<String> = note.map(str::to_owned).into_iter().chain(examples).collect();
-    command
+    begin(command)
         .after_help(end.join("\n\n"))
         .version(env!("CARGO_PKG_VERSION"))
-        .disable_help_flag(true)
-        .disable_version_flag(true)
         .disable_help_subcommand(true)
-        .args_override_self(true)
         .max_term_width(MAX_HELP_WIDTH)
         // One sentence at the end of the help instead of a note at each option.
         .mut_args(|arg| arg.hide_env(true).hide_env_values(true))

@@ -1,13 +1,14 @@
 //! Profiles: `[profile.NAME]` in the configuration file. Their keys are the long names of the
 //! options under Connection and TLS, taken from the definition of the command line.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::files::{Given, NAMES_FILES, is_repeatable, read_text, unknown};
+use super::files::{Given, NAMES_FILES, is_repeatable, unknown, unreadable};
 use super::origin::Rank;
 use super::text::shown;
 use crate::error::Error;
@@ -20,21 +21,26 @@ const PROFILES: &str = "profile";
 /// The options of the profile that was asked for, or else of the default one.
 pub(super) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Given>, Error> {
     let asked = matches.get_one::<String>("profile").map(String::as_str);
-    let path = match matches.get_one::<PathBuf>("config") {
-        Some(path) => path.clone(),
-        None => match default_file() {
-            Some(path) if path.exists() => path,
-            place => {
-                let Some(name) = asked else { return Ok(Vec::new()) };
-                let place = place.unwrap_or_else(|| "~/.config/mqtt/config.toml".into());
-                let text =
-                    format!("no profile '{}': {} does not exist", shown(name.as_ref()), place.display());
-                return Err(Error::usage(text).with_hint("--config FILE names another file"));
-            }
-        },
+    let named = matches.get_one::<PathBuf>("config");
+    let Some(path) = named.cloned().or_else(default_file) else {
+        return missing(asked, Path::new("~/.config/mqtt/config.toml"));
     };
-    let file = File { name: path.display().to_string(), text: read_text("configuration file", &path)? };
-    file.profile(subcommand, asked)
+    match std::fs::read_to_string(&path) {
+        Ok(text) => File { name: path.display().to_string(), text }.profile(subcommand, asked),
+        Err(error)
+            if named.is_none() && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+        {
+            missing(asked, &path)
+        }
+        Err(error) => Err(unreadable("configuration file", &path, error)),
+    }
+}
+
+/// There is no configuration file, which is well as long as nobody asks for something in it.
+fn missing(asked: Option<&str>, place: &Path) -> Result<Vec<Given>, Error> {
+    let Some(name) = asked else { return Ok(Vec::new()) };
+    let text = format!("no profile '{}': {} does not exist", shown(name.as_ref()), place.display());
+    Err(Error::usage(text).with_hint("--config FILE names another file"))
 }
 
 /// `$XDG_CONFIG_HOME/mqtt/config.toml`, in `~/.config` where that is not set.

@@ -50,6 +50,11 @@ impl KeepAlive {
         }
     }
 
+    /// When bytes last went either way.
+    pub(super) fn last_moved(&self) -> Instant {
+        self.last_sent.max(self.last_received)
+    }
+
     /// When [`KeepAlive::due`] is to be asked next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         if self.interval.is_zero() {

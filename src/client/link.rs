@@ -32,8 +32,8 @@ const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
 /// Reads after which others of the same thread get their turn: a server that sends without pause
 /// must not starve them.
 const MOST_READS: u32 = 16;
-/// How long the server may take to answer the last PINGREQ before DISCONNECT.
-const FENCE_LIMIT: Duration = Duration::from_secs(5);
+/// How long the server may take to read what is left, DISCONNECT at its end.
+const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the server to close its side.
 const LINGER_LIMIT: Duration = Duration::from_millis(500);
 /// How much to read while waiting for that: a server that sends at full speed must not cost half a
@@ -64,6 +64,8 @@ pub struct Link<S> {
     stream: S,
     protocol: Protocol,
     largest_packet_bytes: u32,
+    /// How long the server may stay silent before it answers the last PINGREQ.
+    fence_limit: Duration,
     /// The beginning of a packet whose rest is still to come.
     partial: Vec<u8>,
     /// `partial` holds what came behind CONNACK and has not been looked at.
@@ -87,11 +89,13 @@ pub struct Link<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// A link on a stream past CONNACK; `leftover` is what came behind it. `keep_alive` is in
-    /// seconds, 0 is off.
+    /// seconds, 0 is off; `fence_limit` is how long the server may stay silent before it answers
+    /// the PINGREQ that asks, at the end, whether it has read everything.
     pub fn new(
         stream: S,
         protocol: Protocol,
         keep_alive: u16,
+        fence_limit: Duration,
         largest_packet_bytes: u32,
         leftover: Vec<u8>,
         disconnect_properties: PropertyBlock,
@@ -100,6 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             stream,
             protocol,
             largest_packet_bytes,
+            fence_limit,
             unread: !leftover.is_empty(),
             partial: leftover,
             unwritten: BytesMut::new(),
@@ -220,7 +225,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if session.is_unfenced() || session.has_unreleased() {
             session.ping(output);
             self.phase = Phase::Fencing;
-            self.set_timer(FENCE_LIMIT);
+            self.set_timer(self.fence_limit);
         } else {
             self.disconnect(output, ReasonCode::SUCCESS, None);
         }
@@ -236,7 +241,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         wire::disconnect(output, self.protocol, reason, &self.disconnect_properties);
         self.phase = Phase::Disconnecting;
         self.outcome = outcome;
-        self.set_timer(FENCE_LIMIT);
+        self.set_timer(LEAVE_LIMIT);
     }
 
     /// Keep-alive while running, the limits of leaving after that. `Ready`: the link is over, in
@@ -280,10 +285,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     ) -> Poll<()> {
         let Some(timer) = &mut self.timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
+        // On a slow link the answer stands behind all that is still on its way.
+        let silent_until = self.keep_alive.last_moved() + self.fence_limit;
+        while matches!(self.phase, Phase::Fencing) && silent_until > Instant::now() {
+            timer.as_mut().reset(silent_until);
+            ready!(timer.as_mut().poll(cx));
+        }
         self.timer = None;
         match self.phase {
             Phase::Fencing => {
-                handler.on_change(Change::Unconfirmed(FENCE_LIMIT));
+                handler.on_change(Change::Unconfirmed(self.fence_limit));
                 self.disconnect(output, ReasonCode::SUCCESS, None);
                 Poll::Pending
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::time::Instant;
 
 use super::handler::{Change, Flow, Handler};
 use super::limits::ServerLimits;
@@ -94,7 +95,8 @@ impl Bench {
         let (client, server) = duplex(1 << 20);
         let mut session = Session::new(protocol, 20, &PropertyBlock::default());
         session.connected(protocol, false, ServerLimits::default());
-        let link = Link::new(client, protocol, keep_alive, 10_000_000, leftover, PropertyBlock::default());
+        let nothing = PropertyBlock::default();
+        let link = Link::new(client, protocol, keep_alive, FENCE_LIMIT, 10_000_000, leftover, nothing);
         Self { link, session, handler, server, protocol }
     }
 
@@ -138,6 +140,7 @@ fn message(protocol: Protocol, qos: QoS, identifier: u16, payload: &[u8]) -> Byt
     out
 }
 
+const FENCE_LIMIT: Duration = Duration::from_secs(30);
 const BOTH: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 
 #[tokio::test]
@@ -158,7 +161,9 @@ async fn leaving_after_qos_0_is_fenced() {
 async fn a_fence_nobody_answers_is_given_up_and_said() {
     let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
     let mut bench = Bench::new(Protocol::V5, 60, handler);
+    let began = Instant::now();
     bench.run().await.unwrap();
+    assert_eq!(began.elapsed().as_secs(), FENCE_LIMIT.as_secs());
     assert_eq!(bench.handler.changes, 1);
     assert!(bench.session.is_unfenced());
     assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ", "DISCONNECT"]);
@@ -181,6 +186,22 @@ async fn an_earlier_answer_is_not_the_fence() {
     bench.server.write_all(&[0xD0, 0]).await.unwrap();
     bench.run().await.unwrap();
     assert_eq!(bench.received().await, ["DISCONNECT"]);
+}
+
+/// On a slow link the answer comes behind everything that was on its way before it.
+#[tokio::test(start_paused = true)]
+async fn a_fence_is_not_given_up_while_the_server_is_heard() {
+    let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
+    let mut bench = Bench::new(Protocol::V5, 60, handler);
+    assert!(bench.poll_once().is_pending());
+    for _ in 0..5 {
+        bench.server.write_all(&message(Protocol::V5, QoS::AtMostOnce, 0, b"late")).await.unwrap();
+        assert!(tokio::time::timeout(FENCE_LIMIT * 2 / 3, bench.run()).await.is_err());
+    }
+    bench.server.write_all(&[0xD0, 0]).await.unwrap();
+    bench.run().await.unwrap();
+    assert_eq!(bench.handler.changes, 0);
+    assert!(!bench.session.is_unfenced());
 }
 
 #[tokio::test]
@@ -440,7 +461,8 @@ fn allocations(protocol: Protocol, qos: QoS, publishes: bool, input: Vec<u8>) ->
     let mut session = Session::new(protocol, 100, &PropertyBlock::default());
     session.connected(protocol, false, ServerLimits::default());
     let stream = Endless { input, reads: 100 };
-    let mut link = Link::new(stream, protocol, 60, 1 << 20, Vec::new(), PropertyBlock::default());
+    let mut link =
+        Link::new(stream, protocol, 60, FENCE_LIMIT, 1 << 20, Vec::new(), PropertyBlock::default());
     let mut turn = |link: &mut Link<Endless>| {
         // A busy link gives way to others now and then, and is polled again.
         while link.stream_mut().reads > 0 {
@@ -562,7 +584,7 @@ async fn a_full_stream_that_drains_is_filled_again() {
     let mut session = Session::new(Protocol::V5, 20, &PropertyBlock::default());
     session.connected(Protocol::V5, false, ServerLimits::default());
     let nothing = PropertyBlock::default();
-    let mut link = Link::new(client, Protocol::V5, 0, 10_000_000, Vec::new(), nothing);
+    let mut link = Link::new(client, Protocol::V5, 0, FENCE_LIMIT, 10_000_000, Vec::new(), nothing);
     let mut flood = Flood { left: 2000 };
     let reader = tokio::spawn(async move {
         let mut buffer = vec![0; 4096];

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::mpsc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
@@ -58,19 +58,29 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
     }
 }
 
-/// Waits for `future`, unless the handler is interrupted: `None` then, or its error.
+/// Waits for `future`, unless the handler is interrupted: `None` then, or its error. What the last
+/// link brought is written out meanwhile, however slow its reader.
 async fn interruptible<H: Handler, F: Future>(
     handler: &mut H,
     future: F,
 ) -> Result<Option<F::Output>, Error> {
     let mut future = pin!(future);
     poll_fn(|cx| {
-        if let Poll::Ready(result) = handler.poll_interrupt(cx) {
-            return Poll::Ready(result.map(|()| None));
+        if let Some(over) = poll_between(handler, cx) {
+            return Poll::Ready(over.map(|()| None));
         }
         future.as_mut().poll(cx).map(|output| Ok(Some(output)))
     })
     .await
+}
+
+/// What goes on while there is no link: `Some` ends the run.
+fn poll_between<H: Handler>(handler: &mut H, cx: &mut Context<'_>) -> Option<Result<(), Error>> {
+    match (handler.poll_interrupt(cx), handler.poll_flush(cx)) {
+        (Poll::Ready(result), _) => Some(result),
+        (_, Poll::Ready(Err(error))) => Some(Err(error)),
+        _ => None,
+    }
 }
 
 /// A stream past CONNACK, what the server said, and the bytes that came behind it.
@@ -116,8 +126,8 @@ async fn dial<H: Handler>(
     };
     let mut way = pin!(net::dial_observed(endpoint, &mut observer));
     poll_fn(move |cx| {
-        if let Poll::Ready(result) = handler.poll_interrupt(cx) {
-            return Poll::Ready(result.map(|()| None));
+        if let Some(over) = poll_between(handler, cx) {
+            return Poll::Ready(over.map(|()| None));
         }
         let outcome = way.as_mut().poll(cx);
         for step in steps.try_iter() {
@@ -190,6 +200,7 @@ impl<'a> Run<'a> {
             stream,
             self.protocol,
             connected.keep_alive(self.options.keep_alive),
+            self.options.connect_timeout,
             self.options.max_packet_bytes,
             leftover,
             self.options.disconnect_properties.clone(),
