@@ -5,6 +5,8 @@ use mqtt::protocol::Protocol;
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::Server;
 use crate::support::{Service, for_versions, version};
 
 /// How often the link is cut, and how many lines go by between two cuts.
@@ -204,4 +206,23 @@ fn gives_up_after_so_many_attempts() {
     let run = Mqtt::subscribe(server.port()).args(args).run().exits(1);
     assert_eq!(run.stderr.matches("trying again").count(), 1, "{}", run.stderr);
     run.mentions("mqtt: connection: 127.0.0.1:").prints("");
+}
+
+/// The server's last messages and its DISCONNECT come together, and are more than the pipe holds: they
+/// are shown at the reader's pace, and not only when there is a link again.
+#[test]
+fn what_came_last_is_shown_without_a_link() {
+    const MESSAGES: usize = 3_000;
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(Protocol::V5);
+        peer.grant_subscription(Protocol::V5);
+        let mut all = Message::new("a", b"x").bytes(Protocol::V5).repeat(MESSAGES);
+        all.extend(packets::disconnect(Protocol::V5, 0x8B));
+        server.close();
+        peer.send(&all);
+        peer.expect_end();
+    });
+    let running = Mqtt::subscribe(server.port()).args(["-t", "a", "--json"]).spawn();
+    running.wait_for_lines(MESSAGES).signal(rustix::process::Signal::TERM);
+    running.wait_for_end().exits(0).mentions("Server shutting down");
 }

@@ -186,3 +186,32 @@ fn subscription_options() {
     let for_all = ["-q", "1", "--retain-as-published", "--retain-handling", "never", "-E"];
     Mqtt::subscribe(server.port()).args(args).args(for_all).run().succeeds().prints("");
 }
+
+/// A reader that stands still holds up neither the time limit nor a signal, and what it did not get is
+/// not acknowledged.
+#[test]
+fn a_blocked_reader_does_not_hold_up_the_end() {
+    for signal in [None, Some(Signal::TERM)] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            let payload = vec![b'x'; 1 << 20];
+            peer.send(&Message::new("a", &payload).at(QoS::AtLeastOnce, 1).bytes(V5));
+            peer.send(&packets::pingresp());
+            peer.expect_disconnect(V5);
+        });
+        let args = ["-t", "a", "-q", "1", "-d"];
+        let limit = if signal.is_some() { "1h" } else { "300ms" };
+        let command = Mqtt::subscribe(server.port()).args(args).args(["-W", limit]);
+        let running = command.leave_stdout_unread().spawn();
+        if let Some(signal) = signal {
+            running.wait_for_stderr("received PUBLISH").signal(signal);
+        }
+        let outcome = running.wait_for_end().mentions("bytes are not written");
+        if signal.is_some() {
+            outcome.exits(0)
+        } else {
+            outcome.exits(27).mentions("timed out after 300ms")
+        };
+    }
+}

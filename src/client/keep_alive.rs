@@ -50,7 +50,7 @@ impl KeepAlive {
         }
     }
 
-    /// When bytes last went either way.
+    /// When bytes were last sent, or a sign of life was received.
     pub(super) fn last_moved(&self) -> Instant {
         self.last_sent.max(self.last_received)
     }

@@ -101,7 +101,14 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     // What was received before the end is written, whatever the end was.
     // But a reader that has stopped reading must not keep a run that is over.
     let flushed = tokio::time::timeout(LAST_FLUSH_LIMIT, subscriber.stdout.flush()).await;
-    match (flushed.unwrap_or(Ok(())), result) {
+    let flushed = flushed.unwrap_or_else(|_| {
+        diagnostics.warning(format_args!(
+            "the last {} bytes are not written: nobody reads standard output",
+            subscriber.stdout.waiting_bytes()
+        ));
+        Ok(())
+    });
+    match (flushed, result) {
         (Err(Error::OutputClosed), _) => Ok(Exit::Success),
         (Err(error), _) | (Ok(()), Err(error)) => Err(error),
         (Ok(()), Ok(())) if some_refused => Ok(Exit::Negative),

@@ -40,6 +40,8 @@ enum Output {
     Collected,
     /// The reader goes away once it has so many lines.
     ClosedAfter(usize),
+    /// A pipe that nobody reads and nobody closes.
+    Unread,
 }
 
 impl Mqtt {
@@ -106,6 +108,12 @@ impl Mqtt {
         self
     }
 
+    /// Standard output is a pipe that stays open and is never read.
+    pub(crate) fn leave_stdout_unread(mut self) -> Self {
+        self.stdout = Output::Unread;
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Outcome {
@@ -135,11 +143,11 @@ impl Mqtt {
             Input::Null | Input::Open => stdin,
             Input::Terminal => terminal.as_ref().map(|terminal| feed(terminal.try_clone().unwrap())),
         };
-        let most_lines = match self.stdout {
-            Output::Collected => usize::MAX,
-            Output::ClosedAfter(lines) => lines,
+        let stdout = match self.stdout {
+            Output::Collected => Collected::from(child.stdout.take().unwrap(), usize::MAX),
+            Output::ClosedAfter(lines) => Collected::from(child.stdout.take().unwrap(), lines),
+            Output::Unread => Collected::from(std::io::empty(), usize::MAX), // the child's handle keeps it open
         };
-        let stdout = Collected::from(child.stdout.take().unwrap(), most_lines);
         let stderr = match terminal {
             Some(terminal) => Collected::from(terminal, usize::MAX),
             None => Collected::from(child.stderr.take().unwrap(), usize::MAX),
