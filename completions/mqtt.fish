@@ -46,6 +46,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add 
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
@@ -95,6 +96,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-payload -d 'Paylo
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have the server keep the message for future subscribers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s n -l null-message -d 'No payload'
@@ -129,6 +133,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
@@ -178,6 +183,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-payload -d 'Paylo
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-local -d 'Do not receive what this client published itself (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-as-published -d 'Show live messages with the retain flag they were published with (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s E -d 'Leave once the server has acknowledged the subscriptions'
@@ -203,6 +211,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print vers
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
@@ -284,6 +293,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l html -d 'Write a pag
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l calibration -d 'Report of an earlier calibrate --json, to show the load as a share of' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
@@ -314,6 +326,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
@@ -358,6 +371,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-engine -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l dry-run -d 'Only list what would be cleared'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l yes -d 'Clear without asking'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l json -d 'Write a report with the fate of every topic, as one JSON object, in place of text'
@@ -415,6 +431,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s D -l property -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
@@ -459,6 +476,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-engine -d 'N
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l strict -d 'Also run the cases in which servers that many people use depart from the standard'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l list -d 'List the cases, and run none'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version-matrix -d 'Run each case with MQTT 3.1.1 and with MQTT 5'
@@ -485,6 +505,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s D -l property -d 'Add
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
@@ -529,6 +550,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-engine -d 'Not av
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l json -d 'Write a report as one JSON object, in place of text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
@@ -544,12 +568,16 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r

@@ -17,16 +17,16 @@ use std::ffi::OsString;
 use crate::cli::{Hidden, Request};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, Verbosity};
+use crate::output::{ColorChoice, Diagnostics, Stdout, Verbosity};
 
 /// Runs a command line, program name first. Everything it has to say has been said when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let request = cli::parse(arguments, start_anew);
-    let verbosity = match &request {
-        Ok(Request::Run(invocation, _)) => invocation.verbosity(),
-        _ => Verbosity::Normal,
+    let (verbosity, color) = match &request {
+        Ok(Request::Run { invocation, color, .. }) => (invocation.verbosity(), *color),
+        _ => (Verbosity::Normal, ColorChoice::Auto),
     };
-    let diagnostics = Diagnostics::new(verbosity);
+    let diagnostics = Diagnostics::new(verbosity, color);
     request.and_then(|request| fulfil(request, &diagnostics)).unwrap_or_else(|error| {
         diagnostics.error(&error);
         error.exit()
@@ -54,7 +54,7 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let outcome = runtime.block_on(async {
         match request {
             Request::Print(text) => print(&text).await,
-            Request::Run(invocation, warnings) => {
+            Request::Run { invocation, warnings, .. } => {
                 for warning in warnings {
                     diagnostics.warning(warning);
                 }

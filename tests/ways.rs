@@ -13,10 +13,12 @@ use tokio_rustls::{TlsAcceptor, rustls};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
-use crate::support::Service as _;
 use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::pki::{Authority, Identity};
+use crate::support::server::Server;
+use crate::support::{CONNECTING, Service as _};
 
 /// What stands between the program and the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,24 +201,75 @@ const GATES: [Gate; 7] = [
     Gate::HttpConnect,
 ];
 
-/// A run of each subcommand that connects, and its exit status.
-const SUBCOMMANDS: [&[&str]; 5] = [
-    &["pub", "-t", "ways/a", "-m", "hello", "-q", "1"],
-    &["sub", "-t", "ways/a", "-E"],
-    &["ping", "--timeout", "60", "--publish", "ways/ping"],
-    &["retain-clear", "ways/#", "--dry-run"],
-    &["will-test", "--case", "close"],
-];
-
 #[test]
 fn every_subcommand_goes_every_way() {
     let world = World::new();
     let identity = world.good_identity();
     for gate in GATES {
         let port = world.open(gate, &identity);
-        for subcommand in SUBCOMMANDS {
+        for subcommand in CONNECTING {
             Mqtt::new(subcommand).args(world.options(gate, port)).run().exits(0);
         }
+    }
+}
+
+/// The WebSockets of a server of another make, plain and in TLS.
+#[test]
+fn mosquittos_web_sockets() {
+    let authority = Authority::new("Test CA");
+    let identity = authority.issue("broker", &["localhost"]);
+    let ca = authority.file().display().to_string();
+    for (scheme, setup) in [("ws", Setup::new()), ("wss", Setup::new().tls(&identity))] {
+        let Some(broker) = Mosquitto::start(&setup.web_sockets()) else { return };
+        let url = format!("{scheme}://localhost:{}/any?path=works", broker.port());
+        let trust = if scheme == "wss" { vec!["--cafile", &ca] } else { vec![] };
+        for subcommand in CONNECTING {
+            Mqtt::new(subcommand).args(["-L", &url]).args(&trust).run().exits(0);
+        }
+        // As much as needs several messages each way.
+        let line = "x".repeat(1000) + "\n";
+        let subscriber =
+            Mqtt::new(["sub", "-L", &url, "-t", "bulk", "-q", "1", "-C", "500", "-d"]).args(&trust).spawn();
+        subscriber.wait_until_subscribed();
+        Mqtt::new(["pub", "-L", &url, "-t", "bulk", "-q", "1", "-l"])
+            .args(&trust)
+            .stdin(line.repeat(500))
+            .run()
+            .succeeds();
+        subscriber.finish().exits(0).prints(line.repeat(500));
+    }
+    // MQTT without a WebSocket, to such a port.
+    let Some(broker) = Mosquitto::start(&Setup::new().web_sockets()) else { return };
+    broker
+        .publish()
+        .args(["-t", "a", "-n"])
+        .run()
+        .fails(1, "mqtt: MQTT: ")
+        .mentions("hint: ")
+        .mentions("ws://");
+}
+
+/// A web server that was taken for a broker. What it says is no MQTT, whatever length MQTT's framing
+/// would read out of it.
+#[test]
+fn a_web_server_is_no_broker() {
+    for body in ["", "<h1>Bad Request</h1>\n", &"x".repeat(100_000)] {
+        let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept();
+            peer.packet();
+            peer.send(answer.as_bytes());
+            peer.close();
+        });
+        Mqtt::publish(server.port())
+            .args(["-t", "a", "-n"])
+            .run()
+            .fails(
+                1,
+                "mqtt: MQTT: the server does not speak MQTT: its answer begins \"HTTP/1.1 400 Bad Request",
+            )
+            .mentions("hint: this is a web server; a WebSocket needs a ws:// URL or --ws");
+        server.finish();
     }
 }
 
@@ -384,7 +437,7 @@ fn passwords_from_everywhere() {
         (vec!["--config", &config, "--profile", "a"], None),
         (vec!["-o", &options], None),
     ] {
-        let server = crate::support::server::Server::start(|listener| {
+        let server = Server::start(|listener| {
             let mut peer = listener.accept();
             let connect = peer.packet();
             assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");

@@ -164,12 +164,13 @@ impl ConnectionArgs {
         let tls = self.tls.clone().resolve(target.tls_context(&self.origin))?;
         let attempts = self.reconnect.map_or(purpose.reconnect.attempts, |asked| asked.0);
         let service_records = target.service_records;
+        let name_servers = std::mem::take(&mut target.name_servers);
         let (endpoint, fallbacks) = target.endpoints(tls, self.connect_timeout)?;
         let options = ClientOptions {
             endpoint,
             fallbacks,
             service_records,
-            name_servers: Vec::new(),
+            name_servers,
             version,
             client_identifier,
             clean_start: !self.disable_clean_session,

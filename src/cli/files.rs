@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
+use super::hidden;
 use super::origin::Rank;
 use super::text::shown;
 use super::{options_file, profile};
@@ -107,36 +108,81 @@ pub(super) fn unknown<'a>(place: &str, name: &str, known: impl Iterator<Item = &
     }
 }
 
-/// What deserves a word: secrets in files that every user of this machine can read.
+/// What deserves a word: secrets in files that others can read.
 pub(super) fn warnings(matches: &ArgMatches, given: &[Given]) -> Vec<String> {
     let mut suspects: Vec<PathBuf> = ["password_file", "key_password_file", "key"]
         .into_iter()
         .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned())
         .collect();
-    let secret = given.iter().find(|one| one.id == "password");
-    let file = secret.and_then(|one| one.place.rsplit_once(", line ")).map(|(file, _)| file.into());
-    suspects.extend(file);
-    suspects.retain(|path| is_readable_by_all(path));
+    let secrets = given.iter().filter(|one| one.words.iter().any(|word| holds_a_secret(&one.id, word)));
+    suspects.extend(secrets.filter_map(|one| one.place.rsplit_once(", line ")).map(|(file, _)| file.into()));
+    suspects.dedup();
     let warning = |path: &PathBuf| {
-        format!("{} holds a secret, and every user of this machine can read it", path.display())
+        let whom = readers(path)?;
+        Some(format!("{} holds a secret, and {whom} can read it", path.display()))
     };
-    suspects.iter().map(warning).collect()
+    suspects.iter().filter_map(warning).collect()
 }
 
+/// Whether an option, as it would be typed, keeps a secret.
+fn holds_a_secret(id: &str, word: &OsString) -> bool {
+    hidden::SECRETS.contains(&id)
+        || hidden::URLS.contains(&id) && hidden::is_secret_url(&word.to_string_lossy())
+}
+
+/// Who besides its owner can read a file.
 #[cfg(unix)]
-fn is_readable_by_all(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)
+fn readers(path: &Path) -> Option<&'static str> {
+    use std::os::unix::fs::MetadataExt;
+    let file = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?;
+    others(file.mode(), file.uid())
+}
+
+/// A file that root owns may be for a group, as those of services are, whose accounts own nothing.
+#[cfg(unix)]
+fn others(mode: u32, owner: u32) -> Option<&'static str> {
+    const ROOT: u32 = 0;
+    match (mode & 0o004 != 0, mode & 0o040 != 0) {
+        (true, _) => Some("every user of this machine"),
+        (false, true) if owner != ROOT => Some("its whole group"),
+        _ => None,
+    }
 }
 
 #[cfg(not(unix))]
-fn is_readable_by_all(_: &Path) -> bool {
-    false
+fn readers(_: &Path) -> Option<&'static str> {
+    None
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn others_who_can_read_a_file() {
+        assert_eq!(others(0o100_644, 0), Some("every user of this machine"));
+        assert_eq!(others(0o100_640, 1000), Some("its whole group"));
+        assert_eq!(others(0o100_640, 0), None);
+        assert_eq!(others(0o100_600, 1000), None);
+    }
+
+    #[test]
+    fn options_that_keep_a_secret() {
+        for (id, word, secret) in [
+            ("password", "--password=x", true),
+            ("ws_header", "--ws-header=A: b", true),
+            ("url", "--url=mqtt://me:x@h", true),
+            ("url", "--url=wss://h/?token=x", true),
+            ("url", "--url=mqtt://h/is-this-a-topic?", false),
+            ("ws_path", "--ws-path=/mqtt?token=x", true),
+            ("ws_path", "--ws-path=/mqtt", false),
+            ("proxy", "--proxy=http://me:x@p", true),
+            ("host", "--host=a@b", false),
+        ] {
+            assert_eq!(holds_a_secret(id, &word.into()), secret, "{word}");
+        }
+    }
 
     #[test]
     fn the_nearest_name() {

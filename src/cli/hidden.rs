@@ -10,6 +10,8 @@ use std::ffi::{OsStr, OsString};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use super::usage::without_secrets;
+
 /// Holds the arguments as they were typed.
 pub(super) const VARIABLE: &str = "MQTT_HIDDEN_ARGUMENTS";
 
@@ -17,9 +19,15 @@ pub(super) const VARIABLE: &str = "MQTT_HIDDEN_ARGUMENTS";
 const SEPARATOR: u8 = 0x1f;
 
 /// Options whose whole value is a secret.
-const SECRETS: [&str; 2] = ["password", "ws_header"];
-/// Options whose value is a URL that may hold one.
-const URLS: [&str; 2] = ["url", "proxy"];
+pub(super) const SECRETS: [&str; 2] = ["password", "ws_header"];
+/// Options whose value is a URL, or the end of one, that may hold one.
+pub(super) const URLS: [&str; 3] = ["url", "proxy", "ws_path"];
+
+/// Whether a value of [`URLS`] holds a secret: a user name and password, or a query, in which servers
+/// behind WebSockets expect tokens. In `mqtt://` a question mark is part of the topic.
+pub(super) fn is_secret_url(value: &str) -> bool {
+    without_secrets(value) != value
+}
 
 /// A command line to start anew with.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +64,7 @@ pub(super) fn hide(arguments: &[OsString], subcommand: &ArgMatches) -> Option<Hi
     let values = |id| subcommand.get_raw(id).into_iter().flatten().map(OsStr::to_owned);
     let mut secrets: Vec<OsString> = SECRETS.into_iter().filter(typed).flat_map(values).collect();
     let urls = URLS.into_iter().filter(typed).flat_map(values);
-    secrets.extend(urls.filter(|url| url.to_string_lossy().contains('@')));
+    secrets.extend(urls.filter(|url| is_secret_url(&url.to_string_lossy())));
     secrets.retain(|secret| !secret.is_empty());
     let plain =
         |argument: &OsString| argument.to_str().is_some_and(|text| !text.as_bytes().contains(&SEPARATOR));

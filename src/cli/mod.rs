@@ -59,7 +59,7 @@ pub use self::hidden::Hidden;
 use crate::client::options::ClientOptions;
 use crate::command;
 use crate::error::Error;
-use crate::output::Verbosity;
+use crate::output::{ColorChoice, Verbosity};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -106,8 +106,15 @@ enum Subcommand {
 pub enum Request {
     /// A text on standard output: help, the version, or what a connection would be made with.
     Print(String),
-    /// A run of a subcommand, and what to warn of before.
-    Run(Invocation, Vec<String>),
+    /// A run of a subcommand.
+    Run {
+        /// What to run.
+        invocation: Invocation,
+        /// What to warn of before.
+        warnings: Vec<String>,
+        /// Whether to use colour.
+        color: ColorChoice,
+    },
 }
 
 /// A subcommand with its checked configuration.
@@ -190,13 +197,14 @@ pub fn parse(
     if let Subcommand::Config(args) = subcommand {
         return args.show(&definition, &matches, &given).map(Request::Print);
     }
+    let color = matches.get_one::<ColorChoice>("color").copied().unwrap_or_default();
     let mut warnings = files::warnings(&matches, &given);
     let invocation = subcommand.resolve()?;
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if tls.is_some_and(|tls| tls.is_insecure()) {
         warnings.push("--insecure: nobody checks who the server is".into());
     }
-    Ok(Request::Run(invocation, warnings))
+    Ok(Request::Run { invocation, warnings, color })
 }
 
 /// A command line after stage one.

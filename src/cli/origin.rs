@@ -19,6 +19,18 @@ pub(super) enum Rank {
     Flag,
 }
 
+impl Rank {
+    /// To be put behind an option's name in an error: where an option comes from that was not typed.
+    pub(super) fn by(self) -> &'static str {
+        match self {
+            Self::Environment => " (from the environment)",
+            Self::OptionsFile => " (from the options file)",
+            Self::Profile => " (from the profile)",
+            Self::Default | Self::Flag => "",
+        }
+    }
+}
+
 /// The options that were given, and where. An argument group without arguments; it must be
 /// flattened before the options it is asked about, because reading those takes them away.
 #[derive(Debug, Clone, Default)]

@@ -1,7 +1,8 @@
 //! How much is said on standard error.
 
+use super::value;
 use crate::error::Error;
-use crate::output::Verbosity;
+use crate::output::{ColorChoice, Verbosity};
 
 /// The options of standard error where packets can be shown.
 #[derive(Debug, Clone, clap::Args)]
@@ -22,6 +23,13 @@ pub(super) struct QuietArgs {
     /// Say nothing on standard error but usage errors; the exit status tells how it went
     #[arg(long)]
     quiet: bool,
+
+    #[arg(
+        help = "Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never",
+        long, value_name = "WHEN", default_value = "auto", value_parser = value::color(),
+          hide_possible_values = true)]
+    #[allow(dead_code, reason = "it is heeded beside the subcommand, which does not care")]
+    color: ColorChoice,
 }
 
 impl ReportArgs {

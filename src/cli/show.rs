@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::files::Given;
-use super::usage::without_credentials;
+use super::usage::without_secrets;
 use crate::client::options::Reconnect;
 use crate::error::Error;
 use crate::net::Transport;
@@ -102,7 +102,7 @@ fn masked(id: &str, value: &str) -> String {
         // A command may hold a password as well.
         "password" | "password_command" => MASK.into(),
         "ws_header" => format!("{}: {MASK}", value.split(':').next().unwrap_or_default()),
-        "url" | "proxy" => without_credentials(value),
+        "url" | "proxy" | "ws_path" => without_secrets(value),
         _ => value.to_owned(),
     }
 }

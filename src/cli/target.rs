@@ -1,6 +1,6 @@
 //! Where to: the options that name the broker and the way to it, and their meaning together.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +44,11 @@ pub(super) struct TargetArgs {
     /// or, with TLS, _secure-mqtt._tcp
     #[arg(short = 'S', long, env = "MQTT_SRV", value_parser = BoolishValueParser::new())]
     srv: bool,
+
+    /// Name server to ask with -S, an IP address with :PORT if need be; may be repeated
+    /// [default: the system's]
+    #[arg(long, env = "MQTT_NAME_SERVER", value_name = "ADDRESS", value_parser = value::name_server)]
+    name_server: Vec<SocketAddr>,
 
     /// Unix socket of the broker, in place of host and port
     #[arg(long, env = "MQTT_UNIX", value_name = "PATH", value_hint = ValueHint::FilePath)]
@@ -97,6 +102,8 @@ pub(super) struct Target {
     bind: Option<IpAddr>,
     /// Whether the hosts are domains with service records.
     pub(super) service_records: bool,
+    /// Who is asked for them.
+    pub(super) name_servers: Vec<SocketAddr>,
     /// User name and password in the URL.
     pub(super) url_user_name: Option<String>,
     pub(super) url_password: Option<Secret>,
@@ -135,6 +142,9 @@ impl TargetArgs {
             None => self.brokers(origin, url.as_ref())?,
         };
         let in_network = matches!(place, Place::Brokers(_));
+        if !self.name_server.is_empty() && !self.srv && counts(origin.rank("name_server"), rank) {
+            return Err(Error::usage("--name-server has no effect without -S"));
+        }
         Ok(Target {
             place,
             rank,
@@ -145,6 +155,7 @@ impl TargetArgs {
             proxy: self.proxy.filter(|_| in_network),
             bind: self.bind_address.filter(|_| in_network),
             service_records: self.srv && in_network,
+            name_servers: self.name_server,
             url_user_name: url.as_ref().and_then(|url| url.user_name.clone()),
             url_password: url.and_then(|url| url.password),
         })
@@ -201,8 +212,9 @@ impl TargetArgs {
             ];
             return match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
                 None => Ok(None),
-                Some((.., name)) => {
-                    Err(Error::usage(format!("{name} has no effect: the connection is not a WebSocket"))
+                Some((_, id, name)) => {
+                    let by = origin.rank(id).by();
+                    Err(Error::usage(format!("{name}{by} has no effect: the connection is not a WebSocket"))
                         .with_hint("ws:// or wss:// in -L, or --ws, make it one"))
                 }
             };

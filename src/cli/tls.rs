@@ -231,12 +231,7 @@ impl TlsArgs {
         match idle.into_iter().find(|(given, id, _)| *given && mistaken(id)) {
             None => Ok(()),
             Some((_, id, name)) => {
-                let by = match origin.rank(id) {
-                    Rank::Environment => " (from the environment)",
-                    Rank::OptionsFile => " (from the options file)",
-                    Rank::Profile => " (from the profile)",
-                    Rank::Default | Rank::Flag => "",
-                };
+                let by = origin.rank(id).by();
                 Err(Error::usage(format!("{name}{by} has no effect: the connection is without TLS"))
                     .with_hint(TURN_ON))
             }

@@ -23,7 +23,7 @@ pub(super) fn from_clap(
         // Not even a misspelt header is shown: it may hold a token.
         let is_header = matches!(error.get(ContextKind::InvalidArg),
             Some(ContextValue::String(option)) if option.starts_with("--ws-header"));
-        let value = if is_header { "…".to_owned() } else { without_credentials(&shown(OsStr::new(value))) };
+        let value = if is_header { "…".to_owned() } else { without_secrets(&shown(OsStr::new(value))) };
         let shown = ContextValue::String(value);
         error.insert(ContextKind::InvalidValue, shown);
     }
@@ -72,13 +72,46 @@ fn environment_of(error: &clap::Error, command: &Command, arguments: &[OsString]
     Some(variable.to_string_lossy().into_owned())
 }
 
-/// A URL without the user name and password in it.
-pub(super) fn without_credentials(value: &str) -> String {
-    match value.split_once("://") {
-        Some((scheme, rest)) if rest.contains('@') => {
-            let behind = rest.rsplit_once('@').map_or("", |(_, behind)| behind);
-            format!("{scheme}://…@{behind}")
+/// A URL, or the path of one, without the user name and password and without the query.
+pub(super) fn without_secrets(value: &str) -> String {
+    let (scheme, rest) = match value.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), value),
+    };
+    // Behind mqtt:// comes a topic, which may be anything.
+    let has_query = !scheme.to_ascii_lowercase().ends_with("mqtt://")
+        && !scheme.to_ascii_lowercase().ends_with("mqtts://");
+    // The last '@', wherever it stands: of a password that is spelt wrong nothing is shown either.
+    let (credentials, behind) = match rest.rsplit_once('@').filter(|_| !scheme.is_empty()) {
+        Some((_, behind)) => ("…@", behind),
+        None => ("", rest),
+    };
+    let (behind, query) = match behind.split_once('?').filter(|_| has_query) {
+        Some((behind, _)) => (behind, "?…"),
+        None => (behind, ""),
+    };
+    format!("{scheme}{credentials}{behind}{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_secrets;
+
+    #[test]
+    fn what_is_left_of_a_url() {
+        for (value, left) in [
+            ("mqtt://me:x@h/t", "mqtt://…@h/t"),
+            ("mqtts://h/a?b", "mqtts://h/a?b"),
+            ("WSS://me:x@h/p?token=x", "WSS://…@h/p?…"),
+            ("ws://h?token=x", "ws://h?…"),
+            ("ws://me:x?y@h/p?token=x@z", "ws://…@z"),
+            ("ws://me:x?y@h", "ws://…@h"),
+            ("/mqtt?token=x", "/mqtt?…"),
+            ("--url=wss://h/p?token=x", "--url=wss://h/p?…"),
+            ("socks5h://me:x@p:1", "socks5h://…@p:1"),
+            ("localhost", "localhost"),
+        ] {
+            assert_eq!(without_secrets(value), left);
         }
-        _ => value.to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 //! other flags; what two flags mean together is decided where they are resolved.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -10,10 +10,20 @@ use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser}
 
 use crate::client::options::{Secret, Version};
 use crate::net::Proxy;
+use crate::output::ColorChoice;
 use crate::protocol::{Protocol, QoS, wire};
 
 /// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
 pub(super) const NEVER_EXPIRES: u32 = u32::MAX;
+
+/// When to use colour.
+pub(super) fn color() -> impl TypedValueParser<Value = ColorChoice> {
+    PossibleValuesParser::new(["auto", "always", "never"]).map(|text| match text.as_str() {
+        "always" => ColorChoice::Always,
+        "never" => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    })
+}
 
 /// Quality of service, `0`, `1` or `2`.
 pub(super) fn qos() -> impl TypedValueParser<Value = QoS> {
@@ -329,6 +339,16 @@ fn is_ipv6(text: &str) -> bool {
 pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     bare.parse().map_err(|_| "it is no IP address".into())
+}
+
+/// A name server: an IP address, with a port or DNS's own.
+pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
+    /// ([IANA] domain)
+    const DNS_PORT: u16 = 53;
+    let with_port = text.parse::<SocketAddr>().ok();
+    with_port
+        .or_else(|| ip_address(text).ok().map(|ip| SocketAddr::new(ip, DNS_PORT)))
+        .ok_or_else(|| "it is no IP address, with :PORT or without".into())
 }
 
 /// An argument as the bytes that were typed. On Unix these are any bytes; elsewhere UTF-8.

@@ -105,9 +105,10 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
     stream.write_all(connect).await.map_err(|error| net::broken(&error))?;
     stream.flush().await.map_err(|error| net::broken(&error))?;
-    let mut received = Vec::with_capacity(512);
+    let mut received: Vec<u8> = Vec::with_capacity(512);
     loop {
-        if net::tls::looks_like_tls(&received) {
+        // What is no CONNACK, DISCONNECT or AUTH is no answer, whatever length it claims to have.
+        if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) {
             return Err(not_mqtt(&received));
         }
         match wire::frame(&received, largest_packet_bytes.min(LARGEST_ANSWER_BYTES)) {
@@ -115,9 +116,9 @@ pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
                 let leftover = received.split_off(length);
                 return Ok(Some((received, leftover)));
             }
-            Ok(None) if received.first().is_none_or(|first| matches!(first >> 4, 2 | 14 | 15)) => {}
+            Ok(None) => {}
             Err(malformed) if malformed.packet == Some(PacketType::ConnAck) => return Err(malformed.into()),
-            _ => return Err(not_mqtt(&received)),
+            Err(_) => return Err(not_mqtt(&received)),
         }
         let count = stream.read_buf(&mut received).await.map_err(|error| net::broken(&error))?;
         if count == 0 && received.is_empty() {

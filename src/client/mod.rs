@@ -3,6 +3,7 @@
 
 pub mod alarm;
 mod back_off;
+mod brokers;
 mod ending;
 pub mod handler;
 mod handshake;

@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use tokio::time::Instant;
 
 use super::back_off::BackOff;
+use super::brokers::{brokers, is_worth_another_broker};
 use super::handler::{Change, Handler};
 use super::handshake::{self, Connected};
 use super::link::Link;
@@ -85,31 +86,6 @@ fn poll_between<H: Handler>(handler: &mut H, cx: &mut Context<'_>) -> Option<Res
 
 /// A stream past CONNACK, what the server said, and the bytes that came behind it.
 type Opened = (Stream, Connected, Vec<u8>);
-
-/// The brokers to try, in this order.
-async fn brokers(options: &ClientOptions) -> Result<Vec<Endpoint>, Error> {
-    let given = std::iter::once(&options.endpoint).chain(&options.fallbacks);
-    if !options.service_records {
-        return Ok(given.cloned().collect());
-    }
-    let (mut found, mut failures) = (Vec::new(), Vec::new());
-    for endpoint in given {
-        match endpoint.discover(&options.name_servers).await {
-            Ok(brokers) => found.extend(brokers),
-            Err(error) => failures.push((endpoint.address.to_string(), error)),
-        }
-    }
-    if found.is_empty() { Err(net::none_answers(failures)) } else { Ok(found) }
-}
-
-/// Whether another broker may do better: this one cannot be reached, or has no room.
-fn is_worth_another_broker(error: &Error) -> bool {
-    match error {
-        Error::Link { .. } | Error::Protocol(_) => true,
-        Error::Refused { .. } => error.retry() == Retry::Later,
-        _ => false,
-    }
-}
 
 /// Goes the way to the broker, and tells the handler of each step if it wants to know. `None` if
 /// the handler was interrupted.

@@ -11,7 +11,7 @@ use super::endpoint::{Address, Endpoint, Transport, WebSocketOptions};
 use super::stream::Stream;
 use super::tls::{self, TlsConfig, TlsFacts};
 use super::{resolve, tcp, websocket};
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Retry};
 
 /// A step of the way that was taken, and how long it took.
 #[derive(Debug, Clone)]
@@ -144,14 +144,26 @@ impl Way<'_> {
             let (socket, peer) = self.connect(host, port, endpoint.bind).await?;
             return Ok((socket, peer.to_string()));
         };
-        self.to_proxy = true;
-        let (socket, _) = self.connect(&proxy.host, proxy.port, endpoint.bind).await.map_err(about_proxy)?;
-        self.to_proxy = false;
-        self.stage = Stage::Tunnelling(proxy.to_string());
-        let start = Instant::now();
-        let socket = proxy.tunnel(socket, host, port).await?;
-        self.report(|| Step::Tunnelled { proxy: proxy.to_string(), took: start.elapsed() });
-        Ok((socket, endpoint.address.to_string()))
+        let targets = proxy.targets(host, port).await?;
+        let mut failure = None;
+        for target in targets {
+            self.to_proxy = true;
+            let (socket, _) =
+                self.connect(&proxy.host, proxy.port, endpoint.bind).await.map_err(about_proxy)?;
+            self.to_proxy = false;
+            self.stage = Stage::Tunnelling(proxy.to_string());
+            let start = Instant::now();
+            match proxy.tunnel(socket, &target, port).await {
+                Ok(socket) => {
+                    self.report(|| Step::Tunnelled { proxy: proxy.to_string(), took: start.elapsed() });
+                    return Ok((socket, endpoint.address.to_string()));
+                }
+                // A proxy without IPv6 may still reach the broker's other addresses.
+                Err(error) if error.retry() == Retry::Later => failure = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(failure.unwrap_or_else(|| Error::link(Layer::Proxy, "there is nothing to ask it for")))
     }
 
     /// Look-up and connection.

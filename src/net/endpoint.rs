@@ -59,7 +59,7 @@ impl Transport {
     }
 }
 
-/// What a WebSocket's upgrade asks for. Its `Debug` shows no header's value.
+/// What a WebSocket's upgrade asks for. Its `Debug` shows no header's value and no query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebSocketOptions {
     /// Path and query, as they stand in a URL: `/mqtt`.
@@ -81,7 +81,7 @@ impl fmt::Debug for WebSocketOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
         f.debug_struct("WebSocketOptions")
-            .field("path", &self.path)
+            .field("path", &self.path.split('?').next())
             .field("headers", &names)
             .field("max_message_size", &self.max_message_size)
             .finish()

@@ -14,6 +14,7 @@
 //! | `tcp` | racing the addresses (RFC 8305), the socket itself |
 //! | `unix` | Unix sockets |
 //! | `proxy` | SOCKS5 and HTTP CONNECT |
+//! | `http` | heads of HTTP answers |
 //! | `tls` | certificates in, handshake errors in words out |
 //! | `websocket` | the upgrade, and bytes in binary messages |
 //! | `stream` | the one stream type everything ends in |
@@ -23,6 +24,7 @@ mod dial;
 mod endpoint;
 mod failover;
 mod fault;
+mod http;
 mod proxy;
 mod resolve;
 mod service;

@@ -6,18 +6,14 @@ use std::net::{IpAddr, SocketAddr};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::Socks5Stream;
 
+use super::http::{self, Head, HeadError};
 use super::{fault, resolve};
 use crate::error::{Error, Layer};
-
-/// The longest answer head taken from an HTTP proxy, in bytes.
-const MAX_ANSWER_HEAD: usize = 16 * 1024;
-/// The most header lines in it.
-const MAX_ANSWER_HEADERS: usize = 64;
 
 /// What the proxy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,20 +127,30 @@ impl Proxy {
         Self::from_url(url).map(Some)
     }
 
+    /// What to ask the proxy for, to be tried in turn: the broker's name, or where that is looked up
+    /// here, its addresses; never empty.
+    ///
+    /// # Errors
+    ///
+    /// [`Layer::Resolve`].
+    pub(super) async fn targets(&self, host: &str, port: u16) -> Result<Vec<String>, Error> {
+        match self.kind {
+            ProxyKind::Socks5RemoteNames | ProxyKind::HttpConnect => Ok(vec![host.to_owned()]),
+            ProxyKind::Socks5 => {
+                let addresses = resolve::resolve(host, port).await?;
+                Ok(addresses.into_iter().map(|address| address.ip().to_string()).collect())
+            }
+        }
+    }
+
     /// Opens the tunnel to the broker on a connection to the proxy.
     ///
     /// # Errors
     ///
-    /// [`Layer::Proxy`], or [`Layer::Resolve`] where the broker's name is looked up here.
+    /// [`Layer::Proxy`].
     pub(super) async fn tunnel(&self, socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
         match self.kind {
-            ProxyKind::Socks5RemoteNames => self.socks5(socket, host, port).await,
-            ProxyKind::Socks5 => {
-                let addresses = resolve::resolve(host, port).await?;
-                let ip =
-                    addresses.first().map_or_else(|| host.to_owned(), |address| address.ip().to_string());
-                self.socks5(socket, &ip, port).await
-            }
+            ProxyKind::Socks5 | ProxyKind::Socks5RemoteNames => self.socks5(socket, host, port).await,
             ProxyKind::HttpConnect => self.http_connect(socket, host, port).await,
         }
     }
@@ -217,50 +223,35 @@ impl Proxy {
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
         let io_error = |error: std::io::Error| self.failed(&format!("failed: {}", fault::words(&error)));
         socket.write_all(request.as_bytes()).await.map_err(io_error)?;
-        let mut answer = Vec::new();
-        let body_start = loop {
-            if answer.len() >= MAX_ANSWER_HEAD {
-                return Err(self.fatal("sends an answer without end"));
-            }
-            if socket.read_buf(&mut answer).await.map_err(io_error)? == 0 {
-                return Err(self.failed("closed the connection without an answer"));
-            }
-            if let Some(end) = self.tunnel_opened(&answer, &target)? {
-                break end;
-            }
+        let head = match http::read_head(&mut socket).await {
+            Ok(head) => head,
+            Err(HeadError::Io(error)) => return Err(io_error(error)),
+            Err(HeadError::Closed) => return Err(self.failed("closed the connection without an answer")),
+            Err(HeadError::Endless) => return Err(self.fatal("sends an answer without end")),
+            Err(HeadError::NotHttp(_)) => return Err(self.fatal("does not speak HTTP")),
         };
+        if !(200..300).contains(&head.status) {
+            return Err(self.refused(head, &mut socket, &target).await);
+        }
         // MQTT's and TLS's servers wait for the client's first bytes; whatever came with the
         // proxy's answer is from neither.
-        if body_start < answer.len() {
+        if !head.behind.is_empty() {
             return Err(self.fatal("sent more than its answer before anything was asked of the broker"));
         }
         Ok(socket)
     }
 
-    /// Where the body of a proxy's answer starts, once its head is complete and says yes.
-    fn tunnel_opened(&self, answer: &[u8], target: &Authority<'_>) -> Result<Option<usize>, Error> {
-        let mut headers = [httparse::EMPTY_HEADER; MAX_ANSWER_HEADERS];
-        let mut head = httparse::Response::new(&mut headers);
-        let end = match head.parse(answer) {
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Ok(httparse::Status::Complete(end)) => end,
-            Err(_) => return Err(self.fatal("does not speak HTTP")),
-        };
-        let code = head.code.unwrap_or_default();
-        if (200..300).contains(&code) {
-            return Ok(Some(end));
-        }
-        let cause = format!(
-            "answered 'HTTP {code} {}' to a tunnel to {target}{}",
-            head.reason.unwrap_or_default(),
-            fault::first_line(&answer[end..]).map_or_else(String::new, |line| format!(": {line}")),
-        );
+    /// An HTTP answer other than yes.
+    async fn refused(&self, head: Head, socket: &mut TcpStream, target: &Authority<'_>) -> Error {
+        let (status, shown) = (head.status, head.shown());
+        let line = head.first_line(socket).await.map_or_else(String::new, |line| format!(": {line}"));
+        let cause = format!("answered '{shown}' to a tunnel to {target}{line}");
         // 5xx is mostly the proxy's way to say that the broker cannot be reached just now.
-        let error = if code >= 500 { self.failed(&cause) } else { self.fatal(&cause) };
-        Err(match code {
+        let error = if status >= 500 { self.failed(&cause) } else { self.fatal(&cause) };
+        match status {
             407 => error.with_hint("--proxy http://USER:PASSWORD@HOST gives the proxy its credentials"),
             _ => error,
-        })
+        }
     }
 
     fn failed(&self, what: &str) -> Error {

@@ -10,19 +10,22 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
 use futures_util::{Sink, Stream as _};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError, SubProtocolError};
-use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key, generate_request};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::http::header::{HeaderName, HeaderValue};
-use tokio_tungstenite::tungstenite::http::{self, Response, header};
+use tokio_tungstenite::tungstenite::http::{StatusCode, Uri, header};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use super::endpoint::{Address, WebSocketOptions};
 use super::fault;
+use super::http::{self, Head, HeadError};
 use super::stream::Stream;
+use super::tls::looks_like_tls;
 use crate::error::{Error, Layer};
 
 /// The subprotocol that a client has to offer and a server to choose [MQTT-6.0.0-3].
@@ -55,10 +58,13 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     let path = &options.path;
     let scheme = if secure { "wss" } else { "ws" };
     if !path.starts_with('/') {
-        return Err(Error::usage(format!("the WebSocket path '{path}' does not start with '/'")));
+        let shown = path.split('?').next().unwrap_or(path).escape_debug();
+        return Err(Error::usage(format!("the WebSocket path '{shown}' does not start with '/'")));
     }
-    let uri: http::Uri = format!("{scheme}://{host}{path}").parse().map_err(|error| {
-        Error::usage(format!("the WebSocket path '{}' cannot be sent: {error}", path.escape_debug()))
+    let uri: Uri = format!("{scheme}://{host}{path}").parse().map_err(|error| {
+        // The query may hold a token.
+        let shown = path.split('?').next().unwrap_or(path).escape_debug();
+        Error::usage(format!("the WebSocket path '{shown}', or its query, cannot be sent: {error}"))
             .with_hint("percent-encode what is not allowed in a URL")
     })?;
     let host = HeaderValue::try_from(host)
@@ -111,7 +117,7 @@ fn host_header(address: &Address, secure: bool) -> String {
 /// [`Layer::WebSocket`]: the server's HTTP answer and the first line of its body if it is not
 /// "101 Switching Protocols", or what is wrong with the answer.
 pub(super) async fn upgrade(
-    stream: Stream,
+    mut stream: Stream,
     request: Request,
     options: &WebSocketOptions,
 ) -> Result<WebSocket, Error> {
@@ -122,62 +128,89 @@ pub(super) async fn upgrade(
         .write_buffer_size(0)
         .max_message_size(Some(options.max_message_size))
         .max_frame_size(Some(options.max_message_size));
-    match tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await {
-        Ok((inner, _)) => Ok(WebSocket { inner, unread: Bytes::new(), ended: false }),
-        Err(WebSocketError::Http(answer)) => Err(refused(&answer, &path)),
-        // A TLS 1.3 server may turn our certificate down only now.
-        Err(WebSocketError::Io(error)) if fault::is_tls(&error) => Err(fault::broken(&error)),
-        Err(error) => Err(upgrade_failed(&error)),
+    let (request, key) =
+        generate_request(request).map_err(|error| Error::fatal(Layer::WebSocket, error.to_string()))?;
+    let sent = async {
+        stream.write_all(&request).await?;
+        stream.flush().await
+    };
+    let outcome = match sent.await {
+        Ok(()) => http::read_head(&mut stream).await,
+        Err(error) => Err(HeadError::Io(error)),
+    };
+    let head = outcome.map_err(|error| no_answer(&error))?;
+    if head.status != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
+        return Err(refused(head, &mut stream, &path).await);
+    }
+    check_switch(&head, &key)?;
+    let inner = WebSocketStream::from_partially_read(stream, head.behind, Role::Client, Some(config)).await;
+    Ok(WebSocket { inner, unread: Bytes::new(), ended: false })
+}
+
+/// Whether the server switches to what was asked for (RFC 6455, section 4.1), with MQTT in it
+/// [MQTT-6.0.0-4].
+fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
+    let accepted = head.header(header::SEC_WEBSOCKET_ACCEPT.as_str());
+    let switches = head.has_word(header::UPGRADE.as_str(), "websocket")
+        && head.has_word(header::CONNECTION.as_str(), "upgrade")
+        && accepted == Some(derive_accept_key(key.as_bytes()).as_bytes());
+    if !switches {
+        return Err(Error::fatal(
+            Layer::WebSocket,
+            format!("the server answered '{}', but not as a WebSocket's server does", head.shown()),
+        ));
+    }
+    match head.header(header::SEC_WEBSOCKET_PROTOCOL.as_str()) {
+        Some(chosen) if chosen == SUBPROTOCOL.as_bytes() => Ok(()),
+        chosen => {
+            let which = if chosen.is_some() { "chose another subprotocol" } else { "chose no subprotocol" };
+            Err(Error::fatal(Layer::WebSocket, format!("the server {which}; MQTT needs '{SUBPROTOCOL}'"))
+                .with_hint("is this path an MQTT broker's? --ws-path"))
+        }
     }
 }
 
 /// An HTTP answer other than the upgrade.
-fn refused(answer: &Response<Option<Vec<u8>>>, path: &str) -> Error {
-    let status = answer.status();
-    let place = answer.headers().get(header::LOCATION).and_then(|value| fault::first_line(value.as_bytes()));
-    let line = answer.body().as_deref().and_then(fault::first_line);
+async fn refused(head: Head, stream: &mut Stream, path: &str) -> Error {
+    let (status, shown, is_old) = (head.status, head.shown(), head.is_old);
+    let place = head.header(header::LOCATION.as_str()).and_then(fault::first_line);
+    let line = head.first_line(stream).await;
     let cause = format!(
-        "the server answered 'HTTP {status}' to the upgrade of {path}{}{}",
+        "the server answered '{shown}' to the upgrade of {path}{}{}",
         place.map_or_else(String::new, |place| format!(", pointing to {place}")),
         line.map_or_else(String::new, |line| format!(": {line}")),
     );
     // A server that is overloaded or being restarted may think better of it.
-    let error = if status.is_server_error() {
+    let error = if status >= 500 {
         Error::link(Layer::WebSocket, cause)
     } else {
         Error::fatal(Layer::WebSocket, cause)
     };
-    match status.as_u16() {
+    match status {
         404 => error.with_hint("--ws-path gives the path of the broker's WebSocket, mostly /mqtt or /"),
         401 | 403 => error.with_hint("--ws-header 'Authorization: …' gives the HTTP server its credentials"),
+        426 | 200..300 => error.with_hint("is this path an MQTT broker's? --ws-path"),
+        _ if is_old => error.with_hint("that is HTTP/1.0: a proxy on the way may not know WebSockets"),
         _ => error,
     }
 }
 
-/// An answer that is no upgrade at all.
-fn upgrade_failed(error: &WebSocketError) -> Error {
-    let cause = match error {
-        WebSocketError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-            format!("{} during the upgrade", fault::words(error))
+/// An answer that is no HTTP.
+fn no_answer(error: &HeadError) -> Error {
+    const SCHEMES: &str = "is this port a WebSocket's? plain MQTT is mqtt://, a WebSocket in TLS is wss://";
+    let fatal = |cause: &str| Error::fatal(Layer::WebSocket, cause).with_hint(SCHEMES);
+    match error {
+        // A TLS 1.3 server may turn our certificate down only now.
+        HeadError::Io(error) if fault::is_tls(error) => fault::broken(error),
+        HeadError::Io(error) => fatal(&format!("{} during the upgrade", fault::words(error))),
+        HeadError::Closed => fatal("the server closed the connection during the upgrade"),
+        HeadError::Endless => fatal("the server sends an HTTP answer without end"),
+        HeadError::NotHttp(start) if looks_like_tls(start) => {
+            Error::fatal(Layer::WebSocket, "the server speaks TLS on this port")
+                .with_hint("use wss://, or --cafile or --tls-use-os-certs beside --ws")
         }
-        WebSocketError::Io(_)
-        | WebSocketError::Protocol(ProtocolError::HandshakeIncomplete)
-        | WebSocketError::ConnectionClosed => "the server closed the connection during the upgrade".into(),
-        WebSocketError::Protocol(ProtocolError::HttparseError(_) | ProtocolError::WrongHttpVersion) => {
-            "the server's answer is not HTTP".into()
-        }
-        WebSocketError::Protocol(ProtocolError::SecWebSocketSubProtocolError(which)) => {
-            let which = match which {
-                SubProtocolError::NoSubProtocol => "chose no subprotocol",
-                _ => "chose another subprotocol",
-            };
-            return Error::fatal(Layer::WebSocket, format!("the server {which}; MQTT needs '{SUBPROTOCOL}'"))
-                .with_hint("is this path an MQTT broker's? --ws-path");
-        }
-        other => words(other),
-    };
-    Error::fatal(Layer::WebSocket, cause)
-        .with_hint("is this port a WebSocket's? plain MQTT is mqtt://, a WebSocket in TLS is wss://")
+        HeadError::NotHttp(_) => fatal("the server's answer is not HTTP"),
+    }
 }
 
 /// What went wrong on a WebSocket, in words.

@@ -22,6 +22,7 @@ use crate::protocol::wire::Packet;
 /// The lines of a run on standard error.
 pub struct Diagnostics {
     verbosity: Verbosity,
+    color: ColorChoice,
     /// Looked at when the first line is written: most runs have nothing to say.
     terminal: OnceLock<Terminal>,
     /// A lock, because a load test has many threads; none of them comes here often.
@@ -43,8 +44,8 @@ impl std::fmt::Debug for Diagnostics {
 impl Diagnostics {
     /// Lines for the standard error of this process.
     #[must_use]
-    pub fn new(verbosity: Verbosity) -> Self {
-        Self::with(verbosity, OnceLock::new(), std::io::stderr())
+    pub fn new(verbosity: Verbosity, color: ColorChoice) -> Self {
+        Self { color, ..Self::with(verbosity, OnceLock::new(), std::io::stderr()) }
     }
 
     /// The same lines for someone else, such as a test. The writer gets each line whole.
@@ -54,12 +55,17 @@ impl Diagnostics {
     }
 
     fn with(verbosity: Verbosity, terminal: OnceLock<Terminal>, out: impl Write + Send + 'static) -> Self {
-        Self { verbosity, terminal, out: Mutex::new(Out { writer: Box::new(out), bar: None }) }
+        Self {
+            verbosity,
+            color: ColorChoice::Auto,
+            terminal,
+            out: Mutex::new(Out { writer: Box::new(out), bar: None }),
+        }
     }
 
     /// What the standard streams are attached to.
     pub fn terminal(&self) -> Terminal {
-        *self.terminal.get_or_init(|| Terminal::detect(ColorChoice::Auto, Environment::read()))
+        *self.terminal.get_or_init(|| Terminal::detect(self.color, Environment::read()))
     }
 
     /// What is to be said at all.

@@ -3,6 +3,7 @@
 
 pub(crate) mod broker;
 pub(crate) mod collected;
+pub(crate) mod dns;
 pub(crate) mod middle;
 pub(crate) mod mosquitto;
 pub(crate) mod mqtt;
@@ -19,6 +20,17 @@ use self::mqtt::Mqtt;
 /// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
 /// reason to fail, and only a test that hangs ever waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// A short run of each subcommand that connects to a broker.
+pub(crate) const CONNECTING: [&[&str]; 6] = [
+    &["pub", "-t", "ways/a", "-m", "hello", "-q", "1"],
+    &["sub", "-t", "ways/a", "-E"],
+    &["ping", "--timeout", "60", "--publish", "ways/ping"],
+    &["retain-clear", "ways/#", "--dry-run"],
+    // mosquitto notices the end of a WebSocket in TLS after five seconds.
+    &["will-test", "--case", "close", "--tolerance", "60"],
+    &["bench", "conn", "--clients", "2", "--hold", "10ms"],
+];
 
 /// Standard output as one JSON report that the schema of that name allows.
 #[track_caller]

@@ -27,13 +27,15 @@ sys_interval 1
 #[derive(Debug)]
 pub(crate) struct Setup {
     log: &'static str,
+    /// What it listens on.
+    listener: &'static str,
     lines: String,
     files: Vec<(&'static str, String)>,
 }
 
 impl Setup {
     pub(crate) fn new() -> Self {
-        Self { log: "all", lines: String::new(), files: Vec::new() }
+        Self { log: "all", listener: "listener PORT 127.0.0.1", lines: String::new(), files: Vec::new() }
     }
 
     /// Logs its start and what goes wrong, and not each packet.
@@ -55,6 +57,12 @@ impl Setup {
     /// Queues at most so many messages for a client, and drops the others.
     pub(crate) fn queue(self, messages: u32) -> Self {
         self.line(&format!("max_queued_messages {messages}")).line("max_inflight_messages 20")
+    }
+
+    /// Speaks MQTT in WebSockets. Such listeners take the name of an interface and ignore an address,
+    /// and mosquitto 2.0 does not start with nothing but them.
+    pub(crate) fn web_sockets(self) -> Self {
+        Self { listener: "listener 0 DIR/plain\nlistener PORT lo", ..self.line("protocol websockets") }
     }
 
     /// Speaks TLS, with this certificate.
@@ -125,9 +133,10 @@ impl Mosquitto {
         // A mosquitto that root starts becomes another user, who cannot read a test's files.
         let user = if rustix::process::geteuid().is_root() { "user root\n" } else { "" };
         let folder = self.folder.path().display().to_string();
-        let lines = setup.lines.replace("DIR", &folder);
+        let listener = setup.listener.replace("PORT", &self.port.to_string());
+        let lines = format!("{listener}\n{}", setup.lines).replace("DIR", &folder);
         let log = setup.log;
-        let text = format!("{user}log_type {log}\n{BASE}listener {} 127.0.0.1\n{lines}", self.port);
+        let text = format!("{user}log_type {log}\n{BASE}{lines}");
         std::fs::write(self.folder.path().join("mosquitto.conf"), text).unwrap();
     }
 

@@ -65,13 +65,13 @@ pub(super) struct Outcome {
 /// # Errors
 /// A broker that cannot be reached at all; files that cannot be read.
 pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
-    let broker = load.client.endpoint.address.to_string();
     let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
     let credentials = load.credentials.as_deref().map(Credentials::read).transpose()?;
     let mut attention = Attention::start(None)?;
     let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let mut broken_off = false;
-    let protocol = {
+    let named = load.client.endpoint.address.to_string();
+    let (protocol, broker) = {
         let mut probe = std::pin::pin!(probe(&mut load.client, credentials.as_ref()));
         let found = poll_fn(|cx| {
             if attention.poll(cx).is_ready() {
@@ -79,11 +79,11 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
             }
             probe.as_mut().poll(cx).map(Some)
         });
-        if let Some(protocol) = found.await {
-            protocol?
+        if let Some(found) = found.await {
+            found?
         } else {
             broken_off = true;
-            Protocol::V5
+            (Protocol::V5, named)
         }
     };
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
@@ -126,8 +126,13 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
 }
 
 /// Makes one connection, to know that there is a broker, at which address, and which version of the
-/// protocol it speaks.
-async fn probe(options: &mut ClientOptions, credentials: Option<&Credentials>) -> Result<Protocol, Error> {
+/// protocol it speaks: that, and the broker by name.
+async fn probe(
+    options: &mut ClientOptions,
+    credentials: Option<&Credentials>,
+) -> Result<(Protocol, String), Error> {
+    options.settle().await?;
+    let broker = options.endpoint.address.to_string();
     let mut first = options.clone();
     if first.client_identifier.is_empty() {
         first.client_identifier = format!("bench-{:08x}", fastrand::u32(..));
@@ -148,7 +153,7 @@ async fn probe(options: &mut ClientOptions, credentials: Option<&Credentials>) -
     let mut opened = opened;
     options.aim_at(&mut opened);
     goodbye(opened).await;
-    Ok(protocol)
+    Ok((protocol, broker))
 }
 
 /// Disconnects in good order.

@@ -76,7 +76,7 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// The server cannot be reached, the file for `JUnit` cannot be written, a signal.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut stdout = Stdout::new();
     if config.list {
         for case in CASES {
@@ -95,8 +95,12 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     });
     let junit = junit.transpose()?;
     let mut attention = Attention::start(None)?;
+    let settled_plans = async {
+        config.client.settle().await?;
+        plans(&config).await
+    };
     let plans = tokio::select! {
-        plans = plans(&config) => plans?,
+        plans = settled_plans => plans?,
         number = signal(&mut attention) => return Err(Error::Signal(number)),
     };
     let results = run_all(&config, plans, &mut attention, &mut stdout, diagnostics).await?;

@@ -165,6 +165,9 @@ async fn socks5_with_the_name_looked_up_here() {
     round_trip(&mut stream).await.unwrap();
     assert_eq!(targets.lock().unwrap().as_slice(), [format!("127.0.0.1 {}", broker.port())]);
     error_of(Layer::Resolve, dial(&through(&url, "nosuch.invalid", 1)).await);
+    // A broker behind the name's second address only is found as well.
+    let mut stream = dial(&through(&url, "localhost", broker.port())).await.unwrap();
+    round_trip(&mut stream).await.unwrap();
 }
 
 #[tokio::test]

@@ -269,6 +269,11 @@ async fn an_http_refusal_gives_status_and_first_line() {
     let address = answering("HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\n\r\n").await;
     assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["pointing to https://elsewhere/"]);
 
+    // Load balancers that have no server to ask still speak HTTP/1.0.
+    let address = answering("HTTP/1.0 502 Bad Gateway\r\n\r\n<h1>no upstream</h1>").await;
+    let error = error_of(Layer::WebSocket, dialled(address).await);
+    assert_says(&error, &["'HTTP 502 Bad Gateway' to the upgrade of /mqtt: no upstream"]);
+
     let address = answering("HTTP/1.1 503 Service Unavailable\r\n\r\n").await;
     assert_eq!(error_of(Layer::WebSocket, dialled(address).await).retry(), Retry::Later);
 }
@@ -297,8 +302,14 @@ async fn another_subprotocol_is_refused() {
 async fn a_server_that_is_none_is_recognised() {
     let address = answering("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
-    assert_says(&error, &["the server's answer is not HTTP"]);
+    assert_says(&error, &["the server speaks TLS on this port"]);
     assert!(error.hint().unwrap().contains("wss://"));
+    let address = answering("220 mail.example\r\n").await;
+    assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["the server's answer is not HTTP"]);
+    // Not even one that says yes.
+    let address = answering("HTTP/1.1 101 Yes\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n").await;
+    let error = error_of(Layer::WebSocket, dialled(address).await);
+    assert_says(&error, &["answered 'HTTP 101 Yes', but not as a WebSocket's server does"]);
     let address = answering("").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
     assert_says(&error, &["closed the connection during the upgrade"]);

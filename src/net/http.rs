@@ -1,0 +1,178 @@
+//! The head of an HTTP answer, and the first line of what it says, from a server whose every byte may
+//! be a lie: a proxy asked for a tunnel, a web server asked for an upgrade.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::fault;
+
+/// The longest head taken, in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// The most header lines in it.
+const MAX_HEADERS: usize = 64;
+/// How much of a body is read for its first line.
+const MAX_BODY: usize = 4 * 1024;
+/// How long to wait for it. Not longer: the status says most, and a server may keep the connection
+/// open behind a body whose end cannot be told.
+const BODY_LIMIT: Duration = Duration::from_secs(1);
+
+/// The head of an answer.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    /// The words behind the status, made printable; often none.
+    pub(super) reason: String,
+    /// Whether it is HTTP/1.0.
+    pub(super) is_old: bool,
+    headers: Vec<(String, Vec<u8>)>,
+    /// What has come behind the head.
+    pub(super) behind: Vec<u8>,
+}
+
+/// Why there is no head.
+#[derive(Debug)]
+pub(super) enum HeadError {
+    /// The socket's error.
+    Io(io::Error),
+    /// It closed the connection, before its answer or in it.
+    Closed,
+    /// It is longer than anyone needs.
+    Endless,
+    /// It is no HTTP; these are its first bytes.
+    NotHttp(Vec<u8>),
+}
+
+/// Reads the head of an answer.
+pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, HeadError> {
+    let mut answer = Vec::with_capacity(1024);
+    loop {
+        if let Some(head) = parse(&answer)? {
+            return Ok(head);
+        }
+        if answer.len() >= MAX_HEAD {
+            return Err(HeadError::Endless);
+        }
+        if stream.read_buf(&mut answer).await.map_err(HeadError::Io)? == 0 {
+            return Err(HeadError::Closed);
+        }
+    }
+}
+
+/// The head at the start of `answer`, if all of it is there.
+fn parse(answer: &[u8]) -> Result<Option<Head>, HeadError> {
+    let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
+    let mut head = httparse::Response::new(&mut headers);
+    let end = match head.parse(answer) {
+        Ok(httparse::Status::Partial) => return Ok(None),
+        Ok(httparse::Status::Complete(end)) => end,
+        Err(httparse::Error::TooManyHeaders) => return Err(HeadError::Endless),
+        Err(_) => return Err(HeadError::NotHttp(answer.to_vec())),
+    };
+    let headers = head.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
+    Ok(Some(Head {
+        status: head.code.unwrap_or_default(),
+        reason: fault::first_line(head.reason.unwrap_or_default().as_bytes()).unwrap_or_default(),
+        is_old: head.version == Some(0),
+        headers: headers.collect(),
+        behind: answer[end..].to_vec(),
+    }))
+}
+
+impl Head {
+    /// Status and reason: `HTTP 404 Not Found`.
+    pub(super) fn shown(&self) -> String {
+        format!("HTTP {} {}", self.status, self.reason).trim_end().to_owned()
+    }
+
+    /// The value of a header, the first if there are several.
+    pub(super) fn header(&self, name: &str) -> Option<&[u8]> {
+        let found = self.headers.iter().find(|(found, _)| found.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_slice())
+    }
+
+    /// Whether a header has that word among those between its commas.
+    pub(super) fn has_word(&self, name: &str, word: &str) -> bool {
+        let same = |header: &(String, Vec<u8>)| header.0.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(|header| same(header)).any(|(_, value)| {
+            value
+                .split(|byte| *byte == b',')
+                .any(|part| part.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+        })
+    }
+
+    /// The first line of the body that says anything, if it comes soon.
+    pub(super) async fn first_line(mut self, stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+        let length = self
+            .header("content-length")
+            .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok());
+        let is_chunked = self.has_word("transfer-encoding", "chunked");
+        let most = length.unwrap_or(MAX_BODY).min(MAX_BODY);
+        let reading = async {
+            while self.behind.len() < most && !(is_chunked && self.behind.ends_with(b"\r\n0\r\n\r\n")) {
+                // Whatever ends it, what has come is what there is.
+                if !matches!(stream.read_buf(&mut self.behind).await, Ok(1..)) {
+                    break;
+                }
+            }
+        };
+        let _ = tokio::time::timeout(BODY_LIMIT, reading).await;
+        let body = self.behind.as_slice();
+        // The first chunk's length is no word of the server's.
+        let line_end = body.iter().position(|byte| *byte == b'\n').filter(|_| is_chunked);
+        fault::first_line(&body[line_end.map_or(0, |end| end + 1)..])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// The first line of an answer that comes in these pieces, the connection staying open.
+    async fn line_of(pieces: Vec<&'static str>) -> Option<String> {
+        let (mut ours, mut theirs) = tokio::io::duplex(64);
+        let sending = tokio::spawn(async move {
+            for piece in pieces {
+                theirs.write_all(piece.as_bytes()).await.unwrap();
+            }
+            theirs
+        });
+        let head = read_head(&mut ours).await.unwrap();
+        let line = head.first_line(&mut ours).await;
+        drop(sending.await.unwrap());
+        line
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_come_later() {
+        let expected = Some("no such broker".to_owned());
+        let head = "HTTP/1.1 404 Not Found\r\nContent-Length: 15\r\n\r\n";
+        assert_eq!(line_of(vec![head, "no such", " broker\n"]).await, expected);
+        let head = "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: Chunked\r\n\r\n";
+        assert_eq!(line_of(vec![head, "f\r\nno such broker\n\r\n", "0\r\n\r\n"]).await, expected);
+        // Its end cannot be told: the time limit ends it.
+        assert_eq!(line_of(vec!["HTTP/1.0 404 Not Found\r\n\r\n", "no such broker\n"]).await, expected);
+        assert_eq!(line_of(vec!["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]).await, None);
+    }
+
+    #[tokio::test]
+    async fn heads_that_are_none() {
+        assert!(matches!(read_head(&mut &b"SSH-2.0-x\r\n"[..]).await, Err(HeadError::NotHttp(_))));
+        assert!(matches!(read_head(&mut &b""[..]).await, Err(HeadError::Closed)));
+        assert!(matches!(read_head(&mut &b"HTTP/1.1 200 OK\r\nA"[..]).await, Err(HeadError::Closed)));
+        let long = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(2 * MAX_HEAD));
+        assert!(matches!(read_head(&mut long.as_bytes()).await, Err(HeadError::Endless)));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS + 1));
+        assert!(matches!(read_head(&mut many.as_bytes()).await, Err(HeadError::Endless)));
+    }
+
+    #[test]
+    fn words_between_commas() {
+        let head = parse(b"HTTP/1.1 101 x\r\nConnection: keep-alive, Upgrade\r\n\r\n").unwrap().unwrap();
+        assert!(head.has_word("connection", "upgrade") && !head.has_word("connection", "keep"));
+        assert_eq!(head.shown(), "HTTP 101 x");
+    }
+}

@@ -1,0 +1,237 @@
+//! Certificates, one case after the other: who is let in, and in which words and with which exit status
+//! the others are not. The servers are mosquitto's where there is one, as OpenSSL's alerts are what
+//! most servers send.
+
+use std::ffi::OsString;
+
+use crate::support::Service as _;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::pki::{Authority, Identity};
+
+/// `mqtt pub` to `localhost`.
+fn publish(port: u16, options: &[OsString]) -> Outcome {
+    Mqtt::new(["pub", "-h", "localhost", "-p", &port.to_string(), "-t", "a", "-m", "x", "-q", "1"])
+        .args(options)
+        .run()
+}
+
+fn trusting(authority: &Authority) -> Vec<OsString> {
+    vec!["--cafile".into(), authority.file().into()]
+}
+
+/// What a server shows, what the client trusts, and what comes of it: words of the error and of its hint,
+/// none if all is well.
+struct Case {
+    what: &'static str,
+    shown: Identity,
+    options: Vec<OsString>,
+    words: Vec<String>,
+}
+
+#[allow(clippy::too_many_lines, reason = "a table, to be read from top to bottom")]
+#[test]
+fn certificates_of_servers() {
+    let root = Authority::new("Test CA");
+    let intermediate = root.intermediate("Intermediate CA");
+    let below = |name: &str| intermediate.issue(name, &["localhost"]);
+    let stranger = Authority::new("Stranger CA");
+    let namesake = Authority::new("Test CA");
+    let own = Authority::self_signed("own", &["localhost"]);
+    let misnamed = Authority::self_signed("misnamed", &["broker.example"]);
+    let (revoked, list) = root.issue_revoked("revoked", &["localhost"]);
+    let with_list = |mut options: Vec<OsString>| {
+        options.extend(["--crl".into(), list.clone().into()]);
+        options
+    };
+    let trust = || trusting(&root);
+    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let files = |authority: &Authority| authority.file().display().to_string();
+    let cases = [
+        Case { what: "good", shown: root.issue("good", &["localhost"]), options: trust(), words: vec![] },
+        Case {
+            what: "with its chain",
+            shown: below("whole").with_chain(&intermediate),
+            options: trust(),
+            words: vec![],
+        },
+        Case {
+            what: "expired",
+            shown: root.issue_expired("old", &["localhost"]),
+            options: trust(),
+            words: words(&[
+                "the server's certificate (CN=old, issued by CN=Test CA) expired on 2021-01-01T00:00:00Z, ",
+                " ago",
+            ]),
+        },
+        Case {
+            what: "not yet valid",
+            shown: root.issue_early("early", &["localhost"]),
+            options: trust(),
+            words: words(&[
+                "CN=early",
+                "is not valid before 2100-01-01T00:00:00Z",
+                "hint: this machine's clock says",
+            ]),
+        },
+        Case {
+            what: "wrong name",
+            shown: root.issue("elsewhere", &["broker.example", "192.0.2.1"]),
+            options: trust(),
+            words: words(&[
+                "(CN=elsewhere) is for 'broker.example', '192.0.2.1', not for 'localhost'",
+                "hint: connect by a name it is for, or give that name with --tls-server-name",
+            ]),
+        },
+        Case {
+            what: "wrong authority",
+            shown: stranger.issue("strange", &["localhost"]),
+            options: trust(),
+            words: vec![
+                format!("was issued by CN=Stranger CA, which is unknown: it is not in {}", files(&root)),
+                "hint: give that authority's certificate with --cafile".into(),
+            ],
+        },
+        Case {
+            what: "an authority of the same name",
+            shown: namesake.issue("anew", &["localhost"]),
+            options: trust(),
+            words: words(&[
+                "an authority CN=Test CA, but not by the one of that name",
+                "hint: was the authority made anew?",
+            ]),
+        },
+        Case {
+            what: "missing intermediate",
+            shown: below("below"),
+            options: trust(),
+            words: words(&[
+                "(CN=below) was issued by CN=Intermediate CA, which is unknown",
+                "if it is an intermediate, the server should send it",
+            ]),
+        },
+        Case {
+            what: "self-signed, given as authority",
+            shown: own.identity(),
+            options: trusting(&own),
+            words: vec![],
+        },
+        Case {
+            what: "self-signed, not given",
+            shown: own.identity(),
+            options: trust(),
+            words: vec![
+                format!("(CN=own) is self-signed and not in {}", files(&root)),
+                "hint: if it is the one you expect, give its file with --cafile".into(),
+            ],
+        },
+        Case {
+            what: "self-signed, given, with another name",
+            shown: misnamed.identity(),
+            options: trusting(&misnamed),
+            words: words(&["(CN=misnamed) is for 'broker.example', not for 'localhost'"]),
+        },
+        Case {
+            what: "revoked",
+            shown: revoked.clone(),
+            options: with_list(trust()),
+            words: vec![format!(
+                "CN=revoked, issued by CN=Test CA) has been revoked, says {}",
+                list.display()
+            )],
+        },
+        Case { what: "revoked, and nobody asks", shown: revoked, options: trust(), words: vec![] },
+        Case {
+            what: "on no list",
+            shown: below("unlisted").with_chain(&intermediate),
+            options: with_list(trust()),
+            words: words(&["has been revoked is unknown", "holds no list of that issuer"]),
+        },
+        Case {
+            what: "another key than the one pinned",
+            shown: root.issue("unpinned", &["localhost"]),
+            options: [
+                trust(),
+                vec!["--tls-pin".into(), "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()],
+            ]
+            .concat(),
+            words: words(&["the server's public key is sha256:", "which is not a pinned one"]),
+        },
+    ];
+    for Case { what, shown, options, words } in cases {
+        let Some(broker) = Mosquitto::start(&Setup::new().tls(&shown)) else { return };
+        let outcome = publish(broker.port(), &options);
+        if words.is_empty() {
+            outcome.succeeds();
+            continue;
+        }
+        let said = outcome.fails(1, "mqtt: TLS: ").stderr;
+        for word in words {
+            assert!(said.contains(&word), "{what}: no {word:?} in\n{said}");
+        }
+    }
+}
+
+/// A key that is right is accepted by the pin that `ping` and the errors name.
+#[test]
+fn the_pin_of_an_error_is_the_one_to_give() {
+    let root = Authority::new("Test CA");
+    let setup = Setup::new().tls(&root.issue("broker", &["localhost"]));
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    let pinned = |pin: &str| [trusting(&root), vec!["--tls-pin".into(), pin.into()]].concat();
+    let wrong = publish(broker.port(), &pinned(&format!("sha256:{}", "00".repeat(32))));
+    let said = wrong.fails(1, "public key is sha256:").stderr;
+    let pin = said
+        .split_whitespace()
+        .map(|word| word.trim_end_matches(','))
+        .find(|word| word.starts_with("sha256:"));
+    publish(broker.port(), &pinned(pin.unwrap())).succeeds();
+    // Without any other check, the pin still holds.
+    let insecure =
+        |pin: &str| vec!["--insecure".into(), "--tls-use-os-certs".into(), "--tls-pin".into(), pin.into()];
+    publish(broker.port(), &insecure(pin.unwrap())).exits(0);
+    publish(broker.port(), &insecure(&format!("sha256:{}", "00".repeat(32))))
+        .exits(1)
+        .mentions("not a pinned one");
+}
+
+#[test]
+fn certificates_of_clients() {
+    let root = Authority::new("Test CA");
+    let stranger = Authority::new("Stranger CA");
+    let setup = Setup::new().tls(&root.issue("broker", &["localhost"])).client_certificates(&root);
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    let refused = "mqtt: TLS: the server refused our client certificate: ";
+    let advice = "hint: is it the certificate (--cert) that this server's operator gave out?";
+    let cases = [
+        ("good", Some(root.issue("client", &[])), None),
+        (
+            "missing",
+            None,
+            Some(("mqtt: TLS: the server asks for a client certificate and got none", "hint: give one")),
+        ),
+        ("expired", Some(root.issue_expired("old", &[])), Some((refused, advice))),
+        ("not yet valid", Some(root.issue_early("early", &[])), Some((refused, advice))),
+        ("wrong authority", Some(stranger.issue("client", &[])), Some((refused, advice))),
+    ];
+    for (what, shown, expected) in cases {
+        for version in ["tlsv1.2", "tlsv1.3"] {
+            let mut options = trusting(&root);
+            options.extend(["--tls-version".into(), version.into()]);
+            options.extend(shown.iter().flat_map(Identity::options));
+            let outcome = publish(broker.port(), &options);
+            match expected {
+                None => drop(outcome.succeeds()),
+                Some((words, hint)) => {
+                    let said = outcome.fails(1, words).stderr;
+                    assert!(said.contains(hint), "{what}, {version}: {said}");
+                }
+            }
+        }
+    }
+    // A key and a certificate that are no pair are found out before anyone is asked.
+    let (one, other) = (root.issue("one", &[]), root.issue("other", &[]));
+    let pair = Identity { certificate: one.certificate, key: other.key };
+    let options = [trusting(&root), pair.options().to_vec()].concat();
+    publish(1, &options).fails(1, "is not the private key of the certificate in");
+}

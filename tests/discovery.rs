@@ -1,0 +1,71 @@
+//! Which broker: the one that DNS names, and the next one where the first does not answer.
+
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+use crate::support::pki::Authority;
+use crate::support::{CONNECTING, Service as _, dns};
+
+/// A port of 127.0.0.1 that nobody listens on.
+fn closed_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Priorities are kept: the broker of the lowest number is asked first, and the next where it does not
+/// answer. Each subcommand finds its way.
+#[test]
+fn service_records_lead_every_subcommand_to_a_broker() {
+    let broker = Broker::start();
+    let records = vec![(20, 0, broker.port(), "localhost."), (10, 0, closed_port(), "localhost.")];
+    let name_server = dns::start("_mqtt._tcp.example.com", records);
+    for subcommand in CONNECTING {
+        Mqtt::new(subcommand).args(["-S", "-h", "example.com", "--name-server", &name_server]).run().exits(0);
+    }
+    let outcome =
+        Mqtt::new(["ping", "-S", "-h", "example.com", "--name-server", &name_server]).run().exits(0);
+    outcome.mentions("connection refused; trying the next broker");
+}
+
+#[test]
+fn service_records_that_lead_nowhere() {
+    let name_server = dns::start("_mqtt._tcp.example.com", vec![(0, 0, 0, ".")]);
+    let publish = |host: &str| {
+        Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", host, "--name-server", &name_server]).run()
+    };
+    publish("example.com")
+        .fails(1, "name look-up: _mqtt._tcp.example.com says that there is no such service");
+    publish("example.org")
+        .fails(1, "name look-up: there are no service records _mqtt._tcp.example.org")
+        .mentions("hint: without -S");
+    // With TLS another service is asked for.
+    let authority = Authority::new("Test CA");
+    Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &name_server])
+        .args(["--cafile".as_ref(), authority.file().as_os_str()])
+        .run()
+        .fails(1, "_secure-mqtt._tcp.example.com");
+    // A name server that is none: nobody listens there.
+    let nobody = format!("127.0.0.1:{}", closed_port());
+    Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &nobody])
+        .args(["--connect-timeout", "2"])
+        .run()
+        .fails(1, "name look-up: ");
+    Mqtt::new(["pub", "-t", "a", "-n", "--name-server", "127.0.0.1"])
+        .run()
+        .fails(2, "--name-server has no effect without -S");
+    Mqtt::new(["pub", "-t", "a", "-n", "-S", "--name-server", "dns.example"])
+        .run()
+        .fails(2, "it is no IP address, with :PORT or without");
+}
+
+/// Not only `pub` and `sub`: who makes many connections makes them all to the one that answers.
+#[test]
+fn several_brokers_are_tried_by_every_subcommand() {
+    let broker = Broker::start();
+    let hosts = format!("127.0.0.1:{},127.0.0.1:{}", closed_port(), broker.port());
+    for subcommand in CONNECTING {
+        Mqtt::new(subcommand).args(["-h", &hosts]).run().exits(0);
+    }
+    let nobody = format!("127.0.0.1:{},127.0.0.1:{}", closed_port(), closed_port());
+    for subcommand in CONNECTING {
+        Mqtt::new(subcommand).args(["-h", &nobody]).run().exits(1).mentions("none of 2 brokers answers");
+    }
+}
