@@ -284,6 +284,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         output: &mut BytesMut,
     ) -> Poll<()> {
         let Some(timer) = &mut self.timer else { return Poll::Pending };
+        if self.unarmed {
+            return Poll::Pending; // armed only before waiting: mostly all is over before
+        }
         ready!(timer.as_mut().poll(cx));
         // On a slow link the answer stands behind all that is still on its way.
         let silent_until = self.keep_alive.last_moved() + self.fence_limit;

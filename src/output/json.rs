@@ -123,8 +123,13 @@ fn put_binary(out: &mut Vec<u8>, name: &str, bytes: &[u8]) {
 }
 
 /// Appends the record, without a newline. `opening` is `{"tst":"…","topic":"`, which the caller
-/// keeps, because most messages share it.
-pub(super) fn put_record(out: &mut Vec<u8>, opening: &[u8], publish: &Publish<'_>, form: PayloadForm) {
+/// keeps, because most messages share it. `false`: JSON was asked for, and the payload is none.
+pub(super) fn put_record(
+    out: &mut Vec<u8>,
+    opening: &[u8],
+    publish: &Publish<'_>,
+    form: PayloadForm,
+) -> bool {
     out.extend_from_slice(opening);
     match std::str::from_utf8(publish.topic) {
         Ok(topic) => put_escaped(out, topic),
@@ -149,13 +154,15 @@ pub(super) fn put_record(out: &mut Vec<u8>, opening: &[u8], publish: &Publish<'_
         out.push(b'}');
     }
     out.push(b',');
-    if form == PayloadForm::Json && is_json(publish.payload) {
+    let as_json = form == PayloadForm::Json && is_json(publish.payload);
+    if as_json {
         out.extend_from_slice(b"\"payload\":");
         put_json(out, publish.payload);
     } else {
         put_binary(out, "payload", publish.payload);
     }
     out.push(b'}');
+    as_json || form == PayloadForm::Text || publish.payload.is_empty()
 }
 
 /// The properties in the order of the packet, each key once: what may be repeated stands as an

@@ -14,12 +14,18 @@ use crate::protocol::wire::Publish;
 
 /// A message that was written, but without a part that its payload cannot give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("requested {wanted} printing, but the payload has {payload_bytes} bytes")]
-pub struct Misfit {
-    /// `double` or `float`.
-    pub wanted: &'static str,
-    /// What came.
-    pub payload_bytes: usize,
+pub enum Misfit {
+    /// A number was to be read from its bytes.
+    #[error("requested {wanted} printing, but the payload has {payload_bytes} bytes")]
+    Number {
+        /// `double` or `float`.
+        wanted: &'static str,
+        /// What came.
+        payload_bytes: usize,
+    },
+    /// It was to stand in the record as the JSON it is, and stands there as a string.
+    #[error("requested JSON, but the payload is none; it is shown as a string")]
+    Json,
 }
 
 /// Writes messages in one format.
@@ -63,7 +69,7 @@ impl MessageWriter {
                 out.push(b'\n');
             }
             MessageFormat::Template(template) => {
-                return render(template, out, publish, received, &mut self.records, &mut self.times);
+                render(template, out, publish, received, &mut self.records, &mut self.times)?;
             }
         }
         Ok(())
@@ -100,7 +106,8 @@ pub(super) struct RecordWriter {
 }
 
 impl RecordWriter {
-    /// Appends the record, without a newline.
+    /// Appends the record, without a newline. `false`: the payload is not of that form and stands
+    /// there as a string.
     pub(super) fn put(
         &mut self,
         out: &mut Vec<u8>,
@@ -108,14 +115,13 @@ impl RecordWriter {
         received: SystemTime,
         form: PayloadForm,
         pretty: bool,
-    ) {
+    ) -> bool {
         let opening = self.opening.at(received);
         if !pretty && !self.terminal {
-            json::put_record(out, opening, publish, form);
-            return;
+            return json::put_record(out, opening, publish, form);
         }
         self.scratch.clear();
-        json::put_record(&mut self.scratch, opening, publish, form);
+        let fits = json::put_record(&mut self.scratch, opening, publish, form);
         if !self.terminal {
             json::put_indented(out, &self.scratch);
         } else if !pretty {
@@ -125,5 +131,6 @@ impl RecordWriter {
             json::put_safe(&mut safe, &self.scratch);
             json::put_indented(out, &safe);
         }
+        fits
     }
 }

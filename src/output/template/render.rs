@@ -30,7 +30,9 @@ pub(in crate::output) fn render(
                 records.put(out, publish, received, PayloadForm::Text, template.pretty);
             }
             Segment::Field(Field::JsonValue, _) => {
-                records.put(out, publish, received, PayloadForm::Json, template.pretty);
+                if !records.put(out, publish, received, PayloadForm::Json, template.pretty) {
+                    result = result.and(Err(Misfit::Json));
+                }
             }
             Segment::Field(Field::LocalTime(index), shape) => {
                 put_text(out, shape, times.text(*index), false);
@@ -222,7 +224,7 @@ fn put_float(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], wanted: &'static 
     };
     let Some(number) = number else {
         put_blanks(out, shape.width);
-        return Err(Misfit { wanted, payload_bytes: payload.len() });
+        return Err(Misfit::Number { wanted, payload_bytes: payload.len() });
     };
     let width = shape.width;
     let precision = shape.precision.unwrap_or(6);
