@@ -20,10 +20,13 @@ mod connect;
 mod discovery;
 mod generated;
 mod messages;
+mod ping;
+mod profiles;
 mod publish;
 mod publish_lines;
 mod reconnect;
 mod retain_clear;
+mod secrets;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]
 mod support;

@@ -116,6 +116,23 @@ fn where_authorities_come_from() {
         .fails(1, "TLS: the server's certificate");
 }
 
+/// The system's store is large, and read only where nothing else is trusted: here it is a pipe that
+/// nobody writes to, and whoever reads it waits for ever.
+#[test]
+fn the_systems_store_is_read_only_when_it_is_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("store");
+    assert!(std::process::Command::new("mkfifo").arg(&store).status().unwrap().success());
+    let authority = Authority::new("Test CA");
+    let identity = authority.issue("broker", &["localhost"]);
+    let Some(broker) = Mosquitto::start(&Setup::new().tls(&identity)) else { return };
+    let publish = || publish(broker.port()).env("SSL_CERT_FILE", &store);
+    publish().args(["--cafile".into(), authority.file().into_os_string()]).run().succeeds();
+    publish().args(["--insecure", "--tls-use-os-certs"]).run().exits(0);
+    let Some(plain) = Mosquitto::start(&Setup::new()) else { return };
+    plain.publish().args(["-t", "a", "-n"]).env("SSL_CERT_FILE", &store).run().succeeds();
+}
+
 /// TLS to a server that speaks none, and the other way round.
 #[test]
 fn one_side_without_tls() {

@@ -1,7 +1,7 @@
 //! Every way to a broker, for every subcommand: each gate below leads to one embedded broker, and a
 //! table says what to type for it. Then what the program says where a way is barred.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -376,120 +376,4 @@ fn barred_ways_are_explained() {
     .run()
     .exits(0)
     .mentions("nobody checks");
-}
-
-fn write(folder: &Path, name: &str, text: &str) -> String {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
-    #[cfg(unix)]
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    path.display().to_string()
-}
-
-/// Flag, then environment, then profile, then default; and each value tells where it is from.
-#[test]
-fn values_have_a_rank() {
-    let folder = tempfile::tempdir().unwrap();
-    let config = write(
-        folder.path(),
-        "config.toml",
-        "default-profile = 'home'\n[profile.home]\nhost = 'home.example'\nport = 1\nkeepalive = 11\n\
-         password = 'hunter2'\nusername = 'me'\n[profile.work]\nurl = 'wss://w:hunter3@work.example/x'\n",
-    );
-    let show = |options: &[&str]| {
-        Mqtt::new(["config", "show", "--config", &config]).args(options).env("MQTT_PORT", "2").run().exits(0)
-    };
-    let text = |outcome: Outcome| {
-        let lines = outcome.does_not_mention("hunter").lines();
-        assert!(!lines.concat().contains("hunter"), "{lines:?}");
-        let words = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        lines.iter().map(words).collect::<Vec<_>>()
-    };
-    let lines = text(show(&["-k", "12"]));
-    for line in [
-        "broker mqtt://home.example:2 resolved".to_owned(),
-        format!("host home.example {config}, line 3"),
-        "port 2 environment, MQTT_PORT".into(),
-        "keepalive 12 flag".into(),
-        format!("password ******** {config}, line 6"),
-    ] {
-        assert!(lines.contains(&line), "{line}: {lines:#?}");
-    }
-    let lines = text(show(&["--profile", "work"]));
-    assert!(lines.iter().any(|line| line.starts_with("url wss://…@work.example/x ")), "{lines:#?}");
-    Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "wrk"])
-        .run()
-        .fails(2, "there is no profile 'wrk'");
-}
-
-/// Wherever it comes from, the password reaches the broker, and nobody else.
-#[test]
-fn passwords_from_everywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "password", "hunter2\n");
-    let config = write(folder.path(), "c.toml", "[profile.a]\npassword = 'hunter2'\n");
-    let options = write(folder.path(), "o", "# mosquitto's\n-P hunter2\n");
-    for (arguments, variable) in [
-        (vec!["-P", "hunter2"], None),
-        (vec!["--password-file", &file], None),
-        (vec!["--password-command", "echo hunter2"], None),
-        (vec![], Some("MQTT_PASSWORD")),
-        (vec!["--config", &config, "--profile", "a"], None),
-        (vec!["-o", &options], None),
-    ] {
-        let server = Server::start(|listener| {
-            let mut peer = listener.accept();
-            let connect = peer.packet();
-            assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
-            peer.send(&[0x20, 2, 0, 5]); // not authorized
-        });
-        let port = server.port().to_string();
-        let line = ["pub", "-d", "-V", "311", "-t", "a", "-n", "-u", "me", "-h", "127.0.0.1", "-p", &port];
-        let mut mqtt = Mqtt::new(line).args(&arguments).env("PATH", "/usr/bin:/bin");
-        if let Some(variable) = variable {
-            mqtt = mqtt.env(variable, "hunter2");
-        }
-        mqtt.run().exits(135).mentions("Not authorized").does_not_mention("hunter2");
-        server.finish();
-    }
-}
-
-#[cfg(unix)]
-#[test]
-fn a_file_that_all_can_read_deserves_a_word() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = write(folder.path(), "password", "hunter2");
-    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
-    Mqtt::new(["pub", "-t", "a", "-n", "-h", "127.0.0.1", "-p", "1", "--password-file", &file])
-        .run()
-        .exits(1)
-        .mentions("every user of this machine can read it")
-        .does_not_mention("hunter2");
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_typed_password_is_not_in_the_list_of_processes() {
-    let line = ["pub", "-t", "a", "-s", "-u", "me", "-Phunter2", "-L", "mqtt://127.0.0.1:1"];
-    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
-        .args(line)
-        .stdin(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    let path = format!("/proc/{}/cmdline", child.id());
-    let deadline = std::time::Instant::now() + crate::support::LIMIT;
-    let shown = loop {
-        let shown = String::from_utf8_lossy(&std::fs::read(&path).unwrap()).replace('\0', " ");
-        if shown.contains("(hidden)") || std::time::Instant::now() > deadline {
-            break shown;
-        }
-        std::thread::yield_now();
-    };
-    drop(child.stdin.take());
-    child.wait().unwrap();
-    assert!(
-        shown.contains("-u me -P(hidden) -L mqtt://127.0.0.1:1") && !shown.contains("hunter2"),
-        "{shown}"
-    );
 }

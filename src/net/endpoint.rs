@@ -88,6 +88,20 @@ impl fmt::Debug for WebSocketOptions {
     }
 }
 
+/// The steps of a way to a broker, besides the connection and MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each step is taken or not")]
+pub struct Way {
+    /// A name to be looked up.
+    pub name: bool,
+    /// A proxy.
+    pub proxy: bool,
+    /// TLS.
+    pub tls: bool,
+    /// The upgrade to a WebSocket.
+    pub web_socket: bool,
+}
+
 /// Where and how to connect; everything resolved and validated, no I/O done yet.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
@@ -116,6 +130,17 @@ impl Endpoint {
             bind: None,
             proxy: None,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+        }
+    }
+
+    /// What is on the way to the broker.
+    #[must_use]
+    pub fn way(&self) -> Way {
+        Way {
+            name: matches!(self.address, Address::Tcp { .. }),
+            proxy: self.proxy.is_some(),
+            tls: self.transport.is_secure(),
+            web_socket: matches!(self.transport, Transport::WebSocket(_) | Transport::SecureWebSocket(_)),
         }
     }
 

@@ -39,7 +39,7 @@ mod websocket;
 mod tests;
 
 pub use dial::{Step, dial, dial_observed};
-pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport, WebSocketOptions};
+pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport, Way, WebSocketOptions};
 pub use failover::none_answers;
 pub use fault::{broken, explain};
 pub use proxy::{Proxy, ProxyKind};

@@ -11,6 +11,7 @@ pub(crate) mod packets;
 pub(crate) mod pki;
 pub(crate) mod server;
 
+use std::path::Path;
 use std::time::Duration;
 
 use ::mqtt::protocol::Protocol;
@@ -42,6 +43,14 @@ pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
     let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:?}");
     report
+}
+
+/// A file that only its owner can read.
+pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    path.display().to_string()
 }
 
 /// The value of `-V` that asks for this version.

@@ -121,7 +121,7 @@ pub(crate) struct Peer {
 
 impl Peer {
     /// The next packet, whole and raw; `None` if the client has closed its side.
-    fn next(&mut self) -> Option<Vec<u8>> {
+    pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(length) = wire::frame(&self.received, wire::LARGEST_PACKET_BYTES).unwrap() {
                 let rest = self.received.split_off(length);
@@ -132,6 +132,11 @@ impl Peer {
                 return None;
             }
         }
+    }
+
+    /// Reads until the client closes its side, whatever it sends.
+    pub(crate) fn drain(&mut self) {
+        while self.read_more() {}
     }
 
     fn read_more(&mut self) -> bool {

@@ -133,6 +133,32 @@ impl Pinger<'_> {
         self.since = Instant::now();
     }
 
+    /// What is under way.
+    fn awaited(&self) -> &'static str {
+        let transport = self.config.client.endpoint.way();
+        let next = |candidates: &[(bool, &'static str)]| {
+            let first = candidates.iter().find(|(on_the_way, _)| *on_the_way);
+            first.map_or("CONNACK", |(_, name)| *name)
+        };
+        let upgrade = (transport.web_socket, "the WebSocket's upgrade");
+        let tls = (transport.tls, "the TLS handshake");
+        match self.report.steps.last() {
+            None => next(&[(transport.name, "the name look-up"), (true, "the connection")]),
+            Some(Taken::Resolve { .. }) => "the connection",
+            Some(Taken::Connect { .. }) => next(&[(transport.proxy, "the proxy"), tls, upgrade]),
+            Some(Taken::Proxy { .. }) => next(&[tls, upgrade]),
+            Some(Taken::Tls { .. }) => next(&[upgrade]),
+            Some(Taken::Upgrade { .. }) => next(&[]),
+            Some(Taken::Connack { .. }) => match self.stage {
+                Stage::Subscribe | Stage::Subscribing => "SUBACK",
+                Stage::Publish | Stage::AwaitMessage => "the message to come back",
+                Stage::Ping | Stage::AwaitPong => "PINGRESP",
+                Stage::Pause => "the next round trip's time",
+                Stage::Done => "the goodbye",
+            },
+        }
+    }
+
     /// A round trip is over.
     fn back(&mut self) {
         let took = self.sent.elapsed();
@@ -249,7 +275,9 @@ impl Handler for Pinger<'_> {
             // As ping(8): what was measured is shown, and that is that.
             Stop::Signal(_) if !self.report.pings.is_empty() => Ok(()),
             Stop::Signal(number) => Err(Error::Signal(number)),
-            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
+            Stop::Limit(limit) => {
+                Err(Error::TimedOut(format!("after {}, waiting for {}", duration(limit), self.awaited())))
+            }
         })
     }
 

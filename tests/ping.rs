@@ -1,0 +1,157 @@
+//! `mqtt ping`: what the server says and limits, statistics, and what was under way when time was up.
+
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::property::{PropertyId, Value};
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::Server;
+
+fn ping(port: u16) -> Mqtt {
+    Mqtt::new(["ping", "-h", "127.0.0.1", "-p", &port.to_string()])
+}
+
+/// Every property of CONNACK, with what it limits.
+#[test]
+fn every_property_of_the_answer_is_told() {
+    let properties = [
+        (PropertyId::SessionExpiryInterval, Value::Number(120)),
+        (PropertyId::ReceiveMaximum, Value::Number(7)),
+        (PropertyId::MaximumQos, Value::Number(1)),
+        (PropertyId::RetainAvailable, Value::Number(0)),
+        (PropertyId::MaximumPacketSize, Value::Number(5000)),
+        (PropertyId::AssignedClientIdentifier, Value::Text("assigned")),
+        (PropertyId::TopicAliasMaximum, Value::Number(3)),
+        (PropertyId::ReasonString, Value::Text("welcome")),
+        (PropertyId::UserProperty, Value::Pair("region", "eu")),
+        (PropertyId::WildcardSubscriptionAvailable, Value::Number(0)),
+        (PropertyId::SubscriptionIdentifierAvailable, Value::Number(0)),
+        (PropertyId::SharedSubscriptionAvailable, Value::Number(0)),
+        (PropertyId::ServerKeepAlive, Value::Number(30)),
+        (PropertyId::ResponseInformation, Value::Text("replies/")),
+        (PropertyId::ServerReference, Value::Text("other.example")),
+        (PropertyId::AuthenticationMethod, Value::Text("X")),
+        (PropertyId::AuthenticationData, Value::Binary(b"hunter2")),
+    ];
+    let server = |times: usize| {
+        Server::start(move |listener| {
+            for _ in 0..times {
+                let mut peer = listener.accept();
+                peer.expect_connect(V5);
+                peer.send(&packets::connack_with(&properties));
+                peer.expect(V5, &packets::pingreq());
+                peer.send(&packets::pingresp());
+                peer.expect_disconnect(V5);
+            }
+        })
+    };
+    let text = server(1);
+    let lines = ping(text.port()).run().succeeds().lines().join("\n");
+    for words in [
+        "MQTT 5, new session, keep-alive 30 s",
+        "session-expiry-interval 120: the session is kept for 120 s",
+        "receive-maximum 7: at most 7 QoS 1 and 2 messages unacknowledged",
+        "maximum-qos 1: no message above QoS 1",
+        "retain-available 0: no retained messages",
+        "maximum-packet-size 5000: no packet above 5000 bytes",
+        "assigned-client-identifier assigned",
+        "topic-alias-maximum 3: at most 3 topic aliases",
+        "reason-string welcome",
+        "user-property region: eu",
+        "wildcard-subscription-available 0: no wildcards in filters",
+        "subscription-identifier-available 0: no subscription identifiers",
+        "shared-subscription-available 0: no shared subscriptions",
+        "server-keep-alive 30: the server wants to hear something every 30 s",
+        "response-information replies/",
+        "server-reference other.example",
+        "authentication-method X",
+        "authentication-data (7 bytes)",
+    ] {
+        assert!(lines.contains(words), "no {words:?} in\n{lines}");
+    }
+    text.finish();
+    let json = server(1);
+    let outcome = ping(json.port()).args(["--json"]).run().succeeds();
+    let report = crate::support::report("ping", &outcome.stdout);
+    let steps = report["steps"].as_array().unwrap();
+    let told = steps.last().unwrap()["properties"].as_object().unwrap();
+    assert_eq!(told.len(), properties.len(), "{told:?}");
+    assert_eq!(told["user-properties"], serde_json::json!([{"region": "eu"}]));
+    json.finish();
+}
+
+/// As ping(8) ends.
+#[test]
+fn several_round_trips_end_in_statistics() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        for _ in 0..4 {
+            peer.expect(V5, &packets::pingreq());
+            peer.send(&packets::pingresp());
+        }
+        peer.expect_disconnect(V5);
+    });
+    let lines = ping(server.port()).args(["-C", "4", "--interval", "0"]).run().succeeds().lines();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("ping ")).count(), 4, "{lines:?}");
+    let last = lines.last().unwrap();
+    let numbers =
+        last.strip_prefix("4 pings, min/avg/max/stddev = ").and_then(|rest| rest.strip_suffix(" ms"));
+    let numbers: Vec<f64> = numbers.unwrap().split('/').map(|number| number.parse().unwrap()).collect();
+    assert!(numbers[0] <= numbers[1] && numbers[1] <= numbers[2], "{last}");
+    server.finish();
+}
+
+/// A time limit says what it was that did not come.
+#[test]
+fn a_time_limit_says_what_was_waited_for() {
+    type Script = fn(&mut crate::support::server::Listener);
+    let silent: Script = |listener| listener.accept().drain();
+    let before_connack: Script = |listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.drain();
+    };
+    let before_pong: Script = |listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.expect(V5, &packets::pingreq());
+        peer.drain();
+    };
+    let before_suback: Script = |listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.packet();
+        peer.drain();
+    };
+    let cases: [(Script, &[&str], &str); 5] = [
+        (before_connack, &[], "waiting for CONNACK"),
+        (before_pong, &[], "waiting for PINGRESP"),
+        (before_suback, &["--publish", "a"], "waiting for SUBACK"),
+        (silent, &["--tls-use-os-certs", "--insecure"], "waiting for the TLS handshake"),
+        (silent, &["--ws"], "waiting for the WebSocket's upgrade"),
+    ];
+    for (script, options, words) in cases {
+        let server = Server::start(script);
+        let run = ping(server.port()).args(["--timeout", "300ms"]).args(options).run().exits(27);
+        run.mentions(&format!("mqtt: timed out after 300ms, {words}\n"));
+    }
+    // The proxy is the one that is silent.
+    let server = Server::start(silent);
+    let proxy = format!("http://127.0.0.1:{}", server.port());
+    ping(1).args(["--timeout", "300ms", "--proxy", &proxy]).run().exits(27).mentions("waiting for the proxy");
+}
+
+/// The reader of the lines goes away.
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        while peer.next() == Some(packets::pingreq()) {
+            peer.send(&packets::pingresp());
+        }
+    });
+    ping(server.port())
+        .args(["-C", "1000000", "--interval", "0"])
+        .close_stdout_after(3)
+        .run()
+        .exits(0)
+        .says("");
+}

@@ -1,0 +1,221 @@
+//! Where options come from: flags, the environment, an options file, a profile.
+
+use std::path::Path;
+
+use crate::support::broker::Broker;
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::pki::Authority;
+use crate::support::{Service as _, write};
+
+/// Flag, then environment, then profile, then default; and each value tells where it is from.
+#[test]
+fn values_have_a_rank() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(
+        folder.path(),
+        "config.toml",
+        "default-profile = 'home'\n[profile.home]\nhost = 'home.example'\nport = 1\nkeepalive = 11\n\
+         password = 'hunter2'\nusername = 'me'\n[profile.work]\nurl = 'wss://w:hunter3@work.example/x'\n",
+    );
+    let show = |options: &[&str]| {
+        Mqtt::new(["config", "show", "--config", &config]).args(options).env("MQTT_PORT", "2").run().exits(0)
+    };
+    let text = |outcome: Outcome| {
+        let lines = outcome.does_not_mention("hunter").lines();
+        assert!(!lines.concat().contains("hunter"), "{lines:?}");
+        let words = |line: &String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        lines.iter().map(words).collect::<Vec<_>>()
+    };
+    let lines = text(show(&["-k", "12"]));
+    for line in [
+        "broker mqtt://home.example:2 resolved".to_owned(),
+        format!("host home.example {config}, line 3"),
+        "port 2 environment, MQTT_PORT".into(),
+        "keepalive 12 flag".into(),
+        format!("password ******** {config}, line 6"),
+    ] {
+        assert!(lines.contains(&line), "{line}: {lines:#?}");
+    }
+    let lines = text(show(&["--profile", "work"]));
+    assert!(lines.iter().any(|line| line.starts_with("url wss://…@work.example/x ")), "{lines:#?}");
+    Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "wrk"])
+        .run()
+        .fails(2, "there is no profile 'wrk'");
+}
+
+/// A value for each option of the connection, none for those that are on or off, and what must go with it.
+const VALUES: &[(&str, &str, &[&str])] = &[
+    ("host", "broker.example", &[]),
+    ("port", "1884", &[]),
+    ("url", "ws://broker.example/x", &[]),
+    ("srv", "", &[]),
+    ("name-server", "127.0.0.1:5353", &["-S"]),
+    ("unix", "/run/broker.sock", &[]),
+    ("ws", "", &[]),
+    ("ws-path", "/path", &["--ws"]),
+    ("ws-header", "A: b", &["--ws"]),
+    ("proxy", "http://proxy.example", &[]),
+    ("bind-address", "127.0.0.2", &[]),
+    ("nodelay", "", &[]),
+    ("username", "me", &[]),
+    ("password", "x", &["-u", "me"]),
+    ("password-file", "FOLDER/secret", &["-u", "me"]),
+    ("password-command", "echo x", &["-u", "me"]),
+    ("password-prompt", "", &["-u", "me"]),
+    ("client-id", "me", &[]),
+    ("id-prefix", "me-", &[]),
+    ("protocol-version", "311", &[]),
+    ("keepalive", "7", &[]),
+    ("disable-clean-session", "", &["-i", "me"]),
+    ("session-expiry", "1h", &[]),
+    ("max-inflight", "5", &[]),
+    ("max-packet-size", "5000", &[]),
+    ("connect-timeout", "5s", &[]),
+    ("reconnect", "3", &[]),
+    ("reconnect-max-delay", "5s", &[]),
+    ("wait-for-server", "5s", &[]),
+    ("profile", "home", &["--config", "FOLDER/config.toml"]),
+    ("config", "FOLDER/config.toml", &[]),
+    ("options-file", "FOLDER/options", &[]),
+    ("cafile", "FOLDER/ca.pem", &[]),
+    ("capath", "FOLDER", &[]),
+    ("tls-use-os-certs", "", &[]),
+    ("cert", "FOLDER/own.pem", &["--key", "FOLDER/own.key", "--cafile", "FOLDER/ca.pem"]),
+    ("key", "FOLDER/own.key", &["--cert", "FOLDER/own.pem", "--cafile", "FOLDER/ca.pem"]),
+    ("key-password-file", "FOLDER/secret", &["--cafile", "FOLDER/ca.pem"]),
+    ("insecure", "", &["--cafile", "FOLDER/ca.pem"]),
+    ("tls-alpn", "mqtt", &["--cafile", "FOLDER/ca.pem"]),
+    ("tls-server-name", "b.example", &["--cafile", "FOLDER/ca.pem"]),
+    ("tls-version", "tlsv1.2", &["--cafile", "FOLDER/ca.pem"]),
+    ("ciphers", "TLS_AES_128_GCM_SHA256", &["--cafile", "FOLDER/ca.pem"]),
+    ("tls-pin", "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", &["--cafile", "FOLDER/ca.pem"]),
+    ("crl", "FOLDER/revoked.crl", &["--cafile", "FOLDER/ca.pem"]),
+    ("tls-keylog", "FOLDER/keys", &["--cafile", "FOLDER/ca.pem"]),
+    ("no-tls", "", &[]),
+];
+
+/// Each option of the connection is heeded wherever it stands: as a flag, in its variable, in a profile
+/// and in an options file; and `config show` tells so.
+#[test]
+fn every_option_may_stand_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let authority = Authority::new("Test CA");
+    let (identity, list) = authority.issue_revoked("own", &[]);
+    let text = |file: &Path| std::fs::read_to_string(file).unwrap();
+    for (name, file) in [
+        ("ca.pem", &authority.file()),
+        ("own.pem", &identity.certificate),
+        ("own.key", &identity.key),
+        ("revoked.crl", &list),
+    ] {
+        write(path, name, &text(file));
+    }
+    write(path, "secret", "x");
+    write(path, "config.toml", "[profile.home]\nhost = 'home.example'\n");
+    write(path, "options", "-h options.example\n");
+    let here = |value: &str| value.replace("FOLDER", &path.display().to_string());
+    let show = |extra: &[&str]| Mqtt::new(["config", "show"]).args(extra.iter().map(|word| here(word)));
+    let source = |mqtt: Mqtt, long: &str| {
+        let outcome = mqtt.run().exits(0);
+        let row = outcome.lines().into_iter().find(|line| line.split_whitespace().next() == Some(long));
+        row.unwrap_or_else(|| panic!("no {long} in {:?}", outcome.lines()))
+    };
+    for (long, value, extra) in VALUES {
+        let value = here(value);
+        let flag = if value.is_empty() { format!("--{long}") } else { format!("--{long}={value}") };
+        let row = source(show(extra).args([flag]), long);
+        assert!(row.ends_with("  flag"), "{row}");
+        let variable = format!("MQTT_{}", long.to_uppercase().replace('-', "_"));
+        let set = if value.is_empty() { "true" } else { &value };
+        let row = source(show(extra).env(&variable, set), long);
+        assert!(row.ends_with(&format!("  environment, {variable}")), "{row}");
+        if ["profile", "config", "options-file"].contains(long) {
+            continue; // These name the files.
+        }
+        let key = if value.is_empty() { "true".to_owned() } else { format!("'{value}'") };
+        let profile = write(path, "one.toml", &format!("[profile.one]\n\n{long} = {key}\n"));
+        let row = source(show(extra).args(["--config", &profile, "--profile", "one"]), long);
+        assert!(row.ends_with(&format!("  {profile}, line 3")), "{row}");
+        let line = if value.is_empty() { format!("--{long}") } else { format!("--{long} {value}") };
+        let options = write(path, "one", &format!("# one\n{line}\n"));
+        let row = source(show(extra).args(["-o", &options]), long);
+        assert!(row.ends_with(&format!("  {options}, line 2")), "{row}");
+    }
+    // The table leaves none out.
+    let command = mqtt::cli::command();
+    let config = command.find_subcommand("config").unwrap();
+    for arg in config.get_arguments().filter(|arg| !arg.is_hide_set()) {
+        if let (Some("Connection" | "TLS"), Some(long)) = (arg.get_help_heading(), arg.get_long()) {
+            assert!(VALUES.iter().any(|(known, ..)| *known == long), "--{long} is not in the table");
+        }
+    }
+}
+
+/// What is wrong in a file is told with the file's line, before anything is sent anywhere.
+#[test]
+fn mistakes_in_files_have_a_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, place, words, hint) in [
+        ("[profile.a]\ncafle = 'x'\n", "line 2", "there is no 'cafle'", "did you mean 'cafile'?"),
+        ("[profile.a]\nport = 'x'\n", "line 2", "it must be a whole number", ""),
+        ("[profile.a]\nport = 1\nport = 2\n", "line 3", "duplicate key", ""),
+        ("[profile.a\n", "line 1", "", ""),
+        ("[profile.a]\ntopic = 't'\n", "line 2", "there is no 'topic'", ""),
+        (
+            "defalt-profile = 'a'\n",
+            "line 1",
+            "there is no 'defalt-profile'",
+            "did you mean 'default-profile'?",
+        ),
+        ("[profile.a]\nkeepalive = [1]\n", "line 2", "it takes a text or a number", ""),
+    ] {
+        let config = write(folder.path(), "c.toml", text);
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "a"]).run();
+        run.fails(2, &format!("{config}, {place}: ")).mentions(words).mentions(hint);
+    }
+    for (text, place, words) in [
+        ("-h 127.0.0.1\n--prot 1\n", "line 2", "there is no '--prot'"),
+        ("\n\n-p\n", "line 3", "-p needs a value"),
+        ("-c yes\n", "line 1", "-c takes no value"),
+        ("-o other\n", "line 1", "cannot stand in an options file"),
+        ("-D publish content-type x\n", "line 1", "takes several values"),
+        ("port 1883\n", "line 1", "there is no 'port'"),
+        ("-p 99999\n", "line 1", "it must be a whole number, 1 to 65535"),
+    ] {
+        let options = write(folder.path(), "options", text);
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "-o", &options]).run();
+        run.fails(2, &format!("{options}, {place}: ")).mentions(words);
+    }
+}
+
+/// mosquitto's file, with the endings of another system's lines. What it names is used, and no file is
+/// read that was not named.
+#[test]
+fn an_options_file_of_mosquittos() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        format!("# comment\r\n-h 127.0.0.1\r\n-p {}\r\n\r\n--id me\r\n-t from/file\r\n", broker.port());
+    let options = write(folder.path(), "options", &text);
+    let subscriber = broker.subscribe().args(["-t", "#", "-v", "-C", "1", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    Mqtt::new(["pub", "-o", &options, "-m", "x"]).run().succeeds();
+    subscriber.finish().exits(0).prints("from/file x\n");
+    write(folder.path(), "mosquitto_pub", "-h 192.0.2.1\n");
+    broker.publish().args(["-t", "a", "-n"]).env("XDG_CONFIG_HOME", folder.path()).run().succeeds();
+}
+
+/// The file that is read where none is named.
+#[test]
+fn the_configuration_file_has_its_place() {
+    let broker = Broker::start();
+    let home = tempfile::tempdir().unwrap();
+    let text = format!("default-profile = 'a'\n[profile.a]\nhost = '127.0.0.1'\nport = {}\n", broker.port());
+    for (variable, place) in [("HOME", ".config/mqtt"), ("XDG_CONFIG_HOME", "mqtt")] {
+        std::fs::create_dir_all(home.path().join(place)).unwrap();
+        write(&home.path().join(place), "config.toml", &text);
+        Mqtt::new(["pub", "-t", "a", "-n"]).env(variable, home.path()).run().succeeds();
+    }
+    Mqtt::new(["pub", "-t", "a", "-n", "--profile", "a"]).run().fails(2, "no profile 'a': ");
+}
