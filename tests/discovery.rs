@@ -51,6 +51,9 @@ fn service_records_that_lead_nowhere() {
     Mqtt::new(["pub", "-t", "a", "-n", "--name-server", "127.0.0.1"])
         .run()
         .fails(2, "--name-server has no effect without -S");
+    for port in [&["-p", "1884"][..], &["-L", "mqtt://example.com:1884"], &["-h", "a,b:1884"]] {
+        Mqtt::new(["pub", "-t", "a", "-n", "-S"]).args(port).run().fails(2, "a port has no effect with -S");
+    }
     Mqtt::new(["pub", "-t", "a", "-n", "-S", "--name-server", "dns.example"])
         .run()
         .fails(2, "it is no IP address, with :PORT or without");

@@ -182,11 +182,11 @@ impl TargetArgs {
         let in_url = url.and_then(|url| url.port);
         let port = one_of("-p", (option, port_rank), (in_url, url_rank))?;
         let rank = if in_url.is_some() { url_rank.max(port_rank) } else { port_rank };
-        if self.srv && option.is_some() {
-            return Err(Error::usage("-p has no effect with -S: the service records name the port"));
-        }
         for broker in &mut brokers {
             broker.port = broker.port.or(port);
+        }
+        if self.srv && brokers.iter().any(|broker| broker.port.is_some()) {
+            return Err(Error::usage("a port has no effect with -S: the service records name it"));
         }
         let is_tls_port = brokers.iter().any(|broker| broker.port == Some(tls::TLS_PORT));
         let own_port = hosts.iter().any(|broker| broker.port == Some(tls::TLS_PORT));

@@ -101,7 +101,9 @@ impl FromStr for BrokerUrl {
                 .map(|user| decode_text(user, "the user name"))
                 .transpose()?,
             password: password.map(|password| decode(password, "the password")).transpose()?.map(Secret),
-            host: value::host(host).map_err(|why| UrlError(format!("the host: {why}")))?,
+            // The '%' before an IPv6 zone is encoded like any other ([RFC 6874]).
+            host: value::host(&host.replace("%25", "%"))
+                .map_err(|why| UrlError(format!("the host: {why}")))?,
             port,
             topic: topic.map(|topic| decode_text(topic, "the topic")).transpose()?,
         })
@@ -197,6 +199,8 @@ mod tests {
         assert_eq!(parse("mqtt://[::1]/t").host, "::1");
         let url = parse("mqtt://u@[2001:db8::7]:1884/t");
         assert_eq!((url.host.as_str(), url.port), ("2001:db8::7", Some(1884)));
+        assert_eq!(parse("mqtt://[fe80::1%25eth0]:1884/t").host, "fe80::1%eth0");
+        assert_eq!(parse("mqtt://[fe80::1%eth0]/t").host, "fe80::1%eth0");
         assert!(why_not("mqtt://::1/t").contains("brackets"));
         assert!(why_not("mqtt://[::1/t").contains("host"));
         assert!(why_not("mqtt://[::1]1884").contains("':PORT'"));

@@ -6,6 +6,9 @@ use super::endpoint::{Address, Endpoint};
 use super::service::brokers_of;
 use crate::error::{Error, Layer, Retry};
 
+/// How many brokers one line of an error names: DNS may have brought any number.
+const MOST_NAMED: usize = 5;
+
 impl Endpoint {
     /// The brokers that the host's service records name, each to be reached like this one.
     ///
@@ -31,10 +34,14 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
     {
         return only;
     }
-    let causes: Vec<String> = failures.iter().map(|(broker, error)| format!("{broker}: {error}")).collect();
-    let cause = match causes.len() {
+    let named = failures.iter().take(MOST_NAMED).map(|(broker, error)| format!("{broker}: {error}"));
+    let more = failures.len().saturating_sub(MOST_NAMED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    let causes: Vec<String> = named.chain(more).collect();
+    let causes = causes.join("; ");
+    let cause = match failures.len() {
         0 => return Error::usage("there is no broker to connect to"),
-        count => format!("none of {count} brokers answers: {}", causes.join("; ")),
+        count => format!("none of {count} brokers answers: {causes}"),
     };
     // One layer has to open the message; the others are named with their brokers.
     let first = failures.first().map_or(Layer::Connect, |(_, error)| layer(error));

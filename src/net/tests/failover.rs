@@ -26,6 +26,14 @@ async fn all_are_named_when_none_answers() {
     assert_eq!(error.retry(), Retry::Later);
 }
 
+#[test]
+fn of_many_a_few_are_named() {
+    let failures = (1..=30).map(|number| (format!("b:{number}"), Error::link(Layer::Tls, "no"))).collect();
+    let text = none_answers(failures).to_string();
+    assert!(text.starts_with("TLS: none of 30 brokers answers: b:1: TLS: no; "), "{text}");
+    assert!(text.ends_with("; b:5: TLS: no; and 25 more"), "{text}");
+}
+
 #[tokio::test]
 async fn a_single_one_speaks_for_itself() {
     let one = failure().await;
