@@ -165,6 +165,8 @@ impl Error {
         match self {
             Self::Usage { .. } => Exit::Usage,
             Self::Link { .. } | Self::Protocol(_) | Self::File { .. } => Exit::Failure,
+            // A number the standard does not define could be anything in a shell, a signal for example.
+            Self::Refused { reason, .. } if reason.name().is_none() => Exit::Failure,
             Self::Refused { reason, .. } => Exit::Reason(reason.0),
             Self::TimedOut(_) => Exit::TimedOut,
             Self::OutputClosed => Exit::Success,

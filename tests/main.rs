@@ -19,6 +19,7 @@ mod command_line;
 mod connect;
 mod discovery;
 mod generated;
+mod limits;
 mod messages;
 mod ping;
 mod profiles;

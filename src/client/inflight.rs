@@ -38,7 +38,8 @@ pub(super) enum Entry {
     },
     Subscribe {
         token: u64,
-        filters: usize,
+        /// For each filter 0, or the Reason Code for which it was left out.
+        refused: Box<[u8]>,
     },
     Unsubscribe {
         token: u64,
@@ -156,7 +157,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn entry(token: u64) -> Entry {
-        Entry::Subscribe { token, filters: 1 }
+        Entry::Subscribe { token, refused: [0].into() }
     }
 
     #[test]

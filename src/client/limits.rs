@@ -1,8 +1,10 @@
 //! What the server allows on a link.
 
-use crate::protocol::QoS;
+use crate::error::Error;
 use crate::protocol::property::{Properties, PropertyId};
-use crate::protocol::wire;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, PublishTemplate, Subscription};
+use crate::protocol::{QoS, topic};
 
 /// What the server allows, from its CONNACK; the standard's defaults where it is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,12 @@ pub struct ServerLimits {
     pub maximum_packet_bytes: u32,
     /// The highest topic alias it takes.
     pub topic_alias_maximum: u16,
+    /// Whether it takes filters with `+` or `#`.
+    pub wildcard_subscriptions: bool,
+    /// Whether it takes `$share/GROUP/FILTER`.
+    pub shared_subscriptions: bool,
+    /// Whether it takes subscription identifiers.
+    pub subscription_identifiers: bool,
 }
 
 impl Default for ServerLimits {
@@ -27,6 +35,9 @@ impl Default for ServerLimits {
             retain_available: true,
             maximum_packet_bytes: wire::LARGEST_PACKET_BYTES,
             topic_alias_maximum: 0,
+            wildcard_subscriptions: true,
+            shared_subscriptions: true,
+            subscription_identifiers: true,
         }
     }
 }
@@ -49,6 +60,64 @@ impl ServerLimits {
                 .number(PropertyId::MaximumPacketSize)
                 .unwrap_or(default.maximum_packet_bytes),
             topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
+            wildcard_subscriptions: properties.number(PropertyId::WildcardSubscriptionAvailable) != Some(0),
+            shared_subscriptions: properties.number(PropertyId::SharedSubscriptionAvailable) != Some(0),
+            subscription_identifiers: properties.number(PropertyId::SubscriptionIdentifierAvailable)
+                != Some(0),
         }
+    }
+
+    /// Why the server would refuse a message.
+    ///
+    /// # Errors
+    /// The limit the message breaks: the Reason Code the standard has for it, and which limit it is.
+    pub(super) fn check_publish(
+        &self,
+        template: &PublishTemplate,
+        payload_bytes: usize,
+    ) -> Result<(), (ReasonCode, String)> {
+        if template.qos() > self.maximum_qos {
+            let text = format!("the server's Maximum QoS is {}", self.maximum_qos);
+            return Err((ReasonCode::QOS_NOT_SUPPORTED, text)); // [MQTT-3.2.2-11]
+        }
+        if template.retain() && !self.retain_available {
+            let text = "the server said so in its CONNACK".into();
+            return Err((ReasonCode::RETAIN_NOT_SUPPORTED, text)); // [MQTT-3.2.2-14]
+        }
+        self.check_size(template.packet_bytes(payload_bytes))
+    }
+
+    /// Whether a packet is too large for the server ([MQTT-3.2.2-15]).
+    pub(super) fn check_size(&self, bytes: usize) -> Result<(), (ReasonCode, String)> {
+        if bytes <= self.maximum_packet_bytes as usize {
+            return Ok(());
+        }
+        let limit = self.maximum_packet_bytes;
+        let text = format!("the packet has {bytes} bytes, the server's Maximum Packet Size is {limit}");
+        Err((ReasonCode::PACKET_TOO_LARGE, text))
+    }
+
+    /// Why the server would refuse a subscription, if it said so in its CONNACK.
+    pub(super) fn refusal(&self, subscription: &Subscription<'_>, identified: bool) -> Option<ReasonCode> {
+        let shared = topic::shared(subscription.filter).is_some();
+        if shared && !self.shared_subscriptions {
+            Some(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED) // [MQTT-3.2.2.3.14]
+        } else if identified && !self.subscription_identifiers {
+            Some(ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED) // [MQTT-3.2.2.3.13]
+        } else if !self.wildcard_subscriptions && topic::has_wildcard(subscription.filter) {
+            Some(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED) // [MQTT-3.2.2.3.12]
+        } else {
+            None
+        }
+    }
+}
+
+/// The error for a message that is not sent because the server would refuse it.
+pub(super) fn not_sent((reason, text): (ReasonCode, String)) -> Error {
+    Error::Refused {
+        what: "publish not sent".into(),
+        reason,
+        text: Some(text),
+        hint: reason.advice().map(Into::into),
     }
 }

@@ -187,6 +187,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                     Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
                 }
                 filled = output.len() > before;
+                while matches!(self.phase, Phase::Running)
+                    && let Some(refusal) = session.take_refusal()
+                {
+                    filled = true; // the handler may have more to do now
+                    match handler.on_event(refusal.event()) {
+                        Ok(Flow::Continue) => {}
+                        Ok(Flow::Stop) => self.begin_leave(session, output),
+                        Err(error) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
+                    }
+                }
             }
             let written = match self.poll_write(cx, handler, output) {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),

@@ -14,6 +14,7 @@ pub mod link;
 mod open;
 pub mod options;
 pub mod raw;
+mod refusal;
 mod run;
 mod scratch;
 pub mod session;

@@ -58,6 +58,26 @@ pub enum Incoming {
     Other,
 }
 
+impl Incoming {
+    fn of(event: Event<'_>) -> Result<Self, Error> {
+        Ok(match event {
+            Event::Message(publish) => Self::Message(Message::of(&publish)),
+            Event::Subscribed { reasons, .. } => {
+                Self::Subscribed(reasons.iter().map(|reason| ReasonCode(*reason)).collect())
+            }
+            Event::Published { reason, .. } => Self::Published(reason),
+            Event::Pong { .. } => Self::Pong,
+            Event::Disconnected { reason, properties } => {
+                return Err(Session::disconnected_error(reason, &properties));
+            }
+            Event::Unsubscribed { .. }
+            | Event::Received { .. }
+            | Event::Released { .. }
+            | Event::Auth { .. } => Self::Other,
+        })
+    }
+}
+
 /// An open connection past CONNACK.
 #[derive(Debug)]
 pub struct RawLink {
@@ -157,6 +177,9 @@ impl RawLink {
     pub async fn next(&mut self) -> Result<Incoming, Error> {
         loop {
             self.flush().await?;
+            if let Some(refusal) = self.session.take_refusal() {
+                return Incoming::of(refusal.event());
+            }
             if let Some(incoming) = self.take()? {
                 return Ok(incoming);
             }
@@ -186,21 +209,7 @@ impl RawLink {
         let Some(event) = self.session.receive(&packet, &mut self.output)? else {
             return Ok(Some(Incoming::Other));
         };
-        Ok(Some(match event {
-            Event::Message(publish) => Incoming::Message(Message::of(&publish)),
-            Event::Subscribed { reasons, .. } => {
-                Incoming::Subscribed(reasons.iter().map(|reason| ReasonCode(*reason)).collect())
-            }
-            Event::Published { reason, .. } => Incoming::Published(reason),
-            Event::Pong { .. } => Incoming::Pong,
-            Event::Disconnected { reason, properties } => {
-                return Err(Session::disconnected_error(reason, &properties));
-            }
-            Event::Unsubscribed { .. }
-            | Event::Received { .. }
-            | Event::Released { .. }
-            | Event::Auth { .. } => Incoming::Other,
-        }))
+        Incoming::of(event).map(Some)
     }
 
     /// Sends DISCONNECT with this reason, which MQTT 3.x cannot say, and closes.

@@ -12,7 +12,8 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::inflight::{Entry, Inflight, Stage};
-use super::limits::ServerLimits;
+use super::limits::{ServerLimits, not_sent};
+use super::refusal::Refusal;
 use crate::error::{Error, Layer};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
@@ -126,6 +127,10 @@ pub struct Session {
     unreleased: HashSet<u16>,
     /// Topic names by alias − 1, as the server set them on this link; empty if we allow none.
     aliases: Vec<Box<[u8]>>,
+    /// Answers to requests that were not sent.
+    refusals: VecDeque<Refusal>,
+    /// The latest answer to a SUBSCRIBE, with the filters that were left out of it.
+    answer: Box<[u8]>,
     /// The Topic Alias Maximum and Receive Maximum of our CONNECT.
     own_topic_alias_maximum: u16,
     own_receive_maximum: u16,
@@ -150,6 +155,8 @@ impl Session {
             pings: 0,
             unreleased: HashSet::new(),
             aliases: Vec::new(),
+            refusals: VecDeque::new(),
+            answer: Box::default(),
             own_topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
             own_receive_maximum: two(PropertyId::ReceiveMaximum).unwrap_or(u16::MAX),
         }
@@ -176,7 +183,7 @@ impl Session {
     /// Whether nothing waits for an answer: publishes, subscriptions, unsubscriptions.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.open_requests == 0 && self.unacknowledged() == 0
+        self.open_requests == 0 && self.unacknowledged() == 0 && self.refusals.is_empty()
     }
 
     /// Whether a received QoS 2 message still waits for its PUBREL.
@@ -293,42 +300,13 @@ impl Session {
         self.window.saturating_sub(self.open_publishes)
     }
 
-    /// Why the server would refuse a message, if it said so in its CONNACK.
-    ///
-    /// # Errors
-    /// The limit the message breaks, with the Reason Code the standard has for it.
-    pub fn check_publish(&self, template: &PublishTemplate, payload_bytes: usize) -> Result<(), Error> {
-        let refused = |reason: ReasonCode, text: String| {
-            Err(Error::Refused {
-                what: "publish not sent".into(),
-                reason,
-                text: Some(text),
-                hint: reason.advice().map(Into::into),
-            })
-        };
-        if template.qos() > self.limits.maximum_qos {
-            let text = format!("the server's Maximum QoS is {}", self.limits.maximum_qos);
-            return refused(ReasonCode::QOS_NOT_SUPPORTED, text); // [MQTT-3.2.2-11]
-        }
-        if template.retain() && !self.limits.retain_available {
-            let text = "the server said so in its CONNACK".into();
-            return refused(ReasonCode::RETAIN_NOT_SUPPORTED, text); // [MQTT-3.2.2-14]
-        }
-        let bytes = template.packet_bytes(payload_bytes);
-        if bytes > self.limits.maximum_packet_bytes as usize {
-            let limit = self.limits.maximum_packet_bytes;
-            let text = format!("the packet has {bytes} bytes, the server's Maximum Packet Size is {limit}");
-            return refused(ReasonCode::PACKET_TOO_LARGE, text); // [MQTT-3.2.2-15]
-        }
-        Ok(())
-    }
-
     /// Appends a PUBLISH. `keep` yields the payload for a possible resend and is called at QoS 1 and
     /// 2 only; who never resends keeps an empty one. To be called only while [`Session::can_publish`].
     /// Returns the packet identifier, 0 at QoS 0.
     ///
     /// # Errors
-    /// See [`Session::check_publish`]; nothing was appended then and the session is unchanged.
+    /// The server has said in its CONNACK that it would refuse such a message. Nothing was appended
+    /// then, and the session is unchanged.
     pub fn publish(
         &mut self,
         out: &mut BytesMut,
@@ -337,7 +315,7 @@ impl Session {
         keep: impl FnOnce() -> Bytes,
         token: u64,
     ) -> Result<u16, Error> {
-        self.check_publish(template, payload.len())?;
+        self.limits.check_publish(template, payload.len()).map_err(not_sent)?;
         if template.qos() == QoS::AtMostOnce {
             template.put(out, 0, false, payload);
             self.unfenced = true;
@@ -356,22 +334,35 @@ impl Session {
     }
 
     /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the
-    /// buffer allow. To be called before anything new is published.
+    /// buffer allow. To be called before anything new is published. The server of this link may
+    /// allow less than that of the last: what it would refuse is not sent, see
+    /// [`Session::take_refusal`].
     pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {
         while self.open_publishes < self.window && out.len() < most_bytes {
             if let Some(identifier) = self.unfinished.known.pop_front() {
-                let Some(Entry::Publish { template, payload, stage, .. }) = self.inflight.get(identifier)
+                let Some(Entry::Publish { template, payload, token, stage }) = self.inflight.get(identifier)
                 else {
                     continue;
                 };
                 match stage {
-                    Stage::Published => template.put(out, identifier, true, payload),
+                    Stage::Published => {
+                        if let Err(limit) = self.limits.check_publish(template, payload.len()) {
+                            self.refusals.push_back(Refusal::publish(*token, limit));
+                            self.inflight.close(identifier);
+                            continue;
+                        }
+                        template.put(out, identifier, true, payload);
+                    }
                     Stage::Released => {
                         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
                     }
                 }
                 self.open_publishes += 1;
             } else if let Some(message) = self.unfinished.forgotten.pop_front() {
+                if let Err(limit) = self.limits.check_publish(&message.template, message.payload.len()) {
+                    self.refusals.push_back(Refusal::publish(message.token, limit));
+                    continue;
+                }
                 let (template, payload) = (Arc::clone(&message.template), message.payload.clone());
                 let identifier = self.open_publish(message);
                 template.put(out, identifier, false, &payload);
@@ -381,7 +372,8 @@ impl Session {
         }
     }
 
-    /// Appends a SUBSCRIBE; its answer comes as [`Event::Subscribed`] with `token`.
+    /// Appends a SUBSCRIBE; its answer comes as [`Event::Subscribed`] with `token`. Filters that the
+    /// server would refuse are left out, and are in the answer with the Reason Code for it.
     pub fn subscribe(
         &mut self,
         out: &mut BytesMut,
@@ -389,9 +381,28 @@ impl Session {
         properties: &PropertyBlock,
         token: u64,
     ) {
-        let identifier = self.inflight.open(Entry::Subscribe { token, filters: subscriptions.len() });
+        let identified = properties.view().number(PropertyId::SubscriptionIdentifier).is_some();
+        let refusal = |one: &Subscription<'_>| self.limits.refusal(one, identified).map_or(0, |r| r.0);
+        let mut refused: Vec<u8> = subscriptions.iter().map(refusal).collect();
+        let asked: Vec<Subscription<'_>> = subscriptions
+            .iter()
+            .zip(&refused)
+            .filter(|(_, refused)| **refused == 0)
+            .map(|(one, _)| *one)
+            .collect();
+        if asked.is_empty() {
+            return self.refusals.push_back(Refusal::subscribe(token, refused, NOT_SENT));
+        }
+        let start = out.len();
+        let identifier = self.inflight.open(Entry::Subscribe { token, refused: refused.as_slice().into() });
+        wire::subscribe(out, self.protocol, identifier, &asked, properties);
+        if let Err((reason, text)) = self.limits.check_size(out.len() - start) {
+            out.truncate(start);
+            self.inflight.close(identifier);
+            refused.iter_mut().filter(|refused| **refused == 0).for_each(|refused| *refused = reason.0);
+            return self.refusals.push_back(Refusal::subscribe(token, refused, &text));
+        }
         self.open_requests += 1;
-        wire::subscribe(out, self.protocol, identifier, subscriptions, properties);
     }
 
     /// Appends an UNSUBSCRIBE; its answer comes as [`Event::Unsubscribed`] with `token`.
@@ -402,9 +413,22 @@ impl Session {
         properties: &PropertyBlock,
         token: u64,
     ) {
+        let start = out.len();
         let identifier = self.inflight.open(Entry::Unsubscribe { token, filters: filters.len() });
-        self.open_requests += 1;
         wire::unsubscribe(out, self.protocol, identifier, filters, properties);
+        if let Err((reason, text)) = self.limits.check_size(out.len() - start) {
+            out.truncate(start);
+            self.inflight.close(identifier);
+            let refusal = Refusal::unsubscribe(token, vec![reason.0; filters.len()], &text);
+            return self.refusals.push_back(refusal);
+        }
+        self.open_requests += 1;
+    }
+
+    /// The answer to a request that was not sent, because the server would refuse it: to be dealt
+    /// with like one that came from there.
+    pub fn take_refusal(&mut self) -> Option<Refusal> {
+        self.refusals.pop_front()
     }
 
     /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the server had to
@@ -436,15 +460,21 @@ impl Session {
             }
             Packet::PubComp(ref ack) => Ok(self.received_pubcomp(ack)),
             Packet::SubAck { packet_identifier, properties, reasons } => {
-                let Some(Entry::Subscribe { token, filters }) = self.inflight.get(packet_identifier) else {
+                let Some(Entry::Subscribe { token, refused }) = self.inflight.get(packet_identifier) else {
                     return Err(unasked(PacketType::SubAck, packet_identifier));
                 };
-                let (token, filters) = (*token, *filters);
-                if reasons.len() != filters {
-                    return Err(wrong_count(PacketType::SubAck, reasons.len(), filters));
+                let (token, mut all) = (*token, std::mem::take(refused));
+                let asked = all.iter().filter(|refused| **refused == 0).count();
+                if reasons.len() != asked {
+                    return Err(wrong_count(PacketType::SubAck, reasons.len(), asked));
                 }
                 self.close_request(packet_identifier);
-                Ok(Some(Event::Subscribed { token, reasons, properties }))
+                all.iter_mut()
+                    .filter(|refused| **refused == 0)
+                    .zip(reasons)
+                    .for_each(|(one, reason)| *one = *reason);
+                self.answer = all;
+                Ok(Some(Event::Subscribed { token, reasons: &self.answer, properties }))
             }
             Packet::UnsubAck { packet_identifier, properties, reasons } => {
                 let Some(Entry::Unsubscribe { token, filters }) = self.inflight.get(packet_identifier) else {
@@ -609,6 +639,9 @@ impl Session {
         }
     }
 }
+
+/// Beside the Reason Code, which says which of the server's limits it is.
+const NOT_SENT: &str = "not sent: the server said so in its CONNACK";
 
 fn unasked(packet: PacketType, identifier: u16) -> Malformed {
     Malformed::protocol_error(packet, format!("packet identifier {identifier} was not asked about"))

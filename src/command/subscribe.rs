@@ -167,7 +167,7 @@ impl Subscriber<'_> {
         }
         let filters: Vec<&str> = self.config.unsubscribe.iter().map(String::as_str).collect();
         if !filters.is_empty() {
-            session.unsubscribe(out, &filters, &PropertyBlock::default(), UNSUBSCRIBE_TOKEN);
+            session.unsubscribe(out, &filters, &self.config.unsubscribe_properties, UNSUBSCRIBE_TOKEN);
         }
         self.requests = Requests::Sent;
     }
@@ -209,14 +209,26 @@ impl Subscriber<'_> {
         Flow::Continue
     }
 
-    fn unsubscribed(&mut self, reasons: &[u8]) {
-        for (filter, reason) in self.config.unsubscribe.iter().zip(reasons.iter().map(|r| ReasonCode(*r))) {
-            if reason.is_failure() {
-                let what = format!("unsubscription from '{filter}' refused");
-                self.diagnostics.error(&Error::Refused { what, reason, text: None, hint: None });
-                self.some_refused = true;
-            }
+    /// Says which filters stay subscribed to; if all of them do and that was all there was to do, it
+    /// failed.
+    fn unsubscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) {
+        let text = properties.text(PropertyId::ReasonString);
+        let filters = self.config.unsubscribe.iter();
+        let mut refused: Vec<Error> = filters
+            .zip(reasons.iter().map(|reason| ReasonCode(*reason)))
+            .filter(|(_, reason)| reason.is_failure())
+            .map(|(filter, reason)| Error::Refused {
+                what: format!("unsubscription from '{filter}' refused"),
+                reason,
+                text: text.map(Into::into),
+                hint: reason.advice().map(Into::into),
+            })
+            .collect();
+        if refused.len() == self.config.unsubscribe.len() && self.config.filters.is_empty() {
+            self.all_refused = refused.pop();
         }
+        self.some_refused |= !refused.is_empty();
+        refused.iter().for_each(|error| self.diagnostics.error(error));
     }
 
     fn wants(&self, publish: &Publish<'_>) -> bool {
@@ -291,7 +303,7 @@ impl Handler for Subscriber<'_> {
         match event {
             Event::Message(publish) => return Ok(self.message(&publish)),
             Event::Subscribed { reasons, properties, .. } => return Ok(self.subscribed(reasons, &properties)),
-            Event::Unsubscribed { reasons, .. } => self.unsubscribed(reasons),
+            Event::Unsubscribed { reasons, properties, .. } => self.unsubscribed(reasons, &properties),
             Event::Pong { .. } if self.scan.asked => {
                 self.scan.complete = !self.scan.fresh;
                 self.scan.asked = self.scan.complete;

@@ -166,6 +166,9 @@ impl ReasonCode {
             0x97 => "the server's limit for this client is used up",
             0x9A => "the server keeps no retained messages: leave out -r",
             0x9B => "ask for a lower QoS with -q",
+            0x9E => "the server has no shared subscriptions: leave out $share/GROUP/",
+            0xA1 => "the server takes no subscription identifiers: leave them out",
+            0xA2 => "the server takes no wildcards: subscribe to each topic by its name",
             0x9C | 0x9D => "the server asks clients to use another server",
             _ => return None,
         })

@@ -83,6 +83,12 @@ pub fn check_filter(filter: &[u8]) -> Result<&str, TopicError> {
     Ok(whole)
 }
 
+/// Whether a legal filter has a wildcard in it.
+#[must_use]
+pub fn has_wildcard(filter: &str) -> bool {
+    filter.contains(['+', '#'])
+}
+
 /// The share name and the filter inside a shared subscription, or `None` for an ordinary filter.
 #[must_use]
 pub fn shared(filter: &str) -> Option<(&str, &str)> {

@@ -99,6 +99,36 @@ impl<'a> Reader<'a> {
         if protocol == Protocol::V5 { Properties::read(self, place) } else { Ok(Properties::NONE) }
     }
 
+    /// A Reason Code. One that reports no failure must be one the standard has for this packet
+    /// ([MQTT-3.4.2-1], [MQTT-3.9.3-2], [MQTT-3.14.2-1] and their like): what else it could mean
+    /// nobody knows, and taking it for success could be a lie. A failure stays one under any number.
+    fn reason(&mut self) -> Result<ReasonCode, Malformed> {
+        let reason = ReasonCode(self.u8()?);
+        self.check_reason(reason)?;
+        Ok(reason)
+    }
+
+    fn check_reason(&self, reason: ReasonCode) -> Result<(), Malformed> {
+        let successes: &[u8] = match self.packet {
+            PacketType::PubAck | PacketType::PubRec => &[0x00, 0x10],
+            PacketType::SubAck => &[0x00, 0x01, 0x02],
+            PacketType::UnsubAck => &[0x00, 0x11],
+            PacketType::Disconnect => &[0x00, 0x04],
+            PacketType::Auth => &[0x00, 0x18, 0x19],
+            _ => &[0x00],
+        };
+        if reason.is_failure() || successes.contains(&reason.0) {
+            return Ok(());
+        }
+        Err(self.protocol_error(format!("Reason Code 0x{:02X} does not exist there", reason.0)))
+    }
+
+    /// The Reason Codes at the end of a packet.
+    fn reasons(&self) -> Result<&'a [u8], Malformed> {
+        self.rest.iter().try_for_each(|reason| self.check_reason(ReasonCode(*reason)))?;
+        Ok(self.rest)
+    }
+
     fn end(&self) -> Result<(), Malformed> {
         if self.is_empty() {
             Ok(())
@@ -318,12 +348,12 @@ pub fn decode(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
         PacketType::SubAck => Packet::SubAck {
             packet_identifier: reader.packet_identifier()?,
             properties: reader.properties(protocol, place)?,
-            reasons: reader.rest,
+            reasons: reader.reasons()?,
         },
         PacketType::UnsubAck => Packet::UnsubAck {
             packet_identifier: reader.packet_identifier()?,
             properties: reader.properties(protocol, place)?,
-            reasons: reader.rest,
+            reasons: reader.reasons()?,
         },
         PacketType::PingReq => {
             reader.end()?;
@@ -383,7 +413,7 @@ fn reason_and_properties<'a>(
         reader.end()?;
         return Ok((ReasonCode::SUCCESS, Properties::NONE));
     }
-    let reason = if reader.is_empty() { ReasonCode::SUCCESS } else { ReasonCode(reader.u8()?) };
+    let reason = if reader.is_empty() { ReasonCode::SUCCESS } else { reader.reason()? };
     let place = Place::Packet(reader.packet);
     let properties = if reader.is_empty() { Properties::NONE } else { Properties::read(reader, place)? };
     reader.end()?;
@@ -398,6 +428,7 @@ fn connack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Packet<'_>, Mal
     let code = reader.u8()?;
     // Two bytes answer a v5 CONNECT too: a server that knows only 3.x says so in its own format.
     let (reason, properties) = if protocol == Protocol::V5 && !reader.is_empty() {
+        reader.check_reason(ReasonCode(code))?; // [MQTT-3.2.2-7]
         (ReasonCode(code), Properties::read(&mut reader, Place::Packet(PacketType::ConnAck))?)
     } else if code < 0x80 {
         (ReasonCode::from_return_code(code), Properties::NONE)

@@ -1,0 +1,59 @@
+//! Answers that no server gave: to requests that were not sent, because the server has said in its
+//! CONNACK that it would refuse them. They take the way of the server's own answers, so that every
+//! subcommand deals with both in one place.
+
+use super::session::Event;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+
+/// A request that was not sent.
+#[derive(Debug)]
+pub struct Refusal {
+    request: Request,
+    reasons: Vec<u8>,
+    /// Holds the Reason String that says which limit it was.
+    properties: PropertyBlock,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Request {
+    Publish { token: u64 },
+    Subscribe { token: u64 },
+    Unsubscribe { token: u64 },
+}
+
+impl Refusal {
+    fn new(request: Request, reasons: Vec<u8>, text: &str) -> Self {
+        let mut properties = PropertyBlock::default();
+        if !text.is_empty() {
+            properties.push(PropertyId::ReasonString, Value::Text(text));
+        }
+        Self { request, reasons, properties }
+    }
+
+    pub(super) fn publish(token: u64, (reason, text): (ReasonCode, String)) -> Self {
+        Self::new(Request::Publish { token }, vec![reason.0], &format!("not sent again: {text}"))
+    }
+
+    pub(super) fn subscribe(token: u64, reasons: Vec<u8>, text: &str) -> Self {
+        Self::new(Request::Subscribe { token }, reasons, text)
+    }
+
+    pub(super) fn unsubscribe(token: u64, reasons: Vec<u8>, text: &str) -> Self {
+        Self::new(Request::Unsubscribe { token }, reasons, text)
+    }
+
+    /// The answer.
+    #[must_use]
+    pub fn event(&self) -> Event<'_> {
+        let (reasons, properties) = (self.reasons.as_slice(), self.properties.view());
+        match self.request {
+            Request::Publish { token } => {
+                let reason = self.reasons.first().copied().map_or(ReasonCode::UNSPECIFIED, ReasonCode);
+                Event::Published { token, reason, properties }
+            }
+            Request::Subscribe { token } => Event::Subscribed { token, reasons, properties },
+            Request::Unsubscribe { token } => Event::Unsubscribed { token, reasons, properties },
+        }
+    }
+}

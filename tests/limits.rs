@@ -1,0 +1,307 @@
+//! What the server allows, in its CONNACK, is kept; what it refuses is said, and in the exit status.
+
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use rustix::process::Signal;
+
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::packets;
+use crate::support::server::Server;
+use crate::support::{for_versions, version};
+
+const NOT_AVAILABLE: Value<'static> = Value::Number(0);
+
+/// Runs `mqtt sub` against a server that says this in its CONNACK, and to which it has nothing to say.
+#[track_caller]
+fn subscribes_in_vain(connack: &[(PropertyId, Value<'_>)], args: &[&str]) -> Outcome {
+    let connack = packets::connack_with(connack);
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&connack);
+        peer.expect_disconnect(V5);
+    });
+    Mqtt::subscribe(server.port()).args(args).run()
+}
+
+#[test]
+fn subscriptions_the_server_does_not_take_are_not_sent() {
+    let wildcards = &[(PropertyId::WildcardSubscriptionAvailable, NOT_AVAILABLE)];
+    subscribes_in_vain(wildcards, &["-t", "a/#"])
+        .fails(162, "subscription to 'a/#' refused: Wildcard Subscriptions not supported (0xA2): not sent");
+    let shared = &[(PropertyId::SharedSubscriptionAvailable, NOT_AVAILABLE)];
+    subscribes_in_vain(shared, &["-t", "$share/g/a"])
+        .fails(158, "Shared Subscriptions not supported (0x9E): not sent: the server said so in its CONNACK");
+    let identifiers = &[(PropertyId::SubscriptionIdentifierAvailable, NOT_AVAILABLE)];
+    subscribes_in_vain(identifiers, &["-t", "a", "-D", "subscribe", "subscription-identifier", "7"])
+        .fails(161, "Subscription Identifiers not supported (0xA1)");
+    let small = &[(PropertyId::MaximumPacketSize, Value::Number(30))];
+    subscribes_in_vain(small, &["-t", "a-topic-that-is-a-little-longer-than-that"]).fails(
+        149,
+        "Packet too large (0x95): the packet has 49 bytes, the server's Maximum Packet Size is 30",
+    );
+    subscribes_in_vain(small, &["-U", "a-topic-that-is-a-little-longer-than-that"]).fails(
+        149,
+        "unsubscription from 'a-topic-that-is-a-little-longer-than-that' refused: Packet too large",
+    );
+}
+
+/// What the server takes is asked for, and what it does not is reported beside it.
+#[test]
+fn some_of_several_subscriptions_are_not_sent() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[
+            (PropertyId::WildcardSubscriptionAvailable, NOT_AVAILABLE),
+            (PropertyId::SharedSubscriptionAvailable, NOT_AVAILABLE),
+        ]));
+        let (identifier, asked) = peer.expect_subscribe(V5);
+        assert_eq!(asked, [1, 2]);
+        peer.send(&packets::suback(V5, identifier, &[0x87, 2]));
+        peer.expect_disconnect(V5);
+    });
+    let options = ["qos=1:plain", "qos=0:wild/+", "qos=2:other", "qos=2:$share/g/x"];
+    let args = options.iter().flat_map(|option| ["--subscribe", option]);
+    let outcome = Mqtt::subscribe(server.port()).args(["-E"]).args(args).run().exits(3);
+    for line in [
+        "mqtt: subscription to 'plain' refused: Not authorized (0x87)",
+        "mqtt: subscription to 'wild/+' refused: Wildcard Subscriptions not supported (0xA2)",
+        "mqtt: subscription to '$share/g/x' refused: Shared Subscriptions not supported (0x9E)",
+    ] {
+        assert!(outcome.stderr.contains(line), "{line}\n{}", outcome.stderr);
+    }
+    assert!(!outcome.stderr.contains("'other'"), "{}", outcome.stderr);
+}
+
+#[test]
+fn messages_the_server_does_not_take_are_not_sent() {
+    let cases: &[(PropertyId, u32, &[&str], i32, &str)] = &[
+        (
+            PropertyId::MaximumQos,
+            0,
+            &["-q", "1"],
+            155,
+            "QoS not supported (0x9B): the server's Maximum QoS is 0",
+        ),
+        (
+            PropertyId::MaximumQos,
+            1,
+            &["-q", "2"],
+            155,
+            "QoS not supported (0x9B): the server's Maximum QoS is 1",
+        ),
+        (PropertyId::RetainAvailable, 0, &["-r"], 154, "Retain not supported (0x9A)"),
+        (PropertyId::MaximumPacketSize, 5, &[], 149, "Packet too large (0x95): the packet has 9 bytes"),
+    ];
+    for (property, number, args, status, text) in cases {
+        let connack = packets::connack_with(&[(*property, Value::Number(*number))]);
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&connack);
+            peer.expect_disconnect(V5);
+        });
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "abc"]).args(*args).run();
+        run.fails(*status, &format!("publish not sent: {text}"));
+    }
+}
+
+/// The server of the next connection may allow less than that of the last: what waits to be sent again
+/// is held against its limits, those messages fail alone, and the others go through.
+#[test]
+fn limits_hold_for_what_is_sent_again() {
+    for session_present in [true, false] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.expect_publish(V5, QoS::AtLeastOnce, b"a line that is rather long");
+            peer.expect_publish(V5, QoS::AtLeastOnce, b"short");
+            peer.reset();
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            let mut connack = packets::connack_with(&[(PropertyId::MaximumPacketSize, Value::Number(20))]);
+            connack[2] = u8::from(session_present);
+            peer.send(&connack);
+            let (identifier, dup) = peer.expect_publish(V5, QoS::AtLeastOnce, b"short");
+            assert_eq!(dup, session_present);
+            peer.send(&packets::ack(PubAck, identifier));
+            peer.expect_disconnect(V5);
+        });
+        let lines = "a line that is rather long\nshort\n";
+        let args = ["-t", "a", "-l", "-q", "1", "-c", "-i", "me", "--reconnect-max-delay", "10ms"];
+        Mqtt::publish(server.port()).args(args).stdin(lines).run().exits(149).mentions(
+            "line 1: publish refused: Packet too large (0x95): not sent again: the packet has 34 bytes, \
+             the server's Maximum Packet Size is 20",
+        );
+    }
+}
+
+/// Subscriptions are held against the limits of each connection.
+#[test]
+fn limits_hold_for_subscriptions_made_again() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.reset();
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::WildcardSubscriptionAvailable, NOT_AVAILABLE)]));
+        peer.expect_disconnect(V5);
+    });
+    Mqtt::subscribe(server.port())
+        .args(["-t", "#", "--reconnect-max-delay", "10ms"])
+        .run()
+        .exits(162)
+        .mentions("subscription to '#' refused: Wildcard Subscriptions not supported");
+}
+
+/// A publish at this QoS, answered by these bytes.
+fn answered(qos: &str, answer: Vec<u8>) -> Outcome {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.packet();
+        peer.send(&answer);
+        // DISCONNECT, or nothing if the answer was one.
+        while peer.next().is_some() {}
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", qos]).run()
+}
+
+/// Every number the standard knows is the exit status; others are failures without a number of their
+/// own, which a shell could take for a signal or an error of its own.
+#[test]
+fn reason_codes_become_exit_codes() {
+    for code in [0x80, 0x83, 0x87, 0x90, 0x97, 0x99] {
+        answered("1", packets::ack_with(PubAck, 1, code)).fails(i32::from(code), "publish refused: ");
+        answered("2", packets::ack_with(PubRec, 1, code)).fails(i32::from(code), "publish refused: ");
+    }
+    for code in [0xA3, 0xF3, 0xFF] {
+        let text = format!("publish refused: unknown Reason Code 0x{code:02X}");
+        answered("1", packets::ack_with(PubAck, 1, code)).fails(1, &text);
+        answered("2", packets::ack_with(PubRec, 1, code)).fails(1, &text);
+        let text = format!("the server ended the connection: unknown Reason Code 0x{code:02X}");
+        answered("1", packets::disconnect(V5, code)).fails(1, &text);
+    }
+    for code in [0x80, 0x8B, 0x8E, 0xA0] {
+        answered("1", packets::disconnect(V5, code))
+            .fails(i32::from(code), "the server ended the connection: ");
+    }
+    answered("1", packets::disconnect(V5, 0)).fails(1, "the server ended the connection");
+    // It had matched nobody, which is no failure ([MQTT-3.4.2-1]).
+    answered("1", packets::ack_with(PubAck, 1, 0x10)).succeeds();
+}
+
+/// A code that is neither a failure nor one the packet may have is taken for nothing at all.
+#[test]
+fn reason_codes_that_do_not_exist_are_protocol_errors() {
+    for code in [0x01, 0x11, 0x7F] {
+        let text = format!("Reason Code 0x{code:02X} does not exist there");
+        answered("1", packets::ack_with(PubAck, 1, code))
+            .fails(1, &format!("protocol error: PUBACK: {text}"));
+        answered("2", packets::ack_with(PubRec, 1, code))
+            .fails(1, &format!("protocol error: PUBREC: {text}"));
+        answered("1", packets::disconnect(V5, code)).fails(1, &format!("DISCONNECT: {text}"));
+    }
+}
+
+#[test]
+fn a_connack_with_a_code_that_does_not_exist() {
+    for (code, text) in
+        [(0x01, "CONNACK: Reason Code 0x01 does not exist there"), (0xF3, "unknown Reason Code 0xF3")]
+    {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&[0x20, 3, 0, code, 0]);
+            peer.expect_end();
+        });
+        Mqtt::publish(server.port()).args(["-V", "5", "-t", "a", "-n"]).run().fails(1, text);
+    }
+}
+
+/// The subscription is over with a number of its own, and `sub` says whose.
+fn subscription_answered(code: u8, protocol: mqtt::protocol::Protocol) -> Outcome {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let (identifier, _) = peer.expect_subscribe(protocol);
+        peer.send(&packets::suback(protocol, identifier, &[code]));
+        while peer.next().is_some() {}
+    });
+    Mqtt::subscribe(server.port()).args(["-V", version(protocol), "-t", "a"]).run()
+}
+
+for_versions! {
+    fn subscriptions_refused(protocol) {
+        subscription_answered(0x80, protocol).fails(128, "subscription to 'a' refused: Unspecified error (0x80)");
+        subscription_answered(0xFE, protocol).fails(1, "subscription to 'a' refused: unknown Reason Code 0xFE");
+        subscription_answered(3, protocol).fails(1, "protocol error: SUBACK: Reason Code 0x03 does not exist there");
+    }
+}
+
+fn unsubscribes(args: &[&str], codes: &'static [u8]) -> Outcome {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        let bytes = peer.packet();
+        let identifier = u16::from_be_bytes([bytes[2], bytes[3]]);
+        peer.send(&packets::unsuback(V5, identifier, codes));
+        peer.expect_disconnect(V5);
+    });
+    Mqtt::subscribe(server.port()).args(args).run()
+}
+
+#[test]
+fn unsubscriptions_refused() {
+    unsubscribes(&["-U", "a"], &[0x87]).fails(135, "unsubscription from 'a' refused: Not authorized (0x87)");
+    unsubscribes(&["-U", "a", "-U", "b"], &[0x80, 0x87])
+        .exits(135)
+        .mentions("unsubscription from 'a' refused: Unspecified error (0x80)\n")
+        .mentions("unsubscription from 'b' refused: Not authorized (0x87)\n");
+    unsubscribes(&["-U", "a", "-U", "b"], &[0x00, 0x87]).exits(3).mentions("unsubscription from 'b' refused");
+    // There was none, which is no failure ([MQTT-3.11.3-1]).
+    unsubscribes(&["-U", "a"], &[0x11]).succeeds();
+}
+
+/// A QoS 2 message that the server has taken over is finished whatever its limits are by then.
+#[test]
+fn a_released_message_is_finished_under_new_limits() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        let (identifier, _) = peer.expect_publish(V5, QoS::ExactlyOnce, b"x");
+        peer.send(&packets::ack(PubRec, identifier));
+        peer.expect(V5, &packets::ack(PubRel, identifier));
+        peer.reset();
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        let mut connack = packets::connack_with(&[(PropertyId::MaximumQos, Value::Number(0))]);
+        connack[2] = 1;
+        peer.send(&connack);
+        peer.expect(V5, &packets::ack(PubRel, identifier));
+        peer.send(&packets::ack(PubComp, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-l", "-q", "2", "-c", "-i", "me", "--reconnect-max-delay", "10ms"];
+    let outcome = Mqtt::publish(server.port()).args(args).stdin("x\n").run().exits(0);
+    assert!(!outcome.stderr.contains("refused"), "{}", outcome.stderr);
+}
+
+/// The server's Keep Alive is kept in place of ours.
+#[test]
+fn server_keep_alive() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::ServerKeepAlive, Value::Number(1))]));
+        peer.grant_subscription(V5);
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        while peer.next().is_some() {}
+    });
+    let subscriber = Mqtt::subscribe(server.port()).args(["-t", "a", "-k", "60", "-d"]).spawn();
+    subscriber.wait_for_stderr_times("received PINGRESP", 2);
+    subscriber.signal(Signal::INT);
+    subscriber.wait_for_end().exits(0);
+}
