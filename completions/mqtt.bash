@@ -61,7 +61,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__bench)
-            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --clients --publishers --subscribers --rate --rate-per-client --arrivals --jitter --inflight --per-write --qos --size --payload --payload-file --topics --topic --pattern --shared-groups --duration --count --warmup --drain --ramp --hold --credentials --local-addr --threads --embedded --seed --json --csv --html --junit --fail-if --allow-saturated --calibration --quiet --color --help --version conn pub sub e2e rr calibrate compare"
+            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --clients --publishers --subscribers --rate --rate-per-client --arrivals --jitter --inflight --per-write --qos --size --payload --payload-file --topics --topic --pattern --shared-groups --duration --count --warmup --drain --ramp --hold --credentials --local-addr --threads --embedded --seed --json --csv --html --junit --fail-if --allow-saturated --calibration --quiet --help --version conn pub sub e2e rr calibrate compare"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -88,10 +88,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -621,10 +617,6 @@ _mqtt() {
                     fi
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -633,7 +625,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__broker)
-            opts="-p --listen --port --quiet --color --help --version"
+            opts="-p --listen --port --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -651,10 +643,6 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -663,7 +651,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__config)
-            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --help --version show"
+            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --help --version show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,10 +678,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1037,7 +1021,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__ping)
-            opts="-C -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --count --interval --timeout --publish --warn-expiry --json --property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --quiet --color --help --version"
+            opts="-C -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --count --interval --timeout --publish --warn-expiry --json --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --json-events --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1079,6 +1063,38 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --receive-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic-alias-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-response-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-problem-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-session-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1100,10 +1116,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1439,10 +1451,6 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1451,7 +1459,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__pub)
-            opts="-t -q -r -m -f -s -n -l -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --qos --retain --repeat --repeat-delay --message --file --stdin-file --null-message --stdin-line --property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --quiet --color --help --version"
+            opts="-t -q -r -m -f -s -n -l -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --qos --retain --repeat --repeat-delay --topic-alias --message --file --stdin-file --null-message --stdin-line --property --content-type --payload-format-indicator --message-expiry --response-topic --correlation-data --user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1478,6 +1486,10 @@ _mqtt() {
                     return 0
                     ;;
                 --repeat-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic-alias)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1527,6 +1539,90 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --content-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --payload-format-indicator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --message-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --response-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --correlation-data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --receive-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic-alias-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-response-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-problem-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-session-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-content-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-payload-format-indicator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-message-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-response-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-correlation-data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1548,10 +1644,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1899,10 +1991,6 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "0 1 2" -- "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1911,7 +1999,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__retain__subcmd__clear)
-            opts="-T -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --filter-out --match --payload-match --larger-than --older-than --time-in --dry-run --yes --until-clear --rate --timeout --backup --export --restore --json --property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --quiet --color --help --version"
+            opts="-T -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --filter-out --match --payload-match --larger-than --older-than --time-in --dry-run --yes --until-clear --rate --timeout --backup --export --restore --json --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --json-events --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2014,6 +2102,38 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --receive-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic-alias-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-response-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-problem-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-session-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2035,10 +2155,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2374,10 +2490,6 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2386,7 +2498,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__sub)
-            opts="-t -q -U -C -W -E -R -T -v -N -F -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --subscribe --qos --no-local --retain-as-published --retain-handling --unsubscribe --retained-only --filter-out --verbose --format --json --pretty --property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --quiet --color --help --version"
+            opts="-t -q -U -C -W -E -R -T -v -N -F -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --subscribe --qos --no-local --retain-as-published --retain-handling --unsubscribe --retained-only --filter-out --verbose --format --json --pretty --property --subscription-identifier --subscribe-user-property --unsubscribe-user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2456,6 +2568,78 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --subscription-identifier)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --subscribe-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --unsubscribe-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --receive-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic-alias-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-response-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-problem-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-session-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-content-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-payload-format-indicator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-message-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-response-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-correlation-data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2477,10 +2661,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2828,10 +3008,6 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "0 1 2" -- "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2840,7 +3016,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__will__subcmd__test)
-            opts="-D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --case --strict --list --version-matrix --parallel --tolerance --prefix --watch-as --watch-password --json --junit --will-topic --will-payload --will-qos --will-retain --property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --quiet --color --help --version"
+            opts="-D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --case --strict --list --version-matrix --parallel --tolerance --prefix --watch-as --watch-password --json --junit --will-topic --will-payload --will-qos --will-retain --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2901,6 +3077,66 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --receive-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --topic-alias-maximum)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-response-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-problem-information)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-session-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-reason)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disconnect-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-content-type)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-payload-format-indicator)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-message-expiry)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-response-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-correlation-data)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --will-user-property)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --host)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -2922,10 +3158,6 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3259,10 +3491,6 @@ _mqtt() {
                     ;;
                 --keyform)
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -40,9 +40,31 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat -d 'Send the message this many times [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause before each repeat, once the last message is acknowledged [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l content-type -d 'Content type of the message, such as text/plain' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l payload-format-indicator -d 'Whether the payload is bytes of any kind (0) or UTF-8 text (1)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l message-expiry -d 'How long the server may keep the message for those it has not reached yet, in whole seconds' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l response-topic -d 'Topic that an answer is expected on' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l correlation-data -d 'What the answer is to be known by: text, or bytes as hex:… or base64:…' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l user-property -d 'User property of the message; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-content-type -d 'Content type of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-response-topic -d 'Response topic of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-user-property -d 'User property of the will; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
@@ -113,11 +135,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept an
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe -d 'Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local, retain-as-published and retain-handling=always|new|never, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe -d 'Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local, retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription identifier, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s q -l qos -d 'Highest QoS to receive with: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
 1\t''
 2\t''"
@@ -130,6 +153,24 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe-user-property -d 'User property of the SUBSCRIBE; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l unsubscribe-user-property -d 'User property of the UNSUBSCRIBE; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-content-type -d 'Content type of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-response-topic -d 'Response topic of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-user-property -d 'User property of the will; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
@@ -205,6 +246,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept an
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
@@ -323,6 +365,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Wr
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file and clear nothing' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
@@ -386,6 +436,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-ce
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l version -d 'Print version'
@@ -428,6 +479,21 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-qos -d 'QoS
 1\t''
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-content-type -d 'Content type of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-response-topic -d 'Response topic of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-user-property -d 'User property of the will; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
@@ -502,6 +568,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s W -l timeout -d 'Give
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l publish -d 'Send a message to this topic as well, and measure how long it takes to come back' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l warn-expiry -d 'Warn, with exit status 3, of a certificate that expires within this time' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
@@ -563,6 +637,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l version -d 'Print version'

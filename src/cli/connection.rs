@@ -14,7 +14,7 @@ use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
 use super::{property, text};
 use crate::client::options::{ClientOptions, Reconnect, Version, Will};
 use crate::error::Error;
-use crate::protocol::property::PropertyBlock;
+use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::{Protocol, wire};
 
 /// What the help of every subcommand with this group says at its end.
@@ -156,6 +156,7 @@ impl ConnectionArgs {
     pub(super) fn check(mut self, purpose: Purpose) -> Result<(ClientOptions, Credentials), Error> {
         let (session_expiry_interval, max_packet_bytes, properties) =
             self.connect_properties(&purpose.properties)?;
+        refuse_late_expiry(session_expiry_interval, &purpose.disconnect_properties)?;
         let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
         let in_url = (target.url_user_name.take(), target.url_password.take());
         let credentials = self.credentials.clone().resolve(&self.origin, in_url)?;
@@ -270,4 +271,14 @@ impl ConnectionArgs {
         };
         Err(Error::usage(format!("{what} needs a client identifier: -i ID")))
     }
+}
+
+/// A session that was to end with the connection cannot be kept after all ([MQTT-3.14.2.2.2]).
+fn refuse_late_expiry(at_connect: Option<u32>, disconnect_properties: &PropertyBlock) -> Result<(), Error> {
+    let at_the_end = disconnect_properties.view().number(PropertyId::SessionExpiryInterval).unwrap_or(0);
+    if at_the_end == 0 || at_connect.unwrap_or(0) > 0 {
+        return Ok(());
+    }
+    let message = "the DISCONNECT cannot have a session kept that was to end with the connection";
+    Err(Error::usage(message).with_hint("-x says for how long it is kept from the start"))
 }

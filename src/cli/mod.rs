@@ -10,7 +10,7 @@
 //! |---|---|
 //! | `publish`, `subscribe`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
-//! | `connection`, `target`, `credentials`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `report` | a group of options each, declared once |
+//! | `connection`, `target`, `credentials`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `origin` | which options were typed, which came from the environment or a file |
 //! | `profile`, `options_file` | options in files |
@@ -31,6 +31,7 @@ mod payload;
 mod ping;
 mod profile;
 mod property;
+mod property_flags;
 mod publish;
 mod report;
 mod retain_clear;

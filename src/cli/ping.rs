@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::connection::{ConnectionArgs, Purpose};
-use super::property::PropertyArgs;
+use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
@@ -44,7 +44,7 @@ pub(super) struct PingArgs {
     json: bool,
 
     #[command(flatten)]
-    properties: PropertyArgs,
+    properties: PropertyArgs<Connecting>,
 
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -66,7 +66,7 @@ impl TryFrom<PingArgs> for Config {
     fn try_from(args: PingArgs) -> Result<Self, Error> {
         let publish = args.publish.map(|topic| text::topic_name("topic", &topic)).transpose()?;
         let verbosity = args.report.resolve()?;
-        let properties = args.properties.resolve(&["connect", "disconnect"])?;
+        let properties = args.properties.resolve()?;
         let client = args.connection.resolve(Purpose {
             will: None,
             properties: properties.connect,

@@ -1,10 +1,12 @@
-//! `-D COMMAND NAME VALUE`: MQTT 5 properties in mosquitto's words, checked against the standard
-//! before anything is sent.
+//! MQTT 5 properties, in mosquitto's words (`-D COMMAND NAME VALUE`) and as options of their own
+//! (`property_flags`), checked against the standard before anything is sent.
 
 use std::ffi::{OsStr, OsString};
+use std::marker::PhantomData;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
+use super::property_flags::{FLAGS, Flag};
 use super::text::{self, shown};
 use crate::error::Error;
 use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
@@ -23,18 +25,69 @@ const COMMANDS: [(&str, Place); 6] = [
     ("disconnect", Place::Packet(PacketType::Disconnect)),
 ];
 
-/// The `-D` options as they were typed: three or four words each.
-///
-/// Not derived: clap's derive cannot keep apart the words of two occurrences.
-#[derive(Debug, Clone, Default)]
-pub(super) struct PropertyArgs {
-    given: Vec<Vec<OsString>>,
+/// Which packets with properties a subcommand sends.
+pub(super) trait Packets {
+    const SENT: &'static [Place];
 }
 
-impl FromArgMatches for PropertyArgs {
+macro_rules! packets {
+    ($($(#[$doc:meta])* $name:ident = [$($place:expr),*];)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Copy)]
+            pub(super) struct $name;
+
+            impl Packets for $name {
+                const SENT: &'static [Place] = &[$($place),*];
+            }
+        )*
+    };
+}
+
+packets! {
+    /// `pub`
+    Publishing = [
+        Place::Packet(PacketType::Connect),
+        Place::Packet(PacketType::Publish),
+        Place::Will,
+        Place::Packet(PacketType::Disconnect)
+    ];
+    /// `sub`
+    Subscribing = [
+        Place::Packet(PacketType::Connect),
+        Place::Packet(PacketType::Subscribe),
+        Place::Packet(PacketType::Unsubscribe),
+        Place::Will,
+        Place::Packet(PacketType::Disconnect)
+    ];
+    /// `will-test`
+    WithWill = [Place::Packet(PacketType::Connect), Place::Will, Place::Packet(PacketType::Disconnect)];
+    /// What only connects, or sends messages that are not the user's.
+    Connecting = [Place::Packet(PacketType::Connect), Place::Packet(PacketType::Disconnect)];
+}
+
+/// The properties as they were typed.
+///
+/// Not derived: clap's derive cannot keep apart the words of two occurrences, and has no tables.
+#[derive(Debug, Clone)]
+pub(super) struct PropertyArgs<P> {
+    /// `-D`: three or four words each.
+    given: Vec<Vec<OsString>>,
+    /// An option and its value, in the order of the table.
+    flags: Vec<(&'static str, OsString)>,
+    packets: PhantomData<P>,
+}
+
+impl<P: Packets> FromArgMatches for PropertyArgs<P> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let occurrences = matches.get_occurrences::<OsString>(ID).into_iter().flatten();
-        Ok(Self { given: occurrences.map(|words| words.cloned().collect()).collect() })
+        let given = occurrences.map(|words| words.cloned().collect()).collect();
+        let mut flags = Vec::new();
+        for flag in FLAGS.iter().filter(|flag| flag.belongs_to::<P>()) {
+            let values = matches.get_many::<OsString>(flag.name()).into_iter().flatten();
+            flags.extend(values.map(|value| (flag.option, value.clone())));
+        }
+        Ok(Self { given, flags, packets: PhantomData })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
@@ -43,7 +96,7 @@ impl FromArgMatches for PropertyArgs {
     }
 }
 
-impl Args for PropertyArgs {
+impl<P: Packets> Args for PropertyArgs<P> {
     fn augment_args(command: Command) -> Command {
         let property = Arg::new(ID)
             .short('D')
@@ -59,12 +112,27 @@ impl Args for PropertyArgs {
             .allow_negative_numbers(true)
             .action(ArgAction::Append)
             .value_parser(clap::value_parser!(OsString));
-        command.arg(property)
+        let flag = |flag: &Flag| {
+            Arg::new(flag.name())
+                .long(flag.name())
+                .help_heading(flag.help_heading())
+                .help(flag.help)
+                .value_name(flag.value_name)
+                .allow_hyphen_values(true)
+                .action(if flag.repeats() { ArgAction::Append } else { ArgAction::Set })
+                .value_parser(clap::value_parser!(OsString))
+        };
+        command.arg(property).args(FLAGS.iter().filter(|flag| flag.belongs_to::<P>()).map(flag))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
         Self::augment_args(command)
     }
+}
+
+/// The packets of a subcommand by mosquitto's names.
+fn names<P: Packets>() -> Vec<&'static str> {
+    COMMANDS.iter().filter(|(_, place)| P::SENT.contains(place)).map(|(name, _)| *name).collect()
 }
 
 /// The properties of each packet.
@@ -76,6 +144,8 @@ pub(super) struct Properties {
     pub(super) subscribe: PropertyBlock,
     pub(super) unsubscribe: PropertyBlock,
     pub(super) disconnect: PropertyBlock,
+    /// The option that gives the will its first property.
+    pub(super) will_asked_by: &'static str,
 }
 
 impl Properties {
@@ -92,18 +162,18 @@ impl Properties {
     }
 }
 
-impl PropertyArgs {
+impl<P: Packets> PropertyArgs<P> {
     /// What asks for MQTT 5, if anything does.
     pub(super) fn needs_v5(&self) -> Option<&'static str> {
-        (!self.given.is_empty()).then_some("-D")
+        if self.given.is_empty() { self.flags.first().map(|(option, _)| *option) } else { Some("-D") }
     }
 
-    /// The properties of each packet; `commands` are those that the subcommand sends.
-    pub(super) fn resolve(&self, commands: &[&str]) -> Result<Properties, Error> {
-        let mut properties = Properties::default();
+    /// The properties of each packet.
+    pub(super) fn resolve(&self) -> Result<Properties, Error> {
+        let mut properties = Properties { will_asked_by: "-D will", ..Properties::default() };
         for words in &self.given {
             let [command, name, value @ ..] = words.as_slice() else { continue };
-            let (command, place) = place(command, commands)?;
+            let (command, place) = place(command, &names::<P>())?;
             let id = property(name)?;
             // A client must not send one, although a PUBLISH may hold it ([MQTT-3.3.4-6]).
             let servers_own = command == "publish" && id == PropertyId::SubscriptionIdentifier;
@@ -115,6 +185,21 @@ impl PropertyArgs {
             }
             if let Some(block) = properties.block(place) {
                 push(block, command, id, value)?;
+            }
+        }
+        for flag in FLAGS.iter().filter(|flag| flag.belongs_to::<P>()) {
+            for (_, value) in self.flags.iter().filter(|(option, _)| *option == flag.option) {
+                let Some(block) = properties.block(flag.place) else { continue };
+                if flag.id.kind() != Kind::Pair && block.view().iter().any(|other| other.id == flag.id) {
+                    let (option, id) = (flag.option, flag.id.name());
+                    return Err(Error::usage(format!("{option} and -D both give the property {id}")));
+                }
+                if flag.place == Place::Will && block.is_empty() {
+                    properties.will_asked_by = flag.option;
+                }
+                if let Some(block) = properties.block(flag.place) {
+                    flag.push(block, value)?;
+                }
             }
         }
         for (command, place) in COMMANDS {
@@ -210,14 +295,9 @@ pub(super) struct ConnectProperties {
 
 /// Takes CONNECT properties apart.
 pub(super) fn take_apart(block: &PropertyBlock) -> ConnectProperties {
-    let mut rest = PropertyBlock::default();
-    let apart = [PropertyId::SessionExpiryInterval, PropertyId::MaximumPacketSize];
-    for property in block.view().iter().filter(|property| !apart.contains(&property.id)) {
-        rest.push(property.id, property.value);
-    }
     ConnectProperties {
         session_expiry_interval: block.view().number(PropertyId::SessionExpiryInterval),
         maximum_packet_size: block.view().number(PropertyId::MaximumPacketSize),
-        rest,
+        rest: block.without(&[PropertyId::SessionExpiryInterval, PropertyId::MaximumPacketSize]),
     }
 }

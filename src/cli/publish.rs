@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::payload::PayloadArgs;
-use super::property::PropertyArgs;
+use super::property::{PropertyArgs, Publishing};
 use super::report::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
@@ -13,6 +13,8 @@ use crate::client::options::Reconnect;
 use crate::command::publish::{Config, Source};
 use crate::error::Error;
 use crate::protocol::QoS;
+use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::wire::TopicAlias;
 
 /// Publish messages to a topic
 ///
@@ -42,6 +44,11 @@ pub(super) struct PublishArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     repeat_delay: Option<Duration>,
 
+    /// Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the
+    /// server allows it
+    #[arg(long, value_name = "NUMBER|auto", help_heading = "Properties", value_parser = value::topic_alias)]
+    topic_alias: Option<TopicAlias>,
+
     #[command(flatten)]
     payload: PayloadArgs,
 
@@ -50,7 +57,7 @@ pub(super) struct PublishArgs {
     stdin_line: bool,
 
     #[command(flatten)]
-    properties: PropertyArgs,
+    properties: PropertyArgs<Publishing>,
 
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -79,13 +86,14 @@ impl TryFrom<PublishArgs> for Config {
         if repeats && source == Source::StdinLines {
             return Err(Error::usage("--repeat and --repeat-delay cannot be used with -l"));
         }
-        let properties = args.properties.resolve(&["connect", "publish", "will", "disconnect"])?;
+        let properties = args.properties.resolve()?;
+        let topic_alias = topic_alias(args.topic_alias, &properties.publish)?;
         let lines = source == Source::StdinLines;
         let client = args.connection.resolve(Purpose {
-            will: args.will.resolve(properties.will)?,
+            will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
-            needs_v5: args.properties.needs_v5(),
+            needs_v5: args.properties.needs_v5().or(args.topic_alias.map(|_| "--topic-alias")),
             reconnect: if lines { Reconnect::ALWAYS } else { Reconnect::NEVER },
         })?;
         Ok(Self {
@@ -96,7 +104,8 @@ impl TryFrom<PublishArgs> for Config {
             source,
             repeat: args.repeat.unwrap_or(1),
             repeat_delay: args.repeat_delay.unwrap_or_default(),
-            properties: properties.publish,
+            properties: properties.publish.without(&[PropertyId::TopicAlias]),
+            topic_alias,
             verbosity: args.report.resolve()?,
         })
     }
@@ -117,6 +126,15 @@ fn topic(args: &PublishArgs) -> Result<String, Error> {
         (None, None) => return Err(Error::usage("no topic to publish to: -t TOPIC")),
     };
     text::topic_name("topic", &topic)
+}
+
+fn topic_alias(option: Option<TopicAlias>, properties: &PropertyBlock) -> Result<TopicAlias, Error> {
+    let number =
+        properties.view().number(PropertyId::TopicAlias).and_then(|number| u16::try_from(number).ok());
+    match (option, number) {
+        (Some(_), Some(_)) => Err(Error::usage("--topic-alias and -D both give the property topic-alias")),
+        (option, number) => Ok(option.or(number.map(TopicAlias::Fixed)).unwrap_or_default()),
+    }
 }
 
 fn source(payload: PayloadArgs, lines: bool) -> Result<Source, Error> {

@@ -12,6 +12,10 @@ pub(super) struct ReportArgs {
     #[arg(short = 'd', long)]
     debug: bool,
 
+    /// Write everything on standard error as JSON, one object a line, packets as with -d included
+    #[arg(long)]
+    json_events: bool,
+
     #[command(flatten)]
     quiet: QuietArgs,
 }
@@ -34,10 +38,14 @@ pub(super) struct QuietArgs {
 
 impl ReportArgs {
     pub(super) fn resolve(&self) -> Result<Verbosity, Error> {
-        match (self.debug, self.quiet.resolve()) {
-            (true, Verbosity::Quiet) => Err(Error::usage("--debug and --quiet contradict each other")),
-            (true, _) => Ok(Verbosity::Debug),
-            (false, verbosity) => Ok(verbosity),
+        match (self.json_events, self.debug, self.quiet.resolve()) {
+            (true, _, Verbosity::Quiet) => {
+                Err(Error::usage("--json-events and --quiet contradict each other"))
+            }
+            (_, true, Verbosity::Quiet) => Err(Error::usage("--debug and --quiet contradict each other")),
+            (true, ..) => Ok(Verbosity::Events),
+            (_, true, _) => Ok(Verbosity::Debug),
+            (.., verbosity) => Ok(verbosity),
         }
     }
 }

@@ -9,7 +9,7 @@ use regex::Regex;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::origin::Rank;
-use super::property::PropertyArgs;
+use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
@@ -99,7 +99,7 @@ pub(super) struct RetainClearArgs {
     json: bool,
 
     #[command(flatten)]
-    properties: PropertyArgs,
+    properties: PropertyArgs<Connecting>,
 
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -235,7 +235,7 @@ impl TryFrom<RetainClearArgs> for Config {
 
     fn try_from(mut args: RetainClearArgs) -> Result<Self, Error> {
         let work = args.work()?;
-        let properties = args.properties.resolve(&["connect", "disconnect"])?;
+        let properties = args.properties.resolve()?;
         let from_property = matches!(&work, Work::Clear(Clear { scan, .. }) | Work::Export { scan, .. }
             if matches!(scan.selection.older_than, Some((_, TimeSource::Property(_)))));
         let default_in_flight = args.connection.origin.rank("max_inflight") == Rank::Default;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
-use super::property::PropertyArgs;
+use super::property::{PropertyArgs, Subscribing};
 use super::report::ReportArgs;
 use super::subscription::SubscriptionArgs;
 use super::value::RetainHandling;
@@ -14,6 +14,7 @@ use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::subscribe::Config;
 use crate::error::Error;
+use crate::protocol::property::PropertyId;
 
 /// Subscribe to topics and write out the messages that arrive
 ///
@@ -55,7 +56,7 @@ pub(super) struct SubscribeArgs {
     format: FormatArgs,
 
     #[command(flatten)]
-    properties: PropertyArgs,
+    properties: PropertyArgs<Subscribing>,
 
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -85,7 +86,9 @@ impl TryFrom<SubscribeArgs> for Config {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
             args.subscriptions.is_empty() || args.connection.url_is_typed()
         });
-        let mut filters = args.subscriptions.filters(in_url)?;
+        let properties = args.properties.resolve()?;
+        let identifier = properties.subscribe.view().number(PropertyId::SubscriptionIdentifier);
+        let mut filters = args.subscriptions.filters(in_url, identifier)?;
         let needs_v5 = args.subscriptions.needs_v5(&filters);
         if args.no_retained {
             // What is not shown need not be sent, where the version has a word for it; mosquitto does
@@ -105,10 +108,9 @@ impl TryFrom<SubscribeArgs> for Config {
             .iter()
             .map(|filter| text::topic_filter("filter of -T", filter))
             .collect::<Result<_, _>>()?;
-        let properties =
-            args.properties.resolve(&["connect", "subscribe", "unsubscribe", "will", "disconnect"])?;
+        let properties = args.properties.resolve()?;
         let client = args.connection.resolve(Purpose {
-            will: args.will.resolve(properties.will)?,
+            will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(needs_v5),
@@ -117,7 +119,7 @@ impl TryFrom<SubscribeArgs> for Config {
         Ok(Self {
             client,
             filters,
-            subscribe_properties: properties.subscribe,
+            subscribe_properties: properties.subscribe.without(&[PropertyId::SubscriptionIdentifier]),
             unsubscribe,
             unsubscribe_properties: properties.unsubscribe,
             filter_out,

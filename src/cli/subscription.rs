@@ -12,8 +12,8 @@ use super::text::{self, shown};
 use super::value::{self, RetainHandling};
 use crate::command::subscribe::FilterOptions;
 use crate::error::Error;
-use crate::protocol::QoS;
-use crate::protocol::topic;
+use crate::protocol::property::{PropertyId, out_of_range};
+use crate::protocol::{QoS, topic};
 
 const FORM: &str = "use OPTIONS:FILTER, for example qos=1,no-local:home/#";
 
@@ -26,8 +26,8 @@ pub(super) struct SubscriptionArgs {
     topic: Vec<OsString>,
 
     /// Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local,
-    /// retain-as-published and retain-handling=always|new|never, with commas between them; the first
-    /// colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#
+    /// retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription
+    /// identifier, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#
     #[arg(long, value_name = "OPTIONS:FILTER", allow_hyphen_values = true)]
     subscribe: Vec<OsString>,
 
@@ -60,17 +60,22 @@ impl SubscriptionArgs {
     }
 
     /// Every filter to subscribe to, in the order of the flags: `-t` first, `--subscribe` next,
-    /// the URL's last.
-    pub(super) fn filters(&self, in_url: Option<&str>) -> Result<Vec<FilterOptions>, Error> {
+    /// the URL's last. `identifier` is for those that have none of their own.
+    pub(super) fn filters(
+        &self,
+        in_url: Option<&str>,
+        identifier: Option<u32>,
+    ) -> Result<Vec<FilterOptions>, Error> {
+        let defaults = || FilterOptions { identifier, ..self.defaults() };
         let for_all =
             self.topic.iter().map(OsString::as_os_str).chain(in_url.map(OsStr::new)).map(|filter| {
                 let filter = text::topic_filter("topic filter", filter)?;
-                checked(FilterOptions { filter, ..self.defaults() })
+                checked(FilterOptions { filter, ..defaults() })
             });
         let own = self.subscribe.iter().map(|typed| {
             let (options, filter) = split(typed)?;
             let filter = text::topic_filter("topic filter", &filter)?;
-            let mut subscription = FilterOptions { filter, ..self.defaults() };
+            let mut subscription = FilterOptions { filter, ..defaults() };
             for option in options.split(',').filter(|option| !option.is_empty()) {
                 apply(option, &mut subscription)?;
             }
@@ -92,6 +97,8 @@ impl SubscriptionArgs {
             Some("--no-local")
         } else if filters.iter().any(|filter| filter.retain_as_published) {
             Some("--retain-as-published")
+        } else if filters.iter().any(|filter| filter.identifier.is_some()) {
+            Some("a subscription identifier")
         } else {
             None
         }
@@ -104,6 +111,7 @@ impl SubscriptionArgs {
             no_local: self.no_local,
             retain_as_published: self.retain_as_published,
             retain_handling: self.retain_handling.map_or(0, RetainHandling::number),
+            identifier: None,
         }
     }
 }
@@ -146,10 +154,17 @@ fn apply(option: &str, subscription: &mut FilterOptions) -> Result<(), Error> {
             })?;
             subscription.retain_handling = when.number();
         }
+        Some(("id", number)) => {
+            let fits = |number: &u32| out_of_range(PropertyId::SubscriptionIdentifier, *number).is_none();
+            let number = number.parse().ok().filter(fits);
+            let error = || Error::usage("--subscribe: id must be 1 to 268435455").with_hint(FORM);
+            subscription.identifier = Some(number.ok_or_else(error)?);
+        }
         _ => {
             let message = format!("--subscribe: there is no option '{}'", shown(OsStr::new(option)));
             return Err(Error::usage(message).with_hint(
-                "the options are qos=0|1|2, no-local, retain-as-published and retain-handling=always|new|never",
+                "the options are qos=0|1|2, no-local, retain-as-published, \
+                 retain-handling=always|new|never and id=NUMBER",
             ));
         }
     }

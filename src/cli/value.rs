@@ -11,7 +11,8 @@ use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser}
 use crate::client::options::{Secret, Version};
 use crate::net::Proxy;
 use crate::output::ColorChoice;
-use crate::protocol::{Protocol, QoS, wire};
+use crate::protocol::wire::{self, TopicAlias};
+use crate::protocol::{Protocol, QoS};
 
 /// Session Expiry Interval of a session that never ends ([MQTT-3.1.2.11.2]).
 pub(super) const NEVER_EXPIRES: u32 = u32::MAX;
@@ -135,6 +136,11 @@ fn whole_seconds<T: TryFrom<u64>>(text: &str, most: u32) -> Result<T, String> {
     T::try_from(duration.as_secs()).map_err(|_| format!("it must be 0 to {most} seconds"))
 }
 
+/// Whole seconds in four bytes.
+pub(super) fn seconds(text: &str) -> Result<u32, String> {
+    whole_seconds(text, u32::MAX)
+}
+
 /// Keep Alive. mosquitto's clients refuse 1 to 4 and cannot turn it off; the standard knows no such
 /// rule ([MQTT-3.1.2.10]).
 pub(super) fn keep_alive(text: &str) -> Result<u16, String> {
@@ -160,6 +166,14 @@ fn number<T: TryFrom<u64>>(text: &str, least: u64, most: u64) -> Result<T, Strin
             format!("it must be a whole number, {least} to {most}")
         }
     })
+}
+
+/// What `--topic-alias` takes.
+pub(super) fn topic_alias(text: &str) -> Result<TopicAlias, String> {
+    match text {
+        "auto" => Ok(TopicAlias::Auto),
+        _ => number(text, 1, u16::MAX.into()).map(TopicAlias::Fixed).map_err(|why| format!("{why}, or auto")),
+    }
 }
 
 /// The port of a broker.

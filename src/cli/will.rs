@@ -32,14 +32,18 @@ pub(super) struct WillArgs {
 }
 
 impl WillArgs {
-    /// The will with its properties, if there is one.
-    pub(super) fn resolve(self, properties: PropertyBlock) -> Result<Option<Will>, Error> {
+    /// The will with its properties, which `asked_by` gives the first of, if there is one.
+    pub(super) fn resolve(
+        self,
+        properties: PropertyBlock,
+        asked_by: &'static str,
+    ) -> Result<Option<Will>, Error> {
         let Some(topic) = self.will_topic else {
             let stray = [
                 (self.will_payload.is_some(), "--will-payload"),
                 (self.will_qos.is_some(), "--will-qos"),
                 (self.will_retain, "--will-retain"),
-                (!properties.is_empty(), "-D will"),
+                (!properties.is_empty(), asked_by),
             ];
             return match stray.into_iter().find(|(given, _)| *given) {
                 None => Ok(None),

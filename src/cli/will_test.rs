@@ -8,7 +8,7 @@ use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
 
 use super::connection::{ConnectionArgs, Purpose};
-use super::property::PropertyArgs;
+use super::property::{PropertyArgs, WithWill};
 use super::report::QuietArgs;
 use super::will::WillArgs;
 use super::{text, value};
@@ -76,7 +76,7 @@ pub(super) struct WillTestArgs {
     will: WillArgs,
 
     #[command(flatten)]
-    properties: PropertyArgs,
+    properties: PropertyArgs<WithWill>,
 
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
@@ -110,9 +110,9 @@ impl TryFrom<WillTestArgs> for Config {
             Some(name) => Some((text::string("user name of --watch-as", name)?, args.watch_password)),
             None => None,
         };
-        let properties = args.properties.resolve(&["connect", "will", "disconnect"])?;
+        let properties = args.properties.resolve()?;
         let client = args.connection.resolve(Purpose {
-            will: args.will.resolve(properties.will)?,
+            will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),

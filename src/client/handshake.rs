@@ -40,6 +40,18 @@ impl Connected {
         self.properties.view().text(PropertyId::AssignedClientIdentifier)
     }
 
+    /// The properties of our DISCONNECT, those left out that would make it too large for the server
+    /// ([MQTT-3.14.2-3], [MQTT-3.14.2-4]).
+    #[must_use]
+    pub(super) fn disconnect_properties(&self, asked: &PropertyBlock) -> PropertyBlock {
+        let mut packet = BytesMut::new();
+        wire::disconnect(&mut packet, self.protocol, ReasonCode::SUCCESS, asked);
+        if packet.len() <= self.limits().maximum_packet_bytes as usize {
+            return asked.clone();
+        }
+        asked.without(&[PropertyId::ReasonString, PropertyId::UserProperty])
+    }
+
     /// The keep-alive in force, in seconds: the server's if it names one ([MQTT-3.2.2-21]).
     #[must_use]
     pub fn keep_alive(&self, asked: u16) -> u16 {

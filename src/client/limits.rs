@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, PublishTemplate, Subscription};
+use crate::protocol::wire::{self, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{QoS, topic};
 
 /// What the server allows, from its CONNACK; the standard's defaults where it is silent.
@@ -70,11 +70,12 @@ impl ServerLimits {
     /// Why the server would refuse a message.
     ///
     /// # Errors
-    /// The limit the message breaks: the Reason Code the standard has for it, and which limit it is.
+    /// The limit that a message in a packet of that size breaks: the Reason Code the standard has for
+    /// it, and which limit it is.
     pub(super) fn check_publish(
         &self,
         template: &PublishTemplate,
-        payload_bytes: usize,
+        packet_bytes: usize,
     ) -> Result<(), (ReasonCode, String)> {
         if template.qos() > self.maximum_qos {
             let text = format!("the server's Maximum QoS is {}", self.maximum_qos);
@@ -84,7 +85,19 @@ impl ServerLimits {
             let text = "the server said so in its CONNACK".into();
             return Err((ReasonCode::RETAIN_NOT_SUPPORTED, text)); // [MQTT-3.2.2-14]
         }
-        self.check_size(template.packet_bytes(payload_bytes))
+        self.check_size(packet_bytes)
+    }
+
+    /// Whether the server takes the topic alias that the user chose ([MQTT-3.3.2-9]).
+    pub(super) fn check_topic_alias(&self, template: &PublishTemplate) -> Result<(), (ReasonCode, String)> {
+        match template.topic_alias() {
+            TopicAlias::Fixed(alias) if alias > self.topic_alias_maximum => {
+                let maximum = self.topic_alias_maximum;
+                let text = format!("it is {alias}, and the server's Topic Alias Maximum is {maximum}");
+                Err((ReasonCode::TOPIC_ALIAS_INVALID, text))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether a packet is too large for the server ([MQTT-3.2.2-15]).

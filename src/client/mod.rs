@@ -18,6 +18,7 @@ mod refusal;
 mod run;
 mod scratch;
 pub mod session;
+mod topic_alias;
 
 #[cfg(test)]
 mod link_tests;

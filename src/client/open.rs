@@ -104,7 +104,7 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
         options.connect_timeout,
         options.max_packet_bytes,
         leftover,
-        options.disconnect_properties.clone(),
+        connected.disconnect_properties(&options.disconnect_properties),
     );
     Ok(Opened { link, session, connected, times })
 }

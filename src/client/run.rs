@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
             self.options.connect_timeout,
             self.options.max_packet_bytes,
             leftover,
-            self.options.disconnect_properties.clone(),
+            connected.disconnect_properties(&self.options.disconnect_properties),
         );
         poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await
     }

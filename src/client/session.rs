@@ -14,6 +14,7 @@ use bytes::{Bytes, BytesMut};
 use super::inflight::{Entry, Inflight, Stage};
 use super::limits::{ServerLimits, not_sent};
 use super::refusal::Refusal;
+use super::topic_alias::{Chosen, OutboundAliases};
 use crate::error::{Error, Layer};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
@@ -127,6 +128,7 @@ pub struct Session {
     unreleased: HashSet<u16>,
     /// Topic names by alias − 1, as the server set them on this link; empty if we allow none.
     aliases: Vec<Box<[u8]>>,
+    outbound_aliases: OutboundAliases,
     /// Answers to requests that were not sent.
     refusals: VecDeque<Refusal>,
     /// The latest answer to a SUBSCRIBE, with the filters that were left out of it.
@@ -155,6 +157,7 @@ impl Session {
             pings: 0,
             unreleased: HashSet::new(),
             aliases: Vec::new(),
+            outbound_aliases: OutboundAliases::default(),
             refusals: VecDeque::new(),
             answer: Box::default(),
             own_topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
@@ -221,6 +224,7 @@ impl Session {
         self.unfenced = false;
         self.pings = 0;
         self.aliases.clear();
+        self.outbound_aliases.clear();
         if session_present {
             self.keep_publishes();
             return 0;
@@ -315,15 +319,29 @@ impl Session {
         keep: impl FnOnce() -> Bytes,
         token: u64,
     ) -> Result<u16, Error> {
-        self.limits.check_publish(template, payload.len()).map_err(not_sent)?;
-        if template.qos() == QoS::AtMostOnce {
-            template.put(out, 0, false, payload);
+        self.limits.check_topic_alias(template).map_err(not_sent)?;
+        let plain_bytes = template.packet_bytes(payload.len());
+        let alias = self.outbound_aliases.choose(template, self.limits.topic_alias_maximum);
+        let aliased_bytes = |chosen: Chosen| template.aliased_packet_bytes(!chosen.is_known, payload.len());
+        // To introduce an alias makes one packet larger, which must not be what makes it too large.
+        let alias = alias.filter(|chosen| self.limits.check_size(aliased_bytes(*chosen)).is_ok());
+        let bytes = alias.map_or(plain_bytes, aliased_bytes);
+        self.limits.check_publish(template, bytes).map_err(not_sent)?;
+        let identifier = if template.qos() == QoS::AtMostOnce {
             self.unfenced = true;
-            return Ok(0);
+            0
+        } else {
+            self.open_publish(NewPublish { template: Arc::clone(template), payload: keep(), token })
+        };
+        match alias {
+            None => template.put(out, identifier, false, payload),
+            Some(Chosen { alias, is_known }) => {
+                template.put_aliased(out, identifier, (alias, !is_known), payload);
+                if !is_known {
+                    self.outbound_aliases.sent(template, alias);
+                }
+            }
         }
-        let message = NewPublish { template: Arc::clone(template), payload: keep(), token };
-        let identifier = self.open_publish(message);
-        template.put(out, identifier, false, payload);
         Ok(identifier)
     }
 
@@ -346,7 +364,9 @@ impl Session {
                 };
                 match stage {
                     Stage::Published => {
-                        if let Err(limit) = self.limits.check_publish(template, payload.len()) {
+                        if let Err(limit) =
+                            self.limits.check_publish(template, template.packet_bytes(payload.len()))
+                        {
                             self.refusals.push_back(Refusal::publish(*token, limit));
                             self.inflight.close(identifier);
                             continue;
@@ -359,7 +379,8 @@ impl Session {
                 }
                 self.open_publishes += 1;
             } else if let Some(message) = self.unfinished.forgotten.pop_front() {
-                if let Err(limit) = self.limits.check_publish(&message.template, message.payload.len()) {
+                let bytes = message.template.packet_bytes(message.payload.len());
+                if let Err(limit) = self.limits.check_publish(&message.template, bytes) {
                     self.refusals.push_back(Refusal::publish(message.token, limit));
                     continue;
                 }
@@ -463,16 +484,14 @@ impl Session {
                 let Some(Entry::Subscribe { token, refused }) = self.inflight.get(packet_identifier) else {
                     return Err(unasked(PacketType::SubAck, packet_identifier));
                 };
-                let (token, mut all) = (*token, std::mem::take(refused));
-                let asked = all.iter().filter(|refused| **refused == 0).count();
+                let asked = refused.iter().filter(|refused| **refused == 0).count();
                 if reasons.len() != asked {
                     return Err(wrong_count(PacketType::SubAck, reasons.len(), asked));
                 }
+                let (token, mut all) = (*token, std::mem::take(refused));
                 self.close_request(packet_identifier);
-                all.iter_mut()
-                    .filter(|refused| **refused == 0)
-                    .zip(reasons)
-                    .for_each(|(one, reason)| *one = *reason);
+                let open = all.iter_mut().filter(|refused| **refused == 0);
+                open.zip(reasons).for_each(|(one, reason)| *one = *reason);
                 self.answer = all;
                 Ok(Some(Event::Subscribed { token, reasons: &self.answer, properties }))
             }

@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress, Verbosity, duration};
 use crate::protocol::property::{PropertyBlock, PropertyId};
-use crate::protocol::wire::{Packet, PublishTemplate};
+use crate::protocol::wire::{Packet, PublishTemplate, TopicAlias};
 use crate::protocol::{Direction, QoS};
 
 /// Where the payloads come from.
@@ -61,8 +61,10 @@ pub struct Config {
     pub repeat: u64,
     /// The time between the acknowledgement of one repeat and the next.
     pub repeat_delay: Duration,
-    /// PUBLISH properties (MQTT 5), checked.
+    /// PUBLISH properties (MQTT 5), checked, without a topic alias.
     pub properties: PropertyBlock,
+    /// Whether the topic gets an alias (MQTT 5).
+    pub topic_alias: TopicAlias,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -244,7 +246,7 @@ impl Handler for Publisher<'_> {
             let Config { topic, qos, retain, properties, .. } = self.config;
             let template =
                 PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);
-            self.template = Some(Arc::new(template));
+            self.template = Some(Arc::new(template.with_topic_alias(self.config.topic_alias)));
         }
         Ok(())
     }
@@ -324,7 +326,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn traces(&self) -> bool {
-        self.diagnostics.verbosity() == Verbosity::Debug
+        self.diagnostics.shows_packets()
     }
 
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {

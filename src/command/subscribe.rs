@@ -13,7 +13,7 @@ use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, duration};
-use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
 use crate::protocol::{Direction, QoS, topic};
@@ -31,6 +31,8 @@ pub struct FilterOptions {
     pub retain_as_published: bool,
     /// MQTT 5: 0 always, 1 only if the subscription is new, 2 never.
     pub retain_handling: u8,
+    /// MQTT 5: the subscription identifier, which comes with its messages.
+    pub identifier: Option<u32>,
 }
 
 impl FilterOptions {
@@ -52,7 +54,7 @@ pub struct Config {
     pub client: ClientOptions,
     /// What to subscribe to; may be empty if `unsubscribe` is not.
     pub filters: Vec<FilterOptions>,
-    /// Properties of SUBSCRIBE (MQTT 5), checked.
+    /// Properties of SUBSCRIBE (MQTT 5), checked, without a subscription identifier.
     pub subscribe_properties: PropertyBlock,
     /// Filters to unsubscribe from (`-U`).
     pub unsubscribe: Vec<String>,
@@ -91,6 +93,9 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         received: None,
         requests: Requests::ToSend,
         shown: 0,
+        groups: groups(&config),
+        count_refused: 0,
+        refused: None,
         some_refused: false,
         all_refused: None,
         scan: Scan::default(),
@@ -139,8 +144,8 @@ struct Scan {
 /// How long the reader of standard output may take for what is left at the end. It was not
 /// acknowledged before it was written, so a kept session brings it again.
 const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
-const SUBSCRIBE_TOKEN: u64 = 1;
-const UNSUBSCRIBE_TOKEN: u64 = 2;
+/// A SUBSCRIBE's token is the place of its group.
+const UNSUBSCRIBE_TOKEN: u64 = u64::MAX;
 
 struct Subscriber<'a> {
     config: &'a Config,
@@ -153,17 +158,50 @@ struct Subscriber<'a> {
     requests: Requests,
     /// Messages written out.
     shown: u64,
+    /// What goes into one SUBSCRIBE each.
+    groups: Vec<Group<'a>>,
+    /// Filters refused on this link.
+    count_refused: usize,
+    /// The latest refusal, not yet said.
+    refused: Option<Error>,
     some_refused: bool,
     all_refused: Option<Error>,
     scan: Scan,
 }
 
+/// Filters that share a SUBSCRIBE, because they share its subscription identifier or have none.
+struct Group<'a> {
+    filters: Vec<&'a FilterOptions>,
+    properties: PropertyBlock,
+}
+
+/// One group for each subscription identifier, in the order in which they come.
+fn groups(config: &Config) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for options in &config.filters {
+        let same = |group: &&mut Group<'_>| {
+            group.filters.first().is_some_and(|first| first.identifier == options.identifier)
+        };
+        if let Some(group) = groups.iter_mut().find(same) {
+            group.filters.push(options);
+            continue;
+        }
+        let mut properties = config.subscribe_properties.clone();
+        if let Some(identifier) = options.identifier {
+            properties.push(PropertyId::SubscriptionIdentifier, Value::Number(identifier));
+        }
+        groups.push(Group { filters: vec![options], properties });
+    }
+    groups
+}
+
 impl Subscriber<'_> {
     fn send_requests(&mut self, session: &mut Session, out: &mut BytesMut) {
-        let subscriptions: Vec<Subscription<'_>> =
-            self.config.filters.iter().map(FilterOptions::subscription).collect();
-        if !subscriptions.is_empty() {
-            session.subscribe(out, &subscriptions, &self.config.subscribe_properties, SUBSCRIBE_TOKEN);
+        self.count_refused = 0;
+        for (token, group) in self.groups.iter().enumerate() {
+            let subscriptions: Vec<Subscription<'_>> =
+                group.filters.iter().map(|options| options.subscription()).collect();
+            session.subscribe(out, &subscriptions, &group.properties, token as u64);
         }
         let filters: Vec<&str> = self.config.unsubscribe.iter().map(String::as_str).collect();
         if !filters.is_empty() {
@@ -173,38 +211,39 @@ impl Subscriber<'_> {
     }
 
     /// Says which filters were refused; there is nothing to stay for if all of them were.
-    fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Flow {
-        let text = properties.text(PropertyId::ReasonString);
-        let refused: Vec<(&FilterOptions, ReasonCode)> = self
-            .config
-            .filters
-            .iter()
-            .zip(reasons.iter().map(|reason| ReasonCode(*reason)))
-            .filter(|(_, reason)| reason.is_failure())
-            .collect();
-        let error = |(options, reason): &(&FilterOptions, ReasonCode)| Error::Refused {
-            what: format!("subscription to '{}' refused", options.filter),
-            reason: *reason,
-            text: text.map(Into::into),
-            hint: reason.advice().map(Into::into),
+    fn subscribed(&mut self, token: u64, reasons: &[u8], properties: &Properties<'_>) -> Flow {
+        let Some(group) = usize::try_from(token).ok().and_then(|index| self.groups.get(index)) else {
+            return Flow::Continue;
         };
-        if let Some((last, others)) = refused.split_last() {
-            for refusal in others {
-                self.diagnostics.error(&error(refusal));
-            }
-            if refused.len() == self.config.filters.len() {
-                self.all_refused = Some(error(last));
-                return Flow::Stop;
-            }
-            self.diagnostics.error(&error(last));
-            self.some_refused = true;
-        }
-        for (options, granted) in self.config.filters.iter().zip(reasons) {
-            if *granted < options.qos as u8 {
-                let FilterOptions { filter, qos, .. } = options;
+        let text = properties.text(PropertyId::ReasonString);
+        for (options, reason) in group.filters.iter().zip(reasons) {
+            let FilterOptions { filter, qos, .. } = options;
+            let reason = ReasonCode(*reason);
+            if reason.is_failure() {
+                let error = Error::Refused {
+                    what: format!("subscription to '{filter}' refused"),
+                    reason,
+                    text: text.map(Into::into),
+                    hint: reason.advice().map(Into::into),
+                };
+                // The last one is said when it is known whether it is the reason to leave.
+                if let Some(earlier) = self.refused.replace(error) {
+                    self.diagnostics.error(&earlier);
+                }
+                self.count_refused += 1;
+            } else if reason.0 < *qos as u8 {
+                let granted = reason.0;
                 self.diagnostics
                     .warning(format_args!("the server grants QoS {granted} for '{filter}', not QoS {qos}"));
             }
+        }
+        if self.count_refused == self.config.filters.len() {
+            self.all_refused = self.refused.take();
+            return Flow::Stop;
+        }
+        if let Some(error) = self.refused.take() {
+            self.diagnostics.error(&error);
+            self.some_refused = true;
         }
         Flow::Continue
     }
@@ -302,7 +341,9 @@ impl Handler for Subscriber<'_> {
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
             Event::Message(publish) => return Ok(self.message(&publish)),
-            Event::Subscribed { reasons, properties, .. } => return Ok(self.subscribed(reasons, &properties)),
+            Event::Subscribed { token, reasons, properties } => {
+                return Ok(self.subscribed(token, reasons, &properties));
+            }
             Event::Unsubscribed { reasons, properties, .. } => self.unsubscribed(reasons, &properties),
             Event::Pong { .. } if self.scan.asked => {
                 self.scan.complete = !self.scan.fresh;
@@ -333,7 +374,7 @@ impl Handler for Subscriber<'_> {
     }
 
     fn traces(&self) -> bool {
-        self.diagnostics.verbosity() == Verbosity::Debug
+        self.diagnostics.shows_packets()
     }
 
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {

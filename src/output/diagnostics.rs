@@ -11,6 +11,7 @@ use std::time::Duration;
 use colored::{ColoredString, Colorize as _};
 use indicatif::ProgressBar;
 
+use super::events;
 use super::packet_log;
 use super::printable::printable;
 use super::terminal::{ColorChoice, Environment, Stream};
@@ -81,13 +82,18 @@ impl Diagnostics {
         if quiet || matches!(error, Error::OutputClosed | Error::Signal(_)) {
             return;
         }
+        if self.verbosity == Verbosity::Events {
+            return self.line(&events::error(None, error));
+        }
         let name = self.terminal().stderr.paint("mqtt:", bold_red);
         self.line(&format!("{name} {}\n{}", printable(&error.to_string()), self.hint_line(error)));
     }
 
     /// Why one part of the work failed, named by `place`, while the run goes on.
     pub fn error_in(&self, place: impl Display, error: &Error) {
-        if self.verbosity > Verbosity::Quiet {
+        if self.verbosity == Verbosity::Events {
+            self.line(&events::error(Some(&place.to_string()), error));
+        } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt:", bold_red);
             self.line(&format!("{name} {}\n", printable(&format!("{place}: {error}"))));
         }
@@ -95,7 +101,9 @@ impl Diagnostics {
 
     /// Something to know about that stops nothing.
     pub fn warning(&self, text: impl Display) {
-        if self.verbosity > Verbosity::Quiet {
+        if self.verbosity == Verbosity::Events {
+            self.line(&events::text("warning", &text.to_string()));
+        } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt: warning:", |text| text.yellow().bold());
             self.line(&format!("{name} {}\n", printable(&text.to_string())));
         }
@@ -103,14 +111,19 @@ impl Diagnostics {
 
     /// A change of state, for example `connected again`.
     pub fn state(&self, text: impl Display) {
-        if self.verbosity > Verbosity::Quiet {
+        if self.verbosity == Verbosity::Events {
+            self.line(&events::text("state", &text.to_string()));
+        } else if self.verbosity > Verbosity::Quiet {
             self.line(&format!("mqtt: {}\n", printable(&text.to_string())));
         }
     }
 
     /// A line of its own, without the program's name before it.
     pub fn plain(&self, text: &str) {
-        self.line(&format!("{}\n", printable(text)));
+        match self.verbosity {
+            Verbosity::Events => self.line(&events::text("text", text)),
+            _ => self.line(&format!("{}\n", printable(text))),
+        }
     }
 
     /// There is no connection, and it will be made: `what` says which of its states that is.
@@ -123,14 +136,24 @@ impl Diagnostics {
 
     /// A line for `-d`. The text is only made if it is wanted.
     pub fn debug<T: Display>(&self, text: impl FnOnce() -> T) {
-        if self.verbosity == Verbosity::Debug {
-            self.line(&format!("{}\n", printable(&text().to_string())));
+        match self.verbosity {
+            Verbosity::Events => self.line(&events::text("text", &text().to_string())),
+            Verbosity::Debug => self.line(&format!("{}\n", printable(&text().to_string()))),
+            Verbosity::Quiet | Verbosity::Normal => {}
         }
     }
 
-    /// A packet for `-d`, in the words of mosquitto's clients.
+    /// Whether [`Diagnostics::packet`] has anything to say.
+    #[must_use]
+    pub fn shows_packets(&self) -> bool {
+        self.verbosity >= Verbosity::Debug
+    }
+
+    /// A packet for `-d`, in the words of mosquitto's clients, or for `--json-events`.
     pub fn packet(&self, client_identifier: &str, direction: Direction, packet: &Packet<'_>) {
-        if self.verbosity == Verbosity::Debug {
+        if self.verbosity == Verbosity::Events {
+            self.line(&events::packet(direction, packet));
+        } else if self.verbosity == Verbosity::Debug {
             let mut lines = String::new();
             packet_log::describe(client_identifier, direction, packet, |line| {
                 lines.push_str(&printable(line));

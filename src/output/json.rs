@@ -149,9 +149,8 @@ pub(super) fn put_record(
         put_number(out, publish.packet_identifier);
     }
     if !publish.properties.is_empty() {
-        out.extend_from_slice(b",\"properties\":{");
-        put_properties(out, publish.properties);
-        out.push(b'}');
+        out.extend_from_slice(b",\"properties\":");
+        put_properties_object(out, publish.properties);
     }
     out.push(b',');
     let as_json = form == PayloadForm::Json && is_json(publish.payload);
@@ -163,6 +162,13 @@ pub(super) fn put_record(
     }
     out.push(b'}');
     as_json || form == PayloadForm::Text || publish.payload.is_empty()
+}
+
+/// Appends the properties as an object.
+pub(super) fn put_properties_object(out: &mut Vec<u8>, properties: Properties<'_>) {
+    out.push(b'{');
+    put_properties(out, properties);
+    out.push(b'}');
 }
 
 /// The properties in the order of the packet, each key once: what may be repeated stands as an
@@ -214,7 +220,7 @@ fn put_value(out: &mut Vec<u8>, property: &Property<'_>) {
             put_string(out, value);
             out.push(b'}');
         }
-        // Correlation data is the only binary property of a PUBLISH, and written by `put_binary`.
+        // Correlation data is the only binary property that is shown, and written by `put_binary`.
         Value::Binary(bytes) => put_string(out, &String::from_utf8_lossy(bytes)),
     }
 }

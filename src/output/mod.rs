@@ -5,6 +5,7 @@
 //! once, by [`Terminal`]. Nothing here knows a subcommand or a connection.
 
 mod diagnostics;
+mod events;
 mod json;
 mod live;
 mod message;
@@ -47,6 +48,8 @@ pub enum Verbosity {
     Normal,
     /// Every packet (`-d`).
     Debug,
+    /// Everything, every packet too, as JSON (`--json-events`).
+    Events,
 }
 
 /// How a received message is written to standard output.

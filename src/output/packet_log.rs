@@ -1,10 +1,13 @@
 //! Packets in words, for `-d`: the lines of mosquitto's clients, so that what people have learnt to
-//! read (and their scripts to look for) stays.
+//! read (and their scripts to look for) stays. What mosquitto does not show follows on lines of its
+//! own, set in: properties, and the name of a Reason Code that reports a failure.
 
 use std::fmt::Write as _;
 
 use crate::protocol::Direction;
-use crate::protocol::wire::{Ack, Packet};
+use crate::protocol::property::{Properties, Property, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Ack, Connect, Packet};
 
 /// Calls `line` for each line the packet is worth.
 pub(super) fn describe(
@@ -29,7 +32,7 @@ pub(super) fn describe(
         format!("{},{label}{}", identifier(ack), ack.reason.0)
     };
     match packet {
-        Packet::Connect(_) => say(format_args!("CONNECT")),
+        Packet::Connect(connect) => say(format_args!("CONNECT ({})", connect_fields(connect))),
         Packet::ConnAck { reason, .. } => say(format_args!("CONNACK ({})", reason.0)),
         Packet::Publish(publish) => say(format_args!(
             "PUBLISH (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
@@ -85,6 +88,80 @@ pub(super) fn describe(
         Packet::Disconnect { reason, .. } => line(&format!("Received DISCONNECT ({})", reason.0)),
         Packet::Auth { reason, .. } => say(format_args!("AUTH (rc{})", reason.0)),
     }
+    describe_further(packet, line);
+}
+
+/// What a CONNECT holds, in the letters that the log of mosquitto's broker has for it. A password is
+/// only said to be there.
+fn connect_fields(connect: &Connect<'_>) -> String {
+    let Connect { protocol, clean_start, keep_alive, .. } = connect;
+    let mut fields = format!("v{protocol}, c{}, k{keep_alive}", u8::from(*clean_start));
+    // Writing to a String cannot fail.
+    if let Some(user_name) = connect.user_name {
+        let _ = write!(fields, ", u'{user_name}'");
+    }
+    if connect.password.is_some() {
+        fields.push_str(", password");
+    }
+    if let Some(will) = &connect.will {
+        let (retain, bytes) = (u8::from(will.retain), will.payload.len());
+        let _ = write!(fields, ", will (q{}, r{retain}, '{}', ... ({bytes} bytes))", will.qos, will.topic);
+    }
+    fields
+}
+
+fn describe_further(packet: &Packet<'_>, mut line: impl FnMut(&str)) {
+    let (reason, many): (Option<ReasonCode>, &[u8]) = match packet {
+        Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
+            (Some(ack.reason), &[])
+        }
+        Packet::ConnAck { session_present, reason, .. } => {
+            if *session_present {
+                line("    session present");
+            }
+            (Some(*reason), &[])
+        }
+        Packet::Disconnect { reason, .. } | Packet::Auth { reason, .. } => (Some(*reason), &[]),
+        Packet::SubAck { reasons, .. } | Packet::UnsubAck { reasons, .. } => (None, *reasons),
+        _ => (None, &[]),
+    };
+    for reason in reason.into_iter().chain(many.iter().copied().map(ReasonCode)) {
+        if reason.is_failure() {
+            line(&format!("    {reason}"));
+        }
+    }
+    properties("", packet.properties(), &mut line);
+    if let Packet::Connect(connect) = packet
+        && let Some(will) = &connect.will
+    {
+        properties("will ", will.properties, &mut line);
+    }
+}
+
+fn properties(whose: &str, properties: Properties<'_>, line: &mut impl FnMut(&str)) {
+    for Property { id, value } in properties.iter() {
+        let name = id.name();
+        line(&match value {
+            // It may be as good as a password.
+            Value::Binary(bytes) if id == PropertyId::AuthenticationData => {
+                format!("    {whose}{name}: ... ({} bytes)", bytes.len())
+            }
+            Value::Binary(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => format!("    {whose}{name}: {text}"),
+                Err(_) => format!("    {whose}{name}: hex:{}", hex(bytes)),
+            },
+            Value::Number(number) => format!("    {whose}{name}: {number}"),
+            Value::Text(text) => format!("    {whose}{name}: {text}"),
+            Value::Pair(key, value) => format!("    {whose}{name}: {key}={value}"),
+        });
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -125,7 +202,7 @@ mod tests {
         assert_eq!(ack(Received, PacketType::PubRec, ok), "Client null received PUBREC (Mid: 1)");
         assert_eq!(
             ack(Received, PacketType::PubRec, ReasonCode(135)),
-            "Client null received PUBREC (Mid: 1, RC:135)"
+            "Client null received PUBREC (Mid: 1, RC:135)    Not authorized (0x87)"
         );
         assert_eq!(ack(Sent, PacketType::PubRel, ok), "Client null sending PUBREL (m1)");
         assert_eq!(ack(Received, PacketType::PubRel, ok), "Client null received PUBREL (Mid: 1)");
@@ -134,7 +211,7 @@ mod tests {
         assert_eq!(lines(Sent, wire::ping_request), ["Client null sending PINGREQ"]);
         assert_eq!(
             lines(Received, |out| wire::disconnect(out, v5, ReasonCode(139), &none)),
-            ["Received DISCONNECT (139)"]
+            ["Received DISCONNECT (139)", "    Server shutting down (0x8B)"]
         );
         assert_eq!(
             lines(Sent, |out| wire::disconnect(out, v5, ok, &none)),
@@ -168,11 +245,50 @@ mod tests {
         );
         assert_eq!(
             lines(Received, |out| wire::suback(out, v5, 1, &[ReasonCode(2), ReasonCode(135)])),
-            ["Client null received SUBACK", "Subscribed (mid: 1): 2, 135"]
+            ["Client null received SUBACK", "Subscribed (mid: 1): 2, 135", "    Not authorized (0x87)"]
         );
         assert_eq!(
             lines(Sent, |out| wire::unsubscribe(out, v5, 2, &["z"], &none)),
             ["Client null sending UNSUBSCRIBE (Mid: 2, Topic: z)"]
+        );
+    }
+
+    /// What mosquitto leaves out, on lines of its own; no secret among it.
+    #[test]
+    fn properties_have_lines_of_their_own() {
+        let mut block = PropertyBlock::default();
+        block.push(PropertyId::SessionExpiryInterval, Value::Number(60));
+        block.push(PropertyId::UserProperty, Value::Pair("k", "v"));
+        block.push(PropertyId::AuthenticationMethod, Value::Text("X"));
+        block.push(PropertyId::AuthenticationData, Value::Binary(b"secret"));
+        let mut will = PropertyBlock::default();
+        will.push(PropertyId::CorrelationData, Value::Binary(&[0xff, 0]));
+        let connect = Connect {
+            protocol: Protocol::V5,
+            clean_start: true,
+            keep_alive: 60,
+            properties: block.view(),
+            client_identifier: "me",
+            will: Some(wire::Will {
+                qos: QoS::AtLeastOnce,
+                retain: true,
+                properties: will.view(),
+                topic: "w",
+                payload: b"gone",
+            }),
+            user_name: Some("name"),
+            password: Some(b"secret"),
+        };
+        assert_eq!(
+            lines(Sent, |out| wire::connect(out, &connect)),
+            [
+                "Client null sending CONNECT (v5, c1, k60, u'name', password, will (q1, r1, 'w', ... (4 bytes)))",
+                "    session-expiry-interval: 60",
+                "    user-property: k=v",
+                "    authentication-method: X",
+                "    authentication-data: ... (6 bytes)",
+                "    will correlation-data: hex:ff00",
+            ]
         );
     }
 }

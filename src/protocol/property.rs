@@ -328,6 +328,16 @@ impl PropertyBlock {
         self.bytes.extend_from_slice(properties.block);
     }
 
+    /// The same without these.
+    #[must_use]
+    pub fn without(&self, ids: &[PropertyId]) -> Self {
+        let mut rest = Self::default();
+        for property in self.view().iter().filter(|property| !ids.contains(&property.id)) {
+            rest.push(property.id, property.value);
+        }
+        rest
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {

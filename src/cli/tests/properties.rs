@@ -2,6 +2,7 @@ use super::{all_wrong, client, publish, subscribe, wrong};
 use crate::client::options::Version;
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, Value};
+use crate::protocol::wire::TopicAlias;
 
 fn shown(block: &PropertyBlock) -> Vec<String> {
     block
@@ -90,7 +91,8 @@ fn each_packet_gets_its_own() {
         "k",
         "v",
     ]);
-    assert_eq!(shown(&config.subscribe_properties), ["subscription-identifier=300"]);
+    assert!(config.subscribe_properties.is_empty());
+    assert_eq!(config.filters[0].identifier, Some(300));
     assert_eq!(shown(&config.unsubscribe_properties), ["user-property=k:v"]);
 }
 
@@ -171,4 +173,166 @@ fn bad_properties() {
     }
     let long = "x".repeat(65_536);
     assert!(wrong(&["pub", "-n", "-t", "a", "-D", "publish", "content-type", &long]).contains("65536 bytes"));
+}
+
+/// The options of their own say the same as `-D`.
+#[test]
+fn options_of_their_own() {
+    let config = publish(&[
+        "-t",
+        "a",
+        "-n",
+        "--content-type",
+        "text/plain",
+        "--payload-format-indicator",
+        "1",
+        "--message-expiry",
+        "1h",
+        "--response-topic",
+        "answers/1",
+        "--correlation-data",
+        "hex:00ff",
+        "--user-property",
+        "k=1",
+        "--user-property",
+        "k=a=b",
+        "-D",
+        "publish",
+        "user-property",
+        "first",
+        "0",
+        "--topic-alias",
+        "7",
+        "--receive-maximum",
+        "10",
+        "--topic-alias-maximum",
+        "20",
+        "--request-response-information",
+        "1",
+        "--request-problem-information",
+        "0",
+        "--connect-user-property",
+        "c=1",
+        "-x",
+        "60",
+        "--disconnect-session-expiry",
+        "never",
+        "--disconnect-reason",
+        "bye",
+        "--disconnect-user-property",
+        "d=1",
+        "--will-topic",
+        "w",
+        "--will-delay",
+        "5s",
+        "--will-content-type",
+        "t",
+        "--will-payload-format-indicator",
+        "0",
+        "--will-message-expiry",
+        "90",
+        "--will-response-topic",
+        "r",
+        "--will-correlation-data",
+        "base64:AQI=",
+        "--will-user-property",
+        "w=1",
+    ]);
+    assert_eq!(
+        shown(&config.properties),
+        [
+            "user-property=first:0",
+            "content-type=text/plain",
+            "payload-format-indicator=1",
+            "message-expiry-interval=3600",
+            "response-topic=answers/1",
+            "correlation-data=[0, 255]",
+            "user-property=k:1",
+            "user-property=k:a=b",
+        ]
+    );
+    assert_eq!(config.topic_alias, TopicAlias::Fixed(7));
+    assert_eq!(
+        shown(&config.client.properties),
+        [
+            "receive-maximum=10",
+            "topic-alias-maximum=20",
+            "request-response-information=1",
+            "request-problem-information=0",
+            "user-property=c:1",
+        ]
+    );
+    assert_eq!(
+        shown(&config.client.disconnect_properties),
+        ["session-expiry-interval=4294967295", "reason-string=bye", "user-property=d:1"]
+    );
+    assert_eq!(
+        shown(&config.client.will.unwrap().properties),
+        [
+            "will-delay-interval=5",
+            "content-type=t",
+            "payload-format-indicator=0",
+            "message-expiry-interval=90",
+            "response-topic=r",
+            "correlation-data=[1, 2]",
+            "user-property=w:1",
+        ]
+    );
+    let config = subscribe(&[
+        "-t",
+        "a",
+        "--subscribe",
+        "id=7,qos=1:b",
+        "--subscription-identifier",
+        "268435455",
+        "--subscribe-user-property",
+        "s=1",
+        "--unsubscribe-user-property",
+        "u=1",
+    ]);
+    let identifiers: Vec<_> = config.filters.iter().map(|filter| filter.identifier).collect();
+    assert_eq!(identifiers, [Some(268_435_455), Some(7)]);
+    assert_eq!(shown(&config.subscribe_properties), ["user-property=s:1"]);
+    assert_eq!(shown(&config.unsubscribe_properties), ["user-property=u:1"]);
+}
+
+#[test]
+fn bad_options_of_their_own() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--content-type", "a", "-D", "publish", "content-type", "b"], "--content-type and -D both give"),
+        (&["--topic-alias", "1", "-D", "publish", "topic-alias", "1"], "--topic-alias and -D both give"),
+        (&["--topic-alias", "0"], "1 to 65535, or auto"),
+        (&["--payload-format-indicator", "2"], "--payload-format-indicator '2': it must be 0 or 1"),
+        (&["--message-expiry", "1.5"], "whole seconds"),
+        (&["--message-expiry", "-1"], "cannot be negative"),
+        (&["--message-expiry", "4294967296"], "0 to 4294967295"),
+        (&["--response-topic", "a/+"], "wildcard"),
+        (&["--correlation-data", "hex:123"], "pairs of hexadecimal digits"),
+        (&["--correlation-data", "base64:?"], "no base64"),
+        (&["--user-property", "k"], "use KEY=VALUE"),
+        (&["--receive-maximum", "0"], "1 to 65535"),
+        (&["--topic-alias-maximum", "65536"], "0 to 65535"),
+        (&["--request-problem-information", "yes"], "must be a number"),
+        (&["--will-delay", "5s"], "--will-delay needs --will-topic"),
+        (&["--will-user-property", "k=v"], "--will-user-property needs --will-topic"),
+        (&["--disconnect-session-expiry", "60"], "was to end with the connection"),
+        (&["-D", "disconnect", "session-expiry-interval", "60"], "was to end with the connection"),
+        (&["-V", "311", "--content-type", "a"], "--content-type needs MQTT 5, and -V asks for MQTT 3.1.1"),
+        (&["-V", "31", "--topic-alias", "auto"], "--topic-alias needs MQTT 5, and -V asks for MQTT 3.1"),
+        (&["--subscription-identifier", "5"], "--subscription-identifier"),
+    ];
+    for (line, words) in cases {
+        let message = wrong(&[&["pub", "-n", "-t", "a"], *line].concat());
+        assert!(message.contains(words), "{line:?}\n  says  {message}\n  not   {words}");
+    }
+    all_wrong(&[
+        (&["sub", "-t", "a", "--subscription-identifier", "0"], "must be 1 to 268435455"),
+        (&["sub", "-t", "a", "--subscription-identifier", "268435456"], "must be 1 to 268435455"),
+        (&["sub", "--subscribe", "id=0:a"], "id must be 1 to 268435455"),
+        (&["sub", "-V", "311", "--subscribe", "id=1:a"], "a subscription identifier needs MQTT 5"),
+        (&["sub", "-V", "311", "-t", "a", "--subscription-identifier", "1"], "needs MQTT 5"),
+    ]);
+    let long = "x".repeat(65_536);
+    let line = ["pub", "-n", "-t", "a", "--correlation-data", &long];
+    assert!(wrong(&line).contains("65536 bytes"));
 }

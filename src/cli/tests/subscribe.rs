@@ -15,6 +15,7 @@ fn plain(filter: &str, qos: QoS) -> FilterOptions {
         no_local: false,
         retain_as_published: false,
         retain_handling: 0,
+        identifier: None,
     }
 }
 

@@ -303,7 +303,7 @@ impl Handler for Pinger<'_> {
     }
 
     fn traces(&self) -> bool {
-        self.diagnostics.verbosity() == Verbosity::Debug
+        self.diagnostics.shows_packets()
     }
 
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {

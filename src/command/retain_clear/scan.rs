@@ -30,7 +30,7 @@ use crate::client::handler::{Change, Flow, Handler};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
-use crate::output::{Diagnostics, Verbosity};
+use crate::output::Diagnostics;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
@@ -593,7 +593,7 @@ impl Handler for Scanner<'_> {
     }
 
     fn traces(&self) -> bool {
-        self.diagnostics.verbosity() == Verbosity::Debug
+        self.diagnostics.shows_packets()
     }
 
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {

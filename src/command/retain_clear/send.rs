@@ -15,7 +15,7 @@ use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::error::Error;
-use crate::output::{Diagnostics, Progress, Verbosity};
+use crate::output::{Diagnostics, Progress};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, PublishTemplate};
 use crate::protocol::{Direction, QoS};
@@ -181,7 +181,7 @@ impl<W: Work> Handler for Sender<'_, W> {
     }
 
     fn traces(&self) -> bool {
-        self.diagnostics.verbosity() == Verbosity::Debug
+        self.diagnostics.shows_packets()
     }
 
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {

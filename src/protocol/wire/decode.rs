@@ -189,6 +189,48 @@ pub enum Packet<'a> {
     },
 }
 
+impl Packet<'_> {
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::ConnAck { .. } => PacketType::ConnAck,
+            Self::Publish(_) => PacketType::Publish,
+            Self::PubAck(_) => PacketType::PubAck,
+            Self::PubRec(_) => PacketType::PubRec,
+            Self::PubRel(_) => PacketType::PubRel,
+            Self::PubComp(_) => PacketType::PubComp,
+            Self::Subscribe { .. } => PacketType::Subscribe,
+            Self::SubAck { .. } => PacketType::SubAck,
+            Self::Unsubscribe { .. } => PacketType::Unsubscribe,
+            Self::UnsubAck { .. } => PacketType::UnsubAck,
+            Self::PingReq => PacketType::PingReq,
+            Self::PingResp => PacketType::PingResp,
+            Self::Disconnect { .. } => PacketType::Disconnect,
+            Self::Auth { .. } => PacketType::Auth,
+        }
+    }
+
+    /// Its properties; of SUBSCRIBE and the like those of the packet as a whole.
+    #[must_use]
+    pub fn properties(&self) -> Properties<'_> {
+        match self {
+            Self::Connect(connect) => connect.properties,
+            Self::Publish(publish) => publish.properties,
+            Self::PubAck(ack) | Self::PubRec(ack) | Self::PubRel(ack) | Self::PubComp(ack) => ack.properties,
+            Self::ConnAck { properties, .. }
+            | Self::Subscribe { properties, .. }
+            | Self::SubAck { properties, .. }
+            | Self::Unsubscribe { properties, .. }
+            | Self::UnsubAck { properties, .. }
+            | Self::Disconnect { properties, .. }
+            | Self::Auth { properties, .. } => *properties,
+            Self::PingReq | Self::PingResp => Properties::NONE,
+        }
+    }
+}
+
 /// A PUBLISH. The topic is bytes: a server may send one that is not UTF-8, and the link stays up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]

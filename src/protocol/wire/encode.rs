@@ -107,6 +107,18 @@ pub fn connack(
     put_packet(out, 0x20, &body);
 }
 
+/// Whether messages go under a topic alias once the server knows it ([MQTT-3.3.2.3.4]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TopicAlias {
+    /// They do not.
+    #[default]
+    None,
+    /// They do if the server takes aliases, and has one left.
+    Auto,
+    /// They do under this one, which is not 0.
+    Fixed(u16),
+}
+
 /// What stays the same from message to message of one publisher: topic, QoS, RETAIN, properties.
 /// Encoded once; writing a message is copies only.
 #[derive(Debug, Clone)]
@@ -118,7 +130,11 @@ pub struct PublishTemplate {
     topic: Bytes,
     /// Length and properties; empty for MQTT 3.x.
     properties: Bytes,
+    topic_alias: TopicAlias,
 }
+
+/// Bytes of a property Topic Alias.
+const TOPIC_ALIAS_BYTES: usize = 3;
 
 impl PublishTemplate {
     /// A template; `topic` is a checked topic name, `properties` are ignored for MQTT 3.x.
@@ -135,7 +151,20 @@ impl PublishTemplate {
             qos,
             topic: encoded_topic.freeze(),
             properties: encoded_properties.freeze(),
+            topic_alias: TopicAlias::None,
         }
+    }
+
+    /// The same with an alias for its topic (MQTT 5); the properties hold none.
+    #[must_use]
+    pub fn with_topic_alias(self, topic_alias: TopicAlias) -> Self {
+        Self { topic_alias, ..self }
+    }
+
+    /// Whether its topic is to have an alias.
+    #[must_use]
+    pub fn topic_alias(&self) -> TopicAlias {
+        self.topic_alias
     }
 
     /// The quality of service of the messages.
@@ -154,6 +183,57 @@ impl PublishTemplate {
     #[must_use]
     pub fn topic(&self) -> &[u8] {
         &self.topic[2..]
+    }
+
+    /// The topic name with its two-byte length.
+    #[must_use]
+    pub fn encoded_topic(&self) -> &Bytes {
+        &self.topic
+    }
+
+    /// The properties without their length.
+    fn block(&self) -> &[u8] {
+        let prefix = self.properties.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        self.properties.get(prefix..).unwrap_or_default()
+    }
+
+    fn remaining_length_aliased(&self, with_topic: bool, payload_bytes: usize) -> usize {
+        let identifier = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
+        let topic = if with_topic { self.topic.len() } else { 2 };
+        let properties = self.block().len() + TOPIC_ALIAS_BYTES;
+        topic + identifier + variable_length(properties) + properties + payload_bytes
+    }
+
+    /// The size in bytes of a whole packet with a topic alias, and with or without the topic itself.
+    #[must_use]
+    pub fn aliased_packet_bytes(&self, with_topic: bool, payload_bytes: usize) -> usize {
+        let remaining = self.remaining_length_aliased(with_topic, payload_bytes);
+        1 + variable_length(remaining) + remaining
+    }
+
+    /// Appends one message under a topic alias (MQTT 5), with the topic itself if the server does not
+    /// know the alias yet.
+    pub fn put_aliased(
+        &self,
+        out: &mut BytesMut,
+        packet_identifier: u16,
+        (alias, with_topic): (u16, bool),
+        payload: &[u8],
+    ) {
+        let remaining = self.remaining_length_aliased(with_topic, payload.len());
+        out.reserve(remaining + 5);
+        out.put_u8(self.first);
+        put_length(out, remaining);
+        out.put_slice(if with_topic { &self.topic } else { &[0, 0] });
+        if self.qos != QoS::AtMostOnce {
+            out.put_u16(packet_identifier);
+        }
+        let block = self.block();
+        put_length(out, block.len() + TOPIC_ALIAS_BYTES);
+        out.put_slice(block);
+        out.put_u8(PropertyId::TopicAlias as u8);
+        out.put_u16(alias);
+        out.put_slice(payload);
     }
 
     fn remaining_length(&self, payload_bytes: usize) -> usize {

@@ -27,8 +27,8 @@ use super::reason::ReasonCode;
 pub(super) use decode::Reader;
 pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
 pub use encode::{
-    PublishTemplate, ack, auth, connack, connect, disconnect, ping_request, ping_response, put_publish,
-    suback, subscribe, unsuback, unsubscribe,
+    PublishTemplate, TopicAlias, ack, auth, connack, connect, disconnect, ping_request, ping_response,
+    put_publish, suback, subscribe, unsuback, unsubscribe,
 };
 pub(super) use encode::{put_binary, put_variable_byte_integer};
 

@@ -127,6 +127,14 @@ proptest! {
         for kind in [PacketType::PubAck, PacketType::PubRec, PacketType::PubRel, PacketType::PubComp] {
             let mut out = BytesMut::new();
             ack(&mut out, protocol, kind, identifier, ReasonCode(reason));
+            let exists = match kind {
+                PacketType::PubAck | PacketType::PubRec => matches!(reason, 0 | 0x10 | 0x80..),
+                _ => matches!(reason, 0 | 0x80..),
+            };
+            if protocol == Protocol::V5 && !exists {
+                prop_assert_eq!(decode(protocol, &out).unwrap_err().reason, ReasonCode::PROTOCOL_ERROR);
+                continue;
+            }
             let (Packet::PubAck(read) | Packet::PubRec(read) | Packet::PubRel(read) | Packet::PubComp(read)) =
                 decode(protocol, &out).unwrap() else { panic!() };
             prop_assert_eq!(read.packet_identifier, identifier);

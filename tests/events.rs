@@ -1,0 +1,148 @@
+//! `--json-events`: standard error as JSON, one object a line, each as the schema says.
+
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId as Id, Value};
+use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::packets::{self, Message};
+use crate::support::server::Server;
+use crate::support::{for_brokers, report, version};
+
+/// Every line of standard error, each held against the schema.
+#[track_caller]
+fn events(outcome: &Outcome) -> Vec<serde_json::Value> {
+    outcome.stderr.lines().map(|line| report("events", line.as_bytes())).collect()
+}
+
+/// `sent CONNECT` and the like, or the type of what is no packet.
+fn shown(event: &serde_json::Value) -> String {
+    match (event["direction"].as_str(), event["packet"].as_str()) {
+        (Some(direction), Some(packet)) => format!("{direction} {packet}"),
+        _ => event["type"].as_str().unwrap().to_owned(),
+    }
+}
+
+for_brokers! {
+    /// A whole conversation with real brokers, at each QoS.
+    fn conversations(broker, protocol) {
+        let v = version(protocol);
+        for qos in ["0", "1", "2"] {
+            let args = ["-V", v, "-t", "e/#", "-q", "2", "-C", "1", "-i", "listener", "--json-events"];
+            let subscriber = broker.subscribe().args(args).spawn();
+            subscriber.wait_for_stderr("\"SUBACK\"");
+            let args = ["-V", v, "-t", "e/1", "-m", "x", "-q", qos, "--json-events", "-u", "me", "-P", "hidden"];
+            let publisher = broker.publish().args(args).run().exits(0);
+            assert!(!publisher.stderr.contains("hidden"));
+            let sent = events(&publisher);
+            assert_eq!(shown(&sent[0]), "sent CONNECT");
+            assert_eq!(sent[0]["protocol"], protocol.to_string());
+            assert_eq!((&sent[0]["user_name"], &sent[0]["password"]), (&"me".into(), &true.into()));
+            assert_eq!(shown(sent.last().unwrap()), "sent DISCONNECT");
+            let publish = sent.iter().find(|event| event["packet"] == "PUBLISH").unwrap();
+            assert_eq!(publish["qos"].to_string(), qos);
+            let received = events(&subscriber.finish().exits(0).prints("x\n"));
+            assert_eq!(received[0]["client_identifier"], "listener");
+            assert!(received.iter().any(|event| shown(event) == "received PUBLISH" && event["topic"] == "e/1"));
+        }
+    }
+}
+
+/// Every property and every kind of packet, and what is no packet, in the order in which it happened.
+#[test]
+fn everything_in_order() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[
+            (Id::AssignedClientIdentifier, Value::Text("auto")),
+            (Id::ReceiveMaximum, Value::Number(9)),
+            (Id::UserProperty, Value::Pair("k", "1")),
+            (Id::UserProperty, Value::Pair("k", "2")),
+        ]));
+        let (identifier, _) = peer.expect_subscribe(V5);
+        peer.send(&packets::suback(V5, identifier, &[2, 0x87]));
+        let correlation = (Id::CorrelationData, Value::Binary(&[0xff]));
+        peer.send(&Message::new("a", b"x").at(QoS::ExactlyOnce, 5).with(&[correlation]).bytes(V5));
+        peer.expect(V5, &packets::ack(PubRec, 5));
+        peer.send(&packets::ack(PubRel, 5));
+        peer.expect(V5, &packets::ack(PubComp, 5));
+        peer.reset();
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&packets::disconnect(V5, 0x8E));
+        peer.expect_end();
+    });
+    let args = ["-t", "a", "-t", "b", "-q", "2", "--reconnect-max-delay", "10ms", "--json-events"];
+    let will = ["--will-topic", "w", "--will-payload", "gone", "--will-content-type", "t"];
+    let outcome = Mqtt::subscribe(server.port()).args(args).args(will).run().exits(142).prints("x\n");
+    let events = events(&outcome);
+    let order: Vec<String> = events.iter().map(shown).collect();
+    assert_eq!(
+        order,
+        [
+            "sent CONNECT",
+            "received CONNACK",
+            "sent SUBSCRIBE",
+            "received SUBACK",
+            "error",
+            "received PUBLISH",
+            "sent PUBREC",
+            "received PUBREL",
+            "sent PUBCOMP",
+            "state",
+            "sent CONNECT",
+            "received CONNACK",
+            "state",
+            "sent SUBSCRIBE",
+            "received SUBACK",
+            "received DISCONNECT",
+            "error",
+        ]
+    );
+    assert_eq!(
+        events[0]["will"],
+        serde_json::json!({"topic": "w", "qos": 0, "retain": false, "payloadlen": 4, "properties": {"content-type": "t"}})
+    );
+    assert_eq!(
+        events[1]["properties"],
+        serde_json::json!({"assigned-client-identifier": "auto", "receive-maximum": 9, "user-properties": [{"k": "1"}, {"k": "2"}]})
+    );
+    assert_eq!(events[3]["reason_codes"], serde_json::json!([2, 0x87]));
+    assert_eq!(events[4]["reason_code"], 0x87);
+    assert_eq!(
+        events[5]["properties"],
+        serde_json::json!({"correlation-data": "/w==", "correlation-data-encoding": "base64"})
+    );
+    assert_eq!(events[12]["message"], "connected again");
+    assert_eq!(events[16]["reason"], "Session taken over");
+}
+
+/// A line that fails is named, and the server's words are there.
+#[test]
+fn a_refused_line() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.packet();
+        peer.send(&packets::ack_with(PubAck, 1, 0xF3));
+        peer.expect_disconnect(V5);
+    });
+    let outcome = Mqtt::publish(server.port())
+        .args(["-t", "a", "-l", "-q", "1", "--json-events"])
+        .stdin("x\n")
+        .run()
+        .exits(1);
+    let events = events(&outcome);
+    let error = events.iter().find(|event| event["type"] == "error").unwrap();
+    assert_eq!((&error["place"], &error["reason_code"]), (&"line 1".into(), &0xF3.into()));
+    assert!(error.get("reason").is_none());
+}
+
+#[test]
+fn quiet_contradicts_it() {
+    Mqtt::publish(1)
+        .args(["-t", "a", "-n", "--json-events", "--quiet"])
+        .run()
+        .fails(2, "--json-events and --quiet");
+}
