@@ -8,6 +8,7 @@ use crate::protocol::{QoS, topic};
 
 /// What the server allows, from its CONNACK; the standard's defaults where it is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct ServerLimits {
     /// How many QoS 1 and 2 publishes it takes at once.
     pub receive_maximum: u16,

@@ -59,16 +59,16 @@ pub enum Incoming {
 }
 
 impl Incoming {
-    fn of(event: Event<'_>) -> Result<Self, Error> {
+    fn of(event: &Event<'_>) -> Result<Self, Error> {
         Ok(match event {
-            Event::Message(publish) => Self::Message(Message::of(&publish)),
+            Event::Message(publish) => Self::Message(Message::of(publish)),
             Event::Subscribed { reasons, .. } => {
                 Self::Subscribed(reasons.iter().map(|reason| ReasonCode(*reason)).collect())
             }
-            Event::Published { reason, .. } => Self::Published(reason),
+            Event::Published { reason, .. } => Self::Published(*reason),
             Event::Pong { .. } => Self::Pong,
             Event::Disconnected { reason, properties } => {
-                return Err(Session::disconnected_error(reason, &properties));
+                return Err(Session::disconnected_error(*reason, properties));
             }
             Event::Unsubscribed { .. }
             | Event::Received { .. }
@@ -178,7 +178,7 @@ impl RawLink {
         loop {
             self.flush().await?;
             if let Some(refusal) = self.session.take_refusal() {
-                return Incoming::of(refusal.event());
+                return Incoming::of(&refusal.event());
             }
             if let Some(incoming) = self.take()? {
                 return Ok(incoming);
@@ -209,7 +209,7 @@ impl RawLink {
         let Some(event) = self.session.receive(&packet, &mut self.output)? else {
             return Ok(Some(Incoming::Other));
         };
-        Incoming::of(event).map(Some)
+        Incoming::of(&event).map(Some)
     }
 
     /// Sends DISCONNECT with this reason, which MQTT 3.x cannot say, and closes.

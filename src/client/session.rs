@@ -402,8 +402,8 @@ impl Session {
         properties: &PropertyBlock,
         token: u64,
     ) {
-        let identified = properties.view().number(PropertyId::SubscriptionIdentifier).is_some();
-        let refusal = |one: &Subscription<'_>| self.limits.refusal(one, identified).map_or(0, |r| r.0);
+        let has_identifier = properties.view().number(PropertyId::SubscriptionIdentifier).is_some();
+        let refusal = |one: &Subscription<'_>| self.limits.refusal(one, has_identifier).map_or(0, |r| r.0);
         let mut refused: Vec<u8> = subscriptions.iter().map(refusal).collect();
         let asked: Vec<Subscription<'_>> = subscriptions
             .iter()
@@ -484,7 +484,7 @@ impl Session {
                 let Some(Entry::Subscribe { token, refused }) = self.inflight.get(packet_identifier) else {
                     return Err(unasked(PacketType::SubAck, packet_identifier));
                 };
-                let asked = refused.iter().filter(|refused| **refused == 0).count();
+                let asked = refused.len() - refused.iter().filter(|refused| **refused != 0).count();
                 if reasons.len() != asked {
                     return Err(wrong_count(PacketType::SubAck, reasons.len(), asked));
                 }

@@ -267,7 +267,9 @@ impl Subscriber<'_> {
             self.all_refused = refused.pop();
         }
         self.some_refused |= !refused.is_empty();
-        refused.iter().for_each(|error| self.diagnostics.error(error));
+        for error in &refused {
+            self.diagnostics.error(error);
+        }
     }
 
     fn wants(&self, publish: &Publish<'_>) -> bool {

@@ -178,66 +178,14 @@ fn bad_properties() {
 /// The options of their own say the same as `-D`.
 #[test]
 fn options_of_their_own() {
-    let config = publish(&[
-        "-t",
-        "a",
-        "-n",
-        "--content-type",
-        "text/plain",
-        "--payload-format-indicator",
-        "1",
-        "--message-expiry",
-        "1h",
-        "--response-topic",
-        "answers/1",
-        "--correlation-data",
-        "hex:00ff",
-        "--user-property",
-        "k=1",
-        "--user-property",
-        "k=a=b",
-        "-D",
-        "publish",
-        "user-property",
-        "first",
-        "0",
-        "--topic-alias",
-        "7",
-        "--receive-maximum",
-        "10",
-        "--topic-alias-maximum",
-        "20",
-        "--request-response-information",
-        "1",
-        "--request-problem-information",
-        "0",
-        "--connect-user-property",
-        "c=1",
-        "-x",
-        "60",
-        "--disconnect-session-expiry",
-        "never",
-        "--disconnect-reason",
-        "bye",
-        "--disconnect-user-property",
-        "d=1",
-        "--will-topic",
-        "w",
-        "--will-delay",
-        "5s",
-        "--will-content-type",
-        "t",
-        "--will-payload-format-indicator",
-        "0",
-        "--will-message-expiry",
-        "90",
-        "--will-response-topic",
-        "r",
-        "--will-correlation-data",
-        "base64:AQI=",
-        "--will-user-property",
-        "w=1",
-    ]);
+    let line = "-t a -n --content-type text/plain --payload-format-indicator 1 --message-expiry 1h --response-topic answers/1 \
+                --correlation-data hex:00ff --user-property k=1 --user-property k=a=b -D publish user-property first 0 \
+                --topic-alias 7 --receive-maximum 10 --topic-alias-maximum 20 --request-response-information 1 \
+                --request-problem-information 0 --connect-user-property c=1 -x 60 --disconnect-session-expiry never \
+                --disconnect-reason bye --disconnect-user-property d=1 --will-topic w --will-delay 5s \
+                --will-content-type t --will-payload-format-indicator 0 --will-message-expiry 90 \
+                --will-response-topic r --will-correlation-data base64:AQI= --will-user-property w=1";
+    let config = publish(&line.split_whitespace().collect::<Vec<_>>());
     assert_eq!(
         shown(&config.properties),
         [
@@ -278,18 +226,13 @@ fn options_of_their_own() {
             "user-property=w:1",
         ]
     );
-    let config = subscribe(&[
-        "-t",
-        "a",
-        "--subscribe",
-        "id=7,qos=1:b",
-        "--subscription-identifier",
-        "268435455",
-        "--subscribe-user-property",
-        "s=1",
-        "--unsubscribe-user-property",
-        "u=1",
-    ]);
+}
+
+#[test]
+fn options_of_subscriptions() {
+    let line = "-t a --subscribe id=7,qos=1:b --subscription-identifier 268435455 --subscribe-user-property s=1 \
+                --unsubscribe-user-property u=1";
+    let config = subscribe(&line.split_whitespace().collect::<Vec<_>>());
     let identifiers: Vec<_> = config.filters.iter().map(|filter| filter.identifier).collect();
     assert_eq!(identifiers, [Some(268_435_455), Some(7)]);
     assert_eq!(shown(&config.subscribe_properties), ["user-property=s:1"]);
