@@ -78,6 +78,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s u -l username -d 'User
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -130,6 +133,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws -d 'Speak MQTT in a
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -184,6 +188,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s u -l username -d 'User
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -241,6 +248,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws -d 'Speak MQTT in a
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -263,6 +271,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s u -l username -d 'Us
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -343,6 +354,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws -d 'Speak MQTT in
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -386,6 +398,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s u -l username
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -432,6 +447,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws -d 'Speak 
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -507,6 +523,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s u -l username -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -556,6 +575,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws -d 'Speak MQT
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -589,6 +609,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s u -l username -d 'Use
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -633,6 +656,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws -d 'Speak MQTT in 
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -662,6 +686,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s u -l username -d 'U
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
@@ -702,6 +729,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws -d 'Speak MQTT i
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'

@@ -80,6 +80,16 @@ pub enum Error {
         /// What to try.
         hint: Option<String>,
     },
+    /// The server sends its clients to another one ([MQTT-4.11]).
+    #[error("{refusal}")]
+    Elsewhere {
+        /// The refusal that says so.
+        refusal: Box<Error>,
+        /// Where to, in the server's words.
+        server_reference: String,
+        /// For good, not only for this time.
+        is_permanent: bool,
+    },
     /// The server broke the standard.
     #[error("protocol error: {0}")]
     Protocol(#[from] crate::protocol::wire::Malformed),
@@ -133,6 +143,9 @@ impl Error {
             Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => {
                 *hint = Some(text.into());
             }
+            Self::Elsewhere { refusal, .. } => {
+                **refusal = std::mem::replace(&mut **refusal, Self::OutputClosed).with_hint(text);
+            }
             _ => {}
         }
         self
@@ -145,6 +158,7 @@ impl Error {
             Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => {
                 hint.as_deref()
             }
+            Self::Elsewhere { refusal, .. } => refusal.hint(),
             _ => None,
         }
     }
@@ -168,6 +182,7 @@ impl Error {
             // A number the standard does not define could be anything in a shell, a signal for example.
             Self::Refused { reason, .. } if reason.name().is_none() => Exit::Failure,
             Self::Refused { reason, .. } => Exit::Reason(reason.0),
+            Self::Elsewhere { refusal, .. } => refusal.exit(),
             Self::TimedOut(_) => Exit::TimedOut,
             Self::OutputClosed => Exit::Success,
             Self::Signal(number) => Exit::Signal(*number),

@@ -305,3 +305,24 @@ fn server_keep_alive() {
     subscriber.signal(Signal::INT);
     subscriber.wait_for_end().exits(0);
 }
+
+/// A session that ends sooner than asked for is worth a word, once.
+#[test]
+fn server_session_expiry() {
+    for (granted, line) in [
+        (3600, "mqtt: warning: the server keeps the session for 1h, which is less than asked for\n"),
+        (0, "mqtt: warning: the server does not keep the session when the connection ends\n"),
+        (u32::MAX, ""),
+    ] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&packets::connack_with(&[(PropertyId::SessionExpiryInterval, Value::Number(granted))]));
+            let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"");
+            peer.send(&packets::ack(PubAck, identifier));
+            peer.expect_disconnect(V5);
+        });
+        let args = ["-t", "a", "-n", "-q", "1", "-c", "-i", "me"];
+        Mqtt::publish(server.port()).args(args).run().exits(0).says(line);
+    }
+}

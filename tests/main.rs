@@ -11,6 +11,7 @@
 )]
 
 mod architecture;
+mod authentication;
 mod bench;
 mod bench_phases;
 mod bulk;
@@ -28,6 +29,7 @@ mod properties;
 mod publish;
 mod publish_lines;
 mod reconnect;
+mod redirect;
 mod retain_clear;
 mod secrets;
 mod subscribe;

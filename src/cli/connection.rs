@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 
+use super::authentication::{self, AuthenticationArgs};
 use super::credentials::{CredentialArgs, Credentials};
 use super::files::FileArgs;
 use super::origin::{Origin, Rank};
+use super::property::{self, ConnectProperties};
 use super::target::TargetArgs;
+use super::text;
 use super::tls::TlsArgs;
 use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
-use super::{property, text};
 use crate::client::options::{ClientOptions, Reconnect, Version, Will};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -45,6 +47,9 @@ pub(super) struct ConnectionArgs {
 
     #[command(flatten)]
     credentials: CredentialArgs,
+
+    #[command(flatten)]
+    authentication: AuthenticationArgs,
 
     /// Client identifier [default: the server assigns one]
     #[arg(
@@ -108,6 +113,10 @@ pub(super) struct ConnectionArgs {
           value_parser = value::positive_duration)]
     reconnect_max_delay: Duration,
 
+    /// Go where a server sends its clients, with the same options and credentials (MQTT 5)
+    #[arg(long, env = "MQTT_FOLLOW_REDIRECT", value_parser = BoolishValueParser::new())]
+    follow_redirect: bool,
+
     /// For how long to try to make the first connection; 0 is one attempt
     #[arg(long, env = "MQTT_WAIT_FOR_SERVER", value_name = "DURATION", default_value = "0",
           value_parser = value::duration)]
@@ -148,19 +157,31 @@ impl ConnectionArgs {
     /// Everything a connection is made with.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
         let (mut options, credentials) = self.check(purpose)?;
-        options.password = credentials.fetch()?;
+        options.password = authentication::with_password(&mut options.authentication, credentials.fetch()?)?;
         Ok(options)
     }
 
     /// As [`Self::resolve`], with the password still where it is.
     pub(super) fn check(mut self, purpose: Purpose) -> Result<(ClientOptions, Credentials), Error> {
-        let (session_expiry_interval, max_packet_bytes, properties) =
-            self.connect_properties(&purpose.properties)?;
+        let ConnectProperties {
+            session_expiry_interval,
+            maximum_packet_size,
+            authentication_method,
+            authentication_data,
+            rest: properties,
+        } = property::take_apart(&purpose.properties);
+        let session_expiry_interval = self.session_expiry(session_expiry_interval)?;
+        let max_packet_bytes = self.max_packet_bytes(maximum_packet_size)?;
         refuse_late_expiry(session_expiry_interval, &purpose.disconnect_properties)?;
         let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
         let in_url = (target.url_user_name.take(), target.url_password.take());
         let credentials = self.credentials.clone().resolve(&self.origin, in_url)?;
         let version = self.version(&credentials, purpose.needs_v5)?;
+        let authentication = self.authentication.clone().resolve(
+            (authentication_method, authentication_data),
+            credentials.user_name.as_deref(),
+            credentials.has_password(),
+        )?;
         let client_identifier = self.client_identifier(session_expiry_interval)?;
         let tls = self.tls.clone().resolve(target.tls_context(&self.origin))?;
         let attempts = self.reconnect.map_or(purpose.reconnect.attempts, |asked| asked.0);
@@ -182,6 +203,8 @@ impl ConnectionArgs {
             will: purpose.will,
             user_name: credentials.user_name.clone(),
             password: None,
+            authentication,
+            follow_redirect: self.follow_redirect,
             max_inflight: self.max_inflight,
             max_packet_bytes,
             reconnect: Reconnect {
@@ -194,29 +217,24 @@ impl ConnectionArgs {
         Ok((options, credentials))
     }
 
-    /// Takes what has an option of its own out of the properties of `-D connect`: session expiry,
-    /// packet size, and the rest.
-    fn connect_properties(
-        &self,
-        properties: &PropertyBlock,
-    ) -> Result<(Option<u32>, u32, PropertyBlock), Error> {
-        let taken = property::take_apart(properties);
-        let twice = |name: &str, option: &str| {
-            Err(Error::usage(format!("{option} and -D connect {name} both give the same property")))
-        };
-        let session_expiry_interval = match (self.session_expiry, taken.session_expiry_interval) {
-            (Some(_), Some(_)) => return twice("session-expiry-interval", "-x"),
-            (None, None) if self.disable_clean_session => Some(NEVER_EXPIRES),
-            (option, property) => option.or(property),
-        };
-        let max_packet_bytes = match taken.maximum_packet_size {
+    /// The Session Expiry Interval, of an option or of `-D connect`.
+    fn session_expiry(&self, property: Option<u32>) -> Result<Option<u32>, Error> {
+        match (self.session_expiry, property) {
+            (Some(_), Some(_)) => Err(given_twice("-x", "session-expiry-interval")),
+            (None, None) if self.disable_clean_session => Ok(Some(NEVER_EXPIRES)),
+            (option, property) => Ok(option.or(property)),
+        }
+    }
+
+    /// The Maximum Packet Size, of an option or of `-D connect`.
+    fn max_packet_bytes(&self, property: Option<u32>) -> Result<u32, Error> {
+        match property {
             Some(_) if self.origin.rank("max_packet_size") == Rank::Flag => {
-                return twice("maximum-packet-size", "--max-packet-size");
+                Err(given_twice("--max-packet-size", "maximum-packet-size"))
             }
-            Some(bytes) => bytes.min(wire::LARGEST_PACKET_BYTES),
-            None => self.max_packet_size,
-        };
-        Ok((session_expiry_interval, max_packet_bytes, taken.rest))
+            Some(bytes) => Ok(bytes.min(wire::LARGEST_PACKET_BYTES)),
+            None => Ok(self.max_packet_size),
+        }
     }
 
     /// `auto` must not fall back to a version that cannot do what was asked for.
@@ -225,6 +243,7 @@ impl ConnectionArgs {
         let needs_v5 = [
             self.session_expiry.is_some().then_some("-x"),
             needs_v5,
+            self.authentication.needs_v5(),
             lone_password.then_some("a password without a user name"),
         ];
         match (Version::from(self.protocol_version), needs_v5.into_iter().flatten().next()) {
@@ -271,6 +290,11 @@ impl ConnectionArgs {
         };
         Err(Error::usage(format!("{what} needs a client identifier: -i ID")))
     }
+}
+
+/// An option and a `-D` for one property.
+pub(super) fn given_twice(option: &str, name: &str) -> Error {
+    Error::usage(format!("{option} and -D connect {name} both give the same property"))
 }
 
 /// A session that was to end with the connection cannot be kept after all ([MQTT-3.14.2.2.2]).

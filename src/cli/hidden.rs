@@ -19,7 +19,7 @@ pub(super) const VARIABLE: &str = "MQTT_HIDDEN_ARGUMENTS";
 const SEPARATOR: u8 = 0x1f;
 
 /// Options whose whole value is a secret.
-pub(super) const SECRETS: [&str; 2] = ["password", "ws_header"];
+pub(super) const SECRETS: [&str; 3] = ["password", "ws_header", "auth_data"];
 /// Options whose value is a URL, or the end of one, that may hold one.
 pub(super) const URLS: [&str; 3] = ["url", "proxy", "ws_path"];
 

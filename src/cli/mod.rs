@@ -10,13 +10,14 @@
 //! |---|---|
 //! | `publish`, `subscribe`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
-//! | `connection`, `target`, `credentials`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
+//! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `origin` | which options were typed, which came from the environment or a file |
 //! | `profile`, `options_file` | options in files |
 //! | `hidden` | secrets on the command line, hidden from other users |
 //! | `usage` | clap's errors in this program's shape |
 
+mod authentication;
 mod bench;
 mod bench_load;
 mod broker;

@@ -290,6 +290,8 @@ fn utf8(what: &str, word: &OsStr) -> Result<String, Error> {
 pub(super) struct ConnectProperties {
     pub(super) session_expiry_interval: Option<u32>,
     pub(super) maximum_packet_size: Option<u32>,
+    pub(super) authentication_method: Option<String>,
+    pub(super) authentication_data: Option<Vec<u8>>,
     pub(super) rest: PropertyBlock,
 }
 
@@ -298,6 +300,13 @@ pub(super) fn take_apart(block: &PropertyBlock) -> ConnectProperties {
     ConnectProperties {
         session_expiry_interval: block.view().number(PropertyId::SessionExpiryInterval),
         maximum_packet_size: block.view().number(PropertyId::MaximumPacketSize),
-        rest: block.without(&[PropertyId::SessionExpiryInterval, PropertyId::MaximumPacketSize]),
+        authentication_method: block.view().text(PropertyId::AuthenticationMethod).map(Into::into),
+        authentication_data: block.view().binary(PropertyId::AuthenticationData).map(Into::into),
+        rest: block.without(&[
+            PropertyId::SessionExpiryInterval,
+            PropertyId::MaximumPacketSize,
+            PropertyId::AuthenticationMethod,
+            PropertyId::AuthenticationData,
+        ]),
     }
 }

@@ -100,7 +100,7 @@ fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<(String, Stri
 fn masked(id: &str, value: &str) -> String {
     match id {
         // A command may hold a password as well.
-        "password" | "password_command" => MASK.into(),
+        "password" | "password_command" | "auth_data" => MASK.into(),
         "ws_header" => format!("{}: {MASK}", value.split(':').next().unwrap_or_default()),
         "url" | "proxy" | "ws_path" => without_secrets(value),
         _ => value.to_owned(),

@@ -31,6 +31,8 @@ pub enum Change<'a> {
     /// The link is lost, for this reason, and will be made again. Said once, however many attempts
     /// that takes.
     Lost(&'a Error),
+    /// A server sends us to another one, and we go.
+    Redirected(&'a Error),
     /// There is no link yet, for this reason, and it is tried again. Said once.
     NotYet(&'a Error),
     /// The link is there at last.
@@ -39,6 +41,8 @@ pub enum Change<'a> {
     Reconnected,
     /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
     MayRepeat(usize),
+    /// The server keeps the session for so many seconds, which is less than was asked for.
+    ShorterSession(u32),
     /// QoS 0 messages were written, but the server did not answer the fence within this time.
     Unconfirmed(Duration),
 }

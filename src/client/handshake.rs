@@ -3,14 +3,16 @@
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+use super::authentication::{self, Exchange};
 use super::limits::ServerLimits;
 use super::options::ClientOptions;
+use super::redirect;
 use crate::error::{Error, Layer};
 use crate::net::{self, Transport};
-use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Packet, PacketType};
+use crate::protocol::wire::{self, Malformed, Packet, PacketType};
+use crate::protocol::{Direction, Protocol};
 
 /// The largest answer to CONNECT that is read. It is all properties, and a server must not fill our
 /// memory before it is known to be one.
@@ -52,6 +54,13 @@ impl Connected {
         asked.without(&[PropertyId::ReasonString, PropertyId::UserProperty])
     }
 
+    /// How long the server keeps the session, in seconds, if that is less than was asked for
+    /// ([MQTT-3.2.2.3.2]).
+    pub(super) fn shorter_session(&self, asked: Option<u32>) -> Option<u32> {
+        let granted = self.properties.view().number(PropertyId::SessionExpiryInterval)?;
+        (granted < asked.unwrap_or(0)).then_some(granted)
+    }
+
     /// The keep-alive in force, in seconds: the server's if it names one ([MQTT-3.2.2-21]).
     #[must_use]
     pub fn keep_alive(&self, asked: u16) -> u16 {
@@ -77,7 +86,7 @@ pub(super) fn connect_properties(options: &ClientOptions) -> PropertyBlock {
 }
 
 /// The CONNECT packet.
-pub(super) fn encode_connect(
+fn encode_connect(
     options: &ClientOptions,
     protocol: Protocol,
     client_identifier: &str,
@@ -105,19 +114,126 @@ pub(super) fn encode_connect(
     out.to_vec()
 }
 
-/// Sends `connect` and waits for the answer. Returns the answer, one whole packet, and the bytes
-/// that came behind it; `None` if the server closed the connection instead.
+/// How a connection begins: CONNECT, and what there is to say to the answers until CONNACK comes.
+pub(super) struct Opening {
+    protocol: Protocol,
+    connect: Vec<u8>,
+    exchange: Option<Exchange>,
+    largest_packet_bytes: u32,
+}
+
+impl Opening {
+    /// The opening that the options ask for. `properties` are those of [`connect_properties`].
+    ///
+    /// # Errors
+    /// An authentication that cannot begin.
+    pub(super) fn new(
+        options: &ClientOptions,
+        protocol: Protocol,
+        client_identifier: &str,
+        clean_start: bool,
+        properties: &PropertyBlock,
+    ) -> Result<Self, Error> {
+        let mut properties = properties.clone();
+        let authentication = options.authentication.as_ref().filter(|_| protocol == Protocol::V5);
+        let exchange = authentication
+            .map(|authentication| Exchange::begin(&authentication.method, &mut properties))
+            .transpose()?;
+        let connect = encode_connect(options, protocol, client_identifier, clean_start, &properties);
+        Ok(Self { protocol, connect, exchange, largest_packet_bytes: options.max_packet_bytes })
+    }
+
+    /// The CONNECT packet.
+    pub(super) fn connect(&self) -> &[u8] {
+        &self.connect
+    }
+
+    /// Sends CONNECT and waits for the answer, and authenticates before that if it has come to that.
+    /// Returns the answer, one whole packet, and the bytes that came behind it; `None` if the server
+    /// closed the connection instead. What is said in between goes to `observe`.
+    ///
+    /// # Errors
+    /// A stream that fails, ends inside the answer, or carries no MQTT; an authentication that fails.
+    pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        mut observe: impl FnMut(Direction, &[u8]),
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+        let largest = self.largest_packet_bytes;
+        let Some(mut answer) = ask(stream, &self.connect, Vec::new(), largest).await? else {
+            return Ok(None);
+        };
+        while let Some(exchange) = &mut self.exchange {
+            let next = match authenticate(self.protocol, exchange, &answer.0) {
+                Ok(next) => next,
+                Err(error) => {
+                    observe(Direction::Received, &answer.0);
+                    leave(stream, &error).await;
+                    return Err(error);
+                }
+            };
+            let Some(reply) = next else {
+                self.exchange = None;
+                break;
+            };
+            observe(Direction::Received, &answer.0);
+            observe(Direction::Sent, &reply);
+            match ask(stream, &reply, answer.1, largest).await? {
+                Some(next) => answer = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(answer))
+    }
+}
+
+/// What to reply to an answer to CONNECT; `None` ends the authentication.
+fn authenticate(
+    protocol: Protocol,
+    exchange: &mut Exchange,
+    answer: &[u8],
+) -> Result<Option<Vec<u8>>, Error> {
+    match wire::decode(protocol, answer)? {
+        Packet::Auth { reason: ReasonCode::CONTINUE_AUTHENTICATION, properties } => {
+            let properties = exchange.answer(PacketType::Auth, &properties)?;
+            let mut reply = BytesMut::new();
+            wire::auth(&mut reply, ReasonCode::CONTINUE_AUTHENTICATION, &properties);
+            Ok(Some(reply.to_vec()))
+        }
+        Packet::Auth { reason, .. } => Err(authentication::unasked(reason).into()),
+        Packet::ConnAck { reason, properties, .. } if !reason.is_failure() => {
+            exchange.finish(PacketType::ConnAck, &properties).map(|()| None)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Tells the server why we go, if it still listens ([MQTT-4.13.1-1]).
+async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, error: &Error) {
+    let reason = match error {
+        Error::Protocol(malformed) => malformed.reason,
+        _ => ReasonCode::UNSPECIFIED,
+    };
+    let mut packet = BytesMut::new();
+    wire::disconnect(&mut packet, Protocol::V5, reason, &PropertyBlock::default());
+    // The connection is given up, whether that arrives or not.
+    let _ = stream.write_all(&packet).await;
+    let _ = stream.shutdown().await;
+}
+
+/// Sends a packet and waits for the answer, of which `received` may be the beginning.
 ///
 /// # Errors
 /// A stream that fails, ends inside the answer, or carries no MQTT.
-pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    connect: &[u8],
+    packet: &[u8],
+    mut received: Vec<u8>,
     largest_packet_bytes: u32,
 ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
-    stream.write_all(connect).await.map_err(|error| net::broken(&error))?;
+    stream.write_all(packet).await.map_err(|error| net::broken(&error))?;
     stream.flush().await.map_err(|error| net::broken(&error))?;
-    let mut received: Vec<u8> = Vec::with_capacity(512);
+    received.reserve(512);
     loop {
         // What is no CONNACK, DISCONNECT or AUTH is no answer, whatever length it claims to have.
         if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) {
@@ -158,26 +274,20 @@ pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -
             Err(Error::link(Layer::Mqtt, "the server ended the connection instead of answering CONNECT"))
         }
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
-            Err(Error::Refused {
-                what: "connection refused".into(),
-                reason: *reason,
-                text: properties.text(PropertyId::ReasonString).map(Into::into),
-                // Many servers say so of a wrong password too, so that nobody learns which it was.
-                hint: match *reason {
-                    ReasonCode::NOT_AUTHORIZED => Some(
-                        "user name or password (-u, -P) wrong or missing, or this client is not allowed"
-                            .into(),
-                    ),
-                    reason => reason.advice().map(Into::into),
-                },
+            let refusal = redirect::refused("connection refused", *reason, properties);
+            // Many servers say so of a wrong password too, so that nobody learns which it was.
+            Err(match *reason {
+                ReasonCode::NOT_AUTHORIZED => refusal.with_hint(
+                    "user name or password (-u, -P) wrong or missing, or this client is not allowed",
+                ),
+                _ => refusal,
             })
         }
-        Packet::Auth { .. } => Err(Error::Refused {
-            what: "connection refused".into(),
-            reason: ReasonCode(0x8C),
-            text: Some("the server wants enhanced authentication".into()),
-            hint: None,
-        }),
+        // [MQTT-4.12.0-6]
+        Packet::Auth { .. } => {
+            let what = "the server wants enhanced authentication (--auth-method), which was not begun";
+            Err(Malformed::protocol_error(PacketType::Auth, what).into())
+        }
         _ => Err(not_mqtt(answer)),
     }
 }

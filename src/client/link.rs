@@ -14,9 +14,11 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::authentication::Authentication;
 use super::ending::{End, Ended, Held};
 use super::handler::{Change, Flow, Handler};
 use super::keep_alive::{Due, KeepAlive};
+use super::renewal::Renewal;
 use super::scratch::{self, INPUT_BYTES, OUTPUT_BYTES, Scratch};
 use super::session::{Event, Session};
 use crate::error::{Error, Layer};
@@ -82,6 +84,7 @@ pub struct Link<S> {
     timer: Option<Pin<Box<Sleep>>>,
     /// The timer is new and must be polled once before waiting.
     unarmed: bool,
+    renewal: Renewal,
     phase: Phase,
     received_messages: bool,
     outcome: Option<Error>,
@@ -114,10 +117,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             keep_alive: KeepAlive::new(keep_alive, Instant::now()),
             timer: None,
             unarmed: false,
+            renewal: Renewal::default(),
             phase: Phase::Running,
             received_messages: false,
             outcome: None,
         }
+    }
+
+    /// The link began with this authentication, and renews it if that is asked for.
+    pub(super) fn authenticate_again(&mut self, authentication: &Authentication) {
+        self.renewal = Renewal::of(authentication);
     }
 
     /// The stream under the link.
@@ -267,6 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if !matches!(self.phase, Phase::Running) {
             return Ok(self.poll_leave_limit(cx, handler, output));
         }
+        self.renewal.poll(cx, output)?;
         while let Some(deadline) = self.keep_alive.deadline() {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             // The timer is not moved with every packet: it fires once an interval and is set anew.
@@ -545,6 +555,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 session.fenced();
                 self.disconnect(output, ReasonCode::SUCCESS, None);
                 return Ok(());
+            }
+            Event::Auth { reason, properties } => {
+                return self.renewal.receive(*reason, properties, output).map_err(|error| match error {
+                    Error::Protocol(malformed) => End::Malformed(malformed).into(),
+                    error => End::Handler(error).into(),
+                });
             }
             Event::Disconnected { reason, properties } => {
                 return Err(Ended::Server(Session::disconnected_error(*reason, properties)));

@@ -2,9 +2,11 @@
 //! subcommand uses both, `bench` included.
 
 pub mod alarm;
+pub mod authentication;
 mod back_off;
 mod brokers;
 mod ending;
+mod event;
 pub mod handler;
 mod handshake;
 mod inflight;
@@ -14,7 +16,9 @@ pub mod link;
 mod open;
 pub mod options;
 pub mod raw;
+mod redirect;
 mod refusal;
+mod renewal;
 mod run;
 mod scratch;
 pub mod session;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::handshake::{self, Connected};
+use super::handshake::{self, Connected, Opening};
 use super::link::Link;
 use super::options::ClientOptions;
 use super::session::Session;
@@ -79,8 +79,8 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
     let dialled = began.elapsed();
     let properties = handshake::connect_properties(options);
     let identifier = &options.client_identifier;
-    let connect = handshake::encode_connect(options, protocol, identifier, options.clean_start, &properties);
-    let exchange = handshake::exchange(&mut stream, &connect, options.max_packet_bytes);
+    let mut opening = Opening::new(options, protocol, identifier, options.clean_start, &properties)?;
+    let exchange = opening.exchange(&mut stream, |_, _| {});
     let answer = tokio::time::timeout(options.connect_timeout, exchange).await.map_err(|_| {
         let limit = humantime::format_duration(options.connect_timeout);
         Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
@@ -97,7 +97,7 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
     };
     let mut session = Session::new(protocol, options.max_inflight, &properties);
     session.connected(protocol, connected.session_present, connected.limits());
-    let link = Link::new(
+    let mut link = Link::new(
         stream,
         protocol,
         connected.keep_alive(options.keep_alive),
@@ -106,5 +106,8 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
         leftover,
         connected.disconnect_properties(&options.disconnect_properties),
     );
+    if let Some(authentication) = &options.authentication {
+        link.authenticate_again(authentication);
+    }
     Ok(Opened { link, session, connected, times })
 }

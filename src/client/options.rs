@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::authentication::Authentication;
 use crate::net::Endpoint;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::{Protocol, QoS};
@@ -99,6 +100,10 @@ pub struct ClientOptions {
     /// The largest packet accepted from the server, in bytes; announced to it in MQTT 5 if it is
     /// less than the standard's limit.
     pub max_packet_bytes: u32,
+    /// Enhanced authentication (MQTT 5).
+    pub authentication: Option<Authentication>,
+    /// Go where a server sends its clients (MQTT 5).
+    pub follow_redirect: bool,
     /// What to do when the link is lost.
     pub reconnect: Reconnect,
     /// How long the server may take to answer CONNECT.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::handshake::{self, Connected};
+use super::handshake::{self, Connected, Opening};
 use super::options::ClientOptions;
 use super::session::{Event, Session};
 use crate::error::{Error, Layer};
@@ -101,14 +101,10 @@ impl RawLink {
     pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Self, Error> {
         let mut stream = net::dial(&options.endpoint).await?;
         let properties = handshake::connect_properties(options);
-        let connect = handshake::encode_connect(
-            options,
-            protocol,
-            &options.client_identifier,
-            options.clean_start,
-            &properties,
-        );
-        let exchange = handshake::exchange(&mut stream, &connect, options.max_packet_bytes);
+        let identifier = &options.client_identifier;
+        let mut opening = Opening::new(options, protocol, identifier, options.clean_start, &properties)?;
+        let connect = opening.connect().to_vec();
+        let exchange = opening.exchange(&mut stream, |_, _| {});
         let limit = options.connect_timeout;
         let answer = tokio::time::timeout(limit, exchange).await.map_err(|_| {
             let limit = humantime::format_duration(limit);

@@ -4,15 +4,17 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::back_off::BackOff;
 use super::brokers::{brokers, is_worth_another_broker};
 use super::handler::{Change, Handler};
-use super::handshake::{self, Connected};
+use super::handshake::{self, Connected, Opening};
 use super::link::Link;
 use super::options::{ClientOptions, Version};
+use super::redirect::{self, MOST_REDIRECTS};
 use super::session::Session;
 use crate::error::{Error, Layer, Retry};
 use crate::net::{self, Endpoint, Stream};
@@ -33,6 +35,7 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
             Ok(()) => return Ok(()),
             Err(error) => error,
         };
+        let Some(error) = run.follow(error, handler) else { continue };
         if let Some(up_since) = run.up_since.take() {
             back_off.lived(up_since.elapsed());
         }
@@ -128,7 +131,20 @@ struct Run<'a> {
     up_since: Option<Instant>,
     /// The user was told that there is no link.
     lost: bool,
+    /// Where a server has sent us.
+    elsewhere: Option<Elsewhere>,
+    /// Redirects in a row.
+    redirects: u32,
 }
+
+/// Brokers that another named.
+struct Elsewhere {
+    brokers: Vec<Endpoint>,
+    is_permanent: bool,
+}
+
+/// A link that lived so long ends a row of redirects.
+const SETTLED: Duration = Duration::from_secs(5);
 
 impl<'a> Run<'a> {
     fn new(options: &'a ClientOptions) -> Self {
@@ -154,6 +170,8 @@ impl<'a> Run<'a> {
             was_connected: false,
             up_since: None,
             lost: false,
+            elsewhere: None,
+            redirects: 0,
         }
     }
 
@@ -171,6 +189,11 @@ impl<'a> Run<'a> {
         if std::mem::take(&mut self.lost) {
             handler.on_change(if again { Change::Reconnected } else { Change::Connected });
         }
+        if let Some(granted) = connected.shorter_session(self.options.session_expiry_interval)
+            && !again
+        {
+            handler.on_change(Change::ShorterSession(granted));
+        }
         handler.on_connected(&mut self.session, &connected)?;
         let mut link = Link::new(
             stream,
@@ -181,13 +204,51 @@ impl<'a> Run<'a> {
             leftover,
             connected.disconnect_properties(&self.options.disconnect_properties),
         );
+        if let Some(authentication) = &self.options.authentication {
+            link.authenticate_again(authentication);
+        }
         poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await
+    }
+
+    /// Lets itself be sent to another server, if that is what the error says and the user wants: there
+    /// is none then.
+    fn follow<H: Handler>(&mut self, error: Error, handler: &mut H) -> Option<Error> {
+        let Error::Elsewhere { server_reference, is_permanent, .. } = &error else { return Some(error) };
+        if self.up_since.is_some_and(|since| since.elapsed() > SETTLED) {
+            self.redirects = 0;
+        }
+        self.redirects += 1;
+        if !self.options.follow_redirect {
+            return Some(error);
+        }
+        if self.redirects > MOST_REDIRECTS {
+            return Some(error.with_hint(format!("{MOST_REDIRECTS} redirects in a row were followed")));
+        }
+        match redirect::endpoints(server_reference, &self.options.endpoint) {
+            Ok(brokers) => {
+                handler.on_change(Change::Redirected(&error));
+                self.elsewhere = Some(Elsewhere { brokers, is_permanent: *is_permanent });
+                self.up_since = None;
+                None
+            }
+            Err(error) => Some(error),
+        }
     }
 
     /// Connects to the first broker that lets us. `None` if the handler was interrupted.
     async fn connect<H: Handler>(&mut self, handler: &mut H) -> Result<Option<Opened>, Error> {
-        let Some(brokers) = interruptible(handler, brokers(self.options)).await? else { return Ok(None) };
-        let brokers = brokers?;
+        let sent_to = match &self.elsewhere {
+            Some(elsewhere) if elsewhere.is_permanent => Some(elsewhere.brokers.clone()),
+            // For this time only; the next begins where the user said.
+            _ => self.elsewhere.take().map(|elsewhere| elsewhere.brokers),
+        };
+        let brokers = if let Some(brokers) = sent_to {
+            brokers
+        } else {
+            let resolving = brokers(self.options);
+            let Some(brokers) = interruptible(handler, resolving).await? else { return Ok(None) };
+            brokers?
+        };
         let (protocol, negotiable) = (self.protocol, self.negotiable);
         let mut failures = Vec::new();
         for (number, endpoint) in brokers.iter().enumerate() {
@@ -214,11 +275,17 @@ impl<'a> Run<'a> {
         loop {
             let Some(stream) = dial(endpoint, handler).await? else { return Ok(None) };
             let mut stream = stream?;
-            let connect = self.encode_connect();
-            self.trace(handler, Direction::Sent, &connect);
-            let exchange = handshake::exchange(&mut stream, &connect, self.options.max_packet_bytes);
+            let mut opening = self.opening()?;
+            self.trace(handler, Direction::Sent, opening.connect());
+            let mut between = Vec::new();
+            let observe = |direction, packet: &[u8]| between.push((direction, packet.to_vec()));
+            let exchange = opening.exchange(&mut stream, observe);
             let limited = tokio::time::timeout(self.options.connect_timeout, exchange);
-            let Some(answer) = interruptible(handler, limited).await? else { return Ok(None) };
+            let answer = interruptible(handler, limited).await?;
+            for (direction, packet) in &between {
+                self.trace(handler, *direction, packet);
+            }
+            let Some(answer) = answer else { return Ok(None) };
             let answer = answer.map_err(|_| {
                 let limit = humantime::format_duration(self.options.connect_timeout);
                 let cause = format!("the server did not answer CONNECT within {limit}");
@@ -270,12 +337,12 @@ impl<'a> Run<'a> {
         lower
     }
 
-    fn encode_connect(&self) -> Vec<u8> {
+    fn opening(&self) -> Result<Opening, Error> {
         // In MQTT 5 a later link asks for the session of the earlier one: Clean Start is for the
         // first. In 3.x Clean Session also says what becomes of the session at the end, so it stays.
         let resumes = self.was_connected && self.protocol == Protocol::V5;
         let clean_start = self.options.clean_start && !resumes;
-        handshake::encode_connect(
+        Opening::new(
             self.options,
             self.protocol,
             &self.client_identifier,

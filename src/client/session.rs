@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+pub use super::event::Event;
 use super::inflight::{Entry, Inflight, Stage};
 use super::limits::{ServerLimits, not_sent};
+use super::redirect;
 use super::refusal::Refusal;
-use super::topic_alias::{Chosen, OutboundAliases};
+use super::topic_alias::{Chosen, InboundAliases, OutboundAliases};
 use crate::error::{Error, Layer};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
@@ -22,72 +24,6 @@ use crate::protocol::wire::{
     self, Ack, Malformed, Packet, PacketType, Publish, PublishTemplate, Subscription,
 };
 use crate::protocol::{Protocol, QoS};
-
-/// What a received packet means to whoever drives the session.
-#[derive(Debug)]
-pub enum Event<'a> {
-    /// A message to deliver, its topic alias already resolved. Its acknowledgement is in the output
-    /// buffer and must not be sent before the message is dealt with.
-    Message(Publish<'a>),
-    /// A QoS 1 or 2 publish has ended: acknowledged, or refused if the reason is a failure.
-    Published {
-        /// What [`Session::publish`] was given.
-        token: u64,
-        /// Of PUBACK, of a failing PUBREC, or of PUBCOMP.
-        reason: ReasonCode,
-        /// Of that packet.
-        properties: Properties<'a>,
-    },
-    /// The server has a QoS 2 publish (PUBREC). Its PUBREL is in the output buffer and must not be
-    /// sent before whoever keeps account of it on disk has done so.
-    Received {
-        /// What [`Session::publish`] was given.
-        token: u64,
-    },
-    /// The server has released a QoS 2 message (PUBREL) and may use its packet identifier anew once
-    /// it has our PUBCOMP, which is in the output buffer.
-    Released {
-        /// Of the message.
-        packet_identifier: u16,
-    },
-    /// The answer to a SUBSCRIBE, one Reason Code a filter.
-    Subscribed {
-        /// What [`Session::subscribe`] was given.
-        token: u64,
-        /// Granted QoS or failure, in the order of the filters.
-        reasons: &'a [u8],
-        /// Of the SUBACK.
-        properties: Properties<'a>,
-    },
-    /// The answer to an UNSUBSCRIBE; no reasons in MQTT 3.x.
-    Unsubscribed {
-        /// What [`Session::unsubscribe`] was given.
-        token: u64,
-        /// In the order of the filters.
-        reasons: &'a [u8],
-        /// Of the UNSUBACK.
-        properties: Properties<'a>,
-    },
-    /// PINGRESP.
-    Pong {
-        /// It answers the latest PINGREQ: the server has read everything before that.
-        last: bool,
-    },
-    /// The server's DISCONNECT (MQTT 5). Nothing follows it.
-    Disconnected {
-        /// Why.
-        reason: ReasonCode,
-        /// Of the DISCONNECT.
-        properties: Properties<'a>,
-    },
-    /// AUTH (MQTT 5).
-    Auth {
-        /// Continue or re-authenticate.
-        reason: ReasonCode,
-        /// Of the AUTH.
-        properties: Properties<'a>,
-    },
-}
 
 /// A publish to be sent as new: the first time, or because the server has forgotten the session.
 #[derive(Debug)]
@@ -126,15 +62,13 @@ pub struct Session {
     pings: u32,
     /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
     unreleased: HashSet<u16>,
-    /// Topic names by alias − 1, as the server set them on this link; empty if we allow none.
-    aliases: Vec<Box<[u8]>>,
+    inbound_aliases: InboundAliases,
     outbound_aliases: OutboundAliases,
     /// Answers to requests that were not sent.
     refusals: VecDeque<Refusal>,
     /// The latest answer to a SUBSCRIBE, with the filters that were left out of it.
     answer: Box<[u8]>,
-    /// The Topic Alias Maximum and Receive Maximum of our CONNECT.
-    own_topic_alias_maximum: u16,
+    /// The Receive Maximum of our CONNECT.
     own_receive_maximum: u16,
 }
 
@@ -156,11 +90,10 @@ impl Session {
             unfenced: false,
             pings: 0,
             unreleased: HashSet::new(),
-            aliases: Vec::new(),
+            inbound_aliases: InboundAliases::new(two(PropertyId::TopicAliasMaximum).unwrap_or(0)),
             outbound_aliases: OutboundAliases::default(),
             refusals: VecDeque::new(),
             answer: Box::default(),
-            own_topic_alias_maximum: two(PropertyId::TopicAliasMaximum).unwrap_or(0),
             own_receive_maximum: two(PropertyId::ReceiveMaximum).unwrap_or(u16::MAX),
         }
     }
@@ -223,7 +156,7 @@ impl Session {
         self.open_requests = 0;
         self.unfenced = false;
         self.pings = 0;
-        self.aliases.clear();
+        self.inbound_aliases.clear();
         self.outbound_aliases.clear();
         if session_present {
             self.keep_publishes();
@@ -545,7 +478,7 @@ impl Session {
                     .with_reason(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)); // [MQTT-3.3.4-7]
             }
         }
-        let publish = self.resolve_alias(publish)?;
+        let publish = self.inbound_aliases.resolve(publish)?;
         match publish.qos {
             QoS::AtMostOnce => {}
             QoS::AtLeastOnce => {
@@ -556,36 +489,6 @@ impl Session {
             }
         }
         Ok((!duplicate).then_some(Event::Message(publish)))
-    }
-
-    /// Replaces a topic alias by the name it stands for ([MQTT-3.3.2.3.4]).
-    fn resolve_alias<'a>(&'a mut self, publish: Publish<'a>) -> Result<Publish<'a>, Malformed> {
-        let alias = publish.properties.number(PropertyId::TopicAlias);
-        let Some(alias) = alias.filter(|_| self.protocol == Protocol::V5) else {
-            if publish.topic.is_empty() {
-                return Err(Malformed::protocol_error(PacketType::Publish, "empty topic without an alias"));
-            }
-            return Ok(publish);
-        };
-        let invalid = |what: String| {
-            Err(Malformed::protocol_error(PacketType::Publish, what)
-                .with_reason(ReasonCode::TOPIC_ALIAS_INVALID))
-        };
-        if alias > u32::from(self.own_topic_alias_maximum) {
-            return invalid(format!("topic alias {alias}, but {} allowed", self.own_topic_alias_maximum));
-        }
-        let index = alias as usize - 1;
-        if !publish.topic.is_empty() {
-            if self.aliases.len() <= index {
-                self.aliases.resize_with(index + 1, Box::default);
-            }
-            self.aliases[index] = publish.topic.into();
-            return Ok(publish);
-        }
-        match self.aliases.get(index).filter(|topic| !topic.is_empty()) {
-            Some(topic) => Ok(Publish { topic, ..publish }),
-            None => invalid(format!("topic alias {alias} was never set")),
-        }
     }
 
     fn received_puback<'a>(&mut self, ack: &Ack<'a>) -> Result<Option<Event<'a>>, Malformed> {
@@ -650,12 +553,7 @@ impl Session {
         if !reason.is_failure() {
             return Error::link(Layer::Mqtt, "the server ended the connection");
         }
-        Error::Refused {
-            what: "the server ended the connection".into(),
-            reason,
-            text: properties.text(PropertyId::ReasonString).map(Into::into),
-            hint: reason.advice().map(Into::into),
-        }
+        redirect::refused("the server ended the connection", reason, properties)
     }
 }
 

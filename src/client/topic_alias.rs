@@ -1,11 +1,13 @@
-//! The topic aliases of what we send ([MQTT-3.3.2.3.4]): short for one link, within what its server
+//! Topic aliases ([MQTT-3.3.2.3.4]), each way: they hold for one link, and within what the other side
 //! takes.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use crate::protocol::wire::{PublishTemplate, TopicAlias};
+use crate::protocol::property::PropertyId;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Malformed, PacketType, Publish, PublishTemplate, TopicAlias};
 
 /// Which aliases the server knows by now.
 #[derive(Debug, Default)]
@@ -64,5 +66,55 @@ impl OutboundAliases {
     pub(super) fn clear(&mut self) {
         self.by_topic.clear();
         self.fixed.clear();
+    }
+}
+
+/// The topics of the server's aliases.
+#[derive(Debug)]
+pub(super) struct InboundAliases {
+    /// By alias − 1; empty if we allow none.
+    topics: Vec<Box<[u8]>>,
+    /// The Topic Alias Maximum of our CONNECT.
+    maximum: u16,
+}
+
+impl InboundAliases {
+    pub(super) fn new(maximum: u16) -> Self {
+        Self { topics: Vec::new(), maximum }
+    }
+
+    /// Replaces an alias by the name it stands for. There are none in MQTT 3.x, as there are no
+    /// properties.
+    pub(super) fn resolve<'a>(&'a mut self, publish: Publish<'a>) -> Result<Publish<'a>, Malformed> {
+        let Some(alias) = publish.properties.number(PropertyId::TopicAlias) else {
+            if publish.topic.is_empty() {
+                return Err(Malformed::protocol_error(PacketType::Publish, "empty topic without an alias"));
+            }
+            return Ok(publish);
+        };
+        let invalid = |what: String| {
+            Err(Malformed::protocol_error(PacketType::Publish, what)
+                .with_reason(ReasonCode::TOPIC_ALIAS_INVALID))
+        };
+        if alias > u32::from(self.maximum) {
+            return invalid(format!("topic alias {alias}, but {} allowed", self.maximum));
+        }
+        let index = alias as usize - 1;
+        if !publish.topic.is_empty() {
+            if self.topics.len() <= index {
+                self.topics.resize_with(index + 1, Box::default);
+            }
+            self.topics[index] = publish.topic.into();
+            return Ok(publish);
+        }
+        match self.topics.get(index).filter(|topic| !topic.is_empty()) {
+            Some(topic) => Ok(Publish { topic, ..publish }),
+            None => invalid(format!("topic alias {alias} was never set")),
+        }
+    }
+
+    /// A new link knows none.
+    pub(super) fn clear(&mut self) {
+        self.topics.clear();
     }
 }

@@ -52,12 +52,20 @@ impl Attention {
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
         Change::NextBroker(why) => diagnostics.state(format_args!("{why}; trying the next broker")),
+        Change::Redirected(why) => diagnostics.state(format_args!("{why}; going there")),
         Change::Lost(why) => diagnostics.no_connection("connection lost", why),
         Change::NotYet(why) => diagnostics.no_connection("no connection yet", why),
         Change::Connected => diagnostics.state("connected"),
         Change::Reconnected => diagnostics.state("connected again"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
             "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
+        )),
+        Change::ShorterSession(0) => {
+            diagnostics.warning("the server does not keep the session when the connection ends");
+        }
+        Change::ShorterSession(seconds) => diagnostics.warning(format_args!(
+            "the server keeps the session for {}, which is less than asked for",
+            duration(Duration::from_secs(seconds.into()))
         )),
         Change::Unconfirmed(limit) => diagnostics.warning(format_args!(
             "the server did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",

@@ -59,7 +59,7 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
 fn layer(error: &Error) -> Layer {
     match error {
         Error::Link { layer, .. } => *layer,
-        Error::Refused { .. } | Error::Protocol(_) => Layer::Mqtt,
+        Error::Refused { .. } | Error::Elsewhere { .. } | Error::Protocol(_) => Layer::Mqtt,
         _ => Layer::Connect,
     }
 }

@@ -19,6 +19,10 @@ impl ReasonCode {
     pub const NO_MATCHING_SUBSCRIBERS: Self = Self(0x10);
     /// No subscription existed.
     pub const NO_SUBSCRIPTION_EXISTED: Self = Self(0x11);
+    /// Continue authentication.
+    pub const CONTINUE_AUTHENTICATION: Self = Self(0x18);
+    /// Re-authenticate.
+    pub const RE_AUTHENTICATE: Self = Self(0x19);
     /// Unspecified error.
     pub const UNSPECIFIED: Self = Self(0x80);
     /// Malformed Packet.
@@ -61,6 +65,10 @@ impl ReasonCode {
     pub const RETAIN_NOT_SUPPORTED: Self = Self(0x9A);
     /// `QoS` not supported.
     pub const QOS_NOT_SUPPORTED: Self = Self(0x9B);
+    /// Use another server.
+    pub const USE_ANOTHER_SERVER: Self = Self(0x9C);
+    /// Server moved.
+    pub const SERVER_MOVED: Self = Self(0x9D);
     /// Shared Subscriptions not supported.
     pub const SHARED_SUBSCRIPTIONS_NOT_SUPPORTED: Self = Self(0x9E);
     /// Subscription Identifiers not supported.

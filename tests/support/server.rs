@@ -63,6 +63,10 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The next connection.
     pub(crate) fn accept(&mut self) -> Peer {
         let listener = self.listener.as_ref().unwrap();

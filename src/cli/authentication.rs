@@ -1,0 +1,114 @@
+//! Enhanced authentication (MQTT 5): SCRAM with user name and password, or the data of another method
+//! as it is.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::connection::given_twice;
+use super::property_flags::binary;
+use super::text::{self, shown};
+use super::value;
+use crate::client::authentication::{Authentication, Method, ScramMechanism, prepare};
+use crate::client::options::Secret;
+use crate::error::Error;
+
+/// The options of enhanced authentication.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Connection")]
+pub(super) struct AuthenticationArgs {
+    /// Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a
+    /// password, which is never sent; or any other with --auth-data
+    #[arg(long, env = "MQTT_AUTH_METHOD", value_name = "METHOD")]
+    auth_method: Option<String>,
+
+    /// Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each
+    /// further one answers one question of the server
+    #[arg(long, env = "MQTT_AUTH_DATA", value_name = "DATA", allow_hyphen_values = true)]
+    auth_data: Vec<OsString>,
+
+    /// Authenticate again whenever this time has passed, on the same connection (MQTT 5)
+    #[arg(long, env = "MQTT_REAUTHENTICATE", value_name = "DURATION", value_parser = value::positive_duration)]
+    reauthenticate: Option<Duration>,
+}
+
+impl AuthenticationArgs {
+    /// The first option that asks for MQTT 5.
+    pub(super) fn needs_v5(&self) -> Option<&'static str> {
+        if self.auth_method.is_some() {
+            Some("--auth-method")
+        } else if self.auth_data.is_empty() {
+            self.reauthenticate.map(|_| "--reauthenticate")
+        } else {
+            Some("--auth-data")
+        }
+    }
+
+    /// Which authentication there is to be. `property` is method and data of `-D connect`. SCRAM gets
+    /// its password by [`with_password`].
+    pub(super) fn resolve(
+        self,
+        (method_property, data_property): (Option<String>, Option<Vec<u8>>),
+        user_name: Option<&str>,
+        has_password: bool,
+    ) -> Result<Option<Authentication>, Error> {
+        let twice = |option, name| Err(given_twice(option, name));
+        let name = match (self.auth_method, method_property) {
+            (Some(_), Some(_)) => return twice("--auth-method", "authentication-method"),
+            (option, property) => option.or(property),
+        };
+        let mut data = Vec::new();
+        for typed in &self.auth_data {
+            let bytes = binary(typed).map_err(|why| Error::usage(format!("--auth-data: {why}")))?;
+            data.push(Secret(bytes));
+        }
+        match data_property {
+            Some(_) if !data.is_empty() => return twice("--auth-data", "authentication-data"),
+            property => data.extend(property.map(Secret)),
+        }
+        let Some(name) = name else {
+            let stray = if data.is_empty() { "--reauthenticate" } else { "--auth-data" };
+            return match (data.is_empty(), self.reauthenticate) {
+                (true, None) => Ok(None),
+                _ => Err(Error::usage(format!("{stray} needs --auth-method"))),
+            };
+        };
+        let name = text::string("authentication method", name)?;
+        let method = match ScramMechanism::from_name(&name) {
+            Some(mechanism) if data.is_empty() => scram(mechanism, user_name, has_password)?,
+            None if data.is_empty() && name.to_ascii_uppercase().starts_with("SCRAM-") => {
+                let name = shown(name.as_ref());
+                return Err(Error::usage(format!("--auth-method '{name}': there is no such SCRAM here"))
+                    .with_hint(
+                        "SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512; or give its data with --auth-data",
+                    ));
+            }
+            _ => Method::Data { name, data },
+        };
+        Ok(Some(Authentication { method, every: self.reauthenticate }))
+    }
+}
+
+fn scram(mechanism: ScramMechanism, user_name: Option<&str>, has_password: bool) -> Result<Method, Error> {
+    let name = mechanism.name();
+    let (Some(user_name), true) = (user_name, has_password) else {
+        return Err(Error::usage(format!("{name} needs a user name (-u) and a password (-P and others)")));
+    };
+    let user_name = prepare(user_name).map_err(|why| Error::usage(format!("user name for {name}: {why}")))?;
+    Ok(Method::Scram { mechanism, user_name, password: Secret(Vec::new()) })
+}
+
+/// Hands the password to SCRAM, which does not send it, or back.
+pub(super) fn with_password(
+    authentication: &mut Option<Authentication>,
+    given: Option<Secret>,
+) -> Result<Option<Secret>, Error> {
+    let Some(Authentication { method: Method::Scram { mechanism, password, .. }, .. }) = authentication
+    else {
+        return Ok(given);
+    };
+    let Secret(bytes) = given.unwrap_or(Secret(Vec::new()));
+    let wrong = |why: String| Error::usage(format!("password for {}: {why}", mechanism.name()));
+    let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".into()))?;
+    *password = Secret(prepare(&text).map_err(wrong)?.into_bytes());
+    Ok(None)
+}

@@ -1,0 +1,297 @@
+//! Enhanced authentication ([MQTT-4.12]): SCRAM, or data of a method that only the user knows. No
+//! I/O: what the server says goes in, what to answer comes out.
+//!
+//! SCRAM is `rsasl`'s: of the crates that have SCRAM-SHA-1, -256 and -512 it is the one with both
+//! sides of the exchange tested against each other and the least else with it (`scram` has SHA-256
+//! only, `sasl` has no SHA-512, `scram-rs` comes with a C interface and hashes nobody asked for). It
+//! leaves to its callers what is done here: `SASLprep`, and a limit to the rounds of hashing that a
+//! server may ask for, without which any server could keep a client busy for hours.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rsasl::callback::{Context, Request, SessionCallback, SessionData};
+use rsasl::config::SASLConfig;
+use rsasl::mechname::Mechname;
+use rsasl::prelude::{SASLClient, Session, SessionError, State};
+use rsasl::property::{AuthId, Password};
+use rsasl::validate::NoValidation;
+
+use super::options::Secret;
+use crate::error::{Error, Layer};
+use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Malformed, PacketType};
+
+/// The most rounds of hashing done for a server: a second or so. Servers ask for 4,096 (RFC 5802) to
+/// a million or so.
+const MOST_ITERATIONS: u32 = 2_000_000;
+
+/// How to prove who we are, beyond or instead of a password in CONNECT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authentication {
+    /// How.
+    pub method: Method,
+    /// Do it again whenever so much time has passed since the last.
+    pub every: Option<Duration>,
+}
+
+/// An authentication method.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Method {
+    /// SCRAM (RFC 5802, RFC 7677).
+    Scram {
+        /// Which.
+        mechanism: ScramMechanism,
+        /// Prepared by [`prepare`], as is the password.
+        user_name: String,
+        /// Never sent.
+        password: Secret,
+    },
+    /// Data that the user knows.
+    Data {
+        /// The method's name.
+        name: String,
+        /// The first goes into CONNECT, each further one answers an AUTH.
+        data: Vec<Secret>,
+    },
+}
+
+/// The SCRAM mechanisms, by their hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the variants are the mechanisms' own names")]
+pub enum ScramMechanism {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+impl ScramMechanism {
+    /// The mechanism of that name, which is the authentication method's as well.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Sha1, Self::Sha256, Self::Sha512].into_iter().find(|mechanism| mechanism.name() == name)
+    }
+
+    /// Its registered name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "SCRAM-SHA-1",
+            Self::Sha256 => "SCRAM-SHA-256",
+            Self::Sha512 => "SCRAM-SHA-512",
+        }
+    }
+}
+
+/// User name or password as SCRAM compares them (`SASLprep`, RFC 4013).
+///
+/// # Errors
+/// What in it is not allowed.
+pub fn prepare(text: &str) -> Result<String, String> {
+    match stringprep::saslprep(text) {
+        Ok(prepared) if prepared.is_empty() => Err("it is empty".into()),
+        Ok(prepared) => Ok(prepared.into_owned()),
+        Err(error) => Err(format!("SASLprep does not allow it: {error}")),
+    }
+}
+
+impl Method {
+    /// The name that all packets of the exchange carry.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Scram { mechanism, .. } => mechanism.name(),
+            Self::Data { name, .. } => name,
+        }
+    }
+}
+
+/// One exchange, from CONNECT or AUTH (Re-authenticate) to CONNACK or AUTH (Success).
+pub(super) struct Exchange {
+    method: String,
+    side: Side,
+}
+
+enum Side {
+    Scram {
+        session: Box<Session<NoValidation>>,
+        /// The server has proved that it knows the password.
+        is_proved: bool,
+    },
+    Data(std::vec::IntoIter<Secret>),
+}
+
+impl std::fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Exchange").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl Exchange {
+    /// Begins an exchange, and appends to the properties of its first packet what it has to say.
+    ///
+    /// # Errors
+    /// A mechanism that cannot begin.
+    pub(super) fn begin(method: &Method, properties: &mut PropertyBlock) -> Result<Self, Error> {
+        let (side, data) = match method {
+            Method::Scram { mechanism, user_name, password } => {
+                let (mut session, mut first) = (scram(*mechanism, user_name, password)?, Vec::new());
+                session.step(None, &mut first).map_err(|error| failed(&error))?;
+                (Side::Scram { session: Box::new(session), is_proved: false }, Some(first))
+            }
+            Method::Data { data, .. } => {
+                let mut data = data.clone().into_iter();
+                let first = data.next().map(|Secret(bytes)| bytes);
+                (Side::Data(data), first)
+            }
+        };
+        let method = method.name().to_owned();
+        put(properties, &method, data.as_deref());
+        Ok(Self { method, side })
+    }
+
+    /// The properties of the AUTH that answers the server's (Continue authentication).
+    ///
+    /// # Errors
+    /// A server that does not keep to the method, or is not who knows the password.
+    pub(super) fn answer(
+        &mut self,
+        packet: PacketType,
+        properties: &Properties<'_>,
+    ) -> Result<PropertyBlock, Error> {
+        self.check_method(packet, properties)?;
+        let challenge = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
+        let data = match &mut self.side {
+            Side::Scram { is_proved: true, .. } => {
+                return Err(Malformed::protocol_error(packet, "SCRAM was through already").into());
+            }
+            Side::Scram { session, is_proved } => {
+                check_iterations(challenge)?;
+                let mut answer = Vec::new();
+                // What proves the server may come in an AUTH, which then needs an answer without data.
+                *is_proved = step(session, challenge, &mut answer)?;
+                (!*is_proved).then_some(answer)
+            }
+            Side::Data(data) => {
+                let Some(Secret(bytes)) = data.next() else {
+                    let cause = format!("the server asks for more authentication data of {}", self.method);
+                    return Err(Error::fatal(Layer::Mqtt, cause)
+                        .with_hint("each further --auth-data answers one AUTH of the server"));
+                };
+                Some(bytes)
+            }
+        };
+        let mut answer = PropertyBlock::default();
+        put(&mut answer, &self.method, data.as_deref());
+        Ok(answer)
+    }
+
+    /// The server says that it is satisfied; whether we are.
+    ///
+    /// # Errors
+    /// It has not proved that it knows the password, or names another method.
+    pub(super) fn finish(&mut self, packet: PacketType, properties: &Properties<'_>) -> Result<(), Error> {
+        self.check_method(packet, properties)?;
+        let Side::Scram { session, is_proved } = &mut self.side else { return Ok(()) };
+        if !*is_proved {
+            let data = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
+            // A server that skips the exchange has proved nothing, whatever it sends: only what
+            // begins with "v=" is meant to.
+            *is_proved = data.starts_with(b"v=") && step(session, data, &mut Vec::new())?;
+        }
+        if *is_proved { Ok(()) } else { Err(not_proved()) }
+    }
+
+    /// [MQTT-4.12.0-5]
+    fn check_method(&self, packet: PacketType, properties: &Properties<'_>) -> Result<(), Error> {
+        match properties.text(PropertyId::AuthenticationMethod) {
+            Some(method) if method == self.method => Ok(()),
+            Some(method) => {
+                let what = format!("authentication method {method:?}, but {:?} was begun", self.method);
+                Err(Malformed::protocol_error(packet, what).into())
+            }
+            None => Err(Malformed::protocol_error(packet, "no authentication method").into()),
+        }
+    }
+}
+
+/// An AUTH that belongs to no exchange ([MQTT-4.12.0-6], [MQTT-4.12.1-1]).
+pub(super) fn unasked(reason: ReasonCode) -> Malformed {
+    Malformed::protocol_error(PacketType::Auth, format!("{reason}, but no authentication is under way"))
+}
+
+fn put(properties: &mut PropertyBlock, method: &str, data: Option<&[u8]>) {
+    properties.push(PropertyId::AuthenticationMethod, Value::Text(method));
+    if let Some(data) = data {
+        properties.push(PropertyId::AuthenticationData, Value::Binary(data));
+    }
+}
+
+struct Credentials {
+    user_name: String,
+    password: Secret,
+}
+
+impl SessionCallback for Credentials {
+    fn callback(
+        &self,
+        _session: &SessionData,
+        _context: &Context<'_>,
+        request: &mut Request<'_>,
+    ) -> Result<(), SessionError> {
+        request.satisfy::<AuthId>(&self.user_name)?.satisfy::<Password>(&self.password.0)?;
+        Ok(())
+    }
+}
+
+fn scram(
+    mechanism: ScramMechanism,
+    user_name: &str,
+    password: &Secret,
+) -> Result<Session<NoValidation>, Error> {
+    let credentials = Credentials { user_name: user_name.to_owned(), password: password.clone() };
+    let config =
+        SASLConfig::builder().with_defaults().with_callback(credentials).map_err(|error| failed(&error))?;
+    let name = Mechname::parse(mechanism.name().as_bytes()).map_err(|error| failed(&error))?;
+    SASLClient::new(Arc::clone(&config)).start_suggested(&[name]).map_err(|error| failed(&error))
+}
+
+/// Takes a message of the server in. Whether it has proved itself.
+fn step(session: &mut Session<NoValidation>, input: &[u8], answer: &mut Vec<u8>) -> Result<bool, Error> {
+    match session.step(Some(input), answer) {
+        Ok(State::Running) => Ok(false),
+        Ok(State::Finished(_)) => Ok(true),
+        Err(SessionError::MutualAuthenticationFailed) => Err(not_proved()),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The attribute stands in the clear: `r=…,s=…,i=4096`.
+fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
+    for attribute in challenge.split(|byte| *byte == b',') {
+        let Some(number) = attribute.strip_prefix(b"i=") else { continue };
+        let number = std::str::from_utf8(number).ok().and_then(|text| text.parse::<u64>().ok());
+        match number {
+            Some(number) if number <= u64::from(MOST_ITERATIONS) => {}
+            Some(number) => {
+                let cause = format!(
+                    "SCRAM: the server asks for {number} rounds of hashing, {MOST_ITERATIONS} at most are done"
+                );
+                return Err(Error::fatal(Layer::Mqtt, cause).with_hint("no honest server asks for so many"));
+            }
+            None => return Err(failed(&"the number of rounds is none")),
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: &dyn std::fmt::Display) -> Error {
+    Error::fatal(Layer::Mqtt, format!("authentication: {error}"))
+        .with_hint("the server has to know the method (--auth-method), the user name and the password")
+}
+
+fn not_proved() -> Error {
+    Error::fatal(Layer::Mqtt, "SCRAM: the server did not prove that it knows the password")
+        .with_hint("it may be another server than the one you mean")
+}

@@ -1,0 +1,129 @@
+//! "Use another server" and "Server moved" ([MQTT-4.11]): where a server sends its clients, for those
+//! who want to be sent.
+
+use std::net::Ipv6Addr;
+
+use crate::error::{Error, Layer};
+use crate::net::{Address, Endpoint};
+use crate::protocol::property::{Properties, PropertyId};
+use crate::protocol::reason::ReasonCode;
+
+/// How often in a row a client lets itself be sent on: two servers may name each other.
+pub(super) const MOST_REDIRECTS: u32 = 5;
+
+/// A refusal with what the server says beside its Reason Code: the Reason String, and which server to
+/// use instead.
+pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_>) -> Error {
+    let text = properties.text(PropertyId::ReasonString);
+    let moved = matches!(reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
+    let reference = properties.text(PropertyId::ServerReference).filter(|_| moved);
+    let Some(reference) = reference else {
+        return Error::Refused {
+            what: what.into(),
+            reason,
+            text: text.map(Into::into),
+            hint: reason.advice().map(Into::into),
+        };
+    };
+    let named = format!("it names {reference}");
+    Error::Elsewhere {
+        refusal: Box::new(Error::Refused {
+            what: what.into(),
+            reason,
+            text: Some(text.map_or_else(|| named.clone(), |text| format!("{text}; {named}"))),
+            hint: Some("--follow-redirect goes there".into()),
+        }),
+        server_reference: reference.into(),
+        is_permanent: reason == ReasonCode::SERVER_MOVED,
+    }
+}
+
+/// The servers of a Server Reference, reached as `endpoint` was: names or addresses with a port or
+/// without, with spaces between them, IPv6 literals in brackets.
+///
+/// # Errors
+/// A reference that names no server.
+pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endpoint>, Error> {
+    let servers: Option<Vec<(String, Option<u16>)>> = reference.split_whitespace().map(server).collect();
+    let servers = servers.filter(|servers| !servers.is_empty()).ok_or_else(|| {
+        Error::fatal(
+            Layer::Mqtt,
+            format!("the server names another one in a way that is not understood: {reference:?}"),
+        )
+    })?;
+    let same = match &endpoint.address {
+        Address::Tcp { port, .. } => *port,
+        Address::Unix(_) => 1883,
+    };
+    let at = |(host, port): (String, Option<u16>)| Endpoint {
+        address: Address::Tcp { host, port: port.unwrap_or(same) },
+        ..endpoint.clone()
+    };
+    Ok(servers.into_iter().map(at).collect())
+}
+
+fn server(text: &str) -> Option<(String, Option<u16>)> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (literal, rest) = rest.split_once(']')?;
+            literal.parse::<Ipv6Addr>().ok()?;
+            (literal, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
+        }
+        None => match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        },
+    };
+    let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+    let port = match port {
+        Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port != 0)?),
+        None => None,
+    };
+    (!host.is_empty() && host.chars().all(is_name)).then(|| (host.to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(reference: &str) -> Option<Vec<String>> {
+        let endpoints = endpoints(reference, &Endpoint::plain("here", 1999)).ok()?;
+        Some(endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect())
+    }
+
+    /// The examples of [MQTT-4.11], and what is none.
+    #[test]
+    fn server_references() {
+        for (reference, found) in [
+            ("myserver.xyz.org", &["myserver.xyz.org:1999"][..]),
+            ("myserver.xyz.org:8883", &["myserver.xyz.org:8883"]),
+            (
+                "10.10.151.22:8883 [fe80::9610:3eff:fe1c]:1883",
+                &["10.10.151.22:8883", "[fe80::9610:3eff:fe1c]:1883"],
+            ),
+            (" [::1] ", &["[::1]:1999"]),
+        ] {
+            assert_eq!(
+                addresses(reference).as_deref(),
+                Some(found).map(|f| f.iter().map(ToString::to_string).collect::<Vec<_>>()).as_deref(),
+                "{reference}"
+            );
+        }
+        for bad in [
+            "",
+            " ",
+            "a:0",
+            "a:x",
+            "a:70000",
+            ":1883",
+            "[::1",
+            "[x]:1",
+            "[::1]1883",
+            "a b:",
+            "a/b",
+            "mqtt://a",
+        ] {
+            assert_eq!(addresses(bad), None, "{bad}");
+        }
+    }
+}

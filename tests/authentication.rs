@@ -1,0 +1,436 @@
+//! Enhanced authentication against a server of our own making: SCRAM written once more from RFC 5802,
+//! and everything a server can do wrong.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::BytesMut;
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId as Id, Value};
+use mqtt::protocol::reason::ReasonCode;
+use mqtt::protocol::wire::PacketType::PubAck;
+use mqtt::protocol::wire::{self, Packet};
+use ring::{digest, hmac, pbkdf2};
+
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::packets::{self, properties};
+use crate::support::server::{Peer, Server};
+
+const MECHANISMS: [&str; 3] = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"];
+const CONTINUE: ReasonCode = ReasonCode(0x18);
+
+/// The server's side of SCRAM.
+struct Scram {
+    mechanism: &'static str,
+    password: &'static str,
+    client_first_bare: String,
+    server_first: String,
+}
+
+impl Scram {
+    fn algorithms(&self) -> (pbkdf2::Algorithm, hmac::Algorithm, &'static digest::Algorithm) {
+        match self.mechanism {
+            "SCRAM-SHA-1" => (
+                pbkdf2::PBKDF2_HMAC_SHA1,
+                hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
+                &digest::SHA1_FOR_LEGACY_USE_ONLY,
+            ),
+            "SCRAM-SHA-256" => (pbkdf2::PBKDF2_HMAC_SHA256, hmac::HMAC_SHA256, &digest::SHA256),
+            _ => (pbkdf2::PBKDF2_HMAC_SHA512, hmac::HMAC_SHA512, &digest::SHA512),
+        }
+    }
+
+    /// What the client begins with; for the user "me,=" it is escaped.
+    fn begin(mechanism: &'static str, password: &'static str, client_first: &[u8]) -> Self {
+        let text = std::str::from_utf8(client_first).unwrap();
+        let bare = text.strip_prefix("n,,").expect("no channel binding, no other identity");
+        let nonce = bare.strip_prefix("n=me=2C=3D,r=").expect("the user name, escaped");
+        assert!(nonce.len() >= 16, "{nonce}");
+        let salt = STANDARD.encode(b"a little salt");
+        let server_first = format!("r={nonce}SERVER,s={salt},i=4096");
+        Self { mechanism, password, client_first_bare: bare.to_owned(), server_first }
+    }
+
+    /// The proof of the server for a good answer of the client.
+    fn finish(&self, client_final: &[u8]) -> String {
+        let (derivation, mac, hash) = self.algorithms();
+        let text = std::str::from_utf8(client_final).unwrap();
+        let (without_proof, proof) = text.rsplit_once(",p=").unwrap();
+        let mut salted = vec![0; hash.output_len()];
+        let rounds = 4096.try_into().unwrap();
+        pbkdf2::derive(derivation, rounds, b"a little salt", self.password.as_bytes(), &mut salted);
+        let sign = |key: &[u8], text: &[u8]| hmac::sign(&hmac::Key::new(mac, key), text).as_ref().to_vec();
+        let client_key = sign(&salted, b"Client Key");
+        let stored_key = digest::digest(hash, &client_key);
+        let message = format!("{},{},{without_proof}", self.client_first_bare, self.server_first);
+        let signature = sign(stored_key.as_ref(), message.as_bytes());
+        let expected: Vec<u8> = client_key.iter().zip(signature).map(|(key, sign)| key ^ sign).collect();
+        assert_eq!(STANDARD.decode(proof).unwrap(), expected, "the client's proof");
+        let server_key = sign(&salted, b"Server Key");
+        format!("v={}", STANDARD.encode(sign(&server_key, message.as_bytes())))
+    }
+}
+
+fn auth(reason: ReasonCode, method: Option<&str>, data: Option<&[u8]>) -> Vec<u8> {
+    let mut list = Vec::new();
+    list.extend(method.map(|method| (Id::AuthenticationMethod, Value::Text(method))));
+    list.extend(data.map(|data| (Id::AuthenticationData, Value::Binary(data))));
+    let mut out = BytesMut::new();
+    wire::auth(&mut out, reason, &properties(&list));
+    out.to_vec()
+}
+
+fn connack(method: Option<&str>, data: Option<&[u8]>) -> Vec<u8> {
+    let mut list = Vec::new();
+    list.extend(method.map(|method| (Id::AuthenticationMethod, Value::Text(method))));
+    list.extend(data.map(|data| (Id::AuthenticationData, Value::Binary(data))));
+    packets::connack_with(&list)
+}
+
+/// The data of a CONNECT for this method; there is no password in it.
+#[track_caller]
+fn expect_connect(peer: &mut Peer, method: &str) -> Vec<u8> {
+    let bytes = peer.expect_connect(V5);
+    let Ok(Packet::Connect(connect)) = wire::decode(V5, &bytes) else { unreachable!() };
+    assert_eq!(connect.properties.text(Id::AuthenticationMethod), Some(method));
+    assert_eq!(connect.password, None);
+    connect.properties.binary(Id::AuthenticationData).unwrap_or_default().to_vec()
+}
+
+/// The data of an AUTH with this reason and method.
+#[track_caller]
+fn expect_auth(peer: &mut Peer, expected: ReasonCode, method: &str) -> Option<Vec<u8>> {
+    let bytes = peer.packet();
+    let Ok(Packet::Auth { reason, properties }) = wire::decode(V5, &bytes) else {
+        panic!("expected AUTH, received {}", packets::shown(V5, &bytes))
+    };
+    assert_eq!(reason, expected);
+    assert_eq!(properties.text(Id::AuthenticationMethod), Some(method));
+    properties.binary(Id::AuthenticationData).map(<[u8]>::to_vec)
+}
+
+fn publish(server: &Server, method: &str) -> Mqtt {
+    Mqtt::publish(server.port()).args([
+        "-t",
+        "a",
+        "-n",
+        "-q",
+        "1",
+        "--auth-method",
+        method,
+        "-u",
+        "me,=",
+        "-P",
+        "pencil",
+    ])
+}
+
+fn expect_publish_and_end(peer: &mut Peer) {
+    let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"");
+    peer.send(&packets::ack(PubAck, identifier));
+    peer.expect_disconnect(V5);
+}
+
+/// The password is not sent, and not shown.
+#[test]
+fn scram_with_each_hash() {
+    for mechanism in MECHANISMS {
+        // The server's proof may come in CONNACK or in an AUTH before it.
+        for in_connack in [true, false] {
+            let server = Server::start(move |server| {
+                let mut peer = server.accept();
+                let scram = Scram::begin(mechanism, "pencil", &expect_connect(&mut peer, mechanism));
+                peer.send(&auth(CONTINUE, Some(mechanism), Some(scram.server_first.as_bytes())));
+                let client_final = expect_auth(&mut peer, CONTINUE, mechanism).unwrap();
+                let proof = scram.finish(&client_final);
+                if in_connack {
+                    peer.send(&connack(Some(mechanism), Some(proof.as_bytes())));
+                } else {
+                    peer.send(&auth(CONTINUE, Some(mechanism), Some(proof.as_bytes())));
+                    assert_eq!(expect_auth(&mut peer, CONTINUE, mechanism), None);
+                    peer.send(&connack(Some(mechanism), None));
+                }
+                expect_publish_and_end(&mut peer);
+            });
+            let outcome = publish(&server, mechanism).args(["-d"]).run().exits(0);
+            assert!(outcome.stderr.contains("sending AUTH (rc24)"), "{}", outcome.stderr);
+            assert!(outcome.stderr.contains("authentication-data: ... ("), "{}", outcome.stderr);
+            for secret in ["pencil", "r=", "p="] {
+                assert!(!outcome.stderr.contains(secret), "{}", outcome.stderr);
+            }
+        }
+    }
+}
+
+/// Two spellings of one password are one password (RFC 4013).
+#[test]
+fn a_password_is_prepared() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        let scram = Scram::begin("SCRAM-SHA-256", "IX", &expect_connect(&mut peer, "SCRAM-SHA-256"));
+        peer.send(&auth(CONTINUE, Some("SCRAM-SHA-256"), Some(scram.server_first.as_bytes())));
+        let client_final = expect_auth(&mut peer, CONTINUE, "SCRAM-SHA-256").unwrap();
+        let proof = scram.finish(&client_final);
+        peer.send(&connack(Some("SCRAM-SHA-256"), Some(proof.as_bytes())));
+        expect_publish_and_end(&mut peer);
+    });
+    publish(&server, "SCRAM-SHA-256").args(["-P", "I\u{ad}X"]).run().succeeds();
+}
+
+#[test]
+fn a_refused_password() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        let scram = Scram::begin("SCRAM-SHA-256", "other", &expect_connect(&mut peer, "SCRAM-SHA-256"));
+        peer.send(&auth(CONTINUE, Some("SCRAM-SHA-256"), Some(scram.server_first.as_bytes())));
+        expect_auth(&mut peer, CONTINUE, "SCRAM-SHA-256").unwrap();
+        peer.send(&packets::connack(V5, false, 0x86));
+        peer.expect_end();
+    });
+    publish(&server, "SCRAM-SHA-256")
+        .run()
+        .fails(134, "connection refused: Bad User Name or Password (0x86)");
+}
+
+/// A server that answers CONNECT with what `attack` makes of the client's nonce. Whatever it is, the
+/// client says why, publishes nothing and goes.
+#[track_caller]
+fn attacked(attack: impl FnOnce(&str) -> Vec<u8> + Send + 'static) -> Outcome {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        let client_first = expect_connect(&mut peer, "SCRAM-SHA-256");
+        let nonce = String::from_utf8(client_first).unwrap();
+        let nonce = nonce.rsplit_once("r=").unwrap().1;
+        peer.send(&attack(nonce));
+        expect_flight(&mut peer);
+    });
+    publish(&server, "SCRAM-SHA-256").run()
+}
+
+/// At most a DISCONNECT that says that something is wrong, and the end.
+#[track_caller]
+fn expect_flight(peer: &mut Peer) {
+    while let Some(bytes) = peer.next() {
+        match wire::decode(V5, &bytes) {
+            Ok(Packet::Disconnect { reason, .. }) => assert!(reason.is_failure(), "{reason}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn challenge(text: impl AsRef<str>) -> Vec<u8> {
+    let text = text.as_ref();
+    auth(CONTINUE, Some("SCRAM-SHA-256"), Some(text.as_bytes()))
+}
+
+#[test]
+fn servers_that_cheat_at_the_challenge() {
+    let good = |nonce: &str| format!("r={nonce}SERVER,s=c2FsdA==,i=4096");
+    attacked(|_| challenge("r=another-nonce-of-its-own,s=c2FsdA==,i=4096"))
+        .fails(1, "authentication: ");
+    attacked(|nonce| challenge(format!("r={nonce},s=c2FsdA==,i=4096"))).fails(1, "authentication: ");
+    attacked(|nonce| challenge(format!("r={nonce}x,s=***,i=4096"))).fails(1, "authentication: ");
+    attacked(|nonce| challenge(format!("r={nonce}x,s=c2FsdA=="))).fails(1, "authentication: ");
+    attacked(|nonce| challenge(format!("m=extension,r={nonce}x,s=c2FsdA==,i=4096")))
+        .fails(1, "authentication: ");
+    attacked(|_| challenge("")).fails(1, "authentication: ");
+    attacked(|_| challenge("\u{0}\u{1}")).fails(1, "authentication: ");
+    attacked(|_| challenge("e=other-error")).fails(1, "authentication: ");
+    for rounds in ["4294967295", "2000001", "99999999999999999"] {
+        attacked(move |nonce| challenge(format!("r={nonce}x,s=c2FsdA==,i={rounds}")))
+            .fails(1, &format!("SCRAM: the server asks for {rounds} rounds of hashing"));
+    }
+    for rounds in ["0", "-1", "", "x", "99999999999999999999999999"] {
+        attacked(move |nonce| challenge(format!("r={nonce}x,s=c2FsdA==,i={rounds}")))
+            .fails(1, "authentication: ");
+    }
+    attacked(move |nonce| auth(CONTINUE, None, Some(good(nonce).as_bytes())))
+        .fails(1, "protocol error: AUTH: no authentication method");
+    attacked(move |nonce| auth(CONTINUE, Some("SCRAM-SHA-1"), Some(good(nonce).as_bytes()))).fails(
+        1,
+        "protocol error: AUTH: authentication method \"SCRAM-SHA-1\", but \"SCRAM-SHA-256\" was begun",
+    );
+    attacked(move |nonce| auth(ReasonCode(0x19), Some("SCRAM-SHA-256"), Some(good(nonce).as_bytes())))
+        .fails(1, "protocol error: AUTH: Re-authenticate (0x19)");
+    attacked(move |nonce| auth(ReasonCode(0), Some("SCRAM-SHA-256"), Some(good(nonce).as_bytes())))
+        .fails(1, "protocol error: AUTH: Success (0x00)");
+}
+
+const NOT_PROVED: &str = "SCRAM: the server did not prove that it knows the password";
+
+/// Whoever lets everybody in knows no password.
+#[test]
+fn servers_that_skip_the_challenge() {
+    attacked(|_| connack(Some("SCRAM-SHA-256"), None)).fails(1, NOT_PROVED);
+    attacked(|_| connack(Some("SCRAM-SHA-256"), Some(b"v=AAAA"))).fails(1, "authentication: ");
+    attacked(|nonce| {
+        connack(Some("SCRAM-SHA-256"), Some(format!("r={nonce}x,s=c2FsdA==,i=4096").as_bytes()))
+    })
+    .fails(1, NOT_PROVED);
+    attacked(|_| connack(None, None)).fails(1, "protocol error: CONNACK: no authentication method");
+    attacked(|_| connack(Some("other"), None))
+        .fails(1, "protocol error: CONNACK: authentication method \"other\"");
+}
+
+#[test]
+fn servers_without_the_right_signature() {
+    for in_connack in [true, false] {
+        for (signature, text) in [
+            ("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NOT_PROVED),
+            ("v=", NOT_PROVED),
+            ("v=*", "authentication: "),
+            ("e=invalid-proof", if in_connack { NOT_PROVED } else { "authentication: " }),
+        ] {
+            let server = Server::start(move |server| {
+                let mut peer = server.accept();
+                let scram =
+                    Scram::begin("SCRAM-SHA-256", "pencil", &expect_connect(&mut peer, "SCRAM-SHA-256"));
+                peer.send(&auth(CONTINUE, Some("SCRAM-SHA-256"), Some(scram.server_first.as_bytes())));
+                expect_auth(&mut peer, CONTINUE, "SCRAM-SHA-256").unwrap();
+                peer.send(&if in_connack {
+                    connack(Some("SCRAM-SHA-256"), Some(signature.as_bytes()))
+                } else {
+                    auth(CONTINUE, Some("SCRAM-SHA-256"), Some(signature.as_bytes()))
+                });
+                expect_flight(&mut peer);
+            });
+            publish(&server, "SCRAM-SHA-256").run().fails(1, text);
+        }
+    }
+}
+
+/// AUTH belongs to an exchange that the client has begun ([MQTT-4.12.0-6]).
+#[test]
+fn auth_at_the_wrong_moment() {
+    for reason in [0x00, 0x18, 0x19] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&auth(ReasonCode(reason), Some("X"), None));
+            expect_flight(&mut peer);
+        });
+        let args = ["-V", "5", "-t", "a", "-n", "-q", "1"];
+        Mqtt::publish(server.port())
+            .args(args)
+            .run()
+            .fails(1, "protocol error: AUTH: the server wants enhanced");
+        for method in [&[][..], &["--auth-method", "X"]] {
+            let server = Server::start(move |server| {
+                let mut peer = server.accept();
+                let bytes = peer.expect_connect(V5);
+                let Ok(Packet::Connect(connect)) = wire::decode(V5, &bytes) else { unreachable!() };
+                peer.send(&connack(connect.properties.text(Id::AuthenticationMethod), None));
+                peer.send(&auth(ReasonCode(reason), Some("X"), None));
+                peer.expect_publish(V5, QoS::AtLeastOnce, b"");
+                peer.expect(V5, &packets::disconnect(V5, 0x82));
+                peer.expect_end();
+            });
+            let outcome = Mqtt::publish(server.port()).args(args).args(method).run();
+            outcome.fails(1, "but no authentication is under way");
+        }
+    }
+}
+
+#[test]
+fn the_data_of_another_method() {
+    let serve = |answers: usize| {
+        Server::start(move |server| {
+            let mut peer = server.accept();
+            assert_eq!(expect_connect(&mut peer, "X-OWN"), b"one");
+            for expected in [&[0, 2][..], b"text:3"].iter().take(answers) {
+                peer.send(&auth(CONTINUE, Some("X-OWN"), Some(b"and?")));
+                assert_eq!(expect_auth(&mut peer, CONTINUE, "X-OWN").as_deref(), Some(*expected));
+            }
+            if answers > 2 {
+                peer.send(&auth(CONTINUE, Some("X-OWN"), None));
+                return expect_flight(&mut peer);
+            }
+            peer.send(&connack(Some("X-OWN"), Some(b"welcome")));
+            expect_publish_and_end(&mut peer);
+        })
+    };
+    let args = ["-t", "a", "-n", "-q", "1", "--auth-method", "X-OWN", "--auth-data", "one"];
+    let more = ["--auth-data", "hex:0002", "--auth-data", "text:text:3"];
+    Mqtt::publish(serve(0).port()).args(args).run().succeeds();
+    Mqtt::publish(serve(2).port()).args(args).args(more).run().succeeds();
+    Mqtt::publish(serve(3).port()).args(args).args(more).run().fails(1, "more authentication data of X-OWN");
+    let words = "-D connect authentication-method X-OWN -D connect authentication-data one";
+    let args = ["-t", "a", "-n", "-q", "1"].into_iter().chain(words.split(' '));
+    Mqtt::publish(serve(0).port()).args(args).run().succeeds();
+}
+
+/// An exchange on a link that is up.
+#[track_caller]
+fn reauthenticate(peer: &mut Peer, signature: Option<&str>) {
+    let mechanism = "SCRAM-SHA-512";
+    let client_first = expect_auth(peer, ReasonCode(0x19), mechanism).unwrap();
+    let scram = Scram::begin(mechanism, "pencil", &client_first);
+    peer.send(&auth(CONTINUE, Some(mechanism), Some(scram.server_first.as_bytes())));
+    let client_final = expect_auth(peer, CONTINUE, mechanism).unwrap();
+    let proof = scram.finish(&client_final);
+    peer.send(&auth(ReasonCode(0), Some(mechanism), Some(signature.unwrap_or(&proof).as_bytes())));
+}
+
+fn accept_with_scram(server: &mut crate::support::server::Listener) -> Peer {
+    let mechanism = "SCRAM-SHA-512";
+    let mut peer = server.accept();
+    let scram = Scram::begin(mechanism, "pencil", &expect_connect(&mut peer, mechanism));
+    peer.send(&auth(CONTINUE, Some(mechanism), Some(scram.server_first.as_bytes())));
+    let proof = scram.finish(&expect_auth(&mut peer, CONTINUE, mechanism).unwrap());
+    peer.send(&connack(Some(mechanism), Some(proof.as_bytes())));
+    peer
+}
+
+fn subscribe_with_scram(server: &Server) -> Mqtt {
+    Mqtt::subscribe(server.port())
+        .args(["-t", "a", "--auth-method", "SCRAM-SHA-512", "-u", "me,=", "-P", "pencil"])
+        .args(["--reauthenticate", "2s", "-C", "1"])
+}
+
+#[test]
+fn re_authentication() {
+    let server = Server::start(|server| {
+        let mut peer = accept_with_scram(server);
+        peer.grant_subscription(V5);
+        reauthenticate(&mut peer, None);
+        reauthenticate(&mut peer, None);
+        peer.send(&packets::Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    subscribe_with_scram(&server).run().succeeds().prints("x\n");
+}
+
+#[test]
+fn re_authentication_of_another_server() {
+    let server = Server::start(|server| {
+        let mut peer = accept_with_scram(server);
+        peer.grant_subscription(V5);
+        reauthenticate(&mut peer, Some("v=AAAA"));
+        peer.expect_disconnect(V5);
+    });
+    subscribe_with_scram(&server).run().fails(1, NOT_PROVED);
+}
+
+#[test]
+fn wrong_usage() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--auth-method", "SCRAM-SHA-256"], "SCRAM-SHA-256 needs a user name (-u) and a password"),
+        (
+            &["--auth-method", "SCRAM-SHA-256", "-u", "me"],
+            "SCRAM-SHA-256 needs a user name (-u) and a password",
+        ),
+        (&["--auth-method", "SCRAM-SHA-1", "-u", "me", "-P", ""], "password for SCRAM-SHA-1: it is empty"),
+        (&["--auth-method", "SCRAM-SHA-1", "-u", "a\u{7}", "-P", "x"], "user name for SCRAM-SHA-1: SASLprep"),
+        (&["--auth-method", "SCRAM-SHA-3"], "--auth-method 'SCRAM-SHA-3': there is no such SCRAM here"),
+        (&["--auth-method", "X", "-V", "311"], "--auth-method needs MQTT 5"),
+        (&["--auth-data", "x"], "--auth-data needs --auth-method"),
+        (&["--reauthenticate", "5m"], "--reauthenticate needs --auth-method"),
+        (
+            &["--auth-method", "X", "--auth-data", "hex:0"],
+            "--auth-data: hex: takes pairs of hexadecimal digits",
+        ),
+    ];
+    for (line, text) in cases {
+        Mqtt::publish(1).args(["-t", "a", "-n"]).args(*line).run().fails(2, text);
+    }
+}
