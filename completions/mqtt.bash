@@ -61,7 +61,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__bench)
-            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --clients --publishers --subscribers --rate --rate-per-client --arrivals --jitter --inflight --per-write --qos --size --payload --payload-file --topics --topic --pattern --shared-groups --duration --count --warmup --drain --ramp --hold --credentials --local-addr --threads --embedded --seed --json --csv --html --junit --fail-if --allow-saturated --calibration --quiet --help --version conn pub sub e2e rr calibrate compare"
+            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --clients --publishers --subscribers --rate --rate-per-client --arrivals --jitter --inflight --per-write --qos --size --payload --payload-file --topics --topic --pattern --shared-groups --duration --count --warmup --drain --ramp --hold --credentials --local-addr --threads --embedded --seed --json --csv --html --junit --fail-if --allow-saturated --calibration --quiet --color --help --version conn pub sub e2e rr calibrate compare"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -88,6 +88,10 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -629,6 +633,10 @@ _mqtt() {
                     fi
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -637,7 +645,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__broker)
-            opts="-p --listen --port --quiet --help --version"
+            opts="-p --listen --port --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -655,6 +663,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -663,7 +675,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__config)
-            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --help --version show"
+            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --help --version show"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -690,6 +702,10 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1045,7 +1061,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__ping)
-            opts="-C -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --count --interval --timeout --publish --warn-expiry --json --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --json-events --quiet --help --version"
+            opts="-C -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --count --interval --timeout --publish --warn-expiry --json --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --json-events --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1140,6 +1156,10 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1487,6 +1507,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -1495,7 +1519,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__pub)
-            opts="-t -q -r -m -f -s -n -l -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --qos --retain --repeat --repeat-delay --topic-alias --message --file --stdin-file --null-message --stdin-line --property --content-type --payload-format-indicator --message-expiry --response-topic --correlation-data --user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --help --version"
+            opts="-t -q -r -m -f -s -n -l -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --qos --retain --repeat --repeat-delay --topic-alias --message --file --stdin-file --null-message --stdin-line --property --content-type --payload-format-indicator --message-expiry --response-topic --correlation-data --user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1683,6 +1707,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --name-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unix)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -2039,6 +2067,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "0 1 2" -- "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2047,7 +2079,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__retain__subcmd__clear)
-            opts="-T -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --filter-out --match --payload-match --larger-than --older-than --time-in --dry-run --yes --until-clear --rate --timeout --backup --export --restore --json --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --json-events --quiet --help --version"
+            opts="-T -W -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --filter-out --match --payload-match --larger-than --older-than --time-in --dry-run --yes --until-clear --rate --timeout --backup --export --restore --json --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --debug --json-events --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2203,6 +2235,10 @@ _mqtt() {
                     return 0
                     ;;
                 -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --name-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2550,6 +2586,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -2558,7 +2598,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__sub)
-            opts="-t -q -U -C -W -E -R -T -v -N -F -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --subscribe --qos --no-local --retain-as-published --retain-handling --unsubscribe --retained-only --filter-out --verbose --format --json --pretty --property --subscription-identifier --subscribe-user-property --unsubscribe-user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --help --version"
+            opts="-t -q -U -C -W -E -R -T -v -N -F -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --subscribe --qos --no-local --retain-as-published --retain-handling --unsubscribe --retained-only --filter-out --verbose --format --json --pretty --property --subscription-identifier --subscribe-user-property --unsubscribe-user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2724,6 +2764,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --name-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unix)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -3080,6 +3124,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -W "0 1 2" -- "${cur}"))
                     return 0
                     ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -3088,7 +3136,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__will__subcmd__test)
-            opts="-D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --case --strict --list --version-matrix --parallel --tolerance --prefix --watch-as --watch-password --json --junit --will-topic --will-payload --will-qos --will-retain --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --quiet --help --version"
+            opts="-D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --case --strict --list --version-matrix --parallel --tolerance --prefix --watch-as --watch-password --json --junit --will-topic --will-payload --will-qos --will-retain --property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3233,6 +3281,10 @@ _mqtt() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --name-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unix)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -3575,6 +3627,10 @@ _mqtt() {
                     ;;
                 --keyform)
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)

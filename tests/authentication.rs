@@ -226,8 +226,7 @@ fn challenge(text: impl AsRef<str>) -> Vec<u8> {
 #[test]
 fn servers_that_cheat_at_the_challenge() {
     let good = |nonce: &str| format!("r={nonce}SERVER,s=c2FsdA==,i=4096");
-    attacked(|_| challenge("r=another-nonce-of-its-own,s=c2FsdA==,i=4096"))
-        .fails(1, "authentication: ");
+    attacked(|_| challenge("r=another-nonce-of-its-own,s=c2FsdA==,i=4096")).fails(1, "authentication: ");
     attacked(|nonce| challenge(format!("r={nonce},s=c2FsdA==,i=4096"))).fails(1, "authentication: ");
     attacked(|nonce| challenge(format!("r={nonce}x,s=***,i=4096"))).fails(1, "authentication: ");
     attacked(|nonce| challenge(format!("r={nonce}x,s=c2FsdA=="))).fails(1, "authentication: ");
