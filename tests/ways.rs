@@ -213,6 +213,38 @@ fn every_subcommand_goes_every_way() {
     }
 }
 
+/// `-A` chooses where from; what cannot be is said.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_local_address_can_be_chosen() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let run = Mqtt::publish(port).args(["-t", "a", "-n", "-A", "127.0.0.77"]).spawn();
+    let (peer, address) = listener.accept().unwrap();
+    assert_eq!(address.ip().to_string(), "127.0.0.77");
+    drop((peer, listener));
+    run.finish().exits(1);
+    let from = |address: &str| Mqtt::publish(port).args(["-t", "a", "-n", "-A", address]).run();
+    from("192.0.2.1").fails(1, "this machine has no address 192.0.2.1 to connect from");
+    from("::1").fails(1, "127.0.0.1 has no IPv6 address to reach from ::1");
+    from("eth0").fails(2, "it is no IP address");
+}
+
+/// The proxy that the environment names is taken only where it is asked for.
+#[test]
+fn the_environments_proxy_is_taken_on_request() {
+    let broker = Broker::start();
+    // A proxy that nobody runs.
+    let publish = |options: &[&str]| {
+        let mqtt = broker.publish().args(["-t", "a", "-n"]).args(options);
+        mqtt.env("ALL_PROXY", "http://127.0.0.1:1").env("all_proxy", "http://127.0.0.1:1")
+    };
+    publish(&[]).run().succeeds();
+    publish(&["--proxy", "env"]).run().fails(1, "mqtt: proxy: connection: 127.0.0.1:1: connection refused");
+    publish(&["--proxy", "env"]).env("NO_PROXY", "example.com, 127.0.0.0/8").run().succeeds();
+    publish(&["--proxy", "env"]).env("NO_PROXY", "example.com").run().exits(1);
+}
+
 /// The WebSockets of a server of another make, plain and in TLS.
 #[test]
 fn mosquittos_web_sockets() {
