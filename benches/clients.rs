@@ -6,61 +6,14 @@
 //! rate measures the server too. Nothing here passes or fails.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
 
+mod measure;
+
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Usage, UsageWho, getrusage};
-
-const MQTT: &str = env!("CARGO_BIN_EXE_mqtt");
-const ROUNDS: usize = 5;
-
-/// What one run of a child process used.
-#[derive(Clone, Copy)]
-struct Cost {
-    cpu: f64,
-    wall: f64,
-}
-
-fn seconds(usage: &Usage) -> f64 {
-    let time = |value: nix::sys::time::TimeVal| {
-        Duration::new(u64::try_from(value.tv_sec()).unwrap(), u32::try_from(value.tv_usec()).unwrap() * 1000)
-    };
-    (time(usage.user_time()) + time(usage.system_time())).as_secs_f64()
-}
-
-/// Runs a command to its end, its output read and thrown away.
-fn run(program: &str, arguments: &[String], input: Option<&[u8]>) -> Cost {
-    let before = seconds(&getrusage(UsageWho::RUSAGE_CHILDREN).unwrap());
-    let start = Instant::now();
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let feeder = input.map(|input| {
-        let (mut stdin, input) = (child.stdin.take().unwrap(), input.to_vec());
-        thread::spawn(move || drop(stdin.write_all(&input)))
-    });
-    let mut stdout = child.stdout.take().unwrap();
-    let mut sink = vec![0; 1 << 16];
-    while stdout.read(&mut sink).is_ok_and(|count| count > 0) {}
-    child.wait().unwrap();
-    let wall = start.elapsed().as_secs_f64();
-    if let Some(feeder) = feeder {
-        feeder.join().unwrap();
-    }
-    Cost { cpu: seconds(&getrusage(UsageWho::RUSAGE_CHILDREN).unwrap()) - before, wall }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
+use measure::{Cost, MQTT, ROUNDS, median, run, words};
 
 /// What the server sends once a client has subscribed.
 #[derive(Clone)]
@@ -140,10 +93,6 @@ struct Shape {
     ours: (Vec<String>, Option<Vec<u8>>, f64),
     theirs: (Vec<String>, Option<Vec<u8>>, f64),
     wall: bool,
-}
-
-fn words(text: &str) -> Vec<String> {
-    text.split(' ').map(str::to_owned).collect()
 }
 
 fn lines(count: usize) -> Vec<u8> {

@@ -13,23 +13,19 @@ use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets;
+use crate::support::pki::Authority;
 use crate::support::server::{Peer, Server};
 
 /// `mqtt bench` against a port of 127.0.0.1; this machine's other work must not spoil the verdict.
 pub(crate) fn bench(port: u16, line: &[&str]) -> Mqtt {
+    watched(port, line).args(["--quiet"])
+}
+
+/// The same, with the lines about each second on standard error, which name the phase.
+pub(crate) fn watched(port: u16, line: &[&str]) -> Mqtt {
     let (mode, rest) = line.split_first().unwrap();
-    Mqtt::new([
-        "bench",
-        mode,
-        "-h",
-        "127.0.0.1",
-        "-p",
-        &port.to_string(),
-        "--quiet",
-        "--allow-saturated",
-        "--json",
-    ])
-    .args(rest)
+    let port = port.to_string();
+    Mqtt::new(["bench", mode, "-h", "127.0.0.1", "-p", &port, "--allow-saturated", "--json"]).args(rest)
 }
 
 /// The report of a run, checked against its schema.
@@ -79,8 +75,8 @@ fn a_stopped_broker_cannot_hide() {
             "--qos",
             qos,
         ];
-        let running = bench(broker.port(), &line).spawn();
-        std::thread::sleep(Duration::from_secs(2));
+        let running = watched(broker.port(), &line).spawn();
+        running.wait_for_stderr(" measure ");
         broker.signal(Signal::STOP);
         std::thread::sleep(Duration::from_secs(1));
         broker.signal(Signal::CONT);
@@ -112,52 +108,112 @@ fn accept_pair(listener: &mut crate::support::server::Listener) -> (Peer, Peer) 
     (publisher, subscriber)
 }
 
-/// Of each hundred messages one is dropped, one doubled, two swapped, one damaged, and there is one
-/// that nobody sent.
+/// A broker between the two that does as the number of each message says: of a hundred, one is
+/// dropped, one doubled, two swapped, one damaged, and there is one that nobody sent.
+fn mistreat(publisher: &mut Peer, subscriber: &mut Peer, qos: u8) {
+    const MESSAGES: usize = 1000;
+    let (mut number, mut completed, mut fenced, mut delivered) = (0, 0, false, 0_u16);
+    let mut held = Vec::new();
+    let mut deliver = |packet: &[u8]| {
+        delivered += 1;
+        let mut packet = packet.to_vec();
+        if qos > 0 {
+            let identifier = 4 + usize::from(packet[3]); // the topics here are short
+            packet[identifier..][..2].copy_from_slice(&delivered.to_be_bytes());
+        }
+        subscriber.send(&packet);
+    };
+    while number < MESSAGES || (qos == 2 && completed < MESSAGES) || !fenced {
+        let packet = publisher.packet();
+        match packet[0] >> 4 {
+            6 => {
+                publisher.send(&[0x70, 2, packet[2], packet[3]]);
+                completed += 1;
+                continue;
+            }
+            12 => {
+                publisher.send(&packets::pingresp());
+                fenced = true;
+                continue;
+            }
+            _ => assert_eq!(packet[0], 0x30 | qos << 1, "a PUBLISH"),
+        }
+        if qos > 0 {
+            let identifier = &packet[4 + usize::from(packet[3])..][..2];
+            publisher.send(&[if qos == 1 { 0x40 } else { 0x50 }, 2, identifier[0], identifier[1]]);
+        }
+        match number % 100 {
+            7 => {}
+            13 => [&packet, &packet].iter().for_each(|packet| deliver(packet)),
+            20 => held = packet,
+            21 => [&packet, &held].iter().for_each(|packet| deliver(packet)),
+            30 => {
+                let mut packet = packet;
+                *packet.last_mut().unwrap() ^= 0x20;
+                deliver(&packet);
+            }
+            40 => {
+                let mut stranger = packet.clone();
+                let payload = stranger.len() - 64;
+                stranger[payload..].fill(0);
+                deliver(&packet);
+                deliver(&stranger);
+            }
+            _ => deliver(&packet),
+        }
+        number += 1;
+    }
+    for _ in 0..if qos > 0 { delivered } else { 0 } {
+        let answer = subscriber.packet();
+        assert_eq!(answer[0], if qos == 1 { 0x40 } else { 0x50 });
+    }
+}
+
 #[test]
 fn what_a_broker_does_to_messages_is_counted_exactly() {
-    let server = Server::start(|listener| {
-        expect_probe(listener);
-        let (mut publisher, mut subscriber) = accept_pair(listener);
-        let mut held = Vec::new();
-        for number in 0..1000 {
-            let packet = publisher.packet();
-            assert_eq!(packet[0], 0x30, "a PUBLISH");
-            match number % 100 {
-                7 => {}
-                13 => [&packet, &packet].iter().for_each(|packet| subscriber.send(packet)),
-                20 => held = packet,
-                21 => [&packet, &held].iter().for_each(|packet| subscriber.send(packet)),
-                30 => {
-                    let mut packet = packet;
-                    *packet.last_mut().unwrap() ^= 0x20;
-                    subscriber.send(&packet);
-                }
-                40 => {
-                    let mut stranger = packet.clone();
-                    let payload = stranger.len() - 64;
-                    stranger[payload..].fill(0);
-                    subscriber.send(&packet);
-                    subscriber.send(&stranger);
-                }
-                _ => subscriber.send(&packet),
+    for qos in 0..3 {
+        let server = Server::start(move |listener| {
+            expect_probe(listener);
+            let (mut publisher, mut subscriber) = accept_pair(listener);
+            mistreat(&mut publisher, &mut subscriber, qos);
+            publisher.expect_disconnect(Protocol::V3_1_1);
+            if qos == 2 {
+                // Nothing was released, so it asks whether something is still to come.
+                subscriber.expect_fence_and_disconnect(Protocol::V3_1_1);
+            } else {
+                subscriber.expect_disconnect(Protocol::V3_1_1);
             }
-        }
-        publisher.expect_fence_and_disconnect(Protocol::V3_1_1);
-        subscriber.expect_disconnect(Protocol::V3_1_1);
-    });
-    let line =
-        ["e2e", "-V", "311", "--publishers", "1", "--subscribers", "1", "--count", "1000", "--rate", "2k"];
-    let outcome =
-        bench(server.port(), &line).args(["--fail-if", "lost > 20", "--fail-if", "duplicates != 10"]);
-    let report = report(&outcome.run().exits(0));
-    let found: Vec<u64> =
-        ["sent", "expected", "delivered", "lost", "duplicates", "reordered", "corrupt", "foreign"]
-            .iter()
-            .map(|name| count(&report, name))
-            .collect();
-    assert_eq!(found, [1000, 1000, 980, 20, 10, 10, 10, 10]);
-    server.finish();
+        });
+        let line = [
+            "e2e",
+            "-V",
+            "311",
+            "--publishers",
+            "1",
+            "--subscribers",
+            "1",
+            "--count",
+            "1000",
+            "--rate",
+            "2k",
+        ];
+        let outcome = bench(server.port(), &line).args(["--qos", &qos.to_string()]).args([
+            "--fail-if",
+            "lost > 20",
+            "--fail-if",
+            "loss > 2%",
+            "--fail-if",
+            "duplicates != 10",
+        ]);
+        let report = report(&outcome.run().exits(0));
+        let found: Vec<u64> =
+            ["sent", "expected", "delivered", "lost", "duplicates", "reordered", "corrupt", "foreign"]
+                .iter()
+                .map(|name| count(&report, name))
+                .collect();
+        assert_eq!(found, [1000, 1000, 980, 20, 10, 10, 10, 10], "QoS {qos}");
+        server.finish();
+    }
 }
 
 #[test]
@@ -226,6 +282,13 @@ fn every_mode(port: u16) {
                     "{mode} {version} {qos} {more:?}"
                 );
             }
+            let line = ["pub", "-V", version, "--qos", qos, "--rate", "1k", "--duration", "1m"];
+            let others = bench(port, &line).spawn();
+            let line = ["sub", "-V", version, "--qos", qos, "--subscribers", "2", "--count", "100"];
+            let received = report(&bench(port, &line).run().exits(0));
+            drop(others);
+            assert!(count(&received, "delivered") >= 100, "{version} {qos}");
+            assert!(number(&received, "/latency_us/delivery/count") >= 100.0);
         }
     }
     let closed =
@@ -249,6 +312,17 @@ fn every_mode(port: u16) {
         (count(&shared, "expected"), count(&shared, "lost"), count(&shared, "duplicates")),
         (400, 0, 0)
     );
+}
+
+/// The closed loop sends exactly what it is asked for, in whichever portions.
+#[test]
+fn a_count_is_kept_to() {
+    let broker = Broker::start();
+    for more in [&["--per-write", "1"][..], &["--per-write", "7"], &[], &["--qos", "1"]] {
+        let line = [&["pub", "--rate", "max", "--publishers", "3", "--count", "20001"], more].concat();
+        let report = report(&bench(broker.port(), &line).run().exits(0));
+        assert_eq!(count(&report, "sent"), 20_001, "{more:?}");
+    }
 }
 
 #[test]
@@ -331,24 +405,65 @@ fn each_client_has_its_credentials() {
     assert!(cause.contains("connection refused"), "{cause}");
 }
 
+/// Each client shows its own certificate; one the server does not know is turned away.
+#[test]
+fn each_client_has_its_certificate() {
+    let (authority, other) = (Authority::new("Devices"), Authority::new("Strangers"));
+    let setup = Setup::new().tls(&authority.issue("broker", &["127.0.0.1"])).client_certificates(&authority);
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    let (one, two) = (authority.issue("one", &[]), other.issue("two", &[]));
+    let file = one.certificate.with_file_name("clients.csv");
+    let (certificate, key) = (two.certificate.display(), two.key.display());
+    // As seen from the file's folder, or from everywhere.
+    let text = format!("client_id,cert,key\na,one.pem,one.key\nb,{certificate},{key}\n");
+    std::fs::write(&file, text).unwrap();
+    let authority = authority.file();
+    let line = ["conn", "--clients", "6", "--hold", "0.1", "--credentials", file.to_str().unwrap()];
+    let run = |more: &[&str]| bench(broker.port(), &[&line[..], more].concat()).run();
+    let report = report(&run(&["--cafile", authority.to_str().unwrap()]).exits(3));
+    assert_eq!(number(&report, "/connections/connected"), 3.0);
+    assert_eq!(number(&report, "/latency_us/tls_handshake/count"), 3.0);
+    assert_eq!(report["errors"][0]["count"], 3, "{}", report["errors"]);
+    run(&[]).fails(2, "a client certificate needs TLS");
+}
+
+#[test]
+fn local_addresses_are_used_in_turn() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let mut clients: Vec<_> = (0..4).map(|_| listener.accept_session(Protocol::V3_1_1)).collect();
+        let mut sources: Vec<_> = clients.iter().map(|client| client.source().to_string()).collect();
+        sources.sort();
+        assert_eq!(sources, ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"]);
+        clients.iter_mut().for_each(|client| client.expect_disconnect(Protocol::V3_1_1));
+    });
+    let line =
+        ["conn", "-V", "311", "--clients", "4", "--hold", "0.1", "--local-addr", "127.0.0.2,127.0.0.3"];
+    bench(server.port(), &line).run().exits(0);
+    server.finish();
+}
+
 #[test]
 fn reports_are_set_side_by_side() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    for name in ["a", "b"] {
-        let outcome = bench(broker.port(), &["pub", "--qos", "1", "--count", "100"]).run().exits(0);
+    for (name, size) in [("a", "64"), ("b", "80")] {
+        let line = ["pub", "--qos", "1", "--count", "100", "--size", size];
+        let outcome = bench(broker.port(), &line).run().exits(0);
         std::fs::write(file(name), &outcome.stdout).unwrap();
     }
     let (a, b) = (file("a"), file("b"));
-    let table = Mqtt::new(["bench", "compare", &a, &b]).run().exits(0);
-    assert!(table.lines()[0].ends_with("ratio"));
-    assert!(table.lines().iter().any(|line| line.starts_with("acknowledge p99")));
+    let table = Mqtt::new(["bench", "compare", &a, &b, &a]).run().exits(0).lines();
+    assert_eq!(table[0].matches("ratio").count(), 2);
+    assert!(table.iter().any(|line| line.starts_with("acknowledge p99") && line.ends_with("1.000")));
+    assert!(table.contains(&"not the same: payload_bytes 64 / 80 / 64".to_owned()), "{table:?}");
     let line = ["bench", "compare", "--json", &a, &a, &a, "vs", &b, &b, &b];
     let outcome = Mqtt::new(line).run().exits(0);
     let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     assert_eq!(compared["sides"][1]["runs"], 3);
-    assert!(compared["figures"][0]["more_than_noise"].is_boolean());
+    assert!(compared["figures"][0]["more_than_noise"][0].is_boolean());
+    assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "80"]));
     std::fs::write(&a, "{}").unwrap();
     Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
 }

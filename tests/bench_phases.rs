@@ -1,22 +1,24 @@
 //! `mqtt bench` interrupted, or left by its broker, in every phase: there is a report, and an end.
 
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use ::mqtt::protocol::Protocol;
 use rustix::process::Signal;
 
-use crate::bench::{bench, number, report};
+use crate::bench::{bench, number, report, watched};
 use crate::support::Service as _;
 use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::Running;
 use crate::support::server::Server;
 
 const LOAD: [&str; 9] = ["e2e", "--publishers", "2", "--subscribers", "2", "--rate", "500", "--qos", "1"];
 
-/// A signal at a time that falls into a phase.
-fn interrupted(line: &[&str], after: Duration, phase: &str) {
+/// A signal in a phase, which the lines about each second name.
+fn interrupted(line: &[&str], phase: &str) {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    let running = bench(broker.port(), line).spawn();
-    std::thread::sleep(after);
+    let running = watched(broker.port(), line).spawn();
+    running.wait_for_stderr(phase);
     let since = Instant::now();
     running.signal(Signal::INT);
     let report = report(&running.finish().exits(0));
@@ -26,86 +28,122 @@ fn interrupted(line: &[&str], after: Duration, phase: &str) {
 
 #[test]
 fn ctrl_c_while_connecting() {
-    interrupted(&["conn", "--clients", "1000", "--ramp", "20"], Duration::from_secs(1), "connect");
+    interrupted(&["conn", "--clients", "1000", "--ramp", "20"], " connect ");
 }
 
 #[test]
 fn ctrl_c_in_warm_up() {
-    interrupted(&[&LOAD[..], &["--warmup", "1m"]].concat(), Duration::from_secs(1), "warm-up");
+    interrupted(&[&LOAD[..], &["--warmup", "1m"]].concat(), " warm-up ");
 }
 
 #[test]
 fn ctrl_c_in_the_measurement() {
-    interrupted(&[&LOAD[..], &["--duration", "1m"]].concat(), Duration::from_secs(1), "measure");
+    interrupted(&[&LOAD[..], &["--duration", "1m"]].concat(), " measure ");
 }
 
 #[test]
 fn ctrl_c_while_the_connections_are_held() {
-    interrupted(&["conn", "--clients", "10", "--hold", "1m"], Duration::from_secs(1), "hold");
+    interrupted(&["conn", "--clients", "10", "--hold", "1m"], " measure ");
 }
 
 /// A server that takes connections and says nothing: at first contact, and to SUBSCRIBE.
 #[test]
 fn ctrl_c_while_the_server_is_silent() {
     for answers in [false, true] {
+        let (heard, hears) = channel();
         let server = Server::start(move |listener| {
             if !answers {
                 let mut silent = listener.accept();
                 silent.expect_connect(Protocol::V3_1_1);
+                heard.send(()).unwrap();
                 silent.expect_end();
                 return;
             }
             listener.accept_session(Protocol::V3_1_1).expect_disconnect(Protocol::V3_1_1);
             let mut subscriber = listener.accept_session(Protocol::V3_1_1);
             subscriber.expect_subscribe(Protocol::V3_1_1);
+            heard.send(()).unwrap();
             subscriber.expect_disconnect(Protocol::V3_1_1);
         });
         let running = bench(server.port(), &["sub", "-V", "311", "--subscribers", "1"]).spawn();
-        std::thread::sleep(Duration::from_millis(700));
+        hears.recv().unwrap();
         running.signal(Signal::INT);
         assert_eq!(report(&running.finish().exits(0))["interrupted"], true);
         server.finish();
     }
 }
 
+/// In the drain, with a broker that stands still.
+fn draining(broker: &Mosquitto) -> Running {
+    let line = [&LOAD[..], &["--duration", "2", "--drain", "1m"]].concat();
+    let running = watched(broker.port(), &line).spawn();
+    running.wait_for_stderr(" measure ");
+    broker.signal(Signal::STOP);
+    running.wait_for_stderr(" drain ");
+    running
+}
+
 #[test]
 fn ctrl_c_in_the_drain() {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-    let running = bench(broker.port(), &[&LOAD[..], &["--duration", "1", "--drain", "1m"]].concat()).spawn();
-    std::thread::sleep(Duration::from_millis(600));
-    broker.signal(Signal::STOP);
-    std::thread::sleep(Duration::from_millis(1200));
+    let running = draining(&broker);
     running.signal(Signal::INT);
     let report = report(&running.finish().exits(0));
     broker.signal(Signal::CONT);
     assert!(number(&report, "/messages/unacknowledged") > 0.0);
+    let notes = report["notes"].as_array().unwrap();
+    assert!(notes.iter().any(|note| note.as_str().unwrap().contains("had no answer")), "{notes:?}");
 }
 
-/// A broker that dies at a time that falls into a phase.
-fn bereaved(line: &[&str], after: Duration) -> serde_json::Value {
-    let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return serde_json::Value::Null };
-    let running = bench(broker.port(), line).spawn();
-    std::thread::sleep(after);
+/// What is reported when the broker has died.
+fn bereaved(running: Running) {
     let since = Instant::now();
-    broker.kill();
     let report = report(&running.finish().exits(3));
     assert!(since.elapsed() < Duration::from_secs(15), "it takes {:?}", since.elapsed());
     assert_eq!(report["valid"], false);
     assert!(report["errors"][0]["count"].as_u64().unwrap() > 0);
-    report
+}
+
+/// A broker that dies in a phase.
+fn bereaved_in(phase: &str, line: &[&str]) {
+    let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
+    let running = watched(broker.port(), line).spawn();
+    running.wait_for_stderr(phase);
+    broker.kill();
+    bereaved(running);
 }
 
 #[test]
 fn the_broker_dies_while_clients_connect() {
-    bereaved(&["conn", "--clients", "60", "--ramp", "30"], Duration::from_secs(1));
+    bereaved_in(" connect ", &["conn", "--clients", "60", "--ramp", "30"]);
+}
+
+#[test]
+fn the_broker_dies_while_clients_subscribe() {
+    let server = Server::start(|listener| {
+        listener.accept_session(Protocol::V3_1_1).expect_disconnect(Protocol::V3_1_1);
+        let mut subscriber = listener.accept_session(Protocol::V3_1_1);
+        subscriber.expect_subscribe(Protocol::V3_1_1);
+        subscriber.reset();
+    });
+    bereaved(bench(server.port(), &["sub", "-V", "311", "--subscribers", "1"]).spawn());
+    server.finish();
 }
 
 #[test]
 fn the_broker_dies_in_warm_up_and_measurement() {
-    bereaved(&[&LOAD[..], &["--warmup", "1m"]].concat(), Duration::from_secs(1));
-    bereaved(&[&LOAD[..], &["--duration", "1m"]].concat(), Duration::from_secs(1));
-    bereaved(&["rr", "--rate", "max", "--qos", "1", "--duration", "1m"], Duration::from_secs(1));
-    bereaved(&["conn", "--clients", "10", "--hold", "1m"], Duration::from_secs(1));
+    bereaved_in(" warm-up ", &[&LOAD[..], &["--warmup", "1m"]].concat());
+    bereaved_in(" measure ", &[&LOAD[..], &["--duration", "1m"]].concat());
+    bereaved_in(" measure ", &["rr", "--rate", "max", "--qos", "1", "--duration", "1m"]);
+    bereaved_in(" measure ", &["conn", "--clients", "10", "--hold", "1m"]);
+}
+
+#[test]
+fn the_broker_dies_in_the_drain() {
+    let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
+    let running = draining(&broker);
+    broker.kill();
+    bereaved(running);
 }
 
 /// Nothing was measured at all: that is a failure and no verdict.

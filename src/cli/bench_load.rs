@@ -150,7 +150,8 @@ pub(super) struct CourseArgs {
     pub(super) hold: Option<Duration>,
 
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          help = "CSV file with a heading and a line for each client: client_id, username, password")]
+          help = "CSV file with a heading and a line for each client: client_id, username, password, \
+                  cert, key; files of certificates as seen from its folder")]
     pub(super) credentials: Option<PathBuf>,
 
     /// Local addresses to connect from in turn, each with all of its ports

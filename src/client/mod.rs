@@ -32,5 +32,5 @@ mod session_tests;
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
 pub use handshake::Connected;
 pub use limits::ServerLimits;
-pub use open::{OpenLink, Opened, Times, open};
+pub use open::{Identity, OpenLink, Opened, Times, open};
 pub use run::run;

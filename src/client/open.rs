@@ -1,6 +1,8 @@
 //! One connection, once: dialled, CONNECT sent, CONNACK received. No second attempt, no other
 //! version: who makes thousands of connections wants to know how each of them went.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::handshake::{self, Connected, Opening};
@@ -8,7 +10,7 @@ use super::link::Link;
 use super::options::ClientOptions;
 use super::session::Session;
 use crate::error::{Error, Layer};
-use crate::net::{self, Address, Step, Stream, Transport};
+use crate::net::{self, Address, Step, Stream, TlsConfig, Transport};
 use crate::protocol::{Protocol, wire};
 
 /// How long the steps of a connection took.
@@ -38,7 +40,48 @@ pub struct Opened {
     pub times: Times,
 }
 
+/// A certificate to show, with its key.
+#[derive(Debug)]
+pub struct Identity(Arc<TlsConfig>);
+
 impl ClientOptions {
+    /// Reads a certificate and its key.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not belong together; a connection without TLS.
+    pub fn identity(&self, certificate: PathBuf, key: PathBuf) -> Result<Identity, Error> {
+        let Some(tls) = &self.endpoint.tls else {
+            return Err(Error::usage("a client certificate needs TLS")
+                .with_hint("use mqtts://, --cafile or --tls-use-os-certs"));
+        };
+        tls.with_certificate(certificate, key).map(|tls| Identity(Arc::new(tls)))
+    }
+
+    /// Shows this certificate from now on.
+    pub fn show(&mut self, identity: &Identity) {
+        self.endpoint.tls = Some(Arc::clone(&identity.0));
+    }
+
+    /// Makes every TLS handshake a full one: clients that are strangers to each other have no
+    /// session to take up.
+    pub fn forget_tls_sessions(&mut self) {
+        if let Some(tls) = &mut self.endpoint.tls {
+            *tls = Arc::new(tls.without_resumption());
+        }
+    }
+
+    /// The way to the server in a word: `tcp`, `tls`, `ws`, `wss` or `unix`.
+    #[must_use]
+    pub fn transport_name(&self) -> &'static str {
+        match (&self.endpoint.transport, &self.endpoint.address) {
+            (Transport::Plain, Address::Tcp { .. }) => "tcp",
+            (Transport::Plain, Address::Unix(_)) => "unix",
+            (Transport::Tls, _) => "tls",
+            (Transport::WebSocket(_), _) => "ws",
+            (Transport::SecureWebSocket(_), _) => "wss",
+        }
+    }
+
     /// Aims at this port, plain.
     pub fn aim(&mut self, host: &str, port: u16) {
         let endpoint = &mut self.endpoint;

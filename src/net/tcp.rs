@@ -99,6 +99,7 @@ async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream
     // slower.
     socket.set_tcp_nodelay(true)?;
     if let Some(local) = bind {
+        port_at_connect(&socket)?;
         socket.bind(&SocketAddr::new(local, 0).into())?;
     }
     match socket.connect(&address.into()) {
@@ -114,6 +115,22 @@ async fn open(address: SocketAddr, bind: Option<IpAddr>) -> io::Result<TcpStream
         return Err(error);
     }
     Ok(stream)
+}
+
+/// Lets the system choose the local port when it knows where to, instead of at `bind`: ports are
+/// then shared among destinations, and a local address has all of them for each broker
+/// (`IP_BIND_ADDRESS_NO_PORT`, which sockets of IPv6 take as well).
+#[cfg(target_os = "linux")]
+fn port_at_connect(socket: &Socket) -> io::Result<()> {
+    use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
+    Ok(setsockopt(socket, IpBindAddressNoPort, &true)?)
+}
+
+/// Elsewhere a port belongs to an address from `bind` on.
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "fails where there is such an option")]
+fn port_at_connect(_: &Socket) -> io::Result<()> {
+    Ok(())
 }
 
 /// A socket of the right family, non-blocking from birth where the system can do that in one call.

@@ -124,6 +124,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The address it connected from.
+    pub(crate) fn source(&self) -> std::net::IpAddr {
+        self.stream.peer_addr().unwrap().ip()
+    }
+
     /// The next packet, whole and raw; `None` if the client has closed its side.
     pub(crate) fn next(&mut self) -> Option<Vec<u8>> {
         loop {

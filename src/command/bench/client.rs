@@ -47,24 +47,32 @@ enum Subscribing {
     Done,
 }
 
-/// When the publishes under way were to be sent and were sent, by token.
+/// A publish under way: its number, when it was to be sent and when it was.
+#[derive(Debug, Clone, Copy, Default)]
+struct UnderWay {
+    sequence: u64,
+    intended: u64,
+    sent: u64,
+}
+
+/// The publishes under way, by token.
 #[derive(Debug, Default)]
 struct Slots {
-    entries: Vec<(u64, u64)>,
+    entries: Vec<UnderWay>,
     free: Vec<u16>,
 }
 
 impl Slots {
-    fn take(&mut self, intended: u64, sent: u64) -> u64 {
+    fn take(&mut self, entry: UnderWay) -> u64 {
         if let Some(slot) = self.free.pop() {
-            self.entries[usize::from(slot)] = (intended, sent);
+            self.entries[usize::from(slot)] = entry;
             return slot.into();
         }
-        self.entries.push((intended, sent));
+        self.entries.push(entry);
         self.entries.len() as u64 - 1
     }
 
-    fn give_back(&mut self, token: u64) -> (u64, u64) {
+    fn give_back(&mut self, token: u64) -> UnderWay {
         if let Ok(slot) = u16::try_from(token) {
             self.free.push(slot);
         }
@@ -290,12 +298,13 @@ impl InTurn<'_> {
         let sent = now();
         let mut in_write = self.shard.per_write;
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) && in_write > 0 {
-            if !self.shard.may_send(sent) {
-                self.state.pulling = false;
-                return;
-            }
+            // Before a message is taken from the quota: what is taken is sent.
             if self.budget == 0 {
                 self.unfinished = true;
+                return;
+            }
+            if !self.shard.may_send(sent) {
+                self.state.pulling = false;
                 return;
             }
             self.publish(session, out, sent, sent);
@@ -320,7 +329,10 @@ impl InTurn<'_> {
         }
         let phase = shard.timeline.phase(intended);
         shard.stamp(number, sequence, phase, intended, sent);
-        let token = if shard.qos == QoS::AtMostOnce { 0 } else { publisher.slots.take(intended, sent) };
+        let token = match shard.qos {
+            QoS::AtMostOnce => 0,
+            _ => publisher.slots.take(UnderWay { sequence, intended, sent }),
+        };
         let template = &publisher.templates[place];
         let result = session.publish(out, template, &shard.payload.bytes, Bytes::new, token);
         publisher.sequence += 1;
@@ -346,7 +358,7 @@ impl InTurn<'_> {
     fn published(&mut self, token: u64, reason: ReasonCode) {
         let Some(publisher) = &mut self.state.publisher else { return };
         let arrived = self.now;
-        let (intended, sent) = publisher.slots.give_back(token);
+        let UnderWay { sequence, intended, sent } = publisher.slots.give_back(token);
         let shard = &mut *self.shard;
         let phase = shard.timeline.phase(intended);
         if reason.is_failure() {
@@ -354,7 +366,7 @@ impl InTurn<'_> {
             messages.refused += 1;
             // What was refused leads to no delivery.
             let Role::Publisher(number) = self.state.role else { return };
-            messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, 0));
+            messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, sequence));
             shard.recorder.error(format!("publish refused: {reason}"));
             return;
         }

@@ -121,33 +121,52 @@ fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
     Some(one.1 < other.0 || other.1 < one.0)
 }
 
+/// Medians of each side and, from the second side on, their ratio to the first, with a mark where
+/// there are enough runs to tell a difference from noise.
 fn as_table(sides: &[Side]) -> String {
     let mut out = format!("{:<17}", "");
-    for side in sides {
+    for (place, side) in sides.iter().enumerate() {
         let short: String = side.name.chars().take(12).collect();
-        let _ = write!(out, " {short:>12}");
+        let _ = write!(out, " {short:>12}{}", if place > 0 { "    ratio  " } else { "" });
     }
-    out.push_str(if sides.len() == 2 { "    ratio\n" } else { "\n" });
+    out.truncate(out.trim_end().len());
+    out.push('\n');
+    let mut judged = false;
     for (name, place, shown) in FIGURES {
         let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
         let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
         if medians.iter().all(|median| median.is_none_or(|median| median == 0.0)) {
             continue;
         }
-        let _ = write!(out, "{name:<17}");
-        for median in &medians {
-            let _ = write!(out, " {:>12}", median.map_or("-".into(), |median| shown.text(median)));
-        }
-        if let [Some(one), Some(other)] = medians[..] {
-            let ratio = if one == 0.0 { "-".into() } else { format!("{:.3}", other / one) };
-            let verdict = match differs(&values[0], &values[1]) {
-                None => "",
-                Some(true) => "  more than noise",
-                Some(false) => "  within noise",
+        let mut line = format!("{name:<17}");
+        for (place, found) in medians.iter().enumerate() {
+            let _ = write!(line, " {:>12}", found.map_or("-".into(), |median| shown.text(median)));
+            if place == 0 {
+                continue;
+            }
+            let ratio = match (medians[0], found) {
+                (Some(one), Some(other)) if one != 0.0 => format!("{:.3}", other / one),
+                _ => "-".into(),
             };
-            let _ = write!(out, " {ratio:>8}{verdict}");
+            let mark = match differs(&values[0], &values[place]) {
+                None => ' ',
+                Some(true) => '*',
+                Some(false) => '~',
+            };
+            judged |= mark != ' ';
+            let _ = write!(line, " {ratio:>8}{mark} ");
         }
+        out.push_str(line.trim_end());
         out.push('\n');
+    }
+    out.push('\n');
+    out.push_str(if judged {
+        "* more than noise: no run of one side lies among those of the other; ~ within noise\n"
+    } else {
+        "a difference can be told from noise with three runs a side, 'vs' between\n"
+    });
+    for (name, values) in differences(sides) {
+        let _ = writeln!(out, "not the same: {name} {}", values.join(" / "));
     }
     for side in sides {
         let invalid = side.reports.iter().filter(|report| report["valid"] != true).count();
@@ -158,6 +177,34 @@ fn as_table(sides: &[Side]) -> String {
     out
 }
 
+/// What the runs were asked to do differently, with the values of each side's first run.
+fn differences(sides: &[Side]) -> Vec<(String, Vec<String>)> {
+    let all = || sides.iter().flat_map(|side| &side.reports);
+    let names = all().filter_map(|report| report["configuration"].as_object()).flat_map(|map| map.keys());
+    let mut places = vec!["/mode".to_owned(), "/tool_version".to_owned()];
+    for name in names {
+        let place = format!("/configuration/{name}");
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    let value = |report: &Value, place: &str| match report.pointer(place) {
+        Some(Value::String(text)) => text.clone(),
+        found => found.unwrap_or(&Value::Null).to_string(),
+    };
+    let mut found = Vec::new();
+    for place in places {
+        let mut values = all().map(|report| value(report, &place));
+        let first = values.next().unwrap_or_default();
+        if values.any(|other| other != first) {
+            let of =
+                sides.iter().map(|side| side.reports.first().map_or_else(String::new, |r| value(r, &place)));
+            found.push((place.rsplit('/').next().unwrap_or_default().to_owned(), of.collect()));
+        }
+    }
+    found
+}
+
 fn as_object(sides: &[Side]) -> String {
     let figures: Vec<Value> = FIGURES
         .iter()
@@ -165,19 +212,29 @@ fn as_object(sides: &[Side]) -> String {
             let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
             let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
             medians.iter().any(Option::is_some).then(|| {
-                let ratio = match medians[..] {
-                    [Some(one), Some(other), ..] if one != 0.0 => Some(other / one),
-                    _ => None,
-                };
-                let differs = if values.len() == 2 { differs(&values[0], &values[1]) } else { None };
+                // To the first side, of each of the others.
+                let ratios: Vec<Option<f64>> = medians[1..]
+                    .iter()
+                    .map(|other| Some(other.as_ref()? / medians[0].filter(|one| *one != 0.0)?))
+                    .collect();
+                let differs: Vec<Option<bool>> =
+                    values[1..].iter().map(|other| differs(&values[0], other)).collect();
                 let unit = if *shown == Shown::Time { "us" } else { "1" };
-                json!({"name": name, "unit": unit, "medians": medians, "ratio": ratio, "more_than_noise": differs})
+                json!({"name": name, "unit": unit, "medians": medians, "ratios": ratios, "more_than_noise": differs})
             })
         })
         .collect();
+    let not_the_same: serde_json::Map<String, Value> =
+        differences(sides).into_iter().map(|(name, values)| (name, values.into())).collect();
     let sides: Vec<Value> =
         sides.iter().map(|side| json!({"name": side.name, "runs": side.reports.len()})).collect();
-    let report = json!({"type": "bench-comparison", "version": 1, "sides": sides, "figures": figures});
+    let report = json!({
+        "type": "bench-comparison",
+        "version": 1,
+        "sides": sides,
+        "figures": figures,
+        "not_the_same": not_the_same,
+    });
     format!("{report}\n")
 }
 

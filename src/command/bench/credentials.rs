@@ -1,34 +1,74 @@
-//! Credentials of each client, from a CSV file with a heading line: `client_id`, `username` and
-//! `password` in any order. Clients take the lines in turn.
+//! Credentials of each client, from a CSV file with a heading line: `client_id`, `username`,
+//! `password`, `cert` and `key` in any order. Clients take the lines in turn.
 
 use std::path::Path;
 
+use crate::client::Identity;
 use crate::client::options::{ClientOptions, Secret};
 use crate::error::Error;
 
+/// What clients show to be let in, by their numbers.
 #[derive(Debug)]
-pub(super) struct Credentials(Vec<Line>);
+pub(super) struct Credentials {
+    lines: Vec<Line>,
+    /// Of each line, if it has a certificate.
+    identities: Vec<Option<Identity>>,
+}
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Line {
     client_identifier: Option<String>,
     user_name: Option<String>,
     password: Option<String>,
+    certificate: Option<String>,
+    key: Option<String>,
 }
 
 impl Credentials {
-    pub(super) fn read(path: &Path) -> Result<Self, Error> {
+    /// Reads the file and all certificates that it names. Their paths count from its folder.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or does not hold what it should; certificates without TLS.
+    pub(super) fn read(path: &Path, options: &ClientOptions) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
-        Self::parse(&text).map_err(|why| Error::usage(format!("{}: {why}", path.display())))
+        let lines = Line::parse(&text).map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let own = |line: &Line| {
+            let (Some(certificate), Some(key)) = (&line.certificate, &line.key) else { return Ok(None) };
+            options.identity(folder.join(certificate), folder.join(key)).map(Some)
+        };
+        let identities = lines.iter().map(own).collect::<Result<_, Error>>()?;
+        Ok(Self { lines, identities })
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
+    /// Gives a client the credentials of its line.
+    pub(super) fn apply(&self, number: u32, options: &mut ClientOptions) {
+        let place = number as usize % self.lines.len();
+        let line = &self.lines[place];
+        if let Some(identifier) = &line.client_identifier {
+            options.client_identifier.clone_from(identifier);
+        }
+        if let Some(user_name) = &line.user_name {
+            options.user_name = Some(user_name.clone());
+        }
+        if let Some(password) = &line.password {
+            options.password = Some(Secret(password.clone().into_bytes()));
+        }
+        if let Some(identity) = &self.identities[place] {
+            options.show(identity);
+        }
+    }
+}
+
+impl Line {
+    /// All lines below the heading.
+    fn parse(text: &str) -> Result<Vec<Self>, String> {
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let heading = lines.next().map(|(_, line)| fields(line)).unwrap_or_default();
         for name in &heading {
-            if !matches!(name.as_str(), "client_id" | "username" | "password") {
-                return Err(format!("column '{name}': it is client_id, username or password"));
+            if !matches!(name.as_str(), "client_id" | "username" | "password" | "cert" | "key") {
+                return Err(format!("column '{name}': it is client_id, username, password, cert or key"));
             }
         }
         let mut all = Vec::new();
@@ -44,26 +84,17 @@ impl Credentials {
                 match name.as_str() {
                     "client_id" => entry.client_identifier = value,
                     "username" => entry.user_name = value,
-                    _ => entry.password = value,
+                    "password" => entry.password = value,
+                    "cert" => entry.certificate = value,
+                    _ => entry.key = value,
                 }
+            }
+            if entry.certificate.is_some() != entry.key.is_some() {
+                return Err(format!("line {}: cert and key go together", number + 1));
             }
             all.push(entry);
         }
-        if all.is_empty() { Err("no line with credentials".into()) } else { Ok(Self(all)) }
-    }
-
-    /// Gives a client the credentials of its line.
-    pub(super) fn apply(&self, number: u32, options: &mut ClientOptions) {
-        let line = &self.0[number as usize % self.0.len()];
-        if let Some(identifier) = &line.client_identifier {
-            options.client_identifier.clone_from(identifier);
-        }
-        if let Some(user_name) = &line.user_name {
-            options.user_name = Some(user_name.clone());
-        }
-        if let Some(password) = &line.password {
-            options.password = Some(Secret(password.clone().into_bytes()));
-        }
+        if all.is_empty() { Err("no line with credentials".into()) } else { Ok(all) }
     }
 }
 
@@ -92,7 +123,7 @@ mod tests {
 
     #[test]
     fn columns_in_any_order() {
-        let Credentials(lines) = Credentials::parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
+        let lines = Line::parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
         assert_eq!(lines[0].password.as_deref(), Some("a,\"b"));
         assert_eq!(lines[0].client_identifier.as_deref(), Some("one"));
         assert_eq!(lines[1], Line { client_identifier: Some("two".into()), ..Line::default() });
@@ -105,8 +136,10 @@ mod tests {
             ("username\n", "no line"),
             ("user\nx", "'user'"),
             ("username,password\na", "line 2"),
+            ("cert,key\na.pem,", "cert and key"),
+            ("client_id,cert\none,a.pem\n", "line 2"),
         ] {
-            let error = Credentials::parse(text).unwrap_err();
+            let error = Line::parse(text).unwrap_err();
             assert!(error.contains(words), "{text:?}: {error}");
         }
     }

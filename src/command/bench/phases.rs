@@ -66,7 +66,9 @@ pub(super) struct Outcome {
 /// A broker that cannot be reached at all; files that cannot be read.
 pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
     let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
-    let credentials = load.credentials.as_deref().map(Credentials::read).transpose()?;
+    load.client.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
+    let credentials = load.credentials.as_deref();
+    let credentials = credentials.map(|path| Credentials::read(path, &load.client)).transpose()?;
     let mut attention = Attention::start(None)?;
     let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let mut broken_off = false;
@@ -199,8 +201,10 @@ struct Director<'a> {
     subscribed: usize,
     finished: Vec<Recorder>,
     failed: Option<Error>,
-    /// By number, with how many threads have reported it.
+    /// Seconds that not all threads have reported yet, by number, with how many have.
     seconds: BTreeMap<u64, (usize, Second)>,
+    /// The others, without their histograms: a run may take days.
+    series: Vec<SeriesSecond>,
     interrupted: bool,
     problems: Vec<String>,
     memory_bytes: u64,
@@ -229,6 +233,7 @@ impl<'a> Director<'a> {
             finished: Vec::new(),
             failed: None,
             seconds: BTreeMap::new(),
+            series: Vec::new(),
             interrupted: false,
             problems: Vec::new(),
             memory_bytes: 0,
@@ -409,11 +414,13 @@ impl<'a> Director<'a> {
                 _ => "drain",
             }
         };
-        let seconds = std::mem::take(&mut self.seconds);
-        seconds
-            .into_iter()
-            .map(|(number, (_, second))| SeriesSecond::new(number, phase(number), &second))
-            .collect()
+        let mut series = std::mem::take(&mut self.series);
+        // Of the last seconds, some threads have seen nothing.
+        let rest = std::mem::take(&mut self.seconds).into_iter();
+        series.extend(rest.map(|(number, (_, second))| SeriesSecond::new(number, "", &second)));
+        series.sort_by_key(|second| second.second);
+        series.iter_mut().for_each(|second| second.phase = phase(second.second));
+        series
     }
 
     /// Waits until `done`, an interruption (once) or a time; whether it was `done`.
@@ -453,9 +460,9 @@ impl<'a> Director<'a> {
                 *threads += 1;
                 if *threads == self.orders.len() {
                     let shown = SeriesSecond::new(number, self.stage, merged);
-                    // The figures are kept; the histogram of a second is not needed any more.
-                    let line = super::text::live_line(&shown);
-                    self.live.show(self.diagnostics, &line);
+                    self.live.show(self.diagnostics, &super::text::live_line(&shown));
+                    self.seconds.remove(&number);
+                    self.series.push(shown);
                 }
             }
         }

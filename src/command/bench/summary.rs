@@ -64,6 +64,8 @@ pub(super) struct Host {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Configuration {
     pub(super) broker: String,
+    /// `tcp`, `tls`, `ws`, `wss` or `unix`.
+    pub(super) transport: &'static str,
     pub(super) protocol: String,
     pub(super) embedded: bool,
     pub(super) publishers: u32,
@@ -73,6 +75,11 @@ pub(super) struct Configuration {
     pub(super) arrivals: String,
     pub(super) jitter_s: f64,
     pub(super) inflight: u16,
+    /// Most QoS 0 messages in a write of the closed loop; null for as many as fit.
+    pub(super) per_write: Option<u32>,
+    /// `size`, `template` or `file`.
+    pub(super) payload: &'static str,
+    /// With the stamp; of a template, before it is filled in.
     pub(super) payload_bytes: usize,
     pub(super) topics: u32,
     pub(super) topic: String,
@@ -85,6 +92,8 @@ pub(super) struct Configuration {
     pub(super) drain_s: f64,
     pub(super) ramp_per_s: Option<f64>,
     pub(super) keep_alive_s: u16,
+    pub(super) connect_timeout_s: f64,
+    pub(super) credentials: Option<String>,
     pub(super) local_addresses: Vec<String>,
     pub(super) threads: usize,
     pub(super) seed: u64,
@@ -198,7 +207,7 @@ impl Latency {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Generator {
     pub(super) saturated: bool,
-    /// Of each thread in the measurement: CPU time by time.
+    /// Of each thread in the measurement (of `conn`, while it connects): CPU time by time.
     pub(super) thread_cpu_share: Vec<f64>,
     pub(super) process_cpu_s: f64,
     pub(super) memory_bytes: u64,
@@ -296,6 +305,8 @@ impl Report {
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
             .filter(|_| load.qos == QoS::AtMostOnce && load.mode.publishes());
         let connect_s = outcome.phases.connect;
+        // Where connecting is what is measured, threads are watched while they connect.
+        let watched_s = if load.mode == Mode::Connect { connect_s } else { window };
         let mut report = Self {
             kind: "bench",
             version: VERSION,
@@ -303,7 +314,7 @@ impl Report {
             mode: load.mode.name(),
             valid: true,
             problems: outcome.problems,
-            notes: notes(load, outcome.payload_bytes),
+            notes: notes(load, outcome.payload_bytes, counts),
             interrupted: outcome.interrupted,
             started: outcome.started,
             host: outcome.host,
@@ -335,7 +346,7 @@ impl Report {
                 thread_cpu_share: recorder
                     .cpu
                     .iter()
-                    .map(|cpu| round(microseconds(*cpu) / 1e6 / window.max(1e-9)))
+                    .map(|cpu| round(microseconds(*cpu) / 1e6 / watched_s.max(1e-9)))
                     .collect(),
                 process_cpu_s: round(outcome.process_cpu_s),
                 memory_bytes: outcome.memory_bytes,
@@ -394,38 +405,11 @@ impl Report {
         self.problems.iter().all(|problem| problem.starts_with("generator saturated"))
     }
 
-    /// A count or rate by the name thresholds have for it.
+    /// The part of the expected deliveries that did not come.
     #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
-    pub(super) fn figure(&self, name: &str) -> f64 {
-        let messages = &self.messages;
-        let count = match name {
-            // A share of what was expected, unless it is compared with a whole number: 1 % is 0.01,
-            // and more than none is more than none either way.
-            "loss" => {
-                return if messages.expected == 0 {
-                    0.0
-                } else {
-                    messages.lost as f64 / messages.expected as f64
-                };
-            }
-            "lost" => messages.lost,
-            "duplicates" => messages.duplicates,
-            "reordered" => messages.reordered,
-            "foreign" => messages.foreign,
-            "corrupt" => messages.corrupt,
-            "sent" => messages.sent,
-            "acknowledged" => messages.acknowledged,
-            "delivered" => messages.delivered,
-            "refused" => messages.refused,
-            "unacknowledged" => messages.unacknowledged,
-            "not-sent" => messages.not_sent,
-            "failed-connections" => self.connections.failed,
-            "lost-connections" => self.connections.lost,
-            "errors" => self.errors.iter().map(|cause| cause.count).sum(),
-            "cpu" => return self.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max),
-            _ => return self.rate(),
-        };
-        count as f64
+    pub(super) fn loss(&self) -> f64 {
+        let MessageFigures { expected, lost, .. } = self.messages;
+        if expected == 0 { 0.0 } else { lost as f64 / expected as f64 }
     }
 
     /// The rate that the mode is about.
@@ -479,8 +463,19 @@ fn message_figures(load: &Load, counts: &Counts) -> MessageFigures {
     }
 }
 
-fn notes(load: &Load, payload_bytes: usize) -> Vec<String> {
+fn notes(load: &Load, payload_bytes: usize, counts: &Counts) -> Vec<String> {
     let mut notes = Vec::new();
+    let (not_sent, unanswered) = (counts.not_sent, counts.unacknowledged);
+    if not_sent > 0 {
+        notes.push(format!(
+            "{not_sent} messages were due and not sent by the end: they have no latency, and would raise it"
+        ));
+    }
+    if unanswered > 0 {
+        notes.push(format!(
+            "{unanswered} messages had no answer by the end: they have no latency, and would raise it"
+        ));
+    }
     if load.mode.publishes() && payload_bytes < stamp::BYTES {
         notes.push(format!(
             "payloads of {payload_bytes} bytes have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
@@ -496,9 +491,10 @@ fn notes(load: &Load, payload_bytes: usize) -> Vec<String> {
 }
 
 fn configuration(load: &Load, broker: String, protocol: String, payload_bytes: usize) -> Configuration {
-    use super::config::{Arrivals, Pattern};
+    use super::config::{Arrivals, Pattern, Payload};
     Configuration {
         broker,
+        transport: load.client.transport_name(),
         protocol,
         embedded: load.embedded.is_some(),
         publishers: load.publishers,
@@ -514,6 +510,12 @@ fn configuration(load: &Load, broker: String, protocol: String, payload_bytes: u
         },
         jitter_s: load.jitter.as_secs_f64(),
         inflight: load.client.max_inflight,
+        per_write: Some(load.per_write).filter(|most| *most < u32::MAX),
+        payload: match load.payload {
+            Payload::Size(_) => "size",
+            Payload::Template(_) => "template",
+            Payload::File(_) => "file",
+        },
         payload_bytes,
         topics: load.topics,
         topic: load.topic.clone(),
@@ -535,6 +537,8 @@ fn configuration(load: &Load, broker: String, protocol: String, payload_bytes: u
         drain_s: load.drain.as_secs_f64(),
         ramp_per_s: load.ramp,
         keep_alive_s: load.client.keep_alive,
+        connect_timeout_s: load.client.connect_timeout.as_secs_f64(),
+        credentials: load.credentials.as_ref().map(|path| path.display().to_string()),
         local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),
         threads: load.threads,
         seed: load.seed,

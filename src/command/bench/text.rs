@@ -13,16 +13,22 @@ const ROWS: usize = 12;
 
 /// A time in microseconds with three digits and a unit.
 pub(super) fn time(microseconds: f64) -> String {
+    with_unit(microseconds, " ")
+}
+
+/// The bounds are where rounding leads to the next digit.
+fn with_unit(microseconds: f64, space: &str) -> String {
     let (value, unit) = match microseconds {
-        us if us < 1_000.0 => (us, "µs"),
-        us if us < 1_000_000.0 => (us / 1_000.0, "ms"),
+        us if us < 999.5 => (us, "µs"),
+        us if us < 999_500.0 => (us / 1_000.0, "ms"),
         us => (us / 1_000_000.0, "s"),
     };
-    match value {
-        value if value < 10.0 => format!("{value:.2} {unit}"),
-        value if value < 100.0 => format!("{value:.1} {unit}"),
-        value => format!("{value:.0} {unit}"),
-    }
+    let digits = match value {
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$}{space}{unit}")
 }
 
 /// A count with its thousands apart.
@@ -168,10 +174,10 @@ fn latencies(out: &mut String, report: &Report) {
     if report.latency_us.is_empty() {
         return;
     }
-    let heading = ["min", "mean", "p50", "p95", "p99", "p99.9", "max"];
+    let heading = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
     let _ = write!(out, "{:<16}", "latency");
     for name in heading {
-        let _ = write!(out, " {name:>8}");
+        let _ = write!(out, " {name:>6}");
     }
     out.push('\n');
     let order = [
@@ -197,7 +203,7 @@ fn latencies(out: &mut String, report: &Report) {
 fn latency_row(out: &mut String, name: &str, latency: &Latency, heading: &[&str]) {
     let _ = write!(out, "{name:<16}");
     for statistic in heading {
-        let _ = write!(out, " {:>8}", time(latency.get(statistic)));
+        let _ = write!(out, " {:>6}", with_unit(latency.get(statistic), ""));
     }
     out.push('\n');
 }
@@ -335,7 +341,9 @@ mod tests {
         for (us, shown) in [
             (0.5, "0.50 µs"),
             (12.34, "12.3 µs"),
+            (99.97, "100 µs"),
             (999.0, "999 µs"),
+            (999.9, "1.00 ms"),
             (20_000.0, "20.0 ms"),
             (1.5e6, "1.50 s"),
         ] {

@@ -15,11 +15,22 @@ pub struct Threshold {
     value: f64,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Figure {
     /// Of a latency, the main one if it has no name: nanoseconds.
     Latency(Option<&'static str>, &'static str),
-    Count(&'static str),
+    /// By its place in [`FIGURES`].
+    Other(usize),
+}
+
+/// What the value of a figure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unit {
+    Count,
+    PerSecond,
+    /// A part of 1, which people give in percent.
+    Share,
+    Bytes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,25 +44,40 @@ enum Comparison {
 }
 
 const STATISTICS: [&str; 9] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
-const COUNTS: [&str; 17] = [
-    "loss",
-    "lost",
-    "duplicates",
-    "reordered",
-    "foreign",
-    "corrupt",
-    "sent",
-    "acknowledged",
-    "delivered",
-    "refused",
-    "unacknowledged",
-    "not-sent",
-    "failed-connections",
-    "lost-connections",
-    "errors",
-    "rate",
-    "cpu",
+/// Figures that are no latencies: name, unit, and where the report has it.
+type Other = (&'static str, Unit, fn(&Report) -> f64);
+
+#[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
+const FIGURES: [Other; 27] = [
+    ("loss", Unit::Share, Report::loss),
+    ("lost", Unit::Count, |r| r.messages.lost as f64),
+    ("duplicates", Unit::Count, |r| r.messages.duplicates as f64),
+    ("reordered", Unit::Count, |r| r.messages.reordered as f64),
+    ("foreign", Unit::Count, |r| r.messages.foreign as f64),
+    ("corrupt", Unit::Count, |r| r.messages.corrupt as f64),
+    ("stale", Unit::Count, |r| r.messages.stale as f64),
+    ("unstamped", Unit::Count, |r| r.messages.unstamped as f64),
+    ("sent", Unit::Count, |r| r.messages.sent as f64),
+    ("acknowledged", Unit::Count, |r| r.messages.acknowledged as f64),
+    ("delivered", Unit::Count, |r| r.messages.delivered as f64),
+    ("refused", Unit::Count, |r| r.messages.refused as f64),
+    ("unacknowledged", Unit::Count, |r| r.messages.unacknowledged as f64),
+    ("not-sent", Unit::Count, |r| r.messages.not_sent as f64),
+    ("connected", Unit::Count, |r| r.connections.connected as f64),
+    ("failed-connections", Unit::Count, |r| r.connections.failed as f64),
+    ("lost-connections", Unit::Count, |r| r.connections.lost as f64),
+    ("refused-subscriptions", Unit::Count, |r| r.connections.refused_subscriptions as f64),
+    ("errors", Unit::Count, |r| r.errors.iter().map(|cause| cause.count).sum::<u64>() as f64),
+    ("rate", Unit::PerSecond, Report::rate),
+    ("connected-rate", Unit::PerSecond, |r| r.connections.connected_per_s),
+    ("sent-rate", Unit::PerSecond, |r| r.throughput.sent_per_s),
+    ("delivered-rate", Unit::PerSecond, |r| r.throughput.delivered_per_s),
+    ("cpu", Unit::Share, |r| r.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max)),
+    ("memory", Unit::Bytes, |r| r.generator.memory_bytes as f64),
+    ("full-windows", Unit::Count, |r| r.generator.full_windows as f64),
+    ("blocked-sockets", Unit::Count, |r| r.generator.blocked_sockets as f64),
 ];
+
 const LATENCIES: [&str; 11] = [
     "connect",
     "tls_handshake",
@@ -85,22 +111,22 @@ impl FromStr for Threshold {
         let (figure, value) = (figure(name.trim())?, value.trim());
         let value = match figure {
             Figure::Latency(..) => nanoseconds(value)?,
-            Figure::Count(name) => number(name, value)?,
+            Figure::Other(place) => number(FIGURES[place].0, FIGURES[place].1, value)?,
         };
         Ok(Self { text: text.trim().to_owned(), figure, comparison, value })
     }
 }
 
 fn figure(name: &str) -> Result<Figure, String> {
-    if let Some(count) = COUNTS.iter().find(|count| **count == name) {
-        return Ok(Figure::Count(count));
+    if let Some(place) = FIGURES.iter().position(|(known, ..)| *known == name) {
+        return Ok(Figure::Other(place));
     }
     let parts = name.rsplit_once(' ').or_else(|| name.split_once(':'));
     let (of, statistic) = parts.map_or((None, name), |(of, statistic)| (Some(of.trim()), statistic));
     let unknown = || {
         format!(
             "'{name}' is no figure; there are {} and {}, the latter also after one of {} and a space",
-            COUNTS.join(", "),
+            FIGURES.map(|(name, ..)| name).join(", "),
             STATISTICS.join(", "),
             LATENCIES.join(", ")
         )
@@ -120,17 +146,26 @@ fn nanoseconds(value: &str) -> Result<f64, String> {
     Ok(duration.as_secs_f64() * 1e9)
 }
 
-/// A count, perhaps in thousands or millions; a loss may be a percentage.
-fn number(name: &str, value: &str) -> Result<f64, String> {
-    let bare = value.strip_suffix("/s").unwrap_or(value);
-    let (digits, factor) = match bare.chars().last() {
-        Some('k') => (&bare[..bare.len() - 1], 1e3),
-        Some('M') => (&bare[..bare.len() - 1], 1e6),
-        Some('%') if matches!(name, "loss" | "cpu") => (&bare[..bare.len() - 1], 0.01),
-        _ => (bare, 1.0),
+/// A value in the unit of its figure, perhaps in thousands or millions.
+fn number(name: &str, unit: Unit, value: &str) -> Result<f64, String> {
+    let suffixes: &[(&str, f64)] = match unit {
+        Unit::Count | Unit::PerSecond => &[("k", 1e3), ("M", 1e6), ("", 1.0)],
+        Unit::Share => &[("%", 0.01), ("", 1.0)],
+        Unit::Bytes => &[("k", 1024.0), ("M", 1_048_576.0), ("G", 1_073_741_824.0), ("", 1.0)],
     };
-    let number: f64 = digits.trim().parse().map_err(|_| format!("'{value}' is no number"))?;
-    if number.is_finite() { Ok(number * factor) } else { Err(format!("'{value}' is no number")) }
+    let bare = if unit == Unit::PerSecond { value.strip_suffix("/s").unwrap_or(value) } else { value };
+    let found = suffixes.iter().find_map(|(suffix, factor)| Some((bare.strip_suffix(suffix)?, factor)));
+    let (digits, factor) = found.unwrap_or((bare, &1.0));
+    let no_number = || format!("'{value}' is no number that {name} can have");
+    let number: f64 = digits.trim().parse().map_err(|_| no_number())?;
+    let number = Some(number * factor).filter(|number| number.is_finite()).ok_or_else(no_number)?;
+    // Who types `loss > 5` means messages, or percent, and would wait for 500 % in vain.
+    if unit == Unit::Share && number >= 1.0 && !value.ends_with('%') {
+        let messages =
+            if name == "loss" { format!(", or for messages 'lost > {digits}'") } else { String::new() };
+        return Err(format!("{name} is a share: give it in percent, '{digits}%'{messages}"));
+    }
+    Ok(number)
 }
 
 impl Threshold {
@@ -143,7 +178,7 @@ impl Threshold {
                 name.and_then(|name| report.latency_us.get(name))
                     .map(|latency| latency.get(statistic) * 1000.0)
             }
-            Figure::Count(name) => Some(report.figure(name)),
+            Figure::Other(place) => Some(FIGURES[*place].2(report)),
         };
         let broken = value.is_none_or(|value| match self.comparison {
             Comparison::Less => value < self.value,
@@ -161,7 +196,15 @@ impl Threshold {
         match (value, &self.figure) {
             (None, _) => "not measured".into(),
             (Some(value), Figure::Latency(..)) => super::text::time(value / 1000.0),
-            (Some(value), Figure::Count(_)) => super::text::count(value),
+            (Some(value), Figure::Other(place)) => {
+                let count = super::text::count;
+                match FIGURES[*place].1 {
+                    Unit::Count => count(value),
+                    Unit::PerSecond => format!("{}/s", count(value)),
+                    Unit::Share => format!("{:.3} %", value * 100.0),
+                    Unit::Bytes => format!("{:.1} MiB", value / 1_048_576.0),
+                }
+            }
         }
     }
 }
@@ -177,6 +220,9 @@ mod tests {
             "p99.9>1s",
             "loss > 0",
             "loss > 1%",
+            "loss > 0.01",
+            "cpu>90%",
+            "memory > 64M",
             "rate < 50k/s",
             "connect p95 >= 5ms",
             "max != 3us",
@@ -197,6 +243,9 @@ mod tests {
             ("p99 =! 1ms", "comparison"),
             ("lunch p99 > 1ms", "no figure"),
             ("loss > inf", "no number"),
+            ("loss > 5", "lost > 5"),
+            ("lost > 5%", "no number"),
+            ("lost > 5/s", "no number"),
         ] {
             let error = bad.parse::<Threshold>().unwrap_err();
             assert!(error.contains(words), "{bad}: {error}");

@@ -19,11 +19,12 @@ use super::pacer::{Pacer, Schedule};
 use super::ready::{ClientWaker, Ready};
 use super::recorder::{Kind, Recorder};
 use super::shard::{Shard, Timeline};
+use super::stamp::Phase;
 use crate::client::alarm::{Alarm, now, thread_cpu};
 use crate::client::{self, Opened};
 use crate::error::Error;
 
-/// Connections a thread is making at once.
+/// Connections a thread is making at once where there is no ramp that says when each is due.
 const MOST_CONNECTING: usize = 128;
 /// Turns between two looks at the schedule.
 const TURNS_PER_LOOK: usize = 32;
@@ -63,6 +64,8 @@ pub(super) struct Worker {
     /// Of `places`, those still to be connected.
     unconnected: VecDeque<u32>,
     connecting: usize,
+    /// A ramp is an open loop: a server that takes long to answer does not slow it down.
+    most_connecting: usize,
     ready: Arc<Ready>,
     list: Vec<u32>,
     pacer: Option<Pacer>,
@@ -146,13 +149,15 @@ impl Worker {
             places,
             unconnected: unconnected.into(),
             connecting: 0,
+            most_connecting: if load.ramp.is_some() { usize::MAX } else { MOST_CONNECTING },
             ready,
             list: Vec::new(),
             pacer: None,
             alarm,
             stage: Stage::Connecting,
             second: 0,
-            cpu_before: 0,
+            // Where connecting is what is measured, it counts from here.
+            cpu_before: if load.mode == Mode::Connect { thread_cpu() } else { 0 },
             cpu_counted: false,
             orders,
             news,
@@ -316,11 +321,15 @@ impl Worker {
     }
 
     fn connect_more(&mut self, time: u64) {
-        while self.connecting < MOST_CONNECTING {
+        while self.connecting < self.most_connecting {
             let Some(index) = self.unconnected.front().copied() else { return };
             let place = &mut self.places[index as usize];
-            if self.fleet.connect_time(place.number) > time {
+            let due = self.fleet.connect_time(place.number);
+            if due > time {
                 return;
+            }
+            if self.fleet.load.mode == Mode::Connect && self.fleet.load.ramp.is_some() {
+                self.shard.recorder.record(Kind::ScheduleLag, time - due);
             }
             self.unconnected.pop_front();
             self.connecting += 1;
@@ -455,6 +464,9 @@ impl Worker {
         match self.stage {
             Stage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
                 self.stage = Stage::Connected;
+                if self.fleet.load.mode == Mode::Connect {
+                    self.count_cpu();
+                }
                 let _ = self.news.send(News::Connected);
             }
             Stage::Subscribing if !self.open().any(Client::is_subscribing) => {
@@ -477,7 +489,12 @@ impl Worker {
         self.board.sent.store(sum(|m| m.sent), Ordering::Relaxed);
         self.board.acknowledged.store(sum(|m| m.acknowledged), Ordering::Relaxed);
         self.board.expected.store(sum(|m| m.expected), Ordering::Relaxed);
-        self.board.delivered.store(sum(|m| m.delivered), Ordering::Relaxed);
+        let delivered = match self.fleet.load.mode {
+            // What comes before the measurement is not counted, nor does a run of so many end by it.
+            Mode::Subscribe => counts.messages[Phase::Measure as usize].delivered,
+            _ => sum(|m| m.delivered),
+        };
+        self.board.delivered.store(delivered, Ordering::Relaxed);
         if self.stage == Stage::Draining {
             let idle = self.open().all(Client::is_idle);
             self.board.idle.store(idle.into(), Ordering::Release);
@@ -492,7 +509,7 @@ impl Worker {
     /// When there is something to do even if nothing happens.
     fn next_time(&self, time: u64) -> Option<u64> {
         let due = self.pacer.as_ref().and_then(Pacer::peek).map(|due| due.at.max(time + SHORTEST_SLEEP));
-        let connect = self.unconnected.front().filter(|_| self.connecting < MOST_CONNECTING);
+        let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
         let connect = connect.map(|index| self.fleet.connect_time(self.places[*index as usize].number));
         let mark = match self.stage {
             Stage::Running if self.cpu_before == 0 => Some(self.shard.timeline.measure),

@@ -62,6 +62,23 @@ async fn a_silent_address_is_given_up_after_the_limit() {
     assert_eq!(error.retry(), Retry::Later);
 }
 
+/// A port that is taken by a connection to one broker is there for another broker too, so that a
+/// local address is good for all of its ports with each.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_local_address_shares_its_ports_among_brokers() {
+    let address = server::spawn(server::echo).await;
+    for local in ["127.0.0.1", "127.0.0.3"] {
+        let mut endpoint = Endpoint::plain("127.0.0.1", address.port());
+        endpoint.bind = Some(local.parse().unwrap());
+        let stream = dial(&endpoint).await.unwrap();
+        let tcp = stream.tcp().unwrap();
+        assert_eq!(tcp.local_addr().unwrap().ip(), endpoint.bind.unwrap());
+        let late = nix::sys::socket::getsockopt(tcp, nix::sys::socket::sockopt::IpBindAddressNoPort);
+        assert_eq!(late, Ok(true));
+    }
+}
+
 #[tokio::test]
 async fn an_unknown_host_fails_at_the_look_up() {
     let error = dial(&Endpoint::plain("nosuch.invalid", 1883)).await.unwrap_err();

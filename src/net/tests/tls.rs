@@ -126,6 +126,35 @@ async fn a_second_connection_resumes_the_session() {
     assert!(second.tls().unwrap().resumed);
 }
 
+/// Who stands for many clients shakes hands anew for each, and shows for each its own certificate.
+#[tokio::test]
+async fn many_clients_in_one_process_share_no_session() {
+    for version in [&TLS12, &TLS13] {
+        let world = World::new();
+        let client = world.authority.issue(&params("client", &[]));
+        let address =
+            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
+        let certificate = world.files.write("one.pem", client.chain_pem());
+        let key = world.files.write("one.key", client.key.serialize_pem());
+        let config = TlsConfig::load(&world.options).unwrap().with_certificate(certificate, key).unwrap();
+        let endpoint = Endpoint::tls("localhost", address.port(), Arc::new(config));
+        for _ in 0..2 {
+            let mut stream = dial(&endpoint).await.unwrap();
+            round_trip(&mut stream).await.unwrap();
+            assert!(!stream.tls().unwrap().resumed);
+        }
+    }
+    let world = World::new();
+    let address = world.good_server().start().await;
+    let config = Arc::new(TlsConfig::load(&world.options).unwrap().without_resumption());
+    let endpoint = Endpoint::tls("localhost", address.port(), config);
+    for _ in 0..2 {
+        let mut stream = dial(&endpoint).await.unwrap();
+        round_trip(&mut stream).await.unwrap();
+        assert!(!stream.tls().unwrap().resumed);
+    }
+}
+
 #[tokio::test]
 async fn an_ip_address_is_checked_as_one() {
     let world = World::new();

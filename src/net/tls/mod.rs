@@ -28,6 +28,7 @@ mod unavailable;
 mod verify;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls_pki_types::ServerName;
@@ -95,6 +96,33 @@ impl TlsConfig {
             client.key_log = Arc::new(KeyLog::open(path)?);
         }
         Ok(Self { client: Arc::new(client), server_name, has_certificate, insecure: options.insecure })
+    }
+
+    /// The same, but every handshake is a full one: no session is taken up again. For who stands
+    /// for many clients at once, which know nothing of each other's sessions.
+    #[must_use]
+    pub fn without_resumption(&self) -> Self {
+        let mut client = ClientConfig::clone(&self.client);
+        client.resumption = rustls::client::Resumption::disabled();
+        let server_name = self.server_name.clone();
+        Self { client: Arc::new(client), server_name, ..*self }
+    }
+
+    /// The same, showing this certificate to a server that asks for one. It takes up no session,
+    /// least of all one of another certificate.
+    ///
+    /// # Errors
+    ///
+    /// As [`TlsConfig::load`], of the two files.
+    pub fn with_certificate(&self, certificate: PathBuf, key: PathBuf) -> Result<Self, Error> {
+        let options = TlsOptions { certificate: Some(certificate), key: Some(key), ..TlsOptions::default() };
+        let mut client = ClientConfig::clone(&self.client);
+        client.resumption = rustls::client::Resumption::disabled();
+        if let Some(pair) = client_certificate(&options, client.crypto_provider())? {
+            client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
+        }
+        let server_name = self.server_name.clone();
+        Ok(Self { client: Arc::new(client), server_name, has_certificate: true, ..*self })
     }
 
     /// Whether every check of the server is off, which deserves a warning.
