@@ -5,17 +5,17 @@
 use std::fmt::Write as _;
 
 use super::summary::{Report, SeriesSecond};
-use super::text::{count, time};
+use super::text::{count, short_time, time};
 
 /// Units of a chart's own coordinates.
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 64.0;
+const LEFT: f64 = 86.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 28.0;
-/// Lines across a chart.
-const STEPS: u32 = 4;
+/// Most spaces between the lines across a chart.
+const STEPS: f64 = 5.0;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#c2410c;--c:#15803d;--bad:#b91c1c}
@@ -30,7 +30,8 @@ svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px
 .a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
 .key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:.9rem;height:.25rem;border-radius:.2rem;vertical-align:middle;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem .5rem .18rem 0;text-align:right;white-space:nowrap}
-td:first-child,th:first-child{text-align:left}th{color:var(--dim);font-weight:500}.wrap td{white-space:normal;overflow-wrap:anywhere}";
+td:first-child,th:first-child{text-align:left;white-space:normal}th{color:var(--dim);font-weight:500}.wrap td{white-space:normal;overflow-wrap:anywhere}
+.wide{grid-column:1/-1}@media(max-width:40rem){svg text{font-size:20px}.wide td,.wide th{font-size:.74rem;padding-right:.3rem}}";
 
 /// A line of a chart.
 struct Line<'a> {
@@ -58,7 +59,11 @@ pub(super) fn render(report: &Report) -> String {
     out.push_str("<div class=\"grid\">\n");
     figures(&mut out, report);
     latencies(&mut out, report);
-    let series = &report.series;
+    // The last second is not whole, and in it everyone leaves.
+    let series = match &report.series[..] {
+        [whole @ .., last] if whole.len() > 1 && last.phase == "drain" => whole,
+        all => all,
+    };
     chart(&mut out, "Messages a second", "s", &throughput(series), |value| count(value.round()), count);
     let over_time = latency_over_time(series);
     chart(&mut out, "Latency over time", "s", &over_time, time, count);
@@ -128,9 +133,8 @@ fn chart(
         out,
         "<section><h2>{title}</h2><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">"
     );
-    for step in 0..=STEPS {
-        let part = f64::from(step) / f64::from(STEPS);
-        let (height, value) = (y(most * part), most * part);
+    for value in ticks(0.0, most, 0.0) {
+        let height = y(value);
         let _ = write!(
             out,
             "<line class=\"g\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
@@ -139,14 +143,15 @@ fn chart(
             height + 4.0,
             shown(value)
         );
-        let place = first + span * part;
-        let anchor = if step == STEPS { "end" } else { "middle" };
+    }
+    for value in ticks(first, last, 1.0) {
+        let place = x(value);
+        let anchor = if place > WIDTH - 40.0 { "end" } else { "middle" };
         let _ = write!(
             out,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            x(place),
-            HEIGHT - 8.0,
-            escaped(&format!("{} {unit}", across(place)))
+            "<text x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
+            HEIGHT - 6.0,
+            escaped(&format!("{} {unit}", across(value)))
         );
     }
     for line in lines {
@@ -176,6 +181,18 @@ fn chart(
     out.push_str("</p></section>\n");
 }
 
+/// Round numbers from `low` to `high`, at least `finest` apart.
+fn ticks(low: f64, high: f64, finest: f64) -> Vec<f64> {
+    let raw = ((high - low) / STEPS).max(finest).max(f64::MIN_POSITIVE);
+    let magnitude = 10_f64.powf(raw.log10().floor());
+    let step =
+        [1.0, 2.0, 5.0, 10.0].map(|factor| factor * magnitude).into_iter().find(|step| *step >= raw * 0.999);
+    let step = step.unwrap_or(raw);
+    let first = (low / step).ceil();
+    let values = (0..100_u32).map(|number| (first + f64::from(number)) * step);
+    values.take_while(|value| *value <= high * 1.000_001).collect()
+}
+
 /// The main latency by the share of messages that took no longer, each nine as wide as the last.
 fn percentiles(out: &mut String, report: &Report) {
     let Some(name) = report.main_latency.as_deref() else { return };
@@ -193,8 +210,11 @@ fn percentiles(out: &mut String, report: &Report) {
     points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
     let lines = [Line { name: "latency", color: 'a', points }];
     let percentile = |nines: f64| {
-        let share = 100.0 * (1.0 - 10_f64.powf(-nines));
-        if share < 99.0 { format!("{share:.0}") } else { format!("{share:.3}") }
+        // 90, 99, 99.9 and so on: a digit behind the point for each nine behind the second.
+        let digits = if nines > 2.0 { nines.round() - 2.0 } else { 0.0 };
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few")]
+        let digits = digits as usize;
+        format!("{:.digits$}", 100.0 * (1.0 - 10_f64.powf(-nines)))
     };
     chart(out, "Latency by percentile", "%", &lines, time, percentile);
 }
@@ -233,8 +253,8 @@ fn figures(out: &mut String, report: &Report) {
 }
 
 fn latencies(out: &mut String, report: &Report) {
-    out.push_str("<section><h2>Latency</h2><table><tr><th></th>");
-    let statistics = ["p50", "p95", "p99", "p99.9", "max"];
+    out.push_str("<section class=\"wide\"><h2>Latency</h2><table><tr><th></th>");
+    let statistics = ["p50", "p90", "p99", "p99.9", "p99.99", "max"];
     for statistic in statistics {
         let _ = write!(out, "<th>{statistic}</th>");
     }
@@ -242,7 +262,7 @@ fn latencies(out: &mut String, report: &Report) {
     for (name, latency) in &report.latency_us {
         let _ = write!(out, "<tr><td>{}</td>", name.replace('_', " "));
         for statistic in statistics {
-            let _ = write!(out, "<td>{}</td>", time(latency.get(statistic)));
+            let _ = write!(out, "<td>{}</td>", short_time(latency.get(statistic)));
         }
         out.push_str("</tr>");
     }
@@ -263,4 +283,18 @@ fn configuration(out: &mut String, report: &Report) {
 /// Text as HTML has it.
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_numbers() {
+        assert_eq!(ticks(0.0, 2008.0, 0.0), [0.0, 500.0, 1000.0, 1500.0, 2000.0]);
+        assert_eq!(ticks(0.0, 7.0, 1.0), [0.0, 2.0, 4.0, 6.0]);
+        assert_eq!(ticks(3.0, 5.0, 1.0), [3.0, 4.0, 5.0]);
+        assert_eq!(ticks(0.0, 20.0, 0.0), [0.0, 5.0, 10.0, 15.0, 20.0]);
+        assert!(ticks(0.0, f64::MIN_POSITIVE, 0.0).len() < 100);
+    }
 }

@@ -16,6 +16,11 @@ pub(super) fn time(microseconds: f64) -> String {
     with_unit(microseconds, " ")
 }
 
+/// The same without the space, for tables.
+pub(super) fn short_time(microseconds: f64) -> String {
+    with_unit(microseconds, "")
+}
+
 /// The bounds are where rounding leads to the next digit.
 fn with_unit(microseconds: f64, space: &str) -> String {
     let (value, unit) = match microseconds {
@@ -203,7 +208,7 @@ fn latencies(out: &mut String, report: &Report) {
 fn latency_row(out: &mut String, name: &str, latency: &Latency, heading: &[&str]) {
     let _ = write!(out, "{name:<16}");
     for statistic in heading {
-        let _ = write!(out, " {:>6}", with_unit(latency.get(statistic), ""));
+        let _ = write!(out, " {:>6}", short_time(latency.get(statistic)));
     }
     out.push('\n');
 }
@@ -305,24 +310,40 @@ fn wrapped(out: &mut String, name: &str, text: &str) {
     row(out, name, &line);
 }
 
-/// A second of the run on one line.
+/// A count in four digits or fewer.
+#[allow(clippy::cast_precision_loss, reason = "shown with three digits")]
+fn short(count: u64) -> String {
+    let (value, unit) = match count {
+        0..10_000 => return count.to_string(),
+        10_000..999_500 => (count as f64 / 1e3, "k"),
+        _ => (count as f64 / 1e6, "M"),
+    };
+    let digits = match value {
+        value if value < 9.995 => 2,
+        value if value < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$}{unit}")
+}
+
+/// A second of the run on one line, which a terminal of 80 columns mostly shows whole.
 pub(super) fn live_line(second: &SeriesSecond) -> String {
     let mut line = format!(
-        "{:>4}s {:<9} {} clients, out {}/s, in {}/s",
+        "{:>3}s {} {} clients, out {}/s, in {}/s",
         second.second + 1,
         second.phase,
-        second.connected,
-        whole(second.sent),
-        whole(second.delivered.max(second.acknowledged)),
+        short(second.connected),
+        short(second.sent),
+        short(second.delivered.max(second.acknowledged)),
     );
     if second.in_flight > 0 {
-        let _ = write!(line, ", {} under way", whole(second.in_flight));
-    }
-    if let (Some(p50), Some(p99)) = (second.p50_us, second.p99_us) {
-        let _ = write!(line, ", p50 {}, p99 {}", time(p50), time(p99));
+        let _ = write!(line, ", {} open", short(second.in_flight));
     }
     if second.errors > 0 {
-        let _ = write!(line, ", {} errors", whole(second.errors));
+        let _ = write!(line, ", {} errors", short(second.errors));
+    }
+    if let (Some(p50), Some(p99)) = (second.p50_us, second.p99_us) {
+        let _ = write!(line, ", p50 {}, p99 {}", short_time(p50), short_time(p99));
     }
     line
 }
@@ -349,6 +370,29 @@ mod tests {
         ] {
             assert_eq!(time(us), shown);
         }
+    }
+
+    #[test]
+    fn a_second_fits_a_terminal() {
+        let second = SeriesSecond {
+            second: 119,
+            phase: "measure",
+            connected: 10_000,
+            sent: 49_999,
+            acknowledged: 0,
+            delivered: 1_234_567,
+            in_flight: 999_600,
+            errors: 0,
+            p50_us: Some(721.0),
+            p99_us: Some(10_800.0),
+            max_us: Some(1e6),
+        };
+        let line = live_line(&second);
+        let expected =
+            "120s measure 10.0k clients, out 50.0k/s, in 1.23M/s, 1.00M open, p50 721µs, p99 10.8ms";
+        assert_eq!(line, expected);
+        let few = SeriesSecond { connected: 20, sent: 2000, delivered: 2003, in_flight: 11, ..second };
+        assert!(live_line(&few).chars().count() <= 80, "{}", live_line(&few));
     }
 
     #[test]
