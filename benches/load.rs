@@ -81,13 +81,15 @@ fn windows(streams: &mut [TcpStream], messages: usize, window: usize) {
 
 /// One line of the table. `per` is how many of the unit both did.
 fn row(name: &str, unit: &str, per: f64, line: &str, mut least: impl FnMut() -> f64) {
-    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    let (mut ours, mut walls, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        ours.push(run(MQTT, &words(line), None).cpu / per);
+        let cost = run(MQTT, &words(line), None);
+        ours.push(cost.cpu / per);
+        walls.push(cost.wall);
         theirs.push(least() / per);
     }
-    let (ours, theirs) = (median(ours), median(theirs));
-    println!("{name:<36} {unit:>12} {ours:>10.3} {theirs:>10.3} {:>8.3}", ours / theirs);
+    let (ours, theirs, wall) = (median(ours), median(theirs), median(walls));
+    println!("{name:<28} {unit:>9} {ours:>10.3} {theirs:>10.3} {:>8.3} {wall:>8.2}", ours / theirs);
 }
 
 fn main() {
@@ -95,7 +97,7 @@ fn main() {
     let address = sink.address();
     let port = address.port();
     let common = format!("-h 127.0.0.1 -p {port} -V 311 --threads 1 --quiet --json --allow-saturated");
-    println!("{:<36} {:>12} {:>10} {:>10} {:>8}", "", "", "mqtt bench", "least", "ratio");
+    println!("{:<28} {:>9} {:>10} {:>10} {:>8} {:>8}", "", "", "mqtt bench", "least", "ratio", "wall, s");
     let line = format!("bench conn {common} --clients 2000 --hold 10ms");
     row("conn, 2,000 connections", "µs each", 2000.0 / 1e6, &line, || {
         let mut streams = Vec::new();

@@ -419,7 +419,9 @@ impl<'a> Director<'a> {
         let rest = std::mem::take(&mut self.seconds).into_iter();
         series.extend(rest.map(|(number, (_, second))| SeriesSecond::new(number, "", &second)));
         series.sort_by_key(|second| second.second);
-        series.iter_mut().for_each(|second| second.phase = phase(second.second));
+        for second in &mut series {
+            second.phase = phase(second.second);
+        }
         series
     }
 
