@@ -435,7 +435,9 @@ fn local_addresses_are_used_in_turn() {
         let mut sources: Vec<_> = clients.iter().map(|client| client.source().to_string()).collect();
         sources.sort();
         assert_eq!(sources, ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"]);
-        clients.iter_mut().for_each(|client| client.expect_disconnect(Protocol::V3_1_1));
+        for client in &mut clients {
+            client.expect_disconnect(Protocol::V3_1_1);
+        }
     });
     let line =
         ["conn", "-V", "311", "--clients", "4", "--hold", "0.1", "--local-addr", "127.0.0.2,127.0.0.3"];

@@ -50,23 +50,23 @@ fn ctrl_c_while_the_connections_are_held() {
 #[test]
 fn ctrl_c_while_the_server_is_silent() {
     for answers in [false, true] {
-        let (heard, hears) = channel();
+        let (say, said) = channel();
         let server = Server::start(move |listener| {
             if !answers {
                 let mut silent = listener.accept();
                 silent.expect_connect(Protocol::V3_1_1);
-                heard.send(()).unwrap();
+                say.send(()).unwrap();
                 silent.expect_end();
                 return;
             }
             listener.accept_session(Protocol::V3_1_1).expect_disconnect(Protocol::V3_1_1);
             let mut subscriber = listener.accept_session(Protocol::V3_1_1);
             subscriber.expect_subscribe(Protocol::V3_1_1);
-            heard.send(()).unwrap();
+            say.send(()).unwrap();
             subscriber.expect_disconnect(Protocol::V3_1_1);
         });
         let running = bench(server.port(), &["sub", "-V", "311", "--subscribers", "1"]).spawn();
-        hears.recv().unwrap();
+        said.recv().unwrap();
         running.signal(Signal::INT);
         assert_eq!(report(&running.finish().exits(0))["interrupted"], true);
         server.finish();

@@ -118,7 +118,12 @@ impl Inflight {
     /// Closes an identifier, which then may be given out again.
     pub(super) fn close(&mut self, identifier: u16) {
         let index = self.distance(identifier);
-        if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
+        if index == 0 && matches!(self.ring.front(), Some(open) if !matches!(open, Entry::Closed)) {
+            // Servers answer in order, mostly.
+            self.ring.pop_front();
+            self.first = after(self.first);
+            self.trim();
+        } else if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
             *entry = Entry::Closed;
             self.trim();
         } else {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
+use super::config::Mode;
 use super::stamp::Phase;
+use crate::protocol::QoS;
 
 /// What took time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,18 @@ impl Kind {
         Self::RoundTripFromSend,
         Self::ScheduleLag,
     ];
+
+    /// The latency that a mode is about, if it has one: that of thresholds without a name, of the
+    /// live display and of the distribution.
+    pub(super) fn main(mode: Mode, qos: QoS) -> Option<Self> {
+        match mode {
+            Mode::Connect => Some(Self::ConnAck),
+            Mode::Publish if qos == QoS::AtMostOnce => None,
+            Mode::Publish => Some(Self::Acknowledge),
+            Mode::Subscribe | Mode::EndToEnd => Some(Self::Delivery),
+            Mode::Request => Some(Self::RoundTrip),
+        }
+    }
 
     /// Its key in the report.
     pub(super) fn key(self) -> &'static str {
@@ -154,15 +168,45 @@ pub(super) struct Recorder {
     pub(super) last_event: u64,
     /// The second under way.
     pub(super) second: Second,
+    /// Whose latency the live display and the series show, and what of it earlier seconds had.
+    main: Option<Kind>,
+    shown: Option<Histogram<u64>>,
 }
 
 impl Recorder {
+    /// An empty one that shows this latency as it goes.
+    pub(super) fn showing(main: Option<Kind>) -> Self {
+        Self { main, ..Self::default() }
+    }
+
+    /// The second that is over. Its latencies are what the histogram of the run has more than a
+    /// second before: that costs a copy a second, and not another entry for each message.
+    pub(super) fn take_second(&mut self) -> Second {
+        let mut second = std::mem::take(&mut self.second);
+        let Some(all) = self.main.and_then(|main| self.latency[main as usize].as_ref()) else {
+            return second;
+        };
+        let mut added = all.clone();
+        if let Some(shown) = &self.shown {
+            // It can only hold less: the histogram has grown from it.
+            let _ = added.subtract(shown);
+        }
+        self.shown = Some(all.clone());
+        match &mut second.latency {
+            Some(latency) => {
+                let _ = latency.add(&added);
+            }
+            none => *none = Some(added),
+        }
+        second
+    }
+
     pub(super) fn record(&mut self, kind: Kind, nanoseconds: u64) {
         // Auto-resizing histograms refuse nothing.
         let _ = self.latency[kind as usize].get_or_insert_with(histogram).record(nanoseconds);
     }
 
-    /// A latency that the live display and the series show as well.
+    /// A latency that only the live display and the series show, as the report does not count it.
     pub(super) fn record_live(&mut self, nanoseconds: u64) {
         let _ = self.second.latency.get_or_insert_with(histogram).record(nanoseconds);
     }
@@ -279,6 +323,26 @@ mod tests {
             let (merged, whole) = (merged.histogram(Kind::Delivery).unwrap(), whole.histogram(Kind::Delivery).unwrap());
             prop_assert_eq!(merged, whole);
         }
+    }
+
+    #[test]
+    fn a_second_has_what_came_in_it() {
+        let mut recorder = Recorder::showing(Some(Kind::Delivery));
+        let counts = |recorder: &mut Recorder| {
+            let second = recorder.take_second();
+            second.latency.map(|latency| (latency.len(), latency.min() / 1000, latency.max() / 1000))
+        };
+        assert_eq!(counts(&mut recorder), None);
+        recorder.record_live(5_000); // in the warm-up
+        assert_eq!(counts(&mut recorder), Some((1, 5, 5)));
+        recorder.record_live(6_000);
+        recorder.record(Kind::Delivery, 7_000);
+        assert_eq!(counts(&mut recorder), Some((2, 6, 7)));
+        recorder.record(Kind::Delivery, 1_000_000_000);
+        recorder.record(Kind::Acknowledge, 3);
+        let latency = recorder.take_second().latency.unwrap();
+        assert_eq!((latency.len(), latency.value_at_quantile(0.5) / 1_000_000), (1, 1000));
+        assert_eq!(counts(&mut recorder).map(|(number, ..)| number), Some(0));
     }
 
     #[test]

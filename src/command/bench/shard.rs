@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::client::correlation;
-use super::config::{Load, Mode, Payload};
+use super::config::{Load, Mode, Payload, Rate};
 use super::flow::{Arrival, Flows};
 use super::plan::Plan;
 use super::recorder::{Kind, Recorder};
@@ -107,6 +107,10 @@ pub(super) struct Shard {
     /// Subscribers answer what they get.
     pub(super) answers: bool,
     mode: Mode,
+    /// The latency that the run is about.
+    main: Option<Kind>,
+    /// Messages have an intended time that is not just when they are sent.
+    scheduled: bool,
     pub(super) timeline: Timeline,
     /// Messages of the measurement that may still be sent.
     pub(super) quota: u64,
@@ -131,11 +135,13 @@ impl Shard {
             per_write: load.per_write,
             answers: load.mode == Mode::Request,
             mode: load.mode,
+            main: Kind::main(load.mode, load.qos),
+            scheduled: load.rate != Rate::Max,
             timeline: Timeline::NEVER,
             quota,
             payload: Message::new(&load.payload, load.seed)?,
             flows,
-            recorder: Recorder::default(),
+            recorder: Recorder::showing(Kind::main(load.mode, load.qos)),
         })
     }
 
@@ -169,15 +175,16 @@ impl Shard {
         }
     }
 
-    /// Takes note of a latency, from the intended time and from the actual one.
+    /// Takes note of a latency, from the intended time and from the actual one. In the closed loop
+    /// there is no other intention than to send now.
     pub(super) fn time(&mut self, phase: Phase, kind: Kind, from_send: Kind, late: u64, took: u64) {
-        // What other figures are made of the same event would double the live one.
-        if kind != Kind::Acknowledge || self.mode == Mode::Publish {
-            self.recorder.record_live(late);
-        }
         if phase == Phase::Measure {
             self.recorder.record(kind, late);
-            self.recorder.record(from_send, took);
+            if self.scheduled {
+                self.recorder.record(from_send, took);
+            }
+        } else if self.main == Some(kind) {
+            self.recorder.record_live(late);
         }
     }
 

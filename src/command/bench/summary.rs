@@ -299,7 +299,7 @@ impl Report {
                 );
             }
         }
-        let main = main_latency(load);
+        let main = Kind::main(load.mode, load.qos);
         let window = outcome.window_s;
         let taken = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
@@ -421,16 +421,6 @@ impl Report {
             ("pub", _) => acknowledged_per_s,
             _ => delivered_per_s,
         }
-    }
-}
-
-fn main_latency(load: &Load) -> Option<Kind> {
-    match load.mode {
-        Mode::Connect => Some(Kind::ConnAck),
-        Mode::Publish if load.qos == QoS::AtMostOnce => None,
-        Mode::Publish => Some(Kind::Acknowledge),
-        Mode::Subscribe | Mode::EndToEnd => Some(Kind::Delivery),
-        Mode::Request => Some(Kind::RoundTrip),
     }
 }
 

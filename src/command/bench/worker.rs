@@ -282,7 +282,7 @@ impl Worker {
     }
 
     fn report_second(&mut self, number: u64) {
-        let mut done = std::mem::take(&mut self.shard.recorder.second);
+        let mut done = self.shard.recorder.take_second();
         done.connected = self.board.connected.load(Ordering::Relaxed);
         done.in_flight = self.under_way();
         let _ = self.news.send(News::Second(number, Box::new(done)));
@@ -402,9 +402,6 @@ impl Worker {
                             recorder.record(Kind::Tls, nanoseconds(tls));
                         }
                         recorder.record(Kind::ConnAck, nanoseconds(opened.times.connack));
-                        if self.fleet.load.mode == Mode::Connect {
-                            recorder.record_live(nanoseconds(opened.times.connect + opened.times.connack));
-                        }
                         recorder.counts.connected += 1;
                         self.board.connected.fetch_add(1, Ordering::Relaxed);
                         place.waker.wake_by_ref();

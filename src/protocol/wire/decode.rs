@@ -348,7 +348,24 @@ impl<'a> SubscriptionList<'a> {
 /// # Errors
 /// Every violation of the standard that one packet by itself can show. A short read inside the
 /// packet is malformed, never a reason to wait: the frame is whole.
+#[inline]
 pub fn decode(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed> {
+    // The bare acknowledgement, of which there is one or two for every message.
+    if let [first @ (0x40 | 0x50 | 0x70), 2, high, low] = *packet {
+        let packet_identifier = u16::from_be_bytes([high, low]);
+        if packet_identifier != 0 {
+            let ack = Ack { packet_identifier, reason: ReasonCode::SUCCESS, properties: Properties::NONE };
+            return Ok(match first {
+                0x40 => Packet::PubAck(ack),
+                0x50 => Packet::PubRec(ack),
+                _ => Packet::PubComp(ack),
+            });
+        }
+    }
+    any_packet(protocol, packet)
+}
+
+fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed> {
     let first = packet.first().copied().unwrap_or(0);
     let Some(kind) = PacketType::from_bits(first >> 4) else {
         return Err(Malformed {

@@ -135,7 +135,19 @@ impl Malformed {
 /// # Errors
 /// An invalid packet type, a malformed Remaining Length, or a packet over the limit: all known as
 /// soon as the fixed header is there.
+#[inline]
 pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
+    // By far the most packets have a Remaining Length of one byte, and are whole.
+    if let [first, remaining @ ..0x80, ..] = *buffer {
+        let length = 2 + usize::from(remaining);
+        if first >= 0x10 && length <= buffer.len() && length <= largest_bytes as usize {
+            return Ok(Some(length));
+        }
+    }
+    any_frame(buffer, largest_bytes)
+}
+
+fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
     let Some(first) = buffer.first() else { return Ok(None) };
     let packet = PacketType::from_bits(first >> 4);
     let malformed = |what: Cow<'static, str>, reason| Err(Malformed { packet, what, reason });
