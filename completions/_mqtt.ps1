@@ -386,7 +386,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--csv', '--csv', [CompletionResultType]::ParameterName, 'Write the figures of each second to this file')
             [CompletionResult]::new('--html', '--html', [CompletionResultType]::ParameterName, 'Write a page with charts to this file')
             [CompletionResult]::new('--junit', '--junit', [CompletionResultType]::ParameterName, 'Write the thresholds as JUnit test cases to this file')
-            [CompletionResult]::new('--fail-if', '--fail-if', [CompletionResultType]::ParameterName, 'End with status 3 if this holds, such as ''p99 > 20ms'', ''connect p95 > 1s'', ''loss > 0'' or ''rate < 50k/s''; may be repeated')
+            [CompletionResult]::new('--fail-if', '--fail-if', [CompletionResultType]::ParameterName, 'End with status 3 if this holds, such as ''p99 > 20ms'', ''connect p95 > 1s'', ''loss > 0'' or ''rate < 50k/s''; may be repeated. Figures are listed below')
             [CompletionResult]::new('--calibration', '--calibration', [CompletionResultType]::ParameterName, 'Report of an earlier calibrate --json, to show the load as a share of')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
             [CompletionResult]::new('-S', '-S ', [CompletionResultType]::ParameterName, 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp')

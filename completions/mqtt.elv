@@ -380,7 +380,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --csv 'Write the figures of each second to this file'
             cand --html 'Write a page with charts to this file'
             cand --junit 'Write the thresholds as JUnit test cases to this file'
-            cand --fail-if 'End with status 3 if this holds, such as ''p99 > 20ms'', ''connect p95 > 1s'', ''loss > 0'' or ''rate < 50k/s''; may be repeated'
+            cand --fail-if 'End with status 3 if this holds, such as ''p99 > 20ms'', ''connect p95 > 1s'', ''loss > 0'' or ''rate < 50k/s''; may be repeated. Figures are listed below'
             cand --calibration 'Report of an earlier calibrate --json, to show the load as a share of'
             cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
             cand -S 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'

@@ -344,7 +344,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l seed -d 'Seed of eve
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l calibration -d 'Report of an earlier calibrate --json, to show the load as a share of' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''

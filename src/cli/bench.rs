@@ -10,7 +10,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::origin::Rank;
 use super::report::QuietArgs;
 use super::value;
-use crate::client::options::{Reconnect, Version};
+use crate::client::options::{ClientOptions, Reconnect, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Results, Stop};
 use crate::command::bench::{Config, MOST_PUBLISHERS, STAMP_BYTES, Task, Threshold, check_topic};
 use crate::error::Error;
@@ -70,7 +70,7 @@ struct ResultArgs {
     junit: Option<PathBuf>,
 
     /// End with status 3 if this holds, such as 'p99 > 20ms', 'connect p95 > 1s', 'loss > 0' or
-    /// 'rate < 50k/s'; may be repeated
+    /// 'rate < 50k/s'; may be repeated. Figures are listed below
     #[arg(long, value_name = "CONDITION")]
     fail_if: Vec<Threshold>,
 
@@ -83,7 +83,34 @@ struct ResultArgs {
     calibration: Option<PathBuf>,
 }
 
+impl ResultArgs {
+    /// Only loads have results that go anywhere but to standard output.
+    fn refuse(&self, mode: &str) -> Result<(), Error> {
+        let given = [
+            ("--csv", self.csv.is_some()),
+            ("--html", self.html.is_some()),
+            ("--junit", self.junit.is_some()),
+            ("--fail-if", !self.fail_if.is_empty()),
+            ("--allow-saturated", self.allow_saturated),
+            ("--calibration", self.calibration.is_some()),
+        ];
+        match given.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Error::usage(format!("{mode} does not take {name}"))),
+            None => Ok(()),
+        }
+    }
+}
+
 const EXAMPLES: &str = "\
+Figures of --fail-if:
+  min, mean, p50, p90, p95, p99, p99.9, p99.99, max of the latency the mode is about; of others with
+  their name before: connect, tls_handshake, connack, suback, acknowledge, delivery, round_trip,
+  schedule_lag; from the actual send acknowledge_from_send, delivery_from_send, round_trip_from_send
+  loss, lost, duplicates, reordered, stale, foreign, corrupt, unstamped, sent, acknowledged,
+  delivered, refused, unacknowledged, not-sent, connected, failed-connections, lost-connections,
+  refused-subscriptions, errors, rate, connected-rate, sent-rate, delivered-rate, cpu, memory,
+  full-windows, blocked-sockets
+
 Examples:
   mqtt bench --embedded
   mqtt bench -h broker.example --rate 20k/s --publishers 100 --qos 1 --warmup 5s --duration 1m
@@ -119,6 +146,8 @@ impl TryFrom<BenchArgs> for Config {
             Some(mode) => Task::Load(Box::new(load(args, mode)?)),
             None if args.mode == BenchMode::Compare => {
                 refuse(&args.given(), &[], "compare")?;
+                args.results.refuse("compare")?;
+                refuse_broker(&args, "compare")?;
                 if args.files.len() < 2 {
                     return Err(Error::usage("compare needs two reports or more"));
                 }
@@ -126,6 +155,8 @@ impl TryFrom<BenchArgs> for Config {
             }
             None => {
                 refuse(&args.given(), &["--threads", "--duration"], "calibrate")?;
+                args.results.refuse("calibrate")?;
+                refuse_broker(&args, "calibrate")?;
                 let purpose = Purpose {
                     will: None,
                     properties: PropertyBlock::default(),
@@ -133,8 +164,10 @@ impl TryFrom<BenchArgs> for Config {
                     needs_v5: None,
                     reconnect: Reconnect::NEVER,
                 };
+                let client = args.connection.resolve(purpose)?;
+                check_plain(&client, "calibrate")?;
                 Task::Calibrate {
-                    client: Box::new(args.connection.resolve(purpose)?),
+                    client: Box::new(client),
                     threads: threads(args.course.threads),
                     duration: args.course.duration.unwrap_or(Duration::from_secs(3)),
                 }
@@ -292,6 +325,15 @@ fn load(args: BenchArgs, mode: Mode) -> Result<Load, Error> {
         reconnect: Reconnect::NEVER,
     })?;
     client.max_inflight = inflight.unwrap_or(client.max_inflight);
+    if embedded.is_some() {
+        check_plain(&client, "--embedded")?;
+    }
+    if client.service_records || !client.fallbacks.is_empty() {
+        return Err(Error::usage("bench puts load on one broker: it takes one host, and no -S"));
+    }
+    if args.results.calibration.is_some() && (mode == Mode::Subscribe || qos == QoS::ExactlyOnce) {
+        return Err(Error::usage("--calibration knows publishing at QoS 0 and 1, and connecting"));
+    }
     if client.version == Version::Only(Protocol::V3_1) && client.client_identifier.len() > 8 {
         return Err(Error::usage(
             "MQTT 3.1 takes 23 characters of client identifier, of which -i may have 8",
@@ -324,6 +366,25 @@ fn load(args: BenchArgs, mode: Mode) -> Result<Load, Error> {
     })
 }
 
+/// Who brings a server along, or needs none, must not be told of another.
+fn refuse_broker(args: &BenchArgs, what: &str) -> Result<(), Error> {
+    let typed = |id: &str| args.connection.origin.rank(id) == Rank::Flag;
+    for (id, option) in [("host", "-h"), ("port", "-p"), ("url", "-L"), ("unix", "--unix"), ("srv", "-S")] {
+        if typed(id) {
+            return Err(both(what, option));
+        }
+    }
+    Ok(())
+}
+
+/// The servers of this program are reached over plain TCP.
+fn check_plain(client: &ClientOptions, what: &str) -> Result<(), Error> {
+    if client.transport_name() == "tcp" && client.endpoint.proxy.is_none() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{what} goes with plain TCP only: no TLS, WebSocket, Unix socket or proxy")))
+}
+
 fn check_connection(args: &BenchArgs, rank: impl Fn(&str) -> Rank) -> Result<(), Error> {
     let typed = |id: &str| rank(id) == Rank::Flag;
     if rank("disable_clean_session") > Rank::Default {
@@ -335,10 +396,8 @@ fn check_connection(args: &BenchArgs, rank: impl Fn(&str) -> Rank) -> Result<(),
     if !args.course.local_addr.is_empty() && typed("bind_address") {
         return Err(both("--local-addr", "-A"));
     }
-    for (id, option) in [("host", "-h"), ("port", "-p"), ("url", "-L")] {
-        if args.course.embedded && typed(id) {
-            return Err(both("--embedded", option));
-        }
+    if args.course.embedded {
+        refuse_broker(args, "--embedded")?;
     }
     for (id, option) in [
         ("reconnect", "--reconnect"),

@@ -65,7 +65,8 @@ pub(super) async fn run(
         seed: 1,
     };
     preflight::check(&load, diagnostics)?;
-    let connected = part(&load, diagnostics).await?;
+    let report = part(&load, diagnostics).await?;
+    let connections = per_cpu_second(&report, report.connections.connected, report.phases_s.connect);
     load.publishers = PUBLISHERS;
     load.mode = Mode::Publish;
     load.stop = Stop::After(duration);
@@ -73,10 +74,7 @@ pub(super) async fn run(
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         load.qos = qos;
         let report = part(&load, diagnostics).await?;
-        let cpu: f64 = report.generator.thread_cpu_share.iter().sum::<f64>() * report.throughput.window_s;
-        #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
-        let per_cpu_second = if cpu > 0.0 { report.messages.sent as f64 / cpu } else { 0.0 };
-        ceilings.push(per_cpu_second);
+        ceilings.push(per_cpu_second(&report, report.messages.sent, report.throughput.window_s));
     }
     #[allow(clippy::cast_precision_loss, reason = "few threads")]
     let cores = threads as f64;
@@ -84,9 +82,10 @@ pub(super) async fn run(
         "type": "bench-calibration",
         "version": VERSION,
         "threads": threads,
-        "connected_per_s": connected.connections.connected_per_s,
+        "connections_per_cpu_s": connections.round(),
         "qos0_messages_per_cpu_s": ceilings[0].round(),
         "qos1_messages_per_cpu_s": ceilings[1].round(),
+        "connections_ceiling_per_s": (connections * cores).round(),
         "qos0_ceiling_per_s": (ceilings[0] * cores).round(),
         "qos1_ceiling_per_s": (ceilings[1] * cores).round(),
     });
@@ -94,16 +93,25 @@ pub(super) async fn run(
         return Ok(format!("{report}\n"));
     }
     let mut out = String::new();
-    let rows = [
-        ("connections", connected.connections.connected_per_s, "a second"),
-        ("QoS 0", ceilings[0], "messages for a second of CPU"),
-        ("QoS 1", ceilings[1], "messages for a second of CPU"),
-    ];
-    for (name, value, unit) in rows {
-        let _ = writeln!(out, "{name:<16} {:>14} {unit}", count(value.round()));
+    let rows = [("connections", connections), ("QoS 0", ceilings[0]), ("QoS 1", ceilings[1])];
+    let _ =
+        writeln!(out, "{:<16} {:>16} {:>22}", "", "a second of CPU", format!("a second, {threads} threads"));
+    for (name, value) in rows {
+        let _ =
+            writeln!(out, "{name:<16} {:>16} {:>22}", count(value.round()), count((value * cores).round()));
     }
-    let _ = writeln!(out, "{:<16} with {threads} threads, 64 bytes, window {WINDOW}", "");
+    let _ = writeln!(
+        out,
+        "messages of 64 bytes, a window of {WINDOW} at QoS 1; the second column if nothing else runs"
+    );
     Ok(out)
+}
+
+/// How much of something the threads did for each second of their CPU time, in so many seconds.
+#[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
+fn per_cpu_second(report: &Report, done: u64, seconds: f64) -> f64 {
+    let cpu = report.generator.thread_cpu_share.iter().sum::<f64>() * seconds;
+    if cpu > 0.0 { done as f64 / cpu } else { 0.0 }
 }
 
 async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
@@ -128,7 +136,11 @@ pub(super) fn share(file: &Path, report: &Report) -> Result<Option<f64>, Error> 
             std::io::Error::other("it is no report of mqtt bench calibrate --json"),
         ));
     }
-    let key = if report.messages.qos == 0 { "qos0_ceiling_per_s" } else { "qos1_ceiling_per_s" };
+    let (key, rate) = match (report.mode, report.messages.qos) {
+        ("conn", _) => ("connections_ceiling_per_s", report.connections.connected_per_s),
+        (_, 0) => ("qos0_ceiling_per_s", report.throughput.sent_per_s),
+        _ => ("qos1_ceiling_per_s", report.throughput.sent_per_s),
+    };
     let ceiling = found[key].as_f64().filter(|ceiling| *ceiling > 0.0);
-    Ok(ceiling.filter(|_| report.messages.sent > 0).map(|ceiling| report.throughput.sent_per_s / ceiling))
+    Ok(ceiling.map(|ceiling| rate / ceiling))
 }

@@ -52,6 +52,9 @@ fn ports(load: &Load) -> Result<(), Error> {
     let [first, last] = bounds[..] else { return Ok(()) };
     let (addresses, clients) = (load.local_addresses.len().max(1) as u64, u64::from(load.clients()));
     let ports = (last.saturating_sub(first) + 1) * addresses;
+    // The port of the first contact is not free again at once, and a broker on this machine may
+    // have one of them too.
+    let clients = clients + 2;
     if ports >= clients {
         return Ok(());
     }
@@ -61,10 +64,12 @@ fn ports(load: &Load) -> Result<(), Error> {
         let more = clients.div_ceil(last.saturating_sub(first) + 1);
         format!("connect from {more} addresses: --local-addr A,B,…")
     };
-    Err(short(format!(
-        "{clients} connections need as many ports, and {addresses} source addresses have {ports}"
-    ))
-    .with_hint(hint))
+    let from = if addresses == 1 {
+        "one source address has".into()
+    } else {
+        format!("{addresses} source addresses have")
+    };
+    Err(short(format!("{clients} ports are needed, and {from} {ports}")).with_hint(hint))
 }
 
 /// Too little memory is a warning: nobody knows what will be free by then.

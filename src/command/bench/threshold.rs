@@ -124,12 +124,11 @@ fn figure(name: &str) -> Result<Figure, String> {
     let parts = name.rsplit_once(' ').or_else(|| name.split_once(':'));
     let (of, statistic) = parts.map_or((None, name), |(of, statistic)| (Some(of.trim()), statistic));
     let unknown = || {
-        format!(
-            "'{name}' is no figure; there are {} and {}, the latter also after one of {} and a space",
-            FIGURES.map(|(name, ..)| name).join(", "),
-            STATISTICS.join(", "),
-            LATENCIES.join(", ")
-        )
+        let names = FIGURES.map(|(name, ..)| name).into_iter().chain(STATISTICS).chain(LATENCIES);
+        let close = names.max_by(|one, other| {
+            strsim::jaro_winkler(name, one).total_cmp(&strsim::jaro_winkler(name, other))
+        });
+        format!("'{name}' is no figure (is '{}' meant?)", close.unwrap_or_default())
     };
     let statistic = STATISTICS.iter().find(|known| **known == statistic).ok_or_else(unknown)?;
     let of = match of {
@@ -231,6 +230,16 @@ mod tests {
         }
         let threshold: Threshold = "p99 > 20ms".parse().unwrap();
         assert!((threshold.value - 20e6).abs() < 1.0);
+    }
+
+    /// The help lists what there is.
+    #[test]
+    fn every_figure_is_in_the_help() {
+        let help = include_str!("../../../tests/golden/help/mqtt-bench.txt");
+        let words: Vec<&str> = help.split([' ', ',', ';', '\n']).collect();
+        for name in FIGURES.map(|(name, ..)| name).into_iter().chain(STATISTICS).chain(LATENCIES) {
+            assert!(words.contains(&name), "{name}");
+        }
     }
 
     #[test]
