@@ -11,6 +11,7 @@ pub mod net;
 pub mod output;
 pub mod protocol;
 pub mod signal;
+pub mod storage;
 
 use std::ffi::OsString;
 

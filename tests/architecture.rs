@@ -9,11 +9,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("dispatch", &["cli", "command", "error", "exit", "output"]),
     ("cli", &["command", "output", "client", "net", "protocol", "error"]),
-    ("command", &["output", "client", "broker", "protocol", "signal", "error", "exit"]),
+    ("command", &["output", "client", "broker", "storage", "protocol", "signal", "error", "exit"]),
     ("output", &["protocol", "error"]),
     ("client", &["net", "protocol", "error"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
+    // Files that outlive a run. They hold messages, not packets, and know no links.
+    ("storage", &["protocol", "error"]),
     ("net", &["error"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry"]),

@@ -1,7 +1,10 @@
 //! `mqtt pub`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::payload::PayloadArgs;
@@ -10,7 +13,7 @@ use super::report::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::publish::{Config, Source};
+use crate::command::publish::{Config, Source, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::QoS;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -56,6 +59,16 @@ pub(super) struct PublishArgs {
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
+    /// Keep messages in FILE until the server has acknowledged them. What a run has left there, the
+    /// next one sends first, also if it has no message of its own; needs QoS 1 or 2
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Spool")]
+    spool: Option<PathBuf>,
+
+    /// How long the spool may become before -l waits with its input and other messages are refused
+    #[arg(long, value_name = "BYTES", default_value = "1GiB", requires = "spool",
+          value_parser = value::size, help_heading = "Spool")]
+    spool_max_size: u64,
+
     #[command(flatten)]
     properties: PropertyArgs<Publishing>,
 
@@ -80,9 +93,17 @@ impl TryFrom<PublishArgs> for Config {
     type Error = Error;
 
     fn try_from(args: PublishArgs) -> Result<Self, Error> {
-        let topic = topic(&args)?;
-        let source = source(args.payload, args.stdin_line)?;
+        let source = source(args.payload.clone().given(), args.stdin_line, args.spool.is_some())?;
+        let topic = if source == Source::Spool { String::new() } else { topic(&args)? };
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
+        if args.spool.is_some() {
+            if args.qos == QoS::AtMostOnce && source != Source::Spool {
+                return Err(Error::usage("--spool keeps messages until they are acknowledged: -q 1 or -q 2"));
+            }
+            if repeats {
+                return Err(Error::usage("--repeat and --repeat-delay cannot be used with --spool"));
+            }
+        }
         if repeats && source == Source::StdinLines {
             return Err(Error::usage("--repeat and --repeat-delay cannot be used with -l"));
         }
@@ -106,6 +127,7 @@ impl TryFrom<PublishArgs> for Config {
             repeat_delay: args.repeat_delay.unwrap_or_default(),
             properties: properties.publish.without(&[PropertyId::TopicAlias]),
             topic_alias,
+            spool: args.spool.map(|path| SpoolOptions { path, most_bytes: args.spool_max_size }),
             verbosity: args.report.resolve()?,
         })
     }
@@ -137,11 +159,11 @@ fn topic_alias(option: Option<TopicAlias>, properties: &PropertyBlock) -> Result
     }
 }
 
-fn source(payload: PayloadArgs, lines: bool) -> Result<Source, Error> {
-    let mut given = payload.given();
+fn source(mut given: Vec<(&'static str, Source)>, lines: bool, spool: bool) -> Result<Source, Error> {
     given.extend(lines.then_some(("-l", Source::StdinLines)));
     match (given.pop(), given.pop()) {
         (Some((_, source)), None) => Ok(source),
+        (None, _) if spool => Ok(Source::Spool),
         (None, _) => Err(Error::usage("no message to publish").with_hint(
             "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines) and -n (no payload)",
         )),

@@ -1,7 +1,10 @@
 //! `mqtt sub`.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
@@ -54,6 +57,11 @@ pub(super) struct SubscribeArgs {
 
     #[command(flatten)]
     format: FormatArgs,
+
+    /// Remember in FILE which QoS 2 messages were written out and not yet released, so that a run
+    /// after a crash does not write them again; needs -c and -i
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Session")]
+    session_file: Option<PathBuf>,
 
     #[command(flatten)]
     properties: PropertyArgs<Subscribing>,
@@ -116,6 +124,9 @@ impl TryFrom<SubscribeArgs> for Config {
             needs_v5: args.properties.needs_v5().or(needs_v5),
             reconnect: Reconnect::ALWAYS,
         })?;
+        if args.session_file.is_some() && client.clean_start {
+            return Err(Error::usage("--session-file needs a session that outlives the program: -c -i ID"));
+        }
         Ok(Self {
             client,
             filters,
@@ -128,6 +139,7 @@ impl TryFrom<SubscribeArgs> for Config {
             exit_after_subscribing: args.exit_after_subscribing,
             skip_retained: args.no_retained,
             retained_only: args.retained_only,
+            session_file: args.session_file,
             format: args.format.resolve()?,
             verbosity: args.report.resolve()?,
         })

@@ -214,10 +214,10 @@ impl Session {
         self.unfinished.known.push_back(packet_identifier);
     }
 
-    /// The publishes under way on this link: packet identifier and token.
-    pub fn open_publishes(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+    /// The publishes that have a packet identifier now: that, QoS and token.
+    pub fn open_publishes(&self) -> impl Iterator<Item = (u16, QoS, u64)> + '_ {
         self.inflight.iter().filter_map(|(identifier, entry)| match entry {
-            Entry::Publish { token, .. } => Some((identifier, *token)),
+            Entry::Publish { template, token, .. } => Some((identifier, template.qos(), *token)),
             _ => None,
         })
     }

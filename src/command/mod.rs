@@ -9,5 +9,6 @@ pub mod ping;
 pub mod publish;
 mod record;
 pub mod retain_clear;
+mod spool;
 pub mod subscribe;
 pub mod will_test;

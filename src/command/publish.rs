@@ -12,6 +12,7 @@ use tokio::time::Sleep;
 
 use super::attention::{Attention, Stop, report_change};
 use super::lines::Lines;
+use super::spool;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -22,6 +23,8 @@ use crate::output::{Diagnostics, Progress, Verbosity, duration};
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::wire::{Packet, PublishTemplate, TopicAlias};
 use crate::protocol::{Direction, QoS};
+
+pub use super::spool::SpoolOptions;
 
 /// Where the payloads come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub enum Source {
     StdinLines,
     /// One message without payload (`-n`).
     Null,
+    /// Nothing new: what the spool has kept (`--spool` alone).
+    Spool,
 }
 
 /// How many QoS 0 messages may be on their way before the server is asked how far it has read.
@@ -49,7 +54,7 @@ const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// A checked topic name.
+    /// A checked topic name; empty for [`Source::Spool`].
     pub topic: String,
     /// Of every message.
     pub qos: QoS,
@@ -65,6 +70,8 @@ pub struct Config {
     pub properties: PropertyBlock,
     /// Whether the topic gets an alias (MQTT 5).
     pub topic_alias: TopicAlias,
+    /// The file through which messages go, at QoS 1 and 2.
+    pub spool: Option<SpoolOptions>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -74,12 +81,16 @@ pub struct Config {
 /// # Errors
 /// What could not be read, a link that could not be made or kept, or a refused publish.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    if let Some(spool) = &config.spool {
+        return spool::run(&config, spool, diagnostics).await;
+    }
     let work = match &config.source {
         Source::StdinLines => Work::Lines(Lines::read(std::io::stdin())),
         Source::Message(payload) => Work::repeat(payload.clone(), &config),
         Source::Null => Work::repeat(Vec::new(), &config),
         Source::File(path) => Work::repeat(read_file(path)?, &config),
         Source::Stdin => Work::repeat(read_stdin()?, &config),
+        Source::Spool => Work::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
     let one_shot = matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
@@ -120,11 +131,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
 }
 
-fn read_stdin() -> Result<Vec<u8>, Error> {
+pub(super) fn read_stdin() -> Result<Vec<u8>, Error> {
     let mut payload = Vec::new();
     match std::io::stdin().lock().read_to_end(&mut payload) {
         Ok(_) => Ok(payload),

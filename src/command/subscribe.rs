@@ -1,6 +1,7 @@
 //! `mqtt sub`: receive messages and write them out.
 
-use std::task::{Context, Poll};
+use std::path::PathBuf;
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
@@ -17,6 +18,7 @@ use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
 use crate::protocol::{Direction, QoS, topic};
+use crate::storage::unreleased::Unreleased;
 
 /// One filter to subscribe to, with its options.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub struct Config {
     pub skip_retained: bool,
     /// Show retained messages only, and leave when they are through (`--retained-only`).
     pub retained_only: bool,
+    /// Where to keep the packet identifiers of QoS 2 messages that are not released.
+    pub session_file: Option<PathBuf>,
     /// How a message is written.
     pub format: MessageFormat,
     /// What is said on standard error.
@@ -84,12 +88,17 @@ pub struct Config {
 /// A link that could not be made or kept, all subscriptions refused, the time limit reached, or an
 /// output that cannot be written.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let identifier = &config.client.client_identifier;
+    let unreleased =
+        config.session_file.as_ref().map(|path| Unreleased::open(path, identifier)).transpose()?;
     let mut subscriber = Subscriber {
         config: &config,
         diagnostics,
         attention: Attention::start(config.timeout)?,
         writer: MessageWriter::new(config.format.clone(), diagnostics.terminal().stdout.is_terminal),
         stdout: Stdout::new(),
+        unreleased,
+        restored: false,
         received: None,
         requests: Requests::ToSend,
         shown: 0,
@@ -106,13 +115,18 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     // What was received before the end is written, whatever the end was.
     // But a reader that has stopped reading must not keep a run that is over.
     let flushed = tokio::time::timeout(LAST_FLUSH_LIMIT, subscriber.stdout.flush()).await;
-    let flushed = flushed.unwrap_or_else(|_| {
-        diagnostics.warning(format_args!(
-            "the last {} bytes are not written: nobody reads standard output",
-            subscriber.stdout.waiting_bytes()
-        ));
-        Ok(())
-    });
+    let flushed = match flushed {
+        // It was not acknowledged, but a session file knows of it.
+        Ok(Ok(())) => subscriber.unreleased.as_mut().map_or(Ok(()), Unreleased::write),
+        Ok(Err(error)) => Err(error),
+        Err(_) => {
+            diagnostics.warning(format_args!(
+                "the last {} bytes are not written: nobody reads standard output",
+                subscriber.stdout.waiting_bytes()
+            ));
+            Ok(())
+        }
+    };
     match (flushed, result) {
         (Err(Error::OutputClosed), _) => Ok(Exit::Success),
         (Err(error), _) | (Ok(()), Err(error)) => Err(error),
@@ -153,6 +167,9 @@ struct Subscriber<'a> {
     attention: Attention,
     writer: MessageWriter,
     stdout: Stdout,
+    unreleased: Option<Unreleased>,
+    /// What an earlier run has left in `unreleased` was taken up or given up.
+    restored: bool,
     /// When the messages of the batch in hand were received.
     received: Option<SystemTime>,
     requests: Requests,
@@ -208,6 +225,18 @@ impl Subscriber<'_> {
             session.unsubscribe(out, &filters, &self.config.unsubscribe_properties, UNSUBSCRIBE_TOKEN);
         }
         self.requests = Requests::Sent;
+    }
+
+    /// Takes up what an earlier run has delivered, if the server still knows of it.
+    fn restore(&mut self, session: &mut Session, session_present: bool) -> Result<(), Error> {
+        let Some(unreleased) = &mut self.unreleased else { return Ok(()) };
+        if !session_present {
+            unreleased.forget_all()?;
+        } else if !self.restored {
+            session.restore_unreleased(unreleased.identifiers());
+        }
+        self.restored = true;
+        Ok(())
     }
 
     /// Says which filters were refused; there is nothing to stay for if all of them were.
@@ -309,7 +338,8 @@ impl Subscriber<'_> {
 }
 
 impl Handler for Subscriber<'_> {
-    fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
+    fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        self.restore(session, connected.session_present)?;
         // A session the server kept has its subscriptions; to make them again would bring the
         // retained messages again. At the first connection they may be others than asked for now.
         let again = self.requests == Requests::Answered;
@@ -342,7 +372,17 @@ impl Handler for Subscriber<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Message(publish) => return Ok(self.message(&publish)),
+            Event::Message(publish) => {
+                if let (Some(unreleased), QoS::ExactlyOnce) = (&mut self.unreleased, publish.qos) {
+                    unreleased.delivered(publish.packet_identifier);
+                }
+                return Ok(self.message(&publish));
+            }
+            Event::Released { packet_identifier } => {
+                if let Some(unreleased) = &mut self.unreleased {
+                    unreleased.released(packet_identifier);
+                }
+            }
             Event::Subscribed { token, reasons, properties } => {
                 return Ok(self.subscribed(token, reasons, &properties));
             }
@@ -358,7 +398,9 @@ impl Handler for Subscriber<'_> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.received = None;
-        self.stdout.poll_flush(cx)
+        ready!(self.stdout.poll_flush(cx))?;
+        // Behind the write-out and before the acknowledgements.
+        Poll::Ready(self.unreleased.as_mut().map_or(Ok(()), Unreleased::write))
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -301,6 +301,16 @@ pub struct PropertyBlock {
 }
 
 impl PropertyBlock {
+    /// A block from the bytes of [`PropertyBlock::bytes`].
+    ///
+    /// # Errors
+    /// As [`PropertyBlock::check`].
+    pub fn decode(bytes: &[u8], place: Place) -> Result<Self, Malformed> {
+        let block = Self { bytes: bytes.to_vec() };
+        block.check(place)?;
+        Ok(block)
+    }
+
     /// Adds a property. The value must be of the property's kind and its strings at most 65,535
     /// bytes long; [`PropertyBlock::check`] says whether the block may stand in a packet.
     pub fn push(&mut self, id: PropertyId, value: Value<'_>) {

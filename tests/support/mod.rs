@@ -9,6 +9,7 @@ pub(crate) mod mosquitto;
 pub(crate) mod mqtt;
 pub(crate) mod packets;
 pub(crate) mod pki;
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 use std::path::Path;

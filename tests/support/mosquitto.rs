@@ -188,6 +188,17 @@ impl Mosquitto {
         }
     }
 
+    /// Has it save its state, once it has dealt with all it was sent so far, and waits for that.
+    pub(crate) fn save(&self) {
+        // It reads a little of each connection in each of its rounds, and answers in each to one knock.
+        for _ in 0..200 {
+            assert!(self.knock());
+        }
+        self.signal(Signal::USR1);
+        self.wait_for_log("Saving in-memory database");
+        assert!(self.knock()); // it says that it saves before it does
+    }
+
     /// Ends it without a chance to save anything.
     pub(crate) fn kill(&mut self) {
         self.end(Signal::KILL);

@@ -1,0 +1,396 @@
+//! `mqtt pub --spool`: publish by way of a file, so that nothing taken in is lost with the program.
+//!
+//! A thread takes in standard input whether there is a link or not; the link sends from the front of
+//! the file. The rules of the file, and when what is written, are those of [`storage::spool`].
+
+use std::io::{ErrorKind, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::BytesMut;
+use tokio::sync::mpsc;
+
+use super::attention::{Attention, Stop, report_change};
+use super::publish::{Config, Source, read_file, read_stdin};
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::session::{Event, Session};
+use crate::client::{self, Connected};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Progress, Verbosity, duration};
+use crate::protocol::property::PropertyId;
+use crate::protocol::wire::{Packet, PublishTemplate};
+use crate::protocol::{Direction, Protocol, QoS};
+use crate::storage::spool::{Envelope, Intake, Left, Message, Spool, UnderWay};
+
+/// What is read of standard input at once.
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// The file and its bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolOptions {
+    /// The file.
+    pub path: PathBuf,
+    /// How long it may become before intake waits.
+    pub most_bytes: u64,
+}
+
+/// Publishes what the spool holds and what comes in, and leaves when all of it is acknowledged.
+///
+/// # Errors
+/// A file that cannot be used, a link that could not be made or kept, or a signal. What was taken in
+/// stays in the spool.
+pub(super) async fn run(
+    config: &Config,
+    options: &SpoolOptions,
+    diagnostics: &Diagnostics,
+) -> Result<Exit, Error> {
+    let (spool, left) = Spool::open(&options.path, &config.client.client_identifier)?;
+    report_left(diagnostics, options, &left);
+    let attention = Attention::start(None)?;
+    let envelope = Envelope {
+        qos: config.qos,
+        retain: config.retain,
+        topic: config.topic.clone(),
+        properties: config.properties.clone(),
+    };
+    let mut intake = spool.intake(&envelope, options.most_bytes);
+    let mut failure = None;
+    let mut input = None;
+    if matches!(config.source, Source::StdinLines) {
+        spool.keep_synchronised();
+        let (sender, receiver) = mpsc::channel(1);
+        std::thread::spawn(move || {
+            if let Err(failed) = take_in_lines(std::io::stdin(), &mut intake, &sender) {
+                let _ = sender.blocking_send(Err(failed));
+            }
+        });
+        input = Some(receiver);
+    } else if let Some(payload) = single(&config.source)? {
+        // What is in the spool goes out all the same, and makes room for the next.
+        failure = take_in_one(options, &mut intake, &payload).err();
+        if let Some(error) = &failure {
+            diagnostics.error(error);
+        }
+    }
+    let progress = input.is_some().then(|| Progress::lines(diagnostics));
+    let mut publisher = Publisher {
+        config,
+        diagnostics,
+        attention,
+        progress,
+        spool,
+        left,
+        input,
+        template: None,
+        connected_before: false,
+        renewed: false,
+        ended: 0,
+        failed: failure.map(|error| error.exit()),
+    };
+    let result = client::run(&config.client, &mut publisher).await;
+    let Publisher { progress, failed, spool, .. } = publisher;
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    let kept = spool.close();
+    if let Ok(kept @ 1..) = kept {
+        let path = options.path.display();
+        diagnostics.warning(format_args!(
+            "{kept} {} kept in {path} for the next run with --spool",
+            if kept == 1 { "message is" } else { "messages are" }
+        ));
+    }
+    result?;
+    kept?;
+    Ok(failed.unwrap_or(Exit::Success))
+}
+
+fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
+    let path = options.path.display();
+    if left.damaged_bytes > 0 {
+        let (bytes, messages) = (left.damaged_bytes, left.messages);
+        diagnostics.warning(format_args!(
+            "{path} is damaged or was cut off: {bytes} bytes of it are no whole message and are left out; {messages} whole messages are sent"
+        ));
+    } else if left.messages > 0 {
+        let messages = left.messages;
+        diagnostics.state(format_args!("{path}: sending {messages} of an earlier run first"));
+    }
+}
+
+/// The payload of a message that is not a line; `None` if there is nothing new.
+fn single(source: &Source) -> Result<Option<Vec<u8>>, Error> {
+    Ok(match source {
+        Source::Message(payload) => Some(payload.clone()),
+        Source::Null => Some(Vec::new()),
+        Source::File(path) => Some(read_file(path)?),
+        Source::Stdin => Some(read_stdin()?),
+        Source::StdinLines | Source::Spool => None,
+    })
+}
+
+fn take_in_one(options: &SpoolOptions, intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
+    intake.add(payload);
+    if intake.is_full() {
+        let full = std::io::Error::new(
+            ErrorKind::StorageFull,
+            format!("it has its {} bytes (--spool-max-size); the message was not taken", options.most_bytes),
+        );
+        return Err(Error::file(format!("cannot write {}", options.path.display()), full));
+    }
+    intake.take_in()
+}
+
+/// Takes in lines as they come: what one read brings is in the file before the next. The beginning of
+/// a line whose end has not come is no message yet.
+fn take_in_lines(
+    mut input: impl Read,
+    intake: &mut Intake,
+    more: &mpsc::Sender<Result<(), Error>>,
+) -> Result<(), Error> {
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut begun = Vec::new();
+    let mut number = 0_u64;
+    loop {
+        // Nothing is read that there is no room for.
+        intake.take_in()?;
+        let count = match input.read(&mut block) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::file("standard input", error)),
+        };
+        let first = number + 1;
+        let mut rest = &block[..count];
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if begun.is_empty() {
+                intake.add(&rest[..end]);
+            } else {
+                begun.extend_from_slice(&rest[..end]);
+                intake.add(&begun);
+                begun.clear();
+            }
+            number += 1;
+            rest = &rest[end + 1..];
+        }
+        begun.extend_from_slice(rest);
+        if count == 0 && !begun.is_empty() {
+            intake.add(&begun);
+            number += 1;
+        }
+        if intake.waiting_bytes() > 0 {
+            intake.take_in().map_err(|error| not_taken(error, first))?;
+            // One note waits at most: whoever gets it looks for everything that is there.
+            let _ = more.try_send(Ok(()));
+        }
+        if count == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// The error for lines that did not get into the file, which says which ones these are.
+fn not_taken(error: Error, first: u64) -> Error {
+    match error {
+        Error::File { what, source } => {
+            Error::File { what: format!("line {first} and those behind it were not taken: {what}"), source }
+        }
+        other => other,
+    }
+}
+
+struct Publisher<'a> {
+    config: &'a Config,
+    diagnostics: &'a Diagnostics,
+    attention: Attention,
+    progress: Option<Progress>,
+    spool: Spool,
+    left: Left,
+    /// Says that more was taken in, or could not be; closed at the end of the input.
+    input: Option<mpsc::Receiver<Result<(), Error>>>,
+    /// For the latest envelope, and this version of the protocol.
+    template: Option<(Protocol, Arc<Envelope>, Arc<PublishTemplate>)>,
+    connected_before: bool,
+    /// Messages were sent before and are sent again with new packet identifiers, by the session.
+    renewed: bool,
+    ended: u64,
+    /// The exit status of the first failure the run has survived.
+    failed: Option<Exit>,
+}
+
+impl Publisher<'_> {
+    /// The next message of the spool; `Ready(None)` when there is none and none will come.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            if let Some(message) = self.spool.next_message()? {
+                return Poll::Ready(Ok(Some(message)));
+            }
+            let Some(input) = &mut self.input else { return Poll::Ready(Ok(None)) };
+            match ready!(input.poll_recv(cx)) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => self.fail(&error),
+                None => self.input = None,
+            }
+        }
+    }
+
+    /// Said at once; what was taken in before is sent all the same.
+    fn fail(&mut self, error: &Error) {
+        self.diagnostics.error(error);
+        self.failed.get_or_insert(error.exit());
+    }
+
+    fn refuse(&mut self, topic: &str, error: &Error) {
+        self.diagnostics.error_in(format_args!("a message to '{topic}'"), error);
+        self.failed.get_or_insert(error.exit());
+    }
+
+    fn template(&mut self, protocol: Protocol, envelope: &Arc<Envelope>) -> Arc<PublishTemplate> {
+        if let Some((of_protocol, of_envelope, template)) = &self.template
+            && *of_protocol == protocol
+            && Arc::ptr_eq(of_envelope, envelope)
+        {
+            return Arc::clone(template);
+        }
+        let Envelope { qos, retain, topic, properties } = &**envelope;
+        let template = PublishTemplate::new(protocol, topic.as_bytes(), *qos, *retain, properties);
+        let template = Arc::new(template);
+        self.template = Some((protocol, Arc::clone(envelope), Arc::clone(&template)));
+        template
+    }
+
+    /// Goes on with the QoS 2 messages an earlier run has sent, if the server still knows them.
+    fn take_up(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        let under_way = std::mem::take(&mut self.left.under_way);
+        if !connected.session_present || self.left.of_another_client {
+            let count = under_way.len();
+            if count > 0 {
+                report_change(self.diagnostics, Change::MayRepeat(count));
+            }
+            self.spool.forget_sent();
+            return self.spool.write();
+        }
+        for UnderWay { place, packet_identifier, received } in under_way {
+            let Message { envelope, payload, .. } = self.spool.take_up(place)?;
+            let template = self.template(connected.protocol, &envelope);
+            session.restore_publish(packet_identifier, template, payload, place, received);
+        }
+        Ok(())
+    }
+
+    /// Fills the output; `Ready` when there is nothing left to do.
+    fn poll_publish(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        if self.renewed {
+            for (packet_identifier, qos, place) in session.open_publishes() {
+                if qos == QoS::ExactlyOnce {
+                    self.spool.sent(place, packet_identifier);
+                }
+            }
+            self.renewed = !session.can_publish(QoS::AtMostOnce);
+        }
+        while session.can_publish(QoS::ExactlyOnce) && out.len() < OUTPUT_BYTES {
+            let Some(Message { place, envelope, payload }) = ready!(self.poll_next(cx))? else {
+                return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            };
+            let template = self.template(session.protocol(), &envelope);
+            match session.publish(out, &template, &payload, || payload.clone(), place) {
+                Ok(packet_identifier) if envelope.qos == QoS::ExactlyOnce => {
+                    self.spool.sent(place, packet_identifier);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    self.refuse(&envelope.topic, &error);
+                    self.end(place);
+                }
+            }
+        }
+        Poll::Pending
+    }
+
+    fn end(&mut self, place: u64) {
+        self.spool.done(place);
+        self.ended += 1;
+        if let Some(progress) = &self.progress {
+            progress.set(self.ended);
+        }
+    }
+}
+
+impl Handler for Publisher<'_> {
+    fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
+        if !std::mem::replace(&mut self.connected_before, true) {
+            return self.take_up(session, connected);
+        }
+        if !connected.session_present {
+            self.renewed = true;
+            self.spool.forget_sent();
+            self.spool.write()?;
+        }
+        Ok(())
+    }
+
+    fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        let result = self.poll_publish(cx, session, out);
+        // Before anything of it goes out.
+        if let Err(error) = self.spool.write() {
+            out.clear();
+            return Poll::Ready(Err(error));
+        }
+        result
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        match event {
+            Event::Received { token } => self.spool.received(token),
+            Event::Published { token, reason, properties } => {
+                if reason.is_failure() {
+                    let error = Error::Refused {
+                        what: "publish refused".into(),
+                        reason,
+                        text: properties.text(PropertyId::ReasonString).map(Into::into),
+                        hint: reason.advice().map(Into::into),
+                    };
+                    let topic = self.spool.read(token)?.envelope.topic.clone();
+                    self.refuse(&topic, &error);
+                }
+                self.end(token);
+            }
+            _ => {}
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(self.spool.write())
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.attention.poll(cx).map(|stop| match stop {
+            Stop::Signal(number) => Err(Error::Signal(number)),
+            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
+        })
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.verbosity() == Verbosity::Debug
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    }
+}

@@ -1,0 +1,530 @@
+//! The spool of a publisher: messages in a file until the server has acknowledged them.
+//!
+//! Messages are appended at the end as they come ([`Intake`], which may be in another thread) and
+//! sent from the front ([`Spool`]). How far each has come is written into it in place, so that
+//! account-keeping takes no room: even on a full disk what is in the file can be sent and ticked
+//! off. When all are done the file is cut to nothing.
+//!
+//! **Exactly once.** At QoS 2 the order is: packet identifier into the file → PUBLISH; PUBREC →
+//! stage into the file → PUBREL; PUBCOMP → done. The next run goes on with the same identifiers if
+//! the server has kept the session: it sends PUBLISH again where PUBREC had not come, and PUBREL where
+//! it had. If the server has lost the session that is recorded first, and all of them are sent anew.
+//! (A kill in the moment between that answer of the server and the record makes the next run
+//! release messages of which the server knows nothing: MQTT has no means against that.) At QoS 1 the
+//! next run sends whatever was not acknowledged.
+//!
+//! **Durability.** Everything is written before it is acted upon, so nothing taken in is lost with
+//! the program. For the end of the machine the file is synchronised a second after a change at the
+//! latest ([`Spool::keep_synchronised`]), and when a run ends: a loss of power takes at most the
+//! last second, of what was taken in or of what was ticked off, which then is sent twice.
+//!
+//! **Bounds.** Memory does not grow with the file. The file does not grow beyond a limit: intake
+//! waits until everything in it is sent and it is cut. Long before that it waits for the few messages
+//! under way as soon as nothing else is left ([`CUT_BYTES`]), so a file is long only if there is much
+//! to send. When the disk is full, what could not be written as a whole is taken back, and the error
+//! is the intake's; nothing is half in the file.
+//!
+//! **Damage.** Each message has a checksum. What is not whole is passed over, wherever in the file,
+//! and what is whole behind it is used.
+
+mod record;
+mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use self::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, MAGIC, STAGE_OFFSET, Stage, file_header, put};
+use super::{not_ours, open_alone};
+use crate::error::Error;
+
+pub use self::record::Envelope;
+
+/// A file longer than this is cut as soon as everything in it was sent.
+const CUT_BYTES: u64 = 1024 * 1024;
+/// A file shorter than this is left as it is until the end of the run: to cut it costs more than to
+/// go on.
+const LEFT_BYTES: u64 = 64 * 1024;
+/// What is read of it at once.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// How long a change may wait to be synchronised.
+const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(1);
+
+/// What both sides know.
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    file: File,
+    tail: Mutex<Tail>,
+    /// The intake may go on.
+    room: Condvar,
+    /// There is something to synchronise, or nothing more will come.
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Tail {
+    /// Behind the last message.
+    end: u64,
+    /// Messages that are not done.
+    messages: u64,
+    /// Intake waits until all messages are done.
+    draining: bool,
+    unsynchronised: bool,
+    closed: bool,
+    failure: Option<std::io::Error>,
+}
+
+impl Shared {
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::file(format!("cannot write {}", self.path.display()), error)
+    }
+
+    /// There is something to synchronise.
+    fn touch(&self, tail: &mut Tail) {
+        if !std::mem::replace(&mut tail.unsynchronised, true) {
+            self.changed.notify_all();
+        }
+    }
+}
+
+/// A message from the spool.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Names it among those in the spool.
+    pub place: u64,
+    /// Everything but the payload; the same allocation as that of the message before if it is equal.
+    pub envelope: Arc<Envelope>,
+    /// The payload.
+    pub payload: Bytes,
+}
+
+/// A QoS 2 message an earlier run has sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UnderWay {
+    /// Its place in the spool.
+    pub place: u64,
+    /// The packet identifier it was sent with.
+    pub packet_identifier: u16,
+    /// Whether PUBREC had come.
+    pub received: bool,
+}
+
+/// What an earlier run has left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Messages not yet acknowledged.
+    pub messages: u64,
+    /// Those of QoS 2 that were sent, in the order they were sent.
+    pub under_way: Vec<UnderWay>,
+    /// They belong to another client identifier.
+    pub of_another_client: bool,
+    /// Bytes that are no whole message.
+    pub damaged_bytes: u64,
+}
+
+/// The side that sends.
+#[derive(Debug)]
+pub struct Spool {
+    shared: Arc<Shared>,
+    /// How far it is read.
+    cursor: u64,
+    /// What was read ahead, from `block_start` on.
+    block: Vec<u8>,
+    block_start: u64,
+    /// Ranges to pass over.
+    damaged: Vec<(u64, u64)>,
+    /// Messages ahead of the cursor that are already on their way.
+    taken_up: BTreeSet<u64>,
+    /// Stages on file that are neither waiting nor done.
+    marked: BTreeMap<u64, Stage>,
+    /// Stages not yet on file.
+    marks: Vec<(u64, Stage)>,
+    /// The latest envelope, as bytes and decoded.
+    envelope: Option<(Vec<u8>, Arc<Envelope>)>,
+}
+
+impl Spool {
+    /// Opens a spool, or begins one.
+    ///
+    /// # Errors
+    /// It cannot be used, is in use, or is something else.
+    pub fn open(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
+        let file = open_alone(path)?;
+        let failed = |error| Error::file(format!("cannot use {}", path.display()), error);
+        let header = file_header(client_identifier);
+        let mut found = vec![0; header.len()];
+        let length = file.metadata().map_err(failed)?.len();
+        found.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        file.read_exact_at(&mut found, 0).map_err(failed)?;
+        let is_new = found.len() < header.len() && MAGIC.starts_with(&found[..found.len().min(MAGIC.len())]);
+        let is_ours = is_new || found.starts_with(&MAGIC) && found.ends_with(&[0; 4]);
+        if !is_ours {
+            return Err(not_ours(path, "a spool"));
+        }
+        let of_another_client = !is_new && found != header;
+        if is_new {
+            file.set_len(0).map_err(failed)?;
+        }
+        file.write_all_at(&header, 0).map_err(failed)?;
+        let found = scan::scan(&file).map_err(failed)?;
+        if found.torn_bytes > 0 {
+            file.set_len(found.end).map_err(failed)?;
+        }
+        let under_way = found.sent.iter().filter_map(|(place, stage)| match *stage {
+            Stage::Sent(packet_identifier) => {
+                Some(UnderWay { place: *place, packet_identifier, received: false })
+            }
+            Stage::Received(packet_identifier) => {
+                Some(UnderWay { place: *place, packet_identifier, received: true })
+            }
+            Stage::Waiting | Stage::Done => None,
+        });
+        let left = Left {
+            messages: found.messages,
+            under_way: under_way.collect(),
+            of_another_client,
+            damaged_bytes: found.torn_bytes + found.damaged.iter().map(|(from, to)| to - from).sum::<u64>(),
+        };
+        let tail = Tail {
+            end: found.end,
+            messages: found.messages,
+            draining: false,
+            unsynchronised: true,
+            closed: false,
+            failure: None,
+        };
+        let shared = Shared {
+            path: path.to_owned(),
+            file,
+            tail: Mutex::new(tail),
+            room: Condvar::new(),
+            changed: Condvar::new(),
+        };
+        let mut spool = Self {
+            shared: Arc::new(shared),
+            cursor: FILE_HEADER_BYTES,
+            block: Vec::new(),
+            block_start: 0,
+            damaged: found.damaged,
+            taken_up: BTreeSet::new(),
+            marked: found.sent.into_iter().collect(),
+            marks: Vec::new(),
+            envelope: None,
+        };
+        if left.messages == 0 {
+            spool.cut()?;
+        }
+        Ok((spool, left))
+    }
+
+    /// The side that takes in, for messages of this kind; the file grows to `most_bytes`.
+    #[must_use]
+    pub fn intake(&self, envelope: &Envelope, most_bytes: u64) -> Intake {
+        let (shared, envelope) = (Arc::clone(&self.shared), envelope.encode());
+        Intake { shared, envelope, most_bytes, batch: Vec::new(), messages: 0 }
+    }
+
+    /// Starts to synchronise changes a second after they were made. What fails is the next
+    /// [`Spool::write`]'s error.
+    pub fn keep_synchronised(&self) {
+        let shared = Arc::clone(&self.shared);
+        std::thread::spawn(move || {
+            loop {
+                let mut tail = shared.tail();
+                while !tail.unsynchronised && !tail.closed {
+                    tail = shared.changed.wait(tail).unwrap_or_else(PoisonError::into_inner);
+                }
+                if !tail.closed {
+                    let wait = shared.changed.wait_timeout(tail, SYNCHRONISED_WITHIN);
+                    tail = wait.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                if tail.closed {
+                    return;
+                }
+                tail.unsynchronised = false;
+                drop(tail);
+                if let Err(error) = shared.file.sync_data() {
+                    shared.tail().failure = Some(error);
+                }
+            }
+        });
+    }
+
+    /// Messages that are not done.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.shared.tail().messages
+    }
+
+    /// The next message to be sent; `None` if there is none now.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn next_message(&mut self) -> Result<Option<Message>, Error> {
+        loop {
+            let end = self.shared.tail().end;
+            if let Some(index) = self.damaged.iter().position(|(from, _)| *from == self.cursor) {
+                self.cursor = self.damaged.swap_remove(index).1;
+            }
+            if self.cursor >= end {
+                self.drain_if_long();
+                return Ok(None);
+            }
+            let place = self.cursor;
+            let header = self.header(place, end)?;
+            self.cursor += header.record_bytes();
+            let waits = match header.stage {
+                Stage::Done => false,
+                _ => !self.taken_up.remove(&place),
+            };
+            if waits {
+                return self.message(place, header, end).map(Some);
+            }
+        }
+    }
+
+    /// Everything in it was sent, and it has become long: it is to be cut when the rest is done.
+    fn drain_if_long(&self) {
+        let mut tail = self.shared.tail();
+        tail.draining |= tail.end > CUT_BYTES && tail.messages > 0;
+    }
+
+    /// A message of an earlier run that was sent then, to be sent again: [`Spool::next_message`] will not
+    /// bring it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn take_up(&mut self, place: u64) -> Result<Message, Error> {
+        let message = self.read(place)?;
+        self.taken_up.insert(place);
+        Ok(message)
+    }
+
+    /// Reads a message that is not done once more.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read(&mut self, place: u64) -> Result<Message, Error> {
+        let end = self.shared.tail().end;
+        let header = self.header(place, end)?;
+        self.message(place, header, end)
+    }
+
+    fn header(&mut self, place: u64, end: u64) -> Result<Header, Error> {
+        let header = Header::read(self.bytes(place, HEADER_BYTES, end)?);
+        header.ok_or_else(|| not_ours(&self.shared.path, "the spool that was opened"))
+    }
+
+    fn message(&mut self, place: u64, header: Header, end: u64) -> Result<Message, Error> {
+        let foreign = not_ours(&self.shared.path, "the spool that was opened");
+        let known = self.envelope.take();
+        let body = self.bytes(place + HEADER_BYTES as u64, header.body_bytes, end)?;
+        let mut sum = header.sum();
+        sum.update(body);
+        let Some(length) = Envelope::measure(body).filter(|_| header.matches(sum)) else {
+            return Err(foreign);
+        };
+        let (envelope, payload) = body.split_at(length);
+        let envelope = match known {
+            Some(known) if known.0 == envelope => known,
+            _ => match Envelope::decode(envelope) {
+                Some(decoded) => (envelope.to_vec(), Arc::new(decoded)),
+                None => return Err(foreign),
+            },
+        };
+        let payload = Bytes::copy_from_slice(payload);
+        let message = Message { place, envelope: Arc::clone(&envelope.1), payload };
+        self.envelope = Some(envelope);
+        Ok(message)
+    }
+
+    /// Bytes of the file, which are read in blocks.
+    fn bytes(&mut self, from: u64, count: usize, end: u64) -> Result<&[u8], Error> {
+        let block_end = self.block_start + self.block.len() as u64;
+        if from < self.block_start || from + count as u64 > block_end {
+            let ahead = usize::try_from(end.saturating_sub(from)).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+            if self.block.len() > BLOCK_BYTES && count <= BLOCK_BYTES {
+                self.block = Vec::new(); // one huge message must not keep its memory
+            }
+            self.block.resize(count.max(ahead), 0);
+            let read = self.shared.file.read_exact_at(&mut self.block, from);
+            read.map_err(|error| Error::file(format!("cannot read {}", self.shared.path.display()), error))?;
+            self.block_start = from;
+        }
+        let start = usize::try_from(from - self.block_start).unwrap_or(usize::MAX);
+        Ok(&self.block[start..start + count])
+    }
+
+    /// A QoS 2 message is about to be sent with this packet identifier. To be written before it is.
+    pub fn sent(&mut self, place: u64, packet_identifier: u16) {
+        self.mark(place, Stage::Sent(packet_identifier));
+    }
+
+    /// PUBREC came. To be written before PUBREL is sent.
+    pub fn received(&mut self, place: u64) {
+        if let Some(Stage::Sent(packet_identifier)) = self.marked.get(&place) {
+            self.mark(place, Stage::Received(*packet_identifier));
+        }
+    }
+
+    /// The server has it, or has refused it.
+    pub fn done(&mut self, place: u64) {
+        self.mark(place, Stage::Done);
+    }
+
+    /// The server has lost the session: what was sent is to be sent anew.
+    pub fn forget_sent(&mut self) {
+        let places: Vec<u64> = self.marked.keys().copied().collect();
+        for place in places {
+            self.mark(place, Stage::Waiting);
+        }
+    }
+
+    fn mark(&mut self, place: u64, stage: Stage) {
+        let before = match stage {
+            Stage::Sent(_) | Stage::Received(_) => self.marked.insert(place, stage),
+            Stage::Waiting | Stage::Done => self.marked.remove(&place),
+        };
+        if before != Some(stage) {
+            self.marks.push((place, stage));
+        }
+    }
+
+    /// Writes the stages that have changed.
+    ///
+    /// # Errors
+    /// The file cannot be written or, earlier, could not be synchronised.
+    pub fn write(&mut self) -> Result<(), Error> {
+        if self.marks.is_empty() {
+            return Ok(());
+        }
+        let mut done = 0;
+        for (place, stage) in self.marks.drain(..) {
+            let written = self.shared.file.write_all_at(&stage.encode(), place + STAGE_OFFSET);
+            written.map_err(|error| self.shared.failed(error))?;
+            done += u64::from(stage == Stage::Done);
+        }
+        let mut tail = self.shared.tail();
+        if let Some(error) = tail.failure.take() {
+            return Err(self.shared.failed(error));
+        }
+        self.shared.touch(&mut tail);
+        tail.messages = tail.messages.saturating_sub(done);
+        let cut = tail.messages == 0 && (tail.draining || tail.end > LEFT_BYTES);
+        drop(tail);
+        if cut { self.cut() } else { Ok(()) }
+    }
+
+    /// Empties the file, if everything in it is done.
+    fn cut(&mut self) -> Result<(), Error> {
+        let mut tail = self.shared.tail();
+        if tail.messages > 0 {
+            return Ok(()); // more has come in between
+        }
+        self.shared.file.set_len(FILE_HEADER_BYTES).map_err(|error| self.shared.failed(error))?;
+        (tail.end, tail.draining) = (FILE_HEADER_BYTES, false);
+        self.shared.touch(&mut tail);
+        self.shared.room.notify_all();
+        drop(tail);
+        self.cursor = FILE_HEADER_BYTES;
+        (self.block, self.block_start) = (Vec::new(), 0);
+        self.damaged.clear();
+        self.taken_up.clear();
+        Ok(())
+    }
+
+    /// Synchronises the file, emptied if nothing is left in it, and lets nothing more in. Returns how
+    /// many messages stay.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn close(mut self) -> Result<u64, Error> {
+        self.write()?;
+        self.cut()?;
+        let mut tail = self.shared.tail();
+        tail.closed = true;
+        self.shared.changed.notify_all();
+        self.shared.room.notify_all();
+        let messages = tail.messages;
+        drop(tail);
+        self.shared.file.sync_data().map_err(|error| self.shared.failed(error))?;
+        Ok(messages)
+    }
+}
+
+/// The side that takes in.
+#[derive(Debug)]
+pub struct Intake {
+    shared: Arc<Shared>,
+    envelope: Vec<u8>,
+    most_bytes: u64,
+    batch: Vec<u8>,
+    messages: u64,
+}
+
+impl Intake {
+    /// Adds a message to those that [`Intake::take_in`] will take.
+    pub fn add(&mut self, payload: &[u8]) {
+        put(&mut self.batch, &self.envelope, payload);
+        self.messages += 1;
+    }
+
+    /// Bytes added and not yet taken in.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.batch.len()
+    }
+
+    /// Whether [`Intake::take_in`] would have to wait for messages to be sent.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.has_no_room(&self.shared.tail())
+    }
+
+    fn has_no_room(&self, tail: &Tail) -> bool {
+        let too_long = tail.end + self.batch.len() as u64 > self.most_bytes;
+        !tail.closed && tail.messages > 0 && (tail.draining || too_long)
+    }
+
+    /// Takes in what was added, all of it or nothing: with one write, once there is room.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn take_in(&mut self) -> Result<(), Error> {
+        let mut tail = self.shared.tail();
+        while self.has_no_room(&tail) {
+            tail = self.shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
+        }
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        if tail.closed {
+            let closed = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "it was closed");
+            return Err(self.shared.failed(closed));
+        }
+        if let Err(error) = self.shared.file.write_all_at(&self.batch, tail.end) {
+            // What was written of it goes away again. If it does not, the next run passes over it.
+            let _ = self.shared.file.set_len(tail.end);
+            return Err(self.shared.failed(error));
+        }
+        tail.end += self.batch.len() as u64;
+        tail.messages += self.messages;
+        self.shared.touch(&mut tail);
+        self.messages = 0;
+        self.batch.clear();
+        self.batch.shrink_to(BLOCK_BYTES * 4);
+        Ok(())
+    }
+}

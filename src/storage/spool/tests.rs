@@ -1,0 +1,315 @@
+//! The spool as its two sides use it, killed and damaged at every point.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::record::FILE_HEADER_LENGTH;
+use super::*;
+use crate::protocol::QoS;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+
+const MOST_BYTES: u64 = 1 << 30;
+
+fn envelope(topic: &str, qos: QoS) -> Envelope {
+    let mut properties = PropertyBlock::default();
+    properties.push(PropertyId::ContentType, Value::Text("text/plain"));
+    Envelope { qos, retain: topic == "retained", topic: topic.into(), properties }
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().join("spool")
+    }
+
+    fn open(&self) -> (Spool, Left) {
+        Spool::open(&self.path(), "me").unwrap()
+    }
+
+    fn length(&self) -> u64 {
+        std::fs::metadata(self.path()).unwrap().len()
+    }
+}
+
+fn take_in(spool: &Spool, payloads: &[&str]) {
+    let mut intake = spool.intake(&envelope("t", QoS::ExactlyOnce), MOST_BYTES);
+    for payload in payloads {
+        intake.add(payload.as_bytes());
+    }
+    intake.take_in().unwrap();
+}
+
+fn text(message: &Message) -> String {
+    String::from_utf8(message.payload.to_vec()).unwrap()
+}
+
+fn rest(spool: &mut Spool) -> Vec<String> {
+    std::iter::from_fn(|| spool.next_message().unwrap()).map(|message| text(&message)).collect()
+}
+
+#[test]
+fn messages_come_out_as_they_went_in() {
+    let folder = Folder::new();
+    let (mut spool, left) = folder.open();
+    assert_eq!(left, Left::default());
+    let large = "x".repeat(200_000);
+    for (topic, qos, payload) in [
+        ("retained", QoS::AtLeastOnce, "one"),
+        ("retained", QoS::AtLeastOnce, ""),
+        ("other", QoS::ExactlyOnce, &large),
+        ("retained", QoS::AtLeastOnce, "four"),
+    ] {
+        let mut intake = spool.intake(&envelope(topic, qos), MOST_BYTES);
+        intake.add(payload.as_bytes());
+        intake.take_in().unwrap();
+    }
+    let messages: Vec<Message> = std::iter::from_fn(|| spool.next_message().unwrap()).collect();
+    assert_eq!(messages.iter().map(text).collect::<Vec<_>>(), ["one", "", &large, "four"]);
+    assert_eq!(*messages[0].envelope, envelope("retained", QoS::AtLeastOnce));
+    assert_eq!(*messages[2].envelope, envelope("other", QoS::ExactlyOnce));
+    assert!(Arc::ptr_eq(&messages[0].envelope, &messages[1].envelope), "equal ones are one");
+    for message in &messages {
+        spool.done(message.place);
+    }
+    assert_eq!(spool.close().unwrap(), 0);
+    assert_eq!(folder.length(), FILE_HEADER_BYTES);
+}
+
+/// What a killed program leaves: dropped without [`Spool::close`].
+#[test]
+fn the_next_run_goes_on_where_the_last_one_was_killed() {
+    let folder = Folder::new();
+    let (mut spool, _) = folder.open();
+    take_in(&spool, &["done", "sent", "received", "renewed", "waiting", "unsent"]);
+    let places: Vec<u64> = (0..5).map(|_| spool.next_message().unwrap().unwrap().place).collect();
+    spool.sent(places[0], 1);
+    spool.sent(places[1], 2);
+    spool.sent(places[2], 3);
+    spool.sent(places[3], 4);
+    spool.received(places[2]);
+    spool.received(places[0]);
+    spool.done(places[0]);
+    spool.sent(places[3], 9);
+    spool.write().unwrap();
+    spool.sent(places[4], 5); // never written, so never sent
+    drop(spool);
+
+    let (mut spool, left) = folder.open();
+    let under_way = |place, packet_identifier, received| UnderWay { place, packet_identifier, received };
+    let expected =
+        [under_way(places[1], 2, false), under_way(places[2], 3, true), under_way(places[3], 9, false)];
+    assert_eq!((left.messages, &left.under_way[..]), (5, &expected[..]));
+    assert_eq!(text(&spool.take_up(places[1]).unwrap()), "sent");
+    assert_eq!(text(&spool.take_up(places[2]).unwrap()), "received");
+    assert_eq!(text(&spool.take_up(places[3]).unwrap()), "renewed");
+    assert_eq!(rest(&mut spool), ["waiting", "unsent"]);
+    drop(spool);
+
+    // The server has lost the session.
+    let (mut spool, _) = folder.open();
+    spool.forget_sent();
+    spool.write().unwrap();
+    assert_eq!(rest(&mut spool), ["sent", "received", "renewed", "waiting", "unsent"]);
+    drop(spool);
+    assert!(folder.open().1.under_way.is_empty());
+}
+
+#[test]
+fn another_client_has_no_part_in_what_was_sent() {
+    let folder = Folder::new();
+    let (mut spool, _) = folder.open();
+    take_in(&spool, &["a"]);
+    let place = spool.next_message().unwrap().unwrap().place;
+    spool.sent(place, 1);
+    spool.write().unwrap();
+    drop(spool);
+    let (spool, left) = Spool::open(&folder.path(), "you").unwrap();
+    assert!(left.of_another_client && left.messages == 1);
+    drop(spool);
+    assert!(!Spool::open(&folder.path(), "you").unwrap().1.of_another_client);
+}
+
+#[test]
+fn one_process_at_a_time_and_only_spools() {
+    let folder = Folder::new();
+    let held = folder.open();
+    let error = Spool::open(&folder.path(), "me").unwrap_err().to_string();
+    assert!(error.ends_with("another process is using it"), "{error}");
+    drop(held);
+    for length in 0..16 {
+        let header = file_header("me");
+        std::fs::write(folder.path(), &header[..length]).unwrap();
+        assert_eq!(folder.open().1, Left::default(), "killed while it was made, at {length}");
+    }
+    for other in [&b"precious"[..], b"mqttspl1 is how it begins", &[0; 100]] {
+        std::fs::write(folder.path(), other).unwrap();
+        let error = Spool::open(&folder.path(), "me").unwrap_err().to_string();
+        assert!(error.contains("it is not a spool, or is damaged"), "{error}");
+        assert_eq!(std::fs::read(folder.path()).unwrap(), other);
+    }
+}
+
+/// Cut at every byte: everything whole before the cut is there, and the rest is said.
+#[test]
+fn a_torn_tail_costs_only_the_message_it_is_in() {
+    let folder = Folder::new();
+    let (spool, _) = folder.open();
+    take_in(&spool, &["one", "two", "three"]);
+    drop(spool);
+    let whole = std::fs::read(folder.path()).unwrap();
+    let one = (whole.len() - FILE_HEADER_LENGTH - 2) / 3;
+    for cut in FILE_HEADER_LENGTH..=whole.len() {
+        for zeros in [0, 100] {
+            let torn = [&whole[..cut], &vec![0; zeros]].concat();
+            std::fs::write(folder.path(), torn).unwrap();
+            let (mut spool, left) = folder.open();
+            let inside = cut - FILE_HEADER_LENGTH;
+            let expected = if cut == whole.len() { 3 } else { (inside / one).min(2) };
+            assert_eq!(rest(&mut spool), ["one", "two", "three"][..expected], "cut at {cut}");
+            assert_eq!(left.messages, expected as u64);
+            let at_a_border = cut == whole.len() || inside == expected * one;
+            assert_eq!(left.damaged_bytes > 0, zeros > 0 || !at_a_border);
+            // And it goes on behind them.
+            take_in(&spool, &["new"]);
+            assert_eq!(rest(&mut spool), ["new"]);
+        }
+    }
+}
+
+/// A bad block in the middle: what is whole in front of it and behind it is used.
+#[test]
+fn damage_in_the_middle_is_passed_over() {
+    let folder = Folder::new();
+    let (spool, _) = folder.open();
+    let large = "y".repeat(150_000);
+    take_in(&spool, &["one", &large, "three", "four"]);
+    drop(spool);
+    let whole = std::fs::read(folder.path()).unwrap();
+    let second = FILE_HEADER_LENGTH + (whole.len() - 16 - 150_000 - 5 - 4 - 3) / 4 + 3;
+    for (at, expected) in
+        [(second + 70_000, ["one", "three", "four"]), (second + 9, ["one", "three", "four"])]
+    {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 0xFF;
+        std::fs::write(folder.path(), damaged).unwrap();
+        let (mut spool, left) = folder.open();
+        assert_eq!(left.messages, 3);
+        assert!(left.damaged_bytes > 150_000);
+        let found: Vec<Message> = std::iter::from_fn(|| spool.next_message().unwrap()).collect();
+        assert_eq!(found.iter().map(text).collect::<Vec<_>>(), expected);
+        for message in &found {
+            spool.done(message.place);
+        }
+        assert_eq!(spool.close().unwrap(), 0);
+        assert_eq!(folder.length(), FILE_HEADER_BYTES);
+    }
+}
+
+/// The file does not grow with what goes through it, and a limit holds intake back until it is cut.
+#[test]
+fn the_file_stays_short_and_within_its_limit() {
+    let folder = Folder::new();
+    let (mut spool, _) = folder.open();
+    let limit = 200_000;
+    let mut intake = spool.intake(&envelope("t", QoS::AtLeastOnce), limit);
+    let writer = std::thread::spawn(move || {
+        for number in 0..20_000 {
+            intake.add(format!("{number:0100}").as_bytes());
+            if number % 10 == 9 {
+                intake.take_in().unwrap();
+            }
+        }
+    });
+    let (mut received, mut under_way, mut longest) = (0_u64, VecDeque::new(), 0);
+    while received < 20_000 {
+        while under_way.len() < 20
+            && let Some(message) = spool.next_message().unwrap()
+        {
+            assert_eq!(text(&message), format!("{received:0100}"));
+            received += 1;
+            under_way.push_back(message.place);
+        }
+        longest = longest.max(folder.length());
+        if let Some(place) = under_way.pop_front() {
+            spool.done(place);
+        }
+        spool.write().unwrap();
+        std::thread::yield_now();
+    }
+    writer.join().unwrap();
+    for place in under_way {
+        spool.done(place);
+    }
+    assert_eq!(spool.close().unwrap(), 0);
+    assert!(longest <= limit, "{longest}");
+    assert_eq!(folder.length(), FILE_HEADER_BYTES);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// Whatever happens between two kills: what is not done comes again, in order, what is done does
+    /// not, and what was sent is known with its identifier.
+    #[test]
+    fn nothing_is_lost_and_nothing_done_comes_again(
+        steps in proptest::collection::vec((0..7_u8, any::<prop::sample::Index>()), 1..120)
+    ) {
+        let folder = Folder::new();
+        let (mut spool, _) = folder.open();
+        // What must be there: number and, if sent, identifier and whether received.
+        let mut model: Vec<(u64, Option<(u16, bool)>)> = Vec::new();
+        let mut under_way: Vec<(u64, u64)> = Vec::new();
+        let (mut taken, mut sent) = (0_u64, 0_u16);
+        for (step, index) in steps {
+            match step {
+                0 | 1 => {
+                    take_in(&spool, &[&taken.to_string()]);
+                    model.push((taken, None));
+                    taken += 1;
+                }
+                2 | 3 => if let Some(message) = spool.next_message().unwrap() {
+                    let number: u64 = text(&message).parse().unwrap();
+                    let next = model.iter().find(|(other, _)| under_way.iter().all(|(n, _)| n != other));
+                    prop_assert_eq!(next.map(|(number, _)| *number), Some(number));
+                    sent += 1;
+                    spool.sent(message.place, sent);
+                    model.iter_mut().find(|(other, _)| *other == number).unwrap().1 = Some((sent, false));
+                    under_way.push((number, message.place));
+                },
+                4 if !under_way.is_empty() => {
+                    let (number, place) = under_way[index.index(under_way.len())];
+                    spool.received(place);
+                    let entry = model.iter_mut().find(|(other, _)| *other == number).unwrap();
+                    entry.1 = entry.1.map(|(identifier, _)| (identifier, true));
+                }
+                5 if !under_way.is_empty() => {
+                    let (number, place) = under_way.remove(index.index(under_way.len()));
+                    spool.done(place);
+                    model.retain(|(other, _)| *other != number);
+                }
+                _ => {
+                    spool.write().unwrap();
+                    drop(spool);
+                    let (opened, left) = folder.open();
+                    spool = opened;
+                    prop_assert_eq!(left.messages, model.len() as u64);
+                    let expected: Vec<(u16, bool)> = model.iter().filter_map(|(_, sent)| *sent).collect();
+                    let found: Vec<(u16, bool)> =
+                        left.under_way.iter().map(|one| (one.packet_identifier, one.received)).collect();
+                    prop_assert_eq!(found, expected);
+                    under_way.clear();
+                    for one in &left.under_way {
+                        let number: u64 = text(&spool.take_up(one.place).unwrap()).parse().unwrap();
+                        under_way.push((number, one.place));
+                    }
+                }
+            }
+        }
+    }
+}

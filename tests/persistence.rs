@@ -1,0 +1,397 @@
+//! Programs that are killed and started again: `sub --session-file` and `pub --spool`.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use mqtt::protocol::wire::{self, Packet, PacketType};
+use mqtt::protocol::{Protocol, QoS};
+use rustix::process::Signal;
+
+use crate::support::broker::Broker;
+use crate::support::middle::{self, Fate, Mischief};
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::{Mqtt, Running};
+use crate::support::packets::{self, Message};
+use crate::support::server::Server;
+use crate::support::{Service, for_versions, version};
+
+/// Back-off that a test does not wait for.
+const SOON: [&str; 2] = ["--reconnect-max-delay", "50ms"];
+
+fn numbers(range: std::ops::Range<usize>) -> String {
+    range.map(|number| format!("{number}\n")).collect()
+}
+
+/// Kills a program and returns its whole lines: what it has written of the last may be a part.
+fn killed(running: Running) -> Vec<usize> {
+    running.signal(Signal::KILL);
+    let outcome = running.wait_for_end().dies_of(Signal::KILL);
+    let whole = outcome.stdout.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    lines(&outcome.stdout[..whole])
+}
+
+fn lines(bytes: &[u8]) -> Vec<usize> {
+    std::str::from_utf8(bytes).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+/// Notes which payloads of QoS 2 a subscriber has acknowledged.
+#[derive(Default)]
+struct Witness {
+    protocol: Option<Protocol>,
+    under_way: Mutex<HashMap<u16, usize>>,
+    acknowledged: Mutex<HashSet<usize>>,
+}
+
+struct Watch(Arc<Witness>);
+
+impl Mischief for Watch {
+    fn to_client(&self, packet: &[u8]) -> Fate {
+        if let Ok(Packet::Publish(publish)) = wire::decode(self.0.protocol.unwrap(), packet) {
+            let number = std::str::from_utf8(publish.payload).unwrap().parse().unwrap();
+            self.0.under_way.lock().unwrap().insert(publish.packet_identifier, number);
+        }
+        Fate::Pass
+    }
+
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        if let Ok(Packet::PubRec(ack)) = wire::decode(self.0.protocol.unwrap(), packet) {
+            let number = self.0.under_way.lock().unwrap()[&ack.packet_identifier];
+            self.0.acknowledged.lock().unwrap().insert(number);
+        }
+        Fate::Pass
+    }
+}
+
+for_versions! {
+    /// A subscriber that is killed again and again: nothing is lost, and nothing comes twice that it
+    /// had acknowledged. What it had only written out may, and does here: each kill answers a write.
+    fn a_killed_subscriber(protocol) {
+        const KILLS: usize = 12;
+        const PER_LIFE: usize = 300;
+        let broker = Broker::start();
+        let witness = Arc::new(Witness { protocol: Some(protocol), ..Witness::default() });
+        let port = middle::start(broker.port(), Watch(Arc::clone(&witness)));
+        let folder = tempfile::tempdir().unwrap();
+        let subscribe = || {
+            let args = ["-V", version(protocol), "-t", "k", "-q", "2", "-c", "-i", "reader", "--session-file"];
+            Mqtt::subscribe(port).args(args).args([folder.path().join("session")])
+        };
+        subscribe().args(["-E"]).run().succeeds();
+        let total = KILLS * PER_LIFE;
+        let mut seen = HashSet::new();
+        for life in 0..=KILLS {
+            let acknowledged = witness.acknowledged.lock().unwrap().clone();
+            let feed = broker.publish().args(["-t", "k", "-q", "2", "-l"]);
+            let received = if life < KILLS {
+                let feed = feed.stdin(numbers(life * PER_LIFE..(life + 1) * PER_LIFE)).spawn();
+                let subscriber = subscribe().spawn();
+                // Somewhere in the middle of things: at the beginning of its life or well into it.
+                subscriber.wait_for_lines([1, PER_LIFE, 7, PER_LIFE / 2][life % 4]);
+                let received = killed(subscriber);
+                feed.finish().exits(0);
+                received
+            } else {
+                feed.stdin(numbers(total..total + 1)).run().exits(0);
+                let subscriber = subscribe().spawn();
+                subscriber.wait_for_stdout(&format!("{total}\n")).signal(Signal::TERM);
+                lines(&subscriber.wait_for_end().exits(0).stdout)
+            };
+            for number in received {
+                assert!(!acknowledged.contains(&number), "{number} came again in life {life}");
+                seen.insert(number);
+            }
+        }
+        assert_eq!(seen.len(), total + 1, "all of them came");
+    }
+}
+
+/// Record before PUBREC, end of record before PUBCOMP, and both survive the program.
+#[test]
+fn an_earlier_run_has_delivered_it() {
+    let protocol = Protocol::V3_1_1;
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        for (identifier, payload) in [(3, b"1"), (4, b"2")] {
+            peer.send(&Message::new("a", payload).at(QoS::ExactlyOnce, identifier).bytes(protocol));
+            peer.expect(protocol, &packets::ack(PacketType::PubRec, identifier));
+        }
+        peer.send(&packets::ack(PacketType::PubRel, 3));
+        peer.expect(protocol, &packets::ack(PacketType::PubComp, 3));
+        peer.close();
+        // The first run was killed; the second is told of one message again, and has a new one.
+        let mut peer = server.accept_kept_session(protocol);
+        peer.grant_subscription(protocol);
+        for (identifier, payload) in [(4, b"2"), (3, b"3")] {
+            peer.send(&Message::new("a", payload).at(QoS::ExactlyOnce, identifier).dup().bytes(protocol));
+            peer.expect(protocol, &packets::ack(PacketType::PubRec, identifier));
+            peer.send(&packets::ack(PacketType::PubRel, identifier));
+            peer.expect(protocol, &packets::ack(PacketType::PubComp, identifier));
+        }
+        peer.expect_disconnect(protocol);
+        // The session is lost: the identifiers mean other messages.
+        let mut peer = server.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        peer.send(&Message::new("a", b"4").at(QoS::ExactlyOnce, 4).bytes(protocol));
+        peer.expect(protocol, &packets::ack(PacketType::PubRec, 4));
+        peer.expect(protocol, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.expect_disconnect(protocol);
+    });
+    let subscribe = || {
+        let args = ["-V", "311", "-t", "a", "-q", "2", "-c", "-i", "me", "--session-file"];
+        Mqtt::subscribe(server.port()).args(args).args([folder.path().join("session")])
+    };
+    let first = subscribe().args(["--reconnect-max-delay", "1h", "-d"]).spawn();
+    first.wait_for_stderr("connection lost");
+    assert_eq!(killed(first), [1, 2]);
+    let second = subscribe().args(["-d"]).spawn();
+    second.wait_for_stderr_times("sending PUBCOMP", 2);
+    second.signal(Signal::TERM);
+    second.wait_for_end().exits(0).prints("3\n");
+    subscribe().args(["-C", "1"]).run().exits(0).prints("4\n");
+}
+
+/// The highest number in a spool file: the last line that was taken in.
+fn last_taken(spool: &Path) -> Option<usize> {
+    let bytes = std::fs::read(spool).unwrap();
+    let numbers = bytes
+        .split(|byte| !byte.is_ascii_digit() && *byte != b'n')
+        .filter_map(|word| std::str::from_utf8(word).ok()?.strip_prefix('n')?.parse().ok());
+    numbers.max()
+}
+
+/// A spool shorter than this is not cut while its program runs, so it tells what was taken in.
+const TELLING_BYTES: u64 = 30_000;
+
+/// Publishes `n0` to `n…` by way of a spool while the publisher is killed again and again.
+fn through_killed_publishers(total: usize, spool: &Path, publish: impl Fn() -> Mqtt) {
+    const PER_LIFE: usize = 400;
+    let mut next = 0;
+    let mut life = 0;
+    while total - next > PER_LIFE {
+        let mut publisher = publish().args(["-l", "-d", "--spool"]).args([spool]).open_stdin().spawn();
+        let text: String = (next..next + PER_LIFE).map(|number| format!("n{number}\n")).collect();
+        publisher.write(text);
+        // Messages of the life before come first, so these are of this one or of that.
+        publisher.wait_for_stderr_times("received PUBCOMP", [100, 1, 40][life % 3]);
+        publisher.signal(Signal::KILL);
+        publisher.wait_for_end().dies_of(Signal::KILL);
+        next = last_taken(spool).map_or(next, |last| last + 1);
+        life += 1;
+        if std::fs::metadata(spool).unwrap().len() > TELLING_BYTES {
+            publish().args(["--spool"]).args([spool]).run().exits(0);
+        }
+    }
+    let text: String = (next..total).map(|number| format!("n{number}\n")).collect();
+    publish().args(["-l", "--spool"]).args([spool]).stdin(text).run().exits(0);
+    assert_eq!(std::fs::metadata(spool).unwrap().len(), 16, "nothing is left in the spool");
+}
+
+for_versions! {
+    /// A publisher that is killed again and again: exactly once, in order.
+    fn a_killed_publisher(protocol) {
+        const TOTAL: usize = 8_000;
+        let broker = Broker::start();
+        let folder = tempfile::tempdir().unwrap();
+        let v = version(protocol);
+        let reader = ["-V", v, "-t", "k", "-q", "2", "-c", "-i", "reader"];
+        broker.subscribe().args(reader).args(["-E"]).run().succeeds();
+        let subscriber = broker.subscribe().args(reader).args(["-C", &TOTAL.to_string()]).spawn();
+        let writer = || broker.publish().args(["-V", v, "-t", "k", "-q", "2", "-c", "-i", "writer"]);
+        through_killed_publishers(TOTAL, &folder.path().join("spool"), writer);
+        let received = subscriber.finish().exits(0).lines();
+        let expected: Vec<String> = (0..TOTAL).map(|number| format!("n{number}")).collect();
+        let first = received.iter().zip(&expected).position(|(one, other)| one != other);
+        assert!(received == expected, "{} came, the first wrong one is {first:?}", received.len());
+    }
+}
+
+/// No server for now: what is to be published waits in the spool, with whatever options it came with,
+/// and the next run sends it first.
+#[test]
+fn the_spool_waits_for_the_next_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let broker = Broker::start();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let keeps = |kept: &str, args: &[&str]| {
+        let run = Mqtt::publish(nobody).args(args).args(["--spool"]).args([&spool]).run();
+        run.exits(1).mentions(&format!("mqtt: warning: {kept} kept in")).mentions("connection refused");
+    };
+    keeps("1 message is", &["-t", "a", "-q", "1", "-m", "one", "-r"]);
+    keeps("2 messages are", &["-t", "b", "-q", "2", "-m", "two", "-D", "publish", "content-type", "text/x"]);
+    let subscriber =
+        broker.subscribe().args(["-t", "#", "-F", "%t %q %p %C", "-q", "2", "-C", "3", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let run = broker.publish().args(["-t", "c", "-q", "1", "-m", "three", "--spool"]).args([&spool]).run();
+    run.exits(0).mentions("sending 2 of an earlier run first");
+    subscriber.finish().prints("a 1 one \nb 2 two text/x\nc 1 three \n");
+    // Nothing is left, and to send nothing is a success.
+    broker.publish().args(["--spool"]).args([&spool]).run().succeeds();
+    broker.subscribe().args(["-t", "a", "-C", "1"]).run().succeeds().prints("one\n");
+}
+
+/// While there is no link the input is taken in all the same, and a signal leaves it there.
+#[test]
+fn the_spool_takes_in_without_a_link() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let server = Server::start(|server| {
+        let peer = server.accept_session(Protocol::V5);
+        server.close();
+        peer.close();
+    });
+    let args = ["-t", "a", "-q", "1", "-l", "--reconnect-max-delay", "1h", "--spool"];
+    let mut publisher = Mqtt::publish(server.port()).args(args).args([&spool]).open_stdin().spawn();
+    publisher.wait_for_stderr("trying again");
+    publisher.write(numbers(0..500)).close_stdin();
+    while !std::fs::read(&spool).unwrap().ends_with(b"499") {
+        std::thread::yield_now();
+    }
+    publisher.signal(Signal::TERM);
+    publisher.wait_for_end().dies_of(Signal::TERM);
+    let broker = Broker::start();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "500", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    broker
+        .publish()
+        .args(["--spool"])
+        .args([&spool])
+        .run()
+        .exits(0)
+        .mentions("sending 500 of an earlier run");
+    subscriber.finish().prints(numbers(0..500));
+}
+
+/// The disk fills up: what does not fit is refused by its line, what fits is sent, and the status is
+/// that of a failure. (A limit on the file's size stands for the disk.)
+#[test]
+fn a_full_disk_is_an_error_and_what_fits_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let broker = Broker::start();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let script = "trap '' XFSZ; ulimit -f 40; exec \"$0\" \"$@\"";
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_mqtt"), "pub", "-h", "127.0.0.1", "-t", "a", "-q", "1"]);
+    command.args(["-l", "-p", &broker.port().to_string(), "--spool"]).arg(&spool).env_clear();
+    command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let feed = std::thread::spawn(move || {
+        let line = "x".repeat(1000);
+        let _ = std::io::Write::write_all(&mut stdin, format!("{line}\n").repeat(5_000).as_bytes());
+    });
+    let output = child.wait_with_output().unwrap();
+    feed.join().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    let refused = stderr.lines().find_map(|line| {
+        let rest = line.strip_prefix("mqtt: line ")?;
+        let (number, rest) = rest.split_once(' ')?;
+        rest.starts_with("and those behind it were not taken: cannot write ")
+            .then(|| number.parse::<usize>().unwrap())
+    });
+    let taken = refused.unwrap_or_else(|| panic!("{stderr}")) - 1;
+    subscriber.wait_for_lines(taken);
+    subscriber.signal(Signal::TERM);
+    assert_eq!(subscriber.wait_for_end().exits(0).lines().len(), taken);
+    assert_eq!(std::fs::metadata(&spool).unwrap().len(), 16, "all that was taken is sent");
+}
+
+/// A file cut off in the middle of a message: said, and the whole ones are sent.
+#[test]
+fn a_torn_spool_is_said_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    for payload in ["one", "two", "three"] {
+        let args = ["-h", "127.0.0.1", "-p", "1", "-t", "a", "-q", "1", "-m", payload, "--spool"];
+        Mqtt::new(["pub"]).args(args).args([&spool]).run().exits(1);
+    }
+    let whole = std::fs::read(&spool).unwrap();
+    std::fs::write(&spool, &whole[..whole.len() - 2]).unwrap();
+    let broker = Broker::start();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "2", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let run = broker.publish().args(["--spool"]).args([&spool]).run();
+    run.exits(0).mentions("is damaged or was cut off: ").mentions("2 whole messages are sent");
+    subscriber.finish().prints("one\ntwo\n");
+}
+
+#[test]
+fn files_are_for_one_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let broker = Broker::start();
+    let publisher = broker
+        .publish()
+        .args(["-t", "a", "-q", "1", "-l", "-d", "--spool"])
+        .args([&path])
+        .open_stdin()
+        .spawn();
+    publisher.wait_for_stderr("received CONNACK");
+    let second = broker.publish().args(["-t", "a", "-q", "1", "-m", "x", "--spool"]).args([&path]).run();
+    second.fails(1, "another process is using it");
+    publisher.finish().exits(0);
+    let session = ["-t", "a", "-q", "2", "-c", "-i", "me", "--session-file"];
+    broker.subscribe().args(session).args([&path]).run().fails(1, "it is not a session file");
+}
+
+/// 100,000 lines through a mosquitto that is killed with SIGKILL, and a publisher that is, too.
+///
+/// mosquitto 2.0 saves its state now and then, and acknowledges before it does: what it was killed
+/// with between the two is lost, whatever a client does. So each kill of it comes just behind a save,
+/// with the publisher dead. And it forgets which messages it had released to a subscriber, so the
+/// subscriber comes when all is over, in MQTT 3.1.1 because of the stall of its QoS 2 in MQTT 5.
+#[test]
+fn a_killed_mosquitto_and_killed_publishers() {
+    const TOTAL: usize = 100_000;
+    const KILLS: usize = 4;
+    let Some(broker) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
+    let port = broker.port();
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let reader = ["-V", "311", "-t", "k", "-q", "2", "-c", "-i", "reader"];
+    broker.subscribe().args(reader).args(["-E"]).run().succeeds();
+    let writer = |args: &[&str]| {
+        let session = ["-V", "311", "-t", "k", "-q", "2", "-c", "-i", "writer", "-d", "-M", "100"];
+        Mqtt::publish(port).args(session).args(SOON).args(args).args(["--spool"]).args([&spool])
+    };
+    let broker = std::cell::RefCell::new(broker);
+    let mut next = 0;
+    for kill in 0..KILLS {
+        let mut publisher = writer(&["-l"]).open_stdin().spawn();
+        publisher.write((next..next + 900).map(|number| format!("n{number}\n")).collect::<String>());
+        publisher.wait_for_stderr_times("received PUBCOMP", 100 + kill * 50);
+        publisher.signal(Signal::KILL);
+        publisher.wait_for_end().dies_of(Signal::KILL);
+        next = last_taken(&spool).unwrap() + 1;
+        let mut broker = broker.borrow_mut();
+        broker.save();
+        broker.kill();
+        broker.start_again();
+        if std::fs::metadata(&spool).unwrap().len() > TELLING_BYTES {
+            writer(&[]).run().exits(0);
+        }
+    }
+    let rest: String = (next..TOTAL).map(|number| format!("n{number}\n")).collect();
+    let mut publisher = writer(&["-l"]).open_stdin().spawn();
+    publisher.write(rest);
+    // And once in the middle of it all, with the publisher alive and standing still.
+    publisher.wait_for_stderr_times("received PUBCOMP", 20_000);
+    publisher.signal(Signal::STOP);
+    broker.borrow_mut().save();
+    broker.borrow_mut().kill();
+    broker.borrow_mut().start_again();
+    publisher.signal(Signal::CONT);
+    publisher.finish().exits(0).mentions("connected again");
+    let args = ["-C", &TOTAL.to_string()];
+    let received = broker.borrow().subscribe().args(reader).args(args).run().exits(0).lines();
+    let expected: Vec<String> = (0..TOTAL).map(|number| format!("n{number}")).collect();
+    let first = received.iter().zip(&expected).position(|(one, other)| one != other);
+    assert!(received == expected, "{} came, the first wrong one is {first:?}", received.len());
+}

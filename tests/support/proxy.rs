@@ -1,0 +1,168 @@
+//! A bad network between a client and a good server: each connection meets the next fault of a
+//! schedule, and when that is used up the network is good.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use ::mqtt::protocol::wire::{self, Packet};
+use ::mqtt::protocol::{Protocol, property::Properties};
+use bytes::BytesMut;
+
+/// What happens to one connection, once so many bytes have gone in both directions together.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    /// Both ends are closed, with whatever part of a packet has passed.
+    Cut(u64),
+    /// As that, but the client meets a reset.
+    Reset(u64),
+    /// Nothing passes any more, and nobody is told.
+    BlackHole(u64),
+    /// Someone else connects with the client's identifier, and goes away again.
+    TakeOver(u64),
+    /// Each piece waits for so long.
+    Delay(Duration),
+    /// The server is down for so many attempts.
+    Down(u32),
+}
+
+impl Fault {
+    /// Any fault but those that last; `take_over` only where that does not end the client.
+    pub(crate) fn draw(random: &mut fastrand::Rng, take_over: bool) -> Self {
+        // Most faults early, in the middle of a handshake or a resend; some late.
+        let bytes = if random.bool() { random.u64(0..400) } else { random.u64(0..60_000) };
+        match random.u32(0..if take_over { 12 } else { 10 }) {
+            0..=3 => Self::Cut(bytes),
+            4..=6 => Self::Reset(bytes),
+            7 => Self::Delay(Duration::from_millis(random.u64(1..5))),
+            8 => Self::Down(random.u32(1..4)),
+            9 => Self::BlackHole(bytes),
+            _ => Self::TakeOver(bytes),
+        }
+    }
+}
+
+/// Starts to listen on a free port of 127.0.0.1, which is returned. Its threads end with their
+/// connections; the one that listens, with the test.
+pub(crate) fn start(server: u16, schedule: impl IntoIterator<Item = Fault>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut schedule: VecDeque<Fault> = schedule.into_iter().collect();
+    thread::spawn(move || {
+        while let Ok((client, _)) = listener.accept() {
+            match schedule.pop_front() {
+                Some(Fault::Down(attempts)) => {
+                    reset(&client);
+                    if attempts > 1 {
+                        schedule.push_front(Fault::Down(attempts - 1));
+                    }
+                }
+                fault => carry(client, server, fault),
+            }
+        }
+    });
+    port
+}
+
+/// What both directions of a connection share.
+struct Connection {
+    fault: Option<Fault>,
+    passed: AtomicU64,
+    over: AtomicBool,
+    /// The CONNECT, for someone who takes over.
+    connect: Mutex<Vec<u8>>,
+    server: u16,
+}
+
+fn reset(stream: &TcpStream) {
+    let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
+}
+
+fn carry(client: TcpStream, server: u16, fault: Option<Fault>) {
+    let upstream = TcpStream::connect(("127.0.0.1", server)).unwrap();
+    client.set_nodelay(true).unwrap();
+    upstream.set_nodelay(true).unwrap();
+    let connection = Arc::new(Connection {
+        fault,
+        passed: AtomicU64::new(0),
+        over: AtomicBool::new(false),
+        connect: Mutex::default(),
+        server,
+    });
+    let ends = [client.try_clone().unwrap(), upstream.try_clone().unwrap()];
+    let shared = Arc::clone(&connection);
+    thread::spawn(move || shared.pass_on(ends[0].try_clone().unwrap(), &ends[1], true));
+    thread::spawn(move || connection.pass_on(upstream, &client, false));
+}
+
+impl Connection {
+    /// Passes on until either side ends or the fault comes, and then ends both.
+    fn pass_on(&self, mut from: TcpStream, mut to: &TcpStream, is_client: bool) {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            let bytes = &buffer[..count];
+            if is_client {
+                let mut connect = self.connect.lock().unwrap();
+                if connect.len() < 1000 {
+                    connect.extend_from_slice(bytes);
+                }
+            }
+            let before = self.passed.fetch_add(count as u64, Ordering::SeqCst);
+            let left = |limit: u64| usize::try_from(limit.saturating_sub(before)).unwrap().min(count);
+            let (pass, fault) = match self.fault {
+                Some(Fault::Cut(limit) | Fault::Reset(limit) | Fault::BlackHole(limit)) => {
+                    (left(limit), before + count as u64 > limit)
+                }
+                Some(Fault::TakeOver(limit)) => (count, before + count as u64 > limit),
+                Some(Fault::Delay(time)) => {
+                    thread::sleep(time); // the fault itself, and no wait for anything
+                    (count, false)
+                }
+                Some(Fault::Down(_)) | None => (count, false),
+            };
+            if to.write_all(&bytes[..pass]).is_err() {
+                break;
+            }
+            if fault && !self.over.swap(true, Ordering::SeqCst) {
+                match self.fault {
+                    Some(Fault::TakeOver(_)) => self.take_over(),
+                    Some(Fault::Reset(_)) => {
+                        reset(if is_client { &from } else { to });
+                        break;
+                    }
+                    Some(Fault::BlackHole(_)) => {}
+                    _ => break,
+                }
+            }
+            if self.over.load(Ordering::SeqCst) && matches!(self.fault, Some(Fault::BlackHole(_))) {
+                // The client gives up some time; what it still says goes nowhere.
+                while matches!(from.read(&mut buffer), Ok(1..)) {}
+                break;
+            }
+        }
+        let _ = to.shutdown(Shutdown::Both);
+        let _ = from.shutdown(Shutdown::Both);
+    }
+
+    /// The server ends the client's connection for another of the same name, which keeps the session.
+    fn take_over(&self) {
+        let bytes = self.connect.lock().unwrap().clone();
+        let Ok(Some(length)) = wire::frame(&bytes, 10_000) else { return };
+        let Ok(Packet::Connect(mut connect)) = wire::decode(Protocol::V3_1_1, &bytes[..length]) else {
+            return;
+        };
+        connect.clean_start = false;
+        connect.properties = Properties::NONE;
+        let mut out = BytesMut::new();
+        wire::connect(&mut out, &connect);
+        let mut other = TcpStream::connect(("127.0.0.1", self.server)).unwrap();
+        other.set_read_timeout(Some(super::LIMIT)).unwrap();
+        let _ = other.write_all(&out);
+        let _ = other.read(&mut [0; 4]);
+        let _ = other.write_all(&[0xE0, 0]);
+    }
+}
