@@ -23,6 +23,7 @@ mod events;
 mod faults;
 mod generated;
 mod limits;
+mod hostile;
 mod messages;
 mod persistence;
 mod ping;

@@ -1,5 +1,7 @@
 //! CONNECT and CONNACK on a fresh stream.
 
+use std::time::Duration;
+
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -17,6 +19,9 @@ use crate::protocol::{Direction, Protocol};
 /// The largest answer to CONNECT that is read. It is all properties, and a server must not fill our
 /// memory before it is known to be one.
 const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
+
+/// How long a server whose answer breaks the standard may take to hear that.
+const PROTEST_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the server said to an accepted CONNECT.
 #[derive(Debug, Clone)]
@@ -256,6 +261,21 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
             let cause = "the server closed the connection in the middle of its answer to CONNECT";
             return Err(Error::link(Layer::Mqtt, cause));
         }
+    }
+}
+
+/// Tells a server whose answer breaks the standard what is wrong with it ([MQTT-4.13.1-1]), if it
+/// listens and the version has a word for it.
+pub(super) async fn protest<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, error: &Error) {
+    if let (Protocol::V5, Error::Protocol(malformed)) = (protocol, error) {
+        let mut out = BytesMut::new();
+        wire::disconnect(&mut out, protocol, malformed.reason, &PropertyBlock::default());
+        // The link is over, whether this gets through or not.
+        let _ = tokio::time::timeout(PROTEST_LIMIT, async {
+            stream.write_all(&out).await?;
+            stream.shutdown().await
+        })
+        .await;
     }
 }
 

@@ -291,6 +291,9 @@ impl<'a> Run<'a> {
                 let cause = format!("the server did not answer CONNECT within {limit}");
                 handshake::unanswered(Error::link(Layer::Mqtt, cause), &endpoint.transport)
             })?;
+            if let Err(error) = &answer {
+                handshake::protest(&mut stream, self.protocol, error).await;
+            }
             let refusal = match answer.map_err(|error| handshake::unanswered(error, &endpoint.transport))? {
                 None => {
                     let cause = "the server closed the connection without answering CONNECT";
@@ -298,7 +301,14 @@ impl<'a> Run<'a> {
                 }
                 Some((packet, leftover)) => {
                     self.trace(handler, Direction::Received, &packet);
-                    let decoded = wire::decode(self.protocol, &packet)?;
+                    let decoded = match wire::decode(self.protocol, &packet) {
+                        Ok(decoded) => decoded,
+                        Err(malformed) => {
+                            let error = Error::Protocol(malformed);
+                            handshake::protest(&mut stream, self.protocol, &error).await;
+                            return Err(error);
+                        }
+                    };
                     match handshake::accepted(self.protocol, &packet, &decoded) {
                         Ok(connected) => return Ok(Some((stream, connected, leftover))),
                         Err(error) => error,

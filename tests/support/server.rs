@@ -161,6 +161,11 @@ impl Peer {
         }
     }
 
+    /// All packets up to the end of what the client says.
+    pub(crate) fn rest(&mut self) -> Vec<Vec<u8>> {
+        std::iter::from_fn(|| self.next()).collect()
+    }
+
     /// The next packet, whole and raw.
     #[track_caller]
     pub(crate) fn packet(&mut self) -> Vec<u8> {

@@ -12,6 +12,8 @@
 //! * **PUBLISH is written here**, because its v4 and v5 types are two, own their topic, and would
 //!   re-encode constant properties for every message. [`PublishTemplate`] encodes them once.
 
+#[cfg(test)]
+pub(crate) mod corpus;
 mod decode;
 mod encode;
 

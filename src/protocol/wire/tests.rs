@@ -209,3 +209,47 @@ fn reserved_flags_are_malformed() {
         assert_eq!(error.reason, ReasonCode::MALFORMED_PACKET, "{packet:?}");
     }
 }
+
+/// The good ones of the corpus are good in the version they are of.
+#[test]
+fn the_corpus_is_what_it_says() {
+    let packets = corpus::packets();
+    let first_bad = packets.iter().position(|packet| packet[0] == 0x10).unwrap();
+    for packet in &packets[..first_bad] {
+        assert_eq!(frame(packet, LARGEST_PACKET_BYTES), Ok(Some(packet.len())), "{packet:x?}");
+        let good = [Protocol::V3_1_1, Protocol::V5].map(|protocol| decode(protocol, packet).is_ok());
+        assert_ne!(good, [false, false], "{packet:x?}: {:?}", decode(Protocol::V5, packet));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+    /// A packet of the corpus with bytes changed, put in, taken out or cut: an answer, and the same one
+    /// whatever stands behind it.
+    #[test]
+    fn damaged_packets_of_the_corpus(
+        protocol in protocols(), which: prop::sample::Index,
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..5),
+    ) {
+        let mut packet = which.get(&corpus::packets()).clone();
+        for (at, byte, how) in damage {
+            let at = at.index(packet.len());
+            match how {
+                0 => packet[at] = byte,
+                1 => packet.insert(at, byte),
+                _ if packet.len() > 1 => { packet.remove(at); }
+                _ => {}
+            }
+        }
+        let framed = frame(&packet, 1000);
+        if let Ok(Some(length)) = framed {
+            prop_assert!(length <= packet.len());
+            let alone = decode(protocol, &packet[..length]).map(|packet| format!("{packet:?}"));
+            let longer = [&packet[..length], &[0xFF; 20]].concat();
+            prop_assert_eq!(frame(&longer, 1000), Ok(Some(length)));
+            let again = decode(protocol, &longer[..length]).map(|packet| format!("{packet:?}"));
+            prop_assert_eq!(alone, again);
+        }
+        let _ = decode(protocol, &packet);
+    }
+}
