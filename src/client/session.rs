@@ -56,6 +56,10 @@ pub struct Session {
     /// SUBSCRIBE and UNSUBSCRIBE requests under way.
     open_requests: u16,
     unfinished: Unfinished,
+    was_connected: bool,
+    /// How many packet identifiers may still belong to QoS 2 messages of an earlier run of the program
+    /// that the server has received and not seen released.
+    inherited: u16,
     /// QoS 0 messages were published since the server was last heard to have read everything.
     unfenced: bool,
     /// PINGREQs not yet answered.
@@ -87,6 +91,8 @@ impl Session {
             open_publishes: 0,
             open_requests: 0,
             unfinished: Unfinished::default(),
+            was_connected: false,
+            inherited: 0,
             unfenced: false,
             pings: 0,
             unreleased: HashSet::new(),
@@ -158,6 +164,12 @@ impl Session {
         self.pings = 0;
         self.inbound_aliases.clear();
         self.outbound_aliases.clear();
+        let is_first = !std::mem::replace(&mut self.was_connected, true);
+        self.inherited = match session_present {
+            true if is_first => u16::MAX,
+            true => self.inherited,
+            false => 0,
+        };
         if session_present {
             self.keep_publishes();
             return 0;
@@ -266,6 +278,7 @@ impl Session {
         } else {
             self.open_publish(NewPublish { template: Arc::clone(template), payload: keep(), token })
         };
+        self.release_inherited(out, identifier, template.qos());
         match alias {
             None => template.put(out, identifier, false, payload),
             Some(Chosen { alias, is_known }) => {
@@ -276,6 +289,17 @@ impl Session {
             }
         }
         Ok(identifier)
+    }
+
+    /// Before a packet identifier is used for the first time in a session that was there before this
+    /// program was: a server that holds a message under it would take the new one for that one sent
+    /// again, and drop it ([MQTT-4.3.3-10]). Released, the earlier one is delivered and the identifier
+    /// is free; of one it does not know the server says so, in a PUBCOMP that means nothing here.
+    fn release_inherited(&mut self, out: &mut BytesMut, identifier: u16, qos: QoS) {
+        if self.inherited > 0 && qos == QoS::ExactlyOnce {
+            self.inherited -= 1;
+            wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
+        }
     }
 
     fn open_publish(&mut self, message: NewPublish) -> u16 {

@@ -439,3 +439,32 @@ fn a_stuck_identifier_outlives_the_wrap() {
         assert!(peer.session.is_idle());
     }
 }
+
+/// A session that an earlier run has left, of which nobody knows what the server still holds.
+#[test]
+fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
+    for protocol in ALL {
+        let mut peer = Peer {
+            session: Session::new(protocol, 20, &PropertyBlock::default()),
+            out: BytesMut::new(),
+            protocol,
+        };
+        peer.session.connected(protocol, true, ServerLimits::default());
+        peer.publish(QoS::ExactlyOnce, 1);
+        peer.publish(QoS::AtLeastOnce, 2);
+        assert_eq!(peer.sent(), ["pubrel 1 00", "publish 1 1", "publish 2 2"]);
+        assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0))), Ok(None), "it answers for the earlier message");
+        // The link is lost: what is sent again must not be released before it is received.
+        peer.session.connected(protocol, true, ServerLimits::default());
+        peer.session.resume(&mut peer.out, 1000);
+        assert_eq!(peer.sent(), ["publish 1 1 dup", "publish 2 2 dup"]);
+        assert_eq!(peer.receive(&Packet::PubRec(ack(1, 0))), Ok(Some("Received { token: 1 }".into())));
+        assert_eq!(peer.receive(&Packet::PubComp(ack(1, 0))), Ok(Some("published 1 00".into())));
+        // The session is lost, and all of that with it.
+        peer.session.connected(protocol, false, ServerLimits::default());
+        peer.session.resume(&mut peer.out, 1000);
+        peer.sent();
+        peer.publish(QoS::ExactlyOnce, 3);
+        assert_eq!(peer.sent(), ["publish 4 3"]);
+    }
+}

@@ -136,11 +136,12 @@ fn take_in_one(options: &SpoolOptions, intake: &mut Intake, payload: &[u8]) -> R
     if intake.is_full() {
         let full = std::io::Error::new(
             ErrorKind::StorageFull,
-            format!("it has its {} bytes (--spool-max-size); the message was not taken", options.most_bytes),
+            format!("it has its {} bytes (--spool-max-size)", options.most_bytes),
         );
-        return Err(Error::file(format!("cannot write {}", options.path.display()), full));
+        let what = format!("the message was not taken: cannot write {}", options.path.display());
+        return Err(Error::file(what, full));
     }
-    intake.take_in()
+    intake.take_in().map_err(|error| not_taken(error, "the message was"))
 }
 
 /// Takes in lines as they come: what one read brings is in the file before the next. The beginning of
@@ -180,7 +181,8 @@ fn take_in_lines(
             number += 1;
         }
         if intake.waiting_bytes() > 0 {
-            intake.take_in().map_err(|error| not_taken(error, first))?;
+            let lines = || format!("line {first} and those behind it were");
+            intake.take_in().map_err(|error| not_taken(error, &lines()))?;
             // One note waits at most: whoever gets it looks for everything that is there.
             let _ = more.try_send(Ok(()));
         }
@@ -190,12 +192,10 @@ fn take_in_lines(
     }
 }
 
-/// The error for lines that did not get into the file, which says which ones these are.
-fn not_taken(error: Error, first: u64) -> Error {
+/// The error for what did not get into the file, which says what that is.
+fn not_taken(error: Error, which: &str) -> Error {
     match error {
-        Error::File { what, source } => {
-            Error::File { what: format!("line {first} and those behind it were not taken: {what}"), source }
-        }
+        Error::File { what, source } => Error::File { what: format!("{which} not taken: {what}"), source },
         other => other,
     }
 }

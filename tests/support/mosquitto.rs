@@ -65,6 +65,12 @@ impl Setup {
         Self { listener: "listener 0 DIR/plain\nlistener PORT lo", ..self.line("protocol websockets") }
     }
 
+    /// Has so many messages under way to a client, and not more than there are packet identifiers: it
+    /// would give them out twice.
+    pub(crate) fn window(self, messages: u32) -> Self {
+        self.line(&format!("max_inflight_messages {messages}"))
+    }
+
     /// Speaks TLS, with this certificate.
     pub(crate) fn tls(self, identity: &Identity) -> Self {
         self.line(&format!("certfile {}", identity.certificate.display()))
