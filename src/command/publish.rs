@@ -293,7 +293,10 @@ impl Handler for Publisher<'_> {
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
-        if let (Event::Pong { .. }, Some(asked)) = (&event, self.asked.take()) {
+        // Not the answer to an earlier PINGREQ of the keep-alive, which says less.
+        if let Event::Pong { last: true } = event
+            && let Some(asked) = self.asked.take()
+        {
             self.confirmed = asked;
         }
         if let Event::Published { token, reason, properties } = event {

@@ -18,7 +18,7 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Progress, Verbosity, duration};
+use crate::output::{Diagnostics, Progress, duration};
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::{Packet, PublishTemplate};
 use crate::protocol::{Direction, Protocol, QoS};
@@ -254,7 +254,10 @@ impl Publisher<'_> {
             return Arc::clone(template);
         }
         let Envelope { qos, retain, topic, properties } = &**envelope;
-        let template = PublishTemplate::new(protocol, topic.as_bytes(), *qos, *retain, properties);
+        let mut template = PublishTemplate::new(protocol, topic.as_bytes(), *qos, *retain, properties);
+        if *topic == self.config.topic {
+            template = template.with_topic_alias(self.config.topic_alias);
+        }
         let template = Arc::new(template);
         self.template = Some((protocol, Arc::clone(envelope), Arc::clone(&template)));
         template
@@ -387,7 +390,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn traces(&self) -> bool {
-        self.diagnostics.verbosity() == Verbosity::Debug
+        self.diagnostics.shows_packets()
     }
 
     fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
