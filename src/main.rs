@@ -1,13 +1,12 @@
 //! The program: arguments in, exit status out.
 
-use std::process::ExitCode;
-
 use mqtt::exit::Exit;
 
-fn main() -> ExitCode {
+fn main() -> ! {
     let exit = mqtt::run(std::env::args_os());
     if let Exit::Signal(number) = exit {
         mqtt::signal::raise(number);
     }
-    ExitCode::from(exit.code())
+    // At once: all is said and written, and nothing is registered to be done at the end.
+    signal_hook::low_level::exit(exit.code().into())
 }
