@@ -103,10 +103,8 @@ struct State {
     blocked: bool,
     /// What publishers have that others do not.
     publisher: Option<Box<Publisher>>,
-    /// Requests to be answered.
-    requests: VecDeque<Bytes>,
-    /// Templates of answers, by requester.
-    answers: Vec<Option<Arc<PublishTemplate>>>,
+    /// What those that answer have, from their first request on.
+    responder: Option<Box<Responder>>,
     /// Its first flow among the thread's.
     flows: usize,
 }
@@ -126,6 +124,20 @@ struct Publisher {
     /// One a topic, in the order of the messages; made when first used.
     templates: Vec<Arc<PublishTemplate>>,
     slots: Slots,
+}
+
+#[derive(Debug, Default)]
+struct Responder {
+    /// Requests to be answered.
+    requests: VecDeque<Bytes>,
+    /// Templates of answers, by requester.
+    answers: Vec<Option<Arc<PublishTemplate>>>,
+}
+
+impl State {
+    fn has_requests(&self) -> bool {
+        self.responder.as_ref().is_some_and(|responder| !responder.requests.is_empty())
+    }
 }
 
 /// How a turn of a client ended.
@@ -151,8 +163,7 @@ impl Client {
             backlog: VecDeque::new(),
             blocked: false,
             publisher,
-            requests: VecDeque::new(),
-            answers: Vec::new(),
+            responder: None,
             flows,
         };
         Self { link, session, state }
@@ -203,7 +214,7 @@ impl Client {
         self.state.backlog.is_empty()
             && self.session.is_idle()
             && self.state.fence == Fence::No
-            && self.state.requests.is_empty()
+            && !self.state.has_requests()
     }
 
     /// One turn: everything that can be done now.
@@ -385,7 +396,8 @@ impl InTurn<'_> {
         let shard = &mut *self.shard;
         if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
             if let Seen::Whole(_) = Stamp::read(publish.payload, Some(shard.run)) {
-                self.state.requests.push_back(Bytes::copy_from_slice(publish.payload));
+                let responder = self.state.responder.get_or_insert_default();
+                responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
             } else {
                 shard.recorder.counts.foreign += 1;
             }
@@ -403,18 +415,19 @@ impl InTurn<'_> {
     /// Answers requests: the payload goes back as it came.
     fn answer(&mut self, session: &mut Session, out: &mut BytesMut) {
         let qos = self.shard.qos;
+        let Some(responder) = &mut self.state.responder else { return };
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
-            let Some(payload) = self.state.requests.pop_front() else { return };
+            let Some(payload) = responder.requests.pop_front() else { return };
             let Seen::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run)) else { continue };
             let requester = stamp.publisher as usize;
             if requester >= self.shard.publishers as usize {
                 continue;
             }
-            if self.state.answers.len() <= requester {
-                self.state.answers.resize(requester + 1, None);
+            if responder.answers.len() <= requester {
+                responder.answers.resize(requester + 1, None);
             }
             let (run, protocol) = (self.shard.run, session.protocol());
-            let template = self.state.answers[requester].get_or_insert_with(|| {
+            let template = responder.answers[requester].get_or_insert_with(|| {
                 let topic = Plan::response_topic(run, stamp.publisher);
                 let properties = correlation(protocol, stamp.publisher, None);
                 Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
@@ -457,7 +470,7 @@ impl Handler for InTurn<'_> {
         if self.state.subscribing == Subscribing::Wanted {
             self.send_subscriptions(session, out);
         }
-        if !self.state.requests.is_empty() {
+        if self.state.has_requests() {
             self.answer(session, out);
         }
         self.send_backlog(session, out);

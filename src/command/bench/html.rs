@@ -23,7 +23,7 @@ const STYLE: &str = "\
 *{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
 main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.05rem;margin:0 0 .5rem}
 p{margin:.2rem 0}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}
-.grid{display:grid;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));margin-top:1rem}
+.grid{display:grid;grid-auto-flow:dense;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));margin-top:1rem}
 section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0;overflow-x:auto}
 svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px}
 .g{stroke:var(--grid);stroke-width:1}.l{fill:none;stroke-width:2;stroke-linejoin:round}
@@ -31,7 +31,7 @@ svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px
 .key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:.9rem;height:.25rem;border-radius:.2rem;vertical-align:middle;margin-right:.35rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem .5rem .18rem 0;text-align:right;white-space:nowrap}
 td:first-child,th:first-child{text-align:left;white-space:normal}th{color:var(--dim);font-weight:500}.wrap td{white-space:normal;overflow-wrap:anywhere}
-.wide{grid-column:1/-1}@media(max-width:40rem){svg text{font-size:20px}.wide td,.wide th{font-size:.74rem;padding-right:.3rem}}";
+.wide{grid-column:1/-1}@media(max-width:40rem){svg text{font-size:20px}.wide td,.wide th{font-size:.74rem;padding-right:.3rem}.wide td:nth-child(6),.wide th:nth-child(6){display:none}}";
 
 /// A line of a chart.
 struct Line<'a> {

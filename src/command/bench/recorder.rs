@@ -187,11 +187,14 @@ impl Recorder {
             return second;
         };
         let mut added = all.clone();
-        if let Some(shown) = &self.shown {
-            // It can only hold less: the histogram has grown from it.
-            let _ = added.subtract(shown);
+        match &mut self.shown {
+            Some(shown) => {
+                // Neither can fail: the one has grown from the other.
+                let _ = added.subtract(&*shown);
+                let _ = shown.add(&added);
+            }
+            none => *none = Some(added.clone()),
         }
-        self.shown = Some(all.clone());
         match &mut second.latency {
             Some(latency) => {
                 let _ = latency.add(&added);
