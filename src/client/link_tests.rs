@@ -19,7 +19,7 @@ use super::session::{Event, Session};
 use crate::error::Error;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Packet, PacketType, PublishTemplate};
+use crate::protocol::wire::{self, Packet, PacketType, PublishTemplate, TopicAlias};
 use crate::protocol::{Protocol, QoS};
 
 /// A handler that writes down what happens to it.
@@ -503,9 +503,14 @@ fn nothing_is_allocated_per_message_in_steady_state() {
 fn nothing_is_allocated_per_publish_in_steady_state() {
     let protocol = Protocol::V5;
     let mut session = Session::new(protocol, 100, &PropertyBlock::default());
-    session.connected(protocol, false, ServerLimits::default());
-    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-        let template = Arc::new(PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default()));
+    session.connected(protocol, false, ServerLimits { topic_alias_maximum: 1, ..ServerLimits::default() });
+    let qualities = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
+    for (qos, alias) in qualities
+        .into_iter()
+        .flat_map(|qos| [TopicAlias::None, TopicAlias::Auto, TopicAlias::Fixed(1)].map(|alias| (qos, alias)))
+    {
+        let template = PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default());
+        let template = Arc::new(template.with_topic_alias(alias));
         let payload = Bytes::from_static(b"0123456789abcdef");
         let mut out = BytesMut::with_capacity(1 << 20);
         let mut answers = BytesMut::with_capacity(1 << 20);
@@ -542,7 +547,7 @@ fn nothing_is_allocated_per_publish_in_steady_state() {
                 round(&mut out);
             }
         });
-        assert_eq!(measured.count_total, 0, "QoS {qos}");
+        assert_eq!(measured.count_total, 0, "QoS {qos}, {alias:?}");
     }
 }
 

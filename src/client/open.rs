@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::handshake::{self, Connected, Opening};
 use super::link::Link;
 use super::options::ClientOptions;
+use super::redirect;
 use super::session::Session;
 use crate::error::{Error, Layer};
 use crate::net::{self, Address, Step, Stream, TlsConfig, Transport};
@@ -132,7 +133,8 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
         let cause = "the server closed the connection without answering CONNECT";
         return Err(Error::link(Layer::Mqtt, cause));
     };
-    let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)?;
+    let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
+        .map_err(redirect::not_followed)?;
     let times = Times {
         connect: connected_after.unwrap_or(dialled),
         tls: connected_after.map(|after| dialled.saturating_sub(after)),

@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::handshake::{self, Connected, Opening};
 use super::options::ClientOptions;
+use super::redirect;
 use super::session::{Event, Session};
 use crate::error::{Error, Layer};
 use crate::net::{self, Stream};
@@ -116,7 +117,8 @@ impl RawLink {
                 "the server closed the connection without answering CONNECT",
             ));
         };
-        let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)?;
+        let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
+            .map_err(redirect::not_followed)?;
         let mut session = Session::new(protocol, options.max_inflight, &properties);
         session.connected(protocol, connected.session_present, connected.limits());
         Ok(Self {

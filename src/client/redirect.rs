@@ -38,6 +38,16 @@ pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_
     }
 }
 
+/// The same for who tests one server, and wants no other.
+pub(super) fn not_followed(error: Error) -> Error {
+    match error {
+        Error::Elsewhere { .. } => {
+            error.with_hint("aim at that server: this command tests the one it is given")
+        }
+        other => other,
+    }
+}
+
 /// The servers of a Server Reference, reached as `endpoint` was: names or addresses with a port or
 /// without, with spaces between them, IPv6 literals in brackets.
 ///

@@ -118,3 +118,49 @@ impl InboundAliases {
         self.topics.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::property::PropertyBlock;
+    use crate::protocol::{Protocol, QoS};
+
+    fn template(topic: &str, alias: TopicAlias) -> PublishTemplate {
+        let none = PropertyBlock::default();
+        PublishTemplate::new(Protocol::V5, topic.as_bytes(), QoS::AtMostOnce, false, &none)
+            .with_topic_alias(alias)
+    }
+
+    fn chosen(alias: u16, is_known: bool) -> Chosen {
+        Chosen { alias, is_known }
+    }
+
+    /// As many topics as the server takes get an alias, and keep it for the link.
+    #[test]
+    fn aliases_are_given_out_up_to_the_maximum() {
+        let mut aliases = OutboundAliases::default();
+        let [a, b, c] = ["a", "b", "c"].map(|topic| template(topic, TopicAlias::Auto));
+        assert_eq!(aliases.choose(&a, 0), None);
+        for (template, alias) in [(&a, 1), (&b, 2)] {
+            assert_eq!(aliases.choose(template, 2), Some(chosen(alias, false)));
+            aliases.sent(template, alias);
+            assert_eq!(aliases.choose(template, 2), Some(chosen(alias, true)));
+        }
+        assert_eq!(aliases.choose(&c, 2), None);
+        assert_eq!(aliases.choose(&template("a", TopicAlias::None), 2), None);
+        aliases.clear();
+        assert_eq!(aliases.choose(&c, 2), Some(chosen(1, false)));
+    }
+
+    /// An alias that goes to another topic is introduced anew.
+    #[test]
+    fn an_alias_of_the_users_choice_goes_to_the_latest_topic() {
+        let mut aliases = OutboundAliases::default();
+        let [a, b] = ["a", "b"].map(|topic| template(topic, TopicAlias::Fixed(7)));
+        aliases.sent(&a, 7);
+        assert_eq!(aliases.choose(&a, 9), Some(chosen(7, true)));
+        assert_eq!(aliases.choose(&b, 9), Some(chosen(7, false)));
+        aliases.sent(&b, 7);
+        assert_eq!(aliases.choose(&a, 9), Some(chosen(7, false)));
+    }
+}

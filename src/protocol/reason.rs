@@ -169,6 +169,7 @@ impl ReasonCode {
             0x85 => "give another client identifier with -i, or none",
             0x86 => "check the user name (-u) and the password (-P)",
             0x87 => "these credentials (-u, -P) are not allowed to do this",
+            0x8C => "the server does not know this --auth-method",
             0x8E => "another client connected with the same client identifier (-i)",
             0x95 => "the server accepts only smaller packets",
             0x97 => "the server's limit for this client is used up",
