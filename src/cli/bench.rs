@@ -328,9 +328,6 @@ fn load(args: BenchArgs, mode: Mode) -> Result<Load, Error> {
     if embedded.is_some() {
         check_plain(&client, "--embedded")?;
     }
-    if client.service_records || !client.fallbacks.is_empty() {
-        return Err(Error::usage("bench puts load on one broker: it takes one host, and no -S"));
-    }
     if args.results.calibration.is_some() && (mode == Mode::Subscribe || qos == QoS::ExactlyOnce) {
         return Err(Error::usage("--calibration knows publishing at QoS 0 and 1, and connecting"));
     }

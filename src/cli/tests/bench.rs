@@ -86,8 +86,6 @@ fn what_makes_no_sense_is_refused_before_anything_is_opened() {
         (&["bench", "--embedded", "--unix", "/tmp/x"], "--embedded"),
         (&["bench", "--embedded", "--ws"], "plain TCP"),
         (&["bench", "--embedded", "--proxy", "socks5h://localhost"], "plain TCP"),
-        (&["bench", "-h", "one,two"], "one broker"),
-        (&["bench", "-S", "-h", "example.org"], "one broker"),
         (&["bench", "--reconnect", "always"], "--reconnect"),
         (&["bench", "--wait-for-server", "5s"], "--wait-for-server"),
         (&["bench", "--qos", "2", "--calibration", "x.json"], "--calibration"),

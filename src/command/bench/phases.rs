@@ -66,7 +66,6 @@ pub(super) struct Outcome {
 /// A broker that cannot be reached at all; files that cannot be read.
 pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
     let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
-    load.client.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
     let credentials = load.credentials.as_deref();
     let credentials = credentials.map(|path| Credentials::read(path, &load.client)).transpose()?;
     let mut attention = Attention::start(None)?;
@@ -134,6 +133,7 @@ async fn probe(
     credentials: Option<&Credentials>,
 ) -> Result<(Protocol, String), Error> {
     options.settle().await?;
+    options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
     let broker = options.endpoint.address.to_string();
     let mut first = options.clone();
     if first.client_identifier.is_empty() {
