@@ -620,6 +620,8 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --tls-use-os-certs 'Trust the operating system''s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
             cand --insecure 'Accept any server: neither certificate nor host name is verified'
             cand --no-tls 'Connect without TLS, whatever other options say'
+            cand -d 'Show every packet sent and received, on standard error'
+            cand --debug 'Show every packet sent and received, on standard error'
             cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
             cand --help 'Print help'
             cand --version 'Print version'

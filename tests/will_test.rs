@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ::mqtt::broker::{Feature, Limits, Options};
-use ::mqtt::protocol::property::{PropertyBlock, PropertyId};
+use ::mqtt::protocol::property::{PropertyBlock, PropertyId, Value as PropertyValue};
 use ::mqtt::protocol::reason::ReasonCode;
 use ::mqtt::protocol::wire::{self, Packet};
 use ::mqtt::protocol::{Protocol, QoS};
@@ -352,4 +352,115 @@ fn interrupted_it_ends_by_the_signal_and_leaves_nothing() {
     running.signal(Signal::INT);
     running.wait_for_end().dies_of(Signal::INT);
     broker.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0).prints("");
+}
+
+/// A reader that has seen enough ends the run, and what is under way is tidied up all the same.
+#[test]
+fn a_closed_output_ends_it_and_leaves_nothing() {
+    let broker = Broker::start();
+    let line =
+        ["--case", "close", "--case", "message-expired", "--case", "retained", "--parallel", "-V", "5"];
+    will_test(broker.port(), &line).close_stdout_after(1).run().exits(0);
+    broker.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0).prints("");
+}
+
+/// An own will is tidied up after an interruption too: what was retained before is there again.
+#[test]
+fn an_interrupted_own_will_is_put_back() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "state", "-m", "before", "-q", "1", "-r"]).run().succeeds();
+    let own = ["--will-topic", "state", "--will-payload", "lost", "--will-retain", "-x", "60"];
+    let line = [&own[..], &["-D", "will", "will-delay-interval", "60", "-d", "-V", "5"]].concat();
+    let running = will_test(broker.port(), &line).spawn();
+    running.wait_for_stderr("own-will/5/publisher closes the connection");
+    running.signal(Signal::TERM);
+    running.wait_for_end().dies_of(Signal::TERM);
+    broker.subscribe().args(["-t", "state", "--retained-only"]).run().exits(0).prints("before\n");
+}
+
+#[test]
+fn packets_are_shown_with_their_case() {
+    let broker = Broker::start();
+    let outcome = will_test(broker.port(), &["--case", "reset", "-V", "311", "-d"]).run().exits(0);
+    for line in [
+        "Client reset/3.1.1/watcher received SUBACK\n",
+        "Client reset/3.1.1/publisher sending CONNECT\n",
+        "Client reset/3.1.1/publisher resets the connection (RST)\n",
+        "Client reset/3.1.1/watcher received PUBLISH (d0, q1, r0, ",
+        "Client reset/3.1.1/watcher sending PUBACK ",
+    ] {
+        assert!(outcome.stderr.contains(line), "{line:?} in {}", outcome.stderr);
+    }
+}
+
+/// One broker is tested, and not this one's publisher with that one's watcher.
+#[test]
+fn of_several_brokers_the_first_that_answers_is_tested() {
+    let broker = Broker::start();
+    let hosts = format!("127.0.0.1:1,127.0.0.1:{}", broker.port());
+    let line = ["will-test", "-h", &hosts, "--case", "close", "--json"];
+    let outcome = Mqtt::new(line).run().exits(0);
+    assert_eq!(report("will-test", &outcome.stdout)["server"], format!("127.0.0.1:{}", broker.port()));
+}
+
+/// An earlier report is not lost to a run that has none.
+#[test]
+fn a_run_without_a_report_leaves_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("wills.xml");
+    std::fs::write(&junit, "an older and longer report ".repeat(200)).unwrap();
+    let line = ["--case", "close", "--junit", junit.to_str().unwrap()];
+    will_test(1, &line).run().fails(1, "connection refused");
+    assert!(std::fs::read_to_string(&junit).unwrap().starts_with("an older"));
+    let broker = Broker::start();
+    will_test(broker.port(), &line).run().exits(0);
+    let report = std::fs::read_to_string(&junit).unwrap();
+    assert!(report.starts_with("<?xml") && report.ends_with("</testsuite>\n"), "{report}");
+}
+
+/// The delay of a will counts, though the session that it belongs to has ended.
+struct LateSession;
+
+impl Mischief for LateSession {
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        let Ok(Packet::Connect(mut connect)) = wire::decode(Protocol::V5, packet) else { return Fate::Pass };
+        if connect.will.is_none() {
+            return Fate::Pass;
+        }
+        let mut properties = PropertyBlock::default();
+        properties.push(PropertyId::SessionExpiryInterval, PropertyValue::Number(60));
+        connect.properties = properties.view();
+        let mut out = BytesMut::new();
+        wire::connect(&mut out, &connect);
+        Fate::Instead(out.to_vec())
+    }
+}
+
+/// mosquitto 2.0 does this. The user, who set the delay, is told why it should not have counted.
+#[test]
+fn an_own_will_that_is_delayed_beyond_its_session() {
+    let broker = Broker::start();
+    let port = middle::start(broker.port(), LateSession).to_string();
+    let own = ["--will-topic", "a", "-D", "will", "will-delay-interval", "4", "--tolerance", "2s"];
+    let line = [&["will-test", "-h", "127.0.0.1", "-p", &port][..], &own].concat();
+    let outcome = Mqtt::new(line).run().exits(3);
+    let lines = outcome.lines();
+    assert!(lines[0].contains("too late") && lines[0].contains("see -x"), "{lines:?}");
+}
+
+/// What `--strict` adds is what mosquitto 2.0 gets wrong, and no more than that. Sessions and
+/// messages that such a server would keep for longer are gone as well.
+#[test]
+fn a_real_server_that_departs_from_the_standard() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new()) else { return };
+    let line = ["--version-matrix", "--parallel", "--strict", "--json"];
+    let outcome = will_test(mosquitto.port(), &line).run();
+    let report = report("will-test", &outcome.stdout);
+    let known = BTreeSet::from(["delay-clean-start", "delay-no-session", "second-connect"]);
+    assert!(cases(&report, "fail").is_subset(&known), "{report:#}");
+    assert!(cases(&report, "inconclusive").is_empty(), "{report:#}");
+    // Counted every second, sessions without a connection included: the one left is this reader.
+    let line = ["-t", "$SYS/broker/clients/total", "-t", "$SYS/broker/retained messages/count", "-v"];
+    let reader = mosquitto.subscribe().args(line).spawn();
+    reader.wait_for_stdout("$SYS/broker/clients/total 1\n");
 }

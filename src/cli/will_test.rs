@@ -9,7 +9,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::property::{PropertyArgs, WithWill};
-use super::report::QuietArgs;
+use super::report::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::{Reconnect, Secret, Version};
@@ -82,7 +82,7 @@ pub(super) struct WillTestArgs {
     pub(super) connection: ConnectionArgs,
 
     #[command(flatten)]
-    report: QuietArgs,
+    report: ReportArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -147,7 +147,7 @@ impl TryFrom<WillTestArgs> for Config {
             prefix,
             json: args.json,
             junit: args.junit,
-            verbosity: args.report.resolve(),
+            verbosity: args.report.resolve()?,
         })
     }
 }

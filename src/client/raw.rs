@@ -1,8 +1,6 @@
 //! One connection by hand, for whoever tests a server: opened as every other, its packets read and
 //! acknowledged by the same session, but ended in any way, the wrong ones included.
 
-use std::time::Duration;
-
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -14,8 +12,8 @@ use crate::error::{Error, Layer};
 use crate::net::{self, Stream};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Publish, PublishTemplate, Subscription};
-use crate::protocol::{Protocol, QoS};
+use crate::protocol::wire::{self, Packet, Publish, PublishTemplate, Subscription};
+use crate::protocol::{Direction, Protocol, QoS};
 
 /// A message that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +39,18 @@ impl Message {
             retain: publish.retain,
             properties: publish.properties.to_owned_block(),
         }
+    }
+}
+
+/// Shows every packet that can be read.
+fn trace_all(trace: Option<&Trace<'_>>, protocol: Protocol, direction: Direction, bytes: &[u8]) {
+    let Some(trace) = trace else { return };
+    let mut rest = bytes;
+    while let Ok(Some(length)) = wire::frame(rest, wire::LARGEST_PACKET_BYTES) {
+        if let Ok(packet) = wire::decode(protocol, &rest[..length]) {
+            trace(direction, &packet);
+        }
+        rest = &rest[length..];
     }
 }
 
@@ -79,9 +89,11 @@ impl Incoming {
     }
 }
 
+/// Sees every packet of a link that can be read, both ways.
+pub type Trace<'a> = Box<dyn Fn(Direction, &Packet<'_>) + 'a>;
+
 /// An open connection past CONNACK.
-#[derive(Debug)]
-pub struct RawLink {
+pub struct RawLink<'a> {
     stream: Stream,
     protocol: Protocol,
     session: Session,
@@ -92,20 +104,28 @@ pub struct RawLink {
     received: BytesMut,
     /// Acknowledgements and requests not yet written.
     output: BytesMut,
+    trace: Option<Trace<'a>>,
 }
 
-impl RawLink {
+impl<'a> RawLink<'a> {
     /// Connects with one version, once.
     ///
     /// # Errors
     /// The way to the server, a server that does not answer in time, or a refusal.
-    pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Self, Error> {
+    pub async fn open(
+        options: &ClientOptions,
+        protocol: Protocol,
+        trace: Option<Trace<'a>>,
+    ) -> Result<Self, Error> {
         let mut stream = net::dial(&options.endpoint).await?;
         let properties = handshake::connect_properties(options);
         let identifier = &options.client_identifier;
         let mut opening = Opening::new(options, protocol, identifier, options.clean_start, &properties)?;
         let connect = opening.connect().to_vec();
-        let exchange = opening.exchange(&mut stream, |_, _| {});
+        trace_all(trace.as_ref(), protocol, Direction::Sent, &connect);
+        let exchange = opening.exchange(&mut stream, |direction, packet| {
+            trace_all(trace.as_ref(), protocol, direction, packet);
+        });
         let limit = options.connect_timeout;
         let answer = tokio::time::timeout(limit, exchange).await.map_err(|_| {
             let limit = humantime::format_duration(limit);
@@ -117,6 +137,7 @@ impl RawLink {
                 "the server closed the connection without answering CONNECT",
             ));
         };
+        trace_all(trace.as_ref(), protocol, Direction::Received, &packet);
         let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
             .map_err(redirect::not_followed)?;
         let mut session = Session::new(protocol, options.max_inflight, &properties);
@@ -130,6 +151,7 @@ impl RawLink {
             largest_packet_bytes: options.max_packet_bytes,
             received: BytesMut::from(leftover.as_slice()),
             output: BytesMut::new(),
+            trace,
         })
     }
 
@@ -143,7 +165,9 @@ impl RawLink {
     pub fn subscribe(&mut self, filter: &str, qos: QoS) {
         let subscription =
             Subscription { filter, qos, no_local: false, retain_as_published: false, retain_handling: 0 };
+        let from = self.output.len();
         self.session.subscribe(&mut self.output, &[subscription], &PropertyBlock::default(), 0);
+        self.trace_sent(from);
     }
 
     /// Publishes a message; at QoS 1 and 2 the answer comes as [`Incoming::Published`].
@@ -160,12 +184,22 @@ impl RawLink {
     ) -> Result<(), Error> {
         let template = PublishTemplate::new(self.protocol, topic.as_bytes(), qos, retain, properties);
         let keep = || Bytes::copy_from_slice(payload);
-        self.session.publish(&mut self.output, &template.into(), payload, keep, 0).map(drop)
+        let from = self.output.len();
+        self.session.publish(&mut self.output, &template.into(), payload, keep, 0)?;
+        self.trace_sent(from);
+        Ok(())
     }
 
     /// Asks for a PINGRESP.
     pub fn ping(&mut self) {
+        let from = self.output.len();
         self.session.ping(&mut self.output);
+        self.trace_sent(from);
+    }
+
+    /// Shows what stands in the output from there on.
+    fn trace_sent(&self, from: usize) {
+        trace_all(self.trace.as_ref(), self.protocol, Direction::Sent, &self.output[from..]);
     }
 
     /// The next packet that came. May be dropped and called again without losing anything.
@@ -203,11 +237,12 @@ impl RawLink {
     fn take(&mut self) -> Result<Option<Incoming>, Error> {
         let Some(length) = wire::frame(&self.received, self.largest_packet_bytes)? else { return Ok(None) };
         let bytes = self.received.split_to(length);
+        trace_all(self.trace.as_ref(), self.protocol, Direction::Received, &bytes);
         let packet = wire::decode(self.protocol, &bytes)?;
-        let Some(event) = self.session.receive(&packet, &mut self.output)? else {
-            return Ok(Some(Incoming::Other));
-        };
-        Incoming::of(&event).map(Some)
+        let from = self.output.len();
+        let event = self.session.receive(&packet, &mut self.output)?;
+        trace_all(self.trace.as_ref(), self.protocol, Direction::Sent, &self.output[from..]);
+        event.as_ref().map_or(Ok(Incoming::Other), Incoming::of).map(Some)
     }
 
     /// Sends DISCONNECT with this reason, which MQTT 3.x cannot say, and closes.
@@ -215,7 +250,9 @@ impl RawLink {
     /// # Errors
     /// The connection was lost before.
     pub async fn disconnect(&mut self, reason: ReasonCode) -> Result<(), Error> {
+        let from = self.output.len();
         wire::disconnect(&mut self.output, self.protocol, reason, &PropertyBlock::default());
+        self.trace_sent(from);
         self.flush().await?;
         self.close().await
     }
@@ -249,7 +286,9 @@ impl RawLink {
     /// # Errors
     /// The connection was lost before.
     pub async fn connect_again(&mut self) -> Result<(), Error> {
+        let from = self.output.len();
         self.output.extend_from_slice(&self.connect);
+        self.trace_sent(from);
         self.flush().await
     }
 
@@ -260,12 +299,5 @@ impl RawLink {
     pub async fn send_malformed(&mut self) -> Result<(), Error> {
         self.output.extend_from_slice(&[0x36, 5, 0, 1, b'a', 0, 1]);
         self.flush().await
-    }
-
-    /// Waits, after our side was closed, until the server has closed its own, or this time is over.
-    pub async fn drain(&mut self, limit: Duration) {
-        let mut rest = Vec::new();
-        // Whatever comes, and however it ends, it is over.
-        let _ = tokio::time::timeout(limit, self.stream.read_to_end(&mut rest)).await;
     }
 }

@@ -27,6 +27,22 @@ pub(super) enum Death {
     Malformed,
 }
 
+impl Death {
+    /// What the client does, for `-d`.
+    pub(super) fn deed(self) -> &'static str {
+        match self {
+            Self::Close => "closes the connection without DISCONNECT (FIN)",
+            Self::Reset => "resets the connection (RST)",
+            Self::Silence => "falls silent",
+            Self::BlackHole => "cuts itself off: nothing arrives any more, not even for TCP",
+            Self::TakeOver => "loses its session to another client with its identifier",
+            Self::Disconnect(_) => "disconnects",
+            Self::SecondConnect => "sends a second CONNECT",
+            Self::Malformed => "sends a PUBLISH with QoS 3",
+        }
+    }
+}
+
 /// Whether the will must come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expected {

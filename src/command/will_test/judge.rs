@@ -75,17 +75,32 @@ pub(super) struct Expectation<'a> {
     pub(super) death: Instant,
     /// What came before the death.
     pub(super) early: usize,
+    /// How long this program stood still between the death and the first arrival.
+    pub(super) stood_still: Duration,
 }
 
 impl Expectation<'_> {
     /// The verdict, with what is wrong if it is no pass, and the delay of the first arrival.
     pub(super) fn judge(&self, arrivals: &[Arrival]) -> (Verdict, String, Option<Duration>) {
         let delay = arrivals.first().map(|(at, _)| at.saturating_duration_since(self.death));
+        if let Some(detail) = self.own_fault(delay) {
+            return (Verdict::Inconclusive, detail, delay);
+        }
         let (verdict, detail) = match self.fault(arrivals, delay) {
             Some(fault) => (Verdict::Fail, fault),
             None => (Verdict::Pass, String::new()),
         };
         (verdict, detail, delay)
+    }
+
+    /// That it came too late, where it may have come in time and been read late.
+    fn own_fault(&self, delay: Option<Duration>) -> Option<String> {
+        let (delay, Window { to, .. }) = (delay?, self.window?);
+        let stood_still = self.stood_still;
+        (delay > to && delay.saturating_sub(stood_still) <= to).then(|| {
+            let (delay, stood_still) = (duration(delay), duration(stood_still));
+            format!("it came after {delay}, but this program stood still for {stood_still} of that: is the machine busy?")
+        })
     }
 
     fn fault(&self, arrivals: &[Arrival], delay: Option<Duration>) -> Option<String> {
@@ -208,6 +223,7 @@ mod tests {
             granted: QoS::ExactlyOnce,
             death,
             early,
+            stood_still: Duration::from_millis(500),
         };
         let at =
             |(millis, message): &(u64, Message)| (death + Duration::from_millis(*millis), message.clone());
@@ -225,10 +241,13 @@ mod tests {
         assert_eq!(judged(due, 0, &[(3000, good.clone())]), pass);
         assert_eq!(judged(due, 0, &[(2001, good.clone())]), pass);
         assert_eq!(judged(never, 0, &[]), pass);
+        // The program itself stood still for half a second.
+        let (verdict, detail) = judged(due, 0, &[(5400, good.clone())]);
+        assert!(verdict == Verdict::Inconclusive && detail.contains("stood still for 500ms"), "{detail}");
         for (expected, early, arrivals, words) in [
             (due, 0, vec![], "no will came within 5s"),
             (due, 0, vec![(1900, good.clone())], "too early"),
-            (due, 0, vec![(5100, good.clone())], "too late"),
+            (due, 0, vec![(5600, good.clone())], "too late"),
             (due, 0, vec![(3000, good.clone()), (3001, good.clone())], "2 times"),
             (due, 1, vec![(3000, good.clone())], "still there"),
             (never, 0, vec![(5, good.clone())], "came after 5ms"),

@@ -5,6 +5,7 @@
 //! | `case` | the cases, as data |
 //! | `run` | one case from beginning to end |
 //! | `judge` | from what was seen to a verdict |
+//! | `pulse` | how long this program itself has stood still |
 //! | `report` | text, JSON, and the form of `JUnit` |
 //!
 //! Each case has a topic, a client identifier and a watcher of its own, so that cases can run beside
@@ -12,17 +13,20 @@
 
 mod case;
 mod judge;
+mod pulse;
 mod report;
 mod run;
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::future::poll_fn;
 use std::io::Write as _;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::attention::{Attention, Stop};
 use crate::client::options::{ClientOptions, Secret, Version, Will};
@@ -35,7 +39,8 @@ use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use case::{CASES, Case, Death, Expected, Later};
 use judge::Verdict;
-use run::{Plan, without_will};
+use pulse::{PERIOD, Pulse};
+use run::{Plan, Setting, trace, without_will};
 
 /// A checked command line of `mqtt will-test`.
 #[derive(Debug, Clone)]
@@ -88,31 +93,32 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         stdout.flush().await?;
         return Ok(Exit::Success);
     }
-    // Found out before a minute of waiting, not after.
-    let junit = config.junit.as_ref().map(|path| {
-        let file = File::create(path);
-        file.map_err(|error| Error::file(format!("cannot write {}", path.display()), error))
-    });
-    let junit = junit.transpose()?;
+    // Found out before a minute of waiting, not after. What is in it stays until there is a report.
+    let mut junit = None;
+    if let Some(path) = config.junit.clone() {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        junit = Some((file.map_err(|error| cannot_write(&path, error))?, path));
+    }
     let mut attention = Attention::start(None)?;
-    let settled_plans = async {
+    let protocols = async {
         config.client.settle().await?;
-        plans(&config).await
+        spoken(&config, diagnostics).await
     };
-    let plans = tokio::select! {
-        plans = settled_plans => plans?,
+    let protocols = tokio::select! {
+        protocols = protocols => protocols?,
         number = signal(&mut attention) => return Err(Error::Signal(number)),
     };
-    let results = run_all(&config, plans, &mut attention, &mut stdout, diagnostics).await?;
+    let plans = plans(&config, &protocols);
+    let results = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await?;
     if config.json {
         let server = config.client.endpoint.address.to_string();
         report::json(server, &results, config.tolerance, stdout.buffer());
     }
-    stdout.flush().await?;
-    if let (Some(mut file), Some(path)) = (junit, &config.junit) {
-        file.write_all(report::junit(&results).as_bytes())
-            .map_err(|error| Error::file(format!("cannot write {}", path.display()), error))?;
+    let shown = stdout.flush().await;
+    if let Some((file, path)) = junit {
+        replace(file, report::junit(&results).as_bytes()).map_err(|error| cannot_write(&path, error))?;
     }
+    shown?;
     let count = |verdict| report::count(&results, verdict);
     let (failed, inconclusive) = (count(Verdict::Fail), count(Verdict::Inconclusive));
     diagnostics.state(format_args!(
@@ -127,6 +133,18 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
     })
 }
 
+fn cannot_write(path: &Path, error: std::io::Error) -> Error {
+    Error::file(format!("cannot write {}", path.display()), error)
+}
+
+/// Makes this the content of the file; a pipe or device has none to be replaced.
+fn replace(mut file: File, content: &[u8]) -> std::io::Result<()> {
+    if file.metadata()?.is_file() {
+        file.set_len(0)?;
+    }
+    file.write_all(content)
+}
+
 async fn signal(attention: &mut Attention) -> i32 {
     loop {
         if let Stop::Signal(number) = poll_fn(|cx| attention.poll(cx)).await {
@@ -135,31 +153,32 @@ async fn signal(attention: &mut Attention) -> i32 {
     }
 }
 
-/// What is to be run, with the versions that the server speaks.
-async fn plans(config: &Config) -> Result<Vec<Plan>, Error> {
-    let protocols = match config.client.version {
-        _ if config.version_matrix => vec![Protocol::V3_1_1, Protocol::V5],
+/// The versions to test. One connection of each first: what keeps every case from its work is said
+/// once, as an error.
+async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Vec<Protocol>, Error> {
+    let matrix = [Protocol::V3_1_1, Protocol::V5];
+    let candidates = match config.client.version {
+        _ if config.version_matrix => matrix.to_vec(),
         Version::Only(protocol) => vec![protocol],
         Version::Auto => vec![Protocol::V5, Protocol::V3_1_1],
     };
-    // One connection first: what keeps every case from its work is said once, as an error.
-    let mut spoken = Vec::new();
     let mut refusal = None;
-    for protocol in protocols {
-        match probe(config, protocol).await {
-            Ok(()) => spoken.push(protocol),
+    for protocol in candidates {
+        match probe(config, protocol, diagnostics).await {
+            // A version that the server does not speak is a line of the matrix too.
+            Ok(()) if config.version_matrix => return Ok(matrix.to_vec()),
+            Ok(()) => return Ok(vec![protocol]),
             Err(error) => refusal = Some(error),
         }
     }
-    let protocols = match (spoken.as_slice(), refusal) {
-        ([], Some(refusal)) => return Err(refusal),
-        // A version that the server does not speak is a line of the matrix too.
-        _ if config.version_matrix => vec![Protocol::V3_1_1, Protocol::V5],
-        ([first, ..], _) => vec![*first],
-        ([], None) => Vec::new(),
-    };
+    refusal.map_or_else(|| Ok(Vec::new()), Err)
+}
+
+/// What is to be run.
+fn plans(config: &Config, protocols: &[Protocol]) -> Vec<Plan> {
+    let protocols = protocols.iter().copied();
     if let Some(will) = &config.client.will {
-        return Ok(protocols.into_iter().map(|protocol| own(config, will, protocol)).collect());
+        return protocols.map(|protocol| own(config, will, protocol)).collect();
     }
     let chosen = |case: &&Case| match config.cases.as_slice() {
         [] => config.strict || !case.strict,
@@ -169,13 +188,15 @@ async fn plans(config: &Config) -> Result<Vec<Plan>, Error> {
         let fitting = CASES.iter().filter(chosen).filter(move |case| case.applies_to(protocol));
         fitting.map(move |case| plan(config, case, protocol))
     };
-    Ok(protocols.into_iter().flat_map(cases).collect())
+    protocols.flat_map(cases).collect()
 }
 
 /// Whether there is a server that speaks this version and lets the user in.
-async fn probe(config: &Config, protocol: Protocol) -> Result<(), Error> {
+async fn probe(config: &Config, protocol: Protocol, diagnostics: &Diagnostics) -> Result<(), Error> {
     let options = without_will(&identified(&config.client));
-    RawLink::open(&options, protocol).await?.disconnect(ReasonCode::SUCCESS).await
+    let mut link =
+        RawLink::open(&options, protocol, trace(diagnostics, &format!("probe/{protocol}"))).await?;
+    link.disconnect(ReasonCode::SUCCESS).await
 }
 
 /// Random letters of a client identifier: two runs at once must not take each other's sessions over.
@@ -230,6 +251,7 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
         expected: case.expected,
         later: case.later,
         is_own: false,
+        note: "",
     }
 }
 
@@ -251,67 +273,64 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
         later: if will.retain && !will.payload.is_empty() { Later::Kept } else { Later::Any },
         publisher,
         is_own: true,
+        note: if delay > session {
+            "; the session ends before the will's delay (see -x), and so ends that"
+        } else {
+            ""
+        },
     }
 }
 
-/// Runs the plans, one after the other or all at once, and shows each as it ends. Interrupted, it
-/// ends the rest and tidies up behind it.
+/// Runs the plans, one after the other or all at once, and shows each as it ends. Interrupted, or
+/// with nobody to show it to, it ends the rest and lets it tidy up behind itself.
 async fn run_all(
     config: &Config,
-    plans: Vec<Plan>,
+    plans: &[Plan],
     attention: &mut Attention,
     stdout: &mut Stdout,
     diagnostics: &Diagnostics,
 ) -> Result<Vec<report::Result>, Error> {
     let progress = Progress::messages(diagnostics, plans.len() as u64);
-    let tolerance = config.tolerance;
+    let (stop, stopped) = watch::channel(false);
+    let setting = Setting { tolerance: config.tolerance, stop: stopped, pulse: Pulse::new(), diagnostics };
+    let mut pulse = tokio::time::interval(PERIOD);
+    pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let at_once = if config.parallel { plans.len() } else { 1 };
-    let mut waiting = plans.into_iter().map(Arc::new).enumerate();
-    let mut running = JoinSet::new();
-    let mut started: Vec<Arc<Plan>> = Vec::new();
+    let mut waiting = plans.iter().enumerate();
+    let mut running = FuturesUnordered::new();
     let mut results: Vec<(usize, report::Result)> = Vec::new();
+    let mut end = None;
     loop {
-        while running.len() < at_once
+        while end.is_none()
+            && running.len() < at_once
             && let Some((index, plan)) = waiting.next()
         {
-            started.push(Arc::clone(&plan));
-            running.spawn(async move { (index, plan.run(tolerance).await) });
+            let setting = &setting;
+            running.push(async move { (index, plan, plan.run(setting).await) });
         }
-        let joined = tokio::select! {
-            joined = running.join_next() => joined,
-            number = signal(attention) => {
-                running.shutdown().await;
-                let ended = |index: usize| results.iter().any(|(other, _)| *other == index);
-                let cut_off = started.iter().enumerate().filter(|(index, _)| !ended(*index));
-                tidy(cut_off.map(|(_, plan)| plan)).await;
-                return Err(Error::Signal(number));
+        let ended = tokio::select! {
+            ended = running.next() => ended,
+            _ = pulse.tick() => {
+                setting.pulse.beat();
+                continue;
+            }
+            number = signal(attention), if end.is_none() => {
+                end = Some(Error::Signal(number));
+                stop.send_replace(true);
+                continue;
             }
         };
-        match joined {
-            None => break,
-            // A task neither panics nor is cancelled while the set is alive.
-            Some(Err(_)) => {}
-            Some(Ok((index, outcome))) => {
-                let Some(plan) = started.get(index) else { continue };
-                let result = report::Result { plan: Plan::clone(plan), outcome };
-                if !config.json {
-                    stdout.buffer().extend_from_slice(result.line(tolerance).as_bytes());
-                    stdout.flush().await?;
-                }
-                results.push((index, result));
-                progress.add(1);
-            }
+        let Some((index, plan, outcome)) = ended else { break };
+        let Some(outcome) = outcome else { continue };
+        let result = report::Result { plan: plan.clone(), outcome };
+        if !config.json && end.is_none() {
+            stdout.buffer().extend_from_slice(result.line(config.tolerance).as_bytes());
+            end = stdout.flush().await.err();
+            stop.send_replace(end.is_some());
         }
+        results.push((index, result));
+        progress.add(1);
     }
     results.sort_by_key(|(index, _)| *index);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
-}
-
-/// What cut-off cases have left behind. An own will is not touched: what was there before it is not
-/// known here.
-async fn tidy(plans: impl Iterator<Item = &Arc<Plan>>) {
-    for plan in plans.filter(|plan| !plan.is_own) {
-        // The run has ended; there is nobody to tell that the server has gone as well.
-        let _ = tokio::time::timeout(Duration::from_secs(1), plan.tidy(None)).await;
-    }
+    end.map_or_else(|| Ok(results.into_iter().map(|(_, result)| result).collect()), Err)
 }

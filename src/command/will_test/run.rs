@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::case::{Death, Expected, Later, Return};
 use super::judge::{Arrival, Expectation, Verdict, Window};
+use super::pulse::Pulse;
 use crate::client::options::{ClientOptions, Will};
-use crate::client::raw::{Incoming, Message, RawLink};
+use crate::client::raw::{Incoming, Message, RawLink, Trace};
 use crate::error::Error;
+use crate::output::{Diagnostics, Verbosity};
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
@@ -30,6 +33,18 @@ pub(super) struct Plan {
     pub(super) later: Later,
     /// The topic is the user's: what was retained there before is put back.
     pub(super) is_own: bool,
+    /// Something to know if it fails.
+    pub(super) note: &'static str,
+}
+
+/// What every case of a run works with.
+pub(super) struct Setting<'a> {
+    /// How late a will may be.
+    pub(super) tolerance: Duration,
+    /// Becomes true when the run is to end: what a case has under way is broken off and tidied up.
+    pub(super) stop: watch::Receiver<bool>,
+    pub(super) pulse: Pulse,
+    pub(super) diagnostics: &'a Diagnostics,
 }
 
 /// What came of a case.
@@ -48,6 +63,8 @@ struct Stop(Verdict, String);
 
 /// How long the server may take to answer a packet.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
+/// How long tidying up may take when the run was interrupted.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long a second will is waited for, once the first has come.
 const SECOND_ONE: Duration = Duration::from_millis(300);
 /// The watcher's link is kept up by a PINGREQ this often, well below its Keep Alive.
@@ -58,39 +75,68 @@ impl Plan {
         Window::of(self.expected, tolerance)
     }
 
-    /// Runs the case.
-    pub(super) async fn run(&self, tolerance: Duration) -> Outcome {
+    /// Runs the case; `None` if it was broken off.
+    pub(super) async fn run(&self, setting: &Setting<'_>) -> Option<Outcome> {
         let started = Instant::now();
         let mut tidying = Tidying::default();
-        let result = self.try_run(tolerance, &mut tidying).await;
+        let mut stop = setting.stop.clone();
+        let result = tokio::select! {
+            result = self.try_run(setting, &mut tidying) => Some(result),
+            // An error: nobody is left who could say so.
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        // Whatever still hangs on to the session goes first, so that tidying up is the last word.
+        let Tidying { started: to_be_tidied, before, publishers } = tidying;
+        drop(publishers);
+        let tidy = async { if to_be_tidied { self.tidy(setting, before.as_ref()).await } else { Ok(()) } };
+        let Some(result) = result else {
+            // There is nobody to tell that the server has gone as well.
+            let _ = timeout(LAST_WORDS, tidy).await;
+            return None;
+        };
         let mut outcome = match result {
             Ok((verdict, detail, delay)) => Outcome { verdict, detail, delay, took: Duration::ZERO },
             Err(Stop(verdict, detail)) => Outcome { verdict, detail, delay: None, took: Duration::ZERO },
         };
-        // Whatever still hangs on to the session goes first, so that tidying up is the last word.
-        drop(tidying.publishers);
-        if tidying.started
-            && let Err(error) = self.tidy(tidying.before.as_ref()).await
+        if outcome.verdict == Verdict::Fail {
+            outcome.detail.push_str(self.note);
+        }
+        if let Err(error) = tidy.await
             && outcome.verdict == Verdict::Pass
         {
             outcome.verdict = Verdict::Inconclusive;
             outcome.detail = format!("could not tidy up: {error}");
         }
         outcome.took = started.elapsed();
-        outcome
+        Some(outcome)
     }
 
-    async fn try_run(
+    /// Opens one of the case's links, which is called by its `role`.
+    async fn open<'a>(
         &self,
-        tolerance: Duration,
-        tidying: &mut Tidying,
+        setting: &Setting<'a>,
+        role: &str,
+        options: &ClientOptions,
+    ) -> Result<RawLink<'a>, Error> {
+        RawLink::open(options, self.protocol, trace(setting.diagnostics, &self.label(role))).await
+    }
+
+    fn label(&self, role: &str) -> String {
+        format!("{}/{}/{role}", self.name, self.protocol)
+    }
+
+    async fn try_run<'a>(
+        &self,
+        setting: &Setting<'a>,
+        tidying: &mut Tidying<'a>,
     ) -> Result<(Verdict, String, Option<Duration>), Stop> {
-        let mut watch = Watch::open(&self.watcher, self.protocol, &self.will.topic).await?;
+        let tolerance = setting.tolerance;
+        let mut watch = Watch::open(self, setting, "watcher").await?;
         self.check_features(&watch.link)?;
         tidying.before.clone_from(&watch.before);
         tidying.started = true;
-        let mut publisher =
-            RawLink::open(&self.publisher, self.protocol).await.map_err(|error| refused(&error))?;
+        let publisher = self.open(setting, "publisher", &self.publisher).await;
+        let mut publisher = publisher.map_err(|error| refused(&error))?;
         self.check_terms(&publisher)?;
         // The last packet of a client that will fall silent: Keep Alive counts from it.
         let last_packet = Instant::now();
@@ -100,19 +146,20 @@ impl Plan {
             Death::Silence | Death::BlackHole => last_packet,
             _ => Instant::now(),
         };
-        self.die(publisher, tidying).await?;
+        self.die(setting, publisher, tidying).await?;
         let window = self.window(tolerance);
-        let arrivals = self.watch(&mut watch, death, window, tolerance, tidying).await?;
-        let expectation = Expectation { will: &self.will, window, granted: watch.granted, death, early };
+        let (arrivals, stood_still) = self.watch(setting, &mut watch, death, tidying).await?;
+        let granted = watch.granted;
+        let expectation = Expectation { will: &self.will, window, granted, death, early, stood_still };
         let (verdict, detail, delay) = expectation.judge(&arrivals);
         if verdict == Verdict::Pass {
-            self.look_later(tolerance).await?;
+            self.look_later(setting).await?;
         }
         Ok((verdict, detail, delay))
     }
 
     /// Skips what the server says it does not have.
-    fn check_features(&self, link: &RawLink) -> Result<(), Stop> {
+    fn check_features(&self, link: &RawLink<'_>) -> Result<(), Stop> {
         let limits = link.connected().limits();
         let skip = |why: String| Err(Stop(Verdict::Skipped, why));
         if self.will.qos > limits.maximum_qos {
@@ -130,7 +177,7 @@ impl Plan {
     }
 
     /// Skips what the server does not let this client have.
-    fn check_terms(&self, link: &RawLink) -> Result<(), Stop> {
+    fn check_terms(&self, link: &RawLink<'_>) -> Result<(), Stop> {
         let skip = |why: String| Err(Stop(Verdict::Skipped, why));
         let asked = self.publisher.keep_alive;
         let keep_alive = link.connected().keep_alive(asked);
@@ -146,8 +193,14 @@ impl Plan {
         }
     }
 
-    async fn die(&self, mut publisher: RawLink, tidying: &mut Tidying) -> Result<(), Stop> {
+    async fn die<'a>(
+        &self,
+        setting: &Setting<'a>,
+        mut publisher: RawLink<'a>,
+        tidying: &mut Tidying<'a>,
+    ) -> Result<(), Stop> {
         let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the publisher: {error}"));
+        setting.diagnostics.debug(|| format!("Client {} {}", self.label("publisher"), self.death.deed()));
         match self.death {
             Death::Reset => {
                 return publisher.reset().map_err(|error| Stop(Verdict::Skipped, error.to_string()));
@@ -161,7 +214,7 @@ impl Plan {
             Death::SecondConnect => publisher.connect_again().await.map_err(unable)?,
             Death::Malformed => publisher.send_malformed().await.map_err(unable)?,
             Death::TakeOver => {
-                let other = RawLink::open(&without_will(&self.publisher), self.protocol).await;
+                let other = self.open(setting, "successor", &without_will(&self.publisher)).await;
                 tidying.publishers.push(other.map_err(unable)?);
             }
         }
@@ -169,20 +222,22 @@ impl Plan {
         Ok(())
     }
 
-    /// Watches until the case is decided.
-    async fn watch(
+    /// Watches until the case is decided. Returns how long this program stood still before the first
+    /// arrival, too.
+    async fn watch<'a>(
         &self,
-        watch: &mut Watch,
+        setting: &Setting<'a>,
+        watch: &mut Watch<'a>,
         death: Instant,
-        window: Option<Window>,
-        tolerance: Duration,
-        tidying: &mut Tidying,
-    ) -> Result<Vec<Arrival>, Stop> {
+        tidying: &mut Tidying<'a>,
+    ) -> Result<(Vec<Arrival>, Duration), Stop> {
+        let tolerance = setting.tolerance;
         let mut arrivals = Vec::new();
+        let (stood_still, mut meanwhile) = (setting.pulse.stood_still(), Duration::ZERO);
         let mut returns = self.returns;
-        let mut until = match (window, self.expected) {
+        let mut until = match (self.window(tolerance), self.expected) {
             // Longer than it may take: what comes too late is another fault than what never comes.
-            (Some(window), _) => death + window.to + tolerance,
+            (Some(window), _) => death + window.to.max(self.longest_delay()) + tolerance,
             (None, Expected::Never(watched) | Expected::After(watched) | Expected::Noticed(watched)) => {
                 death + watched + tolerance
             }
@@ -196,6 +251,9 @@ impl Plan {
                 incoming = watch.link.next() => {
                     if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
                         let now = Instant::now();
+                        if arrivals.is_empty() {
+                            meanwhile = setting.pulse.stood_still() - stood_still;
+                        }
                         arrivals.push((now, message));
                         until = until.min(now + SECOND_ONE);
                     }
@@ -203,7 +261,7 @@ impl Plan {
                 () = sleep_until(return_at), if returns.is_some() => {
                     let clean_start = returns.take().is_some_and(|returns| returns.clean_start);
                     let back = ClientOptions { clean_start, ..without_will(&self.publisher) };
-                    let link = RawLink::open(&back, self.protocol).await.map_err(|error| {
+                    let link = self.open(setting, "publisher", &back).await.map_err(|error| {
                         Stop(Verdict::Inconclusive, format!("the publisher could not come back: {error}"))
                     })?;
                     tidying.publishers.push(link);
@@ -212,21 +270,27 @@ impl Plan {
                     watch.link.ping();
                     ping_at += PING_EVERY;
                 }
-                () = sleep_until(until) => return Ok(arrivals),
+                () = sleep_until(until) => return Ok((arrivals, meanwhile)),
             }
         }
     }
 
+    /// How long a will of the user's may take with a server that counts its delay, right or wrong.
+    fn longest_delay(&self) -> Duration {
+        let delay = self.will.properties.view().number(PropertyId::WillDelayInterval);
+        Duration::from_secs(delay.filter(|_| self.is_own).unwrap_or(0).into())
+    }
+
     /// What a subscriber finds that comes when all is over.
-    async fn look_later(&self, tolerance: Duration) -> Result<(), Stop> {
+    async fn look_later(&self, setting: &Setting<'_>) -> Result<(), Stop> {
         let fail = |text: String| Err(Stop(Verdict::Fail, text));
         match self.later {
             Later::Any => Ok(()),
             Later::Kept => {
-                let mut later = Watch::open(&self.watcher, self.protocol, &self.will.topic).await?;
+                let mut later = Watch::open(self, setting, "later watcher").await?;
                 if later.before.is_none() {
                     // A server may be slow to send what it has kept.
-                    let _ = timeout(tolerance, later.first_retained()).await;
+                    let _ = timeout(setting.tolerance, later.first_retained()).await;
                 }
                 match later.before {
                     None => fail("it was not kept for a later subscriber".into()),
@@ -238,7 +302,7 @@ impl Plan {
             }
             Later::Nothing(pause) => {
                 tokio::time::sleep(pause).await;
-                let mut later = Watch::open(&self.watcher, self.protocol, &self.will.topic).await?;
+                let mut later = Watch::open(self, setting, "later watcher").await?;
                 let _ = timeout(SECOND_ONE, later.first_retained()).await;
                 if later.before.is_some() {
                     return fail("it is still kept for a later subscriber".into());
@@ -249,12 +313,14 @@ impl Plan {
     }
 
     /// Leaves nothing behind: no session, and nothing retained that was not there before.
-    pub(super) async fn tidy(&self, before: Option<&Message>) -> Result<(), Error> {
-        if !self.will.retain && self.publisher.session_expiry_interval.is_none() {
+    async fn tidy(&self, setting: &Setting<'_>, before: Option<&Message>) -> Result<(), Error> {
+        // A server may keep a session for no other reason than the will that it delays.
+        let is_delayed = self.will.properties.view().number(PropertyId::WillDelayInterval).is_some();
+        if !self.will.retain && !is_delayed && self.publisher.session_expiry_interval.is_none() {
             return Ok(());
         }
         let options = ClientOptions { session_expiry_interval: None, ..without_will(&self.publisher) };
-        let mut link = RawLink::open(&options, self.protocol).await?;
+        let mut link = self.open(setting, "tidy", &options).await?;
         if self.will.retain {
             let nothing = PropertyBlock::default();
             let (payload, qos, properties) = match before.filter(|_| self.is_own) {
@@ -276,12 +342,22 @@ impl Plan {
 
 /// What is to be put in order after a case.
 #[derive(Default)]
-struct Tidying {
+struct Tidying<'a> {
     started: bool,
     /// What was retained on the topic before.
     before: Option<Message>,
     /// Connections that must stay open while the case goes on.
-    publishers: Vec<RawLink>,
+    publishers: Vec<RawLink<'a>>,
+}
+
+/// Shows the packets of a link with `-d`.
+pub(super) fn trace<'a>(diagnostics: &'a Diagnostics, label: &str) -> Option<Trace<'a>> {
+    let label = label.to_owned();
+    (diagnostics.verbosity() == Verbosity::Debug).then(|| {
+        let show: Trace<'a> =
+            Box::new(move |direction, packet| diagnostics.packet(&label, direction, packet));
+        show
+    })
 }
 
 pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
@@ -289,23 +365,23 @@ pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
 }
 
 /// A subscriber to the will's topic.
-struct Watch {
-    link: RawLink,
+struct Watch<'a> {
+    link: RawLink<'a>,
     granted: QoS,
     /// What was retained there.
     before: Option<Message>,
 }
 
-impl Watch {
-    async fn open(options: &ClientOptions, protocol: Protocol, topic: &str) -> Result<Self, Stop> {
+impl<'a> Watch<'a> {
+    async fn open(plan: &Plan, setting: &Setting<'a>, role: &str) -> Result<Self, Stop> {
         let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the watcher: {error}"));
-        let mut link = RawLink::open(options, protocol).await.map_err(|error| match error {
+        let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
             Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
-                Stop(Verdict::Skipped, format!("the server does not speak MQTT {protocol}"))
+                Stop(Verdict::Skipped, format!("the server does not speak MQTT {}", plan.protocol))
             }
             error => unable(error),
         })?;
-        link.subscribe(topic, QoS::ExactlyOnce);
+        link.subscribe(&plan.will.topic, QoS::ExactlyOnce);
         let mut watch = Self { link, granted: QoS::AtMostOnce, before: None };
         let subscribed = async {
             loop {
@@ -356,7 +432,7 @@ impl Watch {
     }
 }
 
-async fn pong(link: &mut RawLink, who: &str) -> Result<(), Stop> {
+async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), Stop> {
     link.ping();
     let answered = async {
         while link.next().await? != Incoming::Pong {}

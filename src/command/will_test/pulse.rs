@@ -1,0 +1,58 @@
+//! How long this program itself has stood still: on a busy machine a will may come in time and be
+//! read late, and that is no fault of the server's.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How often it beats.
+pub(super) const PERIOD: Duration = Duration::from_millis(25);
+/// A longer pause than this is a standstill; a shorter one is what timers and other cases take.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Beats as long as the program runs.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    last: Cell<Instant>,
+    stood_still: Cell<Duration>,
+}
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self { last: Cell::new(Instant::now()), stood_still: Cell::new(Duration::ZERO) }
+    }
+
+    pub(super) fn beat(&self) {
+        let now = Instant::now();
+        let pause = now - self.last.replace(now);
+        if pause > PAUSE {
+            self.stood_still.set(self.stood_still.get() + pause);
+        }
+    }
+
+    /// All standstills up to now.
+    pub(super) fn stood_still(&self) -> Duration {
+        self.beat();
+        self.stood_still.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn only_standstills_count() {
+        let pulse = Pulse::new();
+        for _ in 0..10 {
+            tokio::time::advance(PERIOD).await;
+            pulse.beat();
+        }
+        assert_eq!(pulse.stood_still(), Duration::ZERO);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        assert_eq!(pulse.stood_still(), Duration::from_secs(2));
+        tokio::time::advance(PERIOD).await;
+        assert_eq!(pulse.stood_still(), Duration::from_secs(2));
+    }
+}
