@@ -466,3 +466,97 @@ fn an_interruption_at_the_question() {
     running.wait_for_end().dies_of(Signal::INT).mentions("\nmqtt: ended early: 0 of 1 answered");
     broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("1\n");
 }
+
+/// A publisher that does not stop: what it has published after the clearing is told, and left.
+#[test]
+fn a_publisher_that_keeps_republishing() {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new().quiet()) else { return };
+    let mut publisher = mosquitto.publish().args(["-t", "busy", "-r", "-q", "1", "-l"]).open_stdin().spawn();
+    let mut number = 0;
+    // Between clearing and looking there may be no message just then: a few runs, until one is met.
+    let republished = (0..50).any(|_| {
+        let lines: String = (number..number + 2000).map(|number| format!("{number}\n")).collect();
+        number += 2000;
+        publisher.write(lines);
+        mosquitto.subscribe().args(["-t", "busy", "-C", "1"]).run().exits(0);
+        let outcome = retain_clear(mosquitto.port(), &["busy", "--yes", "--json"]).run();
+        let report = report("retain-clear", &outcome.stdout);
+        match fates(&report)[..] {
+            [("busy", "republished")] => {
+                outcome.exits(3).mentions("0 cleared, 1 left");
+                true
+            }
+            [] | [("busy", "cleared")] => {
+                outcome.exits(0);
+                false
+            }
+            _ => panic!("{report:#}"),
+        }
+    });
+    assert!(republished, "it was never met");
+    publisher.finish().exits(0);
+    retain_clear(mosquitto.port(), &["busy", "--yes", "--until-clear"]).run().exits(0);
+    mosquitto.subscribe().args(["-t", "busy", "--retained-only"]).run().exits(0).prints("");
+}
+
+for_versions! {
+    /// What a server makes up is not published to: not what is no name, and not what nobody asked for.
+    fn a_server_with_other_topics(protocol) {
+        let made_up: [(&str, &[u8]); 5] = [("a/1", b"1"), ("b", b"1"), ("a/#", b"1"), ("$SYS/a", b"1"), ("a/+/b", b"1")];
+        let server = Server::start(move |listener| {
+            serve(listener, protocol, &made_up);
+            assert_eq!(serve(listener, protocol, &[]), ["a/1"]);
+            serve(listener, protocol, &[]);
+        });
+        let outcome = retain_clear(server.port(), &["a/#", "--yes", "-V", version(protocol)]).run().exits(0);
+        server.finish();
+        let outcome = outcome.mentions("2 retained messages have topics that are no valid topic names: left alone");
+        outcome.mentions("2 retained messages came for topics that were not asked for: left alone");
+    }
+}
+
+/// Who reads only the beginning of the list has asked for all of it to be cleared.
+#[test]
+fn a_reader_that_goes_away_ends_nothing() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(3000));
+    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
+    let cleared = retain_clear(broker.port(), &["#", "--yes"]).close_stdout_after(1).run();
+    cleared.exits(0).mentions("3000 cleared, and verified that none is left");
+}
+
+/// Ended in the middle: the backup has everything, the terminal showed how far it was, and another
+/// run goes on.
+#[test]
+fn an_interruption_in_the_middle() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(400));
+    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
+    let backup = folder.path().join("backup.jsonl");
+    let line = ["#", "--yes", "--rate", "100", "--backup", backup.to_str().unwrap()];
+    let running = retain_clear(broker.port(), &line).on_a_terminal().env("TERM", "xterm").spawn();
+    running.wait_for_stderr(" of 400 [").signal(Signal::TERM);
+    let outcome = running.wait_for_end().dies_of(Signal::TERM);
+    outcome.mentions("not sent; run it again, with another file for --backup, to go on");
+    assert_eq!(std::fs::read_to_string(backup).unwrap().lines().count(), 400);
+    let rest = retain_clear(broker.port(), &["#", "--yes", "--json"]).run().exits(0);
+    let rest = report("retain-clear", &rest.stdout);
+    assert!(rest["found"].as_u64().unwrap() < 400 && rest["left"] == 0, "{rest:#}");
+}
+
+/// A server that is restarted in the middle, and keeps what it had.
+#[test]
+fn a_restart_in_the_middle() {
+    let Some(mut mosquitto) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(300));
+    retain_clear(mosquitto.port(), &["--restore", &source]).run().exits(0);
+    let running = retain_clear(mosquitto.port(), &["#", "--yes", "--rate", "100", "-d"]).spawn();
+    running.wait_for_stderr_times(" received PUBACK ", 20);
+    mosquitto.stop();
+    running.wait_for_stderr("connection lost");
+    mosquitto.start_again();
+    running.finish().exits(0).mentions("300 cleared, and verified that none is left");
+}

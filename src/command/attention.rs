@@ -1,6 +1,7 @@
 //! What every command on a link has in common besides its work: it heeds signals and a time limit,
 //! and tells the user how the link is doing.
 
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -31,6 +32,16 @@ impl Attention {
     pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {
         let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
         Ok(Self { signals: Some(Signals::catch()?), limit })
+    }
+
+    /// Waits for `work`, unless a signal comes first. A time limit is not looked at.
+    pub(super) async fn during<F: Future>(&mut self, work: F) -> Result<F::Output, Error> {
+        let Some(signals) = &mut self.signals else { return Ok(work.await) };
+        tokio::select! {
+            biased;
+            output = work => Ok(output),
+            number = poll_fn(|cx| signals.poll(cx)) => Err(Error::Signal(number)),
+        }
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {

@@ -20,6 +20,7 @@ const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} left";
 const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {rate}, {eta} left";
+const FOUND: &str = "{human_pos} found, {rate}";
 const LINES: &str = "{human_pos} lines, {rate}";
 
 fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
@@ -48,6 +49,12 @@ impl Progress {
     #[must_use]
     pub fn messages(diagnostics: &Diagnostics, total: u64) -> Self {
         Self::of(diagnostics, Some(total), MESSAGES)
+    }
+
+    /// Of what is being looked for, nobody knows how much.
+    #[must_use]
+    pub fn found(diagnostics: &Diagnostics) -> Self {
+        Self::of(diagnostics, None, FOUND)
     }
 
     /// Of lines, nobody knows how many.

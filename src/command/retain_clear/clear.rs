@@ -1,18 +1,18 @@
 //! Clearing: list, ask, back up, publish empty retained messages, and look again.
 
-use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::super::attention::{Attention, Stop};
+use super::super::attention::Attention;
 use super::backup::Backup;
 use super::entry::{Entry, Fate};
 use super::report::{Parts, Report, ScanReport, left};
 use super::scan::{EndedBy, Looking, Scanned, scan};
 use super::send::{self, Outgoing};
 use super::{Clear, Config};
+use crate::client::options::ClientOptions;
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -38,10 +38,11 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     }
     let mut backup = clear.backup.as_deref().map(Backup::create).transpose()?;
     let mut attention = Attention::start(None)?;
-    let mut stdout = Stdout::new();
+    let mut client = config.client.clone();
+    attention.during(client.settle()).await??;
+    let mut shown = Shown::default();
     let looking = Looking::Selected { with_preview: asks || !config.json };
-    let scanned =
-        scan(&config.client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await?;
+    let scanned = scan(&client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await?;
     if let Some(backup) = &mut backup {
         backup.keep()?;
     }
@@ -49,6 +50,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     let Scanned { entries, ended_by, refused, .. } = scanned;
     let mut run = Run {
         config,
+        client: &client,
         clear,
         diagnostics,
         attention,
@@ -61,13 +63,9 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     };
     if !config.json {
         for entry in &run.entries {
-            stdout.buffer().extend_from_slice(entry.line().as_bytes());
-            stdout.buffer().push(b'\n');
-            if stdout.waiting_bytes() > LIST_BYTES {
-                stdout.flush().await?;
-            }
+            shown.put(&entry.line(), &mut run.attention).await?;
         }
-        stdout.flush().await?;
+        shown.flush(&mut run.attention).await?;
     }
     if ended_by == EndedBy::Timeout {
         diagnostics.warning(format_args!(
@@ -87,23 +85,55 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         interrupted: result.is_err(),
     };
     if config.json {
-        Report::new(&parts, &run.entries).put(stdout.buffer());
+        Report::new(&parts, &run.entries).put(shown.stdout.buffer());
     } else {
         for entry in &run.entries {
             if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok() && !run.declined) {
-                stdout.buffer().extend_from_slice(format!("{}  {why}\n", printable(&entry.topic)).as_bytes());
+                let line = format!("{}  {why}", printable(&entry.topic));
+                shown.put(&line, &mut run.attention).await?;
             }
         }
     }
-    stdout.flush().await?;
+    let written = shown.flush(&mut run.attention).await;
     run.summary(result.is_err());
-    result?;
+    result.and(written)?;
     let something = left(&run.entries) > 0 || run.incomplete;
     Ok(if something { Exit::Negative } else { Exit::Success })
 }
 
+/// What is written to standard output. That its reader has gone ends nothing: what is asked for is
+/// the clearing, and its exit status.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub(super) stdout: Stdout,
+    is_closed: bool,
+}
+
+impl Shown {
+    /// Adds a line; waits for the reader now and then.
+    pub(super) async fn put(&mut self, line: &str, attention: &mut Attention) -> Result<(), Error> {
+        self.stdout.buffer().extend_from_slice(line.as_bytes());
+        self.stdout.buffer().push(b'\n');
+        if self.stdout.waiting_bytes() > LIST_BYTES { self.flush(attention).await } else { Ok(()) }
+    }
+
+    /// Waits until everything is written, or for a signal.
+    pub(super) async fn flush(&mut self, attention: &mut Attention) -> Result<(), Error> {
+        if !self.is_closed {
+            match attention.during(self.stdout.flush()).await? {
+                Err(Error::OutputClosed) => self.is_closed = true,
+                result => return result,
+            }
+        }
+        self.stdout = Stdout::new(); // with what nobody reads
+        Ok(())
+    }
+}
+
 struct Run<'a> {
     config: &'a Config,
+    /// The server of every step.
+    client: &'a ClientOptions,
     clear: &'a Clear,
     diagnostics: &'a Diagnostics,
     attention: Attention,
@@ -135,9 +165,16 @@ impl Run<'_> {
         loop {
             let total = self.entries.iter().filter(|entry| entry.fate == Fate::NotSent).count() as u64;
             let mut work = Clearing { entries: &mut self.entries, next: 0 };
-            let Config { client, rate, .. } = self.config;
             self.passes += 1;
-            send::send(client, &mut work, total, *rate, &mut self.attention, self.diagnostics).await?;
+            send::send(
+                self.client,
+                &mut work,
+                total,
+                self.config.rate,
+                &mut self.attention,
+                self.diagnostics,
+            )
+            .await?;
             self.verify().await?;
             if !self.choose_again(until.is_some_and(|until| Instant::now() < until)) {
                 return Ok(());
@@ -154,13 +191,7 @@ impl Run<'_> {
         }
         let count = self.entries.len();
         let question = format!("Clear {count} retained message{}?", if count == 1 { "" } else { "s" });
-        tokio::select! {
-            answer = confirm(self.diagnostics, &question) => Ok(answer),
-            stop = poll_fn(|cx| self.attention.poll(cx)) => match stop {
-                Stop::Signal(number) => Err(Error::Signal(number)),
-                Stop::Limit(_) => Ok(false),
-            },
-        }
+        self.attention.during(confirm(self.diagnostics, &question)).await
     }
 
     /// Looks again, with a fresh subscription on a fresh connection.
@@ -168,8 +199,9 @@ impl Run<'_> {
         // New values are cleared only with --until-clear, and then they belong into the backup too.
         let backup = self.backup.as_mut().filter(|_| self.clear.until_clear.is_some());
         let looking = Looking::Again(&self.entries);
-        let (client, options) = (&self.config.client, &self.clear.scan);
-        let scanned = scan(client, options, looking, backup, &mut self.attention, self.diagnostics).await?;
+        let options = &self.clear.scan;
+        let scanned =
+            scan(self.client, options, looking, backup, &mut self.attention, self.diagnostics).await?;
         if let Some(backup) = &mut self.backup {
             backup.keep()?;
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use super::super::attention::Attention;
 use super::Config;
 use super::backup::{Backup, Records};
+use super::clear::Shown;
 use super::entry::{Entry, Fate, fingerprint};
 use super::report::{Parts, Report, ScanReport, left};
 use super::scan::{EndedBy, Looking, ScanOptions, scan};
@@ -14,7 +15,7 @@ use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, duration, printable};
+use crate::output::{Diagnostics, duration, printable};
 use crate::protocol::Protocol;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
@@ -28,9 +29,10 @@ pub(super) async fn export(
 ) -> Result<Exit, Error> {
     let mut backup = Backup::create(file)?;
     let mut attention = Attention::start(None)?;
+    let mut client = config.client.clone();
+    attention.during(client.settle()).await??;
     let looking = Looking::Selected { with_preview: false };
-    let scanned =
-        scan(&config.client, options, looking, Some(&mut backup), &mut attention, diagnostics).await?;
+    let scanned = scan(&client, options, looking, Some(&mut backup), &mut attention, diagnostics).await?;
     backup.keep()?;
     backup.needed();
     let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
@@ -45,9 +47,9 @@ pub(super) async fn export(
         let report = ScanReport::of(&scanned);
         let parts =
             Parts { mode: "export", filters: &options.filters, scan: Some(&report), ..Parts::default() };
-        let mut stdout = Stdout::new();
-        Report::new(&parts, &scanned.entries).put(stdout.buffer());
-        stdout.flush().await?;
+        let mut shown = Shown::default();
+        Report::new(&parts, &scanned.entries).put(shown.stdout.buffer());
+        shown.flush(&mut attention).await?;
     }
     diagnostics.state(format_args!("{count} written to {}", file.display()));
     Ok(if complete { Exit::Success } else { Exit::Negative })
@@ -58,24 +60,26 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     let total = check(file)?;
     let mut work = Restoring { records: Records::open(file)?, entries: Vec::new() };
     let mut attention = Attention::start(None)?;
-    let result = send::send(&config.client, &mut work, total, config.rate, &mut attention, diagnostics).await;
+    let mut client = config.client.clone();
+    attention.during(client.settle()).await??;
+    let result = send::send(&client, &mut work, total, config.rate, &mut attention, diagnostics).await;
     let entries = work.entries;
-    let mut stdout = Stdout::new();
+    let mut shown = Shown::default();
     if config.json {
         let parts = Parts { mode: "restore", passes: 1, interrupted: result.is_err(), ..Parts::default() };
-        Report::new(&parts, &entries).put(stdout.buffer());
+        Report::new(&parts, &entries).put(shown.stdout.buffer());
     } else {
         for entry in &entries {
             if let Some(why) = entry.fate.why_left() {
-                stdout.buffer().extend_from_slice(format!("{}  {why}\n", printable(&entry.topic)).as_bytes());
+                shown.put(&format!("{}  {why}", printable(&entry.topic)), &mut attention).await?;
             }
         }
     }
-    stdout.flush().await?;
+    let written = shown.flush(&mut attention).await;
     let left = left(&entries);
     let restored = entries.len() - left;
     diagnostics.state(format_args!("{restored} of {total} restored"));
-    result?;
+    result.and(written)?;
     Ok(if left == 0 { Exit::Success } else { Exit::Negative })
 }
 

@@ -30,7 +30,7 @@ use crate::client::handler::{Change, Flow, Handler};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
-use crate::output::Diagnostics;
+use crate::output::{Diagnostics, Progress};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
@@ -125,6 +125,7 @@ pub(super) async fn scan(
         number: 0,
         may_fence: true,
         found: BTreeMap::new(),
+        progress: Progress::found(diagnostics),
         missed: Vec::new(),
         check_again: false,
         by_name: false,
@@ -285,6 +286,7 @@ struct Scanner<'a> {
     /// Not if a link was lost over it: some servers close the connection when they refuse a message.
     may_fence: bool,
     found: BTreeMap<Box<str>, Entry>,
+    progress: Progress,
     /// Topics that only a checking pass has brought.
     missed: Vec<String>,
     check_again: bool,
@@ -353,6 +355,7 @@ impl Scanner<'_> {
         let with_preview = matches!(self.looking, Looking::Selected { with_preview: true });
         let entry = Entry::of(topic, publish, with_preview, Fate::Kept);
         let is_new = self.found.insert(topic.into(), entry).is_none();
+        self.progress.set(self.found.len() as u64);
         if let Some(awaited) = self.pass.as_mut().and_then(|pass| pass.awaited.as_mut()) {
             *awaited = awaited.saturating_sub(usize::from(is_new));
         }

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `case` | the cases, as data |
+//! | `control` | whether messages get through at all |
 //! | `run` | one case from beginning to end |
 //! | `judge` | from what was seen to a verdict |
 //! | `pulse` | how long this program itself has stood still |
@@ -12,6 +13,7 @@
 //! each other and none sees another's will.
 
 mod case;
+mod control;
 mod judge;
 mod pulse;
 mod report;
@@ -100,25 +102,42 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         junit = Some((file.map_err(|error| cannot_write(&path, error))?, path));
     }
     let mut attention = Attention::start(None)?;
-    let protocols = async {
+    let prepared = async {
         config.client.settle().await?;
-        spoken(&config, diagnostics).await
+        let spoken = spoken(&config, diagnostics).await?;
+        if config.client.will.is_none() {
+            control::run(&config, spoken, diagnostics).await?;
+        }
+        Ok::<_, Error>(spoken)
     };
-    let protocols = tokio::select! {
-        protocols = protocols => protocols?,
-        number = signal(&mut attention) => return Err(Error::Signal(number)),
-    };
-    let plans = plans(&config, &protocols);
-    let results = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await?;
+    let spoken = attention.during(prepared).await??;
+    // A version that the server does not speak is a line of the matrix too.
+    let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
+    let plans = plans(&config, protocols);
+    let (results, end) = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await;
+    let cut_off = plans.len() - results.len();
+    match end {
+        // Whoever has read enough of it has not asked for a verdict on the rest, and gets none.
+        Some(Error::OutputClosed) if cut_off > 0 => {
+            let total = plans.len();
+            diagnostics.state(format_args!(
+                "standard output was closed; not run to their end: {cut_off} of {total} cases"
+            ));
+        }
+        Some(error) if !matches!(error, Error::OutputClosed) => return Err(error),
+        _ => {}
+    }
     if config.json {
         let server = config.client.endpoint.address.to_string();
         report::json(server, &results, config.tolerance, stdout.buffer());
     }
-    let shown = stdout.flush().await;
     if let Some((file, path)) = junit {
         replace(file, report::junit(&results).as_bytes()).map_err(|error| cannot_write(&path, error))?;
     }
-    shown?;
+    match attention.during(stdout.flush()).await? {
+        Ok(()) | Err(Error::OutputClosed) => {}
+        Err(error) => return Err(error),
+    }
     let count = |verdict| report::count(&results, verdict);
     let (failed, inconclusive) = (count(Verdict::Fail), count(Verdict::Inconclusive));
     diagnostics.state(format_args!(
@@ -126,7 +145,7 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         count(Verdict::Pass),
         count(Verdict::Skipped)
     ));
-    Ok(match (failed, inconclusive) {
+    Ok(match (failed, inconclusive + cut_off) {
         (0, 0) => Exit::Success,
         (0, _) => Exit::Failure,
         _ => Exit::Negative,
@@ -153,25 +172,21 @@ async fn signal(attention: &mut Attention) -> i32 {
     }
 }
 
-/// The versions to test. One connection of each first: what keeps every case from its work is said
-/// once, as an error.
-async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Vec<Protocol>, Error> {
-    let matrix = [Protocol::V3_1_1, Protocol::V5];
-    let candidates = match config.client.version {
-        _ if config.version_matrix => matrix.to_vec(),
-        Version::Only(protocol) => vec![protocol],
-        Version::Auto => vec![Protocol::V5, Protocol::V3_1_1],
-    };
-    let mut refusal = None;
-    for protocol in candidates {
-        match probe(config, protocol, diagnostics).await {
-            // A version that the server does not speak is a line of the matrix too.
-            Ok(()) if config.version_matrix => return Ok(matrix.to_vec()),
-            Ok(()) => return Ok(vec![protocol]),
-            Err(error) => refusal = Some(error),
+/// The versions of `--version-matrix`.
+const MATRIX: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
+
+/// A version that the server speaks. One connection first: what keeps every case from its work is
+/// said once, as an error.
+async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, Error> {
+    match config.client.version {
+        Version::Only(protocol) => probe(config, protocol, diagnostics).await.map(|()| protocol),
+        Version::Auto => {
+            if probe(config, Protocol::V5, diagnostics).await.is_ok() {
+                return Ok(Protocol::V5);
+            }
+            probe(config, Protocol::V3_1_1, diagnostics).await.map(|()| Protocol::V3_1_1)
         }
     }
-    refusal.map_or_else(|| Ok(Vec::new()), Err)
 }
 
 /// What is to be run.
@@ -282,14 +297,14 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
 }
 
 /// Runs the plans, one after the other or all at once, and shows each as it ends. Interrupted, or
-/// with nobody to show it to, it ends the rest and lets it tidy up behind itself.
+/// with nobody to show it to, it ends the rest, lets it tidy up behind itself, and says why.
 async fn run_all(
     config: &Config,
     plans: &[Plan],
     attention: &mut Attention,
     stdout: &mut Stdout,
     diagnostics: &Diagnostics,
-) -> Result<Vec<report::Result>, Error> {
+) -> (Vec<report::Result>, Option<Error>) {
     let progress = Progress::messages(diagnostics, plans.len() as u64);
     let (stop, stopped) = watch::channel(false);
     let setting = Setting { tolerance: config.tolerance, stop: stopped, pulse: Pulse::new(), diagnostics };
@@ -314,6 +329,12 @@ async fn run_all(
                 setting.pulse.beat();
                 continue;
             }
+            // Beside the cases: a reader that takes its time must not make a will late.
+            shown = stdout.flush(), if end.is_none() && stdout.waiting_bytes() > 0 => {
+                end = shown.err();
+                stop.send_replace(end.is_some());
+                continue;
+            }
             number = signal(attention), if end.is_none() => {
                 end = Some(Error::Signal(number));
                 stop.send_replace(true);
@@ -323,14 +344,12 @@ async fn run_all(
         let Some((index, plan, outcome)) = ended else { break };
         let Some(outcome) = outcome else { continue };
         let result = report::Result { plan: plan.clone(), outcome };
-        if !config.json && end.is_none() {
+        if !config.json {
             stdout.buffer().extend_from_slice(result.line(config.tolerance).as_bytes());
-            end = stdout.flush().await.err();
-            stop.send_replace(end.is_some());
         }
         results.push((index, result));
         progress.add(1);
     }
     results.sort_by_key(|(index, _)| *index);
-    end.map_or_else(|| Ok(results.into_iter().map(|(_, result)| result).collect()), Err)
+    (results.into_iter().map(|(_, result)| result).collect(), end)
 }

@@ -252,7 +252,7 @@ impl Plan {
                     if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
                         let now = Instant::now();
                         if arrivals.is_empty() {
-                            meanwhile = setting.pulse.stood_still() - stood_still;
+                            meanwhile = setting.pulse.stood_still().saturating_sub(stood_still);
                         }
                         arrivals.push((now, message));
                         until = until.min(now + SECOND_ONE);

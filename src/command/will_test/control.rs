@@ -1,0 +1,70 @@
+//! An ordinary message first: where not even that gets from the one client to the other, no will can,
+//! and nobody could say whose fault it is.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::run::{trace, without_will};
+use super::{Config, identified, watcher};
+use crate::client::raw::{Incoming, RawLink};
+use crate::error::{Error, Layer};
+use crate::output::Diagnostics;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::{Protocol, QoS};
+
+/// How long it may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Sends a message below the prefix, from who publishes to who watches.
+///
+/// # Errors
+/// It does not get through, or one of the two may not take part.
+pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagnostics) -> Result<(), Error> {
+    let show = |role: &str| trace(diagnostics, &format!("control/{protocol}/{role}"));
+    let options = without_will(&identified(&config.client));
+    let topic = format!("{}/{}/control", config.prefix, options.client_identifier);
+    let mut watcher = RawLink::open(&watcher(config), protocol, show("watcher")).await?;
+    let mut publisher = RawLink::open(&options, protocol, show("publisher")).await?;
+    let exchange = async {
+        watcher.subscribe(&topic, QoS::AtLeastOnce);
+        let reasons = loop {
+            if let Incoming::Subscribed(reasons) = watcher.next().await? {
+                break reasons;
+            }
+        };
+        refused("subscription", &topic, reasons.first().copied())?;
+        let qos = QoS::AtLeastOnce.min(publisher.connected().limits().maximum_qos);
+        publisher.publish(&topic, qos, false, b"control", &PropertyBlock::default())?;
+        loop {
+            tokio::select! {
+                incoming = watcher.next() => if let Incoming::Message(_) = incoming? { return Ok::<_, Error>(()) },
+                incoming = publisher.next() => if let Incoming::Published(reason) = incoming? {
+                    refused("message", &topic, Some(reason))?;
+                },
+            }
+        }
+    };
+    let Ok(result) = timeout(LIMIT, exchange).await else {
+        let cause = format!("an ordinary message to '{topic}' does not reach the client that watches");
+        return Err(Error::link(Layer::Mqtt, cause).with_hint(
+            "may this user publish and subscribe there? --prefix chooses other topics, --watch-as another user",
+        ));
+    };
+    result?;
+    watcher.disconnect(ReasonCode::SUCCESS).await?;
+    publisher.disconnect(ReasonCode::SUCCESS).await
+}
+
+fn refused(what: &str, topic: &str, reason: Option<ReasonCode>) -> Result<(), Error> {
+    match reason.filter(|reason| reason.is_failure()) {
+        None => Ok(()),
+        Some(reason) => Err(Error::Refused {
+            what: format!("{what} to '{topic}' refused"),
+            reason,
+            text: None,
+            hint: Some("--prefix chooses other topics".into()),
+        }),
+    }
+}
