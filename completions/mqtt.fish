@@ -375,7 +375,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l older-than -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l time-in -d 'Where messages say when they were made, in RFC 3339 or since 1970: payload, payload:/POINTER for a member of JSON (RFC 6901), or property:NAME for a user property' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l until-clear -d 'Clear values too that are published meanwhile, again and again, for at most this time [default: 60]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l rate -d 'At most this many messages a second' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Limit of a scan; what came up to then is what counts' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Limit of a scan, where what came up to then is what counts; and of the wait for an acknowledgement' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Write what is to be cleared to this new file first, as JSON records' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file and clear nothing' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
@@ -583,6 +583,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version -d 'Print version'

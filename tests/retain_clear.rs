@@ -560,3 +560,42 @@ fn a_restart_in_the_middle() {
     mosquitto.start_again();
     running.finish().exits(0).mentions("300 cleared, and verified that none is left");
 }
+
+/// A server that sends without end and reads nothing cannot keep a scan from ending.
+#[test]
+fn a_server_that_never_stops_sending() {
+    let protocol = Protocol::V5;
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        peer.flood(&Message::new("a", b"1").retained().bytes(protocol));
+    });
+    let outcome = retain_clear(server.port(), &["#", "--dry-run", "-V", "5", "-W", "1s"]).run().exits(3);
+    outcome.mentions("ended by its time limit of 1s");
+    server.finish();
+}
+
+/// A scan whose server is gone ends at its limit as well, and not as one that found nothing.
+#[test]
+fn a_server_that_does_not_come_back() {
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(Protocol::V5);
+        peer.grant_subscription(Protocol::V5);
+        listener.close();
+        peer.reset();
+    });
+    let outcome = retain_clear(server.port(), &["#", "--yes", "-V", "5", "-W", "1s"]).run().exits(1);
+    outcome.mentions("no scan within 1s: ");
+    server.finish();
+}
+
+/// A server that acknowledges nothing, though it answers PINGREQ.
+#[test]
+fn a_server_that_acknowledges_nothing() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+    broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
+    let outcome = retain_clear(broker.port(), &["a", "--yes", "--json", "-W", "1s"]).run().exits(1);
+    let outcome = outcome.mentions("no message was acknowledged for 1s").mentions("ended early");
+    assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "unconfirmed")]);
+}

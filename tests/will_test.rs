@@ -387,7 +387,7 @@ fn packets_are_shown_with_their_case() {
     let outcome = will_test(broker.port(), &["--case", "reset", "-V", "311", "-d"]).run().exits(0);
     for line in [
         "Client reset/3.1.1/watcher received SUBACK\n",
-        "Client reset/3.1.1/publisher sending CONNECT\n",
+        "Client reset/3.1.1/publisher sending CONNECT (v3.1.1, ",
         "Client reset/3.1.1/publisher resets the connection (RST)\n",
         "Client reset/3.1.1/watcher received PUBLISH (d0, q1, r0, ",
         "Client reset/3.1.1/watcher sending PUBACK ",

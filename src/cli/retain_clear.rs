@@ -77,7 +77,8 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::rate, help_heading = "Clearing")]
     rate: Option<f64>,
 
-    /// Limit of a scan; what came up to then is what counts
+    /// Limit of a scan, where what came up to then is what counts; and of the wait for an
+    /// acknowledgement
     #[arg(short = 'W', long, value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration, help_heading = "Clearing")]
     timeout: Duration,
@@ -252,6 +253,14 @@ impl TryFrom<RetainClearArgs> for Config {
         if default_in_flight {
             client.max_inflight = MOST_IN_FLIGHT;
         }
-        Ok(Self { client, work, rate: args.rate, json: args.json, verbosity: args.report.resolve()? })
+        let answer_limit = args.timeout;
+        Ok(Self {
+            client,
+            work,
+            rate: args.rate,
+            answer_limit,
+            json: args.json,
+            verbosity: args.report.resolve()?,
+        })
     }
 }

@@ -262,6 +262,11 @@ impl Peer {
         let _ = self.stream.write_all(bytes);
     }
 
+    /// Sends these bytes again and again, and reads nothing, until the client has gone.
+    pub(crate) fn flood(&mut self, bytes: &[u8]) {
+        while self.stream.write_all(bytes).is_ok() {}
+    }
+
     /// Sends each byte by itself.
     pub(crate) fn send_bytewise(&mut self, bytes: &[u8]) {
         for byte in bytes {

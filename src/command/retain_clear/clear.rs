@@ -170,7 +170,7 @@ impl Run<'_> {
                 self.client,
                 &mut work,
                 total,
-                self.config.rate,
+                self.config.limits(),
                 &mut self.attention,
                 self.diagnostics,
             )

@@ -44,6 +44,8 @@ pub struct Config {
     pub work: Work,
     /// At most so many messages a second; more than 0.
     pub rate: Option<f64>,
+    /// How long the server may acknowledge nothing.
+    pub answer_limit: Duration,
     /// One JSON object in place of text.
     pub json: bool,
     /// What is said on standard error.
@@ -82,6 +84,12 @@ pub struct Clear {
     pub backup: Option<PathBuf>,
     /// Clear new values too, again and again, for at most so long.
     pub until_clear: Option<Duration>,
+}
+
+impl Config {
+    fn limits(&self) -> send::Limits {
+        send::Limits { rate: self.rate, answer: self.answer_limit }
+    }
 }
 
 /// Does what the configuration says.

@@ -62,7 +62,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     let mut attention = Attention::start(None)?;
     let mut client = config.client.clone();
     attention.during(client.settle()).await??;
-    let result = send::send(&client, &mut work, total, config.rate, &mut attention, diagnostics).await;
+    let result = send::send(&client, &mut work, total, config.limits(), &mut attention, diagnostics).await;
     let entries = work.entries;
     let mut shown = Shown::default();
     if config.json {

@@ -29,8 +29,8 @@ use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
-use crate::error::Error;
-use crate::output::{Diagnostics, Progress};
+use crate::error::{Error, Layer};
+use crate::output::{Diagnostics, Progress, duration};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
@@ -119,7 +119,9 @@ pub(super) async fn scan(
         fence_topic: format!("mqtt-retain-clear/{id}"),
         now: SystemTime::now(),
         deadline: started + options.timeout,
+        limit: Box::pin(tokio::time::sleep_until(started + options.timeout)),
         timer: Box::pin(tokio::time::sleep_until(started + options.timeout)),
+        link: Link::NotYet,
         passes: VecDeque::new(),
         pass: None,
         number: 0,
@@ -139,6 +141,7 @@ pub(super) async fn scan(
         // On a connection of its own: what mosquitto has dropped of the first pass it still counts as
         // in flight, and sends nothing more at QoS 1 and 2.
         scanner.by_name = true;
+        scanner.link = Link::NotYet;
         client::run(client, &mut scanner).await?;
     }
     for (count, why) in [
@@ -155,6 +158,15 @@ pub(super) async fn scan(
         took: started.elapsed(),
         refused: scanner.refused,
     })
+}
+
+/// How the link is doing.
+#[derive(Debug)]
+enum Link {
+    NotYet,
+    Up,
+    /// And why.
+    Lost(String),
 }
 
 /// What a pass is for.
@@ -278,7 +290,10 @@ struct Scanner<'a> {
     /// One reading for the whole scan: ages are compared with it.
     now: SystemTime,
     deadline: Instant,
+    /// Wakes us at the deadline, whatever the link is doing.
+    limit: Pin<Box<Sleep>>,
     timer: Pin<Box<Sleep>>,
+    link: Link,
     passes: VecDeque<Pass>,
     pass: Option<Pass>,
     /// Of the pass.
@@ -511,6 +526,7 @@ impl Scanner<'_> {
 impl Handler for Scanner<'_> {
     /// On a new link everything begins anew: what the lost one would still have brought, nobody knows.
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
+        self.link = Link::Up;
         let fencing = self.pass.as_ref().is_some_and(|pass| pass.state == State::Fencing);
         self.may_fence &= !fencing;
         if self.by_name {
@@ -581,14 +597,30 @@ impl Handler for Scanner<'_> {
         Ok(Flow::Continue)
     }
 
+    /// The deadline ends the scan whatever the server does: sends without end, answers nothing that
+    /// stands between us and leaving, or is gone.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.attention.poll(cx).map(|stop| match stop {
-            Stop::Signal(number) => Err(Error::Signal(number)),
-            Stop::Limit(_) => Ok(()),
-        })
+        if let Poll::Ready(Stop::Signal(number)) = self.attention.poll(cx) {
+            return Poll::Ready(Err(Error::Signal(number)));
+        }
+        if matches!(self.link, Link::NotYet) {
+            return Poll::Pending; // the limits of connecting are others
+        }
+        std::task::ready!(self.limit.as_mut().poll(cx));
+        if let Link::Lost(why) = &self.link {
+            let limit = duration(self.options.timeout);
+            return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
+        }
+        if self.pass.is_some() || !self.missed.is_empty() {
+            self.ended_by = EndedBy::Timeout;
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn on_change(&mut self, change: Change<'_>) {
+        if let Change::Lost(why) = change {
+            self.link = Link::Lost(why.to_string());
+        }
         // The fence is no message that anyone would miss.
         if !matches!(change, Change::Unconfirmed(_) | Change::MayRepeat(_)) {
             report_change(self.diagnostics, change);

@@ -14,8 +14,8 @@ use crate::client;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
-use crate::error::Error;
-use crate::output::{Diagnostics, Progress};
+use crate::error::{Error, Layer};
+use crate::output::{Diagnostics, Progress, duration};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, PublishTemplate};
 use crate::protocol::{Direction, QoS};
@@ -45,7 +45,7 @@ pub(super) async fn send(
     client: &ClientOptions,
     work: &mut impl Work,
     total: u64,
-    rate: Option<f64>,
+    limits: Limits,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<(), Error> {
@@ -55,12 +55,54 @@ pub(super) async fn send(
         attention,
         diagnostics,
         progress: Progress::messages(diagnostics, total),
-        pace: rate.map(Pace::new),
+        pace: limits.rate.map(Pace::new),
+        patience: Patience::new(limits.answer),
+        outstanding: 0,
         held: None,
         exhausted: false,
         unconfirmed: 0,
     };
     client::run(client, &mut sender).await
+}
+
+/// How fast, and how long without an answer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Messages a second.
+    pub(super) rate: Option<f64>,
+    /// From one answer to the next, while one is due.
+    pub(super) answer: Duration,
+}
+
+/// Waits for a server that has gone on answering PINGREQ, and nothing else.
+struct Patience {
+    limit: Duration,
+    since: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+impl Patience {
+    fn new(limit: Duration) -> Self {
+        let since = Instant::now();
+        Self { limit, since, timer: Box::pin(tokio::time::sleep_until(since + limit)) }
+    }
+
+    /// Something has gone on.
+    fn renew(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// `Ready` when nothing has for as long as the limit. The timer is not moved with every message.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let due = self.since + self.limit;
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+        Poll::Pending
+    }
 }
 
 /// At most so many a second, evenly.
@@ -102,6 +144,9 @@ struct Sender<'a, W> {
     diagnostics: &'a Diagnostics,
     progress: Progress,
     pace: Option<Pace>,
+    patience: Patience,
+    /// Sent at QoS 1 or 2, and without an answer.
+    outstanding: u64,
     /// Taken from the work, not yet sent.
     held: Option<Outgoing>,
     exhausted: bool,
@@ -125,7 +170,7 @@ impl<W: Work> Sender<'_, W> {
                 self.unconfirmed += 1;
                 self.ended(token, Ok(()));
             }
-            Ok(_) => {}
+            Ok(_) => self.outstanding += 1,
         }
     }
 }
@@ -158,16 +203,23 @@ impl<W: Work> Handler for Sender<'_, W> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         if let Event::Published { token, reason, .. } = event {
+            self.outstanding = self.outstanding.saturating_sub(1);
+            self.patience.renew();
             self.ended(token, if reason.is_failure() { Err(reason) } else { Ok(()) });
         }
         Ok(Flow::Continue)
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.attention.poll(cx).map(|stop| match stop {
-            Stop::Signal(number) => Err(Error::Signal(number)),
-            Stop::Limit(_) => Ok(()),
-        })
+        if let Poll::Ready(Stop::Signal(number)) = self.attention.poll(cx) {
+            return Poll::Ready(Err(Error::Signal(number)));
+        }
+        if self.outstanding == 0 {
+            self.patience.renew();
+        }
+        ready!(self.patience.poll(cx));
+        let limit = duration(self.patience.limit);
+        Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no message was acknowledged for {limit}"))))
     }
 
     fn on_change(&mut self, change: Change<'_>) {
