@@ -471,13 +471,11 @@ fn an_interruption_at_the_question() {
 #[test]
 fn a_publisher_that_keeps_republishing() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().quiet()) else { return };
-    let mut publisher = mosquitto.publish().args(["-t", "busy", "-r", "-q", "1", "-l"]).open_stdin().spawn();
-    let mut number = 0;
+    // More lines than it gets to before it is ended, and each another value.
+    let lines: String = (0..1_000_000).map(|number| format!("{number}\n")).collect();
+    let publisher = mosquitto.publish().args(["-t", "busy", "-r", "-q", "1", "-l"]).stdin(lines).spawn();
     // Between clearing and looking there may be no message just then: a few runs, until one is met.
     let republished = (0..50).any(|_| {
-        let lines: String = (number..number + 2000).map(|number| format!("{number}\n")).collect();
-        number += 2000;
-        publisher.write(lines);
         mosquitto.subscribe().args(["-t", "busy", "-C", "1"]).run().exits(0);
         let outcome = retain_clear(mosquitto.port(), &["busy", "--yes", "--json"]).run();
         let report = report("retain-clear", &outcome.stdout);
@@ -494,7 +492,8 @@ fn a_publisher_that_keeps_republishing() {
         }
     });
     assert!(republished, "it was never met");
-    publisher.finish().exits(0);
+    publisher.signal(Signal::TERM);
+    publisher.wait_for_end().dies_of(Signal::TERM);
     retain_clear(mosquitto.port(), &["busy", "--yes", "--until-clear"]).run().exits(0);
     mosquitto.subscribe().args(["-t", "busy", "--retained-only"]).run().exits(0).prints("");
 }
