@@ -226,3 +226,33 @@ fn what_came_last_is_shown_without_a_link() {
     running.wait_for_lines(MESSAGES).signal(rustix::process::Signal::TERM);
     running.wait_for_end().exits(0).mentions("Server shutting down");
 }
+
+/// Another client with the same identifier: MQTT 5 says so, and two that throw each other out for ever
+/// help nobody.
+#[test]
+fn a_session_taken_over_is_the_end() {
+    let broker = Broker::start();
+    let args = ["-V", "5", "-t", "a", "-i", "same"];
+    let first = broker.subscribe().args(args).args(["-d"]).args(SOON).spawn();
+    first.wait_until_subscribed();
+    broker.subscribe().args(args).args(["-E"]).run().succeeds();
+    first.wait_for_end().exits(0x8E).mentions("Session taken over").does_not_mention("trying again");
+}
+
+/// A link that is lost right behind each CONNACK is a failure as good as any.
+#[test]
+fn links_that_do_not_last_are_counted() {
+    use crate::support::server::Server;
+    let server = Server::start(|server| {
+        for _ in 0..4 {
+            let mut peer = server.accept_session(Protocol::V3_1_1);
+            peer.grant_subscription(Protocol::V3_1_1);
+            peer.close();
+        }
+        server.expect_nobody();
+    });
+    let args = ["-V", "311", "-t", "a", "--reconnect", "3", "--reconnect-max-delay", "1ms"];
+    let run = Mqtt::subscribe(server.port()).args(args).run().exits(1);
+    assert_eq!(run.stderr.matches("connected again").count(), 3, "{}", run.stderr);
+    server.finish();
+}

@@ -58,8 +58,8 @@ pub(super) async fn run(
     let mut intake = spool.intake(&envelope, options.most_bytes);
     let mut failure = None;
     let mut input = None;
+    spool.keep_synchronised();
     if matches!(config.source, Source::StdinLines) {
-        spool.keep_synchronised();
         let (sender, receiver) = mpsc::channel(1);
         std::thread::spawn(move || {
             if let Err(failed) = take_in_lines(std::io::stdin(), &mut intake, &sender) {
