@@ -17,6 +17,7 @@
 mod backup;
 mod clear;
 mod entry;
+mod pass;
 mod report;
 mod restore;
 mod scan;

@@ -25,6 +25,7 @@ use tokio::time::{Instant, Sleep};
 use super::super::attention::{Attention, Stop, report_change};
 use super::backup::Backup;
 use super::entry::{Entry, Fate, fingerprint};
+use super::pass::{Fence, Pass, Purpose, State};
 use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::session::{Event, Session};
@@ -169,114 +170,12 @@ enum Link {
     Lost(String),
 }
 
-/// What a pass is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Purpose {
-    /// Everything about every message.
-    Ask,
-    /// Whether there are topics not seen yet.
-    Check,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fence {
-    Awaited,
-    /// It came back.
-    Returned,
-    /// It came back, and retained messages behind it.
-    Overtaken,
-}
-
-/// One subscription to some filters.
-struct Pass {
-    filters: Vec<String>,
-    qos: QoS,
-    purpose: Purpose,
-    state: State,
-    /// Of SUBSCRIBE, later of PINGREQ.
-    asked_at: Instant,
-    round_trip: Duration,
-    fence: Fence,
-    pong: bool,
-    /// When the last thing came that belongs to the pass.
-    last: Instant,
-    /// The longest pause between two retained messages.
-    widest_gap: Duration,
-    retained: u64,
-    /// Topics asked for by name that have not come yet; when all have, there is nothing to wait for.
-    awaited: Option<usize>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    ToSubscribe,
-    Subscribing,
-    ToFence,
-    Fencing,
-}
-
 /// What to do when there is nothing more to wait for.
 enum Next {
     /// The next pass; this one is complete.
     Pass(EndedBy),
     /// Another fence.
     AskAgain,
-}
-
-impl Pass {
-    fn new(filters: Vec<String>, qos: QoS, purpose: Purpose) -> Self {
-        let now = Instant::now();
-        Self {
-            filters,
-            qos,
-            purpose,
-            state: State::ToSubscribe,
-            asked_at: now,
-            round_trip: Duration::ZERO,
-            fence: Fence::Awaited,
-            pong: false,
-            last: now,
-            widest_gap: Duration::ZERO,
-            retained: 0,
-            awaited: None,
-        }
-    }
-
-    /// For topics asked for by name.
-    fn by_name(names: Vec<String>) -> Self {
-        let awaited = Some(names.len());
-        Self { awaited, ..Self::new(names, QoS::ExactlyOnce, Purpose::Ask) }
-    }
-
-    fn came(&mut self, now: Instant, retained: bool) {
-        if retained {
-            if self.retained > 0 {
-                self.widest_gap = self.widest_gap.max(now - self.last);
-            }
-            self.retained += 1;
-            if self.fence == Fence::Returned {
-                self.fence = Fence::Overtaken;
-            }
-        }
-        self.last = now;
-    }
-
-    fn is_named_complete(&self) -> bool {
-        self.awaited == Some(0) && matches!(self.state, State::ToFence | State::Fencing)
-    }
-
-    /// How long nothing may come before the pass counts as complete: by how long the server took to
-    /// answer and the longest pause it made so far. Short where the fence was the last to come,
-    /// longer where the server does not send in order, longest where the fence did not come back.
-    fn quiet_time(&self) -> Duration {
-        let millis = Duration::from_millis;
-        let by = |gaps: u32, trips: u32| (self.widest_gap * gaps).max(self.round_trip * trips);
-        match self.fence {
-            Fence::Returned => by(2, 2).clamp(millis(10), millis(1000)),
-            Fence::Overtaken => by(4, 4).clamp(millis(100), millis(3000)),
-            Fence::Awaited => by(4, 10).clamp(millis(500), millis(5000)),
-        }
-    }
 }
 
 struct Scanner<'a> {
