@@ -43,6 +43,64 @@ fn values_have_a_rank() {
         .fails(2, "there is no profile 'wrk'");
 }
 
+/// What a URL of higher rank overrules is not shown as if it held.
+#[test]
+fn what_is_overruled_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(
+        folder.path(),
+        "config.toml",
+        "default-profile = 'home'\n[profile.home]\nhost = 'home.example'\nport = 8883\nusername = 'me'\n\
+         password-command = 'echo hunter2'\nid-prefix = 'home-'\n[profile.url]\nurl = 'mqtt://w:hunter3@work.example'\n",
+    );
+    let show = |options: &[&str]| {
+        let outcome = Mqtt::new(["config", "show", "--config", &config]).args(options).run().exits(0);
+        let rows = outcome.does_not_mention("hunter").lines().into_iter().map(|line| {
+            assert!(!line.contains("hunter"), "{line}");
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        });
+        rows.filter(|row| !row.ends_with(" default") && !row.starts_with("config ")).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        show(&["-L", "mqtt://u:hunter1@127.0.0.1:28831", "-i", "me"]),
+        [
+            "broker mqtt://127.0.0.1:28831 resolved",
+            "username u flag, in url",
+            "password ******** flag, in url",
+            "url mqtt://…@127.0.0.1:28831 flag",
+            "client-id me flag",
+        ]
+    );
+    // A URL without credentials leaves the profile's.
+    assert_eq!(
+        show(&["-L", "mqtt://127.0.0.1:28831"]),
+        [
+            "broker mqtt://127.0.0.1:28831 resolved".to_owned(),
+            "url mqtt://127.0.0.1:28831 flag".into(),
+            format!("username me {config}, line 5"),
+            format!("password-command ******** {config}, line 6"),
+            format!("id-prefix home- {config}, line 7"),
+        ]
+    );
+    let of_the_url = |rest: &[&str]| show(&[&["--profile", "url"], rest].concat());
+    let url = format!("{config}, line 9");
+    assert_eq!(
+        of_the_url(&["-u", "x"]),
+        [
+            "broker mqtt://work.example:1883 resolved".to_owned(),
+            format!("password ******** {url}, in url"),
+            format!("url mqtt://…@work.example {url}"),
+            "username x flag".into(),
+            "profile url flag".into(),
+        ]
+    );
+    assert_eq!(
+        of_the_url(&["-h", "other.example"]),
+        ["broker mqtt://other.example:1883 resolved", "host other.example flag", "profile url flag"]
+    );
+    assert_eq!(of_the_url(&["--unix", "/run/s"])[1..], ["unix /run/s flag", "profile url flag"]);
+}
+
 /// A value for each option of the connection, none for those that are on or off, and what must go with it.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "broker.example", &[]),

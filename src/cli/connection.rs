@@ -143,7 +143,38 @@ pub(super) struct Purpose {
     pub(super) reconnect: Reconnect,
 }
 
+/// Which of several options that speak of the same thing holds.
+pub(super) struct Standing {
+    /// Those that do not.
+    pub(super) overruled: Vec<&'static str>,
+    /// The user name, where it is the URL's.
+    pub(super) url_user_name: Option<String>,
+    /// Whether the password is the URL's.
+    pub(super) url_password: bool,
+}
+
 impl ConnectionArgs {
+    /// What holds, for those who want to know why.
+    pub(super) fn standing(&self) -> Standing {
+        let origin = &self.origin;
+        let url = self.target.counting_url(origin);
+        let url_user_name = url
+            .and_then(|url| url.user_name.clone())
+            .filter(|_| origin.rank("username") <= origin.rank("url"));
+        let has_password = url.is_some_and(|url| url.password.is_some());
+        let mut credentials = self.credentials.overruled(origin, (url_user_name.is_some(), has_password));
+        let url_password = has_password && !credentials.contains(&"url");
+        // The rest of the URL holds.
+        credentials.retain(|id| *id != "url");
+        let mut overruled = self.target.overruled(origin);
+        overruled.extend(credentials);
+        if self.client_id.is_some() && self.id_prefix.is_some() {
+            let prefix_holds = origin.rank("id_prefix") > origin.rank("client_id");
+            overruled.push(if prefix_holds { "client_id" } else { "id_prefix" });
+        }
+        Standing { overruled, url_user_name, url_password }
+    }
+
     /// The topic in the URL, if it has one and the URL counts.
     pub(super) fn url_topic(&self) -> Option<&str> {
         self.target.counting_url(&self.origin)?.topic.as_deref()

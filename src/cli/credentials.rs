@@ -67,6 +67,27 @@ enum Source {
 }
 
 impl CredentialArgs {
+    /// The options that do not hold where they are given, `url` for the password of the URL: another
+    /// of them counts more.
+    pub(super) fn overruled(
+        &self,
+        origin: &Origin,
+        (url_user_name, url_password): (bool, bool),
+    ) -> Vec<&'static str> {
+        let passwords = [
+            ("url", url_password),
+            ("password", self.password.is_some()),
+            ("password_file", self.password_file.is_some()),
+            ("password_command", self.password_command.is_some()),
+            ("password_prompt", self.password_prompt),
+        ];
+        let given = || passwords.into_iter().filter(|(_, given)| *given).map(|(id, _)| id);
+        let most = given().map(|id| origin.rank(id)).max();
+        let user_name = url_user_name && origin.rank("username") < origin.rank("url");
+        let beaten = given().filter(|id| Some(origin.rank(id)) < most);
+        beaten.chain(user_name.then_some("username")).collect()
+    }
+
     /// Decides between the sources.
     pub(super) fn resolve(
         self,

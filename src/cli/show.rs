@@ -44,6 +44,7 @@ impl ConfigArgs {
         matches: &ArgMatches,
         given: &[Given],
     ) -> Result<String, Error> {
+        let standing = self.connection.standing();
         let (client, _) = self.connection.check(Purpose {
             will: None,
             properties: PropertyBlock::default(),
@@ -62,9 +63,25 @@ impl ConfigArgs {
             rows.push(("broker".into(), format!("{scheme}://{}", endpoint.address), "resolved".into()));
         }
         for arg in subcommand.get_arguments() {
-            if matches!(arg.get_help_heading(), Some("Connection" | "TLS")) && !arg.is_hide_set() {
-                rows.extend(row(arg, matches, given));
+            let id = arg.get_id().as_str();
+            let holds = match arg.get_help_heading() {
+                Some("Connection") => !standing.overruled.contains(&id),
+                // The options of TLS, or the one that turns it off.
+                Some("TLS") => (id == "no_tls") == client.endpoint.tls.is_none(),
+                _ => false,
+            };
+            if !holds || arg.is_hide_set() {
+                continue;
             }
+            let Some(row) = row(arg, matches, given) else { continue };
+            if id == "url" {
+                let source = format!("{}, in url", row.2);
+                let user_name = standing.url_user_name.as_deref().map(|name| ("username", printable(name)));
+                let password = standing.url_password.then(|| ("password", MASK.to_owned()));
+                let in_url = user_name.into_iter().chain(password);
+                rows.extend(in_url.map(|(name, value)| (name.to_owned(), value, source.clone())));
+            }
+            rows.push(row);
         }
         let width =
             |column: fn(&(String, String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);

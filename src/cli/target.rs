@@ -123,6 +123,19 @@ impl TargetArgs {
         self.url.as_ref().filter(|_| !beaten)
     }
 
+    /// The options that do not hold where they are given: what counts more names another broker.
+    pub(super) fn overruled(&self, origin: &Origin) -> Vec<&'static str> {
+        let url = self.counting_url(origin);
+        let rank = origin.rank(if url.is_some() { "url" } else { "host" });
+        if self.unix.is_some() && origin.rank("unix") > rank {
+            return vec!["host", "url", "port", "srv", "name_server", "proxy", "bind_address"];
+        }
+        let Some(url) = url else { return vec!["unix", "url"] };
+        let of_the_url = [("host", true), ("port", true), ("ws", true), ("ws_path", url.path.is_some())];
+        let beaten = of_the_url.into_iter().filter(|(id, given)| *given && origin.rank(id) < rank);
+        beaten.map(|(id, _)| id).chain(["unix"]).collect()
+    }
+
     pub(super) fn resolve(mut self, origin: &Origin, max_packet_bytes: u32) -> Result<Target, Error> {
         let url = self.counting_url(origin).cloned();
         let rank = origin.rank("url").max(origin.rank("host"));
