@@ -505,6 +505,8 @@ impl Intake {
     pub fn take_in(&mut self) -> Result<(), Error> {
         let mut tail = self.shared.tail();
         while self.has_no_room(&tail) {
+            // A short file is left as it is when all of it is done, unless somebody waits for that.
+            tail.draining = true;
             tail = self.shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
         }
         if self.batch.is_empty() {
@@ -521,6 +523,8 @@ impl Intake {
         }
         tail.end += self.batch.len() as u64;
         tail.messages += self.messages;
+        // More than fits is taken only where nothing waits to be sent, and not twice.
+        tail.draining |= tail.end > self.most_bytes;
         self.shared.touch(&mut tail);
         self.messages = 0;
         self.batch.clear();
