@@ -215,6 +215,9 @@ fn a_connack_with_a_code_that_does_not_exist() {
             let mut peer = server.accept();
             peer.expect_connect(V5);
             peer.send(&[0x20, 3, 0, code, 0]);
+            if code == 0x01 {
+                peer.expect(V5, &packets::disconnect(V5, 0x82));
+            }
             peer.expect_end();
         });
         Mqtt::publish(server.port()).args(["-V", "5", "-t", "a", "-n"]).run().fails(1, text);

@@ -334,3 +334,16 @@ fn an_unanswered_fence_is_a_failure() {
     });
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().fails(1, "closed the connection");
 }
+
+/// A server that never acknowledges is waited for as long as the user says.
+#[test]
+fn the_time_limit_ends_the_wait() {
+    use mqtt::protocol::Protocol::V5;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-m", "x", "-q", "1", "-W", "300ms"];
+    Mqtt::publish(server.port()).args(args).run().fails(27, "timed out after 300ms");
+}

@@ -328,3 +328,19 @@ fn a_signal_between_two_links() {
     running.signal(Signal::TERM);
     running.wait_for_end().dies_of(Signal::TERM);
 }
+
+/// QoS 0 and a link that is lost for good: what may be lost with it is said all the same.
+#[test]
+fn possible_loss_is_said_without_reconnecting() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for line in [b"1", b"2"] {
+            peer.expect_publish(V5, QoS::AtMostOnce, line);
+        }
+        peer.close();
+    });
+    let mut running =
+        Mqtt::publish(server.port()).args(["-t", "a", "-l", "--reconnect", "never"]).open_stdin().spawn();
+    running.write("1\n2\n");
+    running.wait_for_end().exits(1).mentions("the last 2 messages, sent at QoS 0, may be lost");
+}

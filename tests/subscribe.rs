@@ -215,3 +215,19 @@ fn a_blocked_reader_does_not_hold_up_the_end() {
         };
     }
 }
+
+for_versions! {
+    /// Once all that was asked for is written, a link that breaks is no reason to come back for more.
+    fn a_link_lost_behind_the_last_message_is_the_end(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.grant_subscription(protocol);
+            peer.send(&Message::new("a", b"x").at(QoS::ExactlyOnce, 1).bytes(protocol));
+            peer.expect(protocol, &packets::ack(PubRec, 1));
+            peer.reset();
+            server.expect_nobody();
+        });
+        let args = ["-V", version(protocol), "-t", "a", "-q", "2", "-C", "1", "-c", "-i", "me"];
+        Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("x\n");
+    }
+}

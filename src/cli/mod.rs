@@ -56,7 +56,7 @@ use std::ffi::OsString;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
 use self::connection::{ConnectionArgs, NOTES};
-use self::files::Given;
+use self::files::{Given, NAMES_FILES};
 pub use self::hidden::Hidden;
 use crate::client::options::ClientOptions;
 use crate::command;
@@ -228,6 +228,9 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
         let name = arguments.get(1)?.to_str()?.to_owned();
         let mut definition = begin(A::augment_args(clap::Command::new(name)));
         let matches = definition.try_get_matches_from_mut(&arguments[1..]).ok()?;
+        if NAMES_FILES.iter().any(|id| matches.contains_id(id)) {
+            return None; // what is read may be a pipe, which can be read only once
+        }
         let given = files::given(&definition, &matches).ok()?;
         let subcommand = subcommand(Box::new(A::from_arg_matches(&matches).ok()?));
         given.is_empty().then_some(Read { definition, matches, given, subcommand })

@@ -47,6 +47,10 @@ pub(super) struct PublishArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     repeat_delay: Option<Duration>,
 
+    /// Give up after this time, with exit status 27
+    #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
+    timeout: Option<Duration>,
+
     /// Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the
     /// server allows it
     #[arg(long, value_name = "NUMBER|auto", help_heading = "Properties", value_parser = value::topic_alias)]
@@ -128,6 +132,7 @@ impl TryFrom<PublishArgs> for Config {
             properties: properties.publish.without(&[PropertyId::TopicAlias]),
             topic_alias,
             spool: args.spool.map(|path| SpoolOptions { path, most_bytes: args.spool_max_size }),
+            timeout: args.timeout,
             verbosity: args.report.resolve()?,
         })
     }

@@ -40,6 +40,14 @@ impl KeepAlive {
         self.last_sent = now;
     }
 
+    /// Bytes went that had waited for room: somebody takes what is sent. An answer to PINGREQ stands
+    /// behind all of it, and on a slow link that may be minutes away.
+    pub(super) fn drained(&mut self, now: Instant) {
+        self.last_sent = now;
+        self.last_received = now;
+        self.asked = None;
+    }
+
     /// So many bytes came, and with them the end of a packet or not.
     pub(super) fn received(&mut self, now: Instant, bytes: usize, whole_packet: bool) {
         self.unfinished_bytes = self.unfinished_bytes.saturating_add(bytes);
@@ -145,6 +153,20 @@ mod tests {
             }
         }
         assert_eq!(pings, 10);
+    }
+
+    /// A large message on a slow link: nothing is heard for long, but somebody takes it.
+    #[test]
+    fn a_draining_link_is_alive() {
+        let start = Instant::now();
+        let at = |seconds: u64| start + Duration::from_secs(seconds);
+        let mut keep_alive = KeepAlive::new(10, start);
+        for second in 1..=100 {
+            keep_alive.drained(at(second));
+            assert_eq!(keep_alive.due(at(second), true), Due::Nothing);
+        }
+        assert_eq!(keep_alive.due(at(110), true), Due::Ping);
+        assert_eq!(keep_alive.due(at(115), true), Due::Dead);
     }
 
     #[test]

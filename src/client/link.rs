@@ -335,6 +335,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             trace_all(handler, self.protocol, output);
         }
         let written;
+        let waited = !self.unwritten.is_empty();
         if self.unwritten.is_empty() {
             written = self.write_out(cx, output)?;
             if output.len() > INPUT_BYTES {
@@ -354,7 +355,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         output.clear();
         if written > 0 {
             handler.on_written(written);
-            self.keep_alive.sent(Instant::now());
+            let now = Instant::now();
+            if waited {
+                self.keep_alive.drained(now);
+            } else {
+                self.keep_alive.sent(now);
+            }
             self.unflushed = true;
         }
         if self.unflushed {

@@ -337,7 +337,8 @@ impl<'a> Run<'a> {
     fn lower_version(&mut self, refusal: &Error) -> bool {
         let version = match refusal {
             Error::Refused { reason, .. } => *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-            _ => true,
+            Error::Link { .. } | Error::Protocol(_) => true,
+            _ => false,
         };
         let lower = version && self.negotiable && !self.was_connected;
         if lower {

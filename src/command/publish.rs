@@ -72,6 +72,8 @@ pub struct Config {
     pub topic_alias: TopicAlias,
     /// The file through which messages go, at QoS 1 and 2.
     pub spool: Option<SpoolOptions>,
+    /// Give up after that long, whatever is acknowledged (`-W`).
+    pub timeout: Option<Duration>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -93,8 +95,9 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Source::Spool => Work::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
-    let one_shot = matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
-    let attention = if one_shot { Attention::default() } else { Attention::start(None)? };
+    let one_shot = config.timeout.is_none()
+        && matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
+    let attention = if one_shot { Attention::default() } else { Attention::start(config.timeout)? };
     let progress = match &work {
         Work::Lines(_) => Some(Progress::lines(diagnostics)),
         Work::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
@@ -242,9 +245,14 @@ impl Publisher<'_> {
         }
     }
 
-    fn report_unfinished(&self) {
+    /// What becomes of the rest is not known. Of a single message the error says enough.
+    fn report_unfinished(&mut self) {
+        if self.sent <= 1 && !matches!(self.work, Work::Lines(_)) {
+            return;
+        }
+        self.report_possible_loss();
         let open = self.sent - self.ended;
-        if open > 0 && (self.sent > 1 || matches!(self.work, Work::Lines(_))) {
+        if open > 0 {
             let sent = self.sent;
             self.diagnostics.warning(format_args!("{open} of {sent} messages sent were not acknowledged"));
         }

@@ -48,7 +48,7 @@ pub(super) async fn run(
 ) -> Result<Exit, Error> {
     let (spool, left) = Spool::open(&options.path, &config.client.client_identifier)?;
     report_left(diagnostics, options, &left);
-    let attention = Attention::start(None)?;
+    let attention = Attention::start(config.timeout)?;
     let envelope = Envelope {
         qos: config.qos,
         retain: config.retain,

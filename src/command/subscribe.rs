@@ -107,10 +107,15 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         refused: None,
         some_refused: false,
         all_refused: None,
+        work: Work::Unfinished,
         scan: Scan::default(),
     };
     let result = client::run(&config.client, &mut subscriber).await;
     let some_refused = subscriber.some_refused;
+    let result = match result {
+        Err(Error::Link { .. } | Error::Refused { .. }) if subscriber.work != Work::Unfinished => Ok(()),
+        result => result,
+    };
     let result = result.and_then(|()| subscriber.all_refused.take().map_or(Ok(()), Err));
     // What was received before the end is written, whatever the end was.
     // But a reader that has stopped reading must not keep a run that is over.
@@ -142,6 +147,16 @@ enum Requests {
     /// Answers are awaited.
     Sent,
     Answered,
+}
+
+/// How far what was asked for is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Unfinished,
+    /// Everything is there, and only the farewell is left.
+    Complete,
+    /// The link broke in the farewell: to come back would only bring more than was asked for.
+    Over,
 }
 
 /// `--retained-only` knows that it has seen all retained messages when a PINGREQ is answered and
@@ -183,6 +198,7 @@ struct Subscriber<'a> {
     refused: Option<Error>,
     some_refused: bool,
     all_refused: Option<Error>,
+    work: Work,
     scan: Scan,
 }
 
@@ -318,7 +334,11 @@ impl Subscriber<'_> {
             self.diagnostics.warning(misfit);
         }
         self.shown += 1;
-        if self.config.count.is_some_and(|count| self.shown >= count) { Flow::Stop } else { Flow::Continue }
+        if self.config.count.is_some_and(|count| self.shown >= count) {
+            self.work = Work::Complete;
+            return Flow::Stop;
+        }
+        Flow::Continue
     }
 
     /// Whether there is nothing more to wait for.
@@ -367,7 +387,11 @@ impl Handler for Subscriber<'_> {
         if self.requests == Requests::Sent && session.is_idle() {
             self.requests = Requests::Answered;
         }
-        if self.is_done(session, out) { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if !self.is_done(session, out) {
+            return Poll::Pending;
+        }
+        self.work = Work::Complete;
+        Poll::Ready(Ok(()))
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
@@ -407,6 +431,9 @@ impl Handler for Subscriber<'_> {
         if self.shown > 0 && self.stdout.poll_closed(cx).is_ready() {
             return Poll::Ready(Err(Error::OutputClosed));
         }
+        if self.work == Work::Over {
+            return Poll::Ready(Ok(()));
+        }
         self.attention.poll(cx).map(|stop| match stop {
             Stop::Signal(_) => Ok(()),
             Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
@@ -414,7 +441,12 @@ impl Handler for Subscriber<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        report_change(self.diagnostics, change);
+        if self.work == Work::Complete && matches!(change, Change::Lost(_)) {
+            self.work = Work::Over;
+        }
+        if self.work == Work::Unfinished {
+            report_change(self.diagnostics, change);
+        }
     }
 
     fn traces(&self) -> bool {
