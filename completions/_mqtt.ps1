@@ -40,7 +40,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--qos', '--qos', [CompletionResultType]::ParameterName, 'QoS: 0 at most once, 1 at least once, 2 exactly once')
             [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Send the message this many times [default: 1]')
             [CompletionResult]::new('--repeat-delay', '--repeat-delay', [CompletionResultType]::ParameterName, 'Pause before each repeat, once the last message is acknowledged [default: 0]')
-            [CompletionResult]::new('-W', '-W ', [CompletionResultType]::ParameterName, 'Give up after this time, with exit status 27')
+            [CompletionResult]::new('-W', '-W ', [CompletionResultType]::ParameterName, 'Leave after this time, with exit status 27')
             [CompletionResult]::new('--topic-alias', '--topic-alias', [CompletionResultType]::ParameterName, 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it')
             [CompletionResult]::new('-m', '-m', [CompletionResultType]::ParameterName, 'This text')
             [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'This text')

@@ -36,7 +36,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --qos 'QoS: 0 at most once, 1 at least once, 2 exactly once'
             cand --repeat 'Send the message this many times [default: 1]'
             cand --repeat-delay 'Pause before each repeat, once the last message is acknowledged [default: 0]'
-            cand -W 'Give up after this time, with exit status 27'
+            cand -W 'Leave after this time, with exit status 27'
             cand --topic-alias 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it'
             cand -m 'This text'
             cand --message 'This text'

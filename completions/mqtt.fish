@@ -40,7 +40,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat -d 'Send the message this many times [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause before each repeat, once the last message is acknowledged [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Give up after this time, with exit status 27' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F

@@ -47,7 +47,7 @@ pub(super) struct PublishArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     repeat_delay: Option<Duration>,
 
-    /// Give up after this time, with exit status 27
+    /// Leave after this time, with exit status 27
     #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
 

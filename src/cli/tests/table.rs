@@ -90,7 +90,8 @@ fn mosquittos_letters() {
         || connection.iter().copied().filter(|(letter, _)| !"tq".contains(*letter)).collect::<Vec<_>>();
     let retain_clear = [tool(), vec![('T', "filter_out"), ('W', "timeout")]].concat();
     for (name, expected) in [
-        ("pub", [connection, publish].concat()),
+        // mosquitto_pub has no time limit; with one, -W is its letter.
+        ("pub", [connection, publish, &[('W', "timeout")]].concat()),
         ("sub", [connection, subscribe].concat()),
         ("bench", bench),
         (
