@@ -54,7 +54,10 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         .map_err(|error| Error::file("cannot start", error))?;
     let outcome = runtime.block_on(async {
         match request {
-            Request::Print(text) => print(&text).await,
+            Request::Print { text, problem } => {
+                let exit = print(&text).await?;
+                problem.map_or(Ok(exit), Err)
+            }
             Request::Run { invocation, warnings, .. } => {
                 for warning in warnings {
                     diagnostics.warning(warning);

@@ -101,6 +101,22 @@ fn what_is_overruled_is_not_shown() {
     assert_eq!(of_the_url(&["--unix", "/run/s"])[1..], ["unix /run/s flag", "profile url flag"]);
 }
 
+/// A file that is not there is a problem of the connection; what led to it is shown all the same.
+#[test]
+fn a_missing_file_is_shown_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("ca.pem").display().to_string();
+    let text = format!("[profile.cloud]\nhost = 'h.example'\ncafile = '{missing}'\n");
+    let config = write(folder.path(), "config.toml", &text);
+    let outcome = Mqtt::new(["config", "show", "--config", &config, "--profile", "cloud"]).run();
+    let outcome = outcome.exits(1).mentions(&missing);
+    let rows = outcome.lines();
+    for (name, line) in [("host", 2), ("cafile", 3)] {
+        let end = format!("  {config}, line {line}");
+        assert!(rows.iter().any(|row| row.starts_with(name) && row.ends_with(&end)), "{name}: {rows:#?}");
+    }
+}
+
 /// A value for each option of the connection, none for those that are on or off, and what must go with it.
 const VALUES: &[(&str, &str, &[&str])] = &[
     ("host", "broker.example", &[]),

@@ -107,7 +107,12 @@ enum Subcommand {
 #[derive(Debug)]
 pub enum Request {
     /// A text on standard output: help, the version, or what a connection would be made with.
-    Print(String),
+    Print {
+        /// The text.
+        text: String,
+        /// What is wrong with it all the same.
+        problem: Option<Error>,
+    },
     /// A run of a subcommand.
     Run {
         /// What to run.
@@ -188,7 +193,7 @@ pub fn parse(
     let read = match read_one(&arguments) {
         Some(read) => read,
         None => match read(command().mut_subcommands(without_empty_environment), &arguments)? {
-            Err(text) => return Ok(Request::Print(text)),
+            Err(text) => return Ok(Request::Print { text, problem: None }),
             Ok(read) => read,
         },
     };
@@ -197,7 +202,8 @@ pub fn parse(
         start_anew(&hidden);
     }
     if let Subcommand::Config(args) = subcommand {
-        return args.show(&definition, &matches, &given).map(Request::Print);
+        let (text, problem) = args.show(&definition, &matches, &given)?;
+        return Ok(Request::Print { text, problem });
     }
     let color = matches.get_one::<ColorChoice>("color").copied().unwrap_or_default();
     let mut warnings = files::warnings(&matches, &given);

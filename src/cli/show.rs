@@ -37,23 +37,31 @@ Examples:
 const MASK: &str = "********";
 
 impl ConfigArgs {
-    /// The text to print.
+    /// The text to print, and why no connection could be made, such as a file that is not there.
     pub(super) fn show(
         self,
         subcommand: &Command,
         matches: &ArgMatches,
         given: &[Given],
-    ) -> Result<String, Error> {
+    ) -> Result<(String, Option<Error>), Error> {
         let standing = self.connection.standing();
-        let (client, _) = self.connection.check(Purpose {
+        let checked = self.connection.check(Purpose {
             will: None,
             properties: PropertyBlock::default(),
             disconnect_properties: PropertyBlock::default(),
             needs_v5: None,
             reconnect: Reconnect::NEVER,
-        })?;
+        });
+        let (client, problem) = match checked {
+            Ok((client, _)) => (Some(client), None),
+            // Nothing holds.
+            Err(error @ Error::Usage { .. }) => return Err(error),
+            Err(error) => (None, Some(error)),
+        };
         let mut rows = Vec::new();
-        for endpoint in std::iter::once(&client.endpoint).chain(&client.fallbacks) {
+        let endpoints =
+            client.iter().flat_map(|client| std::iter::once(&client.endpoint).chain(&client.fallbacks));
+        for endpoint in endpoints {
             let scheme = match endpoint.transport {
                 Transport::Plain => "mqtt",
                 Transport::Tls => "mqtts",
@@ -67,7 +75,9 @@ impl ConfigArgs {
             let holds = match arg.get_help_heading() {
                 Some("Connection") => !standing.overruled.contains(&id),
                 // The options of TLS, or the one that turns it off.
-                Some("TLS") => (id == "no_tls") == client.endpoint.tls.is_none(),
+                Some("TLS") => {
+                    client.as_ref().is_none_or(|client| (id == "no_tls") == client.endpoint.tls.is_none())
+                }
                 _ => false,
             };
             if !holds || arg.is_hide_set() {
@@ -89,7 +99,7 @@ impl ConfigArgs {
         let line = |(name, value, source): &(String, String, String)| {
             format!("{name:names$}  {value:values$}  {source}\n")
         };
-        Ok(rows.iter().map(line).collect())
+        Ok((rows.iter().map(line).collect(), problem))
     }
 }
 
