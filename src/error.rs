@@ -67,6 +67,8 @@ pub enum Error {
         hint: Option<String>,
         /// Whether a new attempt can succeed.
         retry: Retry,
+        /// The server ended the connection and had not said anything on it.
+        hung_up: bool,
     },
     /// The server answered a request with a failing Reason Code.
     #[error("{what}: {reason}{}", .text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
@@ -123,12 +125,12 @@ impl Error {
 
     /// A failed layer worth another attempt later.
     pub fn link(layer: Layer, cause: impl Into<String>) -> Self {
-        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Later }
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Later, hung_up: false }
     }
 
     /// A failed layer that would fail again in the same way.
     pub fn fatal(layer: Layer, cause: impl Into<String>) -> Self {
-        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never }
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never, hung_up: false }
     }
 
     /// A file operation that failed, `what` naming operation and file.
@@ -149,6 +151,21 @@ impl Error {
             _ => {}
         }
         self
+    }
+
+    /// The same failed layer, of a server that hung up without a word.
+    #[must_use]
+    pub fn without_a_word(mut self) -> Self {
+        if let Self::Link { hung_up, .. } = &mut self {
+            *hung_up = true;
+        }
+        self
+    }
+
+    /// Whether a server hung up without a word, which may have many reasons.
+    #[must_use]
+    pub fn is_hang_up(&self) -> bool {
+        matches!(self, Self::Link { hung_up: true, .. })
     }
 
     /// What the user may try, if anything is known to help.

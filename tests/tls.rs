@@ -5,13 +5,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::QoS;
+use mqtt::protocol::wire::PacketType;
 
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::pki::Authority;
-use crate::support::server::Server;
-use crate::support::{Service, for_versions, version};
+use crate::support::server::{Listener, Server};
+use crate::support::{CONNECTING, Service, for_versions, report, version};
 
 /// Enough for many TLS records.
 const LINES: usize = 20_000;
@@ -145,9 +147,64 @@ fn one_side_without_tls() {
         peer.close();
     });
     publish(server.port()).args(&cafile).run().fails(1, "TLS: the server's answer is not TLS");
-    let setup = Setup::new().tls(&authority.issue("broker", &["localhost"]));
-    let Some(broker) = Mosquitto::start(&setup) else { return };
-    publish(broker.port()).run().fails(1, "connection");
+}
+
+/// A server that expects TLS may hang up on whoever does not speak it, without a word. It is asked.
+#[test]
+fn a_tls_port_met_without_tls_is_recognised() {
+    let authority = Authority::new("Test CA");
+    let identity = authority.issue("broker", &["localhost"]);
+    let words = "the server does not speak MQTT, but TLS, on this port";
+    for setup in [Setup::new(), Setup::new().web_sockets()] {
+        let Some(broker) = Mosquitto::start(&setup.tls(&identity).client_certificates(&authority)) else {
+            return;
+        };
+        let port = broker.port().to_string();
+        for subcommand in CONNECTING {
+            let run = Mqtt::new(subcommand).args(["-h", "localhost", "-p", &port]).run();
+            run.exits(1).mentions(words).mentions("\nhint: use mqtts://");
+        }
+        publish(broker.port()).args(["--ws"]).run().exits(1).mentions("TLS, on this port");
+        let run = Mqtt::new(["ping", "--json", "-h", "localhost", "-p", &port]).run().exits(1);
+        let report = report("ping", &run.stdout);
+        assert!(report["error"]["message"].as_str().unwrap().contains(words), "{report}");
+        let steps: Vec<&str> =
+            report["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap()).collect();
+        assert_eq!(steps, ["resolve", "connect"]);
+    }
+}
+
+/// Asked once, and only where no connection has ever been.
+#[test]
+fn a_server_that_hangs_up_is_asked_for_tls_once() {
+    let hang_up = |server: &mut Listener| server.accept().expect_connect(V5);
+    let server = Server::start(move |server| {
+        hang_up(server);
+        server.accept().expect_client_hello();
+        for _ in 0..3 {
+            hang_up(server);
+        }
+        server.accept_session(V5).close();
+        for _ in 0..3 {
+            hang_up(server);
+        }
+        let mut peer = server.accept_session(V5);
+        let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.send(&packets::ack(PacketType::PubAck, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let patience =
+        ["-V", "5", "--wait-for-server", "60", "--reconnect", "always", "--reconnect-max-delay", "1ms"];
+    publish(server.port()).args(patience).run().exits(0).mentions("no connection yet").mentions("lost");
+    server.finish();
+    let server = Server::start(move |server| {
+        hang_up(server);
+        server.accept().expect_client_hello();
+    });
+    let run = publish(server.port()).args(["-V", "5"]).run();
+    run.fails(1, "closed the connection without answering CONNECT")
+        .mentions("hint: if this port expects TLS");
+    server.finish();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::limits::ServerLimits;
 use super::options::ClientOptions;
 use super::redirect;
 use crate::error::{Error, Layer};
-use crate::net::{self, Transport};
+use crate::net::{self, Endpoint, Transport};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
@@ -19,6 +19,9 @@ use crate::protocol::{Direction, Protocol};
 /// The largest answer to CONNECT that is read. It is all properties, and a server must not fill our
 /// memory before it is known to be one.
 const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
+
+/// What a server did that hung up on our CONNECT.
+const UNANSWERED: &str = "the server closed the connection without answering CONNECT";
 
 /// How long a server whose answer breaks the standard may take to hear that.
 const PROTEST_LIMIT: Duration = Duration::from_secs(1);
@@ -154,20 +157,19 @@ impl Opening {
     }
 
     /// Sends CONNECT and waits for the answer, and authenticates before that if it has come to that.
-    /// Returns the answer, one whole packet, and the bytes that came behind it; `None` if the server
-    /// closed the connection instead. What is said in between goes to `observe`.
+    /// Returns the answer, one whole packet, and the bytes that came behind it. What is said in
+    /// between goes to `observe`.
     ///
     /// # Errors
-    /// A stream that fails, ends inside the answer, or carries no MQTT; an authentication that fails.
+    /// A stream that fails, ends before the answer or in it, or carries no MQTT; an authentication
+    /// that fails.
     pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
         mut observe: impl FnMut(Direction, &[u8]),
-    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
+    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let largest = self.largest_packet_bytes;
-        let Some(mut answer) = ask(stream, &self.connect, Vec::new(), largest).await? else {
-            return Ok(None);
-        };
+        let mut answer = ask(stream, &self.connect, Vec::new(), largest).await?;
         while let Some(exchange) = &mut self.exchange {
             let next = match authenticate(self.protocol, exchange, &answer.0) {
                 Ok(next) => next,
@@ -183,12 +185,9 @@ impl Opening {
             };
             observe(Direction::Received, &answer.0);
             observe(Direction::Sent, &reply);
-            match ask(stream, &reply, answer.1, largest).await? {
-                Some(next) => answer = next,
-                None => return Ok(None),
-            }
+            answer = ask(stream, &reply, answer.1, largest).await?;
         }
-        Ok(Some(answer))
+        Ok(answer)
     }
 }
 
@@ -229,15 +228,18 @@ async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, error: &Error) {
 /// Sends a packet and waits for the answer, of which `received` may be the beginning.
 ///
 /// # Errors
-/// A stream that fails, ends inside the answer, or carries no MQTT.
+/// A stream that fails, ends before the answer or in it, or carries no MQTT.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     packet: &[u8],
     mut received: Vec<u8>,
     largest_packet_bytes: u32,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, Error> {
-    stream.write_all(packet).await.map_err(|error| net::broken(&error))?;
-    stream.flush().await.map_err(|error| net::broken(&error))?;
+) -> Result<(Vec<u8>, Vec<u8>), Error> {
+    let sent = async {
+        stream.write_all(packet).await?;
+        stream.flush().await
+    };
+    sent.await.map_err(|error| net::broken(&error).without_a_word())?;
     received.reserve(512);
     loop {
         // What is no CONNACK, DISCONNECT or AUTH is no answer, whatever length it claims to have.
@@ -247,20 +249,22 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         match wire::frame(&received, largest_packet_bytes.min(LARGEST_ANSWER_BYTES)) {
             Ok(Some(length)) => {
                 let leftover = received.split_off(length);
-                return Ok(Some((received, leftover)));
+                return Ok((received, leftover));
             }
             Ok(None) => {}
             Err(malformed) if malformed.packet == Some(PacketType::ConnAck) => return Err(malformed.into()),
             Err(_) => return Err(not_mqtt(&received)),
         }
-        let count = stream.read_buf(&mut received).await.map_err(|error| net::broken(&error))?;
-        if count == 0 && received.is_empty() {
-            return Ok(None);
-        }
-        if count == 0 {
-            let cause = "the server closed the connection in the middle of its answer to CONNECT";
-            return Err(Error::link(Layer::Mqtt, cause));
-        }
+        let broken = match stream.read_buf(&mut received).await {
+            Ok(0) if received.is_empty() => Error::link(Layer::Mqtt, UNANSWERED),
+            Ok(0) => {
+                let cause = "the server closed the connection in the middle of its answer to CONNECT";
+                return Err(Error::link(Layer::Mqtt, cause));
+            }
+            Ok(_) => continue,
+            Err(error) => net::broken(&error),
+        };
+        return Err(if received.is_empty() { broken.without_a_word() } else { broken });
     }
 }
 
@@ -315,9 +319,7 @@ pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -
 /// The error for an answer to CONNECT that is no MQTT, with a guess at what it is.
 fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
-        return Error::fatal(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
-            "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",
-        );
+        return wants_tls();
     }
     let start: String = String::from_utf8_lossy(&received[..received.len().min(40)])
         .chars()
@@ -340,4 +342,18 @@ pub(super) fn unanswered(error: Error, transport: &Transport) -> Error {
     error.with_hint(
         "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
     )
+}
+
+/// The error of a server that speaks TLS where none was spoken to it.
+fn wants_tls() -> Error {
+    Error::fatal(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
+        "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",
+    )
+}
+
+/// The error of a server that hung up without a word: where TLS is what it expects, it is told so.
+/// Many servers just do that to a client without TLS, so whether it is TLS has to be asked. That
+/// takes a connection of its own, so it is for a first contact, and only once.
+pub async fn explained(error: Error, endpoint: &Endpoint) -> Error {
+    if error.is_hang_up() && net::speaks_tls(endpoint).await { wants_tls() } else { error }
 }

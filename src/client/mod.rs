@@ -32,7 +32,7 @@ mod link_tests;
 mod session_tests;
 
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
-pub use handshake::Connected;
+pub use handshake::{Connected, explained};
 pub use limits::ServerLimits;
 pub use open::{Identity, OpenLink, Opened, Times, open};
 pub use run::run;

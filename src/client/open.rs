@@ -129,10 +129,7 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
         let limit = humantime::format_duration(options.connect_timeout);
         Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
     })?;
-    let Some((packet, leftover)) = answer? else {
-        let cause = "the server closed the connection without answering CONNECT";
-        return Err(Error::link(Layer::Mqtt, cause));
-    };
+    let (packet, leftover) = answer?;
     let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
         .map_err(redirect::not_followed)?;
     let times = Times {

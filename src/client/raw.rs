@@ -127,16 +127,10 @@ impl<'a> RawLink<'a> {
             trace_all(trace.as_ref(), protocol, direction, packet);
         });
         let limit = options.connect_timeout;
-        let answer = tokio::time::timeout(limit, exchange).await.map_err(|_| {
+        let (packet, leftover) = tokio::time::timeout(limit, exchange).await.map_err(|_| {
             let limit = humantime::format_duration(limit);
             Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
         })??;
-        let Some((packet, leftover)) = answer else {
-            return Err(Error::link(
-                Layer::Mqtt,
-                "the server closed the connection without answering CONNECT",
-            ));
-        };
         trace_all(trace.as_ref(), protocol, Direction::Received, &packet);
         let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
             .map_err(redirect::not_followed)?;

@@ -17,7 +17,7 @@ use super::options::{ClientOptions, Version};
 use super::redirect::{self, MOST_REDIRECTS};
 use super::session::Session;
 use crate::error::{Error, Layer, Retry};
-use crate::net::{self, Endpoint, Stream};
+use crate::net::{self, Address, Endpoint, Stream};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Direction, Protocol, wire};
@@ -135,6 +135,8 @@ struct Run<'a> {
     elsewhere: Option<Elsewhere>,
     /// Redirects in a row.
     redirects: u32,
+    /// Servers that hung up on us and were asked whether they want TLS.
+    probed: Vec<Address>,
 }
 
 /// Brokers that another named.
@@ -172,6 +174,7 @@ impl<'a> Run<'a> {
             lost: false,
             elsewhere: None,
             redirects: 0,
+            probed: Vec::new(),
         }
     }
 
@@ -256,6 +259,7 @@ impl<'a> Run<'a> {
                 Err(error) if is_worth_another_broker(&error) => error,
                 outcome => return outcome,
             };
+            let Some(error) = self.explained(error, endpoint, handler).await? else { return Ok(None) };
             if number + 1 < brokers.len() {
                 handler.on_change(Change::NextBroker(&error));
                 (self.protocol, self.negotiable) = (protocol, negotiable);
@@ -263,6 +267,22 @@ impl<'a> Run<'a> {
             failures.push((endpoint.address.to_string(), error));
         }
         Err(net::none_answers(failures))
+    }
+
+    /// Finds out what is behind a hang-up of a server that never let us in, once for each. `None` if
+    /// the handler was interrupted.
+    async fn explained<H: Handler>(
+        &mut self,
+        error: Error,
+        endpoint: &Endpoint,
+        handler: &mut H,
+    ) -> Result<Option<Error>, Error> {
+        let address = &endpoint.address;
+        if self.was_connected || !error.is_hang_up() || self.probed.contains(address) {
+            return Ok(Some(error));
+        }
+        self.probed.push(address.clone());
+        interruptible(handler, handshake::explained(error, endpoint)).await
     }
 
     /// Dials and shakes hands; once more with 3.1.1 if the server does not take 5. `None` if the
@@ -294,12 +314,10 @@ impl<'a> Run<'a> {
             if let Err(error) = &answer {
                 handshake::protest(&mut stream, self.protocol, error).await;
             }
-            let refusal = match answer.map_err(|error| handshake::unanswered(error, &endpoint.transport))? {
-                None => {
-                    let cause = "the server closed the connection without answering CONNECT";
-                    handshake::unanswered(Error::link(Layer::Mqtt, cause), &endpoint.transport)
-                }
-                Some((packet, leftover)) => {
+            let refusal = match answer {
+                Err(error) if error.is_hang_up() => handshake::unanswered(error, &endpoint.transport),
+                Err(error) => return Err(handshake::unanswered(error, &endpoint.transport)),
+                Ok((packet, leftover)) => {
                     self.trace(handler, Direction::Received, &packet);
                     let decoded = match wire::decode(self.protocol, &packet) {
                         Ok(decoded) => decoded,

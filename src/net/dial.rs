@@ -73,10 +73,29 @@ pub async fn dial_observed(
     dial_within_limit(endpoint, Some(observer)).await
 }
 
+/// How long a server may take to show that it speaks TLS.
+const PROBE_LIMIT: Duration = Duration::from_secs(2);
+
+/// Whether the server at the end of a way without TLS does speak TLS. Goes the same way once more,
+/// proxy and local address included. Whatever comes in between is a no.
+pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
+    let Address::Tcp { host, port } = &endpoint.address else { return false };
+    let Ok(name) = tls::checkable_name(host) else { return false };
+    let probe = async {
+        let mut way = Way::new(endpoint, None);
+        match way.reach(endpoint, host, *port).await {
+            Ok((socket, _)) => tls::probe::answers_with_tls(socket, name).await,
+            Err(_) => false,
+        }
+    };
+    let limit = PROBE_LIMIT.min(endpoint.connect_timeout);
+    !endpoint.transport.is_secure() && tokio::time::timeout(limit, probe).await.unwrap_or(false)
+}
+
 type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
 
 async fn dial_within_limit(endpoint: &Endpoint, observer: Observer<'_>) -> Result<Stream, Error> {
-    let mut way = Way { stage: Stage::Resolving(endpoint.address.to_string()), to_proxy: false, observer };
+    let mut way = Way::new(endpoint, observer);
     match tokio::time::timeout(endpoint.connect_timeout, way.go(endpoint)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(way.timed_out(endpoint.connect_timeout)),
@@ -100,7 +119,11 @@ struct Way<'a> {
     observer: Observer<'a>,
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    fn new(endpoint: &Endpoint, observer: Observer<'a>) -> Self {
+        Self { stage: Stage::Resolving(endpoint.address.to_string()), to_proxy: false, observer }
+    }
+
     async fn go(&mut self, endpoint: &Endpoint) -> Result<Stream, Error> {
         // Whatever can fail without a socket fails before there is one.
         let plan = Plan::of(endpoint)?;
@@ -237,7 +260,8 @@ impl Way<'_> {
 fn about_proxy(error: Error) -> Error {
     match error {
         Error::Link { layer, cause, retry, .. } => {
-            Error::Link { layer: Layer::Proxy, cause: format!("{layer}: {cause}"), hint: None, retry }
+            let cause = format!("{layer}: {cause}");
+            Error::Link { layer: Layer::Proxy, cause, hint: None, retry, hung_up: false }
         }
         other => other,
     }

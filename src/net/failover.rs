@@ -53,6 +53,7 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
         cause,
         hint,
         retry: if retry { Retry::Later } else { Retry::Never },
+        hung_up: false,
     }
 }
 

@@ -202,8 +202,10 @@ fn no_answer(error: &HeadError) -> Error {
     match error {
         // A TLS 1.3 server may turn our certificate down only now.
         HeadError::Io(error) if fault::is_tls(error) => fault::broken(error),
-        HeadError::Io(error) => fatal(&format!("{} during the upgrade", fault::words(error))),
-        HeadError::Closed => fatal("the server closed the connection during the upgrade"),
+        HeadError::Io(error) => {
+            fatal(&format!("{} during the upgrade", fault::words(error))).without_a_word()
+        }
+        HeadError::Closed => fatal("the server closed the connection during the upgrade").without_a_word(),
         HeadError::Endless => fatal("the server sends an HTTP answer without end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {
             Error::fatal(Layer::WebSocket, "the server speaks TLS on this port")

@@ -195,6 +195,15 @@ impl Peer {
         bytes
     }
 
+    /// The client begins a TLS handshake.
+    #[track_caller]
+    pub(crate) fn expect_client_hello(&mut self) {
+        while self.received.len() < 6 && self.read_more() {}
+        // A record of a handshake, in it a message of this kind (RFC 8446, sections 5.1 and 4).
+        let is_hello = matches!(self.received[..], [22, 3, _, _, _, 1, ..]);
+        assert!(is_hello, "expected a ClientHello, received {:?}", self.received);
+    }
+
     /// The next packet is a SUBSCRIBE; it is granted as asked. Its packet identifier is returned.
     #[track_caller]
     pub(crate) fn grant_subscription(&mut self, protocol: Protocol) -> u16 {

@@ -142,17 +142,21 @@ async fn probe(
     if let Some(credentials) = credentials {
         credentials.apply(0, &mut first);
     }
-    let (protocol, opened) = match options.version {
-        Version::Only(protocol) => (protocol, client::open(&first, protocol).await?),
-        Version::Auto => match client::open(&first, Protocol::V5).await {
-            Ok(opened) => (Protocol::V5, opened),
-            Err(Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. }) => {
-                (Protocol::V3_1_1, client::open(&first, Protocol::V3_1_1).await?)
-            }
-            Err(error) => return Err(error),
-        },
+    let mut protocol = match options.version {
+        Version::Only(protocol) => protocol,
+        Version::Auto => Protocol::V5,
     };
-    let mut opened = opened;
+    let mut opened = client::open(&first, protocol).await;
+    if let (Version::Auto, Err(Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. })) =
+        (options.version, &opened)
+    {
+        protocol = Protocol::V3_1_1;
+        opened = client::open(&first, protocol).await;
+    }
+    let mut opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => return Err(client::explained(error, &first.endpoint).await),
+    };
     options.aim_at(&mut opened);
     goodbye(opened).await;
     Ok((protocol, broker))

@@ -31,6 +31,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::attention::{Attention, Stop};
+use crate::client;
 use crate::client::options::{ClientOptions, Secret, Version, Will};
 use crate::client::raw::RawLink;
 use crate::error::Error;
@@ -209,9 +210,10 @@ fn plans(config: &Config, protocols: &[Protocol]) -> Vec<Plan> {
 /// Whether there is a server that speaks this version and lets the user in.
 async fn probe(config: &Config, protocol: Protocol, diagnostics: &Diagnostics) -> Result<(), Error> {
     let options = without_will(&identified(&config.client));
-    let mut link =
-        RawLink::open(&options, protocol, trace(diagnostics, &format!("probe/{protocol}"))).await?;
-    link.disconnect(ReasonCode::SUCCESS).await
+    match RawLink::open(&options, protocol, trace(diagnostics, &format!("probe/{protocol}"))).await {
+        Ok(mut link) => link.disconnect(ReasonCode::SUCCESS).await,
+        Err(error) => Err(client::explained(error, &options.endpoint).await),
+    }
 }
 
 /// Random letters of a client identifier: two runs at once must not take each other's sessions over.

@@ -11,7 +11,7 @@ use super::pki::{Authority, Files, params};
 use super::server::{self, TlsServer};
 use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer, Retry};
-use crate::net::{Endpoint, Proxy, Step, Stream, TlsConfig, TlsOptions, dial, dial_observed};
+use crate::net::{Endpoint, Proxy, Step, Stream, TlsConfig, TlsOptions, dial, dial_observed, speaks_tls};
 
 /// The targets a proxy was asked for, as it was asked.
 type Targets = Arc<Mutex<Vec<String>>>;
@@ -295,4 +295,21 @@ async fn a_name_cannot_smuggle_headers_into_the_request() {
     let outcome = dial(&through(&format!("http://{proxy}"), "b\r\nX: y", 1)).await;
     error_of(Layer::Resolve, outcome);
     assert!(targets.lock().unwrap().is_empty());
+}
+
+/// Whether a server speaks TLS is asked of the one at the end of the same way.
+#[tokio::test]
+async fn a_server_behind_a_proxy_is_asked_for_tls() {
+    let authority = Authority::root("Test CA");
+    let secure = TlsServer::new(authority.issue(&params("broker", &["broker.internal"]))).start().await;
+    let plain = server::spawn(|mut stream| async move {
+        stream.read_u8().await.unwrap();
+    })
+    .await;
+    let (proxy, targets) = socks5(None).await;
+    let proxy = format!("socks5h://{proxy}");
+    assert!(speaks_tls(&through(&proxy, "broker.internal", secure.port())).await);
+    assert!(!speaks_tls(&through(&proxy, "broker.internal", plain.port())).await);
+    let asked = targets.lock().unwrap().clone();
+    assert_eq!(asked, [secure, plain].map(|target| format!("broker.internal {}", target.port())));
 }

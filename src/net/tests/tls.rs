@@ -12,7 +12,9 @@ use super::server::{self, TlsServer};
 use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer, Retry};
 use crate::net::tls::looks_like_tls;
-use crate::net::{Endpoint, Step, Stream, TlsConfig, TlsOptions, TlsVersion, dial, dial_observed};
+use crate::net::{
+    Endpoint, Step, Stream, TlsConfig, TlsOptions, TlsVersion, dial, dial_observed, speaks_tls,
+};
 
 /// Dials `localhost` at that port.
 async fn dial_tls(address: SocketAddr, options: &TlsOptions) -> Result<Stream, Error> {
@@ -355,6 +357,37 @@ async fn a_tls_server_met_without_tls_can_be_recognised() {
     assert!(looks_like_tls(&answer), "{answer:?}");
     assert!(!looks_like_tls(b"\x20\x02\x00\x00"));
     assert!(!looks_like_tls(b""));
+}
+
+/// Most servers just hang up, and have to be asked.
+#[tokio::test]
+async fn a_server_is_asked_whether_it_speaks_tls() {
+    let world = World::new();
+    let picky = world.good_server().with_client_authority(&world.authority).with_alpn(&["other"]);
+    for server in [world.good_server(), world.good_server().with_version(&TLS12), picky] {
+        let address = server.start().await;
+        assert!(speaks_tls(&Endpoint::plain("localhost", address.port())).await);
+        assert!(speaks_tls(&Endpoint::plain("127.0.0.1", address.port())).await);
+    }
+    let asked = |answer: &'static [u8], hangs_up: bool| async move {
+        let address = server::spawn(move |mut stream| async move {
+            stream.read_u8().await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            if !hangs_up {
+                let _ = stream.read_to_end(&mut Vec::new()).await;
+            }
+        })
+        .await;
+        let endpoint = Endpoint::plain("localhost", address.port());
+        speaks_tls(&Endpoint { connect_timeout: Duration::from_millis(200), ..endpoint }).await
+    };
+    for answer in
+        [&b""[..], b"\x15", b"\x20\x03\x00\x81\x00", b"\xe0\x02\x81\x00", b"\x15\x02\x00", b"HTTP/1.1"]
+    {
+        assert!(!asked(answer, true).await && !asked(answer, false).await, "{answer:?}");
+    }
+    assert!(asked(b"\x15\x03\x01\x00\x02\x02\x28", true).await);
+    assert!(!speaks_tls(&Endpoint::plain("localhost", 1)).await);
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@
 //! | `certificate` | a certificate's subject, issuer, names and dates |
 //! | `encrypted` | the stream that a handshake ends in |
 //! | `explain` | handshake failures in words |
+//! | `probe` | whether a port taken for a plain one expects TLS |
 
 mod certificate;
 mod ciphers;
@@ -24,6 +25,7 @@ mod insecure;
 mod key_log;
 mod options;
 mod pin;
+pub(super) mod probe;
 mod unavailable;
 mod verify;
 
@@ -157,7 +159,7 @@ impl fmt::Debug for TlsConfig {
 }
 
 /// A host name or IP literal as TLS knows it.
-fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
+pub(super) fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
     // An IPv6 zone is this machine's business and in no certificate.
     let bare = host.split('%').next().unwrap_or(host);
     ServerName::try_from(bare.to_owned()).map_err(|_| {
@@ -224,12 +226,10 @@ pub(super) async fn handshake(
 }
 
 /// Whether a server's first bytes, where MQTT was expected, are a TLS alert: the server speaks TLS
-/// on this port. They are no MQTT: as such they would begin a CONNECT, which no server sends.
+/// on this port.
 #[must_use]
 pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
-    const ALERT: u8 = 21;
-    const MAJOR_VERSION: u8 = 3;
-    matches!(first_bytes, [ALERT, MAJOR_VERSION, minor, ..] if *minor <= 4)
+    probe::is_record(first_bytes, &[rustls::ContentType::Alert])
 }
 
 /// What a finished handshake agreed on.
