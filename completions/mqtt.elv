@@ -42,7 +42,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --message 'This text'
             cand -f 'The content of this file'
             cand --file 'The content of this file'
-            cand --spool 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own; needs QoS 1 or 2'
+            cand --spool 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a server or not; needs QoS 1 or 2'
             cand --spool-max-size 'How long the spool may become before -l waits with its input and other messages are refused'
             cand -D 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard''s, such as content-type; user-property takes a KEY and a VALUE'
             cand --property 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard''s, such as content-type; user-property takes a KEY and a VALUE'

@@ -44,7 +44,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own; needs QoS 1 or 2' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a server or not; needs QoS 1 or 2' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool-max-size -d 'How long the spool may become before -l waits with its input and other messages are refused' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l content-type -d 'Content type of the message, such as text/plain' -r

@@ -105,6 +105,8 @@ pub enum Error {
         what: String,
         /// The system's reason.
         source: std::io::Error,
+        /// What to try.
+        hint: Option<String>,
     },
     /// Standard output was closed by its reader. Not a failure: the work is over.
     #[error("standard output was closed")]
@@ -135,16 +137,17 @@ impl Error {
 
     /// A file operation that failed, `what` naming operation and file.
     pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::File { what: what.into(), source }
+        Self::File { what: what.into(), source, hint: None }
     }
 
     /// The same error with advice for the user; errors that carry none are unchanged.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         match &mut self {
-            Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => {
-                *hint = Some(text.into());
-            }
+            Self::Usage { hint, .. }
+            | Self::Link { hint, .. }
+            | Self::Refused { hint, .. }
+            | Self::File { hint, .. } => *hint = Some(text.into()),
             Self::Elsewhere { refusal, .. } => {
                 **refusal = std::mem::replace(&mut **refusal, Self::OutputClosed).with_hint(text);
             }
@@ -172,9 +175,10 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Usage { hint, .. } | Self::Link { hint, .. } | Self::Refused { hint, .. } => {
-                hint.as_deref()
-            }
+            Self::Usage { hint, .. }
+            | Self::Link { hint, .. }
+            | Self::Refused { hint, .. }
+            | Self::File { hint, .. } => hint.as_deref(),
             Self::Elsewhere { refusal, .. } => refusal.hint(),
             _ => None,
         }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 
 use mqtt::protocol::property::{Properties, PropertyId, Value};
 use mqtt::protocol::wire::{self, Packet, PacketType};
@@ -257,7 +257,7 @@ fn the_spool_waits_for_the_next_run() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("spool");
     let broker = Broker::start();
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let nobody = nobody();
     let keeps = |kept: &str, args: &[&str]| {
         let run = Mqtt::publish(nobody).args(args).args(["--spool"]).args([&spool]).run();
         run.exits(1).mentions(&format!("mqtt: warning: {kept} kept in")).mentions("connection refused");
@@ -307,19 +307,105 @@ fn the_spool_takes_in_without_a_link() {
     subscriber.finish().prints(numbers(0..500));
 }
 
-/// The disk fills up: what does not fit is refused by its line, what fits is sent, and the status is
-/// that of a failure. (A limit on the file's size stands for the disk.)
+fn nobody() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// No server from the beginning: all of the input is taken in, for as long as it comes, and then it is
+/// said that nothing was delivered.
 #[test]
-fn a_full_disk_is_an_error_and_what_fits_is_sent() {
+fn the_spool_takes_in_without_a_server() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("spool");
+    let run = |port| {
+        let args = ["-t", "a", "-q", "1", "-l", "--reconnect-max-delay", "50ms", "--spool"];
+        Mqtt::publish(port).args(args).args([&spool])
+    };
+    let text = run(nobody()).stdin(numbers(0..5_000)).run().exits(1).stderr;
+    let mut lines = text.lines();
+    let kept =
+        format!("mqtt: warning: 5000 messages are kept in {} for the next run with --spool", spool.display());
+    assert_eq!(lines.next(), Some(&*kept), "{text}");
+    assert!(lines.next().is_some_and(|line| line.starts_with("mqtt: connection: ")), "{text}");
+    // Input that goes on: the server is tried again and again.
+    let mut publisher = run(nobody()).open_stdin().spawn();
+    publisher.write(numbers(5_000..5_010)).wait_for_stderr("mqtt: no connection yet: ");
+    publisher.write(numbers(5_010..5_020));
+    let outcome = publisher.finish().exits(1);
+    assert_eq!(outcome.stderr.matches("trying again").count(), 1, "{}", outcome.stderr);
+    outcome.mentions("5020 messages are kept");
     let broker = Broker::start();
-    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-d"]).spawn();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "5020", "-d"]).spawn();
     subscriber.wait_until_subscribed();
+    broker.publish().args(["--spool"]).args([&spool]).run().exits(0);
+    subscriber.finish().prints(numbers(0..5_020));
+}
+
+/// The server comes while there is still input.
+#[test]
+fn the_spool_waits_for_a_server_that_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let ((gone, is_gone), (back, is_back)) = (mpsc::channel(), mpsc::channel());
+    let server = Server::start(move |server| {
+        server.close();
+        gone.send(()).unwrap();
+        is_back.recv().unwrap();
+        server.listen_again();
+        let mut peer = server.accept_session(Protocol::V5);
+        for payload in [&b"one"[..], b"two"] {
+            let (identifier, _) = peer.expect_publish(Protocol::V5, QoS::AtLeastOnce, payload);
+            peer.send(&packets::ack(PacketType::PubAck, identifier));
+        }
+        peer.expect_disconnect(Protocol::V5);
+    });
+    is_gone.recv().unwrap();
+    let args = ["-t", "a", "-q", "1", "-l", "--reconnect-max-delay", "50ms", "--spool"];
+    let mut publisher =
+        Mqtt::publish(server.port()).args(args).args([folder.path().join("spool")]).open_stdin().spawn();
+    publisher.write("one\n").wait_for_stderr("mqtt: no connection yet: ");
+    back.send(()).unwrap();
+    publisher.wait_for_stderr("mqtt: connected\n");
+    publisher.write("two\n");
+    publisher.finish().exits(0);
+    server.finish();
+}
+
+/// A mistyped name is no empty spool.
+#[test]
+fn a_spool_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("sopol");
+    Mqtt::publish(nobody()).args(["--spool"]).args([&spool]).run().fails(1, "No such file or directory");
+    assert!(!spool.exists());
+}
+
+/// MQTT 3.1.1 has no properties: that they are gone is said, once.
+#[test]
+fn properties_that_do_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    for payload in ["one", "two"] {
+        let args = ["-t", "a", "-q", "1", "--content-type", "text/x", "-m", payload, "--spool"];
+        Mqtt::publish(nobody()).args(args).args([&spool]).run().exits(1);
+    }
+    let broker = Broker::start();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "3", "-F", "%p%C", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let args = ["-V", "311", "-t", "a", "-q", "1", "-m", "three", "--spool"];
+    let outcome = broker.publish().args(args).args([&spool]).run().exits(0);
+    let said = "mqtt: warning: messages in the spool have MQTT 5 properties, and this connection is 3.1.1: \
+                they are sent without them\n";
+    assert_eq!(outcome.stderr.matches(said).count(), 1, "{}", outcome.stderr);
+    subscriber.finish().prints("one\ntwo\nthree\n");
+}
+
+/// Runs `mqtt pub -l --spool` with a limit on the size of its files, which stands for a full disk, and
+/// more lines than fit. Returns its exit status, how many lines were taken, and what it said.
+fn with_a_full_disk(port: u16, args: &[&str], spool: &Path) -> (Option<i32>, usize, String) {
     let script = "trap '' XFSZ; ulimit -f 40; exec \"$0\" \"$@\"";
     let mut command = std::process::Command::new("sh");
     command.args(["-c", script, env!("CARGO_BIN_EXE_mqtt"), "pub", "-h", "127.0.0.1", "-t", "a", "-q", "1"]);
-    command.args(["-l", "-p", &broker.port().to_string(), "--spool"]).arg(&spool).env_clear();
+    command.args(args).args(["-l", "-p", &port.to_string(), "--spool"]).arg(spool).env_clear();
     command.stdin(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
@@ -330,18 +416,49 @@ fn a_full_disk_is_an_error_and_what_fits_is_sent() {
     let output = child.wait_with_output().unwrap();
     feed.join().unwrap();
     let stderr = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{stderr}");
     let refused = stderr.lines().find_map(|line| {
         let rest = line.strip_prefix("mqtt: line ")?;
         let (number, rest) = rest.split_once(' ')?;
         rest.starts_with("and those behind it were not taken: cannot write ")
             .then(|| number.parse::<usize>().unwrap())
     });
-    let taken = refused.unwrap_or_else(|| panic!("{stderr}")) - 1;
+    (output.status.code(), refused.unwrap_or_else(|| panic!("{stderr}")) - 1, stderr)
+}
+
+/// The disk fills up: what does not fit is refused by its line, what fits is sent, and the status is
+/// that of a failure.
+#[test]
+fn a_full_disk_is_an_error_and_what_fits_is_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let broker = Broker::start();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let (status, taken, stderr) = with_a_full_disk(broker.port(), &[], &spool);
+    assert_eq!(status, Some(1), "{stderr}");
     subscriber.wait_for_lines(taken);
     subscriber.signal(Signal::TERM);
     assert_eq!(subscriber.wait_for_end().exits(0).lines().len(), taken);
+    assert!(taken > 10, "a block that does not fit as a whole is not given up as a whole");
     assert_eq!(std::fs::metadata(&spool).unwrap().len(), 16, "all that was taken is sent");
+}
+
+/// And is said as soon as it happens, though there is no link: while one is waited for, and before the
+/// run ends for want of one.
+#[test]
+fn a_full_disk_without_a_link() {
+    for args in [&[][..], &["--wait-for-server", "500ms"]] {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = folder.path().join("spool");
+        let (status, taken, stderr) = with_a_full_disk(nobody(), args, &spool);
+        assert_eq!(status, Some(1), "{stderr}");
+        let places: Vec<usize> = ["line ", "messages are kept in", "mqtt: connection: "]
+            .iter()
+            .map(|text| stderr.find(text).unwrap_or_else(|| panic!("{text} in {stderr}")))
+            .collect();
+        assert!(places.is_sorted(), "{stderr}");
+        assert!(taken > 10 && stderr.contains(&format!("{taken} messages are kept")), "{stderr}");
+    }
 }
 
 /// A file cut off in the middle of a message: said, and the whole ones are sent.

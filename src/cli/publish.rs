@@ -64,7 +64,8 @@ pub(super) struct PublishArgs {
     stdin_line: bool,
 
     /// Keep messages in FILE until the server has acknowledged them. What a run has left there, the
-    /// next one sends first, also if it has no message of its own; needs QoS 1 or 2
+    /// next one sends first, also if it has no message of its own. With -l the input is taken in whether
+    /// there is a server or not; needs QoS 1 or 2
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Spool")]
     spool: Option<PathBuf>,
 

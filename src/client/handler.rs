@@ -92,6 +92,12 @@ pub trait Handler {
         Ok(())
     }
 
+    /// Whether there is work that needs no link and is not over: then the first connection is tried for
+    /// as long as it goes on, if not longer.
+    fn works_without_link(&self) -> bool {
+        false
+    }
+
     /// So many bytes were handed to the stream.
     fn on_written(&mut self, _bytes: usize) {}
 

@@ -44,20 +44,26 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         let patient = if run.was_connected {
             options.reconnect.attempts.is_none_or(|most| failures < most)
         } else {
-            // The last attempt is made when the time is over, and not a pause later.
             let left = options.reconnect.wait_for_server.saturating_sub(started.elapsed());
-            pause = pause.min(left);
+            if !left.is_zero() {
+                // The last attempt is made when the time is over, and not a pause later.
+                pause = pause.min(left);
+            }
             !left.is_zero()
         };
-        if error.retry() == Retry::Never || !patient {
+        let works = !run.was_connected && handler.works_without_link();
+        if error.retry() == Retry::Never || !(patient || works) {
             return Err(error);
         }
-        if !std::mem::replace(&mut run.lost, true) {
-            let change = if run.was_connected { Change::Lost } else { Change::NotYet };
-            handler.on_change(change(&error));
+        if patient {
+            run.tell_lost(&error, handler);
         }
-        if interruptible(handler, tokio::time::sleep(pause)).await?.is_none() {
+        if pause_between(handler, pause, !patient).await?.is_none() {
             return Ok(());
+        }
+        // Mostly such work is short, and over before there is anything to tell.
+        if works && handler.works_without_link() {
+            run.tell_lost(&error, handler);
         }
     }
 }
@@ -74,6 +80,26 @@ async fn interruptible<H: Handler, F: Future>(
             return Poll::Ready(over.map(|()| None));
         }
         future.as_mut().poll(cx).map(|output| Ok(Some(output)))
+    })
+    .await
+}
+
+/// Waits between two attempts, for no longer than the handler has work without a link if that is all
+/// there is to wait for. `None` if it was interrupted, or its error.
+async fn pause_between<H: Handler>(
+    handler: &mut H,
+    pause: Duration,
+    while_it_works: bool,
+) -> Result<Option<()>, Error> {
+    let mut over = pin!(tokio::time::sleep(pause));
+    poll_fn(|cx| {
+        if let Some(over) = poll_between(handler, cx) {
+            return Poll::Ready(over.map(|()| None));
+        }
+        if while_it_works && !handler.works_without_link() {
+            return Poll::Ready(Ok(Some(())));
+        }
+        over.as_mut().poll(cx).map(|()| Ok(Some(())))
     })
     .await
 }
@@ -175,6 +201,14 @@ impl<'a> Run<'a> {
             elsewhere: None,
             redirects: 0,
             probed: Vec::new(),
+        }
+    }
+
+    /// Tells the user, once, that there is no link.
+    fn tell_lost<H: Handler>(&mut self, error: &Error, handler: &mut H) {
+        if !std::mem::replace(&mut self.lost, true) {
+            let change = if self.was_connected { Change::Lost } else { Change::NotYet };
+            handler.on_change(change(error));
         }
     }
 

@@ -46,7 +46,12 @@ pub(super) async fn run(
     options: &SpoolOptions,
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
-    let (spool, left) = Spool::open(&options.path, &config.client.client_identifier)?;
+    let identifier = &config.client.client_identifier;
+    let (spool, left) = match config.source {
+        // A file that is not there is a mistyped name sooner than a spool with nothing in it.
+        Source::Spool => Spool::open_existing(&options.path, identifier)?,
+        _ => Spool::open(&options.path, identifier)?,
+    };
     report_left(diagnostics, options, &left);
     let attention = Attention::start(config.timeout)?;
     let envelope = Envelope {
@@ -84,6 +89,7 @@ pub(super) async fn run(
         left,
         input,
         template: None,
+        properties_lost: false,
         connected_before: false,
         renewed: false,
         ended: 0,
@@ -162,7 +168,6 @@ fn take_in_lines(
             Err(error) if error.kind() == ErrorKind::Interrupted => continue,
             Err(error) => return Err(Error::file("standard input", error)),
         };
-        let first = number + 1;
         let mut rest = &block[..count];
         while let Some(end) = memchr::memchr(b'\n', rest) {
             if begun.is_empty() {
@@ -180,9 +185,11 @@ fn take_in_lines(
             intake.add(&begun);
             number += 1;
         }
-        if intake.waiting_bytes() > 0 {
-            let lines = || format!("line {first} and those behind it were");
-            intake.take_in().map_err(|error| not_taken(error, &lines()))?;
+        if intake.waiting() > 0 {
+            if let Err(error) = intake.take_in() {
+                let first = number + 1 - intake.waiting() as u64;
+                return Err(not_taken(error, &format!("line {first} and those behind it were")));
+            }
             // One note waits at most: whoever gets it looks for everything that is there.
             let _ = more.try_send(Ok(()));
         }
@@ -195,7 +202,7 @@ fn take_in_lines(
 /// The error for what did not get into the file, which says what that is.
 fn not_taken(error: Error, which: &str) -> Error {
     match error {
-        Error::File { what, source } => Error::File { what: format!("{which} not taken: {what}"), source },
+        Error::File { what, source, .. } => Error::file(format!("{which} not taken: {what}"), source),
         other => other,
     }
 }
@@ -211,6 +218,8 @@ struct Publisher<'a> {
     input: Option<mpsc::Receiver<Result<(), Error>>>,
     /// For the latest envelope, and this version of the protocol.
     template: Option<(Protocol, Arc<Envelope>, Arc<PublishTemplate>)>,
+    /// That MQTT 3.x has no room for the properties of messages was said.
+    properties_lost: bool,
     connected_before: bool,
     /// Messages were sent before and are sent again with new packet identifiers, by the session.
     renewed: bool,
@@ -226,13 +235,22 @@ impl Publisher<'_> {
             if let Some(message) = self.spool.next_message()? {
                 return Poll::Ready(Ok(Some(message)));
             }
-            let Some(input) = &mut self.input else { return Poll::Ready(Ok(None)) };
-            match ready!(input.poll_recv(cx)) {
-                Some(Ok(())) => {}
-                Some(Err(error)) => self.fail(&error),
-                None => self.input = None,
+            if self.input.is_none() {
+                return Poll::Ready(Ok(None));
             }
+            ready!(self.poll_input(cx));
         }
+    }
+
+    /// Hears what the intake has to say, if it says anything.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(input) = &mut self.input else { return Poll::Pending };
+        match ready!(input.poll_recv(cx)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => self.fail(&error),
+            None => self.input = None,
+        }
+        Poll::Ready(())
     }
 
     /// Said at once; what was taken in before is sent all the same.
@@ -254,6 +272,14 @@ impl Publisher<'_> {
             return Arc::clone(template);
         }
         let Envelope { qos, retain, topic, properties } = &**envelope;
+        if protocol != Protocol::V5
+            && !properties.is_empty()
+            && !std::mem::replace(&mut self.properties_lost, true)
+        {
+            self.diagnostics.warning(format_args!(
+                "messages in the spool have MQTT 5 properties, and this connection is {protocol}: they are sent without them"
+            ));
+        }
         let mut template = PublishTemplate::new(protocol, topic.as_bytes(), *qos, *retain, properties);
         if *topic == self.config.topic {
             template = template.with_topic_alias(self.config.topic_alias);
@@ -379,10 +405,17 @@ impl Handler for Publisher<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        // What could not be taken in is said at once, link or no link. That something was taken in shows
+        // in the spool, which is looked into before the next write.
+        while self.poll_input(cx).is_ready() {}
         self.attention.poll(cx).map(|stop| match stop {
             Stop::Signal(number) => Err(Error::Signal(number)),
             Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
         })
+    }
+
+    fn works_without_link(&self) -> bool {
+        self.input.is_some()
     }
 
     fn on_change(&mut self, change: Change<'_>) {

@@ -9,7 +9,7 @@ pub mod spool;
 pub mod unreleased;
 
 use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
@@ -17,29 +17,58 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::Error;
 
-/// Opens a file for reading and writing, makes it if there is none, and locks it for as long as it is
-/// open: two processes that write their own truth into it would spoil both. The lock ends with the
-/// process, even one that is killed.
-fn open_alone(path: &Path) -> Result<File, Error> {
-    let failed = |error: std::io::Error| Error::file(format!("cannot use {}", path.display()), error);
-    let mut options = OpenOptions::new();
-    // Payloads and client identifiers are nobody else's business.
-    let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let file = options.open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err(failed(std::io::Error::new(ErrorKind::InvalidInput, "not an ordinary file")));
+/// Opens a file for reading and writing, and locks it for as long as it is open: two processes that
+/// write their own truth into it would spoil both. The lock ends with the process, even one that is
+/// killed. Where there is no file, `begin` makes an empty one.
+fn open_alone(path: &Path, begin: bool) -> io::Result<File> {
+    let mut options = private();
+    let file = options.read(true).create(begin).truncate(false).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "not an ordinary file"));
     }
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
         Err(rustix::io::Errno::WOULDBLOCK) => {
-            Err(failed(std::io::Error::new(ErrorKind::WouldBlock, "another process is using it")))
+            Err(io::Error::new(ErrorKind::WouldBlock, "another process is using it"))
         }
-        Err(error) => Err(failed(error.into())),
+        Err(error) => Err(error.into()),
     }
+}
+
+/// Payloads and client identifiers are nobody else's business.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).mode(0o600);
+    options
+}
+
+/// Makes a file that is there whole, on the disk as well, or not at all: it gets its name when it is
+/// written. Another process that was quicker is no failure.
+fn make_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{:08x}.tmp", fastrand::u32(..)));
+    let mut file = private().create_new(true).open(&name)?;
+    let written = file.write_all(content).and_then(|()| file.sync_all());
+    // Not renamed: that would take the place of a file that another process has just made and locked.
+    let named = written.and_then(|()| std::fs::hard_link(&name, path));
+    std::fs::remove_file(&name)?;
+    match named {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        named => named,
+    }
+}
+
+/// Puts the file's name in front of an error.
+fn unusable(path: &Path) -> impl Fn(io::Error) -> Error {
+    move |error| Error::file(format!("cannot use {}", path.display()), error)
+}
+
+/// The error for a file with the wrong content.
+fn invalid(path: &Path, what: impl Into<String>) -> Error {
+    unusable(path)(io::Error::new(ErrorKind::InvalidData, what.into()))
 }
 
 /// The error for a file that is something else.
 fn not_ours(path: &Path, what: &str) -> Error {
-    let cause = std::io::Error::new(ErrorKind::InvalidData, format!("it is not {what}, or is damaged"));
-    Error::file(format!("cannot use {}", path.display()), cause)
+    invalid(path, format!("it is not {what}, or is damaged"))
 }

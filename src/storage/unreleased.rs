@@ -1,18 +1,26 @@
 //! The session file of a subscriber: which QoS 2 messages were delivered and not yet released
 //! ([MQTT-4.3.3-10]). With it a program that was killed does not deliver them again.
 //!
-//! One bit for each packet identifier, at a fixed place:
+//! | bytes | |
+//! |---|---|
+//! | 8 | `mqttses2` |
+//! | 2 | length of the client identifier, little-endian |
+//! | … | client identifier, and zeros up to 4 bytes before a multiple of 64 |
+//! | 4 | CRC-32 of all that, little-endian |
+//! | 137 × 64 | blocks |
+//!
+//! and each block holds 480 packet identifiers:
 //!
 //! | bytes | |
 //! |---|---|
-//! | 8 | `mqttses1` |
-//! | 8,192 | bit *n* of byte *i*: identifier 8 *i* + *n* is unreleased |
-//! | 2 | length of the client identifier, little-endian |
-//! | … | client identifier |
-//! | 4 | CRC-32 of the first 8 bytes and the client identifier, little-endian |
+//! | 60 | bit *n* of byte *i* of block *b*: identifier 480 *b* + 8 *i* + *n* is unreleased |
+//! | 4 | CRC-32 of the header's checksum, *b* and those bits, little-endian |
 //!
-//! A session belongs to a client identifier, so the file does as well. Each bit is true or false for
-//! itself, so nothing can be torn, nothing grows and nothing is ever rewritten as a whole.
+//! A session belongs to a client identifier, so the file does as well. It is made under another name,
+//! and has its length from the beginning, so one that is shorter was cut off. From then on blocks are
+//! written in place. Each bit is true or false for itself, so a kill between two blocks tears nothing;
+//! and a block lies in one page and one sector, and is written whole or not at all. So a checksum that
+//! is wrong means damage, and nothing is ever rewritten as a whole.
 //!
 //! The order is write-out → [`Unreleased::write`] → PUBREC, and PUBREL → [`Unreleased::write`] →
 //! PUBCOMP, for all messages of one wake-up together, with one write. A kill in between means:
@@ -31,22 +39,36 @@
 //! a machine that loses power the messages in standard output are as uncertain as the record of them.
 
 use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{not_ours, open_alone};
+use super::{invalid, make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
 
-const MAGIC: [u8; 8] = *b"mqttses1";
-const BITS_BYTES: usize = 65_536 / 8;
+const MAGIC: [u8; 8] = *b"mqttses2";
+/// What a version without checksums wrote.
+const OLD_MAGIC: [u8; 8] = *b"mqttses1";
+const CHECKSUM_BYTES: usize = 4;
+const BLOCK_BYTES: usize = 64;
+const BITS_BYTES: usize = BLOCK_BYTES - CHECKSUM_BYTES;
+const BLOCKS: usize = 65_536_usize.div_ceil(BITS_BYTES * 8);
+/// A file with the longest client identifier is shorter.
+const MOST_BYTES: u64 = 128 * 1024;
+/// What it means to go on without the file.
+const ADVICE: &str = "moved or deleted, it is begun anew; QoS 2 messages that were written out and not yet \
+                      released by the server may then come twice";
 
 /// The identifiers on disk.
 #[derive(Debug)]
 pub struct Unreleased {
     path: PathBuf,
     file: File,
-    bits: Vec<u8>,
-    /// The first and the last byte of `bits` that differ from the file.
+    /// The checksum of the header, and where the blocks begin.
+    header_sum: [u8; CHECKSUM_BYTES],
+    header_bytes: usize,
+    blocks: Vec<u8>,
+    /// The first and the last block that differ from the file.
     changed: Option<(usize, usize)>,
 }
 
@@ -54,21 +76,20 @@ impl Unreleased {
     /// Opens the session file of a client, or begins one.
     ///
     /// # Errors
-    /// It cannot be used, is in use, is something else, or belongs to another client identifier.
+    /// It cannot be used, is in use, is something else, damaged, or belongs to another client identifier.
     pub fn open(path: &Path, client_identifier: &str) -> Result<Self, Error> {
-        let file = open_alone(path)?;
-        let failed = |error| Error::file(format!("cannot use {}", path.display()), error);
-        let fresh = fresh(client_identifier);
-        let length = file.metadata().map_err(failed)?.len();
-        let mut found = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(128 * 1024)];
-        file.read_exact_at(&mut found, 0).map_err(failed)?;
-        if found.len() < fresh.len() && fresh.starts_with(&found) {
-            // New, or killed while it was being made, when no identifier was in it yet.
-            file.write_all_at(&fresh, 0).map_err(failed)?;
-            found.clone_from(&fresh);
-        }
-        let bits_end = MAGIC.len() + BITS_BYTES;
-        let owner = owner(&found).ok_or_else(|| not_ours(path, "a session file"))?;
+        let file = match open_alone(path, false) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                make_whole(path, &fresh(client_identifier))
+                    .map_err(|error| Error::file(format!("cannot make {}", path.display()), error))?;
+                open_alone(path, false)
+            }
+            opened => opened,
+        };
+        let mut file = file.map_err(unusable(path))?;
+        let mut found = Vec::new();
+        Read::by_ref(&mut file).take(MOST_BYTES).read_to_end(&mut found).map_err(unusable(path))?;
+        let (owner, header_bytes) = check(&found).map_err(|fault| fault.error(path).with_hint(ADVICE))?;
         if owner != client_identifier.as_bytes() {
             let owner = String::from_utf8_lossy(owner);
             return Err(Error::usage(format!(
@@ -76,15 +97,16 @@ impl Unreleased {
                 path.display()
             )));
         }
-        let bits = found[MAGIC.len()..bits_end].to_vec();
-        Ok(Self { path: path.to_owned(), file, bits, changed: None })
+        let header_sum = sum_of(&found[..header_bytes - CHECKSUM_BYTES]);
+        let blocks = found.split_off(header_bytes);
+        Ok(Self { path: path.to_owned(), file, header_sum, header_bytes, blocks, changed: None })
     }
 
     /// The identifiers that are set, in no order that means anything.
     #[must_use]
     pub fn identifiers(&self) -> Vec<u16> {
         (0..=u16::MAX)
-            .filter(|identifier| self.bits[place(*identifier).0] & place(*identifier).1 != 0)
+            .filter(|identifier| self.blocks[place(*identifier).0] & place(*identifier).1 != 0)
             .collect()
     }
 
@@ -103,21 +125,20 @@ impl Unreleased {
     /// # Errors
     /// The file cannot be written.
     pub fn forget_all(&mut self) -> Result<(), Error> {
-        if self.bits.iter().all(|byte| *byte == 0) && self.changed.is_none() {
-            return Ok(());
+        for identifier in self.identifiers() {
+            self.set(identifier, false);
         }
-        self.bits.fill(0);
-        self.changed = Some((0, BITS_BYTES - 1));
         self.write()
     }
 
     fn set(&mut self, packet_identifier: u16, value: bool) {
         let (byte, bit) = place(packet_identifier);
-        let before = self.bits[byte];
-        self.bits[byte] = if value { before | bit } else { before & !bit };
-        if self.bits[byte] != before {
-            let (first, last) = self.changed.unwrap_or((byte, byte));
-            self.changed = Some((first.min(byte), last.max(byte)));
+        let before = self.blocks[byte];
+        self.blocks[byte] = if value { before | bit } else { before & !bit };
+        if self.blocks[byte] != before {
+            let block = byte / BLOCK_BYTES;
+            let (first, last) = self.changed.unwrap_or((block, block));
+            self.changed = Some((first.min(block), last.max(block)));
         }
     }
 
@@ -126,17 +147,24 @@ impl Unreleased {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&mut self) -> Result<(), Error> {
-        let Some((first, last)) = self.changed.take() else { return Ok(()) };
-        let offset = (MAGIC.len() + first) as u64;
-        self.file.write_all_at(&self.bits[first..=last], offset).map_err(|error| {
-            self.changed = Some((first, last));
-            Error::file(format!("cannot write {}", self.path.display()), error)
-        })
+        let Some((first, last)) = self.changed else { return Ok(()) };
+        let changed = &mut self.blocks[first * BLOCK_BYTES..(last + 1) * BLOCK_BYTES];
+        for (block, number) in changed.chunks_exact_mut(BLOCK_BYTES).zip(first..) {
+            seal(self.header_sum, number, block);
+        }
+        let offset = (self.header_bytes + first * BLOCK_BYTES) as u64;
+        self.file
+            .write_all_at(changed, offset)
+            .map_err(|error| Error::file(format!("cannot write {}", self.path.display()), error))?;
+        self.changed = None;
+        Ok(())
     }
 }
 
+/// The byte of the blocks, and the bit in it.
 fn place(packet_identifier: u16) -> (usize, u8) {
-    (usize::from(packet_identifier / 8), 1 << (packet_identifier % 8))
+    let byte = usize::from(packet_identifier / 8);
+    (byte / BITS_BYTES * BLOCK_BYTES + byte % BITS_BYTES, 1 << (packet_identifier % 8))
 }
 
 /// A file without identifiers.
@@ -145,26 +173,112 @@ fn fresh(client_identifier: &str) -> Vec<u8> {
     // Longer ones were refused with the command line ([MQTT-1.5.4]).
     let length = u16::try_from(identifier.len()).unwrap_or(u16::MAX);
     let mut bytes = MAGIC.to_vec();
-    bytes.resize(MAGIC.len() + BITS_BYTES, 0);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(identifier);
-    bytes.extend_from_slice(&checksum(identifier).to_le_bytes());
+    bytes.resize(header_bytes(identifier.len()) - CHECKSUM_BYTES, 0);
+    let header_sum = sum_of(&bytes);
+    bytes.extend_from_slice(&header_sum);
+    for number in 0..BLOCKS {
+        let mut block = [0; BLOCK_BYTES];
+        seal(header_sum, number, &mut block);
+        bytes.extend_from_slice(&block);
+    }
     bytes
 }
 
-/// The client identifier of a whole and sound file.
-fn owner(file: &[u8]) -> Option<&[u8]> {
-    let rest = file.strip_prefix(&MAGIC)?.get(BITS_BYTES..)?;
-    let (length, rest) = rest.split_first_chunk::<2>()?;
-    let (identifier, sum) = rest.split_at_checked(usize::from(u16::from_le_bytes(*length)))?;
-    (sum == checksum(identifier).to_le_bytes()).then_some(identifier)
+/// How many bytes come before the blocks.
+fn header_bytes(identifier_bytes: usize) -> usize {
+    (MAGIC.len() + 2 + identifier_bytes + CHECKSUM_BYTES).next_multiple_of(BLOCK_BYTES)
 }
 
-fn checksum(client_identifier: &[u8]) -> u32 {
+fn sum_of(header: &[u8]) -> [u8; CHECKSUM_BYTES] {
+    crc32fast::hash(header).to_le_bytes()
+}
+
+/// Puts the checksum into a block.
+fn seal(header_sum: [u8; CHECKSUM_BYTES], number: usize, block: &mut [u8]) {
+    let (bits, sum) = block.split_at_mut(BITS_BYTES);
+    sum.copy_from_slice(&block_sum(header_sum, number, bits));
+}
+
+fn block_sum(header_sum: [u8; CHECKSUM_BYTES], number: usize, bits: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut sum = crc32fast::Hasher::new();
-    sum.update(&MAGIC);
-    sum.update(client_identifier);
-    sum.finalize()
+    for part in [&header_sum[..], &(number as u64).to_le_bytes(), bits] {
+        sum.update(part);
+    }
+    sum.finalize().to_le_bytes()
+}
+
+/// What is wrong with a file.
+#[derive(Debug)]
+enum Fault {
+    /// It is something else.
+    Foreign,
+    Old,
+    /// Its length, if it is not what it must be.
+    Length {
+        found: usize,
+        expected: usize,
+    },
+    Header,
+    /// The identifiers of this block are not what was written.
+    Block(usize),
+}
+
+impl Fault {
+    fn error(&self, path: &Path) -> Error {
+        match self {
+            Self::Foreign => not_ours(path, "a session file"),
+            Self::Old => invalid(path, "it is a session file of an earlier version, without checksums"),
+            Self::Length { found, expected } if found < expected => {
+                invalid(path, format!("it is damaged: it was cut off, {found} of {expected} bytes are left"))
+            }
+            Self::Length { found, expected } => {
+                invalid(path, format!("it is damaged: it has {} bytes too many", found - expected))
+            }
+            Self::Header => invalid(path, "it is damaged: the checksum of its header is wrong"),
+            Self::Block(number) => {
+                let first = number * BITS_BYTES * 8;
+                let last = (first + BITS_BYTES * 8 - 1).min(65_535);
+                let what = format!("the checksum of packet identifiers {first} to {last} is wrong");
+                invalid(path, format!("it is damaged: {what}"))
+            }
+        }
+    }
+}
+
+/// The client identifier of a whole and sound file, and where its blocks begin.
+fn check(file: &[u8]) -> Result<(&[u8], usize), Fault> {
+    if file.starts_with(&OLD_MAGIC) {
+        return Err(Fault::Old);
+    }
+    // Also the beginning of one: as much of it as is left.
+    if !file.starts_with(&MAGIC[..file.len().min(MAGIC.len())]) {
+        return Err(Fault::Foreign);
+    }
+    let cut = |expected| Fault::Length { found: file.len(), expected };
+    let shortest = header_bytes(0) + BLOCKS * BLOCK_BYTES;
+    let rest = file.get(MAGIC.len()..).unwrap_or_default();
+    let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(|| cut(shortest))?;
+    let length = usize::from(u16::from_le_bytes(*length));
+    let header_bytes = header_bytes(length);
+    let (header, blocks) =
+        file.split_at_checked(header_bytes).ok_or_else(|| cut(shortest.max(header_bytes)))?;
+    let (header, sum) = header.split_at(header_bytes - CHECKSUM_BYTES);
+    let header_sum = sum_of(header);
+    if sum != header_sum {
+        return Err(Fault::Header);
+    }
+    if blocks.len() != BLOCKS * BLOCK_BYTES {
+        return Err(cut(header_bytes + BLOCKS * BLOCK_BYTES));
+    }
+    for (number, block) in blocks.chunks_exact(BLOCK_BYTES).enumerate() {
+        let (bits, sum) = block.split_at(BITS_BYTES);
+        if sum != block_sum(header_sum, number, bits) {
+            return Err(Fault::Block(number));
+        }
+    }
+    Ok((&rest[..length], header_bytes))
 }
 
 #[cfg(test)]
@@ -226,18 +340,82 @@ mod tests {
     #[test]
     fn what_is_something_else_is_left_alone() {
         let (_folder, path) = file();
-        let whole = fresh("me");
-        for length in [0, 5, 8, 9, whole.len() - 1] {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            assert!(Unreleased::open(&path, "me").unwrap().identifiers().is_empty(), "killed at {length}");
-        }
-        let mut damaged = whole.clone();
-        damaged[MAGIC.len() + BITS_BYTES + 2] = b'x';
-        for other in [b"precious".to_vec(), vec![0; 10_000], damaged, [&whole[..], b"more"].concat()] {
-            std::fs::write(&path, &other).unwrap();
-            let error = Unreleased::open(&path, "me").unwrap_err().to_string();
-            assert!(error.contains("it is not a session file, or is damaged"), "{error}");
+        let old = [&OLD_MAGIC[..], &[0; 8192], b"\x02\0me", &[1, 2, 3, 4]].concat();
+        for (other, what) in [
+            (&b"precious"[..], "it is not a session file, or is damaged"),
+            (&[0; 10_000], "it is not a session file, or is damaged"),
+            (&old, "it is a session file of an earlier version, without checksums"),
+        ] {
+            std::fs::write(&path, other).unwrap();
+            let error = Unreleased::open(&path, "me").unwrap_err();
+            assert!(error.to_string().ends_with(what), "{error}");
+            assert!(error.hint().unwrap().starts_with("moved or deleted, it is begun anew"));
             assert_eq!(std::fs::read(&path).unwrap(), other);
         }
+    }
+
+    /// A file with identifiers in it, as it was left.
+    fn used(path: &Path) -> Vec<u8> {
+        let mut unreleased = Unreleased::open(path, "me").unwrap();
+        for identifier in [1, 479, 480, 30_000, 65_535] {
+            unreleased.delivered(identifier);
+            unreleased.write().unwrap();
+        }
+        std::fs::read(path).unwrap()
+    }
+
+    #[test]
+    fn cut_anywhere_it_is_damaged() {
+        let (_folder, path) = file();
+        let whole = used(&path);
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+            assert!(error.contains("it is damaged: it was cut off"), "{length}: {error}");
+        }
+        std::fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
+        let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+        assert!(error.ends_with("it is damaged: it has 4 bytes too many"), "{error}");
+    }
+
+    #[test]
+    fn changed_anywhere_it_is_damaged() {
+        let (_folder, path) = file();
+        let mut bytes = used(&path);
+        for index in 0..bytes.len() {
+            for bit in [0, 7] {
+                bytes[index] ^= 1 << bit;
+                check(&bytes).expect_err("damaged");
+                bytes[index] ^= 1 << bit;
+            }
+        }
+        check(&bytes).expect("whole again");
+        // A block where another belongs, and a block of nothing.
+        let at = |number: usize| {
+            header_bytes(2) + number * BLOCK_BYTES..header_bytes(2) + (number + 1) * BLOCK_BYTES
+        };
+        for content in [bytes[at(5)].to_vec(), vec![0; BLOCK_BYTES]] {
+            let mut moved = bytes.clone();
+            moved[at(4)].copy_from_slice(&content);
+            std::fs::write(&path, &moved).unwrap();
+            let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+            assert!(error.ends_with("the checksum of packet identifiers 1920 to 2399 is wrong"), "{error}");
+        }
+    }
+
+    /// Nothing else is left in the folder, whatever client identifier there is to hold.
+    #[test]
+    fn a_new_file_is_whole() {
+        let (folder, path) = file();
+        for identifier in ["", "me", &"x".repeat(50), &"x".repeat(51), &"x".repeat(65_535)] {
+            let made = Unreleased::open(&path, identifier).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), fresh(identifier));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+            drop(made);
+            std::fs::remove_file(&path).unwrap();
+        }
+        let nowhere = folder.path().join("no/session");
+        let error = Unreleased::open(&nowhere, "me").unwrap_err().to_string();
+        assert!(error.starts_with(&format!("cannot make {}: ", nowhere.display())), "{error}");
     }
 }

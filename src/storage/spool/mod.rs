@@ -21,8 +21,8 @@
 //! **Bounds.** Memory does not grow with the file. The file does not grow beyond a limit: intake
 //! waits until everything in it is sent and it is cut. Long before that it waits for the few messages
 //! under way as soon as nothing else is left ([`CUT_BYTES`]), so a file is long only if there is much
-//! to send. When the disk is full, what could not be written as a whole is taken back, and the error
-//! is the intake's; nothing is half in the file.
+//! to send. When the disk is full, a message that could not be written as a whole is taken back, and the
+//! error is the intake's; nothing is half in the file.
 //!
 //! **Damage.** Each message has a checksum. What is not whole is passed over, wherever in the file,
 //! and what is whole behind it is used.
@@ -42,7 +42,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, MAGIC, STAGE_OFFSET, Stage, file_header, put};
-use super::{not_ours, open_alone};
+use super::{not_ours, open_alone, unusable};
 use crate::error::Error;
 
 pub use self::record::Envelope;
@@ -161,13 +161,26 @@ impl Spool {
     /// # Errors
     /// It cannot be used, is in use, or is something else.
     pub fn open(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
-        let file = open_alone(path)?;
-        let failed = |error| Error::file(format!("cannot use {}", path.display()), error);
+        let file = open_alone(path, true).map_err(unusable(path))?;
+        Self::read_in(path, file, client_identifier)
+    }
+
+    /// Opens a spool that must be there, for who has nothing to put into it.
+    ///
+    /// # Errors
+    /// As of [`Spool::open`], and where there is none.
+    pub fn open_existing(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
+        let file = open_alone(path, false).map_err(unusable(path))?;
+        Self::read_in(path, file, client_identifier)
+    }
+
+    fn read_in(path: &Path, file: File, client_identifier: &str) -> Result<(Self, Left), Error> {
+        let failed = unusable(path);
         let header = file_header(client_identifier);
         let mut found = vec![0; header.len()];
-        let length = file.metadata().map_err(failed)?.len();
+        let length = file.metadata().map_err(&failed)?.len();
         found.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-        file.read_exact_at(&mut found, 0).map_err(failed)?;
+        file.read_exact_at(&mut found, 0).map_err(&failed)?;
         let is_new = found.len() < header.len() && MAGIC.starts_with(&found[..found.len().min(MAGIC.len())]);
         let is_ours = is_new || found.starts_with(&MAGIC) && found.ends_with(&[0; 4]);
         if !is_ours {
@@ -175,12 +188,12 @@ impl Spool {
         }
         let of_another_client = !is_new && found != header;
         if is_new {
-            file.set_len(0).map_err(failed)?;
+            file.set_len(0).map_err(&failed)?;
         }
-        file.write_all_at(&header, 0).map_err(failed)?;
-        let found = scan::scan(&file).map_err(failed)?;
+        file.write_all_at(&header, 0).map_err(&failed)?;
+        let found = scan::scan(&file).map_err(&failed)?;
         if found.torn_bytes > 0 {
-            file.set_len(found.end).map_err(failed)?;
+            file.set_len(found.end).map_err(&failed)?;
         }
         let under_way = found.sent.iter().filter_map(|(place, stage)| match *stage {
             Stage::Sent(packet_identifier) => {
@@ -233,7 +246,7 @@ impl Spool {
     #[must_use]
     pub fn intake(&self, envelope: &Envelope, most_bytes: u64) -> Intake {
         let (shared, envelope) = (Arc::clone(&self.shared), envelope.encode());
-        Intake { shared, envelope, most_bytes, batch: Vec::new(), messages: 0 }
+        Intake { shared, envelope, most_bytes, batch: Vec::new(), ends: Vec::new() }
     }
 
     /// Starts to synchronise changes a second after they were made. What fails is the next
@@ -471,20 +484,21 @@ pub struct Intake {
     envelope: Vec<u8>,
     most_bytes: u64,
     batch: Vec<u8>,
-    messages: u64,
+    /// Where each message of the batch ends.
+    ends: Vec<usize>,
 }
 
 impl Intake {
     /// Adds a message to those that [`Intake::take_in`] will take.
     pub fn add(&mut self, payload: &[u8]) {
         put(&mut self.batch, &self.envelope, payload);
-        self.messages += 1;
+        self.ends.push(self.batch.len());
     }
 
-    /// Bytes added and not yet taken in.
+    /// Messages added and not yet taken in.
     #[must_use]
-    pub fn waiting_bytes(&self) -> usize {
-        self.batch.len()
+    pub fn waiting(&self) -> usize {
+        self.ends.len()
     }
 
     /// Whether [`Intake::take_in`] would have to wait for messages to be sent.
@@ -498,10 +512,10 @@ impl Intake {
         !tail.closed && tail.messages > 0 && (tail.draining || too_long)
     }
 
-    /// Takes in what was added, all of it or nothing: with one write, once there is room.
+    /// Takes in what was added, with one write, once there is room.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written. What is whole in it all the same is taken in; the rest still waits.
     pub fn take_in(&mut self) -> Result<(), Error> {
         let mut tail = self.shared.tail();
         while self.has_no_room(&tail) {
@@ -509,24 +523,36 @@ impl Intake {
             tail.draining = true;
             tail = self.shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
         }
-        if self.batch.is_empty() {
+        if self.ends.is_empty() {
             return Ok(());
         }
         if tail.closed {
             let closed = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "it was closed");
             return Err(self.shared.failed(closed));
         }
-        if let Err(error) = self.shared.file.write_all_at(&self.batch, tail.end) {
-            // What was written of it goes away again. If it does not, the next run passes over it.
-            let _ = self.shared.file.set_len(tail.end);
-            return Err(self.shared.failed(error));
-        }
-        tail.end += self.batch.len() as u64;
-        tail.messages += self.messages;
+        let written = self.shared.file.write_all_at(&self.batch, tail.end);
+        let whole = if written.is_ok() {
+            self.ends.len()
+        } else {
+            // A full disk takes a part. What the length of the file says that there is of it, is there.
+            let length = self.shared.file.metadata().map_or(tail.end, |metadata| metadata.len());
+            self.ends.partition_point(|end| tail.end + *end as u64 <= length)
+        };
+        let taken = whole.checked_sub(1).map_or(0, |last| self.ends[last]);
+        tail.end += taken as u64;
+        tail.messages += whole as u64;
         // More than fits is taken only where nothing waits to be sent, and not twice.
         tail.draining |= tail.end > self.most_bytes;
         self.shared.touch(&mut tail);
-        self.messages = 0;
+        if let Err(error) = written {
+            self.ends.drain(..whole);
+            self.ends.iter_mut().for_each(|end| *end -= taken);
+            self.batch.drain(..taken);
+            // The part of a message goes away again. If it does not, the next run passes over it.
+            let _ = self.shared.file.set_len(tail.end);
+            return Err(self.shared.failed(error));
+        }
+        self.ends.clear();
         self.batch.clear();
         self.batch.shrink_to(BLOCK_BYTES * 4);
         Ok(())
