@@ -30,10 +30,10 @@ fn rounds(case: impl Fn(&mut fastrand::Rng)) {
     }
 }
 
-fn schedule(random: &mut fastrand::Rng, take_over: bool) -> Vec<Fault> {
+fn schedule(random: &mut fastrand::Rng) -> Vec<Fault> {
     let count = random.usize(3..12);
     let mut holes = 0;
-    std::iter::repeat_with(|| Fault::draw(random, take_over))
+    std::iter::repeat_with(|| Fault::draw(random))
         .filter(|fault| {
             // Each costs the time it takes to be noticed.
             holes += u32::from(matches!(fault, Fault::BlackHole(_)));
@@ -52,14 +52,12 @@ fn input() -> String {
 
 /// QoS 1 and 2: publishes through one bad network and subscribes through another; what came, in order.
 fn acknowledged(random: &mut fastrand::Rng, protocol: Protocol, qos: &str) -> Vec<usize> {
-    // In MQTT 5 the server says that the session was taken over, which ends the client.
-    let take_over = protocol != Protocol::V5;
     let (v, broker) = (version(protocol), Broker::start());
     let reader = ["-V", v, "-t", "faults", "-q", qos, "-c", "-i", "reader"];
     let writer = ["-V", v, "-t", "faults", "-q", qos, "-c", "-i", "writer"];
     let folder = tempfile::tempdir().unwrap();
     broker.subscribe().args(reader).args(["-E"]).run().succeeds();
-    let schedules = [schedule(random, take_over), schedule(random, take_over)];
+    let schedules = [schedule(random), schedule(random)];
     let ports = schedules.map(|faults| proxy::start(broker.port(), faults));
     let mut subscribe = crate::support::mqtt::Mqtt::subscribe(ports[0]).args(reader).args(LINK);
     let mut publish = crate::support::mqtt::Mqtt::publish(ports[1]).args(writer).args(LINK).args(["-l"]);
@@ -113,7 +111,7 @@ fn at_most_once(protocol: Protocol) {
         // What reached the server reaches a subscriber with a good link.
         let subscriber = broker.subscribe().args(["-V", v, "-t", "faults", "-d"]).spawn();
         subscriber.wait_until_subscribed();
-        let port = proxy::start(broker.port(), schedule(random, protocol != Protocol::V5));
+        let port = proxy::start(broker.port(), schedule(random));
         let args = ["-V", v, "-t", "faults", "-i", "writer", "-l"];
         let run = crate::support::mqtt::Mqtt::publish(port).args(args).args(LINK).stdin(input()).run();
         broker.publish().args(["-t", "faults", "-m", "end"]).run().succeeds();

@@ -67,6 +67,17 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
         ("PINGRESP with a body", vec![0xD0, 1, 0], 0x81),
         ("PINGRESP with flags", vec![0xD1, 0], 0x81),
     ];
+    // [MQTT-3.3.2-2], [MQTT-1.5.4-1], [MQTT-1.5.4-2]
+    for (name, reason) in
+        [(&b"a/+"[..], 0x90), (b"#", 0x90), (b"a\0b", 0x81), (b"a\xff", 0x81), (b"\xed\xa0\x80", 0x81)]
+    {
+        let head = [0x30, u8::try_from(name.len()).unwrap() + 3, 0, u8::try_from(name.len()).unwrap()];
+        list.push((
+            "a topic that is none",
+            [&head[..], name, if v5 { b"\0" } else { b"x" }].concat(),
+            reason,
+        ));
+    }
     for packet in [0x40, 0x50, 0x62, 0x70] {
         list.push(("packet identifier 0", vec![packet, 2, 0, 0], 0x82));
         list.push(("acknowledgement of one byte", vec![packet, 1, 0], 0x81));
@@ -85,6 +96,7 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
     } else {
         list.push(("DISCONNECT", vec![0xE0, 0], 0));
         list.push(("AUTH", vec![0xF0, 0], 0));
+        list.push(("UNSUBACK with Reason Codes", vec![0xB0, 3, 0, 1, 0x80], 0));
     }
     list
 }
@@ -188,6 +200,63 @@ for_versions! {
     }
 }
 
+/// MQTT 3.1.1 has one failure ([MQTT-3.9.3-2]): what else it could mean nobody knows.
+#[test]
+fn suback_with_a_code_that_does_not_exist() {
+    for code in [3, 0x7F, 0x81, 0x87, 0xFF] {
+        let end = provoke(V3_1_1, &[], move |peer| {
+            peer.send(&packets::connack(V3_1_1, false, 0));
+            let (identifier, _) = peer.expect_subscribe(V3_1_1);
+            peer.send(&packets::suback(V3_1_1, identifier, &[code]));
+        });
+        refused(V3_1_1, "SUBACK", 0, end);
+    }
+}
+
+/// A way to connect: its arguments, and whether it says the error on standard error.
+type Way = (&'static [&'static str], bool);
+
+/// The client of `pub` and `sub`, that of `bench` and that of `will-test`.
+const WAYS: [Way; 3] = [
+    (&["sub", "-t", "a", "-q", "2"], true),
+    (&["bench", "conn", "--clients", "1", "--hold", "10ms"], true),
+    (&["will-test", "--case", "close"], false),
+];
+
+/// CONNACKs that cannot be, whoever gets them.
+#[test]
+fn a_connack_that_cannot_be() {
+    let method = (PropertyId::AuthenticationMethod, Value::Text("SCRAM-SHA-1"));
+    let data = (PropertyId::AuthenticationData, Value::Binary(b"x"));
+    for (protocol, what, bytes, reason) in [
+        (V5, "Session Present", packets::connack(V5, true, 0), 0x82),
+        (V3_1_1, "Session Present", packets::connack(V3_1_1, true, 0), 0),
+        (V5, "enhanced authentication, which was not begun", packets::connack_with(&[method]), 0x82),
+        (V5, "enhanced authentication, which was not begun", packets::connack_with(&[data]), 0x82),
+        (V5, "unknown property", vec![0x20, 5, 0, 0, 2, 0x77, 0], 0x81),
+        (V5, "reserved acknowledge flags", vec![0x20, 3, 2, 0, 0], 0x81),
+    ] {
+        for (args, says) in WAYS {
+            let (sender, rest) = mpsc::channel();
+            let bytes = bytes.clone();
+            let server = Server::start(move |server| {
+                let mut peer = server.accept();
+                server.close();
+                peer.expect_connect(protocol);
+                peer.send(&bytes);
+                sender.send(peer.rest()).unwrap();
+            });
+            let to = ["-h", "127.0.0.1", "-p", &server.port().to_string(), "-V", version(protocol)];
+            let outcome = Mqtt::new(args).args(to).run().exits(1);
+            if says {
+                outcome.mentions("protocol error: CONNACK: ").mentions(what);
+            }
+            let expected = if protocol == V5 { vec![packets::disconnect(V5, reason)] } else { vec![] };
+            assert_eq!(rest.recv().unwrap(), expected, "{args:?}, {what}");
+        }
+    }
+}
+
 #[test]
 fn aliases_out_of_range() {
     let publish = |topic: &'static str, alias: u32| {
@@ -277,6 +346,8 @@ fn carriers() -> Vec<(PacketType, Carrier)> {
         (PacketType::PubRel, |p| packet(0x62, &[0, 9, 0], p, &[])),
         (PacketType::PubComp, |p| packet(0x70, &[0, 9, 0], p, &[])),
         (PacketType::SubAck, |p| packet(0x90, &[0, 1], p, &[0])),
+        (PacketType::UnsubAck, |p| packet(0xB0, &[0, 2], p, &[0])),
+        (PacketType::Auth, |p| packet(0xF0, &[0x18], p, &[])),
         (PacketType::Disconnect, |p| packet(0xE0, &[0], p, &[])),
     ]
 }
@@ -324,7 +395,8 @@ fn malformed_properties() {
             let bytes = with(&properties);
             let reason = wire::decode(V5, &bytes).expect_err(&what).reason;
             assert!(matches!(reason, ReasonCode::MALFORMED_PACKET | ReasonCode::PROTOCOL_ERROR), "{what}");
-            let end = provoke(V5, &[], move |peer| {
+            let args: &[&str] = if packet == PacketType::UnsubAck { &["-U", "b"] } else { &[] };
+            let end = provoke(V5, args, move |peer| {
                 if packet == PacketType::ConnAck {
                     return peer.send(&bytes);
                 }
@@ -333,6 +405,9 @@ fn malformed_properties() {
                     peer.expect_subscribe(V5);
                 } else {
                     peer.grant_subscription(V5);
+                }
+                if packet == PacketType::UnsubAck {
+                    assert_eq!(peer.packet()[0], 0xA2);
                 }
                 peer.send(&bytes);
             });
@@ -364,6 +439,47 @@ fn a_refused_subscription_is_not_tried_for_ever() {
     let run = Mqtt::subscribe(server.port()).args(["-V", "311", "-t", "a", "-q", "1"]).run();
     run.fails(0x80, "subscription to 'a' refused");
     server.finish();
+}
+
+for_versions! {
+    /// In bulk at QoS 0 a PINGREQ asks now and then how far the server has read. The answer to that one
+    /// says nothing of what came behind it, and is not taken for the answer to the last one.
+    fn an_earlier_pingresp_is_not_the_last(protocol) {
+        const LINES: usize = 30_000;
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            let (mut pings, mut messages) = (0, 0);
+            while pings < 2 {
+                match peer.packet()[0] >> 4 {
+                    3 => messages += 1,
+                    12 => pings += 1,
+                    other => panic!("packet type {other}"),
+                }
+                assert!(pings == 0 || messages > 10_000, "asked too soon");
+            }
+            assert_eq!(messages, LINES);
+            peer.send(&packets::pingresp());
+            peer.close();
+        });
+        let run = Mqtt::publish(server.port()).args(["-V", version(protocol), "-t", "a", "-l"]);
+        let run = run.args(["--reconnect", "never"]).stdin("x\n".repeat(LINES)).run();
+        run.exits(1).mentions(&format!("the last {LINES} messages, sent at QoS 0, may be lost"));
+        server.finish();
+    }
+}
+
+/// A server that ends no exchange and answers no PINGREQ, in the face of a subscriber who has what it
+/// wants and has acknowledged it.
+#[test]
+fn a_subscriber_does_not_wait_for_a_silent_server() {
+    let (outcome, rest) = provoke(V5, &["-C", "1", "--connect-timeout", "1h"], |peer| {
+        peer.send(&packets::connack(V5, false, 0));
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").at(QoS::ExactlyOnce, 1).bytes(V5));
+    });
+    outcome.succeeds().prints("x\n");
+    let ack = packets::ack(PacketType::PubRec, 1);
+    assert_eq!(rest, [ack, packets::pingreq(), packets::disconnect(V5, 0)]);
 }
 
 /// A server that takes everything and answers no PINGREQ: nobody knows whether it arrived.

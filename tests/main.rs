@@ -24,6 +24,7 @@ mod faults;
 mod generated;
 mod hostile;
 mod limits;
+mod memory;
 mod messages;
 mod persistence;
 mod ping;

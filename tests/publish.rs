@@ -318,7 +318,8 @@ for_versions! {
             peer.expect_disconnect(protocol);
         });
         let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--reconnect", "always"];
-        Mqtt::publish(server.port()).args(args).run().exits(0).mentions("trying again");
+        let session = ["-c", "-i", "me"];
+        Mqtt::publish(server.port()).args(args).args(session).run().exits(0).mentions("trying again");
     }
 }
 

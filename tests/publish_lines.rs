@@ -145,7 +145,8 @@ for_versions! {
             take(&mut peer, protocol, b"4");
             peer.expect_disconnect(protocol);
         });
-        let run = lines(server.port(), protocol).args(["-M", "2"]).stdin("1\n2\n3\n4\n").run();
+        let args = ["-M", "2", "-c", "-i", "me"];
+        let run = lines(server.port(), protocol).args(args).stdin("1\n2\n3\n4\n").run();
         run.exits(0).mentions("connection lost: ").mentions("connected again");
     }
 }

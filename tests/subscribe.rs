@@ -121,8 +121,8 @@ for_versions! {
             peer.send(&Message::new("a", b"x").bytes(protocol));
             peer.expect_disconnect(protocol);
         });
-        let run = Mqtt::subscribe(server.port()).args(["-V", version(protocol), "-t", "a", "-C", "1"]).run();
-        let run = run.exits(0).prints("x\n");
+        let args = ["-V", version(protocol), "-t", "a", "-C", "1", "-c", "-i", "me"];
+        let run = Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x\n");
         assert_eq!(run.stderr.matches("mqtt: connected again\n").count(), 2, "{}", run.stderr);
     }
 }

@@ -23,6 +23,8 @@ impl From<End> for Ended {
 #[derive(Debug)]
 pub(super) enum End {
     Stopped,
+    /// What the end was waiting for is there.
+    Fenced,
     Handler(Error),
     Malformed(Malformed),
 }

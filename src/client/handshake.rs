@@ -24,7 +24,7 @@ const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
 const UNANSWERED: &str = "the server closed the connection without answering CONNECT";
 
 /// How long a server whose answer breaks the standard may take to hear that.
-const PROTEST_LIMIT: Duration = Duration::from_secs(1);
+const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// What the server said to an accepted CONNECT.
 #[derive(Debug, Clone)]
@@ -125,7 +125,9 @@ fn encode_connect(
 /// How a connection begins: CONNECT, and what there is to say to the answers until CONNACK comes.
 pub(super) struct Opening {
     protocol: Protocol,
+    clean_start: bool,
     connect: Vec<u8>,
+    authenticates: bool,
     exchange: Option<Exchange>,
     largest_packet_bytes: u32,
 }
@@ -148,7 +150,14 @@ impl Opening {
             .map(|authentication| Exchange::begin(&authentication.method, &mut properties))
             .transpose()?;
         let connect = encode_connect(options, protocol, client_identifier, clean_start, &properties);
-        Ok(Self { protocol, connect, exchange, largest_packet_bytes: options.max_packet_bytes })
+        Ok(Self {
+            protocol,
+            clean_start,
+            connect,
+            authenticates: exchange.is_some(),
+            exchange,
+            largest_packet_bytes: options.max_packet_bytes,
+        })
     }
 
     /// The CONNECT packet.
@@ -162,8 +171,20 @@ impl Opening {
     ///
     /// # Errors
     /// A stream that fails, ends before the answer or in it, or carries no MQTT; an authentication
-    /// that fails.
+    /// that fails. The server was told of what it did wrong.
     pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        stream: &mut S,
+        observe: impl FnMut(Direction, &[u8]),
+    ) -> Result<(Vec<u8>, Vec<u8>), Error> {
+        let outcome = self.converse(stream, observe).await;
+        if let Err(Error::Protocol(malformed)) = &outcome {
+            leave(stream, self.protocol, malformed.reason).await;
+        }
+        outcome
+    }
+
+    async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
         mut observe: impl FnMut(Direction, &[u8]),
@@ -175,7 +196,9 @@ impl Opening {
                 Ok(next) => next,
                 Err(error) => {
                     observe(Direction::Received, &answer.0);
-                    leave(stream, &error).await;
+                    if !matches!(error, Error::Protocol(_)) {
+                        leave(stream, self.protocol, ReasonCode::UNSPECIFIED).await;
+                    }
                     return Err(error);
                 }
             };
@@ -188,6 +211,39 @@ impl Opening {
             answer = ask(stream, &reply, answer.1, largest).await?;
         }
         Ok(answer)
+    }
+
+    /// What the answer to CONNECT says.
+    ///
+    /// # Errors
+    /// A refusal, with its reason; an answer that is no CONNACK, or breaks the standard, of which the
+    /// server was told.
+    pub(super) async fn accept<S: AsyncWrite + Unpin>(
+        &self,
+        stream: &mut S,
+        answer: &[u8],
+    ) -> Result<Connected, Error> {
+        let outcome = self.judge(answer);
+        if let Err(Error::Protocol(malformed)) = &outcome {
+            leave(stream, self.protocol, malformed.reason).await;
+        }
+        outcome
+    }
+
+    fn judge(&self, answer: &[u8]) -> Result<Connected, Error> {
+        let connected = accepted(self.protocol, answer, &wire::decode(self.protocol, answer)?)?;
+        let broken = |what: &'static str| Err(Malformed::protocol_error(PacketType::ConnAck, what).into());
+        // [MQTT-3.2.2-2], in 3.1.1 [MQTT-3.2.2-1]; MQTT 3.1 has no such flag.
+        if connected.session_present && self.clean_start && self.protocol != Protocol::V3_1 {
+            return broken("Session Present, and the session was to be a new one");
+        }
+        let properties = connected.properties.view();
+        let authentication = [PropertyId::AuthenticationMethod, PropertyId::AuthenticationData];
+        // [MQTT-4.12.0-6]; of one that was begun the exchange has looked at them.
+        if !self.authenticates && properties.iter().any(|property| authentication.contains(&property.id)) {
+            return broken("enhanced authentication, which was not begun");
+        }
+        Ok(connected)
     }
 }
 
@@ -212,17 +268,18 @@ fn authenticate(
     }
 }
 
-/// Tells the server why we go, if it still listens ([MQTT-4.13.1-1]).
-async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, error: &Error) {
-    let reason = match error {
-        Error::Protocol(malformed) => malformed.reason,
-        _ => ReasonCode::UNSPECIFIED,
-    };
+/// Tells the server why we go, if it listens and the version has a word for it ([MQTT-4.13.1-1]).
+async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, reason: ReasonCode) {
     let mut packet = BytesMut::new();
-    wire::disconnect(&mut packet, Protocol::V5, reason, &PropertyBlock::default());
+    if protocol == Protocol::V5 {
+        wire::disconnect(&mut packet, protocol, reason, &PropertyBlock::default());
+    }
     // The connection is given up, whether that arrives or not.
-    let _ = stream.write_all(&packet).await;
-    let _ = stream.shutdown().await;
+    let _ = tokio::time::timeout(LEAVE_LIMIT, async {
+        stream.write_all(&packet).await?;
+        stream.shutdown().await
+    })
+    .await;
 }
 
 /// Sends a packet and waits for the answer, of which `received` may be the beginning.
@@ -268,26 +325,11 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
-/// Tells a server whose answer breaks the standard what is wrong with it ([MQTT-4.13.1-1]), if it
-/// listens and the version has a word for it.
-pub(super) async fn protest<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, error: &Error) {
-    if let (Protocol::V5, Error::Protocol(malformed)) = (protocol, error) {
-        let mut out = BytesMut::new();
-        wire::disconnect(&mut out, protocol, malformed.reason, &PropertyBlock::default());
-        // The link is over, whether this gets through or not.
-        let _ = tokio::time::timeout(PROTEST_LIMIT, async {
-            stream.write_all(&out).await?;
-            stream.shutdown().await
-        })
-        .await;
-    }
-}
-
 /// What the answer to CONNECT says.
 ///
 /// # Errors
 /// A refusal, with its reason; an answer that is no CONNACK.
-pub(super) fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Connected, Error> {
+fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Connected, Error> {
     match packet {
         Packet::ConnAck { session_present, reason, properties } if !reason.is_failure() => Ok(Connected {
             protocol,

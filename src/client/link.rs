@@ -34,6 +34,9 @@ const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
 /// Reads after which others of the same thread get their turn: a server that sends without pause
 /// must not starve them.
 const MOST_READS: u32 = 16;
+/// How long the server may be silent while the QoS 2 messages it has sent are not released. A slow one
+/// takes its time to read their acknowledgements, and forgets those it has not read when we go.
+const RELEASE_LIMIT: Duration = Duration::from_secs(2);
 /// How long the server may take to read what is left, DISCONNECT at its end.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the server to close its side.
@@ -47,7 +50,7 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 enum Phase {
     Running,
     /// Waiting for the PINGRESP that shows that the server has read everything.
-    Fencing,
+    Fencing(Fence),
     /// DISCONNECT is in the output.
     Disconnecting,
     /// Everything is written; our side of the stream is being closed.
@@ -57,6 +60,16 @@ enum Phase {
         /// Read since, in bytes.
         read: usize,
     },
+}
+
+/// What a PINGRESP at the end is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fence {
+    /// To know that QoS 0 messages have arrived.
+    Sent,
+    /// To leave no exchange of a received QoS 2 message in the middle: a server that answers has sent
+    /// the PUBREL before it. When all of them have come it is not waited for.
+    Received { since: Instant },
 }
 
 /// A stream on which CONNACK has been received.
@@ -157,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         scratch: &mut Scratch,
     ) -> Poll<Result<(), Error>> {
         let Scratch { input, output } = scratch;
-        if matches!(self.phase, Phase::Running | Phase::Fencing)
+        if matches!(self.phase, Phase::Running | Phase::Fencing(_))
             && let Poll::Ready(result) = handler.poll_interrupt(cx)
         {
             // What waits for the handler stays unacknowledged: it was not written out.
@@ -241,13 +254,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     fn begin_leave(&mut self, session: &mut Session, output: &mut BytesMut) {
-        if session.is_unfenced() || session.has_unreleased() {
-            session.ping(output);
-            self.phase = Phase::Fencing;
-            self.set_timer(self.fence_limit);
+        let (fence, limit) = if session.is_unfenced() {
+            (Fence::Sent, self.fence_limit)
+        } else if session.has_unreleased() {
+            (Fence::Received { since: Instant::now() }, RELEASE_LIMIT)
         } else {
-            self.disconnect(output, ReasonCode::SUCCESS, None);
-        }
+            return self.disconnect(output, ReasonCode::SUCCESS, None);
+        };
+        session.ping(output);
+        self.phase = Phase::Fencing(fence);
+        self.set_timer(limit);
     }
 
     fn set_timer(&mut self, limit: Duration) {
@@ -309,15 +325,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
         ready!(timer.as_mut().poll(cx));
         // On a slow link the answer stands behind all that is still on its way.
-        let silent_until = self.keep_alive.last_moved() + self.fence_limit;
-        while matches!(self.phase, Phase::Fencing) && silent_until > Instant::now() {
-            timer.as_mut().reset(silent_until);
+        let moved = self.keep_alive.last_moved();
+        let until = match self.phase {
+            Phase::Fencing(Fence::Sent) => moved + self.fence_limit,
+            // A server that goes on sending something else is not listened to for ever.
+            Phase::Fencing(Fence::Received { since }) => {
+                (moved + RELEASE_LIMIT).min(since + self.fence_limit)
+            }
+            _ => moved,
+        };
+        while until > Instant::now() {
+            timer.as_mut().reset(until);
             ready!(timer.as_mut().poll(cx));
         }
         self.timer = None;
         match self.phase {
-            Phase::Fencing => {
-                handler.on_change(Change::Unconfirmed(self.fence_limit));
+            Phase::Fencing(fence) => {
+                if fence == Fence::Sent {
+                    handler.on_change(Change::Unconfirmed(self.fence_limit));
+                }
                 self.disconnect(output, ReasonCode::SUCCESS, None);
                 Poll::Pending
             }
@@ -462,6 +488,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             return Poll::Ready(Err(Error::link(Layer::Mqtt, cause)));
         }
+        if matches!(self.phase, Phase::Disconnecting | Phase::ShuttingDown) {
+            self.partial.clear();
+            return Poll::Ready(Ok(())); // nothing may be said behind DISCONNECT ([MQTT-3.14.4-2])
+        }
         let (used, result) = if large {
             let mut collected = std::mem::take(&mut self.partial);
             let result = self.decode_all(session, handler, &collected, output);
@@ -503,6 +533,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         match end {
             None => {}
             Some(End::Stopped) => self.begin_leave(session, output),
+            Some(End::Fenced) => self.disconnect(output, ReasonCode::SUCCESS, None),
             Some(End::Handler(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
             Some(End::Malformed(malformed)) if self.protocol == Protocol::V5 => {
                 let reason = malformed.reason;
@@ -555,12 +586,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
         }
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
+        let released = matches!(event, Event::Released { .. });
         match &event {
             Event::Message(_) => self.received_messages = true,
-            Event::Pong { last: true } if matches!(self.phase, Phase::Fencing) => {
+            Event::Pong { last: true } if matches!(self.phase, Phase::Fencing(_)) => {
                 session.fenced();
-                self.disconnect(output, ReasonCode::SUCCESS, None);
-                return Ok(());
+                return Err(End::Fenced.into());
             }
             Event::Auth { reason, properties } => {
                 return self.renewal.receive(*reason, properties, output).map_err(|error| match error {
@@ -573,7 +604,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             _ => {}
         }
-        match handler.on_event(event).map_err(End::Handler)? {
+        let flow = handler.on_event(event).map_err(End::Handler)?;
+        if released
+            && matches!(self.phase, Phase::Fencing(Fence::Received { .. }))
+            && !session.has_unreleased()
+        {
+            return Err(End::Fenced.into());
+        }
+        match flow {
             Flow::Continue => Ok(()),
             Flow::Stop if leaving => Ok(()),
             Flow::Stop => Err(End::Stopped.into()),

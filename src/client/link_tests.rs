@@ -188,6 +188,39 @@ async fn an_earlier_answer_is_not_the_fence() {
     assert_eq!(bench.received().await, ["DISCONNECT"]);
 }
 
+/// A received QoS 2 message: the fence is there so that its exchange can end, and not longer than that
+/// takes; a server that ends nothing and answers nothing is not waited for as one that may lose messages.
+#[tokio::test(start_paused = true)]
+async fn leaving_after_qos_2_waits_for_the_release_only() {
+    for protocol in BOTH {
+        for answers in [0, 1, 2] {
+            let mut bench = Bench::new(protocol, 60, Recorder { stop_at: Some(2), ..Recorder::default() });
+            for identifier in [1, 2] {
+                let message = message(protocol, QoS::ExactlyOnce, identifier, b"m");
+                bench.server.write_all(&message).await.unwrap();
+            }
+            assert!(bench.poll_once().is_pending());
+            assert_eq!(bench.received().await, ["PUBREC", "PUBREC", "PINGREQ"]);
+            let began = Instant::now();
+            for identifier in 1..=answers {
+                bench.server.write_all(&[0x62, 2, 0, identifier]).await.unwrap();
+            }
+            // Behind the end nothing is answered any more.
+            bench.server.write_all(&[0x62, 2, 0, 9]).await.unwrap();
+            assert!(tokio::time::timeout(Duration::ZERO, bench.run()).await.is_err());
+            let left = bench.received().await;
+            if answers == 2 {
+                assert_eq!(left, ["PUBCOMP", "PUBCOMP", "DISCONNECT"]);
+            } else {
+                assert_eq!(left.len(), usize::from(answers) + 1, "{left:?}");
+            }
+            bench.run().await.unwrap();
+            assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+            assert_eq!(bench.handler.changes, 0);
+        }
+    }
+}
+
 /// On a slow link the answer comes behind everything that was on its way before it.
 #[tokio::test(start_paused = true)]
 async fn a_fence_is_not_given_up_while_the_server_is_heard() {

@@ -12,7 +12,7 @@ use super::redirect;
 use super::session::Session;
 use crate::error::{Error, Layer};
 use crate::net::{self, Address, Step, Stream, TlsConfig, Transport};
-use crate::protocol::{Protocol, wire};
+use crate::protocol::Protocol;
 
 /// How long the steps of a connection took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -130,8 +130,7 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
         Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
     })?;
     let (packet, leftover) = answer?;
-    let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
-        .map_err(redirect::not_followed)?;
+    let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
     let times = Times {
         connect: connected_after.unwrap_or(dialled),
         tls: connected_after.map(|after| dialled.saturating_sub(after)),

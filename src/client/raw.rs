@@ -132,8 +132,7 @@ impl<'a> RawLink<'a> {
             Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
         })??;
         trace_all(trace.as_ref(), protocol, Direction::Received, &packet);
-        let connected = handshake::accepted(protocol, &packet, &wire::decode(protocol, &packet)?)
-            .map_err(redirect::not_followed)?;
+        let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
         let mut session = Session::new(protocol, options.max_inflight, &properties);
         session.connected(protocol, connected.session_present, connected.limits());
         Ok(Self {

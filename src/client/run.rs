@@ -345,23 +345,12 @@ impl<'a> Run<'a> {
                 let cause = format!("the server did not answer CONNECT within {limit}");
                 handshake::unanswered(Error::link(Layer::Mqtt, cause), &endpoint.transport)
             })?;
-            if let Err(error) = &answer {
-                handshake::protest(&mut stream, self.protocol, error).await;
-            }
             let refusal = match answer {
                 Err(error) if error.is_hang_up() => handshake::unanswered(error, &endpoint.transport),
                 Err(error) => return Err(handshake::unanswered(error, &endpoint.transport)),
                 Ok((packet, leftover)) => {
                     self.trace(handler, Direction::Received, &packet);
-                    let decoded = match wire::decode(self.protocol, &packet) {
-                        Ok(decoded) => decoded,
-                        Err(malformed) => {
-                            let error = Error::Protocol(malformed);
-                            handshake::protest(&mut stream, self.protocol, &error).await;
-                            return Err(error);
-                        }
-                    };
-                    match handshake::accepted(self.protocol, &packet, &decoded) {
+                    match opening.accept(&mut stream, &packet).await {
                         Ok(connected) => return Ok(Some((stream, connected, leftover))),
                         Err(error) => error,
                     }
@@ -389,7 +378,7 @@ impl<'a> Run<'a> {
     fn lower_version(&mut self, refusal: &Error) -> bool {
         let version = match refusal {
             Error::Refused { reason, .. } => *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-            Error::Link { .. } | Error::Protocol(_) => true,
+            Error::Link { .. } => true,
             _ => false,
         };
         let lower = version && self.negotiable && !self.was_connected;

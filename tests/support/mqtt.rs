@@ -19,6 +19,7 @@ use super::collected::Collected;
 pub(crate) struct Mqtt {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
+    limits: Option<&'static str>,
     stdin: Input,
     stdout: Output,
 }
@@ -53,6 +54,7 @@ impl Mqtt {
         let this = Self {
             arguments: Vec::new(),
             environment: Vec::new(),
+            limits: None,
             stdin: Input::Null,
             stdout: Output::Collected,
         };
@@ -80,6 +82,12 @@ impl Mqtt {
 
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Run by a shell behind these commands, such as `ulimit`.
+    pub(crate) fn behind(mut self, commands: &'static str) -> Self {
+        self.limits = Some(commands);
         self
     }
 
@@ -122,7 +130,11 @@ impl Mqtt {
 
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mqtt"));
+        let program = env!("CARGO_BIN_EXE_mqtt");
+        let mut command = Command::new(if self.limits.is_some() { "/bin/sh" } else { program });
+        if let Some(limits) = self.limits {
+            command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), program]);
+        }
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(if matches!(self.stdin, Input::Null) { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

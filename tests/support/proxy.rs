@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use ::mqtt::protocol::Protocol;
 use ::mqtt::protocol::wire::{self, Packet};
-use ::mqtt::protocol::{Protocol, property::Properties};
 use bytes::BytesMut;
 
 /// What happens to one connection, once so many bytes have gone in both directions together.
@@ -22,7 +22,8 @@ pub(crate) enum Fault {
     Reset(u64),
     /// Nothing passes any more, and nobody is told.
     BlackHole(u64),
-    /// Someone else connects with the client's identifier, and goes away again.
+    /// Someone else connects with the client's identifier, and goes away again. That the server says so
+    /// (MQTT 5, where it would end the client) is lost with the link.
     TakeOver(u64),
     /// Each piece waits for so long.
     Delay(Duration),
@@ -31,11 +32,11 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Any fault but those that last; `take_over` only where that does not end the client.
-    pub(crate) fn draw(random: &mut fastrand::Rng, take_over: bool) -> Self {
+    /// Any fault but those that last.
+    pub(crate) fn draw(random: &mut fastrand::Rng) -> Self {
         // Most faults early, in the middle of a handshake or a resend; some late.
         let bytes = if random.bool() { random.u64(0..400) } else { random.u64(0..60_000) };
-        match random.u32(0..if take_over { 12 } else { 10 }) {
+        match random.u32(0..12) {
             0..=3 => Self::Cut(bytes),
             4..=6 => Self::Reset(bytes),
             7 => Self::Delay(Duration::from_millis(random.u64(1..5))),
@@ -124,7 +125,9 @@ impl Connection {
                 }
                 Some(Fault::Down(_)) | None => (count, false),
             };
-            if to.write_all(&bytes[..pass]).is_err() {
+            let taken_over =
+                matches!(self.fault, Some(Fault::TakeOver(_))) && self.over.load(Ordering::SeqCst);
+            if taken_over || to.write_all(&bytes[..pass]).is_err() {
                 break;
             }
             if fault && !self.over.swap(true, Ordering::SeqCst) {
@@ -155,8 +158,7 @@ impl Connection {
         let Ok(Packet::Connect(mut connect)) = wire::decode(Protocol::V3_1_1, &bytes[..length]) else {
             return;
         };
-        connect.clean_start = false;
-        connect.properties = Properties::NONE;
+        connect.clean_start = false; // and the properties as they are, or the session would end with this
         let mut out = BytesMut::new();
         wire::connect(&mut out, &connect);
         let mut other = TcpStream::connect(("127.0.0.1", self.server)).unwrap();

@@ -17,6 +17,10 @@ use super::packets;
 /// The longest the script waits for any one thing.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Who takes nothing for so long is taken to have stopped. If it was just slow, a test has seen less
+/// than it could have, and fails nothing.
+const STANDSTILL: Duration = Duration::from_secs(1);
+
 /// A running script.
 pub(crate) struct Server {
     port: u16,
@@ -274,6 +278,19 @@ impl Peer {
     /// Sends these bytes again and again, and reads nothing, until the client has gone.
     pub(crate) fn flood(&mut self, bytes: &[u8]) {
         while self.stream.write_all(bytes).is_ok() {}
+    }
+
+    /// Sends these bytes again and again, and reads nothing, until the client takes no more, has gone, or
+    /// has taken so many bytes. How many it took.
+    pub(crate) fn flood_up_to(&mut self, bytes: &[u8], most: usize) -> usize {
+        self.stream.set_write_timeout(Some(STANDSTILL)).unwrap();
+        let (mut taken, mut rest) = (0, bytes);
+        while taken < most {
+            let Ok(count @ 1..) = self.stream.write(rest) else { break };
+            taken += count;
+            rest = if count < rest.len() { &rest[count..] } else { bytes };
+        }
+        taken
     }
 
     /// Sends each byte by itself.

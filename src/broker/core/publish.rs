@@ -212,13 +212,5 @@ enum Name<'a> {
 }
 
 fn check_name(name: &[u8]) -> Result<&str, Malformed> {
-    topic::check_name(name).map_err(|error| {
-        // An empty name without an alias is a Protocol Error [MQTT-3.3.2-8].
-        let reason = match error {
-            topic::TopicError::Empty => ReasonCode::PROTOCOL_ERROR,
-            topic::TopicError::NotUtf8 | topic::TopicError::Null => ReasonCode::MALFORMED_PACKET,
-            _ => ReasonCode::TOPIC_NAME_INVALID,
-        };
-        Malformed::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
-    })
+    topic::check_name(name).map_err(Malformed::topic_name)
 }

@@ -132,7 +132,6 @@ pub(super) async fn scan(
         missed: Vec::new(),
         check_again: false,
         by_name: false,
-        unreadable: 0,
         foreign: 0,
         refused: Vec::new(),
         ended_by: EndedBy::Fence,
@@ -145,13 +144,11 @@ pub(super) async fn scan(
         scanner.link = Link::NotYet;
         client::run(client, &mut scanner).await?;
     }
-    for (count, why) in [
-        (scanner.unreadable, "have topics that are no valid topic names"),
-        (scanner.foreign, "came for topics that were not asked for"),
-    ] {
-        if count > 0 {
-            diagnostics.warning(format_args!("{count} retained messages {why}: left alone"));
-        }
+    if scanner.foreign > 0 {
+        let count = scanner.foreign;
+        diagnostics.warning(format_args!(
+            "{count} retained messages came for topics that were not asked for: left alone"
+        ));
     }
     Ok(Scanned {
         entries: scanner.found.into_values().collect(),
@@ -206,8 +203,6 @@ struct Scanner<'a> {
     check_again: bool,
     /// The connection is the second one, for topics asked for by name.
     by_name: bool,
-    /// Messages of topics that nobody can publish to.
-    unreadable: u64,
     /// Messages that no filter asked for.
     foreign: u64,
     refused: Vec<(String, ReasonCode)>,
@@ -241,15 +236,14 @@ impl Scanner<'_> {
         let purpose = pass.purpose;
         // Every scan ends with a checking pass, and each of those counts anew.
         let count = u64::from(purpose == Purpose::Check);
-        let Ok(topic) = topic::check_name(publish.topic) else {
-            self.unreadable += count;
-            return Ok(());
-        };
+        let filters = &self.options.filters;
+        let asked =
+            |name: &&str| filters.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
         // Nobody's filters are rewritten by us: what a server makes of them, nobody has asked for.
-        if !self.options.filters.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic)) {
+        let Some(topic) = topic::check_name(publish.topic).ok().filter(asked) else {
             self.foreign += count;
             return Ok(());
-        }
+        };
         if !self.wants(topic, publish) {
             return Ok(());
         }
@@ -325,7 +319,7 @@ impl Scanner<'_> {
             .collect();
         session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
         if pass.purpose == Purpose::Check {
-            (self.unreadable, self.foreign) = (0, 0);
+            self.foreign = 0;
         }
         pass.asked_at = Instant::now();
         pass.state = State::Subscribing;

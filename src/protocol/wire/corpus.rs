@@ -55,6 +55,10 @@ const PACKETS: &[&str] = &[
     "a2'05'0001'000161",
     "c0'00",
     "00'00",
+    // PUBLISH with topics that are none.
+    "30'04'00012b'00",
+    "30'06'0003610062'00",
+    "30'04'0001ff'00",
     // Malformed: Remaining Length, QoS 3, lengths beyond the end, identifier 0, properties cut off.
     "30'ffffffff01",
     "30'ffffff7f",

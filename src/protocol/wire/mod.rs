@@ -25,6 +25,7 @@ mod tests;
 use std::borrow::Cow;
 
 use super::reason::ReasonCode;
+use super::topic::TopicError;
 
 pub(super) use decode::Reader;
 pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
@@ -121,6 +122,19 @@ impl Malformed {
     /// A packet that can be read but breaks a rule ([MQTT-4.13.1], Protocol Error).
     pub fn protocol_error(packet: PacketType, what: impl Into<Cow<'static, str>>) -> Self {
         Self { packet: Some(packet), what: what.into(), reason: ReasonCode::PROTOCOL_ERROR }
+    }
+
+    /// A PUBLISH whose topic name is none ([MQTT-3.3.2-1], [MQTT-3.3.2-2], [MQTT-3.3.2-8]).
+    #[must_use]
+    pub fn topic_name(error: TopicError) -> Self {
+        let reason = match error {
+            // Without an alias.
+            TopicError::Empty => ReasonCode::PROTOCOL_ERROR,
+            // [MQTT-1.5.4-1], [MQTT-1.5.4-2]
+            TopicError::NotUtf8 | TopicError::Null => ReasonCode::MALFORMED_PACKET,
+            _ => ReasonCode::TOPIC_NAME_INVALID,
+        };
+        Self::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
     }
 
     /// The same, with another Reason Code.
