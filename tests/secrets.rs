@@ -92,6 +92,32 @@ fn a_typed_secret_is_not_in_the_list_of_processes() {
     }
 }
 
+/// Hiding a password starts the program anew, which must not lose what a pipe has brought.
+#[cfg(unix)]
+#[test]
+fn a_typed_password_beside_files_that_are_pipes() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = |name: &str, content: &'static str| {
+        let path = folder.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let place = path.display().to_string();
+        (place, std::thread::spawn(move || std::fs::write(path, content).unwrap()))
+    };
+    let (options, first) = pipe("options", "-u me\n-i id\n");
+    let (config, second) = pipe("config.toml", "[profile.a]\nprotocol-version = '311'\n");
+    let server = Server::start(|listener| {
+        let connect = listener.accept().expect_connect(mqtt::protocol::Protocol::V3_1_1);
+        assert!(connect.ends_with(b"\x00\x02id\x00\x02me\x00\x07hunter2"), "{connect:?}");
+    });
+    let files = ["-o", &options, "--config", &config, "--profile", "a"];
+    let run = Mqtt::publish(server.port()).args(["-t", "a", "-n", "-P", SECRET]).args(files).spawn();
+    server.finish();
+    drop(run);
+    for writer in [first, second] {
+        writer.join().unwrap();
+    }
+}
+
 /// Wherever a secret stands, and whatever goes wrong with it: usage errors, a server that refuses, one
 /// that speaks something else, packets shown, reports.
 #[test]

@@ -190,17 +190,21 @@ pub fn parse(
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = typed.unwrap_or(arguments);
-    let read = match read_one(&arguments) {
-        Some(read) => read,
-        None => match read(command().mut_subcommands(without_empty_environment), &arguments)? {
+    let hide = |typed: &clap::ArgMatches| {
+        if !is_hidden && let Some(hidden) = hidden::hide(&arguments, typed) {
+            start_anew(&hidden);
+        }
+    };
+    let read = if let Some(read) = read_one(&arguments) {
+        hide(&read.matches);
+        read
+    } else {
+        match read(command().mut_subcommands(without_empty_environment), &arguments, hide)? {
             Err(text) => return Ok(Request::Print { text, problem: None }),
             Ok(read) => read,
-        },
+        }
     };
     let Read { definition, matches, given, subcommand } = read;
-    if !is_hidden && let Some(hidden) = hidden::hide(&arguments, &matches) {
-        start_anew(&hidden);
-    }
     if let Subcommand::Config(args) = subcommand {
         let (text, problem) = args.show(&definition, &matches, &given)?;
         return Ok(Request::Print { text, problem });
@@ -253,8 +257,13 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
     }
 }
 
-/// Stage one: a subcommand with its values, or a text that was asked for.
-fn read(mut command: clap::Command, arguments: &[OsString]) -> Result<Result<Read, String>, Error> {
+/// Stage one: a subcommand with its values, or a text that was asked for. What was typed is handed to
+/// `hide` before any file is read: it may be a pipe, which nobody could read again.
+fn read(
+    mut command: clap::Command,
+    arguments: &[OsString],
+    hide: impl FnOnce(&clap::ArgMatches),
+) -> Result<Result<Read, String>, Error> {
     let mut matches = match command.try_get_matches_from_mut(arguments) {
         Ok(matches) => matches,
         Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
@@ -263,6 +272,7 @@ fn read(mut command: clap::Command, arguments: &[OsString]) -> Result<Result<Rea
     if let Some((name, typed)) = matches.subcommand()
         && let Some(subcommand) = command.find_subcommand(name)
     {
+        hide(typed);
         given = files::given(subcommand, typed)?;
         if !given.is_empty() {
             for one in &given {
