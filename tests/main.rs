@@ -40,5 +40,6 @@ mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]
 mod support;
 mod tls;
+mod tls_options;
 mod ways;
 mod will_test;

@@ -42,6 +42,28 @@ fn passwords_from_everywhere() {
     }
 }
 
+/// What is typed at the question is the password, and not shown.
+#[cfg(unix)]
+#[test]
+fn a_password_that_is_typed_is_not_shown() {
+    let server = Server::start(|listener| {
+        let connect = listener.accept().expect_connect(mqtt::protocol::Protocol::V5);
+        assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
+    });
+    let line = ["-t", "a", "-m", "x", "-u", "me", "--password-prompt"];
+    let prompt = || Mqtt::publish(server.port()).args(line).on_a_terminal_of_its_own().spawn();
+    // Ctrl-C is heeded where the terminal gives no signal for it.
+    let mut running = prompt();
+    running.wait_for_stderr("Password");
+    running.write("hun\x03");
+    running.wait_for_end().dies_of(rustix::process::Signal::INT).does_not_mention("hun");
+    let mut running = prompt();
+    running.wait_for_stderr("Password");
+    running.write("hunter3\x7f2\n");
+    running.wait_for_end().exits(1).does_not_mention("hunter");
+    server.finish();
+}
+
 #[cfg(unix)]
 #[test]
 fn a_file_that_all_can_read_deserves_a_word() {

@@ -34,6 +34,8 @@ enum Input {
     Open,
     /// A terminal that the test types at. Standard error is shown there too.
     Terminal,
+    /// As that, and it is the process's own: the one that is asked for passwords.
+    OwnTerminal,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +112,12 @@ impl Mqtt {
         self
     }
 
+    /// As [`Mqtt::on_a_terminal`], and the terminal is the controlling one of a session.
+    pub(crate) fn on_a_terminal_of_its_own(mut self) -> Self {
+        self.stdin = Input::OwnTerminal;
+        self
+    }
+
     /// The reader of standard output reads so many lines and closes it.
     pub(crate) fn close_stdout_after(mut self, lines: usize) -> Self {
         self.stdout = Output::ClosedAfter(lines);
@@ -131,14 +139,24 @@ impl Mqtt {
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
         let program = env!("CARGO_BIN_EXE_mqtt");
-        let mut command = Command::new(if self.limits.is_some() { "/bin/sh" } else { program });
-        if let Some(limits) = self.limits {
-            command.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), program]);
-        }
+        let mut command = match (self.limits, &self.stdin) {
+            (Some(limits), _) => {
+                let mut shell = Command::new("/bin/sh");
+                shell.args(["-c", &format!("{limits}; exec \"$0\" \"$@\""), program]);
+                shell
+            }
+            // Becomes the program, with its standard input as its terminal.
+            (None, Input::OwnTerminal) => {
+                let mut session = Command::new("setsid");
+                session.args(["--ctty", program]);
+                session
+            }
+            _ => Command::new(program),
+        };
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(if matches!(self.stdin, Input::Null) { Stdio::null() } else { Stdio::piped() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let terminal = matches!(self.stdin, Input::Terminal).then(|| {
+        let terminal = matches!(self.stdin, Input::Terminal | Input::OwnTerminal).then(|| {
             let terminal = openpty(None, None).unwrap();
             command.stdin(terminal.slave.try_clone().unwrap()).stderr(terminal.slave);
             File::from(terminal.master)
@@ -153,7 +171,9 @@ impl Mqtt {
                 None
             }
             Input::Null | Input::Open => stdin,
-            Input::Terminal => terminal.as_ref().map(|terminal| feed(terminal.try_clone().unwrap())),
+            Input::Terminal | Input::OwnTerminal => {
+                terminal.as_ref().map(|terminal| feed(terminal.try_clone().unwrap()))
+            }
         };
         let stdout = match self.stdout {
             Output::Collected => Collected::from(child.stdout.take().unwrap(), usize::MAX),

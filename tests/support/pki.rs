@@ -102,6 +102,13 @@ impl Authority {
         self.write("own", &self.issuer.pem(), self.issuer.key())
     }
 
+    /// A client's certificate for a key that is there, in PEM.
+    pub(crate) fn certify(&self, common_name: &str, key: &str) -> PathBuf {
+        let key = KeyPair::from_pem(key).unwrap();
+        let certificate = params(common_name, &[]).signed_by(&key, &self.issuer).unwrap();
+        self.write(common_name, &certificate.pem(), &key).certificate
+    }
+
     fn issue_as(&self, name: &str, params: &CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
