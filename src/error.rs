@@ -6,7 +6,7 @@
 use crate::exit::Exit;
 use crate::protocol::reason::ReasonCode;
 
-/// The layer of the way to the broker that failed. Its name opens the message.
+/// The layer of the way to the broker that failed. Its name opens the message, but for MQTT itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
     /// Name look-up.
@@ -21,6 +21,13 @@ pub enum Layer {
     WebSocket,
     /// The MQTT conversation itself.
     Mqtt,
+}
+
+impl Layer {
+    /// What stands before a cause. MQTT is what the whole program is about, and goes without saying.
+    fn prefix(self) -> String {
+        if self == Self::Mqtt { String::new() } else { format!("{self}: ") }
+    }
 }
 
 impl std::fmt::Display for Layer {
@@ -57,7 +64,7 @@ pub enum Error {
         hint: Option<String>,
     },
     /// A layer between here and the broker failed.
-    #[error("{layer}: {cause}")]
+    #[error("{}{cause}", .layer.prefix())]
     Link {
         /// Which layer.
         layer: Layer,

@@ -79,3 +79,18 @@ fn help_does_not_show_the_environment() {
     let with = mqtt(&["pub", "--help"], &[("MQTT_PASSWORD", "hunter2"), ("MQTT_HOST", "secret.example")]);
     assert_eq!(with.stdout, plain);
 }
+
+/// What a mode of `bench` does not take, and which does; a port that is taken already.
+#[test]
+fn errors_that_say_what_to_do_instead() {
+    let stderr = failure(2, &["bench", "sub", "--rate", "5"], &[]);
+    assert!(stderr.contains("sub does not take --rate\nhint: sub sends no messages; bench pub"), "{stderr}");
+    let stderr = failure(2, &["bench", "conn", "--pattern", "fan-in"], &[]);
+    assert!(stderr.contains("conn does not take --pattern\nhint: mqtt bench --help"), "{stderr}");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let stderr = failure(1, &["broker", "-p", &port], &[]);
+    let words =
+        format!("cannot listen on 127.0.0.1:{port}: address in use\nhint: is a broker running there?");
+    assert!(stderr.contains(&words), "{stderr}");
+}

@@ -301,7 +301,7 @@ for_versions! {
             peer.expect_end();
         });
         let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-k", "1"];
-        let text = "MQTT: the server has been silent for one and a half keep-alive intervals";
+        let text = "mqtt: the server has been silent for one and a half keep-alive intervals";
         Mqtt::publish(server.port()).args(args).run().fails(1, text);
     }
 }

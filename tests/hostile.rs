@@ -142,7 +142,7 @@ for_versions! {
         for (what, bytes, _) in answers {
             let (outcome, _) = provoke(protocol, &["--reconnect", "never"], move |peer| peer.send(&bytes));
             let first = outcome.stderr.lines().next().unwrap_or_default().to_owned();
-            let named = first.starts_with("mqtt: MQTT: ") || first.starts_with("mqtt: protocol error: ");
+            let named = first.starts_with("mqtt: the server ") || first.starts_with("mqtt: protocol error: ");
             assert!(named, "{what}: {first}");
             outcome.exits(1);
         }

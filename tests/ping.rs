@@ -50,7 +50,7 @@ fn every_property_of_the_answer_is_told() {
     for words in [
         "MQTT 5, new session, keep-alive 30 s",
         "session-expiry-interval 120: the session is kept for 120 s",
-        "receive-maximum 7: at most 7 QoS 1 and 2 messages unacknowledged",
+        "receive-maximum 7: at most 7 messages at QoS 1 and 2 unacknowledged",
         "maximum-qos 1: no message above QoS 1",
         "retain-available 0: no retained messages",
         "maximum-packet-size 5000: no packet above 5000 bytes",

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use mqtt::protocol::Protocol::V5;
+
 use crate::support::broker::Broker;
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::pki::Authority;
+use crate::support::server::Server;
 use crate::support::{Service as _, write};
 
 /// Flag, then environment, then profile, then default; and each value tells where it is from.
@@ -40,7 +43,12 @@ fn values_have_a_rank() {
     assert!(lines.iter().any(|line| line.starts_with("url wss://…@work.example/x ")), "{lines:#?}");
     Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "wrk"])
         .run()
-        .fails(2, "there is no profile 'wrk'");
+        .fails(2, "there is no profile 'wrk'")
+        .mentions("hint: did you mean 'work'?");
+    Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "xyz"])
+        .run()
+        .fails(2, "there is no profile 'xyz'")
+        .mentions("hint: there are 'home', 'work'");
 }
 
 /// What a URL of higher rank overrules is not shown as if it held.
@@ -71,12 +79,12 @@ fn what_is_overruled_is_not_shown() {
             "client-id me flag",
         ]
     );
-    // A URL without credentials leaves the profile's.
+    // A URL of the profile's host, without credentials, leaves the profile's.
     assert_eq!(
-        show(&["-L", "mqtt://127.0.0.1:28831"]),
+        show(&["-L", "mqtt://home.example:28831"]),
         [
-            "broker mqtt://127.0.0.1:28831 resolved".to_owned(),
-            "url mqtt://127.0.0.1:28831 flag".into(),
+            "broker mqtt://home.example:28831 resolved".to_owned(),
+            "url mqtt://home.example:28831 flag".into(),
             format!("username me {config}, line 5"),
             format!("password-command ******** {config}, line 6"),
             format!("id-prefix home- {config}, line 7"),
@@ -99,6 +107,62 @@ fn what_is_overruled_is_not_shown() {
         ["broker mqtt://other.example:1883 resolved", "host other.example flag", "profile url flag"]
     );
     assert_eq!(of_the_url(&["--unix", "/run/s"])[1..], ["unix /run/s flag", "profile url flag"]);
+}
+
+/// What proves to one host who we are is not sent to another that happens to be named, unless the
+/// profile was asked for.
+#[test]
+fn credentials_belong_to_a_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = "username = 'me'\npassword = 'hunter2'\nws-header = 'Authorization: hunter2'\nws = true\n";
+    let profile = |name: &str, place: &str| {
+        let text = format!("default-profile = 'a'\n[profile.a]\n{place}\n{secrets}keepalive = 7\n");
+        write(folder.path(), name, &text)
+    };
+    let host = profile("host.toml", "host = '127.0.0.1,Other.example'");
+    let url = profile("url.toml", "url = 'mqtt://127.0.0.1'");
+    let nowhere = profile("nowhere.toml", "");
+    let options = write(folder.path(), "o", "-h localhost\n");
+    let localhost = [("MQTT_HOST", "localhost")];
+    for (config, line, environment, sent) in [
+        (&host, &["-h", "127.0.0.1"][..], &[][..], true),
+        (&host, &["-h", "127.0.0.1:1,other.example"], &[], true),
+        (&host, &["-L", "mqtt://127.0.0.1:2"], &[], true),
+        (&host, &["-p", "2"], &[], true),
+        (&host, &["-h", "localhost"], &[], false),
+        (&host, &["-h", "127.0.0.1,localhost"], &[], false),
+        (&host, &["-L", "mqtt://localhost"], &[], false),
+        (&host, &["--unix", "/run/mqtt"], &[], false),
+        (&host, &["-o", &options], &[], false),
+        (&host, &[], &localhost, false),
+        (&host, &["-h", "127.0.0.1"], &localhost, true),
+        (&host, &["-h", "localhost", "--profile", "a"], &[], true),
+        (&host, &["-h", "localhost"], &[("MQTT_PROFILE", "a")], false),
+        (&url, &["-h", "localhost"], &[], false),
+        (&url, &["-h", "127.0.0.1"], &[], true),
+        (&nowhere, &["-h", "localhost"], &[], true),
+    ] {
+        let show = Mqtt::new(["config", "show", "--config", config]).args(line);
+        let show = environment.iter().fold(show, |show, (name, value)| show.env(name, value));
+        let lines = show.run().exits(0).lines();
+        let has = |option: &str| lines.iter().any(|line| line.split(' ').next() == Some(option));
+        assert!(has("keepalive"), "{lines:#?}");
+        for option in ["username", "password", "ws-header"] {
+            assert_eq!(has(option), sent, "{option} of {config} with {line:?} {environment:?}: {lines:#?}");
+        }
+    }
+    // What is shown is what is sent.
+    let server = Server::start(|server| {
+        let connect = server.accept().expect_connect(V5);
+        let text = String::from_utf8_lossy(&connect);
+        assert!(!text.contains("hunter2") && !text.contains("me"), "{connect:?}");
+    });
+    let port = server.port().to_string();
+    Mqtt::new(["pub", "-t", "a", "-n", "--config", &host, "-h", "localhost", "-p", &port])
+        .env("MQTT_WS", "false")
+        .run()
+        .exits(1);
+    server.finish();
 }
 
 /// A file that is not there is a problem of the connection; what led to it is shown all the same.
@@ -253,7 +317,7 @@ fn mistakes_in_files_have_a_place() {
         run.fails(2, &format!("{config}, {place}: ")).mentions(words).mentions(hint);
     }
     for (text, place, words) in [
-        ("-h 127.0.0.1\n--prot 1\n", "line 2", "there is no '--prot'"),
+        ("-h 127.0.0.1\n--prot 1\n", "line 2", "there is no '--prot'\nhint: did you mean '--port'?"),
         ("\n\n-p\n", "line 3", "-p needs a value"),
         ("-c yes\n", "line 1", "-c takes no value"),
         ("-o other\n", "line 1", "cannot stand in an options file"),

@@ -283,8 +283,9 @@ fn reason_strings_and_user_properties_of_acknowledgements() {
             Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", qos, "-d"]).run().exits(151);
         for line in [
             "Client null sending CONNECT (v5, c1, k60)\n",
-            "Client null received CONNACK (0)\n    assigned-client-identifier: auto-1\n    server-keep-alive: 30\n    \
+            "Client auto-1 received CONNACK (0)\n    assigned-client-identifier: auto-1\n    server-keep-alive: 30\n    \
              response-information: answers/\n    user-property: node=7\n",
+            "Client auto-1 sending PUBLISH (",
             ", RC:151)\n    Quota exceeded (0x97)\n    reason-string: only ten a day\n    user-property: used=10\n",
             "mqtt: publish refused: Quota exceeded (0x97): only ten a day\n",
         ] {

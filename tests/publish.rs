@@ -302,7 +302,7 @@ for_versions! {
             peer.close();
         });
         let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
-        Mqtt::publish(server.port()).args(args).run().fails(1, "MQTT: the server closed the connection");
+        Mqtt::publish(server.port()).args(args).run().fails(1, "mqtt: the server closed the connection");
     }
 }
 

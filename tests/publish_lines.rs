@@ -227,7 +227,7 @@ fn says_what_may_be_lost_at_qos_0() {
     let mut running = Mqtt::publish(server.port()).args(["-t", "a", "-l"]).open_stdin().spawn();
     running.write("1\n").wait_for_stderr("connected again");
     running.write("2\n");
-    running.finish().exits(1).mentions("warning: the last 1 messages, sent at QoS 0, may be lost");
+    running.finish().exits(1).mentions("warning: the last 1 message, sent at QoS 0, may be lost");
 }
 
 /// A refused line is reported by its number; the others are delivered, and the status tells.
@@ -296,7 +296,7 @@ fn never_reconnects_if_told_so() {
         server.expect_nobody();
     });
     let run = lines(server.port(), V5).args(["--reconnect", "never"]).stdin("1\n").run();
-    run.exits(1).mentions("mqtt: MQTT: the server closed the connection");
+    run.exits(1).mentions("mqtt: the server closed the connection");
 }
 
 /// Signals end it as they would end any program, and the server is told.

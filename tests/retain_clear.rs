@@ -449,7 +449,7 @@ fn a_list_that_goes_to_a_file_is_shown_to_who_is_asked() {
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
     for (option, stdout) in [("--json", "{"), ("--timeout=30", "a  QoS")] {
         let mut running = retain_clear(broker.port(), &["#", option]).on_a_terminal().spawn();
-        running.wait_for_stderr("a  QoS 1, 1 bytes: 1\r\nClear 1 retained message? [y/N] ");
+        running.wait_for_stderr("a  QoS 1, 1 byte: 1\r\nClear 1 retained message? [y/N] ");
         running.write("n\n");
         let outcome = running.wait_for_end().exits(3);
         assert!(outcome.stdout.starts_with(stdout.as_bytes()), "{outcome:?}");

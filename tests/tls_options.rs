@@ -55,7 +55,7 @@ impl World {
 /// The server lets in only who shows a certificate and can sign with its key.
 #[test]
 fn private_keys_in_every_form() {
-    let Some(world) = World::new(|setup, authority| setup.client_certificates(authority)) else { return };
+    let Some(world) = World::new(Setup::client_certificates) else { return };
     let password = world.file("password", "secret\n");
     for (name, plain, is_encrypted) in [
         ("rsa-pkcs1.key", "rsa-pkcs8.key", false),

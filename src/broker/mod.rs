@@ -35,6 +35,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::error::{Error, Layer};
+use crate::net;
 use driver::Shared;
 pub use options::{Cut, Faults, Feature, Limits, Options, Refusal};
 pub use sink::Sink;
@@ -63,7 +64,10 @@ impl Broker {
     pub async fn start(options: Options) -> Result<Self, Error> {
         let listen = options.listen;
         let failed = |error: std::io::Error| {
-            Error::fatal(Layer::Connect, format!("cannot listen on {listen}: {error}"))
+            let busy = error.kind() == std::io::ErrorKind::AddrInUse;
+            let cause = format!("cannot listen on {listen}: {}", net::explain(&error));
+            let error = Error::fatal(Layer::Connect, cause);
+            if busy { error.with_hint("is a broker running there? -p 0 takes a free port") } else { error }
         };
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

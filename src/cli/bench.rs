@@ -269,7 +269,16 @@ fn refuse(given: &[&'static str], allowed: &[&str], mode: &str) -> Result<(), Er
     match given.iter().find(|name| !allowed.contains(name)) {
         None => Ok(()),
         Some(&"--duration") if mode == "conn" => Err(Error::usage("conn takes --hold, not --duration")),
-        Some(name) => Err(Error::usage(format!("{mode} does not take {name}"))),
+        Some(name) => {
+            let error = Error::usage(format!("{mode} does not take {name}"));
+            Err(if SENDING.contains(name) {
+                error.with_hint(format!(
+                    "{mode} sends no messages; bench pub, bench rr and bench without a mode do"
+                ))
+            } else {
+                error.with_hint("mqtt bench --help says which option goes with which mode")
+            })
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use super::hidden;
 use super::origin::Rank;
 use super::text::shown;
+use super::url::BrokerUrl;
+use super::value::Brokers;
 use super::{options_file, profile};
 use crate::error::Error;
 
@@ -61,6 +63,11 @@ pub(super) fn given(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Gi
         None => Vec::new(),
     };
     let mut given = profile::read(subcommand, matches)?;
+    if matches.value_source("profile") != Some(ValueSource::CommandLine)
+        && names_another_broker(matches, &options, &given)
+    {
+        given.retain(|one| !is_credential(one));
+    }
     given.retain(|one| options.iter().all(|other| other.id != one.id));
     given.extend(options);
     given.retain(|one| match matches.value_source(&one.id) {
@@ -72,6 +79,68 @@ pub(super) fn given(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Gi
         _ => true,
     });
     Ok(given)
+}
+
+/// The options that name the broker.
+const NAMES_BROKER: [&str; 3] = ["host", "url", "unix"];
+
+/// Options whose values prove to a broker who we are: they are made for one, and sent to it.
+const CREDENTIALS: [&str; 8] = [
+    "username",
+    "password",
+    "password_file",
+    "password_command",
+    "password_prompt",
+    "auth_method",
+    "auth_data",
+    "ws_header",
+];
+
+fn is_credential(one: &Given) -> bool {
+    CREDENTIALS.contains(&one.id.as_str()) || one.words.iter().any(|word| holds_a_secret_path(&one.id, word))
+}
+
+/// A token in the path of a WebSocket. The credentials of a proxy are the proxy's, whatever is behind it.
+fn holds_a_secret_path(id: &str, word: &OsString) -> bool {
+    id == "ws_path" && holds_a_secret(id, word)
+}
+
+/// Whether something of higher rank names a broker that is none of the profile's. Ports do not count:
+/// as in curl's netrc, credentials belong to a host. A profile that names no broker is for any.
+fn names_another_broker(matches: &ArgMatches, options: &[Given], profile: &[Given]) -> bool {
+    let in_file = |given: &[Given]| -> Vec<String> {
+        let naming = given.iter().filter(|one| NAMES_BROKER.contains(&one.id.as_str()));
+        let values = naming.flat_map(|one| one.words.iter().map(move |word| (one, word.to_string_lossy())));
+        values
+            .flat_map(|(one, word)| {
+                let value = word.split_once('=').map_or("", |(_, value)| value);
+                places(&one.id, value)
+            })
+            .collect()
+    };
+    let given_as = |source| -> Vec<String> {
+        let ids = NAMES_BROKER.into_iter().filter(|id| matches.value_source(id) == Some(source));
+        let values =
+            ids.flat_map(|id| matches.get_raw(id).into_iter().flatten().map(move |value| (id, value)));
+        values.flat_map(|(id, value)| places(id, &value.to_string_lossy())).collect()
+    };
+    let typed = given_as(ValueSource::CommandLine);
+    let set = given_as(ValueSource::EnvVariable);
+    let (named, theirs) = ([typed, set, in_file(options)], in_file(profile));
+    let named = named.iter().find(|named| !named.is_empty());
+    !theirs.is_empty() && named.is_some_and(|named| !named.iter().all(|place| theirs.contains(place)))
+}
+
+/// Hosts, in lower case, or the path of a Unix socket. What cannot be read is refused elsewhere.
+fn places(id: &str, value: &str) -> Vec<String> {
+    match id {
+        "host" => {
+            let brokers = value.parse::<Brokers>().map_or_else(|_| Vec::new(), |Brokers(brokers)| brokers);
+            brokers.into_iter().map(|broker| broker.host.to_ascii_lowercase()).collect()
+        }
+        "url" => value.parse::<BrokerUrl>().map(|url| url.host.to_ascii_lowercase()).into_iter().collect(),
+        _ => vec![format!("unix:{value}")],
+    }
 }
 
 fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {
@@ -102,8 +171,9 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 /// The error for a name in a file that means nothing, with the one that may be meant.
 pub(super) fn unknown<'a>(place: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let error = Error::usage(format!("{place}: there is no '{}'", shown(name.as_ref())));
+    let dashes = if name.starts_with('-') { "--" } else { "" };
     match nearest(name.trim_start_matches('-'), known) {
-        Some(known) => error.with_hint(format!("did you mean '{known}'?")),
+        Some(known) => error.with_hint(format!("did you mean '{dashes}{known}'?")),
         None => error,
     }
 }

@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::files::{Given, NAMES_FILES, is_repeatable, unknown, unreadable};
+use super::files::{Given, NAMES_FILES, is_repeatable, nearest, unknown, unreadable};
 use super::origin::Rank;
 use super::text::shown;
 use crate::error::Error;
@@ -54,6 +54,11 @@ fn default_file() -> Option<PathBuf> {
             .map(|home| if cfg!(windows) { home } else { home.join(".config") })
     })?;
     Some(base.join("mqtt").join("config.toml"))
+}
+
+fn quoted(names: &[&str]) -> String {
+    let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", shown(name.as_ref()))).collect();
+    quoted.join(", ")
 }
 
 struct File {
@@ -104,15 +109,15 @@ impl File {
                     Some((_, place)) if asked.is_none() => place,
                     _ => self.name.clone(),
                 };
-                let names = profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref());
-                let error = unknown(&place, name, names);
-                Err(match error {
-                    Error::Usage { hint, .. } => Error::Usage {
-                        message: format!("{place}: there is no profile '{}'", shown(name.as_ref())),
-                        hint,
-                    },
-                    other => other,
-                })
+                let names: Vec<&str> =
+                    profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
+                let text = format!("{place}: there is no profile '{}'", shown(name.as_ref()));
+                let hint = match nearest(name, names.iter().copied()) {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
+                    None => format!("there are {}", quoted(&names)),
+                };
+                Err(Error::usage(text).with_hint(hint))
             }
         }
     }

@@ -12,7 +12,8 @@ pub(super) struct ReportArgs {
     #[arg(short = 'd', long)]
     debug: bool,
 
-    /// Write everything on standard error as JSON, one object a line, packets as with -d included
+    /// Write everything on standard error as JSON, one object a line, packets as with -d included;
+    /// usage errors, which come before, stay text
     #[arg(long)]
     json_events: bool,
 

@@ -1,14 +1,12 @@
-//! The driver over in-memory streams: what is written when, how a link ends, and what it costs.
+//! The driver over in-memory streams: what is written when, and how a link ends.
 
 use std::future::poll_fn;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::Instant;
 
 use super::handler::{Change, Flow, Handler};
@@ -18,8 +16,7 @@ use super::scratch::OUTPUT_BYTES;
 use super::session::{Event, Session};
 use crate::error::Error;
 use crate::protocol::property::PropertyBlock;
-use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{self, Packet, PacketType, PublishTemplate, TopicAlias};
+use crate::protocol::wire::{self, Packet, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
 /// A handler that writes down what happens to it.
@@ -133,15 +130,15 @@ impl Bench {
     }
 }
 
-fn message(protocol: Protocol, qos: QoS, identifier: u16, payload: &[u8]) -> BytesMut {
+pub(super) fn message(protocol: Protocol, qos: QoS, identifier: u16, payload: &[u8]) -> BytesMut {
     let mut out = BytesMut::new();
     PublishTemplate::new(protocol, b"in", qos, false, &PropertyBlock::default())
         .put(&mut out, identifier, false, payload);
     out
 }
 
-const FENCE_LIMIT: Duration = Duration::from_secs(30);
-const BOTH: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
+pub(super) const FENCE_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const BOTH: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 
 #[tokio::test]
 async fn leaving_after_qos_0_is_fenced() {
@@ -418,170 +415,6 @@ async fn a_server_that_hangs_up_inside_a_packet_is_named() {
     bench.server.shutdown().await.unwrap();
     let error = bench.run().await.unwrap_err();
     assert!(error.to_string().contains("in the middle of a packet"), "{error}");
-}
-
-/// A stream that gives the same packets for ever and swallows what is written.
-struct Endless {
-    input: Vec<u8>,
-    reads: usize,
-}
-
-impl AsyncRead for Endless {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        _cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        if self.reads == 0 {
-            return Poll::Pending;
-        }
-        self.reads -= 1;
-        buffer.put_slice(&self.input);
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Endless {
-    fn poll_write(self: Pin<&mut Self>, _cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-    fn poll_shutdown(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-/// Counts events, and publishes as long as the window is open.
-struct Busy {
-    template: Arc<PublishTemplate>,
-    payload: Bytes,
-    publishes: bool,
-    events: u64,
-}
-
-impl Handler for Busy {
-    fn poll_fill(
-        &mut self,
-        _cx: &mut Context<'_>,
-        session: &mut Session,
-        out: &mut BytesMut,
-    ) -> Poll<Result<(), Error>> {
-        while self.publishes && out.len() < OUTPUT_BYTES && session.can_publish(self.template.qos()) {
-            session.publish(out, &self.template, &self.payload, || self.payload.clone(), 0)?;
-        }
-        Poll::Pending
-    }
-
-    fn on_event(&mut self, _event: Event<'_>) -> Result<Flow, Error> {
-        self.events += 1;
-        Ok(Flow::Continue)
-    }
-}
-
-/// How many allocations `reads` reads of `input` cost after a warm-up, and how many events they are.
-fn allocations(protocol: Protocol, qos: QoS, publishes: bool, input: Vec<u8>) -> (u64, u64) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let _inside = runtime.enter();
-    let template = PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default());
-    let mut handler = Busy {
-        template: Arc::new(template),
-        payload: Bytes::from_static(b"0123456789abcdef"),
-        publishes,
-        events: 0,
-    };
-    let mut session = Session::new(protocol, 100, &PropertyBlock::default());
-    session.connected(protocol, false, ServerLimits::default());
-    let stream = Endless { input, reads: 100 };
-    let mut link =
-        Link::new(stream, protocol, 60, FENCE_LIMIT, 1 << 20, Vec::new(), PropertyBlock::default());
-    let mut turn = |link: &mut Link<Endless>| {
-        // A busy link gives way to others now and then, and is polled again.
-        while link.stream_mut().reads > 0 {
-            let mut cx = Context::from_waker(Waker::noop());
-            assert!(link.poll(&mut cx, &mut session, &mut handler).is_pending());
-        }
-    };
-    turn(&mut link);
-    link.stream_mut().reads = 1000;
-    let measured = allocation_counter::measure(|| turn(&mut link));
-    (measured.count_total, handler.events)
-}
-
-#[test]
-fn nothing_is_allocated_per_message_in_steady_state() {
-    for protocol in BOTH {
-        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
-            let input: Vec<u8> =
-                (1..=100).flat_map(|id| message(protocol, qos, id, b"0123456789abcdef")).collect();
-            let (count, events) = allocations(protocol, qos, false, input);
-            assert_eq!((count, events), (0, 110_000), "receiving, {protocol} {qos}");
-        }
-        // QoS 2 both ways: PUBLISH and PUBREL, the identifiers in use again and again.
-        let mut input = BytesMut::new();
-        for id in 1..=50 {
-            input.extend_from_slice(&message(protocol, QoS::ExactlyOnce, id, b"0123456789abcdef"));
-        }
-        for id in 1..=50 {
-            wire::ack(&mut input, protocol, PacketType::PubRel, id, ReasonCode::SUCCESS);
-        }
-        let (count, events) = allocations(protocol, QoS::ExactlyOnce, false, input.to_vec());
-        assert_eq!((count, events), (0, 110_000), "receiving, {protocol} 2");
-    }
-}
-
-/// The identifiers go around, so the server's answers are made as it would make them.
-#[test]
-fn nothing_is_allocated_per_publish_in_steady_state() {
-    let protocol = Protocol::V5;
-    let mut session = Session::new(protocol, 100, &PropertyBlock::default());
-    session.connected(protocol, false, ServerLimits { topic_alias_maximum: 1, ..ServerLimits::default() });
-    let qualities = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
-    for (qos, alias) in qualities
-        .into_iter()
-        .flat_map(|qos| [TopicAlias::None, TopicAlias::Auto, TopicAlias::Fixed(1)].map(|alias| (qos, alias)))
-    {
-        let template = PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default());
-        let template = Arc::new(template.with_topic_alias(alias));
-        let payload = Bytes::from_static(b"0123456789abcdef");
-        let mut out = BytesMut::with_capacity(1 << 20);
-        let mut answers = BytesMut::with_capacity(1 << 20);
-        let mut round = |out: &mut BytesMut| {
-            for token in 0..100 {
-                session.publish(out, &template, &payload, || payload.clone(), token).unwrap();
-            }
-            let sent = out.len();
-            let mut at = 0;
-            while qos != QoS::AtMostOnce && at < sent {
-                let length = wire::frame(&out[at..], 1 << 20).unwrap().unwrap();
-                let Packet::Publish(publish) = wire::decode(protocol, &out[at..at + length]).unwrap() else {
-                    panic!()
-                };
-                let ack = wire::Ack {
-                    packet_identifier: publish.packet_identifier,
-                    reason: ReasonCode::SUCCESS,
-                    properties: crate::protocol::property::Properties::NONE,
-                };
-                at += length;
-                if qos == QoS::AtLeastOnce {
-                    session.receive(&Packet::PubAck(ack), &mut answers).unwrap();
-                } else {
-                    session.receive(&Packet::PubRec(ack), &mut answers).unwrap();
-                    session.receive(&Packet::PubComp(ack), &mut answers).unwrap();
-                }
-            }
-            out.clear();
-            answers.clear();
-        };
-        round(&mut out);
-        let measured = allocation_counter::measure(|| {
-            for _ in 0..100 {
-                round(&mut out);
-            }
-        });
-        assert_eq!(measured.count_total, 0, "QoS {qos}, {alias:?}");
-    }
 }
 
 /// Publishes at QoS 0 as fast as it is asked to, in portions larger than the stream takes at once.

@@ -25,6 +25,8 @@ pub mod session;
 mod topic_alias;
 
 #[cfg(test)]
+mod allocation_tests;
+#[cfg(test)]
 mod arbitrary_tests;
 #[cfg(test)]
 mod link_tests;

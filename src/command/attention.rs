@@ -27,6 +27,16 @@ pub(super) enum Stop {
     Limit(Duration),
 }
 
+impl Stop {
+    /// The error of a run that it ends before its time.
+    pub(super) fn error(self) -> Error {
+        match self {
+            Self::Signal(number) => Error::Signal(number),
+            Self::Limit(limit) => Error::TimedOut(format!("after {}", duration(limit))),
+        }
+    }
+}
+
 impl Attention {
     /// Heeds signals from now on, and ends after `limit` if there is one.
     pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
-use super::attention::{Attention, Stop, report_change};
+use super::attention::{Attention, report_change};
 use super::lines::Lines;
 use super::spool;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
@@ -19,7 +19,7 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Progress, Verbosity, duration};
+use crate::output::{Diagnostics, Progress, Verbosity, counted};
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::wire::{Packet, PublishTemplate, TopicAlias};
 use crate::protocol::{Direction, QoS};
@@ -238,7 +238,8 @@ impl Publisher<'_> {
         self.asked = None;
         if self.config.qos == QoS::AtMostOnce && open > 0 {
             self.diagnostics.warning(format_args!(
-                "the last {open} messages, sent at QoS 0, may be lost with the connection (use -q 1 to have them acknowledged)"
+                "the last {}, sent at QoS 0, may be lost with the connection (use -q 1 to have them acknowledged)",
+                counted(open, "message")
             ));
             self.confirmed = self.ended;
             self.refusal.get_or_insert(Exit::Failure);
@@ -324,10 +325,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.attention.poll(cx).map(|stop| match stop {
-            Stop::Signal(number) => Err(Error::Signal(number)),
-            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
-        })
+        self.attention.poll(cx).map(|stop| Err(stop.error()))
     }
 
     fn on_written(&mut self, bytes: usize) {

@@ -11,14 +11,14 @@ use std::task::{Context, Poll, ready};
 use bytes::BytesMut;
 use tokio::sync::mpsc;
 
-use super::attention::{Attention, Stop, report_change};
+use super::attention::{Attention, report_change};
 use super::publish::{Config, Source, read_file, read_stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Progress, duration};
+use crate::output::{Diagnostics, Progress};
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::{Packet, PublishTemplate};
 use crate::protocol::{Direction, Protocol, QoS};
@@ -408,10 +408,7 @@ impl Handler for Publisher<'_> {
         // What could not be taken in is said at once, link or no link. That something was taken in shows
         // in the spool, which is looked into before the next write.
         while self.poll_input(cx).is_ready() {}
-        self.attention.poll(cx).map(|stop| match stop {
-            Stop::Signal(number) => Err(Error::Signal(number)),
-            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
-        })
+        self.attention.poll(cx).map(|stop| Err(stop.error()))
     }
 
     fn works_without_link(&self) -> bool {

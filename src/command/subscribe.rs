@@ -13,7 +13,7 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, duration};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
@@ -126,8 +126,8 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Ok(Err(error)) => Err(error),
         Err(_) => {
             diagnostics.warning(format_args!(
-                "the last {} bytes are not written: nobody reads standard output",
-                subscriber.stdout.waiting_bytes()
+                "the last {} are not written: nobody reads standard output",
+                counted(subscriber.stdout.waiting_bytes() as u64, "byte")
             ));
             Ok(())
         }
@@ -436,7 +436,7 @@ impl Handler for Subscriber<'_> {
         }
         self.attention.poll(cx).map(|stop| match stop {
             Stop::Signal(_) => Ok(()),
-            Stop::Limit(limit) => Err(Error::TimedOut(format!("after {}", duration(limit)))),
+            Stop::Limit(_) => Err(stop.error()),
         })
     }
 

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::io::Write;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use colored::{ColoredString, Colorize as _};
@@ -18,6 +18,7 @@ use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
 use crate::error::Error;
 use crate::protocol::Direction;
+use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
 
 /// The lines of a run on standard error.
@@ -34,6 +35,8 @@ struct Out {
     writer: Box<dyn Write + Send>,
     /// What may be drawn where the next line goes.
     bar: Option<ProgressBar>,
+    /// Of a client that has not named itself, the identifier that a server gave it.
+    assigned_client_identifier: String,
 }
 
 impl std::fmt::Debug for Diagnostics {
@@ -60,7 +63,11 @@ impl Diagnostics {
             verbosity,
             color: ColorChoice::Auto,
             terminal,
-            out: Mutex::new(Out { writer: Box::new(out), bar: None }),
+            out: Mutex::new(Out {
+                writer: Box::new(out),
+                bar: None,
+                assigned_client_identifier: String::new(),
+            }),
         }
     }
 
@@ -154,13 +161,31 @@ impl Diagnostics {
         if self.verbosity == Verbosity::Events {
             self.line(&events::packet(direction, packet));
         } else if self.verbosity == Verbosity::Debug {
+            let assigned = self.assigned_client_identifier(packet);
+            let name = if client_identifier.is_empty() { &assigned } else { client_identifier };
             let mut lines = String::new();
-            packet_log::describe(client_identifier, direction, packet, |line| {
+            packet_log::describe(name, direction, packet, |line| {
                 lines.push_str(&printable(line));
                 lines.push('\n');
             });
             self.line(&lines);
         }
+    }
+
+    /// The identifier that a server has given to a client without one, be it in this packet
+    /// ([MQTT-3.2.2-16]). A client that comes back has it in its CONNECT.
+    fn assigned_client_identifier(&self, packet: &Packet<'_>) -> String {
+        let assigned = &mut self.out().assigned_client_identifier;
+        match packet {
+            Packet::Connect(connect) => connect.client_identifier.clone_into(assigned),
+            Packet::ConnAck { properties, .. } => {
+                if let Some(identifier) = properties.text(PropertyId::AssignedClientIdentifier) {
+                    identifier.clone_into(assigned);
+                }
+            }
+            _ => {}
+        }
+        assigned.clone()
     }
 
     /// A question, to be answered on the same line. Asked whatever the verbosity: the run waits.
@@ -181,11 +206,15 @@ impl Diagnostics {
 
     /// Lines from now on stand above this bar, while it is shown.
     pub(super) fn make_room_for(&self, bar: ProgressBar) {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner).bar = Some(bar);
+        self.out().bar = Some(bar);
+    }
+
+    fn out(&self) -> MutexGuard<'_, Out> {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn line(&self, text: &str) {
-        let Out { writer, bar } = &mut *self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let Out { writer, bar, .. } = &mut *self.out();
         let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {
             Some(bar) => bar.suspend(|| writer.write_all(text.as_bytes())),
             None => writer.write_all(text.as_bytes()),
@@ -195,6 +224,12 @@ impl Diagnostics {
 
 fn bold_red(text: ColoredString) -> ColoredString {
     text.red().bold()
+}
+
+/// A number of things: `1 byte`, `2 bytes`.
+#[must_use]
+pub fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A duration as a person reads it: `250ms`, `1.2s`, `1m 30s`. Exact where it is short, no digits

@@ -24,7 +24,7 @@ mod message_tests;
 #[cfg(test)]
 mod stdout_tests;
 
-pub use diagnostics::{Diagnostics, duration};
+pub use diagnostics::{Diagnostics, counted, duration};
 pub use live::Live;
 pub use message::{MessageWriter, Misfit};
 pub use password::read_password;

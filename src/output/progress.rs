@@ -20,6 +20,7 @@ const DRAWN_EVERY: Duration = Duration::from_millis(100);
 
 const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} left";
 const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {rate}, {eta} left";
+const CASES: &str = "{human_pos} of {human_len} [{bar:30}] {eta} left";
 const FOUND: &str = "{human_pos} found, {rate}";
 const LINES: &str = "{human_pos} lines, {rate}";
 
@@ -49,6 +50,12 @@ impl Progress {
     #[must_use]
     pub fn messages(diagnostics: &Diagnostics, total: u64) -> Self {
         Self::of(diagnostics, Some(total), MESSAGES)
+    }
+
+    /// Of `total` cases, of which each takes its time.
+    #[must_use]
+    pub fn cases(diagnostics: &Diagnostics, total: u64) -> Self {
+        Self::of(diagnostics, Some(total), CASES)
     }
 
     /// Of what is being looked for, nobody knows how much.
@@ -108,6 +115,14 @@ impl Progress {
     /// This much more is done.
     pub fn add(&self, more: u64) {
         self.done.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// Has something written to the same screen, with the display out of its way.
+    pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
+        match &self.drawn {
+            Some((bar, _)) => bar.suspend(write),
+            None => write(),
+        }
     }
 
     /// Takes the display away. Nothing is left on the screen: the run's result is told elsewhere.
@@ -197,6 +212,17 @@ mod tests {
         progress.set(50_000);
         tokio::time::sleep(Duration::from_millis(501)).await;
         assert!(screen.text().contains("50,000 of 100,000 [===============>"), "{}", screen.text());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn other_lines_take_the_place_of_the_display() {
+        let (progress, screen) = on_screen(Some(3), CASES);
+        progress.set(1);
+        tokio::time::sleep(Duration::from_millis(501)).await;
+        assert!(screen.text().contains("1 of 3 [=========>"), "{}", screen.text());
+        assert!(!screen.text().contains("/s"), "{}", screen.text());
+        progress.suspend(|| assert!(screen.text().ends_with("<clear>"), "{}", screen.text()));
+        progress.finish();
     }
 
     #[tokio::test(start_paused = true)]

@@ -26,7 +26,7 @@ use crate::exit::Exit;
 fn stage_one(arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error> {
     let without_environment =
         command().mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
-    Ok(read(without_environment, arguments)?.map(|read| read.subcommand))
+    Ok(read(without_environment, arguments, |_| ())?.map(|read| read.subcommand))
 }
 
 fn words(line: &[&str]) -> Vec<OsString> {

@@ -274,10 +274,10 @@ impl Handler for Pinger<'_> {
         self.attention.poll(cx).map(|stop| match stop {
             // As ping(8): what was measured is shown, and that is that.
             Stop::Signal(_) if !self.report.pings.is_empty() => Ok(()),
-            Stop::Signal(number) => Err(Error::Signal(number)),
             Stop::Limit(limit) => {
                 Err(Error::TimedOut(format!("after {}, waiting for {}", duration(limit), self.awaited())))
             }
+            Stop::Signal(_) => Err(stop.error()),
         })
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
 use crate::error::Error;
-use crate::output::printable;
+use crate::output::{counted, printable};
 use crate::protocol::property::{Property, PropertyId, Value};
 
 /// Of the form that `version` stands for.
@@ -311,7 +311,7 @@ fn put(object: &mut Map<String, Json>, property: &Property<'_>) {
         Value::Number(number) => number.into(),
         Value::Text(text) => text.into(),
         // Nobody but the client's code needs it, and it may be a secret.
-        Value::Binary(bytes) => format!("{} bytes", bytes.len()).into(),
+        Value::Binary(bytes) => counted(bytes.len() as u64, "byte").into(),
         Value::Pair(name, value) => {
             let list = object.entry("user-properties").or_insert_with(|| Json::Array(Vec::new()));
             if let Json::Array(list) = list {
@@ -329,15 +329,17 @@ fn note(property: &Property<'_>) -> String {
     let mut text = match property.value {
         Value::Number(number) => format!("{} {number}", property.id.name()),
         Value::Text(text) => format!("{} {text}", property.id.name()),
-        Value::Binary(bytes) => format!("{} ({} bytes)", property.id.name(), bytes.len()),
+        Value::Binary(bytes) => format!("{} ({})", property.id.name(), counted(bytes.len() as u64, "byte")),
         Value::Pair(name, value) => format!("{} {name}: {value}", property.id.name()),
     };
     let Value::Number(number) = property.value else { return text };
     let meaning = match (property.id, number) {
-        (Id::ReceiveMaximum, n) => format!("at most {n} QoS 1 and 2 messages unacknowledged"),
+        (Id::ReceiveMaximum, n) => {
+            format!("at most {} at QoS 1 and 2 unacknowledged", counted(n.into(), "message"))
+        }
         (Id::MaximumQos, n) => format!("no message above QoS {n}"),
         (Id::RetainAvailable, 0) => "no retained messages".into(),
-        (Id::MaximumPacketSize, n) => format!("no packet above {n} bytes"),
+        (Id::MaximumPacketSize, n) => format!("no packet above {}", counted(n.into(), "byte")),
         (Id::TopicAliasMaximum, 0) => "no topic aliases".into(),
         (Id::TopicAliasMaximum, n) => format!("at most {n} topic aliases"),
         (Id::WildcardSubscriptionAvailable, 0) => "no wildcards in filters".into(),

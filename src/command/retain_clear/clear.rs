@@ -16,7 +16,7 @@ use crate::client::options::ClientOptions;
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, can_ask, confirm, duration, printable};
+use crate::output::{Diagnostics, Stdout, can_ask, confirm, counted, duration, printable};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -190,7 +190,7 @@ impl Run<'_> {
             }
         }
         let count = self.entries.len();
-        let question = format!("Clear {count} retained message{}?", if count == 1 { "" } else { "s" });
+        let question = format!("Clear {}?", counted(count as u64, "retained message"));
         self.attention.during(confirm(self.diagnostics, &question)).await
     }
 

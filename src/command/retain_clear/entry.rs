@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use crate::output::printable;
+use crate::output::{counted, printable};
 use crate::protocol::QoS;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -106,7 +106,7 @@ impl Entry {
     /// The line of the list.
     pub(super) fn line(&self) -> String {
         let Self { payload_bytes, qos, preview, .. } = self;
-        format!("{}  QoS {qos}, {payload_bytes} bytes{preview}", printable(&self.topic))
+        format!("{}  QoS {qos}, {}{preview}", printable(&self.topic), counted(*payload_bytes, "byte"))
     }
 }
 

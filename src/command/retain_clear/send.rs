@@ -15,7 +15,7 @@ use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::error::{Error, Layer};
-use crate::output::{Diagnostics, Progress, duration};
+use crate::output::{Diagnostics, Progress, counted, duration};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, PublishTemplate};
 use crate::protocol::{Direction, QoS};
@@ -227,7 +227,8 @@ impl<W: Work> Handler for Sender<'_, W> {
         if matches!(change, Change::Lost(..)) && self.unconfirmed > 0 {
             let count = std::mem::take(&mut self.unconfirmed);
             self.diagnostics.warning(format_args!(
-                "some of {count} messages sent at QoS 0 may be lost with the connection: run it again to be sure"
+                "of {} sent at QoS 0 some may be lost with the connection: run it again to be sure",
+                counted(count, "message")
             ));
         }
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::case::Expected;
 use crate::client::options::Will;
 use crate::client::raw::Message;
-use crate::output::duration;
+use crate::output::{counted, duration};
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 
@@ -129,8 +129,8 @@ impl Expectation<'_> {
 /// In what the message that came is not the will.
 fn differs(will: &Will, message: &Message, granted: QoS, delay: Duration) -> Option<String> {
     if message.payload != will.payload {
-        let (got, sent) = (message.payload.len(), will.payload.len());
-        return Some(format!("the payload is not the will's ({got} bytes, of {sent})"));
+        let (got, sent) = (counted(message.payload.len() as u64, "byte"), will.payload.len());
+        return Some(format!("the payload is not the will's ({got}, of {sent})"));
     }
     let qos = will.qos.min(granted);
     if message.qos != qos {

@@ -298,6 +298,11 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
     }
 }
 
+/// Writes what waits, with the display of the progress out of its way.
+async fn flush_beside(progress: &Progress, stdout: &mut Stdout) -> Result<(), Error> {
+    poll_fn(|context| progress.suspend(|| stdout.poll_flush(context))).await
+}
+
 /// Runs the plans, one after the other or all at once, and shows each as it ends. Interrupted, or
 /// with nobody to show it to, it ends the rest, lets it tidy up behind itself, and says why.
 async fn run_all(
@@ -307,7 +312,7 @@ async fn run_all(
     stdout: &mut Stdout,
     diagnostics: &Diagnostics,
 ) -> (Vec<report::Result>, Option<Error>) {
-    let progress = Progress::messages(diagnostics, plans.len() as u64);
+    let progress = Progress::cases(diagnostics, plans.len() as u64);
     let (stop, stopped) = watch::channel(false);
     let setting = Setting { tolerance: config.tolerance, stop: stopped, pulse: Pulse::new(), diagnostics };
     let mut pulse = tokio::time::interval(PERIOD);
@@ -332,7 +337,7 @@ async fn run_all(
                 continue;
             }
             // Beside the cases: a reader that takes its time must not make a will late.
-            shown = stdout.flush(), if end.is_none() && stdout.waiting_bytes() > 0 => {
+            shown = flush_beside(&progress, stdout), if end.is_none() && stdout.waiting_bytes() > 0 => {
                 end = shown.err();
                 stop.send_replace(end.is_some());
                 continue;

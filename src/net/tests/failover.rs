@@ -47,6 +47,6 @@ fn different_layers() {
     let failures =
         vec![("a:1".into(), Error::fatal(Layer::Tls, "no")), ("b:1".into(), Error::fatal(Layer::Mqtt, "no"))];
     let error = none_answers(failures);
-    assert_eq!(error.to_string(), "connection: none of 2 brokers answers: a:1: TLS: no; b:1: MQTT: no");
+    assert_eq!(error.to_string(), "connection: none of 2 brokers answers: a:1: TLS: no; b:1: no");
     assert_eq!(error.retry(), Retry::Never);
 }
