@@ -219,7 +219,7 @@ mod tests {
         let (progress, screen) = on_screen(Some(3), CASES);
         progress.set(1);
         tokio::time::sleep(Duration::from_millis(501)).await;
-        assert!(screen.text().contains("1 of 3 [=========>"), "{}", screen.text());
+        assert!(screen.text().contains("1 of 3 [==========>"), "{}", screen.text());
         assert!(!screen.text().contains("/s"), "{}", screen.text());
         progress.suspend(|| assert!(screen.text().ends_with("<clear>"), "{}", screen.text()));
         progress.finish();
