@@ -69,7 +69,7 @@ impl Handler for Busy {
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
         while self.publishes && out.len() < OUTPUT_BYTES && session.can_publish(self.template.qos()) {
-            session.publish(out, &self.template, &self.payload, || self.payload.clone(), 0)?;
+            session.publish(out, &self.template, &self.payload, || Some(self.payload.clone()), 0)?;
         }
         Poll::Pending
     }
@@ -149,7 +149,7 @@ fn nothing_is_allocated_per_publish_in_steady_state() {
         let mut answers = BytesMut::with_capacity(1 << 20);
         let mut round = |out: &mut BytesMut| {
             for token in 0..100 {
-                session.publish(out, &template, &payload, || payload.clone(), token).unwrap();
+                session.publish(out, &template, &payload, || Some(payload.clone()), token).unwrap();
             }
             let sent = out.len();
             let mut at = 0;

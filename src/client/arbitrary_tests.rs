@@ -35,7 +35,13 @@ impl Handler for Busy {
             if session.can_publish(qos) {
                 self.token += 1;
                 let template = PublishTemplate::new(session.protocol(), b"t", qos, false, &nothing);
-                session.publish(out, &Arc::new(template), b"x", || Bytes::from_static(b"x"), self.token)?;
+                session.publish(
+                    out,
+                    &Arc::new(template),
+                    b"x",
+                    || Some(Bytes::from_static(b"x")),
+                    self.token,
+                )?;
             }
         }
         if session.is_idle() || self.token == 2 {

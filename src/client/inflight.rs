@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 
 /// How far the oldest open identifier may lag behind the newest before it is set aside.
@@ -25,14 +26,22 @@ pub(super) enum Stage {
     Released,
 }
 
+/// What it takes to send a message again.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) template: Arc<PublishTemplate>,
+    pub(super) payload: Bytes,
+}
+
 /// One open identifier.
 #[derive(Debug)]
 pub(super) enum Entry {
     /// Closed; waits only for older ones to close.
     Closed,
     Publish {
-        template: Arc<PublishTemplate>,
-        payload: Bytes,
+        /// Nothing for a message that is not to be sent again.
+        kept: Option<Kept>,
+        qos: QoS,
         token: u64,
         stage: Stage,
     },
@@ -79,13 +88,10 @@ impl Inflight {
     }
 
     /// Opens the next free identifier.
+    #[inline]
     pub(super) fn open(&mut self, entry: Entry) -> u16 {
         if self.ring.len() >= LONGEST_RING {
-            if let Some(oldest) = self.ring.pop_front() {
-                self.stragglers.push((self.first, oldest));
-                self.first = after(self.first);
-            }
-            self.trim();
+            self.set_oldest_aside();
         }
         loop {
             let identifier = self.identifier_at(self.ring.len());
@@ -97,6 +103,15 @@ impl Inflight {
             self.ring.push_back(entry);
             return identifier;
         }
+    }
+
+    #[cold]
+    fn set_oldest_aside(&mut self) {
+        if let Some(oldest) = self.ring.pop_front() {
+            self.stragglers.push((self.first, oldest));
+            self.first = after(self.first);
+        }
+        self.trim();
     }
 
     /// Opens an identifier of an earlier run; to be called in the order they were given out, before
@@ -115,15 +130,27 @@ impl Inflight {
         self.stragglers.iter_mut().find(|(taken, _)| *taken == identifier).map(|(_, entry)| entry)
     }
 
+    /// Closes the oldest identifier if this is it and belongs to a QoS 1 publish, whose token is
+    /// returned: servers answer in order, mostly.
+    #[inline]
+    pub(super) fn close_oldest(&mut self, identifier: u16) -> Option<u64> {
+        if identifier != self.first {
+            return None;
+        }
+        let Some(Entry::Publish { qos: QoS::AtLeastOnce, token, .. }) = self.ring.front() else {
+            return None;
+        };
+        let token = *token;
+        self.ring.pop_front();
+        self.first = after(self.first);
+        self.trim();
+        Some(token)
+    }
+
     /// Closes an identifier, which then may be given out again.
     pub(super) fn close(&mut self, identifier: u16) {
         let index = self.distance(identifier);
-        if index == 0 && matches!(self.ring.front(), Some(open) if !matches!(open, Entry::Closed)) {
-            // Servers answer in order, mostly.
-            self.ring.pop_front();
-            self.first = after(self.first);
-            self.trim();
-        } else if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
+        if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
             *entry = Entry::Closed;
             self.trim();
         } else {

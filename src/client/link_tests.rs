@@ -49,7 +49,7 @@ impl Handler for Recorder {
                 false,
                 &PropertyBlock::default(),
             );
-            session.publish(out, &Arc::new(template), payload.as_bytes(), Bytes::new, 0)?;
+            session.publish(out, &Arc::new(template), payload.as_bytes(), || None, 0)?;
         }
         if self.leave { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
@@ -437,7 +437,7 @@ impl Handler for Flood {
                 return Poll::Pending; // called again once this is written
             }
             self.left -= 1;
-            session.publish(out, &template, &[b'x'; 200], Bytes::new, 0)?;
+            session.publish(out, &template, &[b'x'; 200], || None, 0)?;
         }
         Poll::Ready(Ok(()))
     }

@@ -176,7 +176,7 @@ impl<'a> RawLink<'a> {
         properties: &PropertyBlock,
     ) -> Result<(), Error> {
         let template = PublishTemplate::new(self.protocol, topic.as_bytes(), qos, retain, properties);
-        let keep = || Bytes::copy_from_slice(payload);
+        let keep = || Some(Bytes::copy_from_slice(payload));
         let from = self.output.len();
         self.session.publish(&mut self.output, &template.into(), payload, keep, 0)?;
         self.trace_sent(from);

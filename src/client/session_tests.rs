@@ -34,7 +34,7 @@ impl Peer {
         let template =
             Arc::new(PublishTemplate::new(self.protocol, b"t", qos, false, &PropertyBlock::default()));
         let payload = Bytes::from(token.to_string());
-        self.session.publish(&mut self.out, &template, &payload, || payload.clone(), token).unwrap();
+        self.session.publish(&mut self.out, &template, &payload, || Some(payload.clone()), token).unwrap();
     }
 
     /// Everything sent since the last call, as text.
@@ -341,7 +341,7 @@ fn what_the_server_does_not_take_is_refused_alone() {
     let mut attempt = |qos, retain, payload: &'static [u8]| {
         let template =
             Arc::new(PublishTemplate::new(Protocol::V5, b"t", qos, retain, &PropertyBlock::default()));
-        session.publish(&mut out, &template, payload, || Bytes::from_static(payload), 1)
+        session.publish(&mut out, &template, payload, || Some(Bytes::from_static(payload)), 1)
     };
     assert_eq!(attempt(QoS::ExactlyOnce, false, b"").unwrap_err().exit().code(), 0x9B);
     assert_eq!(attempt(QoS::AtLeastOnce, true, b"").unwrap_err().exit().code(), 0x9A);

@@ -290,7 +290,8 @@ impl Handler for Publisher<'_> {
                 return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             self.sent += 1;
-            if let Err(error) = session.publish(out, &template, &payload, || payload.clone(), self.sent) {
+            if let Err(error) = session.publish(out, &template, &payload, || Some(payload.clone()), self.sent)
+            {
                 self.refuse(self.sent, &error);
                 self.ended += 1;
             } else if template.qos() == QoS::AtMostOnce {

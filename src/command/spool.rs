@@ -328,7 +328,7 @@ impl Publisher<'_> {
                 return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             let template = self.template(session.protocol(), &envelope);
-            match session.publish(out, &template, &payload, || payload.clone(), place) {
+            match session.publish(out, &template, &payload, || Some(payload.clone()), place) {
                 Ok(packet_identifier) if envelope.qos == QoS::ExactlyOnce => {
                     self.spool.sent(place, packet_identifier);
                 }

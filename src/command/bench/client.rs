@@ -10,7 +10,8 @@ use bytes::{Bytes, BytesMut};
 use super::plan::Plan;
 use super::recorder::Kind;
 use super::shard::Shard;
-use super::stamp::{Seen, Stamp};
+use super::stamp::{Phase, Seen, Stamp};
+use super::under_way::{Message, UnderWay};
 use crate::client::OpenLink;
 use crate::client::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
@@ -45,39 +46,6 @@ enum Subscribing {
     /// Since this time; so many answers are awaited.
     Sent(u64, u32),
     Done,
-}
-
-/// A publish under way: its number, when it was to be sent and when it was.
-#[derive(Debug, Clone, Copy, Default)]
-struct UnderWay {
-    sequence: u64,
-    intended: u64,
-    sent: u64,
-}
-
-/// The publishes under way, by token.
-#[derive(Debug, Default)]
-struct Slots {
-    entries: Vec<UnderWay>,
-    free: Vec<u16>,
-}
-
-impl Slots {
-    fn take(&mut self, entry: UnderWay) -> u64 {
-        if let Some(slot) = self.free.pop() {
-            self.entries[usize::from(slot)] = entry;
-            return slot.into();
-        }
-        self.entries.push(entry);
-        self.entries.len() as u64 - 1
-    }
-
-    fn give_back(&mut self, token: u64) -> UnderWay {
-        if let Ok(slot) = u16::try_from(token) {
-            self.free.push(slot);
-        }
-        usize::try_from(token).ok().and_then(|slot| self.entries.get(slot)).copied().unwrap_or_default()
-    }
 }
 
 /// A connected client.
@@ -121,9 +89,11 @@ enum Fence {
 struct Publisher {
     /// Of the next message.
     sequence: u64,
+    /// Which of the templates is its own.
+    place: usize,
     /// One a topic, in the order of the messages; made when first used.
     templates: Vec<Arc<PublishTemplate>>,
-    slots: Slots,
+    under_way: UnderWay,
 }
 
 #[derive(Debug, Default)]
@@ -223,8 +193,14 @@ impl Client {
     /// Why the link has ended.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
         let waited = !self.state.backlog.is_empty();
-        let mut turn =
-            InTurn { state: &mut self.state, shard, now: 0, budget: MOST_PER_TURN, unfinished: false };
+        let mut turn = InTurn {
+            state: &mut self.state,
+            shard,
+            now: 0,
+            acknowledged: Acknowledged::default(),
+            budget: MOST_PER_TURN,
+            unfinished: false,
+        };
         let ended = self.link.poll(cx, &mut self.session, &mut turn);
         let unfinished = turn.unfinished;
         if self.state.backlog.is_empty() {
@@ -246,12 +222,22 @@ impl Client {
     }
 }
 
+/// Acknowledgements one behind the other of messages with the same times: counted together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Acknowledged {
+    intended: u64,
+    sent: u64,
+    count: u64,
+}
+
 /// The handler of one turn: the client's own state, and what its thread has.
 struct InTurn<'a> {
     state: &'a mut State,
     shard: &'a mut Shard,
     /// When the packets at hand arrived; 0 if not looked up yet.
     now: u64,
+    /// Those of the packets at hand that are not counted yet.
+    acknowledged: Acknowledged,
     budget: u32,
     unfinished: bool,
 }
@@ -291,7 +277,10 @@ impl InTurn<'_> {
             if !self.state.blocked {
                 self.shard.recorder.record(Kind::ScheduleLag, sent.saturating_sub(intended));
             }
-            self.publish(session, out, intended, sent);
+            let phase = self.shard.timeline.phase(intended);
+            if let Some(receivers) = self.publish(session, out, phase, intended, sent) {
+                self.shard.sent(phase, sent, 1, receivers);
+            }
         }
     }
 
@@ -307,88 +296,100 @@ impl InTurn<'_> {
             }
         }
         let sent = now();
+        let phase = self.shard.timeline.phase(sent);
+        let (mut messages, mut expected) = (0, 0);
         let mut in_write = self.shard.per_write;
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) && in_write > 0 {
             // Before a message is taken from the quota: what is taken is sent.
             if self.budget == 0 {
-                self.unfinished = true;
-                return;
+                break;
             }
             if !self.shard.may_send(sent) {
                 self.state.pulling = false;
-                return;
+                break;
             }
-            self.publish(session, out, sent, sent);
+            if let Some(receivers) = self.publish(session, out, phase, sent, sent) {
+                messages += 1;
+                expected += receivers;
+            }
             if !acknowledged {
                 // One write a turn if writes are to be small: others go in between.
                 in_write -= 1;
                 self.budget = if in_write == 0 { 0 } else { self.budget - 1 };
             }
         }
-        self.unfinished |= !acknowledged && self.budget == 0;
+        self.unfinished |= self.budget == 0 && self.state.pulling;
+        self.shard.sent(phase, sent, messages, expected);
     }
 
-    fn publish(&mut self, session: &mut Session, out: &mut BytesMut, intended: u64, sent: u64) {
-        let Role::Publisher(number) = self.state.role else { return };
-        let (shard, Some(publisher)) = (&mut *self.shard, &mut self.state.publisher) else { return };
-        let sequence = publisher.sequence;
-        let topics = shard.plan.topics() as usize;
-        let place = usize::try_from(sequence).unwrap_or(0) % topics;
+    /// One message; the number of subscribers it goes to, unless the server would refuse it.
+    #[inline]
+    fn publish(
+        &mut self,
+        session: &mut Session,
+        out: &mut BytesMut,
+        phase: Phase,
+        intended: u64,
+        sent: u64,
+    ) -> Option<u64> {
+        let Role::Publisher(number) = self.state.role else { return None };
+        let (shard, publisher) = (&mut *self.shard, self.state.publisher.as_deref_mut()?);
+        let (sequence, place) = (publisher.sequence, publisher.place);
         if publisher.templates.len() <= place {
             let template = shard.template(session.protocol(), number, sequence);
             publisher.templates.push(Arc::new(template));
         }
-        let phase = shard.timeline.phase(intended);
         shard.stamp(number, sequence, phase, intended, sent);
         let token = match shard.qos {
             QoS::AtMostOnce => 0,
-            _ => publisher.slots.take(UnderWay { sequence, intended, sent }),
+            _ => publisher.under_way.open(Message { sequence, intended, sent }),
         };
         let template = &publisher.templates[place];
-        let result = session.publish(out, template, &shard.payload.bytes, Bytes::new, token);
+        let result = session.publish(out, template, &shard.payload.bytes, || None, token);
         publisher.sequence += 1;
+        publisher.place = if place + 1 == shard.plan.topics() as usize { 0 } else { place + 1 };
         if let Err(error) = result {
             if shard.qos != QoS::AtMostOnce {
-                publisher.slots.give_back(token);
+                publisher.under_way.close(token);
             }
             shard.recorder.messages(phase).refused += 1;
             shard.recorder.error(error.to_string());
-            return;
+            return None;
         }
-        let receivers = shard.plan.receivers(number, sequence);
-        let messages = shard.recorder.messages(phase);
-        messages.sent += 1;
-        messages.expected += receivers;
-        shard.recorder.second.sent += 1;
-        shard.recorder.last_event = sent;
-        if shard.timeline.is_in_window(sent) {
-            shard.recorder.counts.window.sent += 1;
-        }
+        Some(shard.plan.receivers(number, sequence))
     }
 
+    #[inline]
     fn published(&mut self, token: u64, reason: ReasonCode) {
         let Some(publisher) = &mut self.state.publisher else { return };
-        let arrived = self.now;
-        let UnderWay { sequence, intended, sent } = publisher.slots.give_back(token);
-        let shard = &mut *self.shard;
-        let phase = shard.timeline.phase(intended);
+        let message = publisher.under_way.close(token);
         if reason.is_failure() {
-            let messages = shard.recorder.messages(phase);
-            messages.refused += 1;
-            // What was refused leads to no delivery.
-            let Role::Publisher(number) = self.state.role else { return };
-            messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, sequence));
-            shard.recorder.error(format!("publish refused: {reason}"));
-            return;
+            return self.refused(message, reason);
         }
-        shard.recorder.messages(phase).acknowledged += 1;
-        shard.recorder.second.acknowledged += 1;
-        shard.recorder.last_event = arrived;
-        if shard.timeline.is_in_window(arrived) {
-            shard.recorder.counts.window.acknowledged += 1;
+        let run = &mut self.acknowledged;
+        if (run.intended, run.sent) != (message.intended, message.sent) {
+            self.count_acknowledged();
+            self.acknowledged = Acknowledged { intended: message.intended, sent: message.sent, count: 0 };
         }
-        let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
-        shard.time(phase, Kind::Acknowledge, Kind::AcknowledgeFromSend, late, took);
+        self.acknowledged.count += 1;
+    }
+
+    #[cold]
+    fn refused(&mut self, message: Message, reason: ReasonCode) {
+        let shard = &mut *self.shard;
+        let messages = shard.recorder.messages(shard.timeline.phase(message.intended));
+        messages.refused += 1;
+        // What was refused leads to no delivery.
+        let Role::Publisher(number) = self.state.role else { return };
+        messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, message.sequence));
+        shard.recorder.error(format!("publish refused: {reason}"));
+    }
+
+    fn count_acknowledged(&mut self) {
+        let Acknowledged { intended, sent, count } = std::mem::take(&mut self.acknowledged);
+        if count > 0 {
+            self.shard.acknowledged(intended, sent, self.now, count);
+        }
     }
 
     fn message(&mut self, publish: &Publish<'_>) {
@@ -412,6 +413,31 @@ impl InTurn<'_> {
         shard.received(self.state.flows, publish.payload, arrived);
     }
 
+    fn other_event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Subscribed { reasons, .. } => {
+                let refused = reasons.iter().filter(|reason| ReasonCode(**reason).is_failure());
+                for reason in refused {
+                    self.shard.recorder.counts.refused_subscriptions += 1;
+                    self.shard.recorder.error(format!("subscription refused: {}", ReasonCode(*reason)));
+                }
+                if let Subscribing::Sent(since, left) = self.state.subscribing {
+                    self.shard.recorder.record(Kind::SubAck, self.now.saturating_sub(since));
+                    self.state.subscribing = Subscribing::Sent(since, left.saturating_sub(1));
+                    if left <= 1 {
+                        self.state.subscribing = Subscribing::Done;
+                        self.shard.recorder.counts.subscribed += 1;
+                    }
+                }
+            }
+            Event::Pong { .. } if self.state.fence == Fence::Sent => {
+                self.state.fence = Fence::Answered;
+                self.shard.recorder.fenced_at = self.shard.recorder.fenced_at.max(self.now);
+            }
+            _ => {}
+        }
+    }
+
     /// Answers requests: the payload goes back as it came.
     fn answer(&mut self, session: &mut Session, out: &mut BytesMut) {
         let qos = self.shard.qos;
@@ -432,7 +458,7 @@ impl InTurn<'_> {
                 let properties = correlation(protocol, stamp.publisher, None);
                 Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
             });
-            if let Err(error) = session.publish(out, template, &payload, Bytes::new, u64::MAX) {
+            if let Err(error) = session.publish(out, template, &payload, || None, u64::MAX) {
                 self.shard.recorder.error(error.to_string());
             }
         }
@@ -484,39 +510,22 @@ impl Handler for InTurn<'_> {
         Poll::Pending
     }
 
+    #[inline]
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         if self.now == 0 {
             self.now = now();
         }
         match event {
-            Event::Message(publish) => self.message(&publish),
             Event::Published { token: u64::MAX, .. } => {} // an answer's
             Event::Published { token, reason, .. } => self.published(token, reason),
-            Event::Subscribed { reasons, .. } => {
-                let refused = reasons.iter().filter(|reason| ReasonCode(**reason).is_failure());
-                for reason in refused {
-                    self.shard.recorder.counts.refused_subscriptions += 1;
-                    self.shard.recorder.error(format!("subscription refused: {}", ReasonCode(*reason)));
-                }
-                if let Subscribing::Sent(since, left) = self.state.subscribing {
-                    self.shard.recorder.record(Kind::SubAck, self.now.saturating_sub(since));
-                    self.state.subscribing = Subscribing::Sent(since, left.saturating_sub(1));
-                    if left <= 1 {
-                        self.state.subscribing = Subscribing::Done;
-                        self.shard.recorder.counts.subscribed += 1;
-                    }
-                }
-            }
-            Event::Pong { .. } if self.state.fence == Fence::Sent => {
-                self.state.fence = Fence::Answered;
-                self.shard.recorder.fenced_at = self.shard.recorder.fenced_at.max(self.now);
-            }
-            _ => {}
+            Event::Message(publish) => self.message(&publish),
+            other => self.other_event(&other),
         }
         Ok(Flow::Continue)
     }
 
     fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.count_acknowledged();
         self.now = 0; // the next read has its own time
         Poll::Ready(Ok(()))
     }

@@ -46,6 +46,7 @@ mod summary;
 mod target;
 mod text;
 mod threshold;
+mod under_way;
 mod worker;
 
 pub use config::{Config, Load, Task};

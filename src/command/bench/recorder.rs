@@ -205,13 +205,18 @@ impl Recorder {
     }
 
     pub(super) fn record(&mut self, kind: Kind, nanoseconds: u64) {
+        self.record_many(kind, nanoseconds, 1);
+    }
+
+    /// The same for so many messages.
+    pub(super) fn record_many(&mut self, kind: Kind, nanoseconds: u64, count: u64) {
         // Auto-resizing histograms refuse nothing.
-        let _ = self.latency[kind as usize].get_or_insert_with(histogram).record(nanoseconds);
+        let _ = self.latency[kind as usize].get_or_insert_with(histogram).record_n(nanoseconds, count);
     }
 
     /// A latency that only the live display and the series show, as the report does not count it.
-    pub(super) fn record_live(&mut self, nanoseconds: u64) {
-        let _ = self.second.latency.get_or_insert_with(histogram).record(nanoseconds);
+    pub(super) fn record_live(&mut self, nanoseconds: u64, count: u64) {
+        let _ = self.second.latency.get_or_insert_with(histogram).record_n(nanoseconds, count);
     }
 
     pub(super) fn messages(&mut self, phase: Phase) -> &mut Messages {
@@ -336,9 +341,9 @@ mod tests {
             second.latency.map(|latency| (latency.len(), latency.min() / 1000, latency.max() / 1000))
         };
         assert_eq!(counts(&mut recorder), None);
-        recorder.record_live(5_000); // in the warm-up
+        recorder.record_live(5_000, 1); // in the warm-up
         assert_eq!(counts(&mut recorder), Some((1, 5, 5)));
-        recorder.record_live(6_000);
+        recorder.record_live(6_000, 1);
         recorder.record(Kind::Delivery, 7_000);
         assert_eq!(counts(&mut recorder), Some((2, 6, 7)));
         recorder.record(Kind::Delivery, 1_000_000_000);

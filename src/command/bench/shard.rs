@@ -175,16 +175,43 @@ impl Shard {
         }
     }
 
-    /// Takes note of a latency, from the intended time and from the actual one. In the closed loop
-    /// there is no other intention than to send now.
-    pub(super) fn time(&mut self, phase: Phase, kind: Kind, from_send: Kind, late: u64, took: u64) {
+    /// Takes note of messages that were sent at this time, and of the deliveries they lead to.
+    pub(super) fn sent(&mut self, phase: Phase, time: u64, count: u64, expected: u64) {
+        let messages = self.recorder.messages(phase);
+        messages.sent += count;
+        messages.expected += expected;
+        self.recorder.second.sent += count;
+        if count > 0 {
+            self.recorder.last_event = time;
+        }
+        if self.timeline.is_in_window(time) {
+            self.recorder.counts.window.sent += count;
+        }
+    }
+
+    /// Takes note of the acknowledgements of so many messages with the same times.
+    pub(super) fn acknowledged(&mut self, intended: u64, sent: u64, arrived: u64, count: u64) {
+        let phase = self.timeline.phase(intended);
+        self.recorder.messages(phase).acknowledged += count;
+        self.recorder.second.acknowledged += count;
+        self.recorder.last_event = arrived;
+        if self.timeline.is_in_window(arrived) {
+            self.recorder.counts.window.acknowledged += count;
+        }
+        let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
+        self.time(phase, Kind::Acknowledge, Kind::AcknowledgeFromSend, late, took, count);
+    }
+
+    /// Takes note of a latency of so many messages, from the intended time and from the actual one.
+    /// In the closed loop there is no other intention than to send now.
+    fn time(&mut self, phase: Phase, kind: Kind, from_send: Kind, late: u64, took: u64, count: u64) {
         if phase == Phase::Measure {
-            self.recorder.record(kind, late);
+            self.recorder.record_many(kind, late, count);
             if self.scheduled {
-                self.recorder.record(from_send, took);
+                self.recorder.record_many(from_send, took, count);
             }
         } else if self.main == Some(kind) {
-            self.recorder.record_live(late);
+            self.recorder.record_live(late, count);
         }
     }
 
@@ -219,7 +246,7 @@ impl Shard {
             // are not ours.
             let phase = self.timeline.phase(arrived);
             self.recorder.messages(phase).delivered += 1;
-            self.time(phase, Kind::Delivery, Kind::DeliveryFromSend, late, took);
+            self.time(phase, Kind::Delivery, Kind::DeliveryFromSend, late, took, 1);
             return;
         }
         let (flow, number) = self.plan.flow_of(stamp.publisher, stamp.sequence);
@@ -249,6 +276,6 @@ impl Shard {
             Mode::Request => (Kind::RoundTrip, Kind::RoundTripFromSend),
             _ => (Kind::Delivery, Kind::DeliveryFromSend),
         };
-        self.time(stamp.phase, kind, from_send, late, took);
+        self.time(stamp.phase, kind, from_send, late, took, 1);
     }
 }

@@ -221,7 +221,7 @@ impl Handler for Pinger<'_> {
                     // Others may use the topic too, so the message has to be known again.
                     self.payload = format!("mqtt ping {:016x}", fastrand::u64(..)).into();
                     self.sent = Instant::now();
-                    session.publish(out, template, &self.payload, Bytes::new, PUBLISH_TOKEN)?;
+                    session.publish(out, template, &self.payload, || None, PUBLISH_TOKEN)?;
                     self.stage = Stage::AwaitMessage;
                 }
                 Stage::Pause => {

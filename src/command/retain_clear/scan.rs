@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::time::{Instant, Sleep};
 
 use super::super::attention::{Attention, Stop, report_change};
@@ -334,7 +334,7 @@ impl Scanner<'_> {
             let (topic, nothing) = (self.fence_topic.as_bytes(), PropertyBlock::default());
             let template = PublishTemplate::new(session.protocol(), topic, QoS::AtMostOnce, false, &nothing);
             // A server that does not take it leaves the fence unanswered, which makes up for it too.
-            let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), Bytes::new, 0);
+            let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), || None, 0);
         } else {
             return;
         }

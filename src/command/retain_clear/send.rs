@@ -163,7 +163,7 @@ impl<W: Work> Sender<'_, W> {
     fn publish(&mut self, session: &mut Session, out: &mut BytesMut, message: Outgoing) {
         let Outgoing { template, payload, token } = message;
         let qos = template.qos();
-        match session.publish(out, &Arc::new(template), &payload, || payload.clone(), token) {
+        match session.publish(out, &Arc::new(template), &payload, || Some(payload.clone()), token) {
             Err(Error::Refused { reason, .. }) => self.ended(token, Err(reason)),
             Err(_) => self.ended(token, Err(ReasonCode::UNSPECIFIED)),
             Ok(_) if qos == QoS::AtMostOnce => {

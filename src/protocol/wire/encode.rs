@@ -252,13 +252,20 @@ impl PublishTemplate {
     pub fn put(&self, out: &mut BytesMut, packet_identifier: u16, dup: bool, payload: &[u8]) {
         let remaining = self.remaining_length(payload.len());
         out.reserve(remaining + 5);
-        out.put_u8(self.first | u8::from(dup) << 3);
-        put_length(out, remaining);
+        let first = self.first | u8::from(dup) << 3;
+        if let Ok(short @ ..=0x7F) = u8::try_from(remaining) {
+            out.put_slice(&[first, short]);
+        } else {
+            out.put_u8(first);
+            put_length(out, remaining);
+        }
         out.put_slice(&self.topic);
         if self.qos != QoS::AtMostOnce {
             out.put_u16(packet_identifier);
         }
-        out.put_slice(&self.properties);
+        if !self.properties.is_empty() {
+            out.put_slice(&self.properties);
+        }
         out.put_slice(payload);
     }
 }

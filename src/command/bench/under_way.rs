@@ -1,0 +1,124 @@
+//! A publisher's messages under way, by token: when each was to be sent, and when it was.
+
+/// Messages of a batch that a token can tell apart.
+const BATCH_BITS: u32 = 16;
+
+/// One message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Message {
+    /// Its number among the publisher's.
+    pub(super) sequence: u64,
+    /// Nanoseconds of the monotonic clock.
+    pub(super) intended: u64,
+    /// Likewise.
+    pub(super) sent: u64,
+}
+
+/// Messages one behind the other with the same times: in the closed loop all of one write.
+#[derive(Debug)]
+struct Batch {
+    first: Message,
+    messages: u32,
+    /// Without an answer.
+    open: u32,
+}
+
+/// All of them. There are never more batches than messages in the window.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    batches: Vec<Batch>,
+    free: Vec<usize>,
+    /// The batch that may grow.
+    current: usize,
+}
+
+impl UnderWay {
+    /// Takes one in; its token.
+    #[inline]
+    pub(super) fn open(&mut self, message: Message) -> u64 {
+        if let Some(batch) = self.batches.get_mut(self.current)
+            && (batch.first.intended, batch.first.sent) == (message.intended, message.sent)
+            && batch.first.sequence + u64::from(batch.messages) == message.sequence
+            && batch.messages < 1 << BATCH_BITS
+        {
+            let token = (self.current as u64) << BATCH_BITS | u64::from(batch.messages);
+            batch.messages += 1;
+            batch.open += 1;
+            return token;
+        }
+        self.begin(message)
+    }
+
+    fn begin(&mut self, first: Message) -> u64 {
+        if self.batches.get(self.current).is_some_and(|batch| batch.open == 0) {
+            self.free.push(self.current);
+        }
+        let batch = Batch { first, messages: 1, open: 1 };
+        self.current = self.free.pop().unwrap_or(self.batches.len());
+        match self.batches.get_mut(self.current) {
+            Some(place) => *place = batch,
+            None => self.batches.push(batch),
+        }
+        (self.current as u64) << BATCH_BITS
+    }
+
+    /// The message of a token, which has its answer.
+    #[inline]
+    pub(super) fn close(&mut self, token: u64) -> Message {
+        let slot = usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX);
+        let Some(batch) = self.batches.get_mut(slot) else { return Message::default() };
+        batch.open = batch.open.saturating_sub(1);
+        let sequence = batch.first.sequence + (token & ((1 << BATCH_BITS) - 1));
+        let message = Message { sequence, ..batch.first };
+        if batch.open == 0 && slot != self.current {
+            self.free.push(slot);
+        }
+        message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a plain list: every token finds its message, and memory is bounded by the window.
+        #[test]
+        fn every_token_finds_its_message(
+            steps in proptest::collection::vec((any::<bool>(), 0_u64..3, any::<prop::sample::Index>()), 1..600),
+        ) {
+            let mut under_way = UnderWay::default();
+            let mut open: Vec<(u64, Message)> = Vec::new();
+            let (mut sequence, mut time) = (0, 0);
+            for (add, later, index) in steps {
+                if open.len() < 20 && (add || open.is_empty()) {
+                    time += later / 2;
+                    let message = Message { sequence, intended: time, sent: time + 5 };
+                    let token = under_way.open(message);
+                    prop_assert!(open.iter().all(|(other, _)| *other != token));
+                    open.push((token, message));
+                    sequence += 1;
+                } else {
+                    let (token, message) = open.remove(index.index(open.len()));
+                    prop_assert_eq!(under_way.close(token), message);
+                }
+                prop_assert!(under_way.batches.len() <= 21);
+            }
+        }
+
+        /// A batch ends where the token's bits do.
+        #[test]
+        fn a_long_batch_is_split(extra in 1_u64..100) {
+            let mut under_way = UnderWay::default();
+            for sequence in 0..(1 << BATCH_BITS) + extra {
+                let message = Message { sequence, intended: 1, sent: 1 };
+                let token = under_way.open(message);
+                if sequence % 997 == 0 {
+                    prop_assert_eq!(under_way.close(token), message);
+                }
+            }
+            prop_assert_eq!(under_way.batches.len(), 2);
+        }
+    }
+}
