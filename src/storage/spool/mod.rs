@@ -187,6 +187,8 @@ impl Spool {
             return Err(not_ours(path, "a spool"));
         }
         let of_another_client = !is_new && found != header;
+        // The header is written at once, so a part of it is what is left of more.
+        let left_of_header = if is_new { found.len() as u64 } else { 0 };
         if is_new {
             file.set_len(0).map_err(&failed)?;
         }
@@ -208,7 +210,9 @@ impl Spool {
             messages: found.messages,
             under_way: under_way.collect(),
             of_another_client,
-            damaged_bytes: found.torn_bytes + found.damaged.iter().map(|(from, to)| to - from).sum::<u64>(),
+            damaged_bytes: left_of_header
+                + found.torn_bytes
+                + found.damaged.iter().map(|(from, to)| to - from).sum::<u64>(),
         };
         let tail = Tail {
             end: found.end,
