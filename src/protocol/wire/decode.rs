@@ -141,12 +141,9 @@ impl<'a> Reader<'a> {
     /// The topic name of a PUBLISH. An empty one is the session's to judge: it may have an alias.
     fn topic_name(&mut self) -> Result<&'a [u8], Malformed> {
         let name = self.binary()?;
-        // Most names are plain; without a branch a byte this is a matter of nanoseconds.
-        let plain = |byte: u8| !matches!(byte, 0 | b'+' | b'#' | 0x80..);
-        if name.is_empty() || name.iter().fold(true, |all, byte| all & plain(*byte)) {
-            return Ok(name);
+        if !topic::is_plain(name) {
+            topic::check_name(name).map_err(Malformed::topic_name)?;
         }
-        topic::check_name(name).map_err(Malformed::topic_name)?;
         Ok(name)
     }
 
