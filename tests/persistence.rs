@@ -370,6 +370,31 @@ fn the_spool_waits_for_a_server_that_comes() {
     server.finish();
 }
 
+/// A server that sends us away, while there is input: what is there is taken in, as far as it fits.
+#[test]
+fn the_spool_takes_in_what_is_there() {
+    const LINES: usize = 300_000;
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    std::fs::write(&input, numbers(0..LINES)).unwrap();
+    for (most, kept) in [("1GiB", Some(LINES)), ("64KiB", None)] {
+        let spool = folder.path().join(most);
+        let server = Server::start(|server| {
+            let mut peer = server.accept();
+            peer.expect_connect(Protocol::V5);
+            peer.send(&packets::connack(Protocol::V5, false, 0x87));
+        });
+        let args = ["-t", "a", "-q", "1", "-l", "--spool-max-size", most, "--spool"];
+        let run = Mqtt::publish(server.port()).args(args).args([&spool]).stdin_file(&input).run();
+        let run = run.exits(0x87).mentions("connection refused: Not authorized");
+        let Some(kept) = kept else {
+            run.mentions("and those behind it were not taken: ").mentions("it has its 65536 bytes");
+            continue;
+        };
+        run.mentions(&format!("{kept} messages are kept"));
+    }
+}
+
 /// A mistyped name is no empty spool.
 #[test]
 fn a_spool_that_is_not_there() {

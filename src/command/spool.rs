@@ -4,11 +4,13 @@
 //! the file. The rules of the file, and when what is written, are those of [`storage::spool`].
 
 use std::io::{ErrorKind, Read};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::BytesMut;
+use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
 use super::attention::{Attention, report_change};
@@ -66,15 +68,16 @@ pub(super) async fn run(
     spool.keep_synchronised();
     if matches!(config.source, Source::StdinLines) {
         let (sender, receiver) = mpsc::channel(1);
+        let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
         std::thread::spawn(move || {
-            if let Err(failed) = take_in_lines(std::io::stdin(), &mut intake, &sender) {
+            if let Err(failed) = take_in_lines(std::io::stdin(), &over, &mut intake, &sender) {
                 let _ = sender.blocking_send(Err(failed));
             }
         });
-        input = Some(receiver);
+        input = Some(Input { notes: receiver, running });
     } else if let Some(payload) = single(&config.source)? {
         // What is in the spool goes out all the same, and makes room for the next.
-        failure = take_in_one(options, &mut intake, &payload).err();
+        failure = take_in_one(&mut intake, &payload).err();
         if let Some(error) = &failure {
             diagnostics.error(error);
         }
@@ -95,7 +98,13 @@ pub(super) async fn run(
         ended: 0,
         failed: failure.map(|error| error.exit()),
     };
-    let result = client::run(&config.client, &mut publisher).await;
+    let mut result = client::run(&config.client, &mut publisher).await;
+    if let Err(Error::Link { .. } | Error::Refused { .. } | Error::Elsewhere { .. } | Error::Protocol(_)) =
+        result
+        && let Err(error) = publisher.take_in_what_is_there().await
+    {
+        result = Err(error);
+    }
     let Publisher { progress, failed, spool, .. } = publisher;
     if let Some(progress) = progress {
         progress.finish();
@@ -137,23 +146,25 @@ fn single(source: &Source) -> Result<Option<Vec<u8>>, Error> {
     })
 }
 
-fn take_in_one(options: &SpoolOptions, intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
+fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
     intake.add(payload);
-    if intake.is_full() {
-        let full = std::io::Error::new(
-            ErrorKind::StorageFull,
-            format!("it has its {} bytes (--spool-max-size)", options.most_bytes),
-        );
-        let what = format!("the message was not taken: cannot write {}", options.path.display());
-        return Err(Error::file(what, full));
-    }
-    intake.take_in().map_err(|error| not_taken(error, "the message was"))
+    let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };
+    taken.map_err(|error| not_taken(error, "the message was"))
+}
+
+/// Waits for input, or for the end of the run. Whether there is input: what is there is taken in.
+fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
+    let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
+    poll(&mut both, None)?;
+    Ok(!both[0].revents().is_empty())
 }
 
 /// Takes in lines as they come: what one read brings is in the file before the next. The beginning of
-/// a line whose end has not come is no message yet.
+/// a line whose end has not come is no message yet. Ends with the input, or when `over` is closed at the
+/// other end and there is none.
 fn take_in_lines(
-    mut input: impl Read,
+    mut input: impl Read + AsFd,
+    over: &OwnedFd,
     intake: &mut Intake,
     more: &mpsc::Sender<Result<(), Error>>,
 ) -> Result<(), Error> {
@@ -163,11 +174,13 @@ fn take_in_lines(
     loop {
         // Nothing is read that there is no room for.
         intake.take_in()?;
-        let count = match input.read(&mut block) {
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::file("standard input", error)),
-        };
+        let count =
+            match has_input(&input, over).and_then(|has| has.then(|| input.read(&mut block)).transpose()) {
+                Ok(Some(count)) => count,
+                Ok(None) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::file("standard input", error)),
+            };
         let mut rest = &block[..count];
         while let Some(end) = memchr::memchr(b'\n', rest) {
             if begun.is_empty() {
@@ -207,6 +220,14 @@ fn not_taken(error: Error, which: &str) -> Error {
     }
 }
 
+/// The intake's thread.
+struct Input {
+    /// Says that more was taken in, or could not be; closed at the end of the input.
+    notes: mpsc::Receiver<Result<(), Error>>,
+    /// Closed when the run is over.
+    running: OwnedFd,
+}
+
 struct Publisher<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
@@ -214,8 +235,7 @@ struct Publisher<'a> {
     progress: Option<Progress>,
     spool: Spool,
     left: Left,
-    /// Says that more was taken in, or could not be; closed at the end of the input.
-    input: Option<mpsc::Receiver<Result<(), Error>>>,
+    input: Option<Input>,
     /// For the latest envelope, and this version of the protocol.
     template: Option<(Protocol, Arc<Envelope>, Arc<PublishTemplate>)>,
     /// That MQTT 3.x has no room for the properties of messages was said.
@@ -245,12 +265,25 @@ impl Publisher<'_> {
     /// Hears what the intake has to say, if it says anything.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(input) = &mut self.input else { return Poll::Pending };
-        match ready!(input.poll_recv(cx)) {
+        match ready!(input.notes.poll_recv(cx)) {
             Some(Ok(())) => {}
             Some(Err(error)) => self.fail(&error),
             None => self.input = None,
         }
         Poll::Ready(())
+    }
+
+    /// The server is gone or has sent us away. What waits in the input need not be lost with that.
+    async fn take_in_what_is_there(&mut self) -> Result<(), Error> {
+        let Some(Input { mut notes, running }) = self.input.take() else { return Ok(()) };
+        drop(running);
+        self.spool.stop_waiting();
+        while let Some(note) = self.attention.during(notes.recv()).await? {
+            if let Err(error) = note {
+                self.fail(&error);
+            }
+        }
+        Ok(())
     }
 
     /// Said at once; what was taken in before is sent all the same.

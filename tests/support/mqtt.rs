@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -30,6 +31,8 @@ enum Input {
     Null,
     /// These bytes and then the end.
     Bytes(Vec<u8>),
+    /// This file.
+    File(PathBuf),
     /// A pipe that the test writes to.
     Open,
     /// A terminal that the test types at. Standard error is shown there too.
@@ -99,6 +102,12 @@ impl Mqtt {
         self
     }
 
+    /// Standard input of this file.
+    pub(crate) fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdin = Input::File(path.into());
+        self
+    }
+
     /// Standard input that stays open; see [`Running::write`].
     pub(crate) fn open_stdin(mut self) -> Self {
         self.stdin = Input::Open;
@@ -154,7 +163,11 @@ impl Mqtt {
             _ => Command::new(program),
         };
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
-        command.stdin(if matches!(self.stdin, Input::Null) { Stdio::null() } else { Stdio::piped() });
+        command.stdin(match &self.stdin {
+            Input::Null => Stdio::null(),
+            Input::File(path) => File::open(path).unwrap().into(),
+            Input::Bytes(_) | Input::Open | Input::Terminal | Input::OwnTerminal => Stdio::piped(),
+        });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let terminal = matches!(self.stdin, Input::Terminal | Input::OwnTerminal).then(|| {
             let terminal = openpty(None, None).unwrap();
@@ -170,7 +183,7 @@ impl Mqtt {
                 stdin.unwrap().send(bytes).unwrap();
                 None
             }
-            Input::Null | Input::Open => stdin,
+            Input::Null | Input::Open | Input::File(_) => stdin,
             Input::Terminal | Input::OwnTerminal => {
                 terminal.as_ref().map(|terminal| feed(terminal.try_clone().unwrap()))
             }

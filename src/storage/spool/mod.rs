@@ -69,6 +69,16 @@ struct Shared {
     changed: Condvar,
 }
 
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Sending,
+    /// Nothing is sent any more: intake does not wait for room.
+    Ending,
+    /// Nothing is taken in either.
+    Closed,
+}
+
 #[derive(Debug)]
 struct Tail {
     /// Behind the last message.
@@ -78,7 +88,7 @@ struct Tail {
     /// Intake waits until all messages are done.
     draining: bool,
     unsynchronised: bool,
-    closed: bool,
+    course: Course,
     failure: Option<std::io::Error>,
 }
 
@@ -219,7 +229,7 @@ impl Spool {
             messages: found.messages,
             draining: false,
             unsynchronised: true,
-            closed: false,
+            course: Course::Sending,
             failure: None,
         };
         let shared = Shared {
@@ -260,14 +270,14 @@ impl Spool {
         std::thread::spawn(move || {
             loop {
                 let mut tail = shared.tail();
-                while !tail.unsynchronised && !tail.closed {
+                while !tail.unsynchronised && tail.course != Course::Closed {
                     tail = shared.changed.wait(tail).unwrap_or_else(PoisonError::into_inner);
                 }
-                if !tail.closed {
+                if tail.course != Course::Closed {
                     let wait = shared.changed.wait_timeout(tail, SYNCHRONISED_WITHIN);
                     tail = wait.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                if tail.closed {
+                if tail.course == Course::Closed {
                     return;
                 }
                 tail.unsynchronised = false;
@@ -462,6 +472,12 @@ impl Spool {
         Ok(())
     }
 
+    /// Nothing more is sent in this run: what finds no room will not be taken in.
+    pub fn stop_waiting(&self) {
+        self.shared.tail().course = Course::Ending;
+        self.shared.room.notify_all();
+    }
+
     /// Synchronises the file, emptied if nothing is left in it, and lets nothing more in. Returns how
     /// many messages stay.
     ///
@@ -471,7 +487,7 @@ impl Spool {
         self.write()?;
         self.cut()?;
         let mut tail = self.shared.tail();
-        tail.closed = true;
+        tail.course = Course::Closed;
         self.shared.changed.notify_all();
         self.shared.room.notify_all();
         let messages = tail.messages;
@@ -513,16 +529,26 @@ impl Intake {
 
     fn has_no_room(&self, tail: &Tail) -> bool {
         let too_long = tail.end + self.batch.len() as u64 > self.most_bytes;
-        !tail.closed && tail.messages > 0 && (tail.draining || too_long)
+        tail.course != Course::Closed && tail.messages > 0 && (tail.draining || too_long)
+    }
+
+    /// The error for what finds no room.
+    #[must_use]
+    pub fn no_room(&self) -> Error {
+        let full = format!("it has its {} bytes (--spool-max-size)", self.most_bytes);
+        self.shared.failed(std::io::Error::new(std::io::ErrorKind::StorageFull, full))
     }
 
     /// Takes in what was added, with one write, once there is room.
     ///
     /// # Errors
-    /// The file cannot be written. What is whole in it all the same is taken in; the rest still waits.
+    /// The file cannot be written, or has no room and will have none. What is whole in it all the same is taken in; the rest still waits.
     pub fn take_in(&mut self) -> Result<(), Error> {
         let mut tail = self.shared.tail();
         while self.has_no_room(&tail) {
+            if tail.course == Course::Ending {
+                return if self.ends.is_empty() { Ok(()) } else { Err(self.no_room()) };
+            }
             // A short file is left as it is when all of it is done, unless somebody waits for that.
             tail.draining = true;
             tail = self.shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
@@ -530,7 +556,7 @@ impl Intake {
         if self.ends.is_empty() {
             return Ok(());
         }
-        if tail.closed {
+        if tail.course == Course::Closed {
             let closed = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "it was closed");
             return Err(self.shared.failed(closed));
         }
