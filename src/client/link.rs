@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use super::authentication::Authentication;
-use super::ending::{End, Ended, Held};
+use super::ending::{End, Ended, Fence, Held, Phase};
 use super::handler::{Change, Flow, Handler};
 use super::keep_alive::{Due, KeepAlive};
 use super::renewal::Renewal;
@@ -34,9 +34,6 @@ const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
 /// Reads after which others of the same thread get their turn: a server that sends without pause
 /// must not starve them.
 const MOST_READS: u32 = 16;
-/// How long the server may be silent while the QoS 2 messages it has sent are not released. A slow one
-/// takes its time to read their acknowledgements, and forgets those it has not read when we go.
-const RELEASE_LIMIT: Duration = Duration::from_secs(2);
 /// How long the server may take to read what is left, DISCONNECT at its end.
 const LEAVE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the server to close its side.
@@ -47,33 +44,6 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
 /// A PUBACK without reason and properties.
 const PUBACK_BYTES: u32 = 4;
-
-/// How far a link is from its end.
-#[derive(Debug)]
-enum Phase {
-    Running,
-    /// Waiting for the PINGRESP that shows that the server has read everything.
-    Fencing(Fence),
-    /// DISCONNECT is in the output.
-    Disconnecting,
-    /// Everything is written; our side of the stream is being closed.
-    ShuttingDown,
-    /// Waiting for the server to close its side, so that no reset overtakes our DISCONNECT.
-    Lingering {
-        /// Read since, in bytes.
-        read: usize,
-    },
-}
-
-/// What a PINGRESP at the end is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fence {
-    /// To know that QoS 0 messages have arrived.
-    Sent,
-    /// To leave no exchange of a received QoS 2 message in the middle: a server that answers has sent
-    /// the PUBREL before it. When all of them have come it is not waited for.
-    Received { since: Instant },
-}
 
 /// A stream on which CONNACK has been received.
 #[derive(Debug)]
@@ -257,16 +227,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     fn begin_leave(&mut self, session: &mut Session, output: &mut BytesMut) {
-        let (fence, limit) = if session.is_unfenced() {
-            (Fence::Sent, self.fence_limit)
-        } else if session.has_unreleased() {
-            (Fence::Received { since: Instant::now() }, RELEASE_LIMIT)
-        } else {
+        let now = Instant::now();
+        let Some(fence) = Fence::needed(session, now) else {
             return self.disconnect(output, ReasonCode::SUCCESS, None);
         };
         session.ping(output);
         self.phase = Phase::Fencing(fence);
-        self.set_timer(limit);
+        self.set_timer(fence.until(now, self.fence_limit) - now);
     }
 
     fn set_timer(&mut self, limit: Duration) {
@@ -327,14 +294,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Pending; // armed only before waiting: mostly all is over before
         }
         ready!(timer.as_mut().poll(cx));
-        // On a slow link the answer stands behind all that is still on its way.
         let moved = self.keep_alive.last_moved();
         let until = match self.phase {
-            Phase::Fencing(Fence::Sent) => moved + self.fence_limit,
-            // A server that goes on sending something else is not listened to for ever.
-            Phase::Fencing(Fence::Received { since }) => {
-                (moved + RELEASE_LIMIT).min(since + self.fence_limit)
-            }
+            Phase::Fencing(fence) => fence.until(moved, self.fence_limit),
             _ => moved,
         };
         while until > Instant::now() {
