@@ -14,6 +14,7 @@ mod password;
 mod printable;
 mod progress;
 mod prompt;
+mod screen;
 mod stdout;
 mod template;
 mod terminal;

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use tokio::time::MissedTickBehavior;
 
 use super::Diagnostics;
+use super::screen::Screen;
 
 /// What is done sooner shows no progress.
 const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
@@ -84,7 +85,7 @@ impl Progress {
             bar.set_style(style);
         }
         diagnostics.make_room_for(bar.clone());
-        Self::drawn(bar, ProgressDrawTarget::stderr)
+        Self::drawn(bar, || ProgressDrawTarget::term_like(Box::new(Screen::default())))
     }
 
     fn drawn(bar: ProgressBar, target: impl FnOnce() -> ProgressDrawTarget + Send + 'static) -> Self {
@@ -146,15 +147,15 @@ mod tests {
 
     /// A terminal that keeps what was written to it.
     #[derive(Debug, Clone, Default)]
-    struct Screen(Arc<Mutex<String>>);
+    struct Paper(Arc<Mutex<String>>);
 
-    impl Screen {
+    impl Paper {
         fn text(&self) -> String {
             self.0.lock().unwrap().clone()
         }
     }
 
-    impl indicatif::TermLike for Screen {
+    impl indicatif::TermLike for Paper {
         fn width(&self) -> u16 {
             80
         }
@@ -185,10 +186,10 @@ mod tests {
         }
     }
 
-    fn on_screen(total: Option<u64>, template: &str) -> (Progress, Screen) {
+    fn on_screen(total: Option<u64>, template: &str) -> (Progress, Paper) {
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
         bar.set_style(style(template).unwrap());
-        let screen = Screen::default();
+        let screen = Paper::default();
         let term = screen.clone();
         (Progress::drawn(bar, move || ProgressDrawTarget::term_like(Box::new(term))), screen)
     }

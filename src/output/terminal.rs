@@ -103,12 +103,12 @@ impl Terminal {
 }
 
 #[cfg(unix)]
-fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
+pub(super) fn columns(stream: impl std::os::fd::AsFd) -> Option<u16> {
     rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
 }
 
 #[cfg(not(unix))]
-fn columns<T>(_: T) -> Option<u16> {
+pub(super) fn columns<T>(_: T) -> Option<u16> {
     None
 }
 

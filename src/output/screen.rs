@@ -1,0 +1,87 @@
+//! The terminal that progress is drawn on. Other than indicatif's own it leaves the cursor right
+//! behind the text: what the terminal shows by itself there, such as `^C`, stands on the same line and
+//! goes with it, where behind a line filled up with spaces it would push the display up for good.
+
+use std::io::{self, Write as _};
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::TermLike;
+
+use super::terminal::columns;
+
+/// What is assumed where the terminal does not say.
+const USUAL_COLUMNS: u16 = 80;
+
+/// Standard error, written to once for each drawing.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    drawing: Mutex<String>,
+}
+
+impl Screen {
+    fn put(&self, text: &str) -> io::Result<()> {
+        self.drawing.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
+        Ok(())
+    }
+
+    /// A control sequence with a number (ECMA-48); none moves by nothing.
+    fn control(&self, number: usize, function: char) -> io::Result<()> {
+        if number == 0 { Ok(()) } else { self.put(&format!("\x1b[{number}{function}")) }
+    }
+}
+
+impl TermLike for Screen {
+    fn width(&self) -> u16 {
+        columns(io::stderr()).unwrap_or(USUAL_COLUMNS)
+    }
+
+    fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
+        self.control(lines, 'A')
+    }
+
+    fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
+        self.control(lines, 'B')
+    }
+
+    fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
+        self.control(columns, 'C')
+    }
+
+    fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
+        self.control(columns, 'D')
+    }
+
+    fn write_line(&self, text: &str) -> io::Result<()> {
+        self.write_str(text)?;
+        self.put("\n")
+    }
+
+    fn write_str(&self, text: &str) -> io::Result<()> {
+        // Spaces alone are there to overwrite the rest of a line, which was cleared before.
+        if text.bytes().all(|byte| byte == b' ') { Ok(()) } else { self.put(text) }
+    }
+
+    fn clear_line(&self) -> io::Result<()> {
+        self.put("\r\x1b[2K")
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
+        io::stderr().write_all(drawing.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_stays_behind_the_text() {
+        let screen = Screen::default();
+        screen.move_cursor_up(0).unwrap();
+        screen.clear_line().unwrap();
+        screen.write_str("1 of 2").unwrap();
+        screen.write_str("      ").unwrap();
+        assert_eq!(*screen.drawing.lock().unwrap(), "\r\x1b[2K1 of 2");
+    }
+}
