@@ -35,6 +35,7 @@ mod publish_lines;
 mod reconnect;
 mod redirect;
 mod retain_clear;
+mod retain_clear_scale;
 mod secrets;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]
