@@ -20,6 +20,7 @@ use crate::support::broker::Broker;
 use crate::support::middle::{self, Fate, Mischief};
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
+use crate::support::proxy::{self, Fault};
 use crate::support::server::Server;
 use crate::support::{packets, report};
 
@@ -478,4 +479,19 @@ fn where_messages_do_not_get_through_no_will_is_tested() {
     outcome.fails(1, "does not reach the client that watches").mentions("--watch-as");
     let line = ["-u", "pump", "--prefix", "site/7", "--watch-as", "operator", "--case", "close"];
     will_test(mosquitto.port(), &line).run().exits(0);
+}
+
+/// A large will takes its time on a slow link, which is no fault of the server's, whatever carries it.
+#[test]
+fn a_slow_link_makes_no_will_late() {
+    // 4096 bytes each time: 20 kB/s, both ways.
+    let slow = || std::iter::repeat_n(Fault::Delay(Duration::from_millis(200)), 20);
+    for (scheme, setup) in [("mqtt", Setup::new()), ("ws", Setup::new().web_sockets())] {
+        let Some(broker) = Mosquitto::start(&setup) else { return };
+        let url = format!("{scheme}://127.0.0.1:{}", proxy::start(broker.port(), slow()));
+        let line = ["will-test", "--json", "--case", "large", "-V", "5", "-L", &url];
+        let outcome = Mqtt::new(line).run().exits(0);
+        let report = report("will-test", &outcome.stdout);
+        assert_eq!(cases(&report, "pass"), BTreeSet::from(["large"]), "{report:#}");
+    }
 }

@@ -3,6 +3,7 @@
 
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::Instant;
 
 use super::handshake::{self, Connected, Opening};
 use super::options::ClientOptions;
@@ -102,6 +103,11 @@ pub struct RawLink<'a> {
     connect: Vec<u8>,
     largest_packet_bytes: u32,
     received: BytesMut,
+    /// When the first byte of what is there came, and the last.
+    since: Instant,
+    latest: Instant,
+    /// When the first byte of the packet came that was taken last.
+    began: Instant,
     /// Acknowledgements and requests not yet written.
     output: BytesMut,
     trace: Option<Trace<'a>>,
@@ -135,6 +141,7 @@ impl<'a> RawLink<'a> {
         let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
         let mut session = Session::new(protocol, options.max_inflight, &properties);
         session.connected(protocol, connected.session_present, connected.limits());
+        let now = Instant::now();
         Ok(Self {
             stream,
             protocol,
@@ -143,6 +150,9 @@ impl<'a> RawLink<'a> {
             connect,
             largest_packet_bytes: options.max_packet_bytes,
             received: BytesMut::from(leftover.as_slice()),
+            since: now,
+            latest: now,
+            began: now,
             output: BytesMut::new(),
             trace,
         })
@@ -209,10 +219,27 @@ impl<'a> RawLink<'a> {
                 return Ok(incoming);
             }
             let read = self.stream.read_buf(&mut self.received).await;
-            if read.map_err(|error| net::broken(&error))? == 0 {
+            let read = read.map_err(|error| net::broken(&error))?;
+            if read == 0 {
                 return Err(Error::link(Layer::Mqtt, "the server closed the connection"));
             }
+            self.latest = Instant::now();
+            if self.received.len() == read {
+                self.since = self.latest;
+            }
         }
+    }
+
+    /// When the packet that came last began to come: on a slow link a large one takes its time.
+    #[must_use]
+    pub fn began(&self) -> Instant {
+        self.began
+    }
+
+    /// How much there is of a packet that has not come to its end.
+    #[must_use]
+    pub fn unfinished_bytes(&self) -> usize {
+        self.received.len()
     }
 
     /// Writes what was asked for and not yet sent.
@@ -230,6 +257,7 @@ impl<'a> RawLink<'a> {
     fn take(&mut self) -> Result<Option<Incoming>, Error> {
         let Some(length) = wire::frame(&self.received, self.largest_packet_bytes)? else { return Ok(None) };
         let bytes = self.received.split_to(length);
+        self.began = std::mem::replace(&mut self.since, self.latest);
         trace_all(self.trace.as_ref(), self.protocol, Direction::Received, &bytes);
         let packet = wire::decode(self.protocol, &bytes)?;
         let from = self.output.len();

@@ -19,14 +19,15 @@ pub(super) struct Screen {
 }
 
 impl Screen {
-    fn put(&self, text: &str) -> io::Result<()> {
+    fn put(&self, text: &str) {
         self.drawing.lock().unwrap_or_else(PoisonError::into_inner).push_str(text);
-        Ok(())
     }
 
     /// A control sequence with a number (ECMA-48); none moves by nothing.
-    fn control(&self, number: usize, function: char) -> io::Result<()> {
-        if number == 0 { Ok(()) } else { self.put(&format!("\x1b[{number}{function}")) }
+    fn control(&self, number: usize, function: char) {
+        if number > 0 {
+            self.put(&format!("\x1b[{number}{function}"));
+        }
     }
 }
 
@@ -36,33 +37,42 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, lines: usize) -> io::Result<()> {
-        self.control(lines, 'A')
+        self.control(lines, 'A');
+        Ok(())
     }
 
     fn move_cursor_down(&self, lines: usize) -> io::Result<()> {
-        self.control(lines, 'B')
+        self.control(lines, 'B');
+        Ok(())
     }
 
     fn move_cursor_right(&self, columns: usize) -> io::Result<()> {
-        self.control(columns, 'C')
+        self.control(columns, 'C');
+        Ok(())
     }
 
     fn move_cursor_left(&self, columns: usize) -> io::Result<()> {
-        self.control(columns, 'D')
+        self.control(columns, 'D');
+        Ok(())
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
         self.write_str(text)?;
-        self.put("\n")
+        self.put("\n");
+        Ok(())
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
         // Spaces alone are there to overwrite the rest of a line, which was cleared before.
-        if text.bytes().all(|byte| byte == b' ') { Ok(()) } else { self.put(text) }
+        if !text.bytes().all(|byte| byte == b' ') {
+            self.put(text);
+        }
+        Ok(())
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.put("\r\x1b[2K")
+        self.put("\r\x1b[2K");
+        Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {

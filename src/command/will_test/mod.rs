@@ -130,7 +130,7 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
     }
     if config.json {
         let server = config.client.endpoint.address.to_string();
-        report::json(server, &results, config.tolerance, stdout.buffer());
+        report::json(server, &results, stdout.buffer());
     }
     if let Some((file, path)) = junit {
         replace(file, report::junit(&results).as_bytes()).map_err(|error| cannot_write(&path, error))?;
@@ -352,7 +352,7 @@ async fn run_all(
         let Some(outcome) = outcome else { continue };
         let result = report::Result { plan: plan.clone(), outcome };
         if !config.json {
-            stdout.buffer().extend_from_slice(result.line(config.tolerance).as_bytes());
+            stdout.buffer().extend_from_slice(result.line().as_bytes());
         }
         results.push((index, result));
         progress.add(1);

@@ -20,10 +20,10 @@ pub(super) struct Result {
 
 impl Result {
     /// One line, with its line feed.
-    pub(super) fn line(&self, tolerance: Duration) -> String {
+    pub(super) fn line(&self) -> String {
         let Self { plan, outcome } = self;
         let measured = outcome.delay.map_or_else(|| "-".into(), duration);
-        let expected = match plan.window(tolerance) {
+        let expected = match plan.window(outcome.tolerance) {
             Some(window) if window.from.is_zero() => format!("within {}", duration(window.to)),
             Some(window) => format!("{} to {}", duration(window.from), duration(window.to)),
             None => "never".into(),
@@ -67,9 +67,9 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn of(result: &'a Result, tolerance: Duration) -> Self {
+    fn of(result: &'a Result) -> Self {
         let Result { plan, outcome } = result;
-        let window = plan.window(tolerance);
+        let window = plan.window(outcome.tolerance);
         Self {
             case: &plan.name,
             protocol: plan.protocol.to_string(),
@@ -101,7 +101,7 @@ pub(super) fn count(results: &[Result], verdict: Verdict) -> usize {
 }
 
 /// One JSON object on a line.
-pub(super) fn json(server: String, results: &[Result], tolerance: Duration, out: &mut Vec<u8>) {
+pub(super) fn json(server: String, results: &[Result], out: &mut Vec<u8>) {
     let report = Report {
         r#type: "will-test",
         version: VERSION,
@@ -110,7 +110,7 @@ pub(super) fn json(server: String, results: &[Result], tolerance: Duration, out:
         failed: count(results, Verdict::Fail),
         skipped: count(results, Verdict::Skipped),
         inconclusive: count(results, Verdict::Inconclusive),
-        cases: results.iter().map(|result| Case::of(result, tolerance)).collect(),
+        cases: results.iter().map(Case::of).collect(),
     };
     // Strings and numbers into memory: nothing that can fail.
     let _ = serde_json::to_writer(&mut *out, &report);

@@ -55,6 +55,8 @@ pub(super) struct Outcome {
     pub(super) detail: String,
     /// From the death to the first arrival.
     pub(super) delay: Option<Duration>,
+    /// How late the will might be, with the time that one of its size takes on this link.
+    pub(super) tolerance: Duration,
     pub(super) took: Duration,
 }
 
@@ -67,6 +69,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 const LAST_WORDS: Duration = Duration::from_secs(2);
 /// How long a second will is waited for, once the first has come.
 const SECOND_ONE: Duration = Duration::from_millis(300);
+/// How long a message that has begun to come may stand still on its way.
+const STANDSTILL: Duration = Duration::from_secs(1);
+/// A larger will than this may take a time that shows.
+const LARGE_BYTES: usize = 1024;
 /// The watcher's link is kept up by a PINGREQ this often, well below its Keep Alive.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -95,8 +101,11 @@ impl Plan {
             return None;
         };
         let mut outcome = match result {
-            Ok((verdict, detail, delay)) => Outcome { verdict, detail, delay, took: Duration::ZERO },
-            Err(Stop(verdict, detail)) => Outcome { verdict, detail, delay: None, took: Duration::ZERO },
+            Ok(outcome) => outcome,
+            Err(Stop(verdict, detail)) => {
+                let tolerance = setting.tolerance;
+                Outcome { verdict, detail, delay: None, tolerance, took: Duration::ZERO }
+            }
         };
         if outcome.verdict == Verdict::Fail {
             outcome.detail.push_str(self.note);
@@ -125,18 +134,18 @@ impl Plan {
         format!("{}/{}/{role}", self.name, self.protocol)
     }
 
-    async fn try_run<'a>(
-        &self,
-        setting: &Setting<'a>,
-        tidying: &mut Tidying<'a>,
-    ) -> Result<(Verdict, String, Option<Duration>), Stop> {
-        let tolerance = setting.tolerance;
+    async fn try_run<'a>(&self, setting: &Setting<'a>, tidying: &mut Tidying<'a>) -> Result<Outcome, Stop> {
         let mut watch = Watch::open(self, setting, "watcher").await?;
         self.check_features(&watch.link)?;
         tidying.before.clone_from(&watch.before);
         tidying.started = true;
+        let began = Instant::now();
         let publisher = self.open(setting, "publisher", &self.publisher).await;
         let mut publisher = publisher.map_err(|error| refused(&error))?;
+        // Its CONNECT carries the will; the watcher's carried none.
+        let is_large = self.will.payload.len() > LARGE_BYTES;
+        let transfer = began.elapsed().saturating_sub(watch.opened_in);
+        let tolerance = setting.tolerance + if is_large { transfer } else { Duration::ZERO };
         self.check_terms(&publisher)?;
         // The last packet of a client that will fall silent: Keep Alive counts from it.
         let last_packet = Instant::now();
@@ -148,14 +157,14 @@ impl Plan {
         };
         self.die(setting, publisher, tidying).await?;
         let window = self.window(tolerance);
-        let (arrivals, stood_still) = self.watch(setting, &mut watch, death, tidying).await?;
+        let (arrivals, stood_still) = self.watch(setting, tolerance, &mut watch, death, tidying).await?;
         let granted = watch.granted;
         let expectation = Expectation { will: &self.will, window, granted, death, early, stood_still };
         let (verdict, detail, delay) = expectation.judge(&arrivals);
         if verdict == Verdict::Pass {
             self.look_later(setting).await?;
         }
-        Ok((verdict, detail, delay))
+        Ok(Outcome { verdict, detail, delay, tolerance, took: Duration::ZERO })
     }
 
     /// Skips what the server says it does not have.
@@ -227,11 +236,11 @@ impl Plan {
     async fn watch<'a>(
         &self,
         setting: &Setting<'a>,
+        tolerance: Duration,
         watch: &mut Watch<'a>,
         death: Instant,
         tidying: &mut Tidying<'a>,
     ) -> Result<(Vec<Arrival>, Duration), Stop> {
-        let tolerance = setting.tolerance;
         let mut arrivals = Vec::new();
         let (stood_still, mut meanwhile) = (setting.pulse.stood_still(), Duration::ZERO);
         let mut returns = self.returns;
@@ -243,6 +252,7 @@ impl Plan {
             }
         };
         let mut ping_at = Instant::now() + PING_EVERY;
+        let mut unfinished = 0;
         loop {
             let return_at = returns.map_or(until, |returns| death + returns.after);
             tokio::select! {
@@ -250,12 +260,11 @@ impl Plan {
                 biased;
                 incoming = watch.link.next() => {
                     if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
-                        let now = Instant::now();
                         if arrivals.is_empty() {
                             meanwhile = setting.pulse.stood_still().saturating_sub(stood_still);
                         }
-                        arrivals.push((now, message));
-                        until = until.min(now + SECOND_ONE);
+                        arrivals.push((watch.link.began(), message));
+                        until = until.min(Instant::now() + SECOND_ONE);
                     }
                 }
                 () = sleep_until(return_at), if returns.is_some() => {
@@ -270,7 +279,15 @@ impl Plan {
                     watch.link.ping();
                     ping_at += PING_EVERY;
                 }
-                () = sleep_until(until) => return Ok((arrivals, meanwhile)),
+                () = sleep_until(until) => {
+                    // What is coming may come to its end, as long as it goes on.
+                    let there = watch.link.unfinished_bytes();
+                    if there <= unfinished {
+                        return Ok((arrivals, meanwhile));
+                    }
+                    unfinished = there;
+                    until = Instant::now() + STANDSTILL;
+                }
             }
         }
     }
@@ -367,6 +384,8 @@ pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
 /// A subscriber to the will's topic.
 struct Watch<'a> {
     link: RawLink<'a>,
+    /// How long it took to open the link.
+    opened_in: Duration,
     granted: QoS,
     /// What was retained there.
     before: Option<Message>,
@@ -375,14 +394,16 @@ struct Watch<'a> {
 impl<'a> Watch<'a> {
     async fn open(plan: &Plan, setting: &Setting<'a>, role: &str) -> Result<Self, Stop> {
         let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the watcher: {error}"));
+        let began = Instant::now();
         let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
             Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
                 Stop(Verdict::Skipped, format!("the server does not speak MQTT {}", plan.protocol))
             }
             error => unable(error),
         })?;
+        let opened_in = began.elapsed();
         link.subscribe(&plan.will.topic, QoS::ExactlyOnce);
-        let mut watch = Self { link, granted: QoS::AtMostOnce, before: None };
+        let mut watch = Self { link, opened_in, granted: QoS::AtMostOnce, before: None };
         let subscribed = async {
             loop {
                 match watch.link.next().await.map_err(unable)? {
