@@ -46,11 +46,9 @@ for line in subprocess.check_output(["nm", "-S", "--defined-only", MQTT], text=T
             sizes[name] = int(size, 16)
 
 with subprocess.Popen([MQTT, "broker", "--port", "0"], stdout=subprocess.PIPE, text=True) as broker:
-    seen = {}
     try:
         port = re.search(r":(\d+)\b", broker.stdout.readline())[1]
-        for command in RUNS:
-            seen.update(dict.fromkeys(record(command, port, sizes)))
+        seen = [record(command, port, sizes) for command in RUNS]
     finally:
         broker.terminate()
 
@@ -62,12 +60,17 @@ def total(names):
     return sums
 
 
-all_of, run = total(sizes), total(seen)
-# A pattern that stands for much that does not run (`Arc<T>::drop_slow`) comes last.
-order = sorted(run, key=lambda it: all_of[it] > 3 * run[it])
+all_of = total(sizes)
+# Command by command, and last in each a pattern that stands for much that does not run
+# (`Arc<T>::drop_slow`).
+order = {}
+for names in seen:
+    run = total(names)
+    patterns = [it for it in run if it not in order]
+    order |= dict.fromkeys(sorted(patterns, key=lambda it: all_of[it] > 3 * run[it]))
 with open("link/startup.ld", "w") as script:
     script.write("/* Made by link/record.py, used by build.rs. */\n")
     script.write("SECTIONS\n{\n  .text.startup_order :\n  {\n")
     script.writelines(f"    *(.text.{it} .text.unlikely.{it})\n" for it in order)
     script.write("  }\n}\nINSERT BEFORE .text;\n")
-print(f"{len(order)} patterns, {sum(all_of[it] for it in order)} bytes, {sum(run.values())} of them run")
+print(f"{len(order)} patterns, {sum(all_of[it] for it in order)} bytes")
