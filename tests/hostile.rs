@@ -67,16 +67,10 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
         ("PINGRESP with a body", vec![0xD0, 1, 0], 0x81),
         ("PINGRESP with flags", vec![0xD1, 0], 0x81),
     ];
-    // [MQTT-3.3.2-2], [MQTT-1.5.4-1], [MQTT-1.5.4-2]
-    for (name, reason) in
-        [(&b"a/+"[..], 0x90), (b"#", 0x90), (b"a\0b", 0x81), (b"a\xff", 0x81), (b"\xed\xa0\x80", 0x81)]
-    {
+    for name in [&b"a/+"[..], b"#"] {
         let head = [0x30, u8::try_from(name.len()).unwrap() + 3, 0, u8::try_from(name.len()).unwrap()];
-        list.push((
-            "a topic that is none",
-            [&head[..], name, if v5 { b"\0" } else { b"x" }].concat(),
-            reason,
-        ));
+        let bytes = [&head[..], name, if v5 { b"\0" } else { b"x" }].concat();
+        list.push(("a topic with wildcards", bytes, 0x90)); // [MQTT-3.3.2-2]
     }
     for packet in [0x40, 0x50, 0x62, 0x70] {
         list.push(("packet identifier 0", vec![packet, 2, 0, 0], 0x82));
@@ -197,19 +191,6 @@ for_versions! {
             });
             refused(protocol, "SUBACK", 0x82, end);
         }
-    }
-}
-
-/// MQTT 3.1.1 has one failure ([MQTT-3.9.3-2]): what else it could mean nobody knows.
-#[test]
-fn suback_with_a_code_that_does_not_exist() {
-    for code in [3, 0x7F, 0x81, 0x87, 0xFF] {
-        let end = provoke(V3_1_1, &[], move |peer| {
-            peer.send(&packets::connack(V3_1_1, false, 0));
-            let (identifier, _) = peer.expect_subscribe(V3_1_1);
-            peer.send(&packets::suback(V3_1_1, identifier, &[code]));
-        });
-        refused(V3_1_1, "SUBACK", 0, end);
     }
 }
 

@@ -55,29 +55,6 @@ pub fn check_name(name: &[u8]) -> Result<&str, TopicError> {
     if name.iter().any(|byte| matches!(byte, b'+' | b'#')) { Err(TopicError::Wildcard) } else { Ok(text) }
 }
 
-/// Whether a name is ASCII without U+0000 and wildcards, or empty. Most names that arrive are, and of
-/// most messages there is little more to look at: so eight bytes at once, which halves the time.
-#[must_use]
-pub fn is_plain(name: &[u8]) -> bool {
-    let Some(last) = name.last_chunk::<8>() else {
-        return name.iter().all(|byte| !matches!(byte, 0 | b'+' | b'#' | 0x80..));
-    };
-    let (words, _) = name.as_chunks::<8>();
-    words.iter().fold(odd_bytes(*last), |odd, word| odd | odd_bytes(*word)) == 0
-}
-
-/// Not 0 if one of eight bytes is 0, '+', '#' or not ASCII.
-fn odd_bytes(word: [u8; 8]) -> u64 {
-    const LOW: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x80 * LOW;
-    // Of a byte that is 0 this has the high bit; above one, perhaps, that of another.
-    let zero = |word: u64| word.wrapping_sub(LOW) & !word;
-    let word = u64::from_ne_bytes(word);
-    // '#' is 0x23 and '+' is 0x2B: one bit apart.
-    let wildcard = zero((word | (0x08 * LOW)) ^ (0x2B * LOW));
-    (word | zero(word) | wildcard) & HIGH
-}
-
 /// Checks a filter to subscribe to, shared or not.
 ///
 /// # Errors
@@ -241,15 +218,6 @@ mod tests {
                 matches(filter.join("/").as_bytes(), name.join("/").as_bytes()),
                 reference(&filter, &name)
             );
-        }
-
-        /// Short and long, with the odd byte anywhere.
-        #[test]
-        fn plain_names(length in 0..40_usize, place in 0..40_usize, byte: u8) {
-            let mut name = vec![b'a'; length];
-            if let Some(one) = name.get_mut(place) { *one = byte; }
-            let good = name.is_empty() || name.is_ascii() && check_name(&name).is_ok();
-            prop_assert_eq!(is_plain(&name), good);
         }
 
         #[test]

@@ -147,7 +147,7 @@ pub(super) async fn scan(
     if scanner.foreign > 0 {
         let count = scanner.foreign;
         diagnostics.warning(format_args!(
-            "{count} retained messages came for topics that were not asked for: left alone"
+            "{count} retained messages have topics that were not asked for, or are none: left alone"
         ));
     }
     Ok(Scanned {

@@ -2,7 +2,8 @@
 
 use super::super::property::{Place, Properties};
 use super::super::reason::ReasonCode;
-use super::super::{Protocol, QoS, topic};
+use super::super::topic::TopicError;
+use super::super::{Protocol, QoS};
 use super::{Malformed, PacketType};
 use std::borrow::Cow;
 
@@ -123,26 +124,22 @@ impl<'a> Reader<'a> {
         Err(self.protocol_error(format!("Reason Code 0x{:02X} does not exist there", reason.0)))
     }
 
-    /// The Reason Codes at the end of a packet. MQTT 3.x has one failure, in SUBACK (3.1.1
-    /// [MQTT-3.9.3-2]), and none in UNSUBACK.
+    /// The Reason Codes at the end of a packet. An UNSUBACK of MQTT 3.x has none.
     fn reasons(&self, protocol: Protocol) -> Result<&'a [u8], Malformed> {
         if protocol != Protocol::V5 && self.packet == PacketType::UnsubAck {
             self.end()?;
         }
-        for reason in self.rest.iter().map(|reason| ReasonCode(*reason)) {
-            self.check_reason(reason)?;
-            if protocol != Protocol::V5 && reason.is_failure() && reason != ReasonCode::UNSPECIFIED {
-                return Err(self.protocol_error(format!("return code 0x{:02X} does not exist", reason.0)));
-            }
-        }
+        self.rest.iter().try_for_each(|reason| self.check_reason(ReasonCode(*reason)))?;
         Ok(self.rest)
     }
 
-    /// The topic name of a PUBLISH. An empty one is the session's to judge: it may have an alias.
+    /// The topic name of a PUBLISH. An empty one is the session's to judge: it may have an alias. One
+    /// that is not UTF-8 is passed on: some servers let them through, and to end the link then would
+    /// leave their users with nothing.
     fn topic_name(&mut self) -> Result<&'a [u8], Malformed> {
         let name = self.binary()?;
-        if !topic::is_plain(name) {
-            topic::check_name(name).map_err(Malformed::topic_name)?;
+        if memchr::memchr2(b'+', b'#', name).is_some() {
+            return Err(Malformed::topic_name(TopicError::Wildcard)); // [MQTT-3.3.2-2]
         }
         Ok(name)
     }
@@ -249,7 +246,7 @@ impl Packet<'_> {
     }
 }
 
-/// A PUBLISH. A topic that was decoded is a legal topic name, or empty.
+/// A PUBLISH. The topic is bytes: a server may send one that is not UTF-8, and the link stays up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub struct Publish<'a> {
