@@ -6,11 +6,14 @@
 //! buffer only after the consumer has dealt with the events, so that an acknowledgement always
 //! means "written out".
 
+mod resumption;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use self::resumption::Unfinished;
 pub use super::event::Event;
 use super::inflight::{Entry, Inflight, Kept, Stage};
 use super::limits::{ServerLimits, not_sent};
@@ -24,22 +27,6 @@ use crate::protocol::wire::{
     self, Ack, Malformed, Packet, PacketType, Publish, PublishTemplate, Subscription,
 };
 use crate::protocol::{Protocol, QoS};
-
-/// A publish to be sent as new: the first time, or because the server has forgotten the session.
-#[derive(Debug)]
-struct NewPublish {
-    message: Kept,
-    token: u64,
-}
-
-/// What an earlier link left unfinished, in the order it is taken up.
-#[derive(Debug, Default)]
-struct Unfinished {
-    /// Open identifiers the server still knows: sent again with DUP, or released again.
-    known: VecDeque<u16>,
-    /// Publishes the server has forgotten.
-    forgotten: VecDeque<NewPublish>,
-}
 
 /// One client's session with one server.
 #[derive(Debug)]
@@ -149,84 +136,6 @@ impl Session {
         self.unreleased.iter().copied()
     }
 
-    /// A link is up: CONNACK was received. Publishes of an earlier link are taken up again by
-    /// [`Session::resume`]: with DUP in their original order if the server kept the session
-    /// ([MQTT-4.4.0-1]), as new ones if it did not. Returns how many of the latter had been sent
-    /// before at QoS 2 and may therefore arrive twice.
-    pub fn connected(&mut self, protocol: Protocol, session_present: bool, limits: ServerLimits) -> usize {
-        self.protocol = protocol;
-        self.limits = limits;
-        self.window = self.max_inflight.min(limits.receive_maximum).max(1);
-        self.open_publishes = 0;
-        self.open_requests = 0;
-        self.unfenced = false;
-        self.pings = 0;
-        self.inbound_aliases.clear();
-        self.outbound_aliases.clear();
-        let is_first = !std::mem::replace(&mut self.was_connected, true);
-        self.inherited = match session_present {
-            true if is_first => u16::MAX,
-            true => self.inherited,
-            false => 0,
-        };
-        if session_present {
-            self.keep_publishes();
-            return 0;
-        }
-        self.unreleased.clear();
-        let earlier = std::mem::take(&mut self.unfinished).forgotten;
-        let mut doubtful = 0;
-        for entry in self.inflight.take_all() {
-            // One that was released is sent again as well: whether the server had passed it on
-            // nobody can know, and a message twice is better than a message lost.
-            if let Entry::Publish { kept: Some(message), qos, token, .. } = entry {
-                doubtful += usize::from(qos == QoS::ExactlyOnce);
-                self.unfinished.forgotten.push_back(NewPublish { message, token });
-            }
-        }
-        self.unfinished.forgotten.extend(earlier);
-        doubtful
-    }
-
-    /// The server kept the session: open publishes are taken up again; open requests are dropped,
-    /// as they get no answer on the new link, and made again by whoever drives the session.
-    fn keep_publishes(&mut self) {
-        let is_publish = |entry: &Entry| matches!(entry, Entry::Publish { kept: Some(_), .. });
-        let (known, others): (Vec<_>, Vec<_>) = self
-            .inflight
-            .iter()
-            .map(|(identifier, entry)| (identifier, is_publish(entry)))
-            .partition(|(_, p)| *p);
-        for (identifier, _) in others {
-            self.inflight.close(identifier);
-        }
-        self.unfinished.known = known.into_iter().map(|(identifier, _)| identifier).collect();
-    }
-
-    /// Takes up the received QoS 2 messages that an earlier run of the program has delivered and not
-    /// seen released. To be called behind [`Session::connected`], if the server kept the session.
-    pub fn restore_unreleased(&mut self, packet_identifiers: impl IntoIterator<Item = u16>) {
-        self.unreleased.extend(packet_identifiers);
-    }
-
-    /// Takes up a QoS 2 publish of an earlier run of the program: sent, and released (PUBREC
-    /// received) or not. To be called behind [`Session::connected`], if the server kept the session,
-    /// in the order they were sent and before anything is published.
-    pub fn restore_publish(
-        &mut self,
-        packet_identifier: u16,
-        template: Arc<PublishTemplate>,
-        payload: Bytes,
-        token: u64,
-        released: bool,
-    ) {
-        let stage = if released { Stage::Released } else { Stage::Published };
-        let qos = template.qos();
-        let kept = Some(Kept { template, payload });
-        self.inflight.restore(packet_identifier, Entry::Publish { kept, qos, token, stage });
-        self.unfinished.known.push_back(packet_identifier);
-    }
-
     /// The publishes that have a packet identifier now: that, QoS and token.
     pub fn open_publishes(&self) -> impl Iterator<Item = (u16, QoS, u64)> + '_ {
         self.inflight.iter().filter_map(|(identifier, entry)| match entry {
@@ -294,63 +203,9 @@ impl Session {
         Ok(identifier)
     }
 
-    /// Before a packet identifier is used for the first time in a session that was there before this
-    /// program was: a server that holds a message under it would take the new one for that one sent
-    /// again, and drop it ([MQTT-4.3.3-10]). Released, the earlier one is delivered and the identifier
-    /// is free; of one it does not know the server says so, in a PUBCOMP that means nothing here.
-    fn release_inherited(&mut self, out: &mut BytesMut, identifier: u16, qos: QoS) {
-        if self.inherited > 0 && qos == QoS::ExactlyOnce {
-            self.inherited -= 1;
-            wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
-        }
-    }
-
     fn open_publish(&mut self, kept: Option<Kept>, qos: QoS, token: u64) -> u16 {
         self.open_publishes += 1;
         self.inflight.open(Entry::Publish { kept, qos, token, stage: Stage::Published })
-    }
-
-    /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the
-    /// buffer allow. To be called before anything new is published. The server of this link may
-    /// allow less than that of the last: what it would refuse is not sent, see
-    /// [`Session::take_refusal`].
-    pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {
-        while self.open_publishes < self.window && out.len() < most_bytes {
-            if let Some(identifier) = self.unfinished.known.pop_front() {
-                let Some(Entry::Publish { kept: Some(Kept { template, payload }), token, stage, .. }) =
-                    self.inflight.get(identifier)
-                else {
-                    continue;
-                };
-                match stage {
-                    Stage::Published => {
-                        if let Err(limit) =
-                            self.limits.check_publish(template, template.packet_bytes(payload.len()))
-                        {
-                            self.refusals.push_back(Refusal::publish(*token, limit));
-                            self.inflight.close(identifier);
-                            continue;
-                        }
-                        template.put(out, identifier, true, payload);
-                    }
-                    Stage::Released => {
-                        wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
-                    }
-                }
-                self.open_publishes += 1;
-            } else if let Some(NewPublish { message, token }) = self.unfinished.forgotten.pop_front() {
-                let Kept { template, payload } = message.clone();
-                let bytes = template.packet_bytes(payload.len());
-                if let Err(limit) = self.limits.check_publish(&template, bytes) {
-                    self.refusals.push_back(Refusal::publish(token, limit));
-                    continue;
-                }
-                let identifier = self.open_publish(Some(message), template.qos(), token);
-                template.put(out, identifier, false, &payload);
-            } else {
-                return;
-            }
-        }
     }
 
     /// Appends a SUBSCRIBE; its answer comes as [`Event::Subscribed`] with `token`. Filters that the
