@@ -321,3 +321,22 @@ fn an_answer_byte_by_byte() {
     });
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
 }
+
+/// A server that takes another version than the one asked for.
+#[test]
+fn another_version_is_suggested() {
+    for (asked, protocol, code, hint) in [
+        ("5", V5, 0x84, "hint: -V 311 speaks MQTT 3.1.1 to it"),
+        ("311", V3_1_1, 1, "hint: -V 5 speaks MQTT 5 to it"),
+    ] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(protocol);
+            peer.send(&packets::connack(protocol, false, code));
+            peer.expect_end();
+        });
+        let run = Mqtt::publish(server.port()).args(["-V", asked, "-t", "a", "-m", "x"]).run();
+        run.exits(132).mentions(hint);
+        server.finish();
+    }
+}

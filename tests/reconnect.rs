@@ -1,6 +1,8 @@
 //! Links that are lost in the middle of the work, and brokers that die and come back.
 
 use mqtt::protocol::Protocol;
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::property::{PropertyId, Value};
 
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
@@ -254,5 +256,28 @@ fn links_that_do_not_last_are_counted() {
     let args = ["-V", "311", "-t", "a", "--reconnect", "3", "--reconnect-max-delay", "1ms"];
     let run = Mqtt::subscribe(server.port()).args(args).run().exits(1);
     assert_eq!(run.stderr.matches("connected again").count(), 3, "{}", run.stderr);
+    server.finish();
+}
+
+/// The identifier that the server gave is the client's name from then on ([MQTT-3.2.2-16]), and a session
+/// kept under it is found again.
+#[test]
+fn an_assigned_identifier_is_used_again() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack_with(&[(PropertyId::AssignedClientIdentifier, Value::Text("yours"))]));
+        peer.grant_subscription(V5);
+        peer.close();
+        let mut peer = server.accept();
+        let connect = peer.expect_connect(V5);
+        assert!(connect.ends_with(b"\0\x05yours"), "{connect:02x?}");
+        peer.send(&packets::connack(V5, false, 0));
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-V", "5", "-t", "a", "-C", "1"]).args(SOON).run();
+    run.exits(0).prints("x\n");
     server.finish();
 }
