@@ -9,7 +9,7 @@ use std::time::Duration;
 use ::mqtt::broker::{Feature, Limits, Options};
 use ::mqtt::protocol::property::{PropertyBlock, PropertyId, Value as PropertyValue};
 use ::mqtt::protocol::reason::ReasonCode;
-use ::mqtt::protocol::wire::{self, Packet};
+use ::mqtt::protocol::wire::{self, Packet, PacketType};
 use ::mqtt::protocol::{Protocol, QoS};
 use bytes::BytesMut;
 use rustix::process::Signal;
@@ -122,6 +122,26 @@ fn a_version_that_is_not_spoken_is_skipped() {
         lines[0].starts_with("pass          3.1.1") && lines[1].starts_with("skipped       5"),
         "{lines:?}"
     );
+}
+
+/// A check of what does not exist is no success: nothing at all to run is a usage error, and one of
+/// several cases is skipped, with the reason.
+#[test]
+fn a_case_that_the_version_does_not_have_is_not_left_out_silently() {
+    will_test(1, &["--case", "delay", "-V", "311"]).run().fails(2, "delay needs MQTT 5");
+    let broker = Broker::start();
+    let line = ["--case", "delay", "--case", "reset", "-V", "311"];
+    let outcome = will_test(broker.port(), &line).run().exits(0).mentions("1 passed, 0 failed, 1 skipped");
+    let lines = outcome.lines();
+    assert!(
+        lines[1].starts_with("skipped       3.1.1  delay ") && lines[1].ends_with(": needs MQTT 5"),
+        "{lines:?}"
+    );
+    // Found out only from the server.
+    let options = Options { protocols: vec![Protocol::V3_1_1], ..Options::default() };
+    let broker = Broker::with(options);
+    let outcome = will_test(broker.port(), &["--case", "delay", "--json"]).run().exits(0);
+    assert_eq!(cases(&report("will-test", &outcome.stdout), "skipped"), BTreeSet::from(["delay"]));
 }
 
 /// DISCONNECT is swallowed.
@@ -352,7 +372,11 @@ fn interrupted_it_ends_by_the_signal_and_leaves_nothing() {
         will_test(broker.port(), &["--case", "close", "--case", "message-expired", "-V", "5"]).spawn();
     running.wait_for_lines(1);
     running.signal(Signal::INT);
-    running.wait_for_end().dies_of(Signal::INT);
+    let outcome = running.wait_for_end().dies_of(Signal::INT);
+    // What was done so far is said.
+    outcome.mentions(
+        "mqtt: interrupted: 1 of 2 cases run\nmqtt: 1 passed, 0 failed, 0 skipped, 0 inconclusive\n",
+    );
     broker.subscribe().args(["-t", "mqtt-will-test/#", "--retained-only"]).run().exits(0).prints("");
 }
 
@@ -479,6 +503,37 @@ fn where_messages_do_not_get_through_no_will_is_tested() {
     outcome.fails(1, "does not reach the client that watches").mentions("--watch-as");
     let line = ["-u", "pump", "--prefix", "site/7", "--watch-as", "operator", "--case", "close"];
     will_test(mosquitto.port(), &line).run().exits(0);
+}
+
+/// These packets of the client's are swallowed.
+struct Deaf(PacketType);
+
+impl Mischief for Deaf {
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        if packet[0] >> 4 == self.0 as u8 { Fate::Instead(Vec::new()) } else { Fate::Pass }
+    }
+}
+
+/// Where the server does not answer, that is said, and not that its access rules may be to blame.
+#[test]
+fn a_server_that_falls_silent_behind_its_connack_is_named() {
+    let broker = Broker::start();
+    let deaf = |packet, line: &[&str]| {
+        will_test(middle::start(broker.port(), Deaf(packet)), line).args(["-V", "5"]).spawn()
+    };
+    // A will of one's own has no message before it. All at once, as each waits for ten seconds.
+    let own = deaf(PacketType::Subscribe, &["--will-topic", "a"]);
+    let others = [(PacketType::Subscribe, "SUBSCRIBE"), (PacketType::Publish, "PUBLISH")]
+        .map(|(packet, name)| (deaf(packet, &["--case", "close"]), name));
+    for (running, name) in others {
+        let words = format!("the server did not answer {name} within 10s");
+        running.wait_for_end().fails(1, &words).mentions("hint: it did answer CONNECT");
+    }
+    let outcome = own.wait_for_end().exits(1);
+    assert!(
+        outcome.lines()[0].ends_with("the watcher got no answer to SUBSCRIBE from the server"),
+        "{outcome:?}"
+    );
 }
 
 /// A large will takes its time on a slow link, which is no fault of the server's, whatever carries it.

@@ -15,6 +15,7 @@ use super::{text, value};
 use crate::client::options::{Reconnect, Secret, Version};
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
+use crate::protocol::Protocol;
 
 /// Test that the server publishes wills when it must, and only then
 ///
@@ -131,6 +132,15 @@ impl TryFrom<WillTestArgs> for Config {
             return Err(Error::usage(
                 "--version-matrix tests both versions: leave -V and options of MQTT 5 out",
             ));
+        }
+        if let Version::Only(protocol @ (Protocol::V3_1 | Protocol::V3_1_1)) = client.version
+            && !args.cases.is_empty()
+            && args.cases.iter().all(|name| will_test::needs_v5(name))
+        {
+            let (names, verb) = (args.cases.join(", "), if args.cases.len() == 1 { "needs" } else { "need" });
+            return Err(Error::usage(format!(
+                "{names} {verb} MQTT 5: with MQTT {protocol} there is no case to run"
+            )));
         }
         if !own && client.session_expiry_interval.is_some() {
             return Err(Error::usage("-x is for a will of your own; the cases have sessions of their own"));

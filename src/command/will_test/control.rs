@@ -9,12 +9,12 @@ use super::run::{trace, without_will};
 use super::{Config, identified, watcher};
 use crate::client::raw::{Incoming, RawLink};
 use crate::error::{Error, Layer};
-use crate::output::Diagnostics;
+use crate::output::{Diagnostics, duration};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 
-/// How long it may take.
+/// How long the server may take, for its answer to SUBSCRIBE and then for the message.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a message below the prefix, from who publishes to who watches.
@@ -27,34 +27,49 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     let topic = format!("{}/{}/control", config.prefix, options.client_identifier);
     let mut watcher = RawLink::open(&watcher(config), protocol, show("watcher")).await?;
     let mut publisher = RawLink::open(&options, protocol, show("publisher")).await?;
-    let exchange = async {
-        watcher.subscribe(&topic, QoS::AtLeastOnce);
-        let reasons = loop {
+    watcher.subscribe(&topic, QoS::AtLeastOnce);
+    let subscribed = async {
+        loop {
             if let Incoming::Subscribed(reasons) = watcher.next().await? {
-                break reasons;
+                return Ok::<_, Error>(reasons.first().copied());
             }
-        };
-        refused("subscription", &topic, reasons.first().copied())?;
-        let qos = QoS::AtLeastOnce.min(publisher.connected().limits().maximum_qos);
-        publisher.publish(&topic, qos, false, b"control", &PropertyBlock::default())?;
+        }
+    };
+    let reason = timeout(LIMIT, subscribed).await.map_err(|_| unanswered("SUBSCRIBE"))??;
+    refused("subscription", &topic, reason)?;
+    let qos = QoS::AtLeastOnce.min(publisher.connected().limits().maximum_qos);
+    publisher.publish(&topic, qos, false, b"control", &PropertyBlock::default())?;
+    let mut is_answered = qos == QoS::AtMostOnce;
+    let delivered = async {
         loop {
             tokio::select! {
                 incoming = watcher.next() => if let Incoming::Message(_) = incoming? { return Ok::<_, Error>(()) },
                 incoming = publisher.next() => if let Incoming::Published(reason) = incoming? {
+                    is_answered = true;
                     refused("message", &topic, Some(reason))?;
                 },
             }
         }
     };
-    let Ok(result) = timeout(LIMIT, exchange).await else {
-        let cause = format!("an ordinary message to '{topic}' does not reach the client that watches");
-        return Err(Error::link(Layer::Mqtt, cause).with_hint(
-            "may this user publish and subscribe there? --prefix chooses other topics, --watch-as another user",
-        ));
-    };
-    result?;
+    match timeout(LIMIT, delivered).await {
+        Ok(result) => result?,
+        Err(_) if !is_answered => return Err(unanswered("PUBLISH")),
+        Err(_) => {
+            let cause = format!("an ordinary message to '{topic}' does not reach the client that watches");
+            return Err(Error::link(Layer::Mqtt, cause).with_hint(
+                "may this user publish and subscribe there? --prefix chooses other topics, --watch-as another user",
+            ));
+        }
+    }
     watcher.disconnect(ReasonCode::SUCCESS).await?;
     publisher.disconnect(ReasonCode::SUCCESS).await
+}
+
+/// It took CONNECT, and then said no more.
+fn unanswered(packet: &str) -> Error {
+    let limit = duration(LIMIT);
+    Error::link(Layer::Mqtt, format!("the server did not answer {packet} within {limit}"))
+        .with_hint("it did answer CONNECT: is there a proxy between that passes on no more than that?")
 }
 
 fn refused(what: &str, topic: &str, reason: Option<ReasonCode>) -> Result<(), Error> {

@@ -23,6 +23,7 @@ use std::fs::{File, OpenOptions};
 use std::future::poll_fn;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -80,6 +81,12 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     CASES.iter().map(|case| case.name)
 }
 
+/// Whether this case needs MQTT 5.
+#[must_use]
+pub fn needs_v5(name: &str) -> bool {
+    CASES.iter().any(|case| case.name == name && case.v5_only)
+}
+
 /// Runs the cases and reports.
 ///
 /// # Errors
@@ -125,6 +132,14 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
                 "standard output was closed; not run to their end: {cut_off} of {total} cases"
             ));
         }
+        Some(Error::Signal(number)) => {
+            // Before the count of it, and only what its reader takes at once: the end does not wait.
+            let _ = poll_fn(|context| Poll::Ready(stdout.poll_flush(context))).await;
+            let (done, total) = (results.len(), plans.len());
+            diagnostics.state(format_args!("interrupted: {done} of {total} cases run"));
+            summary(&results, diagnostics);
+            return Err(Error::Signal(number));
+        }
         Some(error) if !matches!(error, Error::OutputClosed) => return Err(error),
         _ => {}
     }
@@ -139,18 +154,24 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         Ok(()) | Err(Error::OutputClosed) => {}
         Err(error) => return Err(error),
     }
+    summary(&results, diagnostics);
     let count = |verdict| report::count(&results, verdict);
-    let (failed, inconclusive) = (count(Verdict::Fail), count(Verdict::Inconclusive));
-    diagnostics.state(format_args!(
-        "{} passed, {failed} failed, {} skipped, {inconclusive} inconclusive",
-        count(Verdict::Pass),
-        count(Verdict::Skipped)
-    ));
-    Ok(match (failed, inconclusive + cut_off) {
+    Ok(match (count(Verdict::Fail), count(Verdict::Inconclusive) + cut_off) {
         (0, 0) => Exit::Success,
         (0, _) => Exit::Failure,
         _ => Exit::Negative,
     })
+}
+
+fn summary(results: &[report::Result], diagnostics: &Diagnostics) {
+    let count = |verdict| report::count(results, verdict);
+    diagnostics.state(format_args!(
+        "{} passed, {} failed, {} skipped, {} inconclusive",
+        count(Verdict::Pass),
+        count(Verdict::Fail),
+        count(Verdict::Skipped),
+        count(Verdict::Inconclusive)
+    ));
 }
 
 fn cannot_write(path: &Path, error: std::io::Error) -> Error {
@@ -200,8 +221,10 @@ fn plans(config: &Config, protocols: &[Protocol]) -> Vec<Plan> {
         [] => config.strict || !case.strict,
         names => names.iter().any(|name| name == case.name),
     };
+    // What was asked for by name is not left out without a word.
+    let is_named = !config.cases.is_empty();
     let cases = |protocol| {
-        let fitting = CASES.iter().filter(chosen).filter(move |case| case.applies_to(protocol));
+        let fitting = CASES.iter().filter(chosen).filter(move |case| is_named || case.applies_to(protocol));
         fitting.map(move |case| plan(config, case, protocol))
     };
     protocols.flat_map(cases).collect()
@@ -267,6 +290,7 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
         returns: case.returns,
         expected: case.expected,
         later: case.later,
+        applies: case.applies_to(protocol),
         is_own: false,
         note: "",
     }
@@ -289,6 +313,7 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
         expected: Expected::After(Duration::from_secs(delay.min(session).into())),
         later: if will.retain && !will.payload.is_empty() { Later::Kept } else { Later::Any },
         publisher,
+        applies: true,
         is_own: true,
         note: if delay > session {
             "; the session ends before the will's delay (see -x), and so ends that"

@@ -20,7 +20,6 @@ use crate::protocol::{Protocol, QoS};
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) name: String,
-
     pub(super) section: String,
     pub(super) protocol: Protocol,
     /// With the will.
@@ -31,6 +30,8 @@ pub(super) struct Plan {
     pub(super) returns: Option<Return>,
     pub(super) expected: Expected,
     pub(super) later: Later,
+    /// Whether this version of the protocol has what it is about.
+    pub(super) applies: bool,
     /// The topic is the user's: what was retained there before is put back.
     pub(super) is_own: bool,
     /// Something to know if it fails.
@@ -135,6 +136,9 @@ impl Plan {
     }
 
     async fn try_run<'a>(&self, setting: &Setting<'a>, tidying: &mut Tidying<'a>) -> Result<Outcome, Stop> {
+        if !self.applies {
+            return Err(Stop(Verdict::Skipped, "needs MQTT 5".into()));
+        }
         let mut watch = Watch::open(self, setting, "watcher").await?;
         self.check_features(&watch.link)?;
         tidying.before.clone_from(&watch.before);
@@ -413,7 +417,8 @@ impl<'a> Watch<'a> {
                 }
             }
         };
-        let reason = timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher"))??;
+        let reason =
+            timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher", "SUBSCRIBE"))??;
         let reason = reason.unwrap_or(ReasonCode::UNSPECIFIED);
         watch.granted = QoS::from_bits(reason.0).ok_or_else(|| {
             Stop(
@@ -440,7 +445,7 @@ impl<'a> Watch<'a> {
                 }
             }
         };
-        timeout(ANSWER_LIMIT, answered).await.map_err(|_| unanswered("watcher"))?
+        timeout(ANSWER_LIMIT, answered).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
     }
 
     async fn first_retained(&mut self) -> Result<(), Error> {
@@ -461,12 +466,12 @@ async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), Stop> {
     };
     timeout(ANSWER_LIMIT, answered)
         .await
-        .map_err(|_| unanswered(who))?
+        .map_err(|_| unanswered(who, "PINGREQ"))?
         .map_err(|error| Stop(Verdict::Inconclusive, format!("the {who}: {error}")))
 }
 
-fn unanswered(who: &str) -> Stop {
-    Stop(Verdict::Inconclusive, format!("the {who} got no answer from the server"))
+fn unanswered(who: &str, packet: &str) -> Stop {
+    Stop(Verdict::Inconclusive, format!("the {who} got no answer to {packet} from the server"))
 }
 
 fn lost(error: &Error) -> Stop {
