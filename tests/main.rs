@@ -36,6 +36,7 @@ mod reconnect;
 mod redirect;
 mod retain_clear;
 mod retain_clear_scale;
+mod retain_restore;
 mod secrets;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]

@@ -15,6 +15,8 @@ pub(super) struct Record {
     /// A checked topic name.
     pub(super) topic: String,
     pub(super) qos: QoS,
+    /// `None` if the record does not say; mosquitto 2.0 says 0 or 1.
+    pub(super) retain: Option<bool>,
     pub(super) payload: Vec<u8>,
     /// Checked; without those that are the connection's and not the message's.
     pub(super) properties: PropertyBlock,
@@ -38,6 +40,14 @@ impl Record {
                 .and_then(QoS::from_bits)
                 .ok_or("qos: it must be 0, 1 or 2")?,
         };
+        let retain = match object.get("retain") {
+            None => None,
+            Some(Json::Bool(retain)) => Some(*retain),
+            Some(json) => match json.as_u64() {
+                Some(bit @ 0..=1) => Some(bit == 1),
+                _ => return Err("retain: it must be true or false".into()),
+            },
+        };
         let payload = match object.get("payload") {
             None => Vec::new(),
             Some(_) => bytes(&object, "payload")?,
@@ -47,7 +57,7 @@ impl Record {
             Some(Json::Object(properties)) => block(properties)?,
             Some(_) => return Err("properties: they must be an object".into()),
         };
-        Ok(Self { topic: name, qos, payload, properties })
+        Ok(Self { topic: name, qos, retain, payload, properties })
     }
 }
 
@@ -205,7 +215,7 @@ mod tests {
             }
             let qos = QoS::from_bits(qos).unwrap();
             let line = written(qos, &topic, &payload, &properties);
-            let expected = Record { topic, qos, payload, properties };
+            let expected = Record { topic, qos, retain: Some(true), payload, properties };
             prop_assert_eq!(Record::parse(&line), Ok(expected));
         }
     }

@@ -1,7 +1,7 @@
 //! The backup: JSON records, one a line, on the disk before the first deletion.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, Cursor, ErrorKind, Read as _, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -122,22 +122,51 @@ impl Drop for Backup {
     }
 }
 
+/// What can be read twice.
+trait Lines: BufRead + Seek + Send {}
+
+impl<T: BufRead + Seek + Send> Lines for T {}
+
 /// A backup being read: one record after the other, however many there are.
-#[derive(Debug)]
 pub(super) struct Records {
     path: PathBuf,
-    file: BufReader<File>,
+    lines: Box<dyn Lines>,
     number: u64,
     line: Vec<u8>,
 }
 
 impl Records {
+    /// Opens a backup; `-` is standard input. A pipe is read into memory, as it cannot be read twice.
+    ///
     /// # Errors
-    /// The file cannot be opened.
+    /// The file cannot be opened, or the pipe not be read.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path)
+        let path = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
+        let lines = || -> std::io::Result<Box<dyn Lines>> {
+            let mut file = File::open(path)?;
+            if file.metadata()?.is_file() {
+                return Ok(Box::new(BufReader::new(file)));
+            }
+            let mut content = Vec::new();
+            file.read_to_end(&mut content)?;
+            Ok(Box::new(Cursor::new(content)))
+        };
+        let lines = lines()
             .map_err(|error| Error::file(format!("cannot read the backup {}", path.display()), error))?;
-        Ok(Self { path: path.to_owned(), file: BufReader::new(file), number: 0, line: Vec::new() })
+        Ok(Self { path: path.to_owned(), lines, number: 0, line: Vec::new() })
+    }
+
+    /// Begins anew.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(super) fn rewind(&mut self) -> Result<(), Error> {
+        self.number = 0;
+        self.lines.rewind().map_err(|error| self.unreadable(error))
+    }
+
+    fn unreadable(&self, error: std::io::Error) -> Error {
+        Error::file(format!("cannot read the backup {}", self.path.display()), error)
     }
 
     /// The next record; `None` at the end.
@@ -147,9 +176,8 @@ impl Records {
     pub(super) fn next(&mut self) -> Result<Option<Record>, Error> {
         loop {
             self.line.clear();
-            let read = self.file.read_until(b'\n', &mut self.line).map_err(|error| {
-                Error::file(format!("cannot read the backup {}", self.path.display()), error)
-            })?;
+            let read =
+                self.lines.read_until(b'\n', &mut self.line).map_err(|error| self.unreadable(error))?;
             if read == 0 {
                 return Ok(None);
             }
@@ -157,11 +185,26 @@ impl Records {
             if self.line.trim_ascii().is_empty() {
                 continue;
             }
-            return Record::parse(&self.line).map(Some).map_err(|why| {
+            return Record::parse(&self.line).and_then(retained).map(Some).map_err(|why| {
                 let (path, number) = (self.path.display(), self.number);
                 Error::usage(format!("{path}, line {number}: {why}"))
                     .with_hint("nothing was sent; a backup has the records of mqtt sub --json")
             });
         }
     }
+}
+
+/// A record as it can have come from a retained message: to publish another would delete what is
+/// retained there, or make something retained that never was.
+fn retained(record: Record) -> Result<Record, String> {
+    if record.payload.is_empty() {
+        return Err("it has no payload, and would delete what is retained there".into());
+    }
+    if record.retain == Some(false) {
+        return Err("the message was not retained".into());
+    }
+    if record.topic.starts_with('$') {
+        return Err("topics that begin with $ are the server's own".into());
+    }
+    Ok(record)
 }

@@ -42,7 +42,22 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     attention.during(client.settle()).await??;
     let mut shown = Shown::default();
     let looking = Looking::Selected { with_preview: asks || !config.json };
-    let scanned = scan(&client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await?;
+    let mode = if clear.dry_run { "dry-run" } else { "clear" };
+    let scanned = scan(&client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await;
+    let scanned = match scanned {
+        Ok(scanned) => scanned,
+        Err(error) => {
+            let parts = Parts { mode, filters: &clear.scan.filters, interrupted: true, ..Parts::default() };
+            if config.json {
+                Report::new(&parts, &[]).put(shown.stdout.buffer());
+                shown.flush(&mut attention).await?;
+            }
+            if matches!(error, Error::Signal(_)) {
+                diagnostics.state("ended while listing: nothing was cleared");
+            }
+            return Err(error);
+        }
+    };
     if let Some(backup) = &mut backup {
         backup.keep()?;
     }
@@ -77,7 +92,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     }
     let result = if clear.dry_run || run.entries.is_empty() { Ok(()) } else { run.clear().await };
     let parts = Parts {
-        mode: if clear.dry_run { "dry-run" } else { "clear" },
+        mode,
         filters: &clear.scan.filters,
         scan: Some(&scan_report),
         verification: run.verification.as_ref(),
@@ -232,6 +247,9 @@ impl Run<'_> {
     fn summary(&self, interrupted: bool) {
         let total = self.entries.len();
         let count = |fate: Fate| self.entries.iter().filter(|entry| entry.fate == fate).count();
+        if interrupted && self.passes == 0 {
+            return self.diagnostics.state("ended early: nothing was cleared");
+        }
         if interrupted {
             let (unsent, unconfirmed) = (count(Fate::NotSent), count(Fate::Unconfirmed));
             let done = total - unsent - unconfirmed;

@@ -77,6 +77,10 @@ impl Pass {
         Self { awaited, ..Self::new(names, QoS::ExactlyOnce, Purpose::Ask) }
     }
 
+    pub(super) fn is_named(&self) -> bool {
+        self.awaited.is_some()
+    }
+
     pub(super) fn came(&mut self, now: Instant, retained: bool) {
         if retained {
             if self.retained > 0 {

@@ -15,10 +15,10 @@ use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, duration, printable};
-use crate::protocol::Protocol;
+use crate::output::{Diagnostics, counted, duration, printable};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
+use crate::protocol::{Protocol, QoS};
 
 /// `--export`: a backup without clearing.
 pub(super) async fn export(
@@ -57,13 +57,14 @@ pub(super) async fn export(
 
 /// `--restore`: publishes the messages of a backup.
 pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let total = check(file)?;
-    let mut work = Restoring { records: Records::open(file)?, entries: Vec::new() };
+    let mut records = Records::open(file)?;
+    let total = check(&mut records)?;
+    let mut work = Restoring { records, entries: Vec::new(), unanswerable: 0 };
     let mut attention = Attention::start(None)?;
     let mut client = config.client.clone();
     attention.during(client.settle()).await??;
     let result = send::send(&client, &mut work, total, config.limits(), &mut attention, diagnostics).await;
-    let entries = work.entries;
+    let Restoring { entries, unanswerable, .. } = work;
     let mut shown = Shown::default();
     if config.json {
         let parts = Parts { mode: "restore", passes: 1, interrupted: result.is_err(), ..Parts::default() };
@@ -78,19 +79,25 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     let written = shown.flush(&mut attention).await;
     let left = left(&entries);
     let restored = entries.len() - left;
+    if unanswerable > 0 {
+        diagnostics.warning(format_args!(
+            "{} sent at QoS 0 or over MQTT 3.x, where a server cannot say that it refuses",
+            counted(unanswerable, "message")
+        ));
+    }
     diagnostics.state(format_args!("{restored} of {total} restored"));
     result.and(written)?;
-    Ok(if left == 0 { Exit::Success } else { Exit::Negative })
+    Ok(if restored as u64 == total { Exit::Success } else { Exit::Negative })
 }
 
 /// Reads the whole file once, before any connection is made: half a restore would be worse than an
 /// error. Returns the number of records.
-fn check(file: &Path) -> Result<u64, Error> {
-    let mut records = Records::open(file)?;
+fn check(records: &mut Records) -> Result<u64, Error> {
     let mut count = 0;
     while records.next()?.is_some() {
         count += 1;
     }
+    records.rewind()?;
     Ok(count)
 }
 
@@ -98,6 +105,8 @@ struct Restoring {
     records: Records,
     /// One for each record taken so far, in their order; its place is its token.
     entries: Vec<Entry>,
+    /// Those whose refusal nobody would hear of.
+    unanswerable: u64,
 }
 
 impl send::Work for Restoring {
@@ -114,6 +123,8 @@ impl send::Work for Restoring {
                 preview: Box::default(),
             });
             if !lacks_v5 {
+                let answered = record.qos != QoS::AtMostOnce && session.protocol() == Protocol::V5;
+                self.unanswerable += u64::from(!answered);
                 let topic = record.topic.as_bytes();
                 let template =
                     PublishTemplate::new(session.protocol(), topic, record.qos, true, &record.properties);

@@ -219,7 +219,7 @@ impl<W: Work> Handler for Sender<'_, W> {
         }
         ready!(self.patience.poll(cx));
         let limit = duration(self.patience.limit);
-        Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no message was acknowledged for {limit}"))))
+        Poll::Ready(Err(Error::fatal(Layer::Mqtt, format!("no message was acknowledged for {limit}"))))
     }
 
     fn on_change(&mut self, change: Change<'_>) {

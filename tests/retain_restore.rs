@@ -1,0 +1,97 @@
+//! `mqtt retain-clear --restore`: what a backup may hold, where it may come from, and what can be said
+//! of what was sent.
+
+use rustix::process::Signal;
+
+use crate::retain_clear::{fates, file, retain_clear};
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::report;
+use crate::support::server::Server;
+
+/// What is no record of a retained message is named before anything is sent: nothing listens there.
+#[test]
+fn a_broken_backup_is_restored_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    for (record, why) in [
+        ("{\"topic\":\"a/#\"}", "topic: it contains a wildcard"),
+        ("{\"topic\":\"a\",\"retain\":true}", "it has no payload, and would delete what is retained there"),
+        ("{\"topic\":\"a\",\"payload\":\"\"}", "it has no payload"),
+        ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":false}", "the message was not retained"),
+        ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":2}", "retain: it must be true or false"),
+        ("{\"topic\":\"$SYS/a\",\"payload\":\"1\"}", "topics that begin with $ are the server's own"),
+    ] {
+        let text = format!("{{\"topic\":\"a\",\"payload\":\"1\"}}\n\n{record}\n");
+        let path = file(&folder, "backup.jsonl", &text);
+        retain_clear(1, &["--restore", &path]).run().fails(2, &format!("line 3: {why}"));
+    }
+}
+
+/// A pipe cannot be read twice.
+#[test]
+fn a_backup_comes_through_a_pipe() {
+    for source in ["-", "/dev/stdin"] {
+        let broker = Broker::start();
+        let text = "{\"topic\":\"a\",\"payload\":\"1\",\"qos\":1,\"retain\":1}\n{\"topic\":\"b\",\"payload\":\"2\",\"qos\":1}\n";
+        let run = retain_clear(broker.port(), &["--restore", source]).stdin(text).run();
+        run.exits(0).mentions("2 of 2 restored").does_not_mention("warning");
+        let sub = broker.subscribe().args(["-t", "#", "-v", "--retained-only"]).run().exits(0);
+        assert_eq!(sub.lines(), ["a 1", "b 2"]);
+    }
+}
+
+/// At QoS 0, and in MQTT 3.x, a refusal is not heard of.
+#[test]
+fn what_nobody_can_confirm_is_said() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        "{\"topic\":\"a\",\"payload\":\"1\",\"qos\":0}\n{\"topic\":\"b\",\"payload\":\"1\",\"qos\":1}\n";
+    let path = file(&folder, "backup.jsonl", text);
+    let run = |version| retain_clear(broker.port(), &["--restore", &path, "-V", version]).run().exits(0);
+    run("5").mentions("1 message sent at QoS 0 or over MQTT 3.x, where a server cannot say that it refuses");
+    run("311").mentions("2 messages sent at QoS 0 or over MQTT 3.x");
+}
+
+/// Ended before there was a list.
+#[test]
+fn an_interruption_while_listing() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(mqtt::protocol::Protocol::V5);
+        peer.packet();
+        peer.rest();
+    });
+    let running = retain_clear(server.port(), &["a", "--yes", "--json", "-d"]).spawn();
+    running.wait_for_stderr("sending SUBSCRIBE").signal(Signal::INT);
+    let outcome = running.wait_for_end().dies_of(Signal::INT);
+    let outcome = outcome.mentions("ended while listing: nothing was cleared");
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!((&report["interrupted"], fates(&report)), (&true.into(), vec![]));
+    server.finish();
+}
+
+/// A server that never answers the subscription has not shown that nothing is there.
+#[test]
+fn a_subscription_without_an_answer() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(mqtt::protocol::Protocol::V5);
+        peer.packet();
+        peer.rest();
+    });
+    let run = retain_clear(server.port(), &["a", "--dry-run", "-W", "200ms"]).run();
+    run.exits(1).mentions("the server has not answered the subscription within 200ms");
+    server.finish();
+}
+
+/// Properties that the link cannot carry are not dropped in silence.
+#[test]
+fn a_restore_over_3_1_1_says_what_it_cannot() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text = "{\"topic\":\"a\",\"payload\":\"1\"}\n\
+                {\"topic\":\"b\",\"payload\":\"1\",\"properties\":{\"content-type\":\"x\"}}\n";
+    let path = file(&folder, "backup.jsonl", text);
+    let outcome = retain_clear(broker.port(), &["--restore", &path, "-V", "311", "--json"]).run().exits(3);
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!(fates(&report), [("a", "restored"), ("b", "needs-mqtt-5")]);
+}
