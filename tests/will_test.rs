@@ -337,7 +337,13 @@ fn an_own_will_shows_what_its_user_may() {
     let outcome = own("site/7/state", "operator").exits(0);
     assert!(outcome.lines()[0].contains("own-will"), "{outcome:?}");
     let outcome = own("site/8/state", "operator").exits(3);
-    assert!(outcome.lines()[0].contains("no will came"), "{outcome:?}");
+    let hint = "no will came within 1s; may user 'pump' publish to its topic, and user 'operator' read it?";
+    assert!(outcome.lines()[0].contains(hint), "{outcome:?}");
+    let outcome = own("$SYS/x", "operator").exits(3);
+    assert!(
+        outcome.lines()[0].ends_with("topics that begin with $ are the server's own (4.7.2)"),
+        "{outcome:?}"
+    );
     // Who may not watch cannot say that nothing came.
     let outcome = will_test(mosquitto.port(), &["-u", "pump", "--will-topic", "site/7/state", "-V", "5"])
         .run()

@@ -29,7 +29,7 @@ pub use diagnostics::{Diagnostics, counted, duration};
 pub use live::Live;
 pub use message::{MessageWriter, Misfit};
 pub use password::read_password;
-pub use printable::printable;
+pub use printable::{printable, wrapped};
 pub use progress::Progress;
 pub use prompt::{can_ask, confirm};
 pub use stdout::Stdout;

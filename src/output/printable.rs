@@ -57,6 +57,22 @@ pub fn printable(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Text in lines of so many characters, as far as its words allow.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
 fn put_escape(out: &mut Vec<u8>, character: char) {
     match (character, u8::try_from(character)) {
         ('\n', _) => out.extend_from_slice(b"\\n"),

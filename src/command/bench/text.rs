@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::{Latency, Report, SeriesSecond};
+use crate::output;
 
 /// Columns of everything.
 const WIDTH: usize = 80;
@@ -294,20 +295,9 @@ fn verdict(out: &mut String, report: &Report) {
 
 /// A text over several lines.
 fn wrapped(out: &mut String, name: &str, text: &str) {
-    let mut name = name;
-    let mut line = String::new();
-    for word in text.split(' ') {
-        if line.chars().count() + word.chars().count() + 1 > WIDTH - 17 {
-            row(out, name, &line);
-            name = "";
-            line.clear();
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
+    for (index, line) in output::wrapped(text, WIDTH - 17).iter().enumerate() {
+        row(out, if index == 0 { name } else { "" }, line);
     }
-    row(out, name, &line);
 }
 
 /// A count in four digits or fewer.

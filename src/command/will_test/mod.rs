@@ -293,6 +293,7 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
         applies: case.applies_to(protocol),
         is_own: false,
         note: "",
+        if_none_came: String::new(),
     }
 }
 
@@ -320,6 +321,26 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
         } else {
             ""
         },
+        if_none_came: rights(config, will),
+    }
+}
+
+/// What may have kept an own will from coming, of which no server says a word.
+fn rights(config: &Config, will: &Will) -> String {
+    if will.topic.starts_with('$') {
+        return "; topics that begin with $ are the server's own (4.7.2)".into();
+    }
+    let called = |name: &str| format!("user '{name}'");
+    let publisher = config.client.user_name.as_deref().map_or("a client without user name".into(), called);
+    match &config.watch_as {
+        Some((watcher, _)) => format!(
+            "; may {publisher} publish to its topic, and {} read it? Access rules drop a will silently",
+            called(watcher)
+        ),
+        None => format!(
+            "; may {publisher} both publish to its topic and read it? Access rules drop a will silently; \
+             --watch-as lets another user watch"
+        ),
     }
 }
 
@@ -346,6 +367,8 @@ async fn run_all(
     let mut waiting = plans.iter().enumerate();
     let mut running = FuturesUnordered::new();
     let mut results: Vec<(usize, report::Result)> = Vec::new();
+    let terminal = diagnostics.terminal();
+    let width = terminal.stdout.is_terminal.then(|| terminal.width.map_or(80, usize::from));
     let mut end = None;
     loop {
         while end.is_none()
@@ -377,7 +400,7 @@ async fn run_all(
         let Some(outcome) = outcome else { continue };
         let result = report::Result { plan: plan.clone(), outcome };
         if !config.json {
-            stdout.buffer().extend_from_slice(result.line().as_bytes());
+            stdout.buffer().extend_from_slice(result.text(width).as_bytes());
         }
         results.push((index, result));
         progress.add(1);

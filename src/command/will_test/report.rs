@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::judge::Verdict;
 use super::run::{Outcome, Plan};
-use crate::output::{duration, printable};
+use crate::output::{duration, printable, wrapped};
 
 /// Of the form that `version` stands for.
 const VERSION: u32 = 1;
@@ -19,8 +19,8 @@ pub(super) struct Result {
 }
 
 impl Result {
-    /// One line, with its line feed.
-    pub(super) fn line(&self) -> String {
+    /// One line, with its line feed; more than one where a screen of this width does not hold it.
+    pub(super) fn text(&self, width: Option<usize>) -> String {
         let Self { plan, outcome } = self;
         let measured = outcome.delay.map_or_else(|| "-".into(), duration);
         let expected = match plan.window(outcome.tolerance) {
@@ -28,21 +28,43 @@ impl Result {
             Some(window) => format!("{} to {}", duration(window.from), duration(window.to)),
             None => "never".into(),
         };
-        let mut line = format!(
-            "{:<12}  {:<5}  {:<20}  {:>6}  {:<9}  {}",
+        let mut text = format!(
+            "{:<12}  {:<5}  {:<20}  {:>6}  {:<9}  ",
             outcome.verdict.name(),
             plan.protocol.to_string(),
             plan.name,
             measured,
             expected,
-            plan.section
         );
-        if !outcome.detail.is_empty() {
-            let _ = write!(line, ": {}", printable(&outcome.detail));
-        }
-        line.push('\n');
-        line
+        put_words(&mut text, &plan.section, &printable(&outcome.detail), width);
+        text
     }
+}
+
+/// Section and detail, behind the columns or, where the width does not allow that, below them.
+fn put_words(text: &mut String, section: &str, detail: &str, width: Option<usize>) {
+    let columns = text.chars().count();
+    let colon = if detail.is_empty() { "" } else { ": " };
+    let words = format!("{section}{colon}{detail}");
+    let Some(width) = width.filter(|width| columns + words.chars().count() > *width) else {
+        text.push_str(&words);
+        text.push('\n');
+        return;
+    };
+    put_wrapped(text, section, columns, width);
+    if !detail.is_empty() {
+        let _ = write!(text, "{:DETAIL_COLUMN$}", "");
+        put_wrapped(text, detail, DETAIL_COLUMN, width);
+    }
+}
+
+/// Where the second line of a case begins: below the version.
+const DETAIL_COLUMN: usize = 14;
+
+/// The text from this column on, and all its lines below each other.
+fn put_wrapped(out: &mut String, text: &str, column: usize, width: usize) {
+    out.push_str(&wrapped(text, width.saturating_sub(column)).join(&format!("\n{:column$}", "")));
+    out.push('\n');
 }
 
 #[derive(Serialize)]
@@ -174,6 +196,37 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A screen of 80 columns shows every case without a break in the middle of a word.
+    #[test]
+    fn what_a_line_does_not_hold_stands_below() {
+        let columns = "inconclusive  3.1.1  disconnect-with-will    7.2s  2s to 11s  ";
+        let (one, two) = ("[MQTT-3.3.2-16]", "[MQTT-3.1.2-8], 3.1.3.2.2");
+        let detail = "the server did what no server does, and it did so over and over again";
+        for (section, detail, expected) in [
+            (one, "", format!("{columns}[MQTT-3.3.2-16]\n")),
+            (two, "", format!("{columns}[MQTT-3.1.2-8],\n{:62}3.1.3.2.2\n", "")),
+            (one, "so it is", format!("{columns}[MQTT-3.3.2-16]\n{:14}so it is\n", "")),
+            (
+                two,
+                detail,
+                format!(
+                    "{columns}[MQTT-3.1.2-8],\n{0:62}3.1.3.2.2\n{0:14}the server did what no server does, and it did so over and over\n{0:14}again\n",
+                    ""
+                ),
+            ),
+        ] {
+            let put = |width| {
+                let mut text = columns.to_owned();
+                put_words(&mut text, section, detail, width);
+                text
+            };
+            assert_eq!(put(Some(80)), expected);
+            assert!(expected.lines().all(|line| line.len() <= 80), "{expected}");
+            // A file or pipe gets a line a case, for grep.
+            assert_eq!(put(None).lines().count(), 1);
+        }
+    }
 
     #[test]
     fn attributes_hold_any_text() {

@@ -36,6 +36,8 @@ pub(super) struct Plan {
     pub(super) is_own: bool,
     /// Something to know if it fails.
     pub(super) note: &'static str,
+    /// Something to look into if it does not come.
+    pub(super) if_none_came: String,
 }
 
 /// What every case of a run works with.
@@ -164,7 +166,10 @@ impl Plan {
         let (arrivals, stood_still) = self.watch(setting, tolerance, &mut watch, death, tidying).await?;
         let granted = watch.granted;
         let expectation = Expectation { will: &self.will, window, granted, death, early, stood_still };
-        let (verdict, detail, delay) = expectation.judge(&arrivals);
+        let (verdict, mut detail, delay) = expectation.judge(&arrivals);
+        if verdict == Verdict::Fail && early == 0 && arrivals.is_empty() {
+            detail.push_str(&self.if_none_came);
+        }
         if verdict == Verdict::Pass {
             self.look_later(setting).await?;
         }
