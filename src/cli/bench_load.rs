@@ -66,7 +66,7 @@ pub(super) struct LoadArgs {
     pub(super) rate: Option<Rate>,
 
     /// Messages a second of each publisher
-    #[arg(long, value_name = "RATE", value_parser = per_second)]
+    #[arg(long, value_name = "RATE", value_parser = value::per_second)]
     pub(super) rate_per_client: Option<f64>,
 
     /// How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]
@@ -142,7 +142,7 @@ pub(super) struct CourseArgs {
     pub(super) drain: Option<Duration>,
 
     /// New connections a second, such as 2k/s [default: as fast as they are made]
-    #[arg(long, value_name = "RATE", value_parser = per_second)]
+    #[arg(long, value_name = "RATE", value_parser = value::per_second)]
     pub(super) ramp: Option<f64>,
 
     /// Of conn: how long to hold the connections [default: 1s]
@@ -171,23 +171,8 @@ pub(super) struct CourseArgs {
     pub(super) seed: Option<u64>,
 }
 
-/// A number, perhaps in thousands or millions, perhaps with `/s` behind it.
-pub(super) fn per_second(text: &str) -> Result<f64, String> {
-    const FORM: &str = "use a number of messages a second, for example 500, 2.5k or 50k/s";
-    let bare = text.strip_suffix("/s").unwrap_or(text);
-    let (digits, factor) = match bare.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 1e3),
-        None => bare.strip_suffix('M').map_or((bare, 1.0), |digits| (digits, 1e6)),
-    };
-    let rate = digits.parse::<f64>().map_err(|_| FORM)? * factor;
-    if !rate.is_finite() || rate > 1e9 {
-        return Err(FORM.into());
-    }
-    if rate > 0.0 { Ok(rate) } else { Err("it must be more than 0".into()) }
-}
-
 fn rate(text: &str) -> Result<Rate, String> {
-    if text == "max" { Ok(Rate::Max) } else { per_second(text).map(Rate::PerSecond) }
+    if text == "max" { Ok(Rate::Max) } else { value::per_second(text).map(Rate::PerSecond) }
 }
 
 fn arrivals(text: &str) -> Result<Arrivals, String> {

@@ -74,7 +74,7 @@ pub(super) struct RetainClearArgs {
     until_clear: Option<Option<Duration>>,
 
     /// At most this many messages a second
-    #[arg(long, value_name = "COUNT", value_parser = value::rate, help_heading = "Clearing")]
+    #[arg(long, value_name = "RATE", value_parser = value::per_second, help_heading = "Clearing")]
     rate: Option<f64>,
 
     /// Limit of a scan, where what came up to then is what counts; and of the wait for an

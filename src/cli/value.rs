@@ -226,12 +226,23 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
     bytes.ok_or_else(|| "use bytes or a unit, for example 500, 1KiB or 2MB".into())
 }
 
-/// How many a second; a fraction is less than one a second.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
-    let number: Option<f64> = text.parse().ok();
-    number
-        .filter(|rate| (0.001..=1e9).contains(rate))
-        .ok_or_else(|| "it must be a number, 0.001 to 1000000000".into())
+/// How many a second: a number, perhaps in thousands or millions, perhaps with `/s` behind it; a
+/// fraction is less than one a second.
+pub(super) fn per_second(text: &str) -> Result<f64, String> {
+    const FORM: &str = "use a number of messages a second, for example 500, 2.5k or 50k/s";
+    let bare = text.strip_suffix("/s").unwrap_or(text);
+    let (digits, factor) = match bare.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1e3),
+        None => bare.strip_suffix('M').map_or((bare, 1.0), |digits| (digits, 1e6)),
+    };
+    let rate = digits.parse::<f64>().map_err(|_| FORM)? * factor;
+    if (0.001..=1e9).contains(&rate) {
+        Ok(rate)
+    } else if rate <= 0.0 {
+        Err("it must be more than 0".into())
+    } else {
+        Err("it must be 0.001 to 1000000000".into())
+    }
 }
 
 /// A host name or IP address, without port and without the brackets of an IPv6 literal.
@@ -442,9 +453,9 @@ mod tests {
         for bad in ["", "KiB", "1.5KiB", "-1", "1XB", "18446744073709551615KiB"] {
             assert!(size(bad).is_err(), "{bad}");
         }
-        assert_eq!(rate("0.5"), Ok(0.5));
+        assert_eq!(per_second("0.5"), Ok(0.5));
         for bad in ["", "0", "-1", "NaN", "inf", "fast"] {
-            assert!(rate(bad).is_err(), "{bad}");
+            assert!(per_second(bad).is_err(), "{bad}");
         }
     }
 

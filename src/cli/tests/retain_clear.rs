@@ -59,6 +59,7 @@ fn what_to_do() {
     assert!(matches!(config(&["--restore", "f"]).work, Work::Restore { .. }));
     assert!(matches!(config(&["#", "--export", "f"]).work, Work::Export { .. }));
     assert_eq!(config(&["#", "--rate", "100"]).rate, Some(100.0));
+    assert_eq!(config(&["#", "--rate", "2k/s"]).rate, Some(2000.0));
 }
 
 #[test]
@@ -84,6 +85,6 @@ fn what_makes_no_sense() {
         (&["retain-clear", "#", "--export", "f", "--backup", "g"], "--backup cannot be used with --export"),
         (&["retain-clear", "#", "--dry-run", "--backup", "g"], "clears nothing"),
         (&["retain-clear", "#", "-c", "-i", "me"], "keeps no session"),
-        (&["retain-clear", "#", "--rate", "0"], "0.001"),
+        (&["retain-clear", "#", "--rate", "0"], "more than 0"),
     ]);
 }
