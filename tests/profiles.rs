@@ -348,6 +348,58 @@ fn an_options_file_of_mosquittos() {
     broker.publish().args(["-t", "a", "-n"]).env("XDG_CONFIG_HOME", folder.path()).run().succeeds();
 }
 
+/// Options that have a letter and no name.
+#[test]
+fn letters_in_an_options_file() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let options = write(folder.path(), "options", "-C 2\n-W 60\n-R\n-N\n");
+    let subscriber = broker.subscribe().args(["-t", "a", "-d", "-o", &options]).spawn();
+    subscriber.wait_until_subscribed();
+    for payload in ["x", "y"] {
+        broker.publish().args(["-t", "a", "-m", payload]).run().succeeds();
+    }
+    subscriber.finish().exits(0).prints("xy");
+    let options = write(folder.path(), "options", "-E\n-W 60\n");
+    broker.subscribe().args(["-t", "a", "-o", &options]).run().exits(0);
+    let options = write(folder.path(), "options", "-R\n-C x\n");
+    let run = broker.subscribe().args(["-t", "a", "-o", &options]).run();
+    run.fails(2, &format!("{options}, line 2: invalid value 'x' for '-C"));
+}
+
+/// A line that is spelt as on a command line is wrong here, and its value may be a secret.
+#[test]
+fn errors_of_options_files_give_no_secret_away() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, says) in [
+        ("-Phunter2", "there is no '-P'"),
+        ("-P=hunter2", "there is no '-P'"),
+        ("-Lmqtt://me:hunter2@h", "there is no '-L'"),
+        ("--password=hunter2", "there is no '--password'"),
+        ("--pw=hunter2", "there is no '--pw'"),
+        ("--url=mqtt://me:hunter2@h", "there is no '--url'"),
+        ("--proxy=http://me:hunter2@h", "there is no '--proxy'"),
+        ("--auth-data=hunter2", "there is no '--auth-data'"),
+        ("mqtt://me:hunter2@h", "there is no 'mqtt'"),
+        ("password=hunter2", "there is no 'password'"),
+        ("--url me:hunter2@h", "invalid value '…@h' for '--url"),
+        ("-h me:hunter2@h", "invalid value '…@h' for '--host"),
+        ("--proxy me:hunter2@h", "invalid value '…@h' for '--proxy"),
+    ] {
+        let options = write(folder.path(), "options", &format!("{line}\n"));
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "-o", &options]).run();
+        run.fails(2, &format!("{options}, line 1: {says}")).does_not_mention("hunter2");
+    }
+    for key in ["url", "host", "proxy"] {
+        let config = write(folder.path(), "c.toml", &format!("[profile.a]\n{key} = 'me:hunter2@h'\n"));
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "a"]).run();
+        run.fails(2, "invalid value '…@h' for ").does_not_mention("hunter2");
+        let variable = format!("MQTT_{}", key.to_uppercase());
+        let run = Mqtt::new(["pub", "-t", "a", "-n"]).env(&variable, "me:hunter2@h").run();
+        run.fails(2, "invalid value '…@h' for ").mentions(&variable).does_not_mention("hunter2");
+    }
+}
+
 /// The file that is read where none is named.
 #[test]
 fn the_configuration_file_has_its_place() {

@@ -26,20 +26,19 @@ fn parse(subcommand: &Command, name: &str, text: &str) -> Result<Vec<Given>, Err
         };
         let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, option)) else {
             let names = subcommand.get_arguments().filter_map(Arg::get_long);
-            return Err(unknown(&place, option, names));
+            return Err(unknown(&place, name_alone(option), names));
         };
         let refusal = |why: &str| Err(Error::usage(format!("{place}: {option} {why}")));
         if NAMES_FILES.contains(&arg.get_id().as_str()) {
             return refusal("cannot stand in an options file");
         }
-        let long = arg.get_long().unwrap_or_default();
         let several = arg.get_num_args().is_some_and(|count| count.min_values() > 1);
         let word = match (arg.get_action().takes_values(), value) {
             _ if several => return refusal("takes several values, which an options file cannot hold"),
             (false, Some(_)) => return refusal("takes no value"),
-            (false, None) => format!("--{long}"),
+            (false, None) => typed(arg, None),
             (true, None) => return refusal("needs a value"),
-            (true, Some(value)) => format!("--{long}={value}"),
+            (true, Some(value)) => typed(arg, Some(value)),
         };
         given.push(Given {
             id: arg.get_id().to_string(),
@@ -49,6 +48,29 @@ fn parse(subcommand: &Command, name: &str, text: &str) -> Result<Vec<Given>, Err
         });
     }
     Ok(given)
+}
+
+/// The option as it would be typed, in one word.
+fn typed(arg: &Arg, value: Option<&str>) -> String {
+    match (arg.get_long(), arg.get_short(), value) {
+        (Some(long), _, Some(value)) => format!("--{long}={value}"),
+        (Some(long), _, None) => format!("--{long}"),
+        (None, letter, value) => {
+            let value = value.map_or_else(String::new, |value| format!("={value}"));
+            format!("-{}{value}", letter.map(String::from).unwrap_or_default())
+        }
+    }
+}
+
+/// What errors show of a line whose option is none: it may be one with its value, as it is typed on a
+/// command line, and the value a secret.
+fn name_alone(option: &str) -> &str {
+    let end = match option.strip_prefix('-') {
+        Some(rest) if rest.starts_with('-') => option.find('='),
+        Some(rest) => rest.chars().next().map(|letter| 1 + letter.len_utf8()),
+        None => option.find(['=', ':', '@']),
+    };
+    &option[..end.unwrap_or(option.len())]
 }
 
 fn is_called(arg: &Arg, option: &str) -> bool {

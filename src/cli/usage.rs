@@ -1,6 +1,6 @@
 //! clap's errors in this program's shape: one line that says what is wrong, and a hint.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -21,11 +21,22 @@ pub(super) fn from_clap(
     let from_environment = environment_of(&error, subcommand.unwrap_or(command), arguments);
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
         // Not even a misspelt header is shown: it may hold a token.
-        let is_header = matches!(error.get(ContextKind::InvalidArg),
-            Some(ContextValue::String(option)) if option.starts_with("--ws-header"));
-        let value = if is_header { "…".to_owned() } else { without_secrets(&shown(OsStr::new(value))) };
-        let shown = ContextValue::String(value);
-        error.insert(ContextKind::InvalidValue, shown);
+        let is_for = |option: &str| {
+            matches!(error.get(ContextKind::InvalidArg),
+                Some(ContextValue::String(found)) if found.starts_with(option))
+        };
+        let value = if is_for("--ws-header") {
+            "…".to_owned()
+        } else if ["--host", "--url", "--proxy"].into_iter().any(is_for) {
+            shown(without_user_info(&without_secrets(value)).as_ref())
+        } else {
+            shown(without_secrets(value).as_ref())
+        };
+        error.insert(ContextKind::InvalidValue, ContextValue::String(value));
+    } else if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
+        // A URL where none is expected.
+        let argument = without_secrets(argument);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
     }
     let text = error.render().to_string();
     let (mut message, tip) = split(&text);
@@ -91,6 +102,15 @@ pub(super) fn without_secrets(value: &str) -> String {
         None => (behind, ""),
     };
     format!("{scheme}{credentials}{behind}{query}")
+}
+
+/// What should be a URL, or a host, without what looks like the user name and password of one: they
+/// stand before an '@' where the scheme was forgotten, too.
+fn without_user_info(value: &str) -> String {
+    match value.rsplit_once('@') {
+        Some((before, behind)) if !before.contains("://") => format!("…@{behind}"),
+        _ => value.to_owned(),
+    }
 }
 
 #[cfg(test)]

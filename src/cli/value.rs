@@ -270,7 +270,7 @@ pub(super) fn host(text: &str) -> Result<String, String> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broker {
     pub(super) host: String,
-    /// In a list each broker may have its own.
+    /// Behind the host; it counts more than that of `-p`.
     pub(super) port: Option<u16>,
 }
 
@@ -282,9 +282,6 @@ impl std::str::FromStr for Brokers {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if !text.contains(',') {
-            return Ok(Self(vec![Broker { host: host(text)?, port: None }]));
-        }
         text.split(',').map(|part| broker(part.trim())).collect::<Result<_, _>>().map(Self)
     }
 }
@@ -292,6 +289,7 @@ impl std::str::FromStr for Brokers {
 /// `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]` or `[IPv6]:PORT`.
 fn broker(text: &str) -> Result<Broker, String> {
     let (place, port_text) = match text.rsplit_once(':') {
+        _ if text.contains("://") => (text, None),
         Some((place, port)) if place.ends_with(']') || !place.contains(':') => (place, Some(port)),
         _ => (text, None),
     };
@@ -484,6 +482,8 @@ mod tests {
         let brokers = |text: &str| text.parse().map(|Brokers(list)| list);
         let broker = |host: &str, port| Broker { host: host.into(), port };
         assert_eq!(brokers("a").unwrap(), [broker("a", None)]);
+        assert_eq!(brokers("a:1884").unwrap(), [broker("a", Some(1884))]);
+        assert_eq!(brokers("::1").unwrap(), [broker("::1", None)]);
         assert_eq!(
             brokers("a, b:1884,[::1]:1885,::1,[::1]").unwrap(),
             [
@@ -494,7 +494,7 @@ mod tests {
                 broker("::1", None)
             ]
         );
-        for bad in ["a,", ",a", "a,b:0", "a,b:x", "a:1"] {
+        for bad in ["a,", ",a", "a,b:0", "a,b:x", "a:", "a:x", ":1", "1:2:3"] {
             assert!(brokers(bad).is_err(), "{bad}");
         }
     }

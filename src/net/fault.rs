@@ -4,6 +4,7 @@ use std::io;
 
 use tokio_rustls::rustls;
 
+use super::secrets::Secrets;
 use super::tls;
 use super::websocket::WebSocketFault;
 use crate::error::{Error, Layer};
@@ -59,10 +60,11 @@ pub fn broken(error: &io::Error) -> Error {
 }
 
 /// The first line of a stranger's text that says anything, for use in a message: short, and
-/// with control characters made visible. Of HTML the tags are left out.
-pub(super) fn first_line(text: &[u8]) -> Option<String> {
+/// with control characters made visible and without our own secrets. Of HTML the tags are left out.
+pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
     const LONGEST: usize = 120;
-    let text = String::from_utf8_lossy(text);
+    // Before it is shortened: half a secret would not be found.
+    let text = secrets.masked(&String::from_utf8_lossy(text));
     text.lines().map(without_tags).find(|line| !line.is_empty()).map(|line| {
         let shown: String = line.chars().take(LONGEST).flat_map(char::escape_debug).collect();
         if line.chars().count() > LONGEST { shown + "…" } else { shown }
@@ -102,6 +104,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_short_and_harmless() {
+        let first_line = |text: &[u8]| first_line(text, &Secrets::default());
         assert_eq!(first_line(b"\r\n  Not here\r\nmore"), Some("Not here".into()));
         assert_eq!(first_line(b"<html>\n<title>404 Not Found</title>"), Some("404 Not Found".into()));
         assert_eq!(first_line(b"a\x1b[2J"), Some("a\\u{1b}[2J".into()));

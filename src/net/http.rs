@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::fault;
+use super::secrets::Secrets;
 
 /// The longest head taken, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
@@ -44,11 +45,14 @@ pub(super) enum HeadError {
     NotHttp(Vec<u8>),
 }
 
-/// Reads the head of an answer.
-pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<Head, HeadError> {
+/// Reads the head of an answer, which may repeat our secrets.
+pub(super) async fn read_head(
+    stream: &mut (impl AsyncRead + Unpin),
+    secrets: &Secrets,
+) -> Result<Head, HeadError> {
     let mut answer = Vec::with_capacity(1024);
     loop {
-        if let Some(head) = parse(&answer)? {
+        if let Some(head) = parse(&answer, secrets)? {
             return Ok(head);
         }
         if answer.len() >= MAX_HEAD {
@@ -61,7 +65,7 @@ pub(super) async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> Result<H
 }
 
 /// The head at the start of `answer`, if all of it is there.
-fn parse(answer: &[u8]) -> Result<Option<Head>, HeadError> {
+fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
     let mut headers = [httparse::EMPTY_HEADER; MAX_HEADERS];
     let mut head = httparse::Response::new(&mut headers);
     let end = match head.parse(answer) {
@@ -73,7 +77,7 @@ fn parse(answer: &[u8]) -> Result<Option<Head>, HeadError> {
     let headers = head.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
     Ok(Some(Head {
         status: head.code.unwrap_or_default(),
-        reason: fault::first_line(head.reason.unwrap_or_default().as_bytes()).unwrap_or_default(),
+        reason: fault::first_line(head.reason.unwrap_or_default().as_bytes(), secrets).unwrap_or_default(),
         is_old: head.version == Some(0),
         headers: headers.collect(),
         behind: answer[end..].to_vec(),
@@ -103,7 +107,11 @@ impl Head {
     }
 
     /// The first line of the body that says anything, if it comes soon.
-    pub(super) async fn first_line(mut self, stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
+    pub(super) async fn first_line(
+        mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+        secrets: &Secrets,
+    ) -> Option<String> {
         let length = self
             .header("content-length")
             .and_then(|value| std::str::from_utf8(value).ok()?.trim().parse::<usize>().ok());
@@ -121,7 +129,7 @@ impl Head {
         let body = self.behind.as_slice();
         // The first chunk's length is no word of the server's.
         let line_end = body.iter().position(|byte| *byte == b'\n').filter(|_| is_chunked);
-        fault::first_line(&body[line_end.map_or(0, |end| end + 1)..])
+        fault::first_line(&body[line_end.map_or(0, |end| end + 1)..], secrets)
     }
 }
 
@@ -140,8 +148,8 @@ mod tests {
             }
             theirs
         });
-        let head = read_head(&mut ours).await.unwrap();
-        let line = head.first_line(&mut ours).await;
+        let head = read_head(&mut ours, &Secrets::default()).await.unwrap();
+        let line = head.first_line(&mut ours, &Secrets::default()).await;
         drop(sending.await.unwrap());
         line
     }
@@ -160,18 +168,21 @@ mod tests {
 
     #[tokio::test]
     async fn heads_that_are_none() {
-        assert!(matches!(read_head(&mut &b"SSH-2.0-x\r\n"[..]).await, Err(HeadError::NotHttp(_))));
-        assert!(matches!(read_head(&mut &b""[..]).await, Err(HeadError::Closed)));
-        assert!(matches!(read_head(&mut &b"HTTP/1.1 200 OK\r\nA"[..]).await, Err(HeadError::Closed)));
+        let none = Secrets::default();
+        assert!(matches!(read_head(&mut &b"SSH-2.0-x\r\n"[..], &none).await, Err(HeadError::NotHttp(_))));
+        assert!(matches!(read_head(&mut &b""[..], &none).await, Err(HeadError::Closed)));
+        assert!(matches!(read_head(&mut &b"HTTP/1.1 200 OK\r\nA"[..], &none).await, Err(HeadError::Closed)));
         let long = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(2 * MAX_HEAD));
-        assert!(matches!(read_head(&mut long.as_bytes()).await, Err(HeadError::Endless)));
+        assert!(matches!(read_head(&mut long.as_bytes(), &none).await, Err(HeadError::Endless)));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS + 1));
-        assert!(matches!(read_head(&mut many.as_bytes()).await, Err(HeadError::Endless)));
+        assert!(matches!(read_head(&mut many.as_bytes(), &none).await, Err(HeadError::Endless)));
     }
 
     #[test]
     fn words_between_commas() {
-        let head = parse(b"HTTP/1.1 101 x\r\nConnection: keep-alive, Upgrade\r\n\r\n").unwrap().unwrap();
+        let head = parse(b"HTTP/1.1 101 x\r\nConnection: keep-alive, Upgrade\r\n\r\n", &Secrets::default())
+            .unwrap()
+            .unwrap();
         assert!(head.has_word("connection", "upgrade") && !head.has_word("connection", "keep"));
         assert_eq!(head.shown(), "HTTP 101 x");
     }

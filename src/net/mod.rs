@@ -18,6 +18,7 @@
 //! | `tls` | certificates in, handshake errors in words out |
 //! | `websocket` | the upgrade, and bytes in binary messages |
 //! | `stream` | the one stream type everything ends in |
+//! | `secrets` | what is left out of a server's words |
 //! | `fault` | system errors in words |
 
 mod dial;
@@ -27,6 +28,7 @@ mod fault;
 mod http;
 mod proxy;
 mod resolve;
+mod secrets;
 mod service;
 mod stream;
 mod tcp;

@@ -12,6 +12,7 @@ use tokio_socks::Error as SocksError;
 use tokio_socks::tcp::Socks5Stream;
 
 use super::http::{self, Head, HeadError};
+use super::secrets::Secrets;
 use super::{fault, resolve};
 use crate::error::{Error, Layer};
 
@@ -223,7 +224,8 @@ impl Proxy {
         let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
         let io_error = |error: std::io::Error| self.failed(&format!("failed: {}", fault::words(&error)));
         socket.write_all(request.as_bytes()).await.map_err(io_error)?;
-        let head = match http::read_head(&mut socket).await {
+        let secrets = Secrets::of_credentials(self.credentials.as_ref());
+        let head = match http::read_head(&mut socket, &secrets).await {
             Ok(head) => head,
             Err(HeadError::Io(error)) => return Err(io_error(error)),
             Err(HeadError::Closed) => return Err(self.failed("closed the connection without an answer")),
@@ -231,7 +233,7 @@ impl Proxy {
             Err(HeadError::NotHttp(_)) => return Err(self.fatal("does not speak HTTP")),
         };
         if !(200..300).contains(&head.status) {
-            return Err(self.refused(head, &mut socket, &target).await);
+            return Err(self.refused(head, &mut socket, &target, &secrets).await);
         }
         // MQTT's and TLS's servers wait for the client's first bytes; whatever came with the
         // proxy's answer is from neither.
@@ -242,9 +244,16 @@ impl Proxy {
     }
 
     /// An HTTP answer other than yes.
-    async fn refused(&self, head: Head, socket: &mut TcpStream, target: &Authority<'_>) -> Error {
+    async fn refused(
+        &self,
+        head: Head,
+        socket: &mut TcpStream,
+        target: &Authority<'_>,
+        secrets: &Secrets,
+    ) -> Error {
         let (status, shown) = (head.status, head.shown());
-        let line = head.first_line(socket).await.map_or_else(String::new, |line| format!(": {line}"));
+        let line =
+            head.first_line(socket, secrets).await.map_or_else(String::new, |line| format!(": {line}"));
         let cause = format!("answered '{shown}' to a tunnel to {target}{line}");
         // 5xx is mostly the proxy's way to say that the broker cannot be reached just now.
         let error = if status >= 500 { self.failed(&cause) } else { self.fatal(&cause) };

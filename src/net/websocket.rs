@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 use super::endpoint::{Address, WebSocketOptions};
 use super::fault;
 use super::http::{self, Head, HeadError};
+use super::secrets::Secrets;
 use super::stream::Stream;
 use super::tls::looks_like_tls;
 use crate::error::{Error, Layer};
@@ -134,17 +135,18 @@ pub(super) async fn upgrade(
         stream.write_all(&request).await?;
         stream.flush().await
     };
+    let secrets = Secrets::of_upgrade(options);
     let outcome = match sent.await {
-        Ok(()) => http::read_head(&mut stream).await,
+        Ok(()) => http::read_head(&mut stream, &secrets).await,
         Err(error) => Err(HeadError::Io(error)),
     };
     let head = outcome.map_err(|error| no_answer(&error))?;
     if head.status != StatusCode::SWITCHING_PROTOCOLS.as_u16() {
-        return Err(refused(head, &mut stream, &path).await);
+        return Err(refused(head, &mut stream, &path, &secrets).await);
     }
     check_switch(&head, &key)?;
     let inner = WebSocketStream::from_partially_read(stream, head.behind, Role::Client, Some(config)).await;
-    Ok(WebSocket { inner, unread: Bytes::new(), ended: false })
+    Ok(WebSocket { inner, unread: Bytes::new(), ended: false, secrets })
 }
 
 /// Whether the server switches to what was asked for (RFC 6455, section 4.1), with MQTT in it
@@ -171,10 +173,10 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
 }
 
 /// An HTTP answer other than the upgrade.
-async fn refused(head: Head, stream: &mut Stream, path: &str) -> Error {
+async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets) -> Error {
     let (status, shown, is_old) = (head.status, head.shown(), head.is_old);
-    let place = head.header(header::LOCATION.as_str()).and_then(fault::first_line);
-    let line = head.first_line(stream).await;
+    let place = head.header(header::LOCATION.as_str()).and_then(|place| fault::first_line(place, secrets));
+    let line = head.first_line(stream, secrets).await;
     let cause = format!(
         "the server answered '{shown}' to the upgrade of {path}{}{}",
         place.map_or_else(String::new, |place| format!(", pointing to {place}")),
@@ -235,6 +237,8 @@ pub struct WebSocket {
     unread: Bytes,
     /// The server has closed: nothing more comes.
     ended: bool,
+    /// What it was told in confidence, and might repeat.
+    secrets: Secrets,
 }
 
 impl WebSocket {
@@ -255,7 +259,7 @@ impl WebSocket {
                     self.ended = true;
                     // Sends our answer to it; whether that still arrives is nobody's concern.
                     let _ = Pin::new(&mut self.inner).poll_flush(context);
-                    if let Some(reason) = frame.as_ref().and_then(complaint) {
+                    if let Some(reason) = frame.as_ref().and_then(|frame| complaint(frame, &self.secrets)) {
                         return Poll::Ready(Err(broken(reason)));
                     }
                 }
@@ -284,12 +288,12 @@ fn is_end(error: &WebSocketError) -> bool {
 }
 
 /// Why the server closed, unless it had nothing to complain of.
-fn complaint(frame: &CloseFrame) -> Option<String> {
+fn complaint(frame: &CloseFrame, secrets: &Secrets) -> Option<String> {
     if matches!(frame.code, CloseCode::Normal | CloseCode::Away | CloseCode::Status) {
         return None;
     }
     let code = u16::from(frame.code);
-    let reason = match fault::first_line(frame.reason.as_bytes()) {
+    let reason = match fault::first_line(frame.reason.as_bytes(), secrets) {
         Some(line) => format!(": {line}"),
         None => String::new(),
     };

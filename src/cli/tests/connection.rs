@@ -93,6 +93,7 @@ fn versions() {
 fn the_url() {
     let client = client(&["-L", "mqtt://u:p@h:1884"]);
     assert_eq!(client.endpoint.address.to_string(), "h:1884");
+    assert_eq!(address(&["-h", "h:1884", "-p", "1885"], &[]), "h:1884");
     assert_eq!(client.user_name.as_deref(), Some("u"));
     assert_eq!(client.password.map(|secret| secret.0), Some(b"p".to_vec()));
     assert_eq!(address(&["-L", "mqtt://h"], &[]), "h:1883");
@@ -142,7 +143,8 @@ fn flags_beat_the_environment() {
 fn bad_addresses() {
     all_wrong(&[
         (&["pub", "-n", "-t", "a", "-h", ""], "--host"),
-        (&["pub", "-n", "-t", "a", "-h", "h:1883"], "-p takes the port"),
+        (&["pub", "-n", "-t", "a", "-h", "h:mqtt"], "--host"),
+        (&["pub", "-n", "-t", "a", "-h", "h:1:2"], "-p takes the port"),
         (&["pub", "-n", "-t", "a", "-h", "mqtt://h"], "-L takes"),
         (&["pub", "-n", "-t", "a", "-p", "0"], "--port"),
         (&["pub", "-n", "-t", "a", "-p", "65536"], "--port"),

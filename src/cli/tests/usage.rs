@@ -45,6 +45,20 @@ fn errors_quote_no_password_and_nothing_endless() {
     let message = wrong(&["pub", "-n", "-L", "mqtt://me:hunter2@h:x/t"]);
     assert!(!message.contains("hunter2") && message.contains("mqtt://…@h:x/t"), "{message}");
     assert!(!wrong(&["pub", "-n", "-L", "http://me:hunter2@h/t"]).contains("hunter2"));
+    for line in [
+        ["-L", "me:hunter2@h"],
+        ["-L", "hunter2@h/t?x@y"],
+        ["--proxy", "me:hunter2@h:1"],
+        ["--proxy", "ftp://me:hunter2@h:1"],
+        ["-h", "me:hunter2@h"],
+        ["-h", "a,me:hunter2@h"],
+        ["-h", "mqtt://me:hunter2@h"],
+        ["-d", "mqtt://me:hunter2@h/t"],
+        ["-d", "ws://h/?token=hunter2"],
+    ] {
+        let message = wrong(&[&["pub", "-n", "-t", "a"], &line[..]].concat());
+        assert!(!message.contains("hunter2") && !message.contains("me:"), "{message}");
+    }
     let message = wrong(&["pub", "-n", "-t", "a", "-h", &format!("a b{}", "x".repeat(10_000))]);
     assert!(message.len() < 300, "{message}");
 }

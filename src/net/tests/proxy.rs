@@ -102,7 +102,11 @@ async fn http_proxy(authorization: Option<&'static str>) -> (SocketAddr, Targets
             assert!(request.starts_with(&format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n")));
             let given = request.lines().find_map(|line| line.strip_prefix("Proxy-Authorization: "));
             if given != authorization {
-                let refusal = "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n<h1>Who are you?</h1>";
+                // What it was told, it repeats.
+                let refusal = format!(
+                    "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n<h1>Who are you?</h1> {}",
+                    given.unwrap_or_default()
+                );
                 client.write_all(refusal.as_bytes()).await.unwrap();
                 return;
             }
@@ -211,6 +215,8 @@ async fn http_connect_with_and_without_a_password() {
     let error = proxy_error(dial(&to_broker(format!("http://{proxy}"))).await);
     assert_says(&error, &["'HTTP 407 Proxy Authentication Required'", "Who are you?"]);
     assert!(error.hint().unwrap().contains("USER:PASSWORD"));
+    let error = proxy_error(dial(&to_broker(format!("http://you:secret@{proxy}"))).await);
+    assert_says(&error, &["Who are you? Basic …"]);
 }
 
 #[tokio::test]

@@ -262,6 +262,40 @@ async fn revocation_lists_are_obeyed() {
 }
 
 #[tokio::test]
+async fn every_list_of_one_issuer_is_heeded() {
+    let Chain { root, intermediate, address } = chain().await;
+    let files = Files::new();
+    let other = SerialNumber::from(1_u64);
+    let mut number = 0;
+    let mut file = |list: String| {
+        number += 1;
+        files.write(&format!("list-{number}.pem"), list)
+    };
+    let nobody = file(list(&intermediate, &[&other], true));
+    let own = file(list(&intermediate, &[&OWN.into()], true));
+    let nobody_above = file(list(&root, &[&other], true));
+    let above = file(list(&root, &[&INTERMEDIATE.into()], true));
+    let stale = file(list(&intermediate, &[], false));
+    let with_lists = |lists: &[&PathBuf]| TlsOptions {
+        crl_files: lists.iter().copied().cloned().collect(),
+        ..trusting(&files, &root)
+    };
+    dial_tls(address, &with_lists(&[&nobody, &nobody, &nobody_above])).await.unwrap();
+    let own_revoked = "(CN=broker, issued by CN=Test Intermediate) has been revoked, says ";
+    let above_revoked = "an authority above the server's certificate (CN=broker) has been revoked";
+    for (lists, says) in [
+        ([&nobody, &own, &nobody_above], own_revoked),
+        ([&own, &nobody, &nobody_above], own_revoked),
+        ([&nobody, &nobody_above, &above], above_revoked),
+        ([&nobody, &above, &nobody_above], above_revoked),
+        ([&nobody, &nobody_above, &stale], "is out of date since 2021-01-01T00:00:00Z"),
+    ] {
+        let error = error_of(Layer::Tls, dial_tls(address, &with_lists(&lists)).await);
+        assert_says(&error, &[says]);
+    }
+}
+
+#[tokio::test]
 async fn a_forged_revocation_list_is_no_list() {
     let Chain { root, address, .. } = chain().await;
     let files = Files::new();

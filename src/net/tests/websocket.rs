@@ -278,6 +278,31 @@ async fn an_http_refusal_gives_status_and_first_line() {
     assert_eq!(error_of(Layer::WebSocket, dialled(address).await).retry(), Retry::Later);
 }
 
+/// What the request held is not repeated, though the server does.
+#[tokio::test]
+async fn an_http_refusal_gives_no_secret_away() {
+    let path = "/mqtt?token=hunter2";
+    for (answer, says) in [
+        (
+            "HTTP/1.1 302 Found\r\nLocation: /login?next=/mqtt?token=hunter2\r\n\r\n",
+            "pointing to /login?next=/mqtt?…",
+        ),
+        (
+            "HTTP/1.1 404 No hunter2\r\n\r\nCannot GET /mqtt?token=hunter2 with Bearer hunter3\n",
+            "'HTTP 404 No …' to the upgrade of /mqtt: Cannot GET /mqtt?… with …",
+        ),
+    ] {
+        let options = WebSocketOptions {
+            path: path.into(),
+            headers: vec![("Authorization".into(), "Bearer hunter3".into())],
+            ..WebSocketOptions::default()
+        };
+        let error = error_of(Layer::WebSocket, dial(&endpoint(answering(answer).await, options)).await);
+        assert_says(&error, &[says]);
+        assert!(!error.to_string().contains("hunter"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn another_subprotocol_is_refused() {
     let address = server::spawn(|stream| async move {

@@ -96,20 +96,36 @@ pub(super) fn verifier(
     };
     // Two rules make two verifiers: the server's own certificate has to be covered by a list (as
     // with OpenSSL's CRL check), and what a list revokes further up is refused as well.
-    let own_revocation = if lists.found.is_empty() {
-        None
-    } else {
+    let mut own_revocation = Vec::new();
+    if !lists.found.is_empty() {
         let strict = builder().with_crls(lists.found.clone()).only_check_end_entity_revocation();
-        Some(strict.enforce_revocation_expiration().build().map_err(unusable)?)
+        own_revocation.push(strict.enforce_revocation_expiration().build().map_err(unusable)?);
+    }
+    let lenient = |lists: Vec<CertificateRevocationListDer<'static>>| {
+        builder().with_crls(lists).allow_unknown_revocation_status().enforce_revocation_expiration()
     };
-    let chain = builder()
-        .with_crls(lists.found.clone())
-        .allow_unknown_revocation_status()
-        .enforce_revocation_expiration()
-        .build()
-        .map_err(unusable)?;
+    let chain = lenient(lists.found.clone()).build().map_err(unusable)?;
+    // Of several lists of one issuer a verifier heeds only the first, so that each list gets
+    // verifiers of its own as well.
+    let mut chain_revocation = Vec::new();
+    if lists.found.len() > 1 {
+        for list in &lists.found {
+            let alone = || lenient(vec![list.clone()]);
+            own_revocation.push(alone().only_check_end_entity_revocation().build().map_err(unusable)?);
+            chain_revocation.push(alone().build().map_err(unusable)?);
+        }
+    }
+    let lists_place = lists.place;
     let pins = options.pins.clone();
-    Ok(Arc::new(TrustedServer { own_revocation, chain, authorities, place, lists_place: lists.place, pins }))
+    Ok(Arc::new(TrustedServer {
+        own_revocation,
+        chain,
+        chain_revocation,
+        authorities,
+        place,
+        lists_place,
+        pins,
+    }))
 }
 
 /// The revocation lists given.
@@ -162,10 +178,12 @@ fn given_authorities(options: &TlsOptions) -> Result<Option<Authorities<'_>>, Er
 /// a server); OpenSSL's clients accept it, and many test brokers run on just that.
 #[derive(Debug)]
 struct TrustedServer {
-    /// Refuses a server's own certificate that no revocation list covers, or one revokes.
-    own_revocation: Option<Arc<WebPkiServerVerifier>>,
+    /// Refuse a server's own certificate that no revocation list covers, or one revokes.
+    own_revocation: Vec<Arc<WebPkiServerVerifier>>,
     /// Checks everything else.
     chain: Arc<WebPkiServerVerifier>,
+    /// Refuse a chain with a certificate that one of several revocation lists revokes.
+    chain_revocation: Vec<Arc<WebPkiServerVerifier>>,
     /// The certificates given as authorities; empty with the operating system's.
     authorities: Vec<CertificateDer<'static>>,
     /// Where the authorities are from, for messages.
@@ -191,9 +209,10 @@ impl ServerCertVerifier for TrustedServer {
             let check = |verifier: &WebPkiServerVerifier| {
                 verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
             };
-            let own = self.own_revocation.as_deref().map_or(Ok(()), |verifier| check(verifier).map(|_| ()));
+            let own = self.own_revocation.iter().try_for_each(|verifier| check(verifier).map(|_| ()));
             own_is_revoked = own.is_err();
-            own.and_then(|()| check(&self.chain))
+            let rest = || self.chain_revocation.iter().try_for_each(|verifier| check(verifier).map(|_| ()));
+            own.and_then(|()| rest()).and_then(|()| check(&self.chain))
         };
         let verified = outcome.inspect_err(|error| {
             let presented = explain::Presented {

@@ -1,0 +1,123 @@
+//! What we tell a server in confidence, to be left out of what it says: a web server or a proxy that
+//! refuses us may well repeat the request in its answer, and that answer ends in messages and logs.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use percent_encoding::percent_decode_str;
+
+use super::endpoint::WebSocketOptions;
+
+/// What stands for a secret.
+const MASK: &str = "…";
+
+/// The shortest part of a query or of a header's value that is taken for a secret by itself: shorter
+/// ones (`v=1`) are none, and would be found in any text.
+const SHORTEST_PART: usize = 4;
+
+/// Texts not to be repeated.
+#[derive(Clone, Default)]
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// Those of an upgrade: the query, and the values of the headers.
+    pub(super) fn of_upgrade(options: &WebSocketOptions) -> Self {
+        let mut found = Vec::new();
+        if let Some((_, query)) = options.path.split_once('?') {
+            found.push(query.to_owned());
+            let values = query.split('&').map(|part| part.split_once('=').map_or(part, |(_, value)| value));
+            found.extend(values.filter(|value| value.len() >= SHORTEST_PART).map(str::to_owned));
+        }
+        for (name, value) in &options.headers {
+            if name.eq_ignore_ascii_case("host") {
+                continue; // The server's own name, which messages need.
+            }
+            found.push(value.trim().to_owned());
+            // A cookie's value, and what stands behind the scheme in an Authorization.
+            let parts = value.split(';').filter_map(|part| part.trim().split_once([' ', '=']));
+            for (_, part) in parts.filter(|(_, part)| part.len() >= SHORTEST_PART) {
+                found.push(part.to_owned());
+                found.extend(decoded_basic(part));
+            }
+        }
+        Self::new(found)
+    }
+
+    /// Those of a user name and password in HTTP's Basic scheme (RFC 7617).
+    pub(super) fn of_credentials(credentials: Option<&(String, String)>) -> Self {
+        let Some((user, password)) = credentials else { return Self::default() };
+        let both = format!("{user}:{password}");
+        Self::new(vec![BASE64.encode(&both), both, password.clone()])
+    }
+
+    fn new(mut found: Vec<String>) -> Self {
+        let decoded: Vec<String> = found
+            .iter()
+            .map(|secret| percent_decode_str(&secret.replace('+', " ")).decode_utf8_lossy().into_owned())
+            .collect();
+        found.extend(decoded);
+        found.retain(|secret| !secret.is_empty());
+        // One that holds another goes first, or its rest would stay.
+        found.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        found.dedup();
+        Self(found)
+    }
+
+    /// A server's text without them.
+    pub(super) fn masked(&self, text: &str) -> String {
+        let as_html = |secret: &str| secret.replace('&', "&amp;");
+        self.0.iter().fold(text.to_owned(), |text, secret| {
+            text.replace(secret.as_str(), MASK).replace(&as_html(secret), MASK)
+        })
+    }
+}
+
+/// Shows nothing.
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets(…)")
+    }
+}
+
+/// `user:password` and the password of Basic credentials.
+fn decoded_basic(token: &str) -> Vec<String> {
+    let decoded = BASE64.decode(token.trim()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let Some(both) = decoded else { return Vec::new() };
+    let password = both.split_once(':').map(|(_, password)| password.to_owned());
+    password.into_iter().chain([both]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_does_not_repeat_what_it_was_told() {
+        let basic = format!("Basic {}", BASE64.encode("me:hush-4"));
+        let secrets = Secrets::of_upgrade(&WebSocketOptions {
+            path: "/mqtt?v=1&token=hush%20hush".into(),
+            headers: vec![
+                ("Authorization".into(), basic.clone()),
+                ("Cookie".into(), "a=hush-1; b=hush-2".into()),
+                ("X-Key".into(), "hush-3".into()),
+                ("Host".into(), "broker.example".into()),
+            ],
+            ..WebSocketOptions::default()
+        });
+        for (text, masked) in [
+            ("/mqtt?v=1&token=hush%20hush", "/mqtt?…"),
+            ("/mqtt?v=1&amp;token=hush%20hush", "/mqtt?…"),
+            ("version 1, token 'hush hush'", "version 1, token '…'"),
+            (&basic, "…"),
+            (basic.split_once(' ').unwrap().1, "…"),
+            ("me:hush-4 or hush-4", "… or …"),
+            ("a=hush-1", "a=…"),
+            ("hush-2 hush-3 at broker.example", "… … at broker.example"),
+        ] {
+            assert_eq!(secrets.masked(text), masked);
+        }
+        let proxy = Secrets::of_credentials(Some(&("me".into(), "hush".into())));
+        let text = format!("me:hush {} hush me", BASE64.encode("me:hush"));
+        assert_eq!(proxy.masked(&text), "… … … me");
+        assert_eq!(Secrets::of_credentials(None).masked(&text), text);
+    }
+}
