@@ -139,6 +139,28 @@ fn a_time_limit_says_what_was_waited_for() {
     ping(1).args(["--timeout", "300ms", "--proxy", &proxy]).run().exits(27).mentions("waiting for the proxy");
 }
 
+/// A server that says nothing more is not waited for until the keep-alive notices, nor for ever.
+#[test]
+fn every_answer_has_a_limit() {
+    for (options, words) in [
+        (&[][..], "waiting for PINGRESP"),
+        (&["-k", "0"], "waiting for PINGRESP"),
+        (&["--publish", "a"], "waiting for SUBACK"),
+    ] {
+        let server = Server::start(|listener| listener.accept_session(V5).drain());
+        let run = ping(server.port()).args(["--connect-timeout", "700ms"]).args(options).run().exits(27);
+        run.mentions(&format!("mqtt: timed out after 700ms, {words}\n"));
+    }
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.drain();
+    });
+    let run = ping(server.port()).args(["--connect-timeout", "700ms", "-C", "2", "--interval", "0"]).run();
+    run.exits(27).mentions("mqtt: timed out after 700ms, waiting for PINGRESP\n");
+}
+
 /// The reader of the lines goes away.
 #[test]
 fn a_closed_pipe_is_no_failure() {

@@ -114,7 +114,8 @@ fn what_is_overruled_is_not_shown() {
 #[test]
 fn credentials_belong_to_a_host() {
     let folder = tempfile::tempdir().unwrap();
-    let secrets = "username = 'me'\npassword = 'hunter2'\nws-header = 'Authorization: hunter2'\nws = true\n";
+    let secrets = "username = 'me'\npassword = 'hunter2'\nws-header = 'Authorization: hunter2'\nws = true\n\
+                   insecure = true\ntls-use-os-certs = true\n";
     let profile = |name: &str, place: &str| {
         let text = format!("default-profile = 'a'\n[profile.a]\n{place}\n{secrets}keepalive = 7\n");
         write(folder.path(), name, &text)
@@ -147,7 +148,7 @@ fn credentials_belong_to_a_host() {
         let lines = show.run().exits(0).lines();
         let has = |option: &str| lines.iter().any(|line| line.split(' ').next() == Some(option));
         assert!(has("keepalive"), "{lines:#?}");
-        for option in ["username", "password", "ws-header"] {
+        for option in ["username", "password", "ws-header", "insecure"] {
             assert_eq!(has(option), sent, "{option} of {config} with {line:?} {environment:?}: {lines:#?}");
         }
     }
@@ -160,6 +161,7 @@ fn credentials_belong_to_a_host() {
     let port = server.port().to_string();
     Mqtt::new(["pub", "-t", "a", "-n", "--config", &host, "-h", "localhost", "-p", &port])
         .env("MQTT_WS", "false")
+        .env("MQTT_NO_TLS", "true")
         .run()
         .exits(1);
     server.finish();
@@ -397,6 +399,16 @@ fn errors_of_options_files_give_no_secret_away() {
         let variable = format!("MQTT_{}", key.to_uppercase());
         let run = Mqtt::new(["pub", "-t", "a", "-n"]).env(&variable, "me:hunter2@h").run();
         run.fails(2, "invalid value '…@h' for ").mentions(&variable).does_not_mention("hunter2");
+    }
+}
+
+/// Devices have no end.
+#[cfg(unix)]
+#[test]
+fn a_file_without_an_end_is_refused() {
+    for (option, limit) in [("--config", 16_384), ("-o", 16_384), ("--cafile", 65_536)] {
+        let run = Mqtt::new(["pub", "-t", "a", "-n", option, "/dev/zero"]).run();
+        run.fails(1, &format!("/dev/zero: it is longer than {limit} KiB"));
     }
 }
 

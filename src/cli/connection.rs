@@ -188,7 +188,8 @@ impl ConnectionArgs {
     /// Everything a connection is made with.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
         let (mut options, credentials) = self.check(purpose)?;
-        options.password = authentication::with_password(&mut options.authentication, credentials.fetch()?)?;
+        let password = credentials.fetch(options.connect_timeout)?;
+        options.password = authentication::with_password(&mut options.authentication, password)?;
         Ok(options)
     }
 

@@ -1,8 +1,11 @@
 //! As whom: user name and password, and the places a password comes from besides the command line,
 //! where others can read it.
 
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
@@ -13,6 +16,7 @@ use super::target::one_of;
 use super::{text, value};
 use crate::client::options::Secret;
 use crate::error::Error;
+use crate::net::tls::read_at_most;
 use crate::output;
 
 /// The options of user name and password.
@@ -41,7 +45,8 @@ pub(super) struct CredentialArgs {
     #[arg(long, env = "MQTT_PASSWORD_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     password_file: Option<PathBuf>,
 
-    /// Command that writes the password to its standard output, run by the shell
+    /// Command that writes the password to its standard output, run by the shell; it may take as long
+    /// as --connect-timeout says
     #[arg(long, env = "MQTT_PASSWORD_COMMAND", value_name = "COMMAND",
           value_hint = ValueHint::CommandString)]
     password_command: Option<String>,
@@ -137,12 +142,13 @@ impl Credentials {
 
     /// Gets the password from where it is. To be called when nothing else can be wrong any more:
     /// nobody likes to type a password for nothing.
-    pub(super) fn fetch(self) -> Result<Option<Secret>, Error> {
+    /// A command may take as long as `limit`.
+    pub(super) fn fetch(self, limit: Duration) -> Result<Option<Secret>, Error> {
         let Some(source) = self.password else { return Ok(None) };
         let Secret(bytes) = match source {
             Source::Given(secret) => secret,
             Source::File(path) => from_file(&path)?,
-            Source::Command(command) => from_command(&command)?,
+            Source::Command(command) => from_command(&command, limit)?,
             Source::Prompt => {
                 let whose = self.user_name.map_or_else(String::new, |name| format!(" for '{name}'"));
                 Secret(output::read_password(&format!("Password{whose}: "))?)
@@ -158,33 +164,78 @@ impl Credentials {
     }
 }
 
+/// The most that is read for a password: more than MQTT takes.
+const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
+
 /// The content of a file that holds one secret.
 pub(super) fn from_file(path: &Path) -> Result<Secret, Error> {
-    match std::fs::read(path) {
+    match read_at_most(path, LONGEST_PASSWORD_BYTES) {
         Ok(content) => Ok(without_line_feed(content)),
         Err(error) => Err(Error::file(format!("cannot read the password in {}", path.display()), error)),
     }
 }
 
 /// The command itself may hold a secret, so errors do not show it.
-fn from_command(command: &str) -> Result<Secret, Error> {
+fn from_command(command: &str, limit: Duration) -> Result<Secret, Error> {
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let failed = |error| Error::file("--password-command failed", error);
-    let output = Command::new(shell)
+    let deadline = Instant::now() + limit;
+    let mut child = Command::new(shell)
         .arg(option)
         .arg(command)
         .env_remove(hidden::VARIABLE)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit())
-        .output()
+        .spawn()
         .map_err(failed)?;
-    if !output.status.success() {
-        return Err(failed(std::io::Error::other(output.status.to_string())));
+    let outcome = output_until(deadline, &mut child);
+    if !matches!(outcome, Ok(Some(_))) {
+        // It may have ended meanwhile; that it is over is all that is wanted.
+        let _ = child.kill();
+        let _ = child.wait();
     }
-    if output.stdout.is_empty() {
-        return Err(failed(std::io::Error::other("it wrote nothing to its standard output")));
+    let Some((status, text)) = outcome.map_err(failed)? else {
+        let text = format!("after {}, waiting for --password-command", output::duration(limit));
+        return Err(Error::TimedOut(text));
+    };
+    if !status.success() {
+        return Err(failed(io::Error::other(status.to_string())));
     }
-    Ok(without_line_feed(output.stdout))
+    if text.is_empty() {
+        return Err(failed(io::Error::other("it wrote nothing to its standard output")));
+    }
+    Ok(without_line_feed(text))
+}
+
+/// How a command ended and what it wrote; nothing if it takes longer.
+fn output_until(deadline: Instant, child: &mut Child) -> io::Result<Option<(ExitStatus, Vec<u8>)>> {
+    /// Between two looks at a command that has closed its output and goes on.
+    const PAUSE: Duration = Duration::from_millis(5);
+    let Some(stdout) = child.stdout.take() else { return Ok(None) };
+    let (sender, receiver) = mpsc::channel();
+    // Left to itself where a child of the command keeps the pipe open.
+    std::thread::spawn(move || {
+        let mut text = Vec::new();
+        let read = stdout.take(LONGEST_PASSWORD_BYTES + 1).read_to_end(&mut text);
+        let _ = sender.send(read.map(|_| text));
+    });
+    let Ok(read) = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+        return Ok(None);
+    };
+    let text = read?;
+    if text.len() as u64 > LONGEST_PASSWORD_BYTES {
+        return Err(io::Error::other(format!("it wrote more than {} KiB", LONGEST_PASSWORD_BYTES / 1024)));
+    }
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some((status, text)));
+        }
+        if Instant::now() >= deadline {
+            return Ok(None);
+        }
+        std::thread::sleep(PAUSE);
+    }
 }
 
 fn without_line_feed(mut text: Vec<u8>) -> Secret {
@@ -213,9 +264,28 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_command_gives_a_password_or_says_why_not() {
+        let from_command = |command: &str| from_command(command, Duration::from_secs(60));
         assert_eq!(from_command("printf 'a b\\n'").unwrap(), Secret(b"a b".to_vec()));
         let error = from_command("exit 3 # hunter2").unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
         assert!(from_command("true").unwrap_err().to_string().contains("nothing"));
+        let error = from_command("yes hunter2").unwrap_err().to_string();
+        assert!(error.ends_with("it wrote more than 64 KiB"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_command_has_a_time_limit() {
+        for command in ["exec sleep 1000", "echo hunter2; exec sleep 1000", "exec >&-; exec sleep 1000"] {
+            let error = from_command(command, Duration::from_millis(200)).unwrap_err();
+            assert_eq!(error.to_string(), "timed out after 200ms, waiting for --password-command");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_an_end_is_none() {
+        let error = from_file(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.ends_with("/dev/zero: it is longer than 64 KiB"), "{error}");
     }
 }

@@ -17,6 +17,7 @@ use super::url::BrokerUrl;
 use super::value::Brokers;
 use super::{options_file, profile};
 use crate::error::Error;
+use crate::net::tls::read_at_most;
 
 /// The options that name files with options.
 #[derive(Debug, Clone, clap::Args)]
@@ -66,7 +67,7 @@ pub(super) fn given(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Gi
     if matches.value_source("profile") != Some(ValueSource::CommandLine)
         && names_another_broker(matches, &options, &given)
     {
-        given.retain(|one| !is_credential(one));
+        given.retain(|one| !is_credential(one) && one.id != TRUSTS_ANYONE);
     }
     given.retain(|one| options.iter().all(|other| other.id != one.id));
     given.extend(options);
@@ -95,6 +96,9 @@ const CREDENTIALS: [&str; 8] = [
     "auth_data",
     "ws_header",
 ];
+
+/// The option that says of one broker that it need not prove who it is.
+const TRUSTS_ANYONE: &str = "insecure";
 
 fn is_credential(one: &Given) -> bool {
     CREDENTIALS.contains(&one.id.as_str()) || one.words.iter().any(|word| holds_a_secret_path(&one.id, word))
@@ -153,8 +157,13 @@ pub(super) fn is_repeatable(arg: &Arg) -> bool {
 
 /// The text of a file.
 pub(super) fn read_text(what: &str, path: &Path) -> Result<String, Error> {
-    std::fs::read_to_string(path).map_err(|error| unreadable(what, path, error))
+    let read = read_at_most(path, LONGEST_TEXT_BYTES)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8")));
+    read.map_err(|error| unreadable(what, path, error))
 }
+
+/// The longest file with options that is taken.
+const LONGEST_TEXT_BYTES: u64 = 16 << 20;
 
 pub(super) fn unreadable(what: &str, path: &Path, error: std::io::Error) -> Error {
     Error::file(format!("cannot read the {what} {}", path.display()), error)

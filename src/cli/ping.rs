@@ -19,7 +19,7 @@ use crate::error::Error;
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = "Ping")]
 pub(super) struct PingArgs {
-    /// Round trips to measure
+    /// Round trips to measure; the server may take as long for each as --connect-timeout says
     #[arg(short = 'C', long, value_name = "COUNT", default_value = "1", value_parser = value::count)]
     count: u64,
 

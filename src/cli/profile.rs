@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::files::{Given, NAMES_FILES, is_repeatable, nearest, unknown, unreadable};
+use super::files::{Given, NAMES_FILES, is_repeatable, nearest, read_text, unknown};
 use super::origin::Rank;
 use super::text::shown;
 use crate::error::Error;
@@ -25,14 +25,14 @@ pub(super) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Giv
     let Some(path) = named.cloned().or_else(default_file) else {
         return missing(asked, Path::new("~/.config/mqtt/config.toml"));
     };
-    match std::fs::read_to_string(&path) {
+    match read_text("configuration file", &path) {
         Ok(text) => File { name: path.display().to_string(), text }.profile(subcommand, asked),
-        Err(error)
-            if named.is_none() && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+        Err(Error::File { source, .. })
+            if named.is_none() && matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
         {
             missing(asked, &path)
         }
-        Err(error) => Err(unreadable("configuration file", &path, error)),
+        Err(error) => Err(error),
     }
 }
 

@@ -174,6 +174,12 @@ impl TlsArgs {
             }
             return Err(Error::usage("TLS over a Unix socket is not supported"));
         }
+        if self.insecure
+            && !self.crl.is_empty()
+            && context.origin.rank("crl") >= context.origin.rank("insecure")
+        {
+            return Err(Error::usage("--crl has no effect with --insecure, which checks nothing"));
+        }
         Ok(Some(Tls { options: self.options()?, made: Vec::new() }))
     }
 

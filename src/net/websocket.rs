@@ -39,6 +39,11 @@ const MESSAGE_SIZE: usize = 64 * 1024;
 /// would be most of the memory of a load test with many connections.
 const READ_BUFFER_SIZE: usize = 16 * 1024;
 
+/// How many bytes may wait for a server that does not read: a message with its head, and answers to
+/// pings. Of further pings only the latest is answered then (RFC 6455, section 5.5.3), so that a server
+/// cannot fill our memory with them.
+const MAX_WRITE_BUFFER_SIZE: usize = 2 * MESSAGE_SIZE;
+
 /// Headers that make the upgrade what it is.
 const FIXED_HEADERS: [HeaderName; 5] = [
     header::CONNECTION,
@@ -127,6 +132,7 @@ pub(super) async fn upgrade(
         .read_buffer_size(READ_BUFFER_SIZE)
         // Every message goes to the socket at once: MQTT's driver batches already.
         .write_buffer_size(0)
+        .max_write_buffer_size(MAX_WRITE_BUFFER_SIZE)
         .max_message_size(Some(options.max_message_size))
         .max_frame_size(Some(options.max_message_size));
     let (request, key) =
@@ -345,7 +351,14 @@ impl AsyncWrite for WebSocket {
         ready!(inner.as_mut().poll_ready(context)).map_err(io_error)?;
         let length = bytes.len().min(MESSAGE_SIZE);
         let message = Message::Binary(Bytes::copy_from_slice(&bytes[..length]));
-        inner.start_send(message).map_err(io_error)?;
+        match inner.as_mut().start_send(message) {
+            // Full of answers to pings: they go first.
+            Err(WebSocketError::WriteBufferFull(message)) => {
+                ready!(inner.as_mut().poll_flush(context)).map_err(io_error)?;
+                inner.start_send(*message).map_err(io_error)?;
+            }
+            outcome => outcome.map_err(io_error)?,
+        }
         Poll::Ready(Ok(length))
     }
 

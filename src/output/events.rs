@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::json::put_properties_object;
+use super::json::{put_json_line, put_properties_object};
 use crate::error::Error;
 use crate::protocol::Direction;
 use crate::protocol::property::{Properties, PropertyId};
@@ -26,15 +26,17 @@ fn opening(kind: &str) -> Object {
     object
 }
 
-fn line(object: Object) -> String {
-    format!("{}\n", Value::Object(object))
+fn line(object: &Object) -> String {
+    let mut line = Vec::new();
+    put_json_line(&mut line, object);
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 /// Anything that is said in a sentence: a warning, a change of state, a line of a report.
 pub(super) fn text(kind: &str, message: &str) -> String {
     let mut object = opening(kind);
     object.insert("message".into(), message.into());
-    line(object)
+    line(&object)
 }
 
 /// An error, with where it happened if only a part of the work failed.
@@ -50,7 +52,7 @@ pub(super) fn error(place: Option<&str>, error: &Error) -> String {
     if let Some(hint) = error.hint() {
         object.insert("hint".into(), hint.into());
     }
-    line(object)
+    line(&object)
 }
 
 /// A packet on its way.
@@ -98,7 +100,7 @@ pub(super) fn packet(direction: Direction, packet: &Packet<'_>) -> String {
             put_properties(&mut object, *properties);
         }
     }
-    line(object)
+    line(&object)
 }
 
 fn put_reason(object: &mut Object, reason: ReasonCode) {

@@ -262,6 +262,16 @@ pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
+/// Appends a value as one line, with nothing in it that a terminal could obey: JSON escapes the C0
+/// controls by itself.
+pub fn put_json_line(out: &mut Vec<u8>, value: &impl serde::Serialize) {
+    let mut json = Vec::new();
+    // Into memory, and without keys that are no strings: nothing that can fail.
+    let _ = serde_json::to_writer(&mut json, value);
+    put_safe(out, &json);
+    out.push(b'\n');
+}
+
 /// Appends valid JSON indented by two spaces a level. It only moves tokens, so the object is the
 /// same, with the same numbers.
 pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {

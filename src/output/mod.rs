@@ -26,6 +26,7 @@ mod message_tests;
 mod stdout_tests;
 
 pub use diagnostics::{Diagnostics, counted, duration};
+pub use json::put_json_line;
 pub use live::Live;
 pub use message::{MessageWriter, Misfit};
 pub use password::read_password;

@@ -94,6 +94,7 @@ fn pairs_and_contradictions() {
         (&["pub", "-n", "-t", "a", "--key", "k", "-p", "8883"], "--key needs its certificate"),
         (&["pub", "-n", "-t", "a", "--cafile", "c", "--tls-use-os-certs"], "cannot be combined"),
         (&["pub", "-n", "-t", "a", "--cafile", "c", "--tls-alpn", "a,,b"], "1 to 255 bytes"),
+        (&["pub", "-n", "-t", "a", "--cafile", "c", "--insecure", "--crl", "r"], "--crl has no effect with"),
         (&["pub", "-n", "-t", "a", "--cafile", "c", "--tls-version", "tlsv1.1"], "obsolete"),
     ]);
 }

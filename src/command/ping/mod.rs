@@ -3,11 +3,13 @@
 
 mod report;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::{Bytes, BytesMut};
+use tokio::time::Sleep;
 
 use self::report::{Report, Step as Taken};
 use super::attention::{Attention, Stop, report_change};
@@ -61,6 +63,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         payload: Bytes::new(),
         template: None,
         pause: None,
+        answer_limit: None,
     };
     let result = client::run(&config.client, &mut pinger).await;
     let Pinger { mut report, mut stdout, .. } = pinger;
@@ -114,7 +117,9 @@ struct Pinger<'a> {
     /// Of the message under way.
     payload: Bytes,
     template: Option<Arc<PublishTemplate>>,
-    pause: Option<std::pin::Pin<Box<tokio::time::Sleep>>>,
+    pause: Option<Pin<Box<Sleep>>>,
+    /// When the answer that is awaited comes too late.
+    answer_limit: Option<Pin<Box<Sleep>>>,
 }
 
 impl Pinger<'_> {
@@ -159,8 +164,27 @@ impl Pinger<'_> {
         }
     }
 
+    /// Something was asked of the server, which has to answer within the limit for connecting: the
+    /// keep-alive alone would let a ping last for minutes, or for ever.
+    fn asked(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.answer_limit = Some(Box::pin(tokio::time::sleep(self.config.client.connect_timeout)));
+    }
+
+    /// The error of an answer that does not come.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(limit) = &mut self.answer_limit else { return Poll::Pending };
+        ready!(limit.as_mut().poll(cx));
+        Poll::Ready(self.timed_out(self.config.client.connect_timeout))
+    }
+
+    fn timed_out(&self, limit: Duration) -> Error {
+        Error::TimedOut(format!("after {}, waiting for {}", duration(limit), self.awaited()))
+    }
+
     /// A round trip is over.
     fn back(&mut self) {
+        self.answer_limit = None;
         let took = self.sent.elapsed();
         let is_ping = self.stage == Stage::AwaitPong;
         let times = if is_ping { &mut self.report.pings } else { &mut self.report.messages };
@@ -204,12 +228,12 @@ impl Handler for Pinger<'_> {
                         retain_handling: 2,
                     };
                     session.subscribe(out, &[subscription], &PropertyBlock::default(), SUBSCRIBE_TOKEN);
-                    self.stage = Stage::Subscribing;
+                    self.asked(Stage::Subscribing);
                 }
                 Stage::Ping => {
                     self.sent = Instant::now();
                     session.ping(out);
-                    self.stage = Stage::AwaitPong;
+                    self.asked(Stage::AwaitPong);
                 }
                 Stage::Publish => {
                     let Some(topic) = &self.config.publish else { return Poll::Ready(Ok(())) };
@@ -222,7 +246,7 @@ impl Handler for Pinger<'_> {
                     self.payload = format!("mqtt ping {:016x}", fastrand::u64(..)).into();
                     self.sent = Instant::now();
                     session.publish(out, template, &self.payload, || None, PUBLISH_TOKEN)?;
-                    self.stage = Stage::AwaitMessage;
+                    self.asked(Stage::AwaitMessage);
                 }
                 Stage::Pause => {
                     let interval = self.config.interval;
@@ -231,7 +255,9 @@ impl Handler for Pinger<'_> {
                     self.pause = None;
                     self.stage = Stage::Ping;
                 }
-                Stage::Subscribing | Stage::AwaitPong | Stage::AwaitMessage => return Poll::Pending,
+                Stage::Subscribing | Stage::AwaitPong | Stage::AwaitMessage => {
+                    return self.poll_late(cx).map(Err);
+                }
                 Stage::Done => return Poll::Ready(Ok(())),
             }
         }
@@ -255,6 +281,7 @@ impl Handler for Pinger<'_> {
                         hint: reason.advice().map(Into::into),
                     });
                 }
+                self.answer_limit = None;
                 self.stage = Stage::Ping;
             }
             _ => {}
@@ -271,14 +298,14 @@ impl Handler for Pinger<'_> {
         if let Poll::Ready(Err(error)) = self.stdout.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        self.attention.poll(cx).map(|stop| match stop {
+        match self.attention.poll(cx) {
             // As ping(8): what was measured is shown, and that is that.
-            Stop::Signal(_) if !self.report.pings.is_empty() => Ok(()),
-            Stop::Limit(limit) => {
-                Err(Error::TimedOut(format!("after {}, waiting for {}", duration(limit), self.awaited())))
-            }
-            Stop::Signal(_) => Err(stop.error()),
-        })
+            Poll::Ready(Stop::Signal(_)) if !self.report.pings.is_empty() => Poll::Ready(Ok(())),
+            Poll::Ready(Stop::Limit(limit)) => Poll::Ready(Err(self.timed_out(limit))),
+            Poll::Ready(stop) => Poll::Ready(Err(stop.error())),
+            // A server that reads nothing either leaves no room to be filled.
+            Poll::Pending => self.poll_late(cx).map(Err),
+        }
     }
 
     fn on_change(&mut self, change: Change<'_>) {

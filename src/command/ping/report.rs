@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
 use crate::error::Error;
-use crate::output::{counted, printable};
+use crate::output::{counted, printable, put_json_line};
 use crate::protocol::property::{Property, PropertyId, Value};
 
 /// Of the form that `version` stands for.
@@ -154,9 +154,7 @@ impl Report {
             expiring: &self.expiring,
             error: self.failure.as_ref(),
         };
-        // Strings and numbers into memory: nothing that can fail.
-        let _ = serde_json::to_writer(&mut *out, &record);
-        out.push(b'\n');
+        put_json_line(out, &record);
     }
 
     /// The statistics, as ping(8) ends with them.
@@ -367,6 +365,16 @@ mod tests {
         );
         assert!(Statistics::of(&[]).is_none());
         assert_eq!(millis(1_234_567), "1234.567");
+    }
+
+    #[test]
+    fn a_terminal_obeys_nothing_in_the_json() {
+        let mut report = Report::default();
+        report.finish(Some(&Error::usage("a\u{1b}\u{9b}31m\u{202e}b\u{7f}")), &[]);
+        let mut line = Vec::new();
+        report.put_json(&mut line);
+        let line = String::from_utf8(line).unwrap();
+        assert!(line.contains(r#""a\u001b\u009b31m\u202eb\u007f""#), "{line}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::entry::{Entry, Fate};
 use super::scan::Scanned;
+use crate::output::put_json_line;
 
 /// Of the form that `version` stands for.
 const VERSION: u32 = 1;
@@ -109,9 +110,7 @@ impl<'a> Report<'a> {
 
     /// One line, with its line feed.
     pub(super) fn put(&self, out: &mut Vec<u8>) {
-        // Strings and numbers into memory: nothing that can fail.
-        let _ = serde_json::to_writer(&mut *out, self);
-        out.push(b'\n');
+        put_json_line(out, self);
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::judge::Verdict;
 use super::run::{Outcome, Plan};
-use crate::output::{duration, printable, wrapped};
+use crate::output::{duration, printable, put_json_line, wrapped};
 
 /// Of the form that `version` stands for.
 const VERSION: u32 = 1;
@@ -134,9 +134,7 @@ pub(super) fn json(server: String, results: &[Result], out: &mut Vec<u8>) {
         inconclusive: count(results, Verdict::Inconclusive),
         cases: results.iter().map(Case::of).collect(),
     };
-    // Strings and numbers into memory: nothing that can fail.
-    let _ = serde_json::to_writer(&mut *out, &report);
-    out.push(b'\n');
+    put_json_line(out, &report);
 }
 
 fn micros(duration: Duration) -> u64 {

@@ -243,6 +243,53 @@ async fn a_close_with_a_complaint_repeats_it() {
     assert_says(&error, &["closed the WebSocket with code 1008: too\\u{1b} many"]);
 }
 
+/// A server that sends pings and reads nothing gets an answer to the latest, and not one to each.
+#[tokio::test]
+async fn a_flood_of_pings_does_not_pile_up() {
+    const PINGS: u32 = 200_000;
+    let payload = |number: u32| [number.to_be_bytes().as_slice(), &[0; 121]].concat();
+    let (report, reported) = tokio::sync::oneshot::channel();
+    let report = Arc::new(Mutex::new(Some(report)));
+    let address = server::spawn(move |stream| {
+        let report = Arc::clone(&report);
+        async move {
+            let mut socket = accept(stream, |_| {}).await;
+            for number in 0..PINGS {
+                let ping = [&[0x89, 125][..], &payload(number)].concat();
+                socket.get_mut().write_all(&ping).await.unwrap();
+            }
+            socket.send(Message::Binary(b"end".as_slice().into())).await.unwrap();
+            let (mut pongs, mut latest) = (0, Vec::new());
+            while let Some(Ok(message)) = socket.next().await {
+                match message {
+                    Message::Pong(payload) => (pongs, latest) = (pongs + 1, payload.to_vec()),
+                    Message::Binary(bytes) => {
+                        assert_eq!(bytes.as_ref(), b"more");
+                        if latest == payload(PINGS - 1) {
+                            break;
+                        }
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            report.lock().unwrap().take().unwrap().send((pongs, latest)).unwrap();
+        }
+    })
+    .await;
+    let mut stream = dialled(address).await.unwrap();
+    let mut end = [0; 3];
+    stream.read_exact(&mut end).await.unwrap();
+    assert_eq!(&end, b"end");
+    // What is written finds its way between the answers; the latest may come behind it.
+    for _ in 0..2 {
+        stream.write_all(b"more").await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    let (pongs, latest) = reported.await.unwrap();
+    assert_eq!(latest, payload(PINGS - 1));
+    assert!(pongs < PINGS, "every one of {pongs} pings was kept");
+}
+
 #[tokio::test]
 async fn a_text_message_is_an_error() {
     let error = read_error(sending(vec![Message::Text("hello".into())]).await).await;

@@ -1,5 +1,7 @@
 //! Certificates and keys off the disk. Every error names the file.
 
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::Path;
 
 use pkcs8::{EncryptedPrivateKeyInfoOwned, Error as Pkcs8Error, SecretDocument, pkcs5};
@@ -11,6 +13,9 @@ use crate::error::{Error, Layer};
 
 /// The first byte of anything in DER that could be meant here: a SEQUENCE.
 const DER_SEQUENCE: u8 = 0x30;
+
+/// The longest file taken: the revocation lists of large authorities are the longest.
+const LONGEST_FILE_BYTES: u64 = 64 << 20;
 
 /// All certificates of a PEM file, in their order; at least one.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -108,8 +113,22 @@ fn contains(content: &[u8], text: &str) -> bool {
     memchr::memmem::find(content, text.as_bytes()).is_some()
 }
 
+/// The content of a file of at most so many bytes: a device, or a pipe, may have no end.
+///
+/// # Errors
+/// Those of the file, and its length.
+pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let length = File::open(path)?.take(most_bytes + 1).read_to_end(&mut content)?;
+    if length as u64 > most_bytes {
+        return Err(io::Error::other(format!("it is longer than {} KiB", most_bytes / 1024)));
+    }
+    Ok(content)
+}
+
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| Error::file(format!("{what} {}", path.display()), error))
+    read_at_most(path, LONGEST_FILE_BYTES)
+        .map_err(|error| Error::file(format!("{what} {}", path.display()), error))
 }
 
 /// A file that does not hold what it should, and what it seems to hold instead.
