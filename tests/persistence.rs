@@ -489,7 +489,7 @@ fn a_torn_spool_is_said_and_used() {
     let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "2", "-d"]).spawn();
     subscriber.wait_until_subscribed();
     let run = broker.publish().args(["--spool"]).args([&spool]).run();
-    run.exits(0).mentions("is damaged or was cut off: ").mentions("2 whole messages are sent");
+    run.exits(1).mentions("is damaged or was cut off: ").mentions("2 whole messages are sent");
     subscriber.finish().prints("one\ntwo\n");
 }
 

@@ -4,10 +4,11 @@ use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
 
+use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{for_versions, version};
+use crate::support::{Service, for_versions, version};
 
 for_versions! {
     /// Nothing is acknowledged at QoS 0, so a ping behind the message shows that the server has it.
@@ -347,4 +348,19 @@ fn the_time_limit_ends_the_wait() {
     });
     let args = ["-t", "a", "-m", "x", "-q", "1", "-W", "300ms"];
     Mqtt::publish(server.port()).args(args).run().fails(27, "timed out after 300ms");
+}
+
+/// An input that was not there is no empty message: retained, that would clear the topic.
+#[test]
+fn a_closed_standard_input_is_an_error() {
+    let broker = Broker::start();
+    broker.publish().args(["-t", "keep", "-r", "-q", "1", "-m", "value"]).run().succeeds();
+    for source in ["-s", "-l"] {
+        let run = broker.publish().args(["-t", "keep", "-r", "-q", "1", source]).behind("exec <&-").run();
+        run.fails(1, "cannot read standard input: it is closed");
+    }
+    broker.subscribe().args(["-t", "keep", "-C", "1", "-F", "%p"]).run().prints("value\n");
+    let null = ["-t", "keep", "-r", "-q", "1", "-s"];
+    broker.publish().args(null).behind("exec </dev/null").run().succeeds();
+    broker.subscribe().args(["-t", "keep", "--retained-only"]).run().prints("");
 }

@@ -107,8 +107,7 @@ impl ServerLimits {
             return Ok(());
         }
         let limit = self.maximum_packet_bytes;
-        let text = format!("the packet has {bytes} bytes, the server's Maximum Packet Size is {limit}");
-        Err((ReasonCode::PACKET_TOO_LARGE, text))
+        Err((ReasonCode::PACKET_TOO_LARGE, too_large(bytes, limit)))
     }
 
     /// Why the server would refuse a subscription, if it said so in its CONNACK.
@@ -123,6 +122,16 @@ impl ServerLimits {
         } else {
             None
         }
+    }
+}
+
+/// That a packet is too large for a server that takes so much; or for MQTT, if that is all it has.
+#[must_use]
+pub fn too_large(bytes: usize, limit: u32) -> String {
+    if limit < wire::LARGEST_PACKET_BYTES {
+        format!("the packet has {bytes} bytes, the server's Maximum Packet Size is {limit}")
+    } else {
+        format!("the packet has {bytes} bytes, and none of MQTT has more than {limit}")
     }
 }
 

@@ -35,6 +35,6 @@ mod session_tests;
 
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
 pub use handshake::{Connected, explained};
-pub use limits::ServerLimits;
+pub use limits::{ServerLimits, too_large};
 pub use open::{Identity, OpenLink, Opened, Times, open};
 pub use run::run;

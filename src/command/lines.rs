@@ -2,7 +2,8 @@
 //! terminal or a pipe, and only a thread can wait for all of them without holding up the link.
 //!
 //! Lines are slices of the blocks read, so a line costs no allocation; two blocks wait at most,
-//! which bounds memory and holds back the writer of the pipe.
+//! which bounds memory and holds back the writer of the pipe. A line that is longer than the largest
+//! packet is given up while it is read, and the next one is read.
 
 use std::io::Read;
 use std::task::{Context, Poll, ready};
@@ -11,47 +12,123 @@ use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::mpsc;
 
 use crate::error::Error;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
 const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 2;
 
-/// Lines of standard input, without their newline.
+/// A line, without its newline.
+type Line = Result<Bytes, GivenUp>;
+
+/// Lines of standard input.
 #[derive(Debug)]
 pub(super) struct Lines {
     blocks: mpsc::Receiver<std::io::Result<Bytes>>,
     block: Bytes,
     /// The beginning of a line that went over the end of a block.
-    begun: BytesMut,
+    begun: Begun,
     ended: bool,
+}
+
+/// A line that is no message: it was read past.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GivenUp {
+    bytes: u64,
+    no_memory: bool,
+}
+
+impl GivenUp {
+    /// A line longer than any packet.
+    pub(super) fn too_long(bytes: u64) -> Self {
+        Self { bytes, no_memory: false }
+    }
+
+    /// Why it was.
+    pub(super) fn error(&self) -> Error {
+        let bytes = self.bytes;
+        if self.no_memory {
+            return Error::file(format!("its {bytes} bytes"), std::io::ErrorKind::OutOfMemory.into());
+        }
+        Error::Refused {
+            what: "publish not sent".into(),
+            reason: ReasonCode::PACKET_TOO_LARGE,
+            text: Some(format!(
+                "the line has {bytes} bytes, and no packet of MQTT has more than {LARGEST_PACKET_BYTES}"
+            )),
+            hint: None,
+        }
+    }
+}
+
+/// The beginning of a line, which is kept as long as it may become a message.
+#[derive(Debug)]
+pub(super) struct Begun {
+    kept: Vec<u8>,
+    /// Of the line so far.
+    bytes: u64,
+    most_bytes: u64,
+    no_memory: bool,
+}
+
+impl Begun {
+    pub(super) fn new(most_bytes: u64) -> Self {
+        Self { kept: Vec::new(), bytes: 0, most_bytes, no_memory: false }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    pub(super) fn extend(&mut self, piece: &[u8]) {
+        self.bytes += piece.len() as u64;
+        self.no_memory |= self.kept.try_reserve(piece.len()).is_err();
+        if self.no_memory || self.bytes > self.most_bytes {
+            self.kept = Vec::new();
+        } else {
+            self.kept.extend_from_slice(piece);
+        }
+    }
+
+    /// The line, of which there is no more.
+    pub(super) fn end(&mut self) -> Result<Vec<u8>, GivenUp> {
+        let Self { kept, bytes, no_memory, .. } = std::mem::replace(self, Self::new(self.most_bytes));
+        if no_memory || bytes > self.most_bytes { Err(GivenUp { bytes, no_memory }) } else { Ok(kept) }
+    }
 }
 
 impl Lines {
     /// Starts to read `input`.
     pub(super) fn read(input: impl Read + Send + 'static) -> Self {
+        Self::read_up_to(LARGEST_PACKET_BYTES.into(), input)
+    }
+
+    /// Gives up lines with more bytes.
+    fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static) -> Self {
         let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
         std::thread::spawn(move || read_blocks(input, &sender));
-        Self { blocks, block: Bytes::new(), begun: BytesMut::new(), ended: false }
+        Self { blocks, block: Bytes::new(), begun: Begun::new(most_bytes), ended: false }
     }
 
     /// The next line; `Ready(None)` at the end. A last line without a newline counts, an empty rest
     /// does not.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Line>, Error>> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.block) {
                 let line = self.block.split_to(end);
                 self.block.advance(1);
                 if self.begun.is_empty() {
-                    return Poll::Ready(Ok(Some(line)));
+                    return Poll::Ready(Ok(Some(Ok(line))));
                 }
-                self.begun.extend_from_slice(&line);
-                return Poll::Ready(Ok(Some(self.begun.split().freeze())));
+                self.begun.extend(&line);
+                return Poll::Ready(Ok(Some(self.begun.end().map(Bytes::from))));
             }
             if !self.block.is_empty() {
-                self.begun.extend_from_slice(&self.block);
+                self.begun.extend(&self.block);
                 self.block = Bytes::new();
             }
             if self.ended {
-                let last = (!self.begun.is_empty()).then(|| self.begun.split().freeze());
+                let last = (!self.begun.is_empty()).then(|| self.begun.end().map(Bytes::from));
                 return Poll::Ready(Ok(last));
             }
             match ready!(self.blocks.poll_recv(cx)) {
@@ -106,12 +183,16 @@ mod tests {
     }
 
     fn all(pieces: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+        up_to(u64::MAX, pieces).into_iter().map(|line| line.unwrap()).collect()
+    }
+
+    fn up_to(most_bytes: u64, pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, GivenUp>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut lines = Lines::read(Pieces(pieces));
+            let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces));
             let mut read = Vec::new();
             while let Some(line) = poll_fn(|cx| lines.poll_next(cx)).await.unwrap() {
-                read.push(line.to_vec());
+                read.push(line.map(|line| line.to_vec()));
             }
             read
         })
@@ -124,6 +205,34 @@ mod tests {
         assert_eq!(all(vec![b"\n".to_vec()]), [b""]);
         let long = vec![b'x'; 300_000];
         assert_eq!(all(vec![[&long[..], b"\ny\n"].concat()]), [&long[..], b"y"]);
+    }
+
+    /// It is not kept, and the next line is read as if nothing had been.
+    #[test]
+    fn a_line_that_is_too_long() {
+        let long = |bytes| vec![b'x'; bytes];
+        let most = 200_000;
+        let input = [&long(most), &b"\na\n"[..], &long(300_000), b"\n\n", &long(most + 1)].concat();
+        let expected = [Ok(long(most)), Ok(b"a".to_vec()), Err(GivenUp::too_long(300_000)), Ok(Vec::new())];
+        let mut lines = up_to(most as u64, vec![input]);
+        assert_eq!(lines.pop(), Some(Err(GivenUp::too_long(most as u64 + 1))));
+        assert_eq!(lines, expected);
+        let mut begun = Begun::new(10);
+        for _ in 0..100 {
+            begun.extend(b"abc");
+            assert!(begun.kept.capacity() <= 20, "what is given up takes no memory");
+        }
+    }
+
+    /// There is not always as much memory as a message may need.
+    #[test]
+    fn a_line_without_memory() {
+        let mut begun = Begun { no_memory: true, ..Begun::new(10) };
+        begun.extend(b"abc");
+        let error = begun.end().unwrap_err().error();
+        assert_eq!(error.to_string(), "its 3 bytes: out of memory");
+        begun.extend(b"d");
+        assert_eq!(begun.end(), Ok(b"d".to_vec()));
     }
 
     proptest! {

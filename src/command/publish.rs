@@ -1,6 +1,6 @@
 //! `mqtt pub`: publish messages.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Stdin};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use tokio::time::Sleep;
 
 use super::attention::{Attention, report_change};
-use super::lines::Lines;
+use super::lines::{GivenUp, Lines};
 use super::spool;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
@@ -87,7 +88,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         return spool::run(&config, spool, diagnostics).await;
     }
     let work = match &config.source {
-        Source::StdinLines => Work::Lines(Lines::read(std::io::stdin())),
+        Source::StdinLines => Work::Lines(Lines::read(stdin()?)),
         Source::Message(payload) => Work::repeat(payload.clone(), &config),
         Source::Null => Work::repeat(Vec::new(), &config),
         Source::File(path) => Work::repeat(read_file(path)?, &config),
@@ -138,9 +139,27 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
 }
 
+/// Standard input, if the program was given one. Where it was closed, the standard library has put
+/// the null device in its place, for reading and writing; who means the null device opens it for
+/// reading. What was not there must not become an empty message.
+pub(super) fn stdin() -> Result<Stdin, Error> {
+    let stdin = std::io::stdin();
+    let failed = |error: rustix::io::Errno| Error::file("standard input", error.into());
+    let reads_and_writes = fcntl_getfl(&stdin).map_err(failed)? & OFlags::RWMODE == OFlags::RDWR;
+    if reads_and_writes {
+        let (input, null) = (fstat(&stdin).map_err(failed)?, stat("/dev/null"));
+        if null.is_ok_and(|null| (null.st_dev, null.st_ino) == (input.st_dev, input.st_ino)) {
+            let closed = std::io::Error::new(ErrorKind::NotFound, "it is closed");
+            return Err(Error::file("cannot read standard input", closed)
+                .with_hint("-n publishes an empty message, and so does -s </dev/null"));
+        }
+    }
+    Ok(stdin)
+}
+
 pub(super) fn read_stdin() -> Result<Vec<u8>, Error> {
     let mut payload = Vec::new();
-    match std::io::stdin().lock().read_to_end(&mut payload) {
+    match stdin()?.lock().read_to_end(&mut payload) {
         Ok(_) => Ok(payload),
         Err(error) => Err(Error::file("cannot read standard input", error)),
     }
@@ -158,13 +177,13 @@ impl Work {
     }
 
     /// The next payload; `Ready(None)` when there is none any more.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Result<Bytes, GivenUp>>, Error>> {
         match self {
             Self::Lines(lines) => lines.poll_next(cx),
             Self::Repeat { left: 0, .. } => Poll::Ready(Ok(None)),
             Self::Repeat { payload, left } => {
                 *left -= 1;
-                Poll::Ready(Ok(Some(payload.clone())))
+                Poll::Ready(Ok(Some(Ok(payload.clone()))))
             }
         }
     }
@@ -290,8 +309,11 @@ impl Handler for Publisher<'_> {
                 return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             self.sent += 1;
-            if let Err(error) = session.publish(out, &template, &payload, || Some(payload.clone()), self.sent)
-            {
+            let published = match payload {
+                Ok(payload) => session.publish(out, &template, &payload, || Some(payload.clone()), self.sent),
+                Err(given_up) => Err(given_up.error()),
+            };
+            if let Err(error) = published {
                 self.refuse(self.sent, &error);
                 self.ended += 1;
             } else if template.qos() == QoS::AtMostOnce {

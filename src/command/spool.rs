@@ -14,7 +14,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
 use super::attention::{Attention, report_change};
-use super::publish::{Config, Source, read_file, read_stdin};
+use super::lines::{Begun, GivenUp};
+use super::publish::{Config, Source, read_file, read_stdin, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
@@ -22,12 +23,17 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
 use crate::protocol::property::PropertyId;
-use crate::protocol::wire::{Packet, PublishTemplate};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, Packet, PublishTemplate};
 use crate::protocol::{Direction, Protocol, QoS};
 use crate::storage::spool::{Envelope, Intake, Left, Message, Spool, UnderWay};
 
 /// What is read of standard input at once.
 const BLOCK_BYTES: usize = 64 * 1024;
+
+/// What a server will not change its mind about: it is about the message alone, or the user's rights.
+const FINAL: [ReasonCode; 3] =
+    [ReasonCode::NOT_AUTHORIZED, ReasonCode::TOPIC_NAME_INVALID, ReasonCode::PAYLOAD_FORMAT_INVALID];
 
 /// The file and its bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,11 +73,12 @@ pub(super) async fn run(
     let mut input = None;
     spool.keep_synchronised();
     if matches!(config.source, Source::StdinLines) {
+        let stdin = stdin()?;
         let (sender, receiver) = mpsc::channel(1);
         let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
         std::thread::spawn(move || {
-            if let Err(failed) = take_in_lines(std::io::stdin(), &over, &mut intake, &sender) {
-                let _ = sender.blocking_send(Err(failed));
+            if let Err(failed) = take_in_lines(stdin, &over, &mut intake, &sender) {
+                let _ = sender.blocking_send(Note::Failed(failed));
             }
         });
         input = Some(Input { notes: receiver, running });
@@ -82,6 +89,7 @@ pub(super) async fn run(
             diagnostics.error(error);
         }
     }
+    let damaged = (left.damaged_bytes > 0 || left.emptied).then_some(Exit::Failure);
     let progress = input.is_some().then(|| Progress::lines(diagnostics));
     let mut publisher = Publisher {
         config,
@@ -96,7 +104,7 @@ pub(super) async fn run(
         connected_before: false,
         renewed: false,
         ended: 0,
-        failed: failure.map(|error| error.exit()),
+        failed: failure.map(|error| error.exit()).or(damaged),
     };
     let mut result = client::run(&config.client, &mut publisher).await;
     if let Err(Error::Link { .. } | Error::Refused { .. } | Error::Elsewhere { .. } | Error::Protocol(_)) =
@@ -124,7 +132,11 @@ pub(super) async fn run(
 
 fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     let path = options.path.display();
-    if left.damaged_bytes > 0 {
+    if left.emptied {
+        diagnostics.warning(format_args!(
+            "{path} has not even the beginning of a spool: it was cut off, and what was in it is lost"
+        ));
+    } else if left.damaged_bytes > 0 {
         let (bytes, messages) = (left.damaged_bytes, left.messages);
         diagnostics.warning(format_args!(
             "{path} is damaged or was cut off: {bytes} bytes of it are no whole message and are left out; {messages} whole messages are sent"
@@ -147,6 +159,15 @@ fn single(source: &Source) -> Result<Option<Vec<u8>>, Error> {
 }
 
 fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
+    if !intake.is_possible(payload.len()) {
+        let bytes = intake.packet_bytes(payload.len());
+        return Err(Error::Refused {
+            what: "publish not sent".into(),
+            reason: ReasonCode::PACKET_TOO_LARGE,
+            text: Some(client::too_large(bytes, LARGEST_PACKET_BYTES)),
+            hint: None,
+        });
+    }
     intake.add(payload);
     let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };
     taken.map_err(|error| not_taken(error, "the message was"))
@@ -166,10 +187,10 @@ fn take_in_lines(
     mut input: impl Read + AsFd,
     over: &OwnedFd,
     intake: &mut Intake,
-    more: &mpsc::Sender<Result<(), Error>>,
+    notes: &mpsc::Sender<Note>,
 ) -> Result<(), Error> {
     let mut block = vec![0; BLOCK_BYTES];
-    let mut begun = Vec::new();
+    let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
     let mut number = 0_u64;
     loop {
         // Nothing is read that there is no room for.
@@ -186,30 +207,56 @@ fn take_in_lines(
             if begun.is_empty() {
                 intake.add(&rest[..end]);
             } else {
-                begun.extend_from_slice(&rest[..end]);
-                intake.add(&begun);
-                begun.clear();
+                begun.extend(&rest[..end]);
+                add_begun(&mut begun, number, intake, notes)?;
             }
             number += 1;
             rest = &rest[end + 1..];
         }
-        begun.extend_from_slice(rest);
+        begun.extend(rest);
         if count == 0 && !begun.is_empty() {
-            intake.add(&begun);
+            add_begun(&mut begun, number, intake, notes)?;
             number += 1;
         }
-        if intake.waiting() > 0 {
-            if let Err(error) = intake.take_in() {
-                let first = number + 1 - intake.waiting() as u64;
-                return Err(not_taken(error, &format!("line {first} and those behind it were")));
-            }
-            // One note waits at most: whoever gets it looks for everything that is there.
-            let _ = more.try_send(Ok(()));
-        }
+        take_in_waiting(number, intake, notes)?;
         if count == 0 {
             return Ok(());
         }
     }
+}
+
+/// Adds a line longer than what is read at once, with `number` lines before it, if it can be a message.
+fn add_begun(
+    begun: &mut Begun,
+    number: u64,
+    intake: &mut Intake,
+    notes: &mpsc::Sender<Note>,
+) -> Result<(), Error> {
+    let given_up = match begun.end() {
+        Ok(line) if intake.is_possible(line.len()) => {
+            intake.add(&line);
+            return Ok(());
+        }
+        Ok(line) => GivenUp::too_long(line.len() as u64),
+        Err(given_up) => given_up,
+    };
+    // What waits is counted back from the latest line.
+    take_in_waiting(number, intake, notes)?;
+    let _ = notes.blocking_send(Note::GivenUp(number + 1, given_up.error()));
+    Ok(())
+}
+
+/// Takes in what was added, the last of which is line `number`.
+fn take_in_waiting(number: u64, intake: &mut Intake, notes: &mpsc::Sender<Note>) -> Result<(), Error> {
+    while intake.waiting() > 0 {
+        if let Err(error) = intake.take_in() {
+            let first = number + 1 - intake.waiting() as u64;
+            return Err(not_taken(error, &format!("line {first} and those behind it were")));
+        }
+        // One note waits at most: whoever gets it looks for everything that is there.
+        let _ = notes.try_send(Note::More);
+    }
+    Ok(())
 }
 
 /// The error for what did not get into the file, which says what that is.
@@ -220,10 +267,20 @@ fn not_taken(error: Error, which: &str) -> Error {
     }
 }
 
+/// What the intake has to say.
+enum Note {
+    /// More was taken in.
+    More,
+    /// The line of this number is no message.
+    GivenUp(u64, Error),
+    /// Nothing more is taken in.
+    Failed(Error),
+}
+
 /// The intake's thread.
 struct Input {
-    /// Says that more was taken in, or could not be; closed at the end of the input.
-    notes: mpsc::Receiver<Result<(), Error>>,
+    /// Closed at the end of the input.
+    notes: mpsc::Receiver<Note>,
     /// Closed when the run is over.
     running: OwnedFd,
 }
@@ -266,11 +323,26 @@ impl Publisher<'_> {
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(input) = &mut self.input else { return Poll::Pending };
         match ready!(input.notes.poll_recv(cx)) {
-            Some(Ok(())) => {}
-            Some(Err(error)) => self.fail(&error),
+            Some(note) => self.note(note),
             None => self.input = None,
         }
         Poll::Ready(())
+    }
+
+    /// What is wrong is said at once; what was taken in before is sent all the same.
+    fn note(&mut self, note: Note) {
+        let error = match note {
+            Note::More => return,
+            Note::GivenUp(number, error) => {
+                self.diagnostics.error_in(format_args!("line {number}"), &error);
+                error
+            }
+            Note::Failed(error) => {
+                self.diagnostics.error(&error);
+                error
+            }
+        };
+        self.failed.get_or_insert(error.exit());
     }
 
     /// The server is gone or has sent us away. What waits in the input need not be lost with that.
@@ -279,22 +351,24 @@ impl Publisher<'_> {
         drop(running);
         self.spool.stop_waiting();
         while let Some(note) = self.attention.during(notes.recv()).await? {
-            if let Err(error) = note {
-                self.fail(&error);
-            }
+            self.note(note);
         }
         Ok(())
     }
 
-    /// Said at once; what was taken in before is sent all the same.
-    fn fail(&mut self, error: &Error) {
-        self.diagnostics.error(error);
+    /// A message was not taken. It is dropped only if the server will never take it: another time, or
+    /// another server, may have other limits.
+    fn refuse(&mut self, place: u64, topic: &str, error: &Error) -> Result<(), Error> {
+        let is_final = matches!(error, Error::Refused { reason, .. } if FINAL.contains(reason));
+        let fate = if is_final { "dropped" } else { "kept for the next run" };
+        self.diagnostics.error_in(format_args!("a message to '{topic}', {fate}"), error);
         self.failed.get_or_insert(error.exit());
-    }
-
-    fn refuse(&mut self, topic: &str, error: &Error) {
-        self.diagnostics.error_in(format_args!("a message to '{topic}'"), error);
-        self.failed.get_or_insert(error.exit());
+        if is_final {
+            self.spool.done(place);
+            Ok(())
+        } else {
+            self.spool.keep(place)
+        }
     }
 
     fn template(&mut self, protocol: Protocol, envelope: &Arc<Envelope>) -> Arc<PublishTemplate> {
@@ -367,16 +441,16 @@ impl Publisher<'_> {
                 }
                 Ok(_) => {}
                 Err(error) => {
-                    self.refuse(&envelope.topic, &error);
-                    self.end(place);
+                    self.refuse(place, &envelope.topic, &error)?;
+                    self.count();
                 }
             }
         }
         Poll::Pending
     }
 
-    fn end(&mut self, place: u64) {
-        self.spool.done(place);
+    /// One more is over.
+    fn count(&mut self) {
         self.ended += 1;
         if let Some(progress) = &self.progress {
             progress.set(self.ended);
@@ -424,9 +498,11 @@ impl Handler for Publisher<'_> {
                         hint: reason.advice().map(Into::into),
                     };
                     let topic = self.spool.read(token)?.envelope.topic.clone();
-                    self.refuse(&topic, &error);
+                    self.refuse(token, &topic, &error)?;
+                } else {
+                    self.spool.done(token);
                 }
-                self.end(token);
+                self.count();
             }
             _ => {}
         }
@@ -445,7 +521,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn works_without_link(&self) -> bool {
-        self.input.is_some()
+        self.input.is_some() && !self.spool.intake_waits()
     }
 
     fn on_change(&mut self, change: Change<'_>) {

@@ -61,6 +61,8 @@ impl ReasonCode {
     pub const PACKET_TOO_LARGE: Self = Self(0x95);
     /// Quota exceeded.
     pub const QUOTA_EXCEEDED: Self = Self(0x97);
+    /// Payload format invalid.
+    pub const PAYLOAD_FORMAT_INVALID: Self = Self(0x99);
     /// Retain not supported.
     pub const RETAIN_NOT_SUPPORTED: Self = Self(0x9A);
     /// `QoS` not supported.
@@ -171,7 +173,7 @@ impl ReasonCode {
             0x87 => "these credentials (-u, -P) are not allowed to do this",
             0x8C => "the server does not know this --auth-method",
             0x8E => "another client connected with the same client identifier (-i)",
-            0x95 => "the server accepts only smaller packets",
+            0x95 => "only smaller packets are accepted",
             0x97 => "the server's limit for this client is used up",
             0x9A => "the server keeps no retained messages: leave out -r",
             0x9B => "ask for a lower QoS with -q",

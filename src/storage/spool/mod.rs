@@ -24,6 +24,9 @@
 //! to send. When the disk is full, a message that could not be written as a whole is taken back, and the
 //! error is the intake's; nothing is half in the file.
 //!
+//! **Messages that are kept.** What the server does not take now, but may another time, stays for the
+//! next run, and is not sent again in this one. The file then is cut behind the last of these.
+//!
 //! **Damage.** Each message has a checksum. What is not whole is passed over, wherever in the file,
 //! and what is whole behind it is used.
 
@@ -34,6 +37,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -44,6 +48,8 @@ use bytes::Bytes;
 use self::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, MAGIC, STAGE_OFFSET, Stage, file_header, put};
 use super::{not_ours, open_alone, unusable};
 use crate::error::Error;
+use crate::protocol::Protocol;
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 
 pub use self::record::Envelope;
 
@@ -85,8 +91,14 @@ struct Tail {
     end: u64,
     /// Messages that are not done.
     messages: u64,
-    /// Intake waits until all messages are done.
+    /// Those of them that this run does not send again.
+    kept: u64,
+    /// Behind the last of those that are kept; the file is not cut below.
+    floor: u64,
+    /// Intake waits until all messages are done or kept.
     draining: bool,
+    /// Intake has something, and waits for room for it.
+    intake_waits: bool,
     unsynchronised: bool,
     course: Course,
     failure: Option<std::io::Error>,
@@ -142,6 +154,8 @@ pub struct Left {
     pub of_another_client: bool,
     /// Bytes that are no whole message.
     pub damaged_bytes: u64,
+    /// There was a file, and nothing in it, not even what each spool begins with.
+    pub emptied: bool,
 }
 
 /// The side that sends.
@@ -161,6 +175,8 @@ pub struct Spool {
     marked: BTreeMap<u64, Stage>,
     /// Stages not yet on file.
     marks: Vec<(u64, Stage)>,
+    /// The ends of messages that are kept, and not yet counted as such.
+    kept: Vec<u64>,
     /// The latest envelope, as bytes and decoded.
     envelope: Option<(Vec<u8>, Arc<Envelope>)>,
 }
@@ -171,8 +187,14 @@ impl Spool {
     /// # Errors
     /// It cannot be used, is in use, or is something else.
     pub fn open(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
-        let file = open_alone(path, true).map_err(unusable(path))?;
-        Self::read_in(path, file, client_identifier)
+        match open_alone(path, false) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let file = open_alone(path, true).map_err(unusable(path))?;
+                let (spool, left) = Self::read_in(path, file, client_identifier)?;
+                Ok((spool, Left { emptied: false, ..left }))
+            }
+            file => Self::read_in(path, file.map_err(unusable(path))?, client_identifier),
+        }
     }
 
     /// Opens a spool that must be there, for who has nothing to put into it.
@@ -220,6 +242,7 @@ impl Spool {
             messages: found.messages,
             under_way: under_way.collect(),
             of_another_client,
+            emptied: length == 0,
             damaged_bytes: left_of_header
                 + found.torn_bytes
                 + found.damaged.iter().map(|(from, to)| to - from).sum::<u64>(),
@@ -227,7 +250,10 @@ impl Spool {
         let tail = Tail {
             end: found.end,
             messages: found.messages,
+            kept: 0,
+            floor: FILE_HEADER_BYTES,
             draining: false,
+            intake_waits: false,
             unsynchronised: true,
             course: Course::Sending,
             failure: None,
@@ -248,6 +274,7 @@ impl Spool {
             taken_up: BTreeSet::new(),
             marked: found.sent.into_iter().collect(),
             marks: Vec::new(),
+            kept: Vec::new(),
             envelope: None,
         };
         if left.messages == 0 {
@@ -259,8 +286,17 @@ impl Spool {
     /// The side that takes in, for messages of this kind; the file grows to `most_bytes`.
     #[must_use]
     pub fn intake(&self, envelope: &Envelope, most_bytes: u64) -> Intake {
-        let (shared, envelope) = (Arc::clone(&self.shared), envelope.encode());
-        Intake { shared, envelope, most_bytes, batch: Vec::new(), ends: Vec::new() }
+        let Envelope { qos, retain, topic, properties } = envelope;
+        let template = PublishTemplate::new(Protocol::V5, topic.as_bytes(), *qos, *retain, properties);
+        let shared = Arc::clone(&self.shared);
+        Intake {
+            shared,
+            template,
+            envelope: envelope.encode(),
+            most_bytes,
+            batch: Vec::new(),
+            ends: Vec::new(),
+        }
     }
 
     /// Starts to synchronise changes a second after they were made. What fails is the next
@@ -295,6 +331,12 @@ impl Spool {
         self.shared.tail().messages
     }
 
+    /// Whether intake waits for messages to be sent.
+    #[must_use]
+    pub fn intake_waits(&self) -> bool {
+        self.shared.tail().intake_waits
+    }
+
     /// The next message to be sent; `None` if there is none now.
     ///
     /// # Errors
@@ -325,7 +367,7 @@ impl Spool {
     /// Everything in it was sent, and it has become long: it is to be cut when the rest is done.
     fn drain_if_long(&self) {
         let mut tail = self.shared.tail();
-        tail.draining |= tail.end > CUT_BYTES && tail.messages > 0;
+        tail.draining |= tail.end > tail.floor + CUT_BYTES && tail.messages > tail.kept;
     }
 
     /// A message of an earlier run that was sent then, to be sent again: [`Spool::next_message`] will not
@@ -406,9 +448,21 @@ impl Spool {
         }
     }
 
-    /// The server has it, or has refused it.
+    /// The server has it, or has refused it for good.
     pub fn done(&mut self, place: u64) {
         self.mark(place, Stage::Done);
+    }
+
+    /// The server does not take it now: it is for the next run, which begins anew with it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn keep(&mut self, place: u64) -> Result<(), Error> {
+        let end = self.shared.tail().end;
+        let behind = place + self.header(place, end)?.record_bytes();
+        self.mark(place, Stage::Waiting);
+        self.kept.push(behind);
+        Ok(())
     }
 
     /// The server has lost the session: what was sent is to be sent anew.
@@ -443,29 +497,35 @@ impl Spool {
             written.map_err(|error| self.shared.failed(error))?;
             done += u64::from(stage == Stage::Done);
         }
-        let mut tail = self.shared.tail();
+        let shared = Arc::clone(&self.shared);
+        let mut tail = shared.tail();
         if let Some(error) = tail.failure.take() {
             return Err(self.shared.failed(error));
         }
         self.shared.touch(&mut tail);
         tail.messages = tail.messages.saturating_sub(done);
-        let cut = tail.messages == 0 && (tail.draining || tail.end > LEFT_BYTES);
-        drop(tail);
-        if cut { self.cut() } else { Ok(()) }
+        tail.kept += self.kept.len() as u64;
+        tail.floor = self.kept.drain(..).fold(tail.floor, u64::max);
+        // Where something is kept the intake relies on it that nothing more can be cut.
+        let cut = tail.draining || tail.kept > 0 || tail.end > LEFT_BYTES;
+        if cut { self.cut_in(&mut tail) } else { Ok(()) }
     }
 
-    /// Empties the file, if everything in it is done.
+    /// Empties the file, but for what is kept, if everything else in it is done.
     fn cut(&mut self) -> Result<(), Error> {
-        let mut tail = self.shared.tail();
-        if tail.messages > 0 {
-            return Ok(()); // more has come in between
+        let shared = Arc::clone(&self.shared);
+        self.cut_in(&mut shared.tail())
+    }
+
+    fn cut_in(&mut self, tail: &mut Tail) -> Result<(), Error> {
+        if tail.messages > tail.kept {
+            return Ok(());
         }
-        self.shared.file.set_len(FILE_HEADER_BYTES).map_err(|error| self.shared.failed(error))?;
-        (tail.end, tail.draining) = (FILE_HEADER_BYTES, false);
-        self.shared.touch(&mut tail);
+        self.shared.file.set_len(tail.floor).map_err(|error| self.shared.failed(error))?;
+        (tail.end, tail.draining) = (tail.floor, false);
+        self.shared.touch(tail);
         self.shared.room.notify_all();
-        drop(tail);
-        self.cursor = FILE_HEADER_BYTES;
+        self.cursor = tail.floor;
         (self.block, self.block_start) = (Vec::new(), 0);
         self.damaged.clear();
         self.taken_up.clear();
@@ -501,6 +561,9 @@ impl Spool {
 #[derive(Debug)]
 pub struct Intake {
     shared: Arc<Shared>,
+    /// Knows how large the packets will be.
+    template: PublishTemplate,
+    /// An encoded [`Envelope`].
     envelope: Vec<u8>,
     most_bytes: u64,
     batch: Vec<u8>,
@@ -509,7 +572,20 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Adds a message to those that [`Intake::take_in`] will take.
+    /// How many bytes the PUBLISH packet of a message has, at most: those of MQTT 5 are the longer ones.
+    #[must_use]
+    pub fn packet_bytes(&self, payload_bytes: usize) -> usize {
+        self.template.packet_bytes(payload_bytes)
+    }
+
+    /// Whether there is a packet that large.
+    #[must_use]
+    pub fn is_possible(&self, payload_bytes: usize) -> bool {
+        self.packet_bytes(payload_bytes) <= LARGEST_PACKET_BYTES as usize
+    }
+
+    /// Adds a message to those that [`Intake::take_in`] will take. It must be one that
+    /// [is possible](Intake::is_possible): nobody could ever send another.
     pub fn add(&mut self, payload: &[u8]) {
         put(&mut self.batch, &self.envelope, payload);
         self.ends.push(self.batch.len());
@@ -528,63 +604,74 @@ impl Intake {
     }
 
     fn has_no_room(&self, tail: &Tail) -> bool {
-        let too_long = tail.end + self.batch.len() as u64 > self.most_bytes;
-        tail.course != Course::Closed && tail.messages > 0 && (tail.draining || too_long)
+        let draining = tail.draining && tail.messages > tail.kept;
+        tail.course != Course::Closed && (draining || !self.ends.is_empty() && self.fitting(tail) == 0)
+    }
+
+    /// How many of the messages added there is room for. One always finds some where nothing waits.
+    fn fitting(&self, tail: &Tail) -> usize {
+        let fit = self.ends.partition_point(|end| tail.end + *end as u64 <= self.most_bytes);
+        fit.max(usize::from(tail.messages == 0))
     }
 
     /// The error for what finds no room.
     #[must_use]
     pub fn no_room(&self) -> Error {
         let full = format!("it has its {} bytes (--spool-max-size)", self.most_bytes);
-        self.shared.failed(std::io::Error::new(std::io::ErrorKind::StorageFull, full))
+        self.shared.failed(std::io::Error::new(ErrorKind::StorageFull, full))
     }
 
-    /// Takes in what was added, with one write, once there is room.
+    /// Takes in what was added, with one write, once there is room: as much of it as there is room for,
+    /// and one message at least. The rest still waits.
     ///
     /// # Errors
     /// The file cannot be written, or has no room and will have none. What is whole in it all the same is taken in; the rest still waits.
     pub fn take_in(&mut self) -> Result<(), Error> {
-        let mut tail = self.shared.tail();
+        let shared = Arc::clone(&self.shared);
+        let mut tail = shared.tail();
         while self.has_no_room(&tail) {
-            if tail.course == Course::Ending {
+            // What is kept leaves room to nobody in this run.
+            if tail.course == Course::Ending || tail.messages == tail.kept {
                 return if self.ends.is_empty() { Ok(()) } else { Err(self.no_room()) };
             }
             // A short file is left as it is when all of it is done, unless somebody waits for that.
             tail.draining = true;
-            tail = self.shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
+            tail.intake_waits = !self.ends.is_empty();
+            tail = shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
         }
+        tail.intake_waits = false;
         if self.ends.is_empty() {
             return Ok(());
         }
         if tail.course == Course::Closed {
-            let closed = std::io::Error::new(std::io::ErrorKind::BrokenPipe, "it was closed");
+            let closed = std::io::Error::new(ErrorKind::BrokenPipe, "it was closed");
             return Err(self.shared.failed(closed));
         }
-        let written = self.shared.file.write_all_at(&self.batch, tail.end);
+        let fitting = self.fitting(&tail);
+        let batch = &self.batch[..self.ends[fitting - 1]];
+        let written = self.shared.file.write_all_at(batch, tail.end);
         let whole = if written.is_ok() {
-            self.ends.len()
+            fitting
         } else {
             // A full disk takes a part. What the length of the file says that there is of it, is there.
             let length = self.shared.file.metadata().map_or(tail.end, |metadata| metadata.len());
-            self.ends.partition_point(|end| tail.end + *end as u64 <= length)
+            self.ends.partition_point(|end| tail.end + *end as u64 <= length).min(fitting)
         };
         let taken = whole.checked_sub(1).map_or(0, |last| self.ends[last]);
         tail.end += taken as u64;
         tail.messages += whole as u64;
-        // More than fits is taken only where nothing waits to be sent, and not twice.
-        tail.draining |= tail.end > self.most_bytes;
         self.shared.touch(&mut tail);
+        self.ends.drain(..whole);
+        self.ends.iter_mut().for_each(|end| *end -= taken);
+        self.batch.drain(..taken);
         if let Err(error) = written {
-            self.ends.drain(..whole);
-            self.ends.iter_mut().for_each(|end| *end -= taken);
-            self.batch.drain(..taken);
             // The part of a message goes away again. If it does not, the next run passes over it.
             let _ = self.shared.file.set_len(tail.end);
             return Err(self.shared.failed(error));
         }
-        self.ends.clear();
-        self.batch.clear();
-        self.batch.shrink_to(BLOCK_BYTES * 4);
+        if self.ends.is_empty() {
+            self.batch.shrink_to(BLOCK_BYTES * 4);
+        }
         Ok(())
     }
 }

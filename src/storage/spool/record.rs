@@ -65,7 +65,7 @@ impl Stage {
         match (bytes[0], identifier) {
             (1, 1..) => Self::Sent(identifier),
             (2, 1..) => Self::Received(identifier),
-            (3, _) => Self::Done,
+            (3, 0) => Self::Done,
             _ => Self::Waiting,
         }
     }

@@ -1,0 +1,235 @@
+//! `mqtt pub --spool`: what is refused, by whom, and what becomes of it; and a file that was spoilt.
+
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use mqtt::broker::{Limits, Options};
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use tempfile::TempDir;
+
+use crate::support::Service;
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::{Peer, Server};
+
+/// No message of this length is left in a spool.
+const EMPTY_BYTES: u64 = 16;
+
+fn nobody() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn spool(&self) -> PathBuf {
+        self.0.path().join("spool")
+    }
+
+    fn length(&self) -> u64 {
+        std::fs::metadata(self.spool()).unwrap().len()
+    }
+
+    /// Publishes lines by way of the spool, to a server of MQTT 5.
+    fn publish(&self, port: u16, args: &[&str], lines: &str) -> Mqtt {
+        let args = [&["-V", "5", "-t", "a", "-l"], args].concat();
+        Mqtt::publish(port).args(args).args(["--spool"]).args([self.spool()]).stdin(lines)
+    }
+
+    /// Only what is in the spool.
+    fn publish_the_rest(&self, port: u16) -> Mqtt {
+        Mqtt::publish(port).args(["-V", "5", "--spool"]).args([self.spool()])
+    }
+
+    fn kept(&self, messages: &str) -> String {
+        format!(
+            "mqtt: warning: {messages} kept in {} for the next run with --spool\n",
+            self.spool().display()
+        )
+    }
+}
+
+fn answer(peer: &mut Peer, payload: &[u8], reason: u8) {
+    let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, payload);
+    peer.send(&packets::ack_with(PubAck, identifier, reason));
+}
+
+/// What may pass stays, and is sent by the next run; what will never be taken is dropped, and that is said.
+#[test]
+fn a_message_refused_for_now_stays() {
+    let folder = Folder::new();
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        for (payload, reason) in [
+            (b"1", 0),
+            (b"2", 0x97),
+            (b"3", 0x80),
+            (b"4", 0x87),
+            (b"5", 0x83),
+            (b"6", 0x90),
+            (b"7", 0x99),
+            (b"8", 0),
+        ] {
+            answer(&mut peer, payload, reason);
+        }
+        peer.expect_disconnect(V5);
+        let mut peer = server.accept_session(V5);
+        for payload in [b"2", b"3", b"5"] {
+            answer(&mut peer, payload, 0);
+        }
+        peer.expect_disconnect(V5);
+    });
+    let run = folder.publish(server.port(), &["-q", "1"], "1\n2\n3\n4\n5\n6\n7\n8\n").run();
+    let said = "mqtt: a message to 'a', kept for the next run: publish refused: Quota exceeded (0x97)\n\
+                mqtt: a message to 'a', kept for the next run: publish refused: Unspecified error (0x80)\n\
+                mqtt: a message to 'a', dropped: publish refused: Not authorized (0x87)\n\
+                mqtt: a message to 'a', kept for the next run: publish refused: Implementation specific error (0x83)\n\
+                mqtt: a message to 'a', dropped: publish refused: Topic Name invalid (0x90)\n\
+                mqtt: a message to 'a', dropped: publish refused: Payload format invalid (0x99)\n";
+    run.exits(0x97).says(&format!("{said}{}", folder.kept("3 messages are")));
+    folder.publish_the_rest(server.port()).run().exits(0).mentions("sending 3 of an earlier run first");
+    assert_eq!(folder.length(), EMPTY_BYTES);
+}
+
+/// At QoS 2 as well: the next run begins anew with it, for the server knows nothing of it.
+#[test]
+fn a_message_refused_at_qos_2_stays() {
+    let folder = Folder::new();
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        let (identifier, _) = peer.expect_publish(V5, QoS::ExactlyOnce, b"1");
+        peer.send(&packets::ack_with(PubRec, identifier, 0x97));
+        peer.expect_disconnect(V5);
+        let mut peer = server.accept_kept_session(V5);
+        peer.expect(V5, &packets::ack(PubRel, 1)); // whatever else had this identifier
+        peer.send(&packets::ack(PubComp, 1));
+        let (identifier, dup) = peer.expect_publish(V5, QoS::ExactlyOnce, b"1");
+        assert!(!dup, "it is a new one");
+        peer.send(&packets::ack(PubRec, identifier));
+        peer.expect(V5, &packets::ack(PubRel, identifier));
+        peer.send(&packets::ack(PubComp, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let session = ["-q", "2", "-c", "-i", "me"];
+    folder.publish(server.port(), &session, "1\n").run().exits(0x97).mentions(&folder.kept("1 message is"));
+    folder.publish_the_rest(server.port()).args(["-c", "-i", "me"]).run().exits(0);
+    assert_eq!(folder.length(), EMPTY_BYTES);
+}
+
+/// A limit of this server is none of the next: what was never sent is not lost.
+#[test]
+fn a_message_over_a_limit_of_the_server_stays() {
+    let small = (PropertyId::MaximumPacketSize, Value::Number(40), 0x95, "Packet too large (0x95)");
+    let no_retain = (PropertyId::RetainAvailable, Value::Number(0), 0x9A, "Retain not supported (0x9A)");
+    let no_qos = (PropertyId::MaximumQos, Value::Number(0), 0x9B, "QoS not supported (0x9B)");
+    let line = "a line of more than 40 bytes, with all that goes with it";
+    for (property, value, code, name) in [small, no_retain, no_qos] {
+        let folder = Folder::new();
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&packets::connack_with(&[(property, value)]));
+            peer.expect_disconnect(V5);
+            let mut peer = server.accept_session(V5);
+            answer(&mut peer, line.as_bytes(), 0);
+            peer.expect_disconnect(V5);
+        });
+        let run = folder.publish(server.port(), &["-q", "1", "-r"], &format!("{line}\n")).run();
+        let said = format!("a message to 'a', kept for the next run: publish not sent: {name}");
+        run.exits(code).mentions(&said).mentions(&folder.kept("1 message is"));
+        folder.publish_the_rest(server.port()).run().exits(0);
+        assert_eq!(folder.length(), EMPTY_BYTES);
+    }
+}
+
+/// What stays takes no more room than its own: the rest goes through beside it, and what finds no room in
+/// the end is named.
+#[test]
+fn the_spool_goes_on_beside_what_stays() {
+    let folder = Folder::new();
+    let limits = Limits { maximum_packet_size: 5_000, ..Limits::default() };
+    let broker = Broker::with(Options { limits, ..Options::default() });
+    let large = "x".repeat(6_000);
+    let lines = format!("{large}\n{}", format!("{}\n", "y".repeat(1_000)).repeat(2_000));
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "2000", "-d", "-F", "%l"]).spawn();
+    subscriber.wait_until_subscribed();
+    let run = folder.publish(broker.port(), &["-q", "1", "--spool-max-size", "20k"], &lines).run();
+    run.exits(149).mentions(&folder.kept("1 message is"));
+    assert_eq!(subscriber.finish().lines().len(), 2_000);
+    let length = folder.length();
+    assert!((6_000..6_200).contains(&length), "{length}");
+    let run = folder.publish(broker.port(), &["-q", "1", "--spool-max-size", "6k"], "1\n2\n").run();
+    run.exits(149).mentions("line 1 and those behind it were not taken: cannot write ");
+}
+
+/// A line larger than any packet is refused by its number before it is in the file, and the others are
+/// published; a file likewise.
+#[test]
+fn what_no_packet_can_hold_is_not_taken_in() {
+    let folder = Folder::new();
+    let input = folder.0.path().join("input");
+    let file = std::fs::File::create(&input).unwrap();
+    let large = 268_435_461;
+    file.write_all_at(b"first\n", 0).unwrap();
+    file.write_all_at(b"\nlast\n", 6 + large).unwrap();
+    let broker = Broker::start();
+    let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "2", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let run = folder.publish(broker.port(), &["-q", "1"], "").stdin_file(&input).run();
+    run.exits(149).says(
+        "mqtt: line 2: publish not sent: Packet too large (0x95): the line has 268435461 bytes, and no packet \
+         of MQTT has more than 268435460\n",
+    );
+    subscriber.finish().prints("first\nlast\n");
+    assert_eq!(folder.length(), EMPTY_BYTES);
+    let args = ["-t", "a", "-q", "1", "--spool"];
+    let run = broker.publish().args(args).args([folder.spool()]).args(["-f"]).args([&input]).run();
+    run.exits(149).mentions("publish not sent: Packet too large (0x95): the packet has 2684354");
+    assert_eq!(folder.length(), EMPTY_BYTES);
+}
+
+/// Messages that are gone with a damaged file are no success, though the rest arrives.
+#[test]
+fn a_damaged_spool_is_no_success() {
+    type Damage = fn(&Path, &[u8]);
+    let damage: [(&str, Damage); 4] = [
+        ("2 whole messages", |path, whole| {
+            let mut bytes = whole.to_vec();
+            bytes[whole.len() / 2 + 10] ^= 1; // in the body of the second
+            std::fs::write(path, bytes).unwrap();
+        }),
+        ("2 whole messages", |path, whole| std::fs::write(path, &whole[..whole.len() - 1]).unwrap()),
+        ("0 whole messages", |path, whole| std::fs::write(path, &whole[..10]).unwrap()),
+        ("what was in it is lost", |path, _| std::fs::write(path, b"").unwrap()),
+    ];
+    for (said, damage) in damage {
+        let folder = Folder::new();
+        folder.publish(nobody(), &["-q", "1"], "one\ntwo\nthree\n").run().exits(1);
+        damage(&folder.spool(), &std::fs::read(folder.spool()).unwrap());
+        let broker = Broker::start();
+        folder.publish_the_rest(broker.port()).run().exits(1).mentions(said);
+        folder.publish_the_rest(broker.port()).run().succeeds();
+    }
+}
+
+/// Without a server the file fills up, and nobody would ever make room: the run ends, and names the first
+/// line that is not in the file.
+#[test]
+fn a_full_spool_without_a_server_ends_the_run() {
+    for most in [10_000_u64, 100_000] {
+        let folder = Folder::new();
+        let args = ["-q", "1", "--reconnect-max-delay", "50ms", "--spool-max-size", &most.to_string()];
+        let lines = format!("{}\n", "x".repeat(1_000)).repeat(500);
+        let run = folder.publish(nobody(), &args, &lines).run().exits(1);
+        run.mentions("and those behind it were not taken: cannot write ").mentions("messages are kept");
+        assert!(folder.length() <= most, "{} of {most}", folder.length());
+    }
+}
