@@ -233,3 +233,24 @@ fn a_full_spool_without_a_server_ends_the_run() {
         assert!(folder.length() <= most, "{} of {most}", folder.length());
     }
 }
+
+/// Who asks for a new session has lost the old one: the server is not to blame.
+#[test]
+fn a_new_session_is_not_one_the_server_has_lost() {
+    let folder = Folder::new();
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::ExactlyOnce, b"1");
+        peer.close();
+        let mut peer = server.accept_session(V5);
+        let (identifier, _) = peer.expect_publish(V5, QoS::ExactlyOnce, b"1");
+        peer.send(&packets::ack(PubRec, identifier));
+        peer.expect(V5, &packets::ack(PubRel, identifier));
+        peer.send(&packets::ack(PubComp, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let session = ["-q", "2", "-c", "-i", "me", "--reconnect", "never"];
+    folder.publish(server.port(), &session, "1\n").run().exits(1);
+    let run = folder.publish_the_rest(server.port()).run().exits(0);
+    run.mentions("warning: this run has a session of its own").does_not_mention("the server has lost");
+}

@@ -401,7 +401,11 @@ impl Publisher<'_> {
         let under_way = std::mem::take(&mut self.left.under_way);
         if !connected.session_present || self.left.of_another_client {
             let count = under_way.len();
-            if count > 0 {
+            if count > 0 && (self.config.client.clean_start || self.left.of_another_client) {
+                self.diagnostics.warning(format_args!(
+                    "this run has a session of its own (-c -i ID goes on with the earlier one): {count} QoS 2 messages are sent again and may arrive twice"
+                ));
+            } else if count > 0 {
                 report_change(self.diagnostics, Change::MayRepeat(count));
             }
             self.spool.forget_sent();
