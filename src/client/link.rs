@@ -241,8 +241,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     fn disconnect(&mut self, output: &mut BytesMut, reason: ReasonCode, outcome: Option<Error>) {
         wire::disconnect(output, self.protocol, reason, &self.disconnect_properties);
         self.phase = Phase::Disconnecting;
+        // Whoever set a time limit does not want to wait for long beyond it.
+        let overdue = matches!(outcome, Some(Error::TimedOut(_)));
         self.outcome = outcome;
-        self.set_timer(LEAVE_LIMIT);
+        self.set_timer(if overdue { LINGER_LIMIT } else { LEAVE_LIMIT });
     }
 
     /// Keep-alive while running, the limits of leaving after that. `Ready`: the link is over, in

@@ -30,6 +30,7 @@
 //! **Damage.** Each message has a checksum. What is not whole is passed over, wherever in the file,
 //! and what is whole behind it is used.
 
+mod intake;
 mod record;
 mod scan;
 #[cfg(test)]
@@ -45,12 +46,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, MAGIC, STAGE_OFFSET, Stage, file_header, put};
+use self::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, MAGIC, STAGE_OFFSET, Stage, file_header};
 use super::{not_ours, open_alone, unusable};
 use crate::error::Error;
 use crate::protocol::Protocol;
-use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
+use crate::protocol::wire::PublishTemplate;
 
+pub use self::intake::Intake;
 pub use self::record::Envelope;
 
 /// A file longer than this is cut as soon as everything in it was sent.
@@ -554,124 +556,5 @@ impl Spool {
         drop(tail);
         self.shared.file.sync_data().map_err(|error| self.shared.failed(error))?;
         Ok(messages)
-    }
-}
-
-/// The side that takes in.
-#[derive(Debug)]
-pub struct Intake {
-    shared: Arc<Shared>,
-    /// Knows how large the packets will be.
-    template: PublishTemplate,
-    /// An encoded [`Envelope`].
-    envelope: Vec<u8>,
-    most_bytes: u64,
-    batch: Vec<u8>,
-    /// Where each message of the batch ends.
-    ends: Vec<usize>,
-}
-
-impl Intake {
-    /// How many bytes the PUBLISH packet of a message has, at most: those of MQTT 5 are the longer ones.
-    #[must_use]
-    pub fn packet_bytes(&self, payload_bytes: usize) -> usize {
-        self.template.packet_bytes(payload_bytes)
-    }
-
-    /// Whether there is a packet that large.
-    #[must_use]
-    pub fn is_possible(&self, payload_bytes: usize) -> bool {
-        self.packet_bytes(payload_bytes) <= LARGEST_PACKET_BYTES as usize
-    }
-
-    /// Adds a message to those that [`Intake::take_in`] will take. It must be one that
-    /// [is possible](Intake::is_possible): nobody could ever send another.
-    pub fn add(&mut self, payload: &[u8]) {
-        put(&mut self.batch, &self.envelope, payload);
-        self.ends.push(self.batch.len());
-    }
-
-    /// Messages added and not yet taken in.
-    #[must_use]
-    pub fn waiting(&self) -> usize {
-        self.ends.len()
-    }
-
-    /// Whether [`Intake::take_in`] would have to wait for messages to be sent.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        self.has_no_room(&self.shared.tail())
-    }
-
-    fn has_no_room(&self, tail: &Tail) -> bool {
-        let draining = tail.draining && tail.messages > tail.kept;
-        tail.course != Course::Closed && (draining || !self.ends.is_empty() && self.fitting(tail) == 0)
-    }
-
-    /// How many of the messages added there is room for. One always finds some where nothing waits.
-    fn fitting(&self, tail: &Tail) -> usize {
-        let fit = self.ends.partition_point(|end| tail.end + *end as u64 <= self.most_bytes);
-        fit.max(usize::from(tail.messages == 0))
-    }
-
-    /// The error for what finds no room.
-    #[must_use]
-    pub fn no_room(&self) -> Error {
-        let full = format!("it has its {} bytes (--spool-max-size)", self.most_bytes);
-        self.shared.failed(std::io::Error::new(ErrorKind::StorageFull, full))
-    }
-
-    /// Takes in what was added, with one write, once there is room: as much of it as there is room for,
-    /// and one message at least. The rest still waits.
-    ///
-    /// # Errors
-    /// The file cannot be written, or has no room and will have none. What is whole in it all the same is taken in; the rest still waits.
-    pub fn take_in(&mut self) -> Result<(), Error> {
-        let shared = Arc::clone(&self.shared);
-        let mut tail = shared.tail();
-        while self.has_no_room(&tail) {
-            // What is kept leaves room to nobody in this run.
-            if tail.course == Course::Ending || tail.messages == tail.kept {
-                return if self.ends.is_empty() { Ok(()) } else { Err(self.no_room()) };
-            }
-            // A short file is left as it is when all of it is done, unless somebody waits for that.
-            tail.draining = true;
-            tail.intake_waits = !self.ends.is_empty();
-            tail = shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
-        }
-        tail.intake_waits = false;
-        if self.ends.is_empty() {
-            return Ok(());
-        }
-        if tail.course == Course::Closed {
-            let closed = std::io::Error::new(ErrorKind::BrokenPipe, "it was closed");
-            return Err(self.shared.failed(closed));
-        }
-        let fitting = self.fitting(&tail);
-        let batch = &self.batch[..self.ends[fitting - 1]];
-        let written = self.shared.file.write_all_at(batch, tail.end);
-        let whole = if written.is_ok() {
-            fitting
-        } else {
-            // A full disk takes a part. What the length of the file says that there is of it, is there.
-            let length = self.shared.file.metadata().map_or(tail.end, |metadata| metadata.len());
-            self.ends.partition_point(|end| tail.end + *end as u64 <= length).min(fitting)
-        };
-        let taken = whole.checked_sub(1).map_or(0, |last| self.ends[last]);
-        tail.end += taken as u64;
-        tail.messages += whole as u64;
-        self.shared.touch(&mut tail);
-        self.ends.drain(..whole);
-        self.ends.iter_mut().for_each(|end| *end -= taken);
-        self.batch.drain(..taken);
-        if let Err(error) = written {
-            // The part of a message goes away again. If it does not, the next run passes over it.
-            let _ = self.shared.file.set_len(tail.end);
-            return Err(self.shared.failed(error));
-        }
-        if self.ends.is_empty() {
-            self.batch.shrink_to(BLOCK_BYTES * 4);
-        }
-        Ok(())
     }
 }
