@@ -52,6 +52,7 @@ with subprocess.Popen([MQTT, "broker", "--port", "0"], stdout=subprocess.PIPE, t
     finally:
         broker.terminate()
 
+
 def total(names):
     """Bytes per pattern."""
     sums = collections.Counter()

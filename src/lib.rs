@@ -7,6 +7,7 @@ pub mod command;
 pub mod dispatch;
 pub mod error;
 pub mod exit;
+pub mod file;
 pub mod net;
 pub mod output;
 pub mod protocol;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("dispatch", &["cli", "command", "error", "exit", "output"]),
-    ("cli", &["command", "output", "client", "net", "protocol", "error"]),
+    ("cli", &["command", "output", "client", "net", "protocol", "file", "error"]),
     ("command", &["output", "client", "broker", "storage", "protocol", "signal", "error", "exit"]),
     ("output", &["protocol", "error"]),
     ("client", &["net", "protocol", "error"]),
@@ -16,12 +16,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
     ("storage", &["protocol", "error"]),
-    ("net", &["error"]),
+    ("net", &["file", "error"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry"]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit"]),
     ("exit", &[]),
+    ("file", &[]),
 ];
 
 /// Names that only some rooms may speak.

@@ -16,7 +16,7 @@ use super::target::one_of;
 use super::{text, value};
 use crate::client::options::Secret;
 use crate::error::Error;
-use crate::net::tls::read_at_most;
+use crate::file::read_at_most;
 use crate::output;
 
 /// The options of user name and password.

@@ -17,7 +17,7 @@ use super::url::BrokerUrl;
 use super::value::Brokers;
 use super::{options_file, profile};
 use crate::error::Error;
-use crate::net::tls::read_at_most;
+use crate::file::read_at_most;
 
 /// The options that name files with options.
 #[derive(Debug, Clone, clap::Args)]

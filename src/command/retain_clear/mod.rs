@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `selection` | which messages are meant |
 //! | `scan` | seeing everything that is retained |
+//! | `pass` | one subscription of a scan, and when it is over |
 //! | `entry` | one topic and its fate |
 //! | `clear` | the way from the list to the proof |
 //! | `send` | publishing many messages, each with its outcome |
 //! | `backup` | the file, written and read |
+//! | `restore` | publishing what a file holds; writing one and clearing nothing |
 //! | `report` | the JSON report |
 //!
 //! Each step has a connection of its own: nothing is open while a person thinks, and what verifies

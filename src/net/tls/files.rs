@@ -1,7 +1,5 @@
 //! Certificates and keys off the disk. Every error names the file.
 
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::path::Path;
 
 use pkcs8::{EncryptedPrivateKeyInfoOwned, Error as Pkcs8Error, SecretDocument, pkcs5};
@@ -10,6 +8,7 @@ use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyD
 
 use super::options::KeyPassword;
 use crate::error::{Error, Layer};
+use crate::file::read_at_most;
 
 /// The first byte of anything in DER that could be meant here: a SEQUENCE.
 const DER_SEQUENCE: u8 = 0x30;
@@ -111,19 +110,6 @@ fn section<'a>(content: &'a [u8], label: &str) -> Option<&'a str> {
 
 fn contains(content: &[u8], text: &str) -> bool {
     memchr::memmem::find(content, text.as_bytes()).is_some()
-}
-
-/// The content of a file of at most so many bytes: a device, or a pipe, may have no end.
-///
-/// # Errors
-/// Those of the file, and its length.
-pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let length = File::open(path)?.take(most_bytes + 1).read_to_end(&mut content)?;
-    if length as u64 > most_bytes {
-        return Err(io::Error::other(format!("it is longer than {} KiB", most_bytes / 1024)));
-    }
-    Ok(content)
 }
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {

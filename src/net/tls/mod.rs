@@ -42,7 +42,6 @@ use tokio_rustls::rustls::{self, ClientConfig};
 
 pub use certificate::CertificateFacts;
 pub use encrypted::Encrypted;
-pub use files::read_at_most;
 pub use options::{KeyPassword, TlsOptions, TlsVersion, aws_iot_protocol};
 pub use pin::Pin;
 pub use unavailable::{Unavailable, unavailable};
