@@ -9,7 +9,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("dispatch", &["cli", "command", "error", "exit", "output"]),
     ("cli", &["command", "output", "client", "net", "protocol", "file", "error"]),
-    ("command", &["output", "client", "broker", "storage", "protocol", "signal", "error", "exit"]),
+    ("command", &["output", "client", "broker", "storage", "protocol", "file", "signal", "error", "exit"]),
     ("output", &["protocol", "error"]),
     ("client", &["net", "protocol", "error"]),
     // The session's rules, but not the client's driver.

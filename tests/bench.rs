@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use ::mqtt::broker::Options;
 use ::mqtt::protocol::Protocol;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -468,6 +472,37 @@ fn reports_are_set_side_by_side() {
     assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "80"]));
     std::fs::write(&a, "{}").unwrap();
     Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
+}
+
+/// Each histogram of the report, decoded, has the figures that the report gives of it.
+#[test]
+#[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
+fn the_histograms_are_those_of_hdrhistogram() {
+    let broker = Broker::start();
+    let line = ["e2e", "--qos", "1", "--rate", "2000", "--duration", "1"];
+    let report = report(&bench(broker.port(), &line).run().exits(0));
+    let figures = report["latency_us"].as_object().unwrap();
+    let histograms = report["histograms_ns"].as_object().unwrap();
+    assert!(histograms.keys().eq(figures.keys()) && figures.contains_key("delivery"), "{figures:?}");
+    for (name, text) in histograms {
+        let bytes = STANDARD.decode(text.as_str().unwrap()).unwrap();
+        let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
+        let figure = |statistic: &str| figures[name][statistic].as_f64().unwrap();
+        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
+        assert_eq!(histogram.len(), figures[name]["count"], "{name}");
+        for (statistic, quantile) in
+            [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999), ("p99_99", 0.9999)]
+        {
+            assert_eq!(
+                microseconds(histogram.value_at_quantile(quantile)),
+                figure(statistic),
+                "{name} {statistic}"
+            );
+        }
+        assert_eq!(microseconds(histogram.min()), figure("min"), "{name}");
+        assert_eq!(microseconds(histogram.max()), figure("max"), "{name}");
+        assert_near(histogram.mean() / 1000.0, figure("mean"), 0.001);
+    }
 }
 
 /// One page, whole, that asks the network for nothing.

@@ -6,18 +6,19 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
 use super::summary::Report;
 use super::text::count;
-use super::{phases, preflight};
+use super::{phases, preflight, read_report};
 use crate::broker::Sink;
 use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::protocol::QoS;
 
+const KIND: &str = "bench-calibration";
 const VERSION: u32 = 1;
 /// Clients of each part that publishes, and of the one that connects.
 const PUBLISHERS: u32 = 100;
@@ -79,7 +80,7 @@ pub(super) async fn run(
     #[allow(clippy::cast_precision_loss, reason = "few threads")]
     let cores = threads as f64;
     let report = json!({
-        "type": "bench-calibration",
+        "type": KIND,
         "version": VERSION,
         "threads": threads,
         "connections_per_cpu_s": connections.round(),
@@ -127,15 +128,7 @@ async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
 /// # Errors
 /// A file that cannot be read or is no calibration.
 pub(super) fn share(file: &Path, report: &Report) -> Result<Option<f64>, Error> {
-    let what = || format!("cannot read {}", file.display());
-    let text = std::fs::read_to_string(file).map_err(|error| Error::file(what(), error))?;
-    let found: Value = serde_json::from_str(&text).map_err(|error| Error::file(what(), error.into()))?;
-    if found["type"] != "bench-calibration" {
-        return Err(Error::file(
-            what(),
-            std::io::Error::other("it is no report of mqtt bench calibrate --json"),
-        ));
-    }
+    let found = read_report(file, KIND, VERSION, "mqtt bench calibrate")?;
     let (key, rate) = match (report.mode, report.messages.qos) {
         ("conn", _) => ("connections_ceiling_per_s", report.connections.connected_per_s),
         (_, 0) => ("qos0_ceiling_per_s", report.throughput.sent_per_s),

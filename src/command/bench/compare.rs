@@ -1,13 +1,17 @@
 //! `bench compare`: reports side by side, with ratios, and whether a difference is more than the
 //! runs of one side differ among themselves.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::read_report;
+use super::summary::{KIND, VERSION};
 use super::text::{count, time};
 use crate::error::Error;
+use crate::output::{printable, put_json_line};
 
 /// Stands between the runs of two sides.
 const BETWEEN: &str = "vs";
@@ -61,7 +65,7 @@ struct Side {
 ///
 /// # Errors
 /// A file that cannot be read or is no report.
-pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<String, Error> {
+pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<Vec<u8>, Error> {
     let grouped = files.iter().any(|file| file.as_os_str() == BETWEEN);
     let mut sides: Vec<Side> = Vec::new();
     if grouped {
@@ -77,7 +81,7 @@ pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<String, Error> {
             sides.push(Side { name: name(file), reports: vec![read(file)?] });
         }
     }
-    Ok(if as_json { as_object(&sides) } else { as_table(&sides) })
+    Ok(if as_json { as_object(&sides) } else { as_table(&sides).into_bytes() })
 }
 
 fn name(file: &Path) -> String {
@@ -85,13 +89,19 @@ fn name(file: &Path) -> String {
 }
 
 fn read(file: &Path) -> Result<Value, Error> {
-    let what = || format!("cannot read {}", file.display());
-    let text = std::fs::read_to_string(file).map_err(|error| Error::file(what(), error))?;
-    let report: Value = serde_json::from_str(&text).map_err(|error| Error::file(what(), error.into()))?;
-    if report["type"] == "bench" && report["version"] == super::summary::VERSION {
-        return Ok(report);
+    let report = read_report(file, KIND, VERSION, "mqtt bench")?;
+    checked(report)
+        .map_err(|why| Error::file(format!("cannot read {}", file.display()), std::io::Error::other(why)))
+}
+
+/// The report, if what is read of it is what it should be.
+fn checked(report: Value) -> Result<Value, String> {
+    for (_, place, _) in FIGURES {
+        if report.pointer(place).is_some_and(|value| !value.is_null() && !value.is_number()) {
+            return Err(format!("its {place} is no number"));
+        }
     }
-    Err(Error::file(what(), std::io::Error::other("it is no report of mqtt bench --json")))
+    if report["configuration"].is_object() { Ok(report) } else { Err("it has no configuration".into()) }
 }
 
 impl Side {
@@ -126,7 +136,7 @@ fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
 fn as_table(sides: &[Side]) -> String {
     let mut out = format!("{:<17}", "");
     for (place, side) in sides.iter().enumerate() {
-        let short: String = side.name.chars().take(12).collect();
+        let short: String = printable(&side.name).chars().take(12).collect();
         let _ = write!(out, " {short:>12}{}", if place > 0 { "    ratio  " } else { "" });
     }
     out.truncate(out.trim_end().len());
@@ -166,12 +176,13 @@ fn as_table(sides: &[Side]) -> String {
         "a difference can be told from noise with three runs a side, 'vs' between\n"
     });
     for (name, values) in differences(sides) {
-        let _ = writeln!(out, "not the same: {name} {}", values.join(" / "));
+        let _ = writeln!(out, "not the same: {}", printable(&format!("{name} {}", values.join(" / "))));
     }
     for side in sides {
         let invalid = side.reports.iter().filter(|report| report["valid"] != true).count();
         if invalid > 0 {
-            let _ = writeln!(out, "not valid: {invalid} of {} runs of {}", side.reports.len(), side.name);
+            let (runs, name) = (side.reports.len(), printable(&side.name));
+            let _ = writeln!(out, "not valid: {invalid} of {runs} runs of {name}");
         }
     }
     out
@@ -180,32 +191,32 @@ fn as_table(sides: &[Side]) -> String {
 /// What the runs were asked to do differently, with the values of each side's first run.
 fn differences(sides: &[Side]) -> Vec<(String, Vec<String>)> {
     let all = || sides.iter().flat_map(|side| &side.reports);
-    let names = all().filter_map(|report| report["configuration"].as_object()).flat_map(|map| map.keys());
-    let mut places = vec!["/mode".to_owned(), "/tool_version".to_owned()];
-    for name in names {
-        let place = format!("/configuration/{name}");
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    let value = |report: &Value, place: &str| match report.pointer(place) {
-        Some(Value::String(text)) => text.clone(),
-        found => found.unwrap_or(&Value::Null).to_string(),
-    };
     let mut found = Vec::new();
-    for place in places {
-        let mut values = all().map(|report| value(report, &place));
+    let mut compare = |name: &str, value: &dyn Fn(&Value) -> String| {
+        let mut values = all().map(value);
         let first = values.next().unwrap_or_default();
         if values.any(|other| other != first) {
-            let of =
-                sides.iter().map(|side| side.reports.first().map_or_else(String::new, |r| value(r, &place)));
-            found.push((place.rsplit('/').next().unwrap_or_default().to_owned(), of.collect()));
+            let of = sides.iter().map(|side| side.reports.first().map_or_else(String::new, value));
+            found.push((name.to_owned(), of.collect()));
         }
+    };
+    for name in ["mode", "tool_version"] {
+        compare(name, &|report| shown(&report[name]));
+    }
+    let mut seen = HashSet::new();
+    let names = all().filter_map(|report| report["configuration"].as_object()).flat_map(|map| map.keys());
+    for name in names.filter(|name| seen.insert(name.as_str())) {
+        compare(name, &|report| shown(&report["configuration"][name]));
     }
     found
 }
 
-fn as_object(sides: &[Side]) -> String {
+/// A value as the configuration is shown: texts without their quotes.
+fn shown(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn as_object(sides: &[Side]) -> Vec<u8> {
     let figures: Vec<Value> = FIGURES
         .iter()
         .filter_map(|(name, place, shown)| {
@@ -235,12 +246,15 @@ fn as_object(sides: &[Side]) -> String {
         "figures": figures,
         "not_the_same": not_the_same,
     });
-    format!("{report}\n")
+    let mut line = Vec::new();
+    put_json_line(&mut line, &report);
+    line
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn medians_and_noise() {
@@ -250,5 +264,68 @@ mod tests {
         assert_eq!(differs(&[1.0, 2.0], &[3.0, 4.0]), None);
         assert_eq!(differs(&[1.0, 2.0, 3.0], &[3.5, 4.0, 5.0]), Some(true));
         assert_eq!(differs(&[1.0, 2.0, 3.0], &[2.5, 4.0, 5.0]), Some(false));
+    }
+
+    /// What `compare` makes of two files.
+    fn both(one: &[u8], other: &[u8]) -> Result<String, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let files = [folder.path().join("one.json"), folder.path().join("other.json")];
+        std::fs::write(&files[0], one).unwrap();
+        std::fs::write(&files[1], other).unwrap();
+        let told = |error: Error| error.to_string();
+        run(&files, true).map_err(told)?;
+        run(&files, false).map(|table| String::from_utf8(table).unwrap()).map_err(told)
+    }
+
+    const REPORT: &str = r#"{"type":"bench","version":1,"mode":"e2e","valid":true,"tool_version":"1",
+        "configuration":{"topic":"t","rate_per_s":1000.0},"throughput":{"delivered_per_s":1000.0},
+        "latency_us":{"delivery":{"p50":1.0,"p99":2.5}},"series":[],
+        "histograms_ns":{"delivery":"HISTFAAAAB942pNpmSzMwMDAxAABzFCaEUoz2X+AsQA3dwK5"}}"#;
+
+    #[test]
+    fn what_is_no_report_is_refused() {
+        assert!(both(REPORT.as_bytes(), REPORT.as_bytes()).unwrap().contains("delivery p99"));
+        for (from, to, why) in [
+            (REPORT, "", "EOF"),
+            ("\"bench\"", "\"bench-calibration\"", "no report of mqtt bench --json"),
+            ("\"version\":1", "\"version\":2", "no report of mqtt bench --json"),
+            ("2.5", "\"2.5\"", "its /latency_us/delivery/p99 is no number"),
+            ("2.5", "1e999", "out of range"),
+            ("\"configuration\":{", "\"configuration_\":{", "it has no configuration"),
+            ("[]", &"[".repeat(100_000), "recursion limit"),
+        ] {
+            let error = both(REPORT.as_bytes(), REPORT.replace(from, to).as_bytes()).unwrap_err();
+            assert!(error.contains(why) && error.contains("other.json"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_a_report_holds_is_shown_and_not_obeyed() {
+        let other = REPORT.replace("\"t\"", "\"\\u001b[31m\\u009b\"");
+        let table = both(REPORT.as_bytes(), other.as_bytes()).unwrap();
+        assert!(table.contains("not the same: topic t / \\x1b[31m\\u{9b}\n"), "{table}");
+    }
+
+    proptest! {
+        /// A damaged file is compared or refused; what it holds is not obeyed by a terminal.
+        #[test]
+        fn damaged_files_do_no_harm(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+            length in any::<prop::sample::Index>(),
+            cut in any::<bool>(),
+        ) {
+            let mut bytes = REPORT.as_bytes().to_vec();
+            for (place, byte) in damage {
+                let place = place.index(bytes.len());
+                bytes[place] = byte;
+            }
+            if cut {
+                bytes.truncate(length.index(bytes.len()));
+            }
+            match both(REPORT.as_bytes(), &bytes) {
+                Ok(text) => prop_assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{:?}", text),
+                Err(error) => prop_assert!(error.contains("other.json"), "{}", error),
+            }
+        }
     }
 }

@@ -4,8 +4,9 @@
 
 use std::fmt::Write as _;
 
-use super::summary::{Report, SeriesSecond};
+use super::summary::{Report, SeriesSecond, buckets};
 use super::text::{count, short_time, time};
+use crate::output::printable;
 
 /// Units of a chart's own coordinates.
 const WIDTH: f64 = 640.0;
@@ -196,15 +197,15 @@ fn ticks(low: f64, high: f64, finest: f64) -> Vec<f64> {
 /// The main latency by the share of messages that took no longer, each nine as wide as the last.
 fn percentiles(out: &mut String, report: &Report) {
     let Some(name) = report.main_latency.as_deref() else { return };
-    let Some(buckets) = report.histograms_ns.get(name) else { return };
-    let all = number(buckets.iter().map(|(_, number)| number).sum());
+    let Some(histogram) = report.histograms_ns.get(name) else { return };
+    let all = number(histogram.len());
     let mut below = 0.0;
     let mut points = Vec::new();
-    for (value, times) in buckets {
-        below += number(*times);
+    for (value, times) in buckets(histogram) {
+        below += number(times);
         // The last message has no finite place on this scale: it stands where half of one would.
         let beyond = ((all - below) / all).max(0.5 / all);
-        points.push((-beyond.log10(), number(*value) / 1000.0));
+        points.push((-beyond.log10(), number(value) / 1000.0));
     }
     // A pixel or two hold thousands of buckets.
     points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
@@ -280,9 +281,9 @@ fn configuration(out: &mut String, report: &Report) {
     let _ = writeln!(out, "<tr><td>version</td><td>{}</td></tr></table></section>", report.tool_version);
 }
 
-/// Text as HTML has it.
+/// Text as HTML has it, without characters that change how others are read.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    printable(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

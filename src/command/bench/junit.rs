@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::Report;
+use crate::output::printable;
 
 pub(super) fn render(report: &Report) -> String {
     let mut cases =
@@ -31,16 +32,16 @@ pub(super) fn render(report: &Report) -> String {
     out + "</testsuite></testsuites>\n"
 }
 
-/// Text as XML has it; control characters, which XML cannot hold, become question marks.
+/// Text as XML has it: what it cannot hold is shown as an escape or a question mark.
 fn escaped(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for c in printable(text).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push('?'),
+            '\u{fffe}' | '\u{ffff}' => out.push('?'),
             c => out.push(c),
         }
     }

@@ -56,10 +56,13 @@ pub use threshold::Threshold;
 
 use std::path::Path;
 
+use serde_json::Value;
+
 use self::summary::{Report, ThresholdResult};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout};
+use crate::file::read_at_most;
+use crate::output::{Diagnostics, Stdout, put_json_line};
 
 /// What the stamp's form allows, for the command line's checks.
 mod stamp_limits {
@@ -80,7 +83,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Task::Compare(files) => return print(&compare::run(&files, results.json)?).await,
         Task::Calibrate { client, threads, duration } => {
             let text = calibrate::run(&client, threads, duration, results.json, diagnostics).await?;
-            return print(&text).await;
+            return print(text.as_bytes()).await;
         }
     };
     preflight::check(&load, diagnostics)?;
@@ -99,7 +102,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     write(results.csv.as_deref(), || csv::render(&report))?;
     write(results.html.as_deref(), || html::render(&report))?;
     write(results.junit.as_deref(), || junit::render(&report))?;
-    let text = if results.json { json(&report)? } else { text::render(&report) };
+    let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
     print(&text).await?;
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {
@@ -110,17 +113,36 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     })
 }
 
-async fn print(text: &str) -> Result<Exit, Error> {
+async fn print(text: &[u8]) -> Result<Exit, Error> {
     let mut stdout = Stdout::new();
-    stdout.buffer().extend_from_slice(text.as_bytes());
+    stdout.buffer().extend_from_slice(text);
     stdout.flush().await?;
     Ok(Exit::Success)
 }
 
-fn json(report: &Report) -> Result<String, Error> {
-    let text = serde_json::to_string(report)
-        .map_err(|error| Error::file("cannot write the report", error.into()))?;
-    Ok(text + "\n")
+fn json(report: &Report) -> Result<Vec<u8>, Error> {
+    let report =
+        serde_json::to_value(report).map_err(|error| Error::file("cannot write the report", error.into()))?;
+    let mut line = Vec::new();
+    put_json_line(&mut line, &report);
+    Ok(line)
+}
+
+/// The most a report read back may have: days of seconds.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// A report that an earlier run wrote with `--json`.
+///
+/// # Errors
+/// A file that cannot be read or holds something else.
+fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<Value, Error> {
+    let what = || format!("cannot read {}", file.display());
+    let text = read_at_most(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
+    let report: Value = serde_json::from_slice(&text).map_err(|error| Error::file(what(), error.into()))?;
+    if report["type"] == kind && report["version"] == version {
+        return Ok(report);
+    }
+    Err(Error::file(what(), std::io::Error::other(format!("it is no report of {command} --json"))))
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Error> {

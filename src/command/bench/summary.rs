@@ -3,8 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hdrhistogram::Histogram;
-use serde::Serialize;
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 
 use super::config::{Load, Mode, Rate, Stop};
 use super::phases::Outcome;
@@ -12,7 +16,9 @@ use super::recorder::{Counts, Kind, Second};
 use super::stamp::{self, Phase};
 use crate::protocol::QoS;
 
-/// The version of the report's form.
+/// The type of the report.
+pub(super) const KIND: &str = "bench";
+/// The version of its form.
 pub(super) const VERSION: u32 = 1;
 /// Own lateness above which a run says more about the generator than about the broker.
 const MOST_LAG_US: f64 = 5_000.0;
@@ -48,8 +54,8 @@ pub(super) struct Report {
     pub(super) errors: Vec<Cause>,
     pub(super) thresholds: Vec<ThresholdResult>,
     pub(super) series: Vec<SeriesSecond>,
-    /// Value and count of every bucket in use, values in nanoseconds.
-    pub(super) histograms_ns: BTreeMap<&'static str, Vec<(u64, u64)>>,
+    #[serde(serialize_with = "encoded")]
+    pub(super) histograms_ns: BTreeMap<&'static str, Histogram<u64>>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -267,6 +273,27 @@ impl SeriesSecond {
     }
 }
 
+/// Histograms in the form in which those of `HdrHistogram` exchange theirs, V2 and compressed, as
+/// base64: a line of its logs. Without compression most of them would not take it.
+fn encoded<S: Serializer>(
+    histograms: &BTreeMap<&'static str, Histogram<u64>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut texts = BTreeMap::new();
+    for (name, histogram) in histograms {
+        let mut bytes = Vec::new();
+        V2DeflateSerializer::new().serialize(histogram, &mut bytes).map_err(S::Error::custom)?;
+        texts.insert(name, BASE64.encode(bytes));
+    }
+    texts.serialize(serializer)
+}
+
+/// Value and count of every bucket in use, from the least.
+pub(super) fn buckets(histogram: &Histogram<u64>) -> Vec<(u64, u64)> {
+    let recorded = histogram.iter_recorded();
+    recorded.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect()
+}
+
 #[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
 fn microseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1000.0
@@ -292,11 +319,7 @@ impl Report {
         for kind in Kind::ALL {
             if let Some(histogram) = recorder.histogram(kind) {
                 latency_us.insert(kind.key(), Latency::of(histogram));
-                let buckets = histogram.iter_recorded();
-                histograms_ns.insert(
-                    kind.key(),
-                    buckets.map(|bucket| (bucket.value_iterated_to(), bucket.count_at_value())).collect(),
-                );
+                histograms_ns.insert(kind.key(), histogram.clone());
             }
         }
         let main = Kind::main(load.mode, load.qos);
@@ -308,7 +331,7 @@ impl Report {
         // Where connecting is what is measured, threads are watched while they connect.
         let watched_s = if load.mode == Mode::Connect { connect_s } else { window };
         let mut report = Self {
-            kind: "bench",
+            kind: KIND,
             version: VERSION,
             tool_version: crate::output::VERSION,
             mode: load.mode.name(),

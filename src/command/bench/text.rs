@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::summary::{Latency, Report, SeriesSecond};
+use super::summary::{Latency, Report, SeriesSecond, buckets};
 use crate::output;
 
 /// Columns of everything.
@@ -71,7 +71,8 @@ pub(super) fn render(report: &Report) -> String {
 }
 
 fn row(out: &mut String, name: &str, value: &str) {
-    let mut line = format!("{name:<16} {value}");
+    // Causes of errors and the broker's name are not only ours.
+    let mut line = format!("{name:<16} {}", output::printable(value));
     if line.chars().count() > WIDTH {
         line = line.chars().take(WIDTH - 1).chain(['…']).collect();
     }
@@ -224,12 +225,12 @@ fn latency_row(out: &mut String, name: &str, latency: &Latency, heading: &[&str]
 )]
 fn distribution(out: &mut String, report: &Report) {
     let Some(name) = report.main_latency.as_deref() else { return };
-    let Some(buckets) = report.histograms_ns.get(name).filter(|buckets| buckets.len() > 1) else { return };
-    let (Some(first), Some(last)) = (buckets.first(), buckets.last()) else { return };
+    let Some(buckets) = report.histograms_ns.get(name).map(buckets) else { return };
+    let [first, .., last] = &buckets[..] else { return };
     let (low, high) = (first.0.max(1) as f64, last.0.max(2) as f64);
     let step = (high / low).powf(1.0 / ROWS as f64).max(1.000_001);
     let mut rows = [0_u64; ROWS];
-    for (value, number) in buckets {
+    for (value, number) in &buckets {
         let place = ((*value as f64 / low).ln() / step.ln()) as usize;
         rows[place.min(ROWS - 1)] += number;
     }
@@ -389,6 +390,12 @@ mod tests {
     fn long_texts_are_wrapped() {
         let mut out = String::new();
         wrapped(&mut out, "note", &"word ".repeat(40));
-        assert!(out.lines().count() > 2 && out.lines().all(|line| line.chars().count() <= WIDTH), "{out}");
+        row(&mut out, "errors", &"a reason of the server's \x1b[2J".repeat(9));
+        assert!(
+            !out.contains('\x1b')
+                && out.lines().count() > 2
+                && out.lines().all(|line| line.chars().count() <= WIDTH),
+            "{out}"
+        );
     }
 }
