@@ -512,13 +512,24 @@ fn the_page_stands_alone() {
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
     let line = ["e2e", "--duration", "2s", "--rate", "500", "--html", page.to_str().unwrap()];
-    bench(broker.port(), &line).run().exits(0);
+    let more = ["--topic", "<script>'&\"/{client}", "--fail-if", "p99 > 1ns", "--fail-if", "p99 > 60s"];
+    bench(broker.port(), &[&line[..], &more].concat()).run().exits(3);
     let page = std::fs::read_to_string(page).unwrap();
     for part in
         ["Messages a second", "Latency over time", "Latency by percentile", "Connections", "Configuration"]
     {
         assert!(page.contains(&format!("<h2>{part}</h2>")), "{part}");
     }
+    for part in [
+        "10 publishers, 10 subscribers, 500/s uniform, QoS 0, 64 bytes",
+        "Failed: p99 &gt; 1ns: it was",
+        "<dt>fail if p99 &gt; 60s</dt><dd class=\"good\">passed: ",
+        "<dt>delivered</dt><dd class=\"\">1,000 (",
+        "<dt>topic</dt><dd>&lt;script&gt;'&amp;&quot;/{client}</dd>",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert!(!page.contains("acknowledged"), "at QoS 0");
     for outside in ["http:", "https:", "src=", "<script", "@import", "url("] {
         assert!(!page.contains(outside), "{outside}");
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
 use super::summary::Report;
-use super::text::count;
+use super::words::count;
 use super::{phases, preflight, read_report};
 use crate::broker::Sink;
 use crate::client::options::ClientOptions;

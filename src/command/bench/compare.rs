@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::read_report;
 use super::summary::{KIND, VERSION};
-use super::text::{count, time};
+use super::words::{count, time};
 use crate::error::Error;
 use crate::output::{printable, put_json_line};
 

@@ -5,34 +5,36 @@
 use std::fmt::Write as _;
 
 use super::summary::{Report, SeriesSecond, buckets};
-use super::text::{count, short_time, time};
+use super::words::{self, Stage, count, short, short_time, whole};
 use crate::output::printable;
 
 /// Units of a chart's own coordinates.
 const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 220.0;
-const LEFT: f64 = 86.0;
+const HEIGHT: f64 = 280.0;
+const LEFT: f64 = 104.0;
 const RIGHT: f64 = 12.0;
-const TOP: f64 = 12.0;
-const BOTTOM: f64 = 28.0;
+const TOP: f64 = 14.0;
+const BOTTOM: f64 = 40.0;
 /// Most spaces between the lines across a chart.
 const STEPS: f64 = 5.0;
 
 const STYLE: &str = "\
-:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#c2410c;--c:#15803d;--bad:#b91c1c}
-@media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#5aa9f5;--b:#fb923c;--c:#4ade80;--bad:#f87171}}
+:root{color-scheme:light dark;--fg:#1c2430;--dim:#5b6675;--bg:#fff;--card:#f5f7fa;--grid:#d9dfe7;--a:#0b6bcb;--b:#f59e0b;--c:#0f8a3c;--good:#15803d;--bad:#b91c1c}
+@media(prefers-color-scheme:dark){:root{--fg:#e6eaf0;--dim:#9aa7b8;--bg:#11161d;--card:#1a212b;--grid:#2d3743;--a:#3b8fe8;--b:#fb923c;--c:#4ade80;--good:#4ade80;--bad:#f87171}}
 *{box-sizing:border-box}body{margin:0;font:16px/1.45 system-ui,sans-serif;color:var(--fg);background:var(--bg)}
-main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.05rem;margin:0 0 .5rem}
-p{margin:.2rem 0}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}
-.grid{display:grid;grid-auto-flow:dense;gap:1rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));margin-top:1rem}
-section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0;overflow-x:auto}
-svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:12px}
-.g{stroke:var(--grid);stroke-width:1}.l{fill:none;stroke-width:2;stroke-linejoin:round}
+main{max-width:72rem;margin:0 auto;padding:1rem}h1{font-size:1.4rem;margin:.2rem 0;overflow-wrap:anywhere}h2{font-size:1.05rem;margin:0 0 .5rem}
+p{margin:.2rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}.bad{color:var(--bad);font-weight:600}.good{color:var(--good)}
+.grid{display:flex;flex-wrap:wrap;gap:1rem;margin-top:1rem}
+section{background:var(--card);border-radius:.6rem;padding:.9rem;min-width:0;flex:1 1 min(100%,26rem)}
+svg{width:100%;height:auto;display:block}svg text{fill:var(--dim);font-size:14px}
+.g{stroke:var(--grid);stroke-width:1}.l{fill:none;stroke-linejoin:round}
 .a{stroke:var(--a)}.b{stroke:var(--b)}.c{stroke:var(--c)}
-.key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:.9rem;height:.25rem;border-radius:.2rem;vertical-align:middle;margin-right:.35rem}
-table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem .5rem .18rem 0;text-align:right;white-space:nowrap}
-td:first-child,th:first-child{text-align:left;white-space:normal}th{color:var(--dim);font-weight:500}.wrap td{white-space:normal;overflow-wrap:anywhere}
-.wide{grid-column:1/-1}@media(max-width:40rem){svg text{font-size:20px}.wide td,.wide th{font-size:.74rem;padding-right:.3rem}.wide td:nth-child(6),.wide th:nth-child(6){display:none}}";
+.key span{margin-right:1rem;white-space:nowrap}.key i{display:inline-block;width:1.1rem;vertical-align:middle;margin-right:.35rem}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}td,th{padding:.18rem 0 .18rem .5rem;text-align:right;vertical-align:top;overflow-wrap:anywhere}
+td:first-child,th:first-child{text-align:left;padding-left:0}th{color:var(--dim);font-weight:500}.n td,.n th{white-space:nowrap}.in{padding-left:1rem!important;color:var(--dim)}
+.wide{flex-basis:100%}dl{columns:22rem 3;column-gap:2rem;margin:0}dl div{display:flex;justify-content:space-between;gap:1rem;break-inside:avoid;padding:.18rem 0}
+dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-width:0}
+@media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
 
 /// A line of a chart.
 struct Line<'a> {
@@ -43,19 +45,29 @@ struct Line<'a> {
 }
 
 pub(super) fn render(report: &Report) -> String {
-    let title = format!("mqtt bench {} against {}", report.mode, report.configuration.broker);
-    let title = escaped(&title);
+    let c = &report.configuration;
+    let title = escaped(&format!("mqtt bench {} against {}", report.mode, c.broker));
+    let embedded = if c.embedded { ", embedded broker" } else { "" };
     let mut out = format!(
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n<p class=\"dim\">{}, MQTT {}, QoS {}</p>\n",
-        escaped(&report.started),
-        escaped(&report.configuration.protocol),
-        report.configuration.qos
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n",
     );
+    let mut say = |class: &str, text: &str| {
+        let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
+    };
+    say("", &words::load(report));
+    say("dim", &format!("{}, MQTT {}{embedded}", report.started, c.protocol));
+    say("dim", &words::phases(report));
     for problem in &report.problems {
-        let _ = writeln!(out, "<p class=\"bad\">Not valid: {}</p>", escaped(problem));
+        say("bad", &format!("Not valid: {problem}"));
+    }
+    for result in report.thresholds.iter().filter(|result| result.broken) {
+        say("bad", &format!("Failed: {}: it was {}", result.fail_if, result.value));
+    }
+    if report.interrupted {
+        say("bad", "Interrupted: the figures are of what was done until then");
     }
     for note in &report.notes {
-        let _ = writeln!(out, "<p class=\"dim\">{}</p>", escaped(note));
+        say("dim", note);
     }
     out.push_str("<div class=\"grid\">\n");
     figures(&mut out, report);
@@ -65,12 +77,11 @@ pub(super) fn render(report: &Report) -> String {
         [whole @ .., last] if whole.len() > 1 && last.phase == "drain" => whole,
         all => all,
     };
-    chart(&mut out, "Messages a second", "s", &throughput(series), |value| count(value.round()), count);
-    let over_time = latency_over_time(series);
-    chart(&mut out, "Latency over time", "s", &over_time, time, count);
+    chart(&mut out, "Messages a second", "s", &throughput(series), counts, count);
+    chart(&mut out, "Latency over time", "s", &latency_over_time(series), times, count);
     percentiles(&mut out, report);
     let connected = [line("connected", 'a', series, |s| Some(number(s.connected)))];
-    chart(&mut out, "Connections", "s", &connected, |value| count(value.round()), count);
+    chart(&mut out, "Connections", "s", &connected, counts, count);
     configuration(&mut out, report);
     out.push_str("</div></main></body></html>\n");
     out
@@ -79,6 +90,17 @@ pub(super) fn render(report: &Report) -> String {
 #[allow(clippy::cast_precision_loss, reason = "drawn in some hundred pixels")]
 fn number(value: u64) -> f64 {
     value as f64
+}
+
+/// What stands beside a line across a chart of counts.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+fn counts(value: f64) -> String {
+    short(value.round() as u64)
+}
+
+/// Likewise of times.
+fn times(microseconds: f64) -> String {
+    if microseconds == 0.0 { "0".into() } else { short_time(microseconds) }
 }
 
 fn line<'a>(
@@ -141,7 +163,7 @@ fn chart(
             "<line class=\"g\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{height:.1}\" y2=\"{height:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             WIDTH - RIGHT,
             LEFT - 6.0,
-            height + 4.0,
+            height + 5.0,
             shown(value)
         );
     }
@@ -151,11 +173,12 @@ fn chart(
         let _ = write!(
             out,
             "<text x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
-            HEIGHT - 6.0,
+            HEIGHT - 8.0,
             escaped(&format!("{} {unit}", across(value)))
         );
     }
-    for line in lines {
+    for (place, line) in lines.iter().enumerate() {
+        let thickness = thickness(place, lines.len());
         let points: Vec<String> =
             line.points.iter().map(|(a, b)| format!("{:.1},{:.1}", x(*a), y(*b))).collect();
         match &points[..] {
@@ -171,15 +194,36 @@ fn chart(
                 );
             }
             _ => {
-                let _ = write!(out, "<polyline class=\"l {}\" points=\"{}\"/>", line.color, points.join(" "));
+                let _ = write!(
+                    out,
+                    "<polyline class=\"l {}\" stroke-width=\"{thickness}\" points=\"{}\"/>",
+                    line.color,
+                    points.join(" ")
+                );
             }
         }
     }
     out.push_str("</svg><p class=\"key dim\">");
-    for line in lines {
-        let _ = write!(out, "<span><i style=\"background:var(--{})\"></i>{}</span>", line.color, line.name);
+    for (place, line) in lines.iter().enumerate() {
+        let _ = write!(
+            out,
+            "<span><i style=\"border-top:{}px solid var(--{})\"></i>{}</span>",
+            thickness(place, lines.len()),
+            line.color,
+            line.name
+        );
     }
     out.push_str("</p></section>\n");
+}
+
+/// Lines that lie on each other are still all seen: each is thinner than the one below it.
+fn thickness(place: usize, of: usize) -> f64 {
+    match place {
+        _ if of == 1 => 2.0,
+        0 => 7.0,
+        1 => 4.0,
+        _ => 2.0,
+    }
 }
 
 /// Round numbers from `low` to `high`, at least `finest` apart.
@@ -217,51 +261,56 @@ fn percentiles(out: &mut String, report: &Report) {
         let digits = digits as usize;
         format!("{:.digits$}", 100.0 * (1.0 - 10_f64.powf(-nines)))
     };
-    chart(out, "Latency by percentile", "%", &lines, time, percentile);
+    chart(out, "Latency by percentile", "%", &lines, times, percentile);
 }
 
 fn figures(out: &mut String, report: &Report) {
-    let (m, t, c, g) = (&report.messages, &report.throughput, &report.connections, &report.generator);
-    let cpu: Vec<String> = g.thread_cpu_share.iter().map(|share| format!("{:.0} %", share * 100.0)).collect();
-    let rows = [
-        ("Connections", format!("{} of {}", count(number(c.connected)), count(number(c.attempted)))),
-        ("Sent", format!("{} ({}/s)", count(number(m.sent)), count(t.sent_per_s))),
-        ("Acknowledged", format!("{} ({}/s)", count(number(m.acknowledged)), count(t.acknowledged_per_s))),
-        ("Delivered", format!("{} ({}/s)", count(number(m.delivered)), count(t.delivered_per_s))),
-        ("Lost", count(number(m.lost))),
-        ("Duplicates", count(number(m.duplicates))),
-        ("Reordered", count(number(m.reordered))),
-        ("Generator's CPU", cpu.join(" + ")),
-        ("Generator late (p99)", time(g.schedule_lag_p99_us)),
-    ];
-    out.push_str("<section><h2>Result</h2><table>");
-    for (name, value) in rows {
-        let _ = write!(out, "<tr><td>{name}</td><td>{}</td></tr>", escaped(&value));
+    out.push_str("<section class=\"wide\"><h2>Result</h2><dl>");
+    let mut row = |name: &str, class: &str, value: &str| {
+        let (name, value) = (escaped(name), escaped(value));
+        let _ = write!(out, "<div><dt>{name}</dt><dd class=\"{class}\">{value}</dd></div>");
+    };
+    row("connections", "", &words::connections(report));
+    for Stage { name, number, per_s } in words::stages(report) {
+        let rate = format!("{}/s", count(per_s));
+        row(name, "", &number.map_or_else(|| rate.clone(), |number| format!("{} ({rate})", whole(number))));
+    }
+    for (name, number) in words::defects(report) {
+        row(name, "", &number);
+    }
+    for (name, number) in words::strays(report) {
+        row(name, "", &whole(number));
+    }
+    for (name, value) in words::generator(report) {
+        row(&format!("generator: {name}"), "", &value);
+    }
+    if let Some(text) = words::held_back(report) {
+        row("held back", "", &text);
     }
     for cause in &report.errors {
-        let _ = write!(out, "<tr><td>Error</td><td>{} × {}</td></tr>", cause.count, escaped(&cause.cause));
+        row("error", "bad", &format!("{} × {}", whole(cause.count), cause.cause));
     }
     for result in &report.thresholds {
-        let verdict = if result.broken { "failed" } else { "passed" };
-        let _ = write!(
-            out,
-            "<tr><td>Fail if {}</td><td>{verdict}: {}</td></tr>",
-            escaped(&result.fail_if),
-            escaped(&result.value)
-        );
+        let (verdict, class) = if result.broken { ("failed", "bad") } else { ("passed", "good") };
+        row(&format!("fail if {}", result.fail_if), class, &format!("{verdict}: {}", result.value));
     }
-    out.push_str("</table></section>\n");
+    out.push_str("</dl></section>\n");
 }
 
 fn latencies(out: &mut String, report: &Report) {
-    out.push_str("<section class=\"wide\"><h2>Latency</h2><table><tr><th></th>");
+    if report.latency_us.is_empty() {
+        return;
+    }
+    out.push_str("<section class=\"wide\"><h2>Latency</h2><table class=\"n\"><tr><th></th>");
     let statistics = ["p50", "p90", "p99", "p99.9", "p99.99", "max"];
     for statistic in statistics {
         let _ = write!(out, "<th>{statistic}</th>");
     }
     out.push_str("</tr>");
-    for (name, latency) in &report.latency_us {
-        let _ = write!(out, "<tr><td>{}</td>", name.replace('_', " "));
+    for (key, name) in words::LATENCIES {
+        let Some(latency) = report.latency_us.get(key) else { continue };
+        let class = if name.starts_with(' ') { " class=\"in\"" } else { "" };
+        let _ = write!(out, "<tr><td{class}>{}</td>", name.trim_start());
         for statistic in statistics {
             let _ = write!(out, "<td>{}</td>", short_time(latency.get(statistic)));
         }
@@ -271,14 +320,17 @@ fn latencies(out: &mut String, report: &Report) {
 }
 
 fn configuration(out: &mut String, report: &Report) {
-    out.push_str("<section><h2>Configuration</h2><table class=\"wrap\">");
+    out.push_str("<section class=\"wide\"><h2>Configuration</h2><dl>");
     let host = serde_json::to_value(&report.host).unwrap_or_default();
     let configuration = serde_json::to_value(&report.configuration).unwrap_or_default();
+    let mut line = |name: &str, value: &str| {
+        let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
+    };
     for (name, value) in [configuration, host].iter().filter_map(|value| value.as_object()).flatten() {
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        let _ = write!(out, "<tr><td>{}</td><td>{}</td></tr>", escaped(name), escaped(&value));
+        line(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
-    let _ = writeln!(out, "<tr><td>version</td><td>{}</td></tr></table></section>", report.tool_version);
+    line("version", report.tool_version);
+    out.push_str("</dl></section>\n");
 }
 
 /// Text as HTML has it, without characters that change how others are read.

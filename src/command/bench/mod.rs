@@ -18,6 +18,7 @@
 //! | `recorder` | histograms and counts of a thread |
 //! | `summary`, `threshold` | the report, and what must not be in it |
 //! | `text`, `csv`, `junit`, `html` | the report's forms |
+//! | `words` | what table and page say alike |
 //! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
 //! | `target` | the embedded broker as a process |
 //! | `credentials`, `host`, `preflight` | files and facts |
@@ -47,6 +48,7 @@ mod target;
 mod text;
 mod threshold;
 mod under_way;
+mod words;
 mod worker;
 
 pub use config::{Config, Load, Task};

@@ -407,7 +407,7 @@ impl Report {
         }
         if lag > MOST_LAG_US {
             self.generator.saturated = true;
-            let lag = super::text::time(lag);
+            let lag = super::words::time(lag);
             self.problems.push(format!("generator saturated: its own sending was {lag} late at p99"));
         }
         let Connections { failed, lost, refused_subscriptions, attempted, .. } = self.connections;

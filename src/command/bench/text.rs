@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::summary::{Latency, Report, SeriesSecond, buckets};
+use super::words::{self, Stage, count, short, short_time, time, whole};
 use crate::output;
 
 /// Columns of everything.
@@ -11,52 +12,6 @@ const WIDTH: usize = 80;
 const BAR: usize = 40;
 /// Rows of the distribution.
 const ROWS: usize = 12;
-
-/// A time in microseconds with three digits and a unit.
-pub(super) fn time(microseconds: f64) -> String {
-    with_unit(microseconds, " ")
-}
-
-/// The same without the space, for tables.
-pub(super) fn short_time(microseconds: f64) -> String {
-    with_unit(microseconds, "")
-}
-
-/// The bounds are where rounding leads to the next digit.
-fn with_unit(microseconds: f64, space: &str) -> String {
-    let (value, unit) = match microseconds {
-        us if us < 999.5 => (us, "µs"),
-        us if us < 999_500.0 => (us / 1_000.0, "ms"),
-        us => (us / 1_000_000.0, "s"),
-    };
-    let digits = match value {
-        value if value < 9.995 => 2,
-        value if value < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$}{space}{unit}")
-}
-
-/// A count with its thousands apart.
-pub(super) fn count(value: f64) -> String {
-    if value.fract() != 0.0 && value < 100.0 {
-        return format!("{value:.3}");
-    }
-    let digits = format!("{value:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) && digit.is_ascii_digit() {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-#[allow(clippy::cast_precision_loss, reason = "shown with far fewer digits")]
-fn whole(value: u64) -> String {
-    count(value as f64)
-}
 
 /// The whole report.
 pub(super) fn render(report: &Report) -> String {
@@ -84,95 +39,26 @@ fn head(out: &mut String, report: &Report) {
     let c = &report.configuration;
     let embedded = if c.embedded { ", embedded broker" } else { "" };
     row(out, "bench", &format!("{} against {} (MQTT {}{embedded})", report.mode, c.broker, c.protocol));
-    let clients = match report.mode {
-        "conn" => format!("{} clients", c.publishers),
-        "pub" => format!("{} publishers", c.publishers),
-        "sub" => format!("{} subscribers", c.subscribers),
-        "rr" => format!("{} requesters, {} responders", c.publishers, c.subscribers),
-        _ => format!("{} publishers, {} subscribers", c.publishers, c.subscribers),
-    };
-    let rate = match c.rate_per_s {
-        _ if matches!(report.mode, "conn" | "sub") => String::new(),
-        Some(rate) => format!(", {}/s {}", count(rate), c.arrivals),
-        None => format!(", closed loop, window {}", c.inflight),
-    };
-    let size = if matches!(report.mode, "conn" | "sub") {
-        String::new()
-    } else {
-        format!(", {} bytes", c.payload_bytes)
-    };
-    row(out, "load", &format!("{clients}{rate}, QoS {}{size}", c.qos));
-    let p = &report.phases_s;
-    row(
-        out,
-        "phases",
-        &format!(
-            "connect {:.1} s, warm-up {:.1} s, measure {:.1} s, drain {:.1} s",
-            p.connect + p.subscribe,
-            p.warmup,
-            p.measure,
-            p.drain
-        ),
-    );
+    row(out, "load", &words::load(report));
+    row(out, "phases", &words::phases(report));
     out.push('\n');
 }
 
 fn figures(out: &mut String, report: &Report) {
-    let c = &report.connections;
-    let mut text =
-        format!("{} of {} made, {}/s", whole(c.connected), whole(c.attempted), count(c.connected_per_s));
-    for (number, what) in [(c.failed, "failed"), (c.lost, "lost")] {
-        if number > 0 {
-            let _ = write!(text, ", {} {what}", whole(number));
-        }
+    row(out, "connections", &words::connections(report));
+    for Stage { name, number, per_s } in words::stages(report) {
+        let number = number.map_or_else(String::new, whole);
+        let more = if name == "taken" { "  until the server had read all" } else { "" };
+        row(out, name, &format!("{number:>14}  {:>12}/s{more}", count(per_s)));
     }
-    row(out, "connections", &text);
-    let (m, t) = (&report.messages, &report.throughput);
-    if !matches!(report.mode, "conn" | "sub") {
-        row(out, "sent", &format!("{:>14}  {:>12}/s", whole(m.sent), count(t.sent_per_s)));
-        if let Some(taken) = t.taken_per_s {
-            row(out, "taken", &format!("{:>14}  {:>12}/s  until the server had read all", "", count(taken)));
-        }
-        if m.qos > 0 {
-            row(
-                out,
-                "acknowledged",
-                &format!("{:>14}  {:>12}/s", whole(m.acknowledged), count(t.acknowledged_per_s)),
-            );
-        }
+    if let [(name, lost), others @ ..] = &words::defects(report)[..] {
+        let others: Vec<String> = others.iter().map(|(name, number)| format!("{name} {number}")).collect();
+        row(out, name, &format!("{lost:>14}  {}", others.join(", ")));
     }
-    if matches!(report.mode, "e2e" | "rr" | "sub") {
-        row(out, "delivered", &format!("{:>14}  {:>12}/s", whole(m.delivered), count(t.delivered_per_s)));
-    }
-    if matches!(report.mode, "e2e" | "rr") {
-        let counted = m.unstamped == 0;
-        let some = |number: u64| if counted { whole(number) } else { "-".into() };
-        row(
-            out,
-            "lost",
-            &format!(
-                "{:>14}  duplicates {}, reordered {}",
-                whole(m.lost),
-                some(m.duplicates),
-                some(m.reordered)
-            ),
-        );
-    }
-    let rest = [
-        (m.refused, "refused"),
-        (m.unacknowledged, "unacknowledged"),
-        (m.not_sent, "not sent"),
-        (m.corrupt, "corrupt"),
-        (m.foreign, "foreign"),
-        (m.stale, "too old to count"),
-    ];
-    let rest: Vec<String> = rest
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, what)| format!("{} {what}", whole(*number)))
-        .collect();
-    if !rest.is_empty() && (report.mode != "sub" || m.corrupt > 0) {
-        row(out, "also", &rest.join(", "));
+    let strays: Vec<String> =
+        words::strays(report).iter().map(|(what, number)| format!("{} {what}", whole(*number))).collect();
+    if !strays.is_empty() {
+        row(out, "also", &strays.join(", "));
     }
     out.push('\n');
 }
@@ -187,19 +73,7 @@ fn latencies(out: &mut String, report: &Report) {
         let _ = write!(out, " {name:>6}");
     }
     out.push('\n');
-    let order = [
-        ("connect", "connect"),
-        ("tls_handshake", "TLS"),
-        ("connack", "CONNACK"),
-        ("suback", "SUBACK"),
-        ("acknowledge", "acknowledge"),
-        ("acknowledge_from_send", "  from send"),
-        ("delivery", "delivery"),
-        ("delivery_from_send", "  from send"),
-        ("round_trip", "round trip"),
-        ("round_trip_from_send", "  from send"),
-    ];
-    for (key, name) in order {
+    for (key, name) in words::LATENCIES {
         if let Some(latency) = report.latency_us.get(key) {
             latency_row(out, name, latency, &heading);
         }
@@ -248,36 +122,18 @@ fn distribution(out: &mut String, report: &Report) {
 }
 
 fn generator(out: &mut String, report: &Report) {
-    let g = &report.generator;
-    let cpu: Vec<String> =
-        g.thread_cpu_share.iter().take(8).map(|share| format!("{:.0} %", share * 100.0)).collect();
-    #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let memory = g.memory_bytes as f64 / f64::from(1 << 20);
-    let mut text = format!("CPU {} of a core, {memory:.1} MiB", cpu.join(" + "));
-    if let Some(lag) = report.latency_us.get("schedule_lag") {
-        let _ = write!(text, ", late {} (p99)", time(lag.p99));
-    }
-    if let Some(share) = g.share_of_ceiling {
-        let _ = write!(text, ", {:.0} % of ceiling", share * 100.0);
-    }
-    row(out, "generator", &text);
-    if g.full_windows + g.blocked_sockets > 0 {
-        let text = format!(
-            "{} times a window was full, {} times a socket",
-            whole(g.full_windows),
-            whole(g.blocked_sockets)
-        );
+    let parts: Vec<String> =
+        words::generator(report).iter().map(|(name, value)| format!("{name} {value}")).collect();
+    wrapped(out, "generator", &parts.join(", "));
+    if let Some(text) = words::held_back(report) {
         row(out, "held back", &text);
     }
 }
 
 fn verdict(out: &mut String, report: &Report) {
     for (place, cause) in report.errors.iter().take(10).enumerate() {
-        row(
-            out,
-            if place == 0 { "errors" } else { "" },
-            &format!("{} × {}", whole(cause.count), cause.cause),
-        );
+        let name = if place == 0 { "errors" } else { "" };
+        wrapped(out, name, &format!("{} × {}", whole(cause.count), cause.cause));
     }
     for note in &report.notes {
         wrapped(out, "note", note);
@@ -287,7 +143,7 @@ fn verdict(out: &mut String, report: &Report) {
     }
     for result in &report.thresholds {
         let verdict = if result.broken { "FAILED" } else { "passed" };
-        row(out, verdict, &format!("fail if {}: it was {}", result.fail_if, result.value));
+        wrapped(out, verdict, &format!("fail if {}: it was {}", result.fail_if, result.value));
     }
     for problem in &report.problems {
         wrapped(out, "not valid", problem);
@@ -299,22 +155,6 @@ fn wrapped(out: &mut String, name: &str, text: &str) {
     for (index, line) in output::wrapped(text, WIDTH - 17).iter().enumerate() {
         row(out, if index == 0 { name } else { "" }, line);
     }
-}
-
-/// A count in four digits or fewer.
-#[allow(clippy::cast_precision_loss, reason = "shown with three digits")]
-fn short(count: u64) -> String {
-    let (value, unit) = match count {
-        0..10_000 => return count.to_string(),
-        10_000..999_500 => (count as f64 / 1e3, "k"),
-        _ => (count as f64 / 1e6, "M"),
-    };
-    let digits = match value {
-        value if value < 9.995 => 2,
-        value if value < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{value:.digits$}{unit}")
 }
 
 /// A second of the run on one line, which a terminal of 80 columns mostly shows whole.
@@ -342,26 +182,6 @@ pub(super) fn live_line(second: &SeriesSecond) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn numbers_are_for_people() {
-        for (value, shown) in
-            [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (1_234_567.0, "1,234,567"), (0.25, "0.250")]
-        {
-            assert_eq!(count(value), shown);
-        }
-        for (us, shown) in [
-            (0.5, "0.50 µs"),
-            (12.34, "12.3 µs"),
-            (99.97, "100 µs"),
-            (999.0, "999 µs"),
-            (999.9, "1.00 ms"),
-            (20_000.0, "20.0 ms"),
-            (1.5e6, "1.50 s"),
-        ] {
-            assert_eq!(time(us), shown);
-        }
-    }
 
     #[test]
     fn a_second_fits_a_terminal() {

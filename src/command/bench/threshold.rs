@@ -194,9 +194,9 @@ impl Threshold {
     pub(super) fn shown(&self, value: Option<f64>) -> String {
         match (value, &self.figure) {
             (None, _) => "not measured".into(),
-            (Some(value), Figure::Latency(..)) => super::text::time(value / 1000.0),
+            (Some(value), Figure::Latency(..)) => super::words::time(value / 1000.0),
             (Some(value), Figure::Other(place)) => {
-                let count = super::text::count;
+                let count = super::words::count;
                 match FIGURES[*place].1 {
                     Unit::Count => count(value),
                     Unit::PerSecond => format!("{}/s", count(value)),
