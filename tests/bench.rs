@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ::mqtt::broker::Options;
+use ::mqtt::broker::{Limits, Options};
 use ::mqtt::protocol::Protocol;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -344,13 +344,26 @@ fn every_mode_with_the_embedded_broker() {
 #[test]
 fn a_subscriber_counts_what_others_publish() {
     let broker = Broker::start();
-    let subscriber = bench(broker.port(), &["sub", "--subscribers", "2", "--duration", "3s"]).spawn();
-    std::thread::sleep(Duration::from_millis(800));
+    let subscriber = watched(broker.port(), &["sub", "--subscribers", "2", "--duration", "3s"]).spawn();
+    subscriber.wait_for_stderr(" measure ");
     let line = [&["pub"], &SHORT[..]].concat();
     bench(broker.port(), &line).run().exits(0);
     let report = report(&subscriber.finish().exits(0));
     assert_eq!(count(&report, "delivered"), 400);
     assert!(number(&report, "/latency_us/delivery/p50") < 1e6);
+}
+
+/// What the server has said it would refuse is known before the load begins.
+#[test]
+fn messages_that_the_server_takes_not_are_no_load() {
+    let limits = Limits { maximum_packet_size: 100, ..Limits::default() };
+    let broker = Broker::with(Options { limits, ..Options::default() });
+    for line in [["pub", "--rate", "max"], ["e2e", "--qos", "1"]] {
+        let line = watched(broker.port(), &line).args(["-V", "5", "--size", "200", "--duration", "1s"]);
+        let outcome = line.run().exits(149).mentions("publish not sent: Packet too large (0x95)");
+        outcome.mentions("the server's Maximum Packet Size is 100");
+    }
+    bench(broker.port(), &["pub", "-V", "5", "--size", "50", "--count", "10"]).run().exits(0);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a subcommand gives to the driver: what to send, and what becomes of what arrives.
 
+use std::ops::Range;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use super::session::{Event, Session};
 use crate::error::Error;
 use crate::net::Step;
 use crate::protocol::Direction;
+use crate::protocol::property::Properties;
+use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Packet;
 
 pub use super::scratch::OUTPUT_BYTES;
@@ -67,6 +70,21 @@ pub trait Handler {
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error>;
+
+    /// Deals with the successes of several QoS 1 publishes at once, by their tokens.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    #[inline]
+    fn on_published(&mut self, tokens: Range<u64>) -> Result<Flow, Error> {
+        for token in tokens {
+            let event = Event::Published { token, reason: ReasonCode::SUCCESS, properties: Properties::NONE };
+            if self.on_event(event)? == Flow::Stop {
+                return Ok(Flow::Stop);
+            }
+        }
+        Ok(Flow::Continue)
+    }
 
     /// Writes out what the events of one read have produced. Acknowledgements wait for it.
     ///

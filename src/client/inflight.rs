@@ -7,6 +7,7 @@
 //! UNSUBSCRIBE ([MQTT-2.2.1-5]) and never given out while open ([MQTT-2.2.1-3]).
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -14,8 +15,14 @@ use bytes::Bytes;
 use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 
-/// How far the oldest open identifier may lag behind the newest before it is set aside.
-const LONGEST_RING: usize = 4096;
+/// The ring's length from which on it must not be closed for the most part: whatever keeps it from
+/// getting shorter is set aside.
+const LONG_RING: usize = 4096;
+/// How many QoS 1 and 2 publishes may be open at once, whatever a server allows: it leaves identifiers
+/// for other requests.
+pub(super) const MOST_PUBLISHES: u16 = 65_000;
+/// The longest a ring gets: one less than there are identifiers, so that there is a free one.
+const LONGEST_RING: usize = 65_534;
 
 /// How far a QoS 1 or 2 publish has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +67,8 @@ pub(super) enum Entry {
 #[derive(Debug)]
 pub(super) struct Inflight {
     ring: VecDeque<Entry>,
+    /// How many of them are not closed.
+    open: usize,
     /// The identifier of the ring's front; the next to be given out if the ring is empty.
     first: u16,
     /// Open entries the ring has moved past, oldest first. Only a server that leaves one message
@@ -73,7 +82,7 @@ fn after(identifier: u16) -> u16 {
 
 impl Inflight {
     pub(super) fn new() -> Self {
-        Self { ring: VecDeque::new(), first: 1, stragglers: Vec::new() }
+        Self { ring: VecDeque::new(), open: 0, first: 1, stragglers: Vec::new() }
     }
 
     /// The number of steps from the front's identifier, over 65,535 values without 0.
@@ -90,9 +99,12 @@ impl Inflight {
     /// Opens the next free identifier.
     #[inline]
     pub(super) fn open(&mut self, entry: Entry) -> u16 {
-        if self.ring.len() >= LONGEST_RING {
+        if self.ring.len() >= LONG_RING
+            && (self.open < self.ring.len() / 2 || self.ring.len() >= LONGEST_RING)
+        {
             self.set_oldest_aside();
         }
+        self.open += 1;
         loop {
             let identifier = self.identifier_at(self.ring.len());
             if self.stragglers.iter().any(|(taken, _)| *taken == identifier) {
@@ -105,11 +117,27 @@ impl Inflight {
         }
     }
 
+    /// Opens as many identifiers in a row, up to `most`, for QoS 1 or 2 publishes that are not kept; their
+    /// tokens run from `token` on. The first identifier and how many follow it, at least one.
+    #[inline]
+    pub(super) fn open_run(&mut self, qos: QoS, token: u64, most: u16) -> (u16, u16) {
+        let entry = |token| Entry::Publish { kept: None, qos, token, stage: Stage::Published };
+        let first = self.open(entry(token));
+        // Up to where they begin anew, or where one may be in the way.
+        let room = u16::try_from(LONGEST_RING.saturating_sub(self.ring.len())).unwrap_or(u16::MAX);
+        let more = most.saturating_sub(1).min(u16::MAX - first).min(room);
+        let more = if self.stragglers.is_empty() { more } else { 0 };
+        self.open += usize::from(more);
+        self.ring.extend((token + 1..token + 1 + u64::from(more)).map(entry));
+        (first, more + 1)
+    }
+
     #[cold]
     fn set_oldest_aside(&mut self) {
         if let Some(oldest) = self.ring.pop_front() {
             self.stragglers.push((self.first, oldest));
             self.first = after(self.first);
+            self.open -= 1; // the front is never closed
         }
         self.trim();
     }
@@ -130,21 +158,29 @@ impl Inflight {
         self.stragglers.iter_mut().find(|(taken, _)| *taken == identifier).map(|(_, entry)| entry)
     }
 
-    /// Closes the oldest identifier if this is it and belongs to a QoS 1 publish, whose token is
-    /// returned: servers answer in order, mostly.
+    /// Closes the oldest identifiers as long as these are them, in that order, and belong to QoS 1
+    /// publishes with one token behind the other: servers answer in order, mostly. Their tokens.
     #[inline]
-    pub(super) fn close_oldest(&mut self, identifier: u16) -> Option<u64> {
-        if identifier != self.first {
-            return None;
+    pub(super) fn close_oldest(&mut self, identifiers: impl Iterator<Item = u16>) -> Range<u64> {
+        let mut tokens = 0..0;
+        let mut closed = 0;
+        for (identifier, entry) in identifiers.zip(&self.ring) {
+            let Entry::Publish { qos: QoS::AtLeastOnce, token, .. } = *entry else { break };
+            let follows = closed == 0 || token == tokens.end;
+            if identifier != self.first || !follows || token == u64::MAX {
+                break;
+            }
+            if closed == 0 {
+                tokens.start = token;
+            }
+            tokens.end = token + 1;
+            self.first = after(self.first);
+            closed += 1;
         }
-        let Some(Entry::Publish { qos: QoS::AtLeastOnce, token, .. }) = self.ring.front() else {
-            return None;
-        };
-        let token = *token;
-        self.ring.pop_front();
-        self.first = after(self.first);
+        self.ring.drain(..closed);
+        self.open -= closed;
         self.trim();
-        Some(token)
+        tokens
     }
 
     /// Closes an identifier, which then may be given out again.
@@ -152,6 +188,7 @@ impl Inflight {
         let index = self.distance(identifier);
         if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
             *entry = Entry::Closed;
+            self.open -= 1;
             self.trim();
         } else {
             self.stragglers.retain(|(taken, _)| *taken != identifier);
@@ -177,6 +214,7 @@ impl Inflight {
         let newest = self.identifier_at(self.ring.len());
         let stragglers = self.stragglers.drain(..).map(|(_, entry)| entry);
         let all = stragglers.chain(self.ring.drain(..)).collect();
+        self.open = 0;
         self.first = newest;
         all
     }
@@ -211,13 +249,45 @@ mod tests {
             let identifier = inflight.open(entry(token));
             assert_ne!(identifier, stuck);
             inflight.close(identifier);
-            assert!(inflight.ring.len() <= LONGEST_RING);
+            assert!(inflight.ring.len() <= LONG_RING);
         }
         assert!(inflight.get(stuck).is_some());
         assert_eq!(inflight.iter().next().map(|(identifier, _)| identifier), Some(stuck));
         inflight.close(stuck);
         assert!(inflight.get(stuck).is_none());
         assert!(inflight.take_all().is_empty());
+    }
+
+    /// Thousands under way are nothing to set aside: each would have to be looked for.
+    #[test]
+    fn a_large_window_stays_in_the_ring() {
+        let mut inflight = Inflight::new();
+        for token in 0..u64::from(MOST_PUBLISHES) {
+            inflight.open(entry(token));
+        }
+        assert!(inflight.stragglers.is_empty());
+        let requests = usize::from(u16::MAX - MOST_PUBLISHES);
+        let more: HashSet<u16> = (0..requests).map(|token| inflight.open(entry(token as u64))).collect();
+        assert_eq!(more.len(), requests);
+        assert_eq!(inflight.iter().count(), usize::from(u16::MAX));
+    }
+
+    /// Identifiers in a row, until they begin anew or one is in the way.
+    #[test]
+    fn a_run_ends_where_it_must() {
+        let mut inflight = Inflight::new();
+        inflight.first = u16::MAX - 2;
+        assert_eq!(inflight.open_run(QoS::AtLeastOnce, 10, 9), (u16::MAX - 2, 3));
+        assert_eq!(inflight.open_run(QoS::AtLeastOnce, 20, 9), (1, 9));
+        assert_eq!(inflight.close_oldest([65_533, 65_534].into_iter()), 10..12);
+        assert_eq!(inflight.close_oldest([1].into_iter()), 0..0, "the last one is still open");
+        // Where the tokens are not in a row, nor is the run.
+        assert_eq!(inflight.close_oldest([65_535, 1, 2].into_iter()), 12..13);
+        assert_eq!(inflight.close_oldest([1, 3].into_iter()), 20..21);
+        assert_eq!(inflight.open_run(QoS::ExactlyOnce, 40, 2), (10, 2));
+        assert_eq!(inflight.close_oldest(2..=10), 21..29, "QoS 2 ends otherwise");
+        inflight.restore(60, entry(1));
+        assert_eq!(inflight.open_run(QoS::AtLeastOnce, 50, 4).1, 1);
     }
 
     proptest! {

@@ -9,6 +9,7 @@
 mod resumption;
 
 use std::collections::{HashSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -203,6 +204,52 @@ impl Session {
         Ok(identifier)
     }
 
+    /// Whether the server takes such a message without topic alias.
+    ///
+    /// # Errors
+    /// It has said in its CONNACK that it would refuse it.
+    #[inline]
+    pub fn check_publish(&self, template: &PublishTemplate, payload_bytes: usize) -> Result<(), Error> {
+        self.limits.check_publish(template, template.packet_bytes(payload_bytes)).map_err(not_sent)
+    }
+
+    /// Appends several PUBLISH packets, which differ in nothing but what `patch` makes of the payload of
+    /// each, and end with the link: a load. How many: `most`, or less if the window or the packet
+    /// identifiers admit less now. Their tokens run from `token` on. To be called only while
+    /// [`Session::can_publish`], with a template without topic alias.
+    ///
+    /// # Errors
+    /// As for [`Session::publish`], for all of them.
+    #[inline]
+    pub fn publish_run(
+        &mut self,
+        out: &mut BytesMut,
+        template: &PublishTemplate,
+        payload: &[u8],
+        most: u32,
+        token: u64,
+        patch: impl FnMut(u32, &mut [u8]),
+    ) -> Result<u32, Error> {
+        debug_assert_eq!(template.topic_alias(), wire::TopicAlias::None);
+        self.check_publish(template, payload.len())?;
+        let (identifier, count) = match template.qos() {
+            QoS::AtMostOnce => {
+                self.unfenced = true;
+                (0, most)
+            }
+            qos => {
+                let admitted = if self.inherited > 0 { 1 } else { self.window_left() };
+                let most = u16::try_from(most).unwrap_or(u16::MAX).min(admitted);
+                let (identifier, count) = self.inflight.open_run(qos, token, most);
+                self.open_publishes += count;
+                self.release_inherited(out, identifier, qos);
+                (identifier, u32::from(count))
+            }
+        };
+        template.put_run(out, identifier, count, payload, patch);
+        Ok(count)
+    }
+
     fn open_publish(&mut self, kept: Option<Kept>, qos: QoS, token: u64) -> u16 {
         self.open_publishes += 1;
         self.inflight.open(Entry::Publish { kept, qos, token, stage: Stage::Published })
@@ -274,13 +321,15 @@ impl Session {
         wire::ping_request(out);
     }
 
-    /// Takes in the PUBACK that is to be expected next, the success of the oldest publish under way;
-    /// its token. [`Session::receive`] does the same for any packet and takes twice as long.
+    /// Takes in the PUBACKs of these identifiers, all successes, as far as they are those to be expected
+    /// next: of the oldest publishes under way, in their order. The tokens of those that were; what is
+    /// left goes to [`Session::receive`], which does the same for any packet and takes much longer.
     #[inline]
-    pub(super) fn acknowledged_next(&mut self, packet_identifier: u16) -> Option<u64> {
-        let token = self.inflight.close_oldest(packet_identifier)?;
-        self.open_publishes = self.open_publishes.saturating_sub(1);
-        Some(token)
+    pub(super) fn acknowledged_in_order(&mut self, identifiers: impl Iterator<Item = u16>) -> Range<u64> {
+        let tokens = self.inflight.close_oldest(identifiers);
+        let count = u16::try_from(tokens.end - tokens.start).unwrap_or(u16::MAX);
+        self.open_publishes = self.open_publishes.saturating_sub(count);
+        tokens
     }
 
     /// Takes in one packet: appends the answer it calls for, and says what it means.

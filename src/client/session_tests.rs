@@ -468,3 +468,52 @@ fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
         assert_eq!(peer.sent(), ["publish 4 3"]);
     }
 }
+
+/// Several at once are what one after the other would be.
+#[test]
+fn a_run_is_so_many_messages() {
+    for protocol in ALL {
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            let (mut one, mut other) = (Peer::new(protocol), Peer::new(protocol));
+            let template = PublishTemplate::new(protocol, b"t", qos, false, &PropertyBlock::default());
+            let payload = |number: u32, payload: &mut [u8]| {
+                payload.copy_from_slice(format!("{:02}", number + 30).as_bytes());
+            };
+            let count = other.session.publish_run(&mut other.out, &template, b"xx", 30, 30, payload).unwrap();
+            assert_eq!(count, if qos == QoS::AtMostOnce { 30 } else { 20 }, "the window ends it");
+            (30..30 + u64::from(count)).for_each(|token| one.publish(qos, token));
+            assert_eq!(other.sent(), one.sent());
+            assert!(qos == QoS::AtMostOnce || !other.session.can_publish(qos));
+            if qos == QoS::AtLeastOnce {
+                assert_eq!(other.session.acknowledged_in_order(1..=7), 30..37);
+                assert_eq!(other.session.window_left(), 7);
+                assert_eq!(other.session.acknowledged_in_order(9..=9), 0..0);
+                let late = other.receive(&Packet::PubAck(ack(9, 0)));
+                assert_eq!(late, Ok(Some("published 38 00".into())));
+                assert_eq!(other.session.acknowledged_in_order(8..=12), 37..38, "the ninth is gone");
+                assert_eq!(other.session.acknowledged_in_order(10..=20), 39..50);
+                assert!(other.session.is_idle());
+            }
+        }
+    }
+}
+
+/// What the server would refuse is refused as a whole.
+#[test]
+fn a_run_keeps_to_the_limits() {
+    let mut peer = Peer::new(Protocol::V5);
+    let limits = ServerLimits { maximum_packet_bytes: 100, ..ServerLimits::default() };
+    peer.session.connected(Protocol::V5, false, limits);
+    let template =
+        PublishTemplate::new(Protocol::V5, b"t", QoS::AtLeastOnce, false, &PropertyBlock::default());
+    let mut run = |bytes: usize| {
+        let Peer { session, out, .. } = &mut peer;
+        session
+            .publish_run(out, &template, &vec![0; bytes], 3, 0, |_, _| {})
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(run(92), Ok(3));
+    let error = run(93).unwrap_err();
+    assert!(error.contains("the packet has 101 bytes, the server's Maximum Packet Size is 100"), "{error}");
+    assert_eq!((peer.sent().len(), peer.session.unacknowledged()), (3, 3));
+}

@@ -15,15 +15,12 @@ use super::Link;
 use crate::error::{Error, Layer};
 use crate::net;
 use crate::protocol::Direction;
-use crate::protocol::property::Properties;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet};
 
 /// How much to read while waiting for the server to close its side: one that sends at full speed must
 /// not cost half a second of it.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
-/// A PUBACK without reason and properties.
-const PUBACK_BYTES: u32 = 4;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// One read, and everything it brought. `Ready(Ok)`: something was done, call again.
@@ -133,21 +130,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         output: &mut BytesMut,
     ) -> (usize, Result<(), Ended>) {
         let mut used = 0;
-        let plain = !handler.traces() && self.largest_packet_bytes >= PUBACK_BYTES;
+        let plain = !handler.traces() && self.largest_packet_bytes as usize >= wire::PUBACK_BYTES;
         loop {
             let rest = &received[used..];
             // Half of all packets where much is published, and so little that the way through
-            // `handle` would cost more than all that is done for it.
-            if plain
-                && let [0x40, 2, high, low, ..] = *rest
-                && let Some(token) = session.acknowledged_next(u16::from_be_bytes([high, low]))
-            {
-                used += PUBACK_BYTES as usize;
-                let (reason, properties) = (ReasonCode::SUCCESS, Properties::NONE);
-                if let Err(ended) = self.deliver(handler, Event::Published { token, reason, properties }) {
-                    return (used, Err(ended));
+            // `handle` would cost more than all that is done for them.
+            if plain {
+                let tokens = session.acknowledged_in_order(wire::plain_pubacks(rest));
+                if !tokens.is_empty() {
+                    used += wire::PUBACK_BYTES * usize::try_from(tokens.end - tokens.start).unwrap_or(0);
+                    if let Err(ended) = self.go_on(handler.on_published(tokens)) {
+                        return (used, Err(ended));
+                    }
+                    continue;
                 }
-                continue;
             }
             let length = match wire::frame(rest, self.largest_packet_bytes) {
                 Ok(Some(length)) => length,
@@ -195,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             }
             _ => {}
         }
-        self.deliver(handler, event)?;
+        self.go_on(handler.on_event(event))?;
         if released
             && matches!(self.phase, Phase::Fencing(Fence::Received { .. }))
             && !session.has_unreleased()
@@ -205,8 +201,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Ok(())
     }
 
-    fn deliver<H: Handler>(&self, handler: &mut H, event: Event<'_>) -> Result<(), Ended> {
-        match handler.on_event(event).map_err(End::Handler)? {
+    /// What the handler's word means now.
+    fn go_on(&self, word: Result<Flow, Error>) -> Result<(), Ended> {
+        match word.map_err(End::Handler)? {
             Flow::Continue => Ok(()),
             Flow::Stop if !matches!(self.phase, Phase::Running) => Ok(()),
             Flow::Stop => Err(End::Stopped.into()),

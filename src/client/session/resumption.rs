@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::inflight::{Entry, Kept, Stage};
+use super::super::inflight::{Entry, Kept, MOST_PUBLISHES, Stage};
 use super::super::limits::ServerLimits;
 use super::super::refusal::Refusal;
 use super::Session;
@@ -38,7 +38,7 @@ impl Session {
     pub fn connected(&mut self, protocol: Protocol, session_present: bool, limits: ServerLimits) -> usize {
         self.protocol = protocol;
         self.limits = limits;
-        self.window = self.max_inflight.min(limits.receive_maximum).max(1);
+        self.window = self.max_inflight.min(limits.receive_maximum).clamp(1, MOST_PUBLISHES);
         self.open_publishes = 0;
         self.open_requests = 0;
         self.unfenced = false;

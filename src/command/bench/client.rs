@@ -2,12 +2,13 @@
 //! same link that `mqtt pub` and `mqtt sub` run on; only the handler is another.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
-use super::plan::Plan;
+use super::plan::{Plan, correlation};
 use super::recorder::Kind;
 use super::shard::Shard;
 use super::stamp::{Phase, Seen, Stamp};
@@ -17,12 +18,12 @@ use crate::client::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
 use crate::error::Error;
-use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate, Subscription};
 use crate::protocol::{Protocol, QoS};
 
-/// QoS 0 messages of the closed loop in one turn of a client, so that others get theirs.
+/// Messages of the closed loop in one turn of a client, so that others get theirs.
 const MOST_PER_TURN: u32 = 4096;
 /// Filters in one SUBSCRIBE.
 const FILTERS_PER_REQUEST: usize = 100;
@@ -92,7 +93,7 @@ struct Publisher {
     /// Which of the templates is its own.
     place: usize,
     /// One a topic, in the order of the messages; made when first used.
-    templates: Vec<Arc<PublishTemplate>>,
+    templates: Vec<PublishTemplate>,
     under_way: UnderWay,
 }
 
@@ -195,10 +196,11 @@ impl Client {
         let waited = !self.state.backlog.is_empty();
         let mut turn = InTurn {
             state: &mut self.state,
+            // One write a turn if writes are to be small: others go in between.
+            budget: MOST_PER_TURN.min(shard.per_write),
             shard,
             now: 0,
             acknowledged: Acknowledged::default(),
-            budget: MOST_PER_TURN,
             unfinished: false,
         };
         let ended = self.link.poll(cx, &mut self.session, &mut turn);
@@ -267,116 +269,125 @@ impl InTurn<'_> {
     }
 
     /// Messages that are due, oldest first, as far as window and buffer allow.
-    fn send_backlog(&mut self, session: &mut Session, out: &mut BytesMut) {
+    fn send_backlog(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         if self.state.backlog.is_empty() {
-            return;
+            return Ok(());
         }
         let sent = now();
         while out.len() < OUTPUT_BYTES && session.can_publish(self.shard.qos) {
-            let Some(intended) = self.state.backlog.pop_front() else { return };
+            let Some(intended) = self.state.backlog.pop_front() else { break };
             if !self.state.blocked {
                 self.shard.recorder.record(Kind::ScheduleLag, sent.saturating_sub(intended));
             }
             let phase = self.shard.timeline.phase(intended);
-            if let Some(receivers) = self.publish(session, out, phase, intended, sent) {
-                self.shard.sent(phase, sent, 1, receivers);
+            if self.run_length(session.protocol(), 1).is_some() {
+                self.publish(session, out, phase, (intended, sent), 1)?;
             }
         }
+        Ok(())
     }
 
     /// The closed loop: messages as long as there is room.
-    fn pull(&mut self, session: &mut Session, out: &mut BytesMut) {
+    fn pull(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
         let qos = self.shard.qos;
         let acknowledged = qos != QoS::AtMostOnce;
         if acknowledged {
             let (left, open) = (session.window_left(), session.unacknowledged());
             let window = usize::from(left) + open;
             if window >= usize::from(HALVED_WINDOW) && usize::from(left) * 2 < window {
-                return;
+                return Ok(());
             }
         }
         let sent = now();
         let phase = self.shard.timeline.phase(sent);
-        let (mut messages, mut expected) = (0, 0);
-        let mut in_write = self.shard.per_write;
-        while out.len() < OUTPUT_BYTES && session.can_publish(qos) && in_write > 0 {
-            // Before a message is taken from the quota: what is taken is sent.
-            if self.budget == 0 {
-                break;
-            }
-            if !self.shard.may_send(sent) {
+        while out.len() < OUTPUT_BYTES && session.can_publish(qos) && self.budget > 0 {
+            let Some(most) = self.run_length(session.protocol(), OUTPUT_BYTES - out.len()) else { break };
+            let window = if acknowledged { u32::from(session.window_left()) } else { u32::MAX };
+            // Before messages are taken from the quota: what is taken is sent.
+            let most = most.min(self.budget).min(window);
+            let mut left = self.shard.take(sent, most);
+            if left == 0 {
                 self.state.pulling = false;
                 break;
             }
-            if let Some(receivers) = self.publish(session, out, phase, sent, sent) {
-                messages += 1;
-                expected += receivers;
-            }
-            if !acknowledged {
-                // One write a turn if writes are to be small: others go in between.
-                in_write -= 1;
-                self.budget = if in_write == 0 { 0 } else { self.budget - 1 };
+            self.budget -= left;
+            while left > 0 {
+                left -= self.publish(session, out, phase, (sent, sent), left)?;
             }
         }
         self.unfinished |= self.budget == 0 && self.state.pulling;
-        self.shard.sent(phase, sent, messages, expected);
+        Ok(())
     }
 
-    /// One message; the number of subscribers it goes to, unless the server would refuse it.
+    /// How many messages may go out in one run, if so many bytes are to be filled: the next one, and
+    /// those that differ from it by their stamps only. The next one's template is made on the way.
+    fn run_length(&mut self, protocol: Protocol, bytes: usize) -> Option<u32> {
+        let Role::Publisher(number) = self.state.role else { return None };
+        let (shard, publisher) = (&*self.shard, self.state.publisher.as_deref_mut()?);
+        if publisher.templates.len() <= publisher.place {
+            publisher.templates.push(shard.template(protocol, number, publisher.sequence));
+        }
+        if shard.plan.topics() > 1 || shard.payload.varies() {
+            return Some(1);
+        }
+        let packet = publisher.templates.first()?.packet_bytes(shard.payload.bytes.len());
+        u32::try_from(bytes.div_ceil(packet)).ok()
+    }
+
+    /// Messages one behind the other with the same times, at most a run of them: how many they were.
     #[inline]
     fn publish(
         &mut self,
         session: &mut Session,
         out: &mut BytesMut,
         phase: Phase,
-        intended: u64,
-        sent: u64,
-    ) -> Option<u64> {
-        let Role::Publisher(number) = self.state.role else { return None };
-        let (shard, publisher) = (&mut *self.shard, self.state.publisher.as_deref_mut()?);
-        let (sequence, place) = (publisher.sequence, publisher.place);
-        if publisher.templates.len() <= place {
-            let template = shard.template(session.protocol(), number, sequence);
-            publisher.templates.push(Arc::new(template));
-        }
-        shard.stamp(number, sequence, phase, intended, sent);
+        (intended, sent): (u64, u64),
+        most: u32,
+    ) -> Result<u32, Error> {
+        let Role::Publisher(publisher) = self.state.role else { return Ok(most) };
+        let (shard, Some(own)) = (&mut *self.shard, self.state.publisher.as_deref_mut()) else {
+            return Ok(most);
+        };
+        let Some(template) = own.templates.get(own.place) else { return Ok(most) };
+        let sequence = own.sequence;
+        shard.payload.fill(publisher, sequence);
+        let (bytes, rest) = (&shard.payload.bytes, shard.payload.rest_hash);
+        let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent };
+        let write = |ahead: u32, payload: &mut [u8]| {
+            Stamp { sequence: sequence + u64::from(ahead), ..stamp }.write(payload, rest);
+        };
         let token = match shard.qos {
             QoS::AtMostOnce => 0,
-            _ => publisher.under_way.open(Message { sequence, intended, sent }),
+            _ => own.under_way.token(Message { sequence, intended, sent }, most),
         };
-        let template = &publisher.templates[place];
-        let result = session.publish(out, template, &shard.payload.bytes, || None, token);
-        publisher.sequence += 1;
-        publisher.place = if place + 1 == shard.plan.topics() as usize { 0 } else { place + 1 };
-        if let Err(error) = result {
-            if shard.qos != QoS::AtMostOnce {
-                publisher.under_way.close(token);
-            }
-            shard.recorder.messages(phase).refused += 1;
-            shard.recorder.error(error.to_string());
-            return None;
+        let count = session.publish_run(out, template, bytes, most, token, write)?;
+        if shard.qos != QoS::AtMostOnce {
+            own.under_way.opened(count);
         }
-        Some(shard.plan.receivers(number, sequence))
+        own.sequence += u64::from(count);
+        own.place = if own.place + 1 == shard.plan.topics() as usize { 0 } else { own.place + 1 };
+        let receivers = shard.plan.receivers(publisher, sequence);
+        shard.sent(phase, sent, count.into(), receivers * u64::from(count));
+        Ok(count)
     }
 
+    /// So many messages that followed each other were acknowledged.
     #[inline]
-    fn published(&mut self, token: u64, reason: ReasonCode) {
+    fn published(&mut self, token: u64, count: u32) {
         let Some(publisher) = &mut self.state.publisher else { return };
-        let message = publisher.under_way.close(token);
-        if reason.is_failure() {
-            return self.refused(message, reason);
-        }
+        let Message { intended, sent, .. } = publisher.under_way.close(token, count);
         let run = &mut self.acknowledged;
-        if (run.intended, run.sent) != (message.intended, message.sent) {
+        if (run.intended, run.sent) != (intended, sent) {
             self.count_acknowledged();
-            self.acknowledged = Acknowledged { intended: message.intended, sent: message.sent, count: 0 };
+            self.acknowledged = Acknowledged { intended, sent, count: 0 };
         }
-        self.acknowledged.count += 1;
+        self.acknowledged.count += u64::from(count);
     }
 
     #[cold]
-    fn refused(&mut self, message: Message, reason: ReasonCode) {
-        let shard = &mut *self.shard;
+    fn refused(&mut self, token: u64, reason: ReasonCode) {
+        let (shard, Some(publisher)) = (&mut *self.shard, &mut self.state.publisher) else { return };
+        let message = publisher.under_way.close(token, 1);
         let messages = shard.recorder.messages(shard.timeline.phase(message.intended));
         messages.refused += 1;
         // What was refused leads to no delivery.
@@ -458,24 +469,11 @@ impl InTurn<'_> {
                 let properties = correlation(protocol, stamp.publisher, None);
                 Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
             });
-            if let Err(error) = session.publish(out, template, &payload, || None, u64::MAX) {
+            if let Err(error) = session.publish(out, template, &payload, || None, 0) {
                 self.shard.recorder.error(error.to_string());
             }
         }
     }
-}
-
-/// MQTT 5's way of pairing an answer with its request ([MQTT-4.10]). The stamp pairs them as well,
-/// message by message; these are there because a server has to carry them.
-pub(super) fn correlation(protocol: Protocol, publisher: u32, response_topic: Option<&str>) -> PropertyBlock {
-    let mut properties = PropertyBlock::default();
-    if protocol == Protocol::V5 {
-        if let Some(topic) = response_topic {
-            properties.push(PropertyId::ResponseTopic, Value::Text(topic));
-        }
-        properties.push(PropertyId::CorrelationData, Value::Binary(&publisher.to_be_bytes()));
-    }
-    properties
 }
 
 impl Handler for InTurn<'_> {
@@ -499,9 +497,9 @@ impl Handler for InTurn<'_> {
         if self.state.has_requests() {
             self.answer(session, out);
         }
-        self.send_backlog(session, out);
+        self.send_backlog(session, out)?;
         if self.state.pulling {
-            self.pull(session, out);
+            self.pull(session, out)?;
         }
         if self.state.fence == Fence::Wanted && self.state.backlog.is_empty() {
             session.ping(out);
@@ -516,11 +514,20 @@ impl Handler for InTurn<'_> {
             self.now = now();
         }
         match event {
-            Event::Published { token: u64::MAX, .. } => {} // an answer's
-            Event::Published { token, reason, .. } => self.published(token, reason),
+            Event::Published { token, reason, .. } if reason.is_failure() => self.refused(token, reason),
+            Event::Published { token, .. } => self.published(token, 1),
             Event::Message(publish) => self.message(&publish),
             other => self.other_event(&other),
         }
+        Ok(Flow::Continue)
+    }
+
+    #[inline]
+    fn on_published(&mut self, tokens: Range<u64>) -> Result<Flow, Error> {
+        if self.now == 0 {
+            self.now = now();
+        }
+        self.published(tokens.start, u32::try_from(tokens.end - tokens.start).unwrap_or(0));
         Ok(Flow::Continue)
     }
 

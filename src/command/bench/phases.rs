@@ -72,8 +72,16 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();
+    let (plan, run) = (Arc::new(Plan::new(&load)), fastrand::u32(..));
     let (protocol, broker) = {
-        let mut probe = std::pin::pin!(probe(&mut load.client, credentials.as_ref()));
+        let checked = |opened: &Opened| {
+            if !load.mode.publishes() {
+                return Ok(());
+            }
+            let template = plan.template(opened.session.protocol(), run, 0, 0);
+            opened.session.check_publish(&template, payload_bytes)
+        };
+        let mut probe = std::pin::pin!(probe(&mut load.client, credentials.as_ref(), checked));
         let found = poll_fn(|cx| {
             if attention.poll(cx).is_ready() {
                 return Poll::Ready(None);
@@ -89,15 +97,7 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     };
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
     let began = now();
-    let fleet = Arc::new(Fleet {
-        plan: Arc::new(Plan::new(&load)),
-        protocol,
-        run: fastrand::u32(..),
-        threads,
-        credentials,
-        began,
-        load,
-    });
+    let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, began });
     let mut director = Director::start(&fleet, attention, diagnostics)?;
     director.interrupted = broken_off;
     let timeline = director.conduct(&fleet).await;
@@ -126,11 +126,12 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     Ok(outcome)
 }
 
-/// Makes one connection, to know that there is a broker, at which address, and which version of the
-/// protocol it speaks: that, and the broker by name.
+/// Makes one connection, to know that there is a broker, at which address, which version of the
+/// protocol it speaks, and that it takes the load's messages: the version, and the broker by name.
 async fn probe(
     options: &mut ClientOptions,
     credentials: Option<&Credentials>,
+    check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
     options.settle().await?;
     options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
@@ -158,7 +159,9 @@ async fn probe(
         Err(error) => return Err(client::explained(error, &first.endpoint).await),
     };
     options.aim_at(&mut opened);
+    let checked = check(&opened);
     goodbye(opened).await;
+    checked?;
     Ok((protocol, broker))
 }
 

@@ -3,7 +3,9 @@
 
 use super::config::{Load, Mode, Pattern};
 use super::pacer::share;
-use crate::protocol::topic;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::wire::PublishTemplate;
+use crate::protocol::{Protocol, QoS, topic};
 
 /// The topology of a load.
 #[derive(Debug, Clone)]
@@ -17,6 +19,7 @@ pub(super) struct Plan {
     pattern: Pattern,
     pub(super) groups: u32,
     mode: Mode,
+    qos: QoS,
 }
 
 impl Plan {
@@ -30,6 +33,7 @@ impl Plan {
             pattern: load.pattern,
             groups: load.shared_groups,
             mode: load.mode,
+            qos: load.qos,
         }
     }
 
@@ -41,6 +45,23 @@ impl Plan {
     pub(super) fn topic_of(&self, publisher: u32, sequence: u64) -> String {
         let place = self.place_of(publisher, sequence);
         self.topic.replace("{client}", &publisher.to_string()).replace("{topic}", &place.to_string())
+    }
+
+    /// What a publisher's message has in common with its others of that topic.
+    pub(super) fn template(
+        &self,
+        protocol: Protocol,
+        run: u32,
+        publisher: u32,
+        sequence: u64,
+    ) -> PublishTemplate {
+        let topic = self.topic_of(publisher, sequence);
+        let properties = if self.mode == Mode::Request {
+            correlation(protocol, publisher, Some(&Self::response_topic(run, publisher)))
+        } else {
+            PropertyBlock::default()
+        };
+        PublishTemplate::new(protocol, topic.as_bytes(), self.qos, false, &properties)
     }
 
     /// The number of that topic, among the publisher's or among all.
@@ -176,6 +197,19 @@ pub fn check_topic(template: &str, topics: u32) -> Result<(), String> {
     topic::check_name(filled.as_bytes()).map(|_| ()).map_err(|why| why.to_string())
 }
 
+/// MQTT 5's way of pairing an answer with its request ([MQTT-4.10]). The stamp pairs them as well,
+/// message by message; these are there because a server has to carry them.
+pub(super) fn correlation(protocol: Protocol, publisher: u32, response_topic: Option<&str>) -> PropertyBlock {
+    let mut properties = PropertyBlock::default();
+    if protocol == Protocol::V5 {
+        if let Some(topic) = response_topic {
+            properties.push(PropertyId::ResponseTopic, Value::Text(topic));
+        }
+        properties.push(PropertyId::CorrelationData, Value::Binary(&publisher.to_be_bytes()));
+    }
+    properties
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +227,7 @@ mod tests {
             pattern,
             groups: 0,
             mode: Mode::EndToEnd,
+            qos: QoS::AtMostOnce,
         }
     }
 

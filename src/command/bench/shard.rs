@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use super::client::correlation;
 use super::config::{Load, Mode, Payload, Rate};
 use super::flow::{Arrival, Flows};
 use super::plan::Plan;
 use super::recorder::{Kind, Recorder};
 use super::stamp::{self, Phase, Seen, Stamp};
 use crate::error::Error;
-use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
 
@@ -43,7 +41,7 @@ impl Timeline {
 pub(super) struct Message {
     pub(super) bytes: Vec<u8>,
     /// Of what stands behind the stamp.
-    rest_hash: u64,
+    pub(super) rest_hash: u64,
     /// What is behind the stamp differs from message to message.
     template: Option<Vec<u8>>,
 }
@@ -74,7 +72,13 @@ impl Message {
         Ok(Self { bytes, rest_hash, template })
     }
 
-    fn fill(&mut self, publisher: u32, sequence: u64) {
+    /// Whether messages differ in more than their stamps.
+    pub(super) fn varies(&self) -> bool {
+        self.template.is_some()
+    }
+
+    /// Makes what is behind the stamp that of a message.
+    pub(super) fn fill(&mut self, publisher: u32, sequence: u64) {
         let Some(template) = &self.template else { return };
         self.bytes.truncate(stamp::BYTES);
         let mut rest = &template[..];
@@ -145,34 +149,22 @@ impl Shard {
         })
     }
 
-    /// Whether a message may be sent at this time; one of the measurement takes from the quota.
-    pub(super) fn may_send(&mut self, time: u64) -> bool {
-        if time >= self.timeline.end || (self.quota == 0 && time >= self.timeline.measure) {
-            return false;
+    /// How many messages may be sent at this time, up to `most`. Those of the measurement are taken
+    /// from the quota.
+    pub(super) fn take(&mut self, time: u64, most: u32) -> u32 {
+        if time >= self.timeline.end {
+            return 0;
         }
-        if time >= self.timeline.measure {
-            self.quota -= 1;
+        if time < self.timeline.measure {
+            return most;
         }
-        true
+        let taken = u32::try_from(self.quota).map_or(most, |quota| most.min(quota));
+        self.quota -= u64::from(taken);
+        taken
     }
 
     pub(super) fn template(&self, protocol: Protocol, publisher: u32, sequence: u64) -> PublishTemplate {
-        let topic = self.plan.topic_of(publisher, sequence);
-        let properties = if self.mode == Mode::Request {
-            correlation(protocol, publisher, Some(&Plan::response_topic(self.run, publisher)))
-        } else {
-            PropertyBlock::default()
-        };
-        PublishTemplate::new(protocol, topic.as_bytes(), self.qos, false, &properties)
-    }
-
-    /// Writes a message's stamp into the payload, if it has room for one.
-    pub(super) fn stamp(&mut self, publisher: u32, sequence: u64, phase: Phase, intended: u64, sent: u64) {
-        self.payload.fill(publisher, sequence);
-        let rest = self.payload.rest_hash;
-        if let Some(head) = self.payload.bytes.first_chunk_mut() {
-            Stamp { run: self.run, phase, publisher, sequence, intended, sent }.write(head, rest);
-        }
+        self.plan.template(protocol, self.run, publisher, sequence)
     }
 
     /// Takes note of messages that were sent at this time, and of the deliveries they lead to.

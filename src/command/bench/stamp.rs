@@ -81,8 +81,10 @@ fn check([a, b, c, d]: [u64; 4], rest: u64) -> u64 {
 }
 
 impl Stamp {
-    /// Writes the stamp; `rest` is the [`hash`] of the payload behind it.
-    pub(super) fn write(&self, payload: &mut [u8; BYTES], rest: u64) {
+    /// Writes the stamp, if the payload has room for one; `rest` is the [`hash`] of the payload behind it.
+    #[inline]
+    pub(super) fn write(&self, payload: &mut [u8], rest: u64) {
+        let Some(payload) = payload.first_chunk_mut::<BYTES>() else { return };
         let mut words = [
             u64::from(self.run) | (self.phase as u64) << 32,
             u64::from(self.publisher) << SEQUENCE_BITS | self.sequence & ((1 << SEQUENCE_BITS) - 1),

@@ -1,7 +1,9 @@
 //! A publisher's messages under way, by token: when each was to be sent, and when it was.
 
-/// Messages of a batch that a token can tell apart.
-const BATCH_BITS: u32 = 16;
+/// Bits of a token that tell the messages of a batch apart.
+const BATCH_BITS: u32 = 17;
+/// Of a batch. The token behind its last belongs to none: a row of tokens is always of one batch.
+const MOST_MESSAGES: u32 = (1 << BATCH_BITS) - 1;
 
 /// One message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,41 +35,49 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// Takes one in; its token.
+    /// The token of the message that comes next, and with it of up to `most` that follow it with the
+    /// same times: theirs run on from it.
     #[inline]
-    pub(super) fn open(&mut self, message: Message) -> u64 {
-        if let Some(batch) = self.batches.get_mut(self.current)
-            && (batch.first.intended, batch.first.sent) == (message.intended, message.sent)
-            && batch.first.sequence + u64::from(batch.messages) == message.sequence
-            && batch.messages < 1 << BATCH_BITS
-        {
-            let token = (self.current as u64) << BATCH_BITS | u64::from(batch.messages);
-            batch.messages += 1;
-            batch.open += 1;
-            return token;
+    pub(super) fn token(&mut self, message: Message, most: u32) -> u64 {
+        let fits = self.batches.get(self.current).is_some_and(|batch| {
+            (batch.first.intended, batch.first.sent) == (message.intended, message.sent)
+                && batch.first.sequence + u64::from(batch.messages) == message.sequence
+                && batch.messages + most <= MOST_MESSAGES
+        });
+        if !fits {
+            self.begin(message);
         }
-        self.begin(message)
+        let messages = self.batches.get(self.current).map_or(0, |batch| batch.messages);
+        (self.current as u64) << BATCH_BITS | u64::from(messages)
     }
 
-    fn begin(&mut self, first: Message) -> u64 {
+    /// So many messages got the tokens from the last [`UnderWay::token`] on.
+    #[inline]
+    pub(super) fn opened(&mut self, count: u32) {
+        if let Some(batch) = self.batches.get_mut(self.current) {
+            batch.messages += count;
+            batch.open += count;
+        }
+    }
+
+    fn begin(&mut self, first: Message) {
         if self.batches.get(self.current).is_some_and(|batch| batch.open == 0) {
             self.free.push(self.current);
         }
-        let batch = Batch { first, messages: 1, open: 1 };
+        let batch = Batch { first, messages: 0, open: 0 };
         self.current = self.free.pop().unwrap_or(self.batches.len());
         match self.batches.get_mut(self.current) {
             Some(place) => *place = batch,
             None => self.batches.push(batch),
         }
-        (self.current as u64) << BATCH_BITS
     }
 
-    /// The message of a token, which has its answer.
+    /// The first message of so many tokens one behind the other, all of which have their answer.
     #[inline]
-    pub(super) fn close(&mut self, token: u64) -> Message {
+    pub(super) fn close(&mut self, token: u64, count: u32) -> Message {
         let slot = usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX);
         let Some(batch) = self.batches.get_mut(slot) else { return Message::default() };
-        batch.open = batch.open.saturating_sub(1);
+        batch.open = batch.open.saturating_sub(count);
         let sequence = batch.first.sequence + (token & ((1 << BATCH_BITS) - 1));
         let message = Message { sequence, ..batch.first };
         if batch.open == 0 && slot != self.current {
@@ -95,13 +105,14 @@ mod tests {
                 if open.len() < 20 && (add || open.is_empty()) {
                     time += later / 2;
                     let message = Message { sequence, intended: time, sent: time + 5 };
-                    let token = under_way.open(message);
+                    let token = under_way.token(message, 1);
+                    under_way.opened(1);
                     prop_assert!(open.iter().all(|(other, _)| *other != token));
                     open.push((token, message));
                     sequence += 1;
                 } else {
                     let (token, message) = open.remove(index.index(open.len()));
-                    prop_assert_eq!(under_way.close(token), message);
+                    prop_assert_eq!(under_way.close(token, 1), message);
                 }
                 prop_assert!(under_way.batches.len() <= 21);
             }
@@ -111,11 +122,12 @@ mod tests {
         #[test]
         fn a_long_batch_is_split(extra in 1_u64..100) {
             let mut under_way = UnderWay::default();
-            for sequence in 0..(1 << BATCH_BITS) + extra {
+            for sequence in 0..u64::from(MOST_MESSAGES) + extra {
                 let message = Message { sequence, intended: 1, sent: 1 };
-                let token = under_way.open(message);
+                let token = under_way.token(message, 1);
+                under_way.opened(1);
                 if sequence % 997 == 0 {
-                    prop_assert_eq!(under_way.close(token), message);
+                    prop_assert_eq!(under_way.close(token, 1), message);
                 }
             }
             prop_assert_eq!(under_way.batches.len(), 2);

@@ -345,7 +345,7 @@ impl Worker {
     fn hand_out(&mut self, time: u64) {
         let Some(pacer) = &mut self.pacer else { return };
         while let Some(due) = pacer.peek().filter(|due| due.at <= time) {
-            if !self.shard.may_send(due.at) {
+            if self.shard.take(due.at, 1) == 0 {
                 self.pacer = None;
                 break;
             }
@@ -440,7 +440,10 @@ impl Worker {
             counts.unacknowledged += client.in_flight() as u64;
             counts.lost += 1;
             if let Some(error) = error {
-                self.shard.recorder.error(format!("connection lost: {error}"));
+                self.shard.recorder.error(match error {
+                    Error::Refused { .. } => error.to_string(),
+                    _ => format!("connection lost: {error}"),
+                });
             }
         }
     }

@@ -248,6 +248,40 @@ impl PublishTemplate {
         1 + variable_length(remaining) + remaining
     }
 
+    /// Appends so many messages with packet identifiers from this one on, which do not go past the last;
+    /// `patch` gets the number of each, from 0 on, and its payload to make it what it is to be.
+    #[inline]
+    pub fn put_run(
+        &self,
+        out: &mut BytesMut,
+        packet_identifier: u16,
+        count: u32,
+        payload: &[u8],
+        mut patch: impl FnMut(u32, &mut [u8]),
+    ) {
+        let start = out.len();
+        let bytes = self.packet_bytes(payload.len());
+        let all = bytes * count as usize;
+        out.reserve(all);
+        self.put(out, packet_identifier, false, payload);
+        out.resize(start + all, 0);
+        let (first, others) = out[start..].split_at_mut(bytes);
+        let payload_at = bytes - payload.len();
+        let (mut number, mut identifier) = (0, packet_identifier);
+        for packet in others.chunks_exact_mut(bytes) {
+            packet.copy_from_slice(first);
+            let (head, payload) = packet.split_at_mut(payload_at);
+            if self.qos != QoS::AtMostOnce {
+                identifier = identifier.wrapping_add(1);
+                let behind = head.len() - self.properties.len();
+                head[behind - 2..behind].copy_from_slice(&identifier.to_be_bytes());
+            }
+            number += 1;
+            patch(number, payload);
+        }
+        patch(0, &mut first[payload_at..]);
+    }
+
     /// Appends one message. `packet_identifier` is not 0 at QoS 1 and 2 and without meaning at 0.
     pub fn put(&self, out: &mut BytesMut, packet_identifier: u16, dup: bool, payload: &[u8]) {
         let remaining = self.remaining_length(payload.len());

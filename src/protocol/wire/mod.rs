@@ -39,6 +39,19 @@ pub(super) use encode::{put_binary, put_variable_byte_integer};
 /// ([MQTT-2.1.4]).
 pub const LARGEST_PACKET_BYTES: u32 = 268_435_460;
 
+/// The size of a PUBACK without reason and properties.
+pub const PUBACK_BYTES: usize = 4;
+
+/// The packet identifiers of the plain PUBACKs that the bytes begin with.
+#[inline]
+pub fn plain_pubacks(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    let packets = bytes.as_chunks::<PUBACK_BYTES>().0.iter();
+    packets.map_while(|packet| match *packet {
+        [0x40, 2, high, low] => Some(u16::from_be_bytes([high, low])),
+        _ => None,
+    })
+}
+
 /// The control packet types ([MQTT-2.1.2]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
