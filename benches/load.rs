@@ -2,19 +2,34 @@
 //! plain sockets with packets made beforehand, which know nothing of sessions, schedules or stamps.
 //!
 //! Both take turns against the same server, which throws everything away. Figures are medians of the
-//! CPU time of the client alone; what counts is the ratio. Nothing here passes or fails.
+//! CPU time of the client alone, and of how late it sends; what counts is the ratio. Memory has nothing
+//! to be compared with: a bare socket needs none of it. Nothing here passes or fails.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark, run by hand")]
 
 mod measure;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
+use hdrhistogram::Histogram;
 use measure::{MQTT, ROUNDS, median, run, words};
 use mqtt::broker::Sink;
-use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use serde_json::Value;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 const CLIENTS: usize = 100;
+const MANY_CLIENTS: usize = 1_000;
+const CONNECTIONS: usize = 5_000;
+/// Of the run whose lateness is measured.
+const RATE: u32 = 50_000;
+const RATE_SECONDS: u32 = 5;
 const PAYLOAD: usize = 64;
 /// Where a packet's topic ends: fixed header of two bytes, length, `t`.
 const TOPIC_END: usize = 5;
@@ -79,38 +94,173 @@ fn windows(streams: &mut [TcpStream], messages: usize, window: usize) {
     }
 }
 
-/// One line of the table. `per` is how many of the unit both did.
-fn row(name: &str, unit: &str, per: f64, line: &str, mut least: impl FnMut() -> f64) {
-    let (mut ours, mut walls, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
-        let cost = run(MQTT, &words(line), None);
-        ours.push(cost.cpu / per);
-        walls.push(cost.wall);
-        theirs.push(least() / per);
+/// Messages on a schedule, by turns on all connections; how late each was sent, at p99, in microseconds.
+fn schedule(streams: &mut [TcpStream]) -> f64 {
+    let packet = publish(0);
+    let mut late = Histogram::<u64>::new(3).unwrap();
+    let start = Instant::now();
+    for number in 0..RATE * RATE_SECONDS {
+        let due = Duration::from_secs(1) * number / RATE;
+        if let Some(early) = due.checked_sub(start.elapsed()) {
+            thread::sleep(early);
+        }
+        let lateness = start.elapsed().checked_sub(due).unwrap();
+        late.record(u64::try_from(lateness.as_nanos()).unwrap()).unwrap();
+        let place = number as usize % streams.len();
+        streams[place].write_all(&packet).unwrap();
     }
-    let (ours, theirs, wall) = (median(ours), median(theirs), median(walls));
-    println!("{name:<28} {unit:>9} {ours:>10.3} {theirs:>10.3} {:>8.3} {wall:>8.2}", ours / theirs);
+    Duration::from_nanos(late.value_at_quantile(0.99)).as_secs_f64() * 1e6
 }
 
+/// Nanoseconds of a histogram entry, of latencies as they are: most near each other, some far away.
+fn entry() -> f64 {
+    const ENTRIES: u32 = 1 << 24;
+    let mut random = fastrand::Rng::with_seed(1);
+    let values: Vec<u64> = (0..1 << 16)
+        .map(|_| Duration::from_micros(100).mul_f64(1.0 - random.f64().ln()).as_nanos())
+        .map(|nanoseconds| u64::try_from(nanoseconds).unwrap())
+        .collect();
+    let mut histogram = Histogram::<u64>::new(3).unwrap();
+    let start = Instant::now();
+    for value in values.iter().cycle().take(ENTRIES as usize) {
+        histogram.record(*value).unwrap();
+    }
+    start.elapsed().as_secs_f64() * 1e9 / f64::from(ENTRIES)
+}
+
+/// A server with TLS that answers CONNECT and then only listens; its port, and its certificate's file.
+fn serve_tls(folder: &Path) -> (u16, String) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let file = folder.join("server.pem");
+    std::fs::write(&file, made.cert.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![made.cert.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let session = ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = StreamOwned::new(session, stream);
+            let converse = move || -> std::io::Result<()> {
+                let _ = stream.read(&mut [0; 1 << 10])?;
+                stream.write_all(&[0x20, 2, 0, 0])?;
+                while stream.read(&mut [0; 1 << 10])? > 0 {}
+                Ok(())
+            };
+            thread::Builder::new().stack_size(1 << 18).spawn(converse).unwrap();
+        }
+    });
+    (port, file.display().to_string())
+}
+
+/// The report of a run.
+fn report(line: &str) -> Value {
+    let output = Command::new(MQTT).args(words(line)).stderr(Stdio::inherit()).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn figure(line: &str, place: &str) -> f64 {
+    report(line).pointer(place).unwrap().as_f64().unwrap()
+}
+
+/// One line of the table: medians of what ours (beside it its time in all) and the least took in
+/// turns. Returns ours.
+fn compare(
+    name: &str,
+    unit: &str,
+    mut ours: impl FnMut() -> (f64, f64),
+    mut least: impl FnMut() -> f64,
+) -> f64 {
+    let (mut our, mut walls, mut their) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let (value, wall) = ours();
+        our.push(value);
+        walls.push(wall);
+        their.push(least());
+    }
+    let (ours, theirs, wall) = (median(our), median(their), median(walls));
+    println!("{name:<32} {unit:>9} {ours:>11.3} {theirs:>9.3} {:>8.3} {wall:>8.2}", ours / theirs);
+    ours
+}
+
+/// The same for CPU time. `per` is how many of the unit both did.
+fn compare_cpu(name: &str, unit: &str, per: f64, line: &str, mut least: impl FnMut()) -> f64 {
+    let ours = || {
+        let cost = run(MQTT, &words(line), None);
+        (cost.cpu / per, cost.wall)
+    };
+    compare(name, unit, ours, || cost(&mut least) / per)
+}
+
+/// One line of what has nothing to be compared with.
+fn alone(name: &str, unit: &str, ours: f64) {
+    println!("{name:<32} {unit:>9} {ours:>11.3}");
+}
+
+/// KiB of a process, by the median of some runs.
+fn memory(line: &str) -> f64 {
+    median((0..ROUNDS).map(|_| figure(line, "/generator/memory_bytes") / 1024.0).collect())
+}
+
+/// Each row of the table takes some seconds.
 fn main() {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).unwrap();
     let sink = Sink::start().unwrap();
     let address = sink.address();
-    let port = address.port();
-    let common = format!("-h 127.0.0.1 -p {port} -V 311 --threads 1 --quiet --json --allow-saturated");
-    println!("{:<28} {:>9} {:>10} {:>10} {:>8} {:>8}", "", "", "mqtt bench", "least", "ratio", "wall, s");
-    let line = format!("bench conn {common} --clients 2000 --hold 10ms");
-    row("conn, 2,000 connections", "µs each", 2000.0 / 1e6, &line, || {
-        let mut streams = Vec::new();
-        cost(|| streams.extend((0..2000).map(|number| connect(address, number))))
+    let common = "-V 311 --threads 1 --quiet --json --allow-saturated";
+    let plain = format!("-h 127.0.0.1 -p {} {common}", address.port());
+    let conn = |to: &str, clients: usize| format!("bench conn {to} --clients {clients} --hold 100ms");
+    let publishing = |clients: usize| format!("bench pub {plain} --publishers {clients} --rate max");
+    println!("{:<32} {:>9} {:>11} {:>9} {:>8} {:>8}", "", "", "mqtt bench", "least", "ratio", "wall, s");
+
+    let connections = f64::from(u32::try_from(CONNECTIONS).unwrap());
+    compare_cpu("conn, 5,000 connections", "µs each", connections / 1e6, &conn(&plain, CONNECTIONS), || {
+        let streams: Vec<_> = (0..CONNECTIONS).map(|number| connect(address, number)).collect();
+        drop(streams);
     });
-    let mut streams: Vec<_> = (0..CLIENTS).map(|number| connect(address, number)).collect();
-    let publish = format!("bench pub {common} --publishers {CLIENTS} --rate max");
-    let line = format!("{publish} --count 500000 --per-write 1");
-    row("pub, QoS 0, a write each", "CPU-s/M", 0.5, &line, || cost(|| flood(&mut streams, 500_000, 1)));
-    let line = format!("{publish} --count 5000000");
-    row("pub, QoS 0, as many as fit", "CPU-s/M", 5.0, &line, || cost(|| flood(&mut streams, 5_000_000, 800)));
-    for (name, window) in [("pub, QoS 1, window 10", 10), ("pub, QoS 1, window 100", 100)] {
-        let line = format!("{publish} --count 1000000 --qos 1 --inflight {window}");
-        row(name, "CPU-s/M", 1.0, &line, || cost(|| windows(&mut streams, 1_000_000, window)));
+
+    let mut streams: Vec<_> = (0..MANY_CLIENTS).map(|number| connect(address, number)).collect();
+    let line = format!("{} --count 500000 --per-write 1", publishing(CLIENTS));
+    let few = &mut streams[..CLIENTS];
+    compare_cpu("pub, QoS 0, a write each", "CPU-s/M", 0.5, &line, || flood(few, 500_000, 1));
+    for clients in [CLIENTS, MANY_CLIENTS] {
+        let name = format!("pub, QoS 0, {clients} clients");
+        let line = format!("{} --count 5000000", publishing(clients));
+        let streams = &mut streams[..clients];
+        compare_cpu(&name, "CPU-s/M", 5.0, &line, || flood(streams, 5_000_000, 800));
     }
+    let mut message_us = 0.0;
+    for window in [100, 10] {
+        let name = format!("pub, QoS 1, window {window}");
+        let line = format!("{} --count 1000000 --qos 1 --inflight {window}", publishing(CLIENTS));
+        let few = &mut streams[..CLIENTS];
+        message_us = compare_cpu(&name, "CPU-s/M", 1.0, &line, || windows(few, 1_000_000, window));
+    }
+    // Of each message two latencies are kept: from when it was due, and from when it was sent.
+    let share = 2.0 * median((0..ROUNDS).map(|_| entry()).collect()) / (message_us * 1e3);
+    alone("  keeping its latencies", "%", share * 100.0);
+    let line =
+        format!("bench pub {plain} --publishers {MANY_CLIENTS} --rate {RATE}/s --duration {RATE_SECONDS}s");
+    let late = || (figure(&line, "/generator/schedule_lag_p99_us"), f64::from(RATE_SECONDS));
+    compare("late (p99), 50,000/s by 1,000", "µs", late, || schedule(&mut streams));
+    drop(streams);
+
+    let base = memory(&conn(&plain, 1));
+    alone("memory, alone", "MiB", base / 1024.0);
+    alone(
+        "memory, 1,000 clients publishing",
+        "MiB",
+        memory(&format!("{} --count 5000000", publishing(1000))) / 1024.0,
+    );
+    alone("memory, idle client", "KiB", (memory(&conn(&plain, CONNECTIONS)) - base) / connections);
+    let folder = tempfile::tempdir().unwrap();
+    let (port, certificate) = serve_tls(folder.path());
+    let tls = format!("-h 127.0.0.1 -p {port} --cafile {certificate} {common}");
+    let (few, many) = (memory(&conn(&tls, 100)), memory(&conn(&tls, 1_100)));
+    alone("memory, idle client with TLS", "KiB", (many - few) / 1000.0);
 }

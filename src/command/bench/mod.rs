@@ -16,7 +16,7 @@
 //! | `pacer` | the schedule |
 //! | `stamp`, `flow` | what a message carries; which messages came |
 //! | `recorder` | histograms and counts of a thread |
-//! | `summary`, `threshold` | the report, and what must not be in it |
+//! | `summary`, `configuration`, `threshold` | the report, what was asked for, and what must not be |
 //! | `text`, `csv`, `junit`, `html` | the report's forms |
 //! | `words` | what table and page say alike |
 //! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
@@ -27,6 +27,7 @@ mod calibrate;
 mod client;
 mod compare;
 pub mod config;
+mod configuration;
 mod credentials;
 mod csv;
 mod fleet;

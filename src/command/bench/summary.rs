@@ -10,7 +10,8 @@ use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 
-use super::config::{Load, Mode, Rate, Stop};
+use super::config::{Load, Mode};
+use super::configuration::Configuration;
 use super::phases::Outcome;
 use super::recorder::{Counts, Kind, Second};
 use super::stamp::{self, Phase};
@@ -65,44 +66,6 @@ pub(super) struct Host {
     pub(super) kernel: String,
     pub(super) cpus: usize,
     pub(super) memory_bytes: u64,
-}
-
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct Configuration {
-    pub(super) broker: String,
-    /// `tcp`, `tls`, `ws`, `wss` or `unix`.
-    pub(super) transport: &'static str,
-    pub(super) protocol: String,
-    pub(super) embedded: bool,
-    pub(super) publishers: u32,
-    pub(super) subscribers: u32,
-    /// Messages a second; null in the closed loop.
-    pub(super) rate_per_s: Option<f64>,
-    pub(super) arrivals: String,
-    pub(super) jitter_s: f64,
-    pub(super) inflight: u16,
-    /// Most QoS 0 messages in a write of the closed loop; null for as many as fit.
-    pub(super) per_write: Option<u32>,
-    /// `size`, `template` or `file`.
-    pub(super) payload: &'static str,
-    /// With the stamp; of a template, before it is filled in.
-    pub(super) payload_bytes: usize,
-    pub(super) topics: u32,
-    pub(super) topic: String,
-    pub(super) pattern: &'static str,
-    pub(super) shared_groups: u32,
-    pub(super) qos: u8,
-    pub(super) duration_s: Option<f64>,
-    pub(super) count: Option<u64>,
-    pub(super) warmup_s: f64,
-    pub(super) drain_s: f64,
-    pub(super) ramp_per_s: Option<f64>,
-    pub(super) keep_alive_s: u16,
-    pub(super) connect_timeout_s: f64,
-    pub(super) credentials: Option<String>,
-    pub(super) local_addresses: Vec<String>,
-    pub(super) threads: usize,
-    pub(super) seed: u64,
 }
 
 /// How long each took, in seconds.
@@ -341,7 +304,7 @@ impl Report {
             interrupted: outcome.interrupted,
             started: outcome.started,
             host: outcome.host,
-            configuration: configuration(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
+            configuration: Configuration::of(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
             phases_s: outcome.phases,
             connections: Connections {
                 attempted: counts.attempted,
@@ -501,59 +464,4 @@ fn notes(load: &Load, payload_bytes: usize, counts: &Counts) -> Vec<String> {
         );
     }
     notes
-}
-
-fn configuration(load: &Load, broker: String, protocol: String, payload_bytes: usize) -> Configuration {
-    use super::config::{Arrivals, Pattern, Payload};
-    Configuration {
-        broker,
-        transport: load.client.transport_name(),
-        protocol,
-        embedded: load.embedded.is_some(),
-        publishers: load.publishers,
-        subscribers: load.subscribers,
-        rate_per_s: match load.rate {
-            Rate::PerSecond(rate) => Some(rate),
-            Rate::Max => None,
-        },
-        arrivals: match load.arrivals {
-            Arrivals::Uniform => "uniform".into(),
-            Arrivals::Poisson => "poisson".into(),
-            Arrivals::Burst(size) => format!("burst:{size}"),
-        },
-        jitter_s: load.jitter.as_secs_f64(),
-        inflight: load.client.max_inflight,
-        per_write: Some(load.per_write).filter(|most| *most < u32::MAX),
-        payload: match load.payload {
-            Payload::Size(_) => "size",
-            Payload::Template(_) => "template",
-            Payload::File(_) => "file",
-        },
-        payload_bytes,
-        topics: load.topics,
-        topic: load.topic.clone(),
-        pattern: match load.pattern {
-            Pattern::Pairs => "pairs",
-            Pattern::All => "all",
-        },
-        shared_groups: load.shared_groups,
-        qos: load.qos as u8,
-        duration_s: match load.stop {
-            Stop::After(duration) => Some(duration.as_secs_f64()),
-            Stop::Count(_) => None,
-        },
-        count: match load.stop {
-            Stop::After(_) => None,
-            Stop::Count(count) => Some(count),
-        },
-        warmup_s: load.warmup.as_secs_f64(),
-        drain_s: load.drain.as_secs_f64(),
-        ramp_per_s: load.ramp,
-        keep_alive_s: load.client.keep_alive,
-        connect_timeout_s: load.client.connect_timeout.as_secs_f64(),
-        credentials: load.credentials.as_ref().map(|path| path.display().to_string()),
-        local_addresses: load.local_addresses.iter().map(ToString::to_string).collect(),
-        threads: load.threads,
-        seed: load.seed,
-    }
 }
