@@ -400,6 +400,18 @@ fn the_table_fits_its_columns_and_thresholds_decide() {
     assert!(std::fs::read_to_string(junit).unwrap().contains("<failure message="));
 }
 
+/// A file that cannot be written is known before the load; where it is known only afterwards, the
+/// report is not lost with it.
+#[test]
+fn files_that_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("missing/a.html");
+    watched(1, &["e2e", "--html", nowhere.to_str().unwrap()]).run().fails(1, "cannot write ");
+    let broker = Broker::start();
+    let line = ["pub", "--count", "10", "--csv", folder.path().to_str().unwrap()];
+    report(&bench(broker.port(), &line).run().exits(1));
+}
+
 #[test]
 fn the_embedded_broker_is_a_process_of_its_own() {
     let outcome =
@@ -467,8 +479,8 @@ fn reports_are_set_side_by_side() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    for (name, size) in [("a", "64"), ("b", "80")] {
-        let line = ["pub", "--qos", "1", "--count", "100", "--size", size];
+    for (name, payload) in [("a", ["--size", "64"]), ("b", ["--payload", "sixteen {client}"])] {
+        let line = [&["pub", "--qos", "1", "--count", "100"], &payload[..]].concat();
         let outcome = bench(broker.port(), &line).run().exits(0);
         std::fs::write(file(name), &outcome.stdout).unwrap();
     }
@@ -476,13 +488,15 @@ fn reports_are_set_side_by_side() {
     let table = Mqtt::new(["bench", "compare", &a, &b, &a]).run().exits(0).lines();
     assert_eq!(table[0].matches("ratio").count(), 2);
     assert!(table.iter().any(|line| line.starts_with("acknowledge p99") && line.ends_with("1.000")));
-    assert!(table.contains(&"not the same: payload_bytes 64 / 80 / 64".to_owned()), "{table:?}");
+    for line in ["payload_bytes 64 / 48 / 64", "payload_text null / sixteen {client} / null"] {
+        assert!(table.contains(&format!("not the same: {line}")), "{table:?}");
+    }
     let line = ["bench", "compare", "--json", &a, &a, &a, "vs", &b, &b, &b];
     let outcome = Mqtt::new(line).run().exits(0);
     let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
     assert_eq!(compared["sides"][1]["runs"], 3);
     assert!(compared["figures"][0]["more_than_noise"][0].is_boolean());
-    assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "80"]));
+    assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "48"]));
     std::fs::write(&a, "{}").unwrap();
     Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
 }
@@ -561,6 +575,9 @@ fn the_generator_knows_its_ceiling() {
     let line = ["pub", "--duration", "0.5", "--calibration", file.to_str().unwrap()];
     let report = report(&bench(broker.port(), &line).run().exits(0));
     assert!(number(&report, "/generator/share_of_ceiling") > 0.0);
+    let version = "{\"type\":\"bench-calibration\",\"version\":1}";
+    std::fs::write(&file, version).unwrap();
+    watched(broker.port(), &line).run().fails(1, "it has no connections_ceiling_per_s");
 }
 
 /// As many connections as the limit of descriptors allows, up to 10,000.

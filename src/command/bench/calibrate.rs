@@ -123,17 +123,37 @@ async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
     Ok(Report::new(load, outcome))
 }
 
-/// The load's share of what a calibration found possible at its QoS.
-///
-/// # Errors
-/// A file that cannot be read or is no calibration.
-pub(super) fn share(file: &Path, report: &Report) -> Result<Option<f64>, Error> {
-    let found = read_report(file, KIND, VERSION, "mqtt bench calibrate")?;
-    let (key, rate) = match (report.mode, report.messages.qos) {
-        ("conn", _) => ("connections_ceiling_per_s", report.connections.connected_per_s),
-        (_, 0) => ("qos0_ceiling_per_s", report.throughput.sent_per_s),
-        _ => ("qos1_ceiling_per_s", report.throughput.sent_per_s),
-    };
-    let ceiling = found[key].as_f64().filter(|ceiling| *ceiling > 0.0);
-    Ok(ceiling.map(|ceiling| rate / ceiling))
+/// What an earlier calibration found possible, in connections and in messages a second.
+pub(super) struct Calibration {
+    connections: f64,
+    qos0: f64,
+    qos1: f64,
+}
+
+impl Calibration {
+    /// # Errors
+    /// A file that cannot be read or is no calibration.
+    pub(super) fn read(file: &Path) -> Result<Self, Error> {
+        let found = read_report(file, KIND, VERSION, "mqtt bench calibrate")?;
+        let figure = |name: &str| {
+            found[name].as_f64().filter(|ceiling| *ceiling > 0.0).ok_or_else(|| {
+                let why = std::io::Error::other(format!("it has no {name}"));
+                Error::file(format!("cannot read {}", file.display()), why)
+            })
+        };
+        Ok(Self {
+            connections: figure("connections_ceiling_per_s")?,
+            qos0: figure("qos0_ceiling_per_s")?,
+            qos1: figure("qos1_ceiling_per_s")?,
+        })
+    }
+
+    /// A load's share of it.
+    pub(super) fn share(&self, report: &Report) -> f64 {
+        match (report.mode, report.messages.qos) {
+            ("conn", _) => report.connections.connected_per_s / self.connections,
+            (_, 0) => report.throughput.sent_per_s / self.qos0,
+            _ => report.throughput.sent_per_s / self.qos1,
+        }
+    }
 }

@@ -61,6 +61,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use self::calibrate::Calibration;
 use self::summary::{Report, ThresholdResult};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -89,24 +90,27 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
             return print(text.as_bytes()).await;
         }
     };
+    // What can be known to fail at the end of the run fails before it.
+    let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
+    for file in [&results.csv, &results.html, &results.junit].into_iter().flatten() {
+        check_folder(file)?;
+    }
     preflight::check(&load, diagnostics)?;
     let _target = target::start(&mut load)?;
     let outcome = phases::run((*load).clone(), diagnostics).await?;
     let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
     let mut report = Report::new(&load, outcome);
-    if let Some(file) = &results.calibration {
-        report.generator.share_of_ceiling = calibrate::share(file, &report)?;
-    }
+    report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     for threshold in &results.fail_if {
         let (value, broken) = threshold.check(&report);
         let value = threshold.shown(value);
         report.thresholds.push(ThresholdResult { fail_if: threshold.text.clone(), value, broken });
     }
+    let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
+    print(&text).await?;
     write(results.csv.as_deref(), || csv::render(&report))?;
     write(results.html.as_deref(), || html::render(&report))?;
     write(results.junit.as_deref(), || junit::render(&report))?;
-    let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
-    print(&text).await?;
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {
         () if nothing => Exit::Failure,
@@ -146,6 +150,15 @@ fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<V
         return Ok(report);
     }
     Err(Error::file(what(), std::io::Error::other(format!("it is no report of {command} --json"))))
+}
+
+/// Whether there is a folder for a file to be written at the end.
+fn check_folder(file: &Path) -> Result<(), Error> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    match folder.map(std::fs::metadata) {
+        Some(Err(error)) => Err(Error::file(format!("cannot write {}", file.display()), error)),
+        _ => Ok(()),
+    }
 }
 
 fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Error> {

@@ -375,13 +375,13 @@ impl Report {
         }
         let Connections { failed, lost, refused_subscriptions, attempted, .. } = self.connections;
         if failed > 0 {
-            self.problems.push(format!("{failed} of {attempted} connections failed"));
+            self.problems.push(format!("connections failed: {failed} of {attempted}"));
         }
         if lost > 0 {
-            self.problems.push(format!("{lost} connections were lost"));
+            self.problems.push(format!("connections lost: {lost}"));
         }
         if refused_subscriptions > 0 {
-            self.problems.push(format!("{refused_subscriptions} subscriptions were refused"));
+            self.problems.push(format!("subscriptions refused: {refused_subscriptions}"));
         }
         self.valid = self.problems.is_empty();
     }
@@ -444,12 +444,12 @@ fn notes(load: &Load, payload_bytes: usize, counts: &Counts) -> Vec<String> {
     let (not_sent, unanswered) = (counts.not_sent, counts.unacknowledged);
     if not_sent > 0 {
         notes.push(format!(
-            "{not_sent} messages were due and not sent by the end: they have no latency, and would raise it"
+            "messages due and not sent by the end: {not_sent}; they have no latency, and would raise it"
         ));
     }
     if unanswered > 0 {
         notes.push(format!(
-            "{unanswered} messages had no answer by the end: they have no latency, and would raise it"
+            "messages without an answer by the end: {unanswered}; they have no latency, and would raise it"
         ));
     }
     if load.mode.publishes() && payload_bytes < stamp::BYTES {
