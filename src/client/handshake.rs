@@ -54,6 +54,9 @@ impl Connected {
     /// ([MQTT-3.14.2-3], [MQTT-3.14.2-4]).
     #[must_use]
     pub(super) fn disconnect_properties(&self, asked: &PropertyBlock) -> PropertyBlock {
+        if asked.is_empty() {
+            return PropertyBlock::default();
+        }
         let mut packet = BytesMut::new();
         wire::disconnect(&mut packet, self.protocol, ReasonCode::SUCCESS, asked);
         if packet.len() <= self.limits().maximum_packet_bytes as usize {
@@ -119,7 +122,7 @@ fn encode_connect(
         password: options.password.as_ref().map(|secret| secret.0.as_slice()),
     };
     wire::connect(&mut out, &packet);
-    out.to_vec()
+    out.into()
 }
 
 /// How a connection begins: CONNECT, and what there is to say to the answers until CONNACK comes.

@@ -104,11 +104,16 @@ impl ClientOptions {
     }
 }
 
-/// Connects with exactly this version of the protocol.
+/// Connects with exactly this version of the protocol, under this client identifier and not that of
+/// the options.
 ///
 /// # Errors
 /// The step that failed, with its cause; a refusal, with its reason.
-pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened, Error> {
+pub async fn open(
+    options: &ClientOptions,
+    client_identifier: &str,
+    protocol: Protocol,
+) -> Result<Opened, Error> {
     let began = Instant::now();
     let mut connected_after = None;
     let mut stream = if options.endpoint.transport.is_secure() {
@@ -122,8 +127,7 @@ pub async fn open(options: &ClientOptions, protocol: Protocol) -> Result<Opened,
     };
     let dialled = began.elapsed();
     let properties = handshake::connect_properties(options);
-    let identifier = &options.client_identifier;
-    let mut opening = Opening::new(options, protocol, identifier, options.clean_start, &properties)?;
+    let mut opening = Opening::new(options, protocol, client_identifier, options.clean_start, &properties)?;
     let exchange = opening.exchange(&mut stream, |_, _| {});
     let answer = tokio::time::timeout(options.connect_timeout, exchange).await.map_err(|_| {
         let limit = humantime::format_duration(options.connect_timeout);

@@ -82,7 +82,7 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     let Address::Tcp { host, port } = &endpoint.address else { return false };
     let Ok(name) = tls::checkable_name(host) else { return false };
     let probe = async {
-        let mut way = Way::new(endpoint, None);
+        let mut way = Way::new(None);
         match way.reach(endpoint, host, *port).await {
             Ok((socket, _)) => tls::probe::answers_with_tls(socket, name).await,
             Err(_) => false,
@@ -95,7 +95,7 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
 type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
 
 async fn dial_within_limit(endpoint: &Endpoint, observer: Observer<'_>) -> Result<Stream, Error> {
-    let mut way = Way::new(endpoint, observer);
+    let mut way = Way::new(observer);
     match tokio::time::timeout(endpoint.connect_timeout, way.go(endpoint)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(way.timed_out(endpoint.connect_timeout)),
@@ -103,8 +103,8 @@ async fn dial_within_limit(endpoint: &Endpoint, observer: Observer<'_>) -> Resul
 }
 
 /// What is under way, with whom.
-enum Stage {
-    Resolving(String),
+enum Stage<'a> {
+    Resolving(&'a str),
     Connecting(Vec<SocketAddr>),
     Tunnelling(String),
     Encrypting(String),
@@ -112,19 +112,19 @@ enum Stage {
 }
 
 /// The way so far.
-struct Way<'a> {
-    stage: Stage,
+struct Way<'e, 'o> {
+    stage: Stage<'e>,
     /// The stage is about the proxy, not the broker.
     to_proxy: bool,
-    observer: Observer<'a>,
+    observer: Observer<'o>,
 }
 
-impl<'a> Way<'a> {
-    fn new(endpoint: &Endpoint, observer: Observer<'a>) -> Self {
-        Self { stage: Stage::Resolving(endpoint.address.to_string()), to_proxy: false, observer }
+impl<'e, 'o> Way<'e, 'o> {
+    fn new(observer: Observer<'o>) -> Self {
+        Self { stage: Stage::Resolving(""), to_proxy: false, observer }
     }
 
-    async fn go(&mut self, endpoint: &Endpoint) -> Result<Stream, Error> {
+    async fn go(&mut self, endpoint: &'e Endpoint) -> Result<Stream, Error> {
         // Whatever can fail without a socket fails before there is one.
         let plan = Plan::of(endpoint)?;
         let mut stream = match &endpoint.address {
@@ -132,7 +132,10 @@ impl<'a> Way<'a> {
                 let (socket, peer) = self.reach(endpoint, host, *port).await?;
                 match plan.encryption {
                     None => Stream::Tcp(socket),
-                    Some((config, name)) => self.encrypt(config, name, socket, peer).await?,
+                    Some((config, name)) => {
+                        let peer = peer.map_or_else(|| endpoint.address.to_string(), |peer| peer.to_string());
+                        self.encrypt(config, name, socket, peer).await?
+                    }
                 }
             }
             #[cfg(unix)]
@@ -155,18 +158,19 @@ impl<'a> Way<'a> {
         Ok(stream)
     }
 
-    /// A TCP connection to the broker, through the proxy if there is one; and to whom, for
-    /// messages.
+    /// A TCP connection to the broker, through the proxy if there is one; and without one, to which
+    /// address.
     async fn reach(
         &mut self,
-        endpoint: &Endpoint,
-        host: &str,
+        endpoint: &'e Endpoint,
+        host: &'e str,
         port: u16,
-    ) -> Result<(TcpStream, String), Error> {
+    ) -> Result<(TcpStream, Option<SocketAddr>), Error> {
         let Some(proxy) = &endpoint.proxy else {
             let (socket, peer) = self.connect(host, port, endpoint.bind).await?;
-            return Ok((socket, peer.to_string()));
+            return Ok((socket, Some(peer)));
         };
+        self.stage = Stage::Resolving(host);
         let targets = proxy.targets(host, port).await?;
         let mut failure = None;
         for target in targets {
@@ -179,7 +183,7 @@ impl<'a> Way<'a> {
             match proxy.tunnel(socket, &target, port).await {
                 Ok(socket) => {
                     self.report(|| Step::Tunnelled { proxy: proxy.to_string(), took: start.elapsed() });
-                    return Ok((socket, endpoint.address.to_string()));
+                    return Ok((socket, None));
                 }
                 // A proxy without IPv6 may still reach the broker's other addresses.
                 Err(error) if error.retry() == Retry::Later => failure = Some(error),
@@ -192,17 +196,18 @@ impl<'a> Way<'a> {
     /// Look-up and connection.
     async fn connect(
         &mut self,
-        host: &str,
+        host: &'e str,
         port: u16,
         bind: Option<IpAddr>,
     ) -> Result<(TcpStream, SocketAddr), Error> {
-        self.stage = Stage::Resolving(host.to_owned());
+        self.stage = Stage::Resolving(host);
         let start = Instant::now();
         let addresses = resolve::resolve(host, port).await?;
         self.report(|| Step::Resolved { addresses: addresses.clone(), took: start.elapsed() });
         let start = Instant::now();
+        let connecting = tcp::connect(host, &addresses, bind);
         self.stage = Stage::Connecting(addresses.clone());
-        let (socket, peer) = tcp::connect(host, &addresses, bind).await?;
+        let (socket, peer) = connecting.await?;
         self.report(|| Step::Connected { peer: peer.to_string(), took: start.elapsed() });
         Ok((socket, peer))
     }

@@ -1,5 +1,6 @@
 //! TCP: the socket, and the race of a name's addresses.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -30,11 +31,12 @@ pub(super) async fn connect(
     addresses: &[SocketAddr],
     bind: Option<IpAddr>,
 ) -> Result<(TcpStream, SocketAddr), Error> {
-    let reachable: Vec<SocketAddr> = addresses
-        .iter()
-        .copied()
-        .filter(|address| bind.is_none_or(|local| local.is_ipv4() == address.is_ipv4()))
-        .collect();
+    let fits = |address: &SocketAddr| bind.is_none_or(|local| local.is_ipv4() == address.is_ipv4());
+    let reachable: Cow<'_, [SocketAddr]> = if addresses.iter().all(fits) {
+        addresses.into()
+    } else {
+        addresses.iter().copied().filter(fits).collect()
+    };
     if let (true, Some(local)) = (reachable.is_empty(), bind) {
         let family = if local.is_ipv4() { "IPv4" } else { "IPv6" };
         return Err(Error::fatal(
@@ -42,13 +44,13 @@ pub(super) async fn connect(
             format!("{host} has no {family} address to reach from {local}"),
         ));
     }
-    let failures = match reachable.as_slice() {
+    let failures = match &*reachable {
         // By far the most common case, and the one whose cost shows in a one-shot command.
         [only] => match open(*only, bind).await {
             Ok(stream) => return Ok((stream, *only)),
             Err(error) => vec![(*only, error)],
         },
-        _ => match race(reachable, bind).await {
+        _ => match race(reachable.into_owned(), bind).await {
             Ok(winner) => return Ok(winner),
             Err(failures) => failures,
         },

@@ -1,5 +1,6 @@
 //! What all threads know of the load: who the clients are, what each connects with and when.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::client::Role;
@@ -19,6 +20,8 @@ pub(super) struct Fleet {
     pub(super) run: u32,
     pub(super) threads: u32,
     pub(super) credentials: Option<Credentials>,
+    /// What clients connect with, one for each local address.
+    pub(super) options: Vec<Arc<ClientOptions>>,
     /// When the run began: the connections' ramp and the series count from here.
     pub(super) began: u64,
 }
@@ -48,25 +51,36 @@ impl Fleet {
         self.began + delay
     }
 
-    /// What a client connects with.
-    pub(super) fn options_of(&self, number: u32, role: Role) -> ClientOptions {
-        let mut options = self.load.client.clone();
-        let prefix = match options.client_identifier.as_str() {
-            "" => format!("bench-{:08x}", self.run),
-            given => given.to_owned(),
+    /// What clients connect with who have no credentials of their own, one for each local address.
+    pub(super) fn options(load: &Load, run: u32) -> Vec<Arc<ClientOptions>> {
+        let mut options = load.client.clone();
+        if options.client_identifier.is_empty() {
+            options.client_identifier = format!("bench-{run:08x}");
+        }
+        if load.local_addresses.is_empty() {
+            return vec![Arc::new(options)];
+        }
+        let from = |address: &IpAddr| {
+            let mut options = options.clone();
+            options.endpoint.bind = Some(*address);
+            Arc::new(options)
         };
-        options.client_identifier = match role {
+        load.local_addresses.iter().map(from).collect()
+    }
+
+    /// What a client connects with, and its client identifier.
+    pub(super) fn options_of(&self, number: u32, role: Role) -> (Arc<ClientOptions>, String) {
+        let options = &self.options[number as usize % self.options.len()];
+        let prefix = &options.client_identifier;
+        let identifier = match role {
             Role::Idle => format!("{prefix}-{number}"),
             Role::Publisher(n) => format!("{prefix}-p{n}"),
             Role::Subscriber(n) => format!("{prefix}-s{n}"),
         };
-        let addresses = &self.load.local_addresses;
-        if !addresses.is_empty() {
-            options.endpoint.bind = Some(addresses[number as usize % addresses.len()]);
-        }
-        if let Some(credentials) = &self.credentials {
-            credentials.apply(number, &mut options);
-        }
-        options
+        let Some(credentials) = &self.credentials else { return (Arc::clone(options), identifier) };
+        let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
+        credentials.apply(number, &mut own);
+        let identifier = own.client_identifier.clone();
+        (Arc::new(own), identifier)
     }
 }

@@ -30,6 +30,7 @@ pub mod config;
 mod configuration;
 mod credentials;
 mod csv;
+mod dialer;
 mod fleet;
 mod flow;
 mod host;

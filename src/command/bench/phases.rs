@@ -97,7 +97,8 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     };
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
     let began = now();
-    let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, began });
+    let options = Fleet::options(&load, run);
+    let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, options, began });
     let mut director = Director::start(&fleet, attention, diagnostics)?;
     director.interrupted = broken_off;
     let timeline = director.conduct(&fleet).await;
@@ -147,12 +148,12 @@ async fn probe(
         Version::Only(protocol) => protocol,
         Version::Auto => Protocol::V5,
     };
-    let mut opened = client::open(&first, protocol).await;
+    let mut opened = client::open(&first, &first.client_identifier, protocol).await;
     if let (Version::Auto, Err(Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. })) =
         (options.version, &opened)
     {
         protocol = Protocol::V3_1_1;
-        opened = client::open(&first, protocol).await;
+        opened = client::open(&first, &first.client_identifier, protocol).await;
     }
     let mut opened = match opened {
         Ok(opened) => opened,

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
 use super::client::{Client, Role, Turn};
 use super::config::{Mode, Rate};
+use super::dialer::Dialer;
 use super::fleet::Fleet;
 use super::flow::{Flows, PLAIN_WORDS, SHARED_WORDS};
 use super::orders::{Board, News, Order};
@@ -21,7 +22,6 @@ use super::recorder::{Kind, Recorder};
 use super::shard::{Shard, Timeline};
 use super::stamp::Phase;
 use crate::client::alarm::{Alarm, now, thread_cpu};
-use crate::client::{self, Opened};
 use crate::error::Error;
 
 /// Connections a thread is making at once where there is no ramp that says when each is due.
@@ -38,7 +38,7 @@ const SECOND: u64 = 1_000_000_000;
 enum Slot {
     /// Not connected yet.
     Waiting,
-    Connecting(Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>),
+    Connecting(Dialer),
     Open(Box<Client>),
     Gone,
 }
@@ -64,6 +64,8 @@ pub(super) struct Worker {
     /// Of `places`, those still to be connected.
     unconnected: VecDeque<u32>,
     connecting: usize,
+    /// Those that have nothing to do.
+    dialers: Vec<Dialer>,
     /// A ramp is an open loop: a server that takes long to answer does not slow it down.
     most_connecting: usize,
     ready: Arc<Ready>,
@@ -149,6 +151,7 @@ impl Worker {
             places,
             unconnected: unconnected.into(),
             connecting: 0,
+            dialers: Vec::new(),
             most_connecting: if load.ramp.is_some() { usize::MAX } else { MOST_CONNECTING },
             ready,
             list: Vec::new(),
@@ -334,9 +337,9 @@ impl Worker {
             self.unconnected.pop_front();
             self.connecting += 1;
             self.shard.recorder.counts.attempted += 1;
-            let options = self.fleet.options_of(place.number, place.role);
-            let protocol = self.fleet.protocol;
-            place.slot = Slot::Connecting(Box::pin(async move { client::open(&options, protocol).await }));
+            let mut dialer = self.dialers.pop().unwrap_or_else(|| Dialer::new(self.fleet.protocol));
+            dialer.start(self.fleet.options_of(place.number, place.role));
+            place.slot = Slot::Connecting(dialer);
             place.waker.wake_by_ref();
         }
     }
@@ -389,10 +392,10 @@ impl Worker {
         let mut cx = Context::from_waker(&place.waker);
         match &mut place.slot {
             Slot::Waiting | Slot::Gone => {}
-            Slot::Connecting(attempt) => {
-                let Poll::Ready(outcome) = attempt.as_mut().poll(&mut cx) else { return };
+            Slot::Connecting(dialer) => {
+                let Poll::Ready(outcome) = dialer.poll(&mut cx) else { return };
                 self.connecting -= 1;
-                place.slot = match outcome {
+                let slot = match outcome {
                     Ok(opened) => {
                         let recorder = &mut self.shard.recorder;
                         let nanoseconds =
@@ -419,6 +422,11 @@ impl Worker {
                         Slot::Gone
                     }
                 };
+                if let Slot::Connecting(dialer) = std::mem::replace(&mut place.slot, slot)
+                    && !self.unconnected.is_empty()
+                {
+                    self.dialers.push(dialer);
+                }
             }
             Slot::Open(client) => match client.poll(&mut cx, &mut self.shard) {
                 Ok(Turn::Waiting) => {}
@@ -464,6 +472,7 @@ impl Worker {
         match self.stage {
             Stage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
                 self.stage = Stage::Connected;
+                self.dialers = Vec::new();
                 if self.fleet.load.mode == Mode::Connect {
                     self.count_cpu();
                 }
