@@ -104,12 +104,17 @@ impl ResultArgs {
 const EXAMPLES: &str = "\
 Figures of --fail-if:
   min, mean, p50, p90, p95, p99, p99.9, p99.99, max of the latency the mode is about; of others with
-  their name before: connect, tls_handshake, connack, suback, acknowledge, delivery, round_trip,
-  schedule_lag; from the actual send acknowledge_from_send, delivery_from_send, round_trip_from_send
+  their name before: connect, tls_handshake, connack, connect_to_connack, suback, acknowledge,
+  delivery, round_trip, schedule_lag; from the actual send acknowledge_from_send,
+  delivery_from_send, round_trip_from_send
   loss, lost, duplicates, reordered, stale, foreign, corrupt, unstamped, sent, acknowledged,
-  delivered, refused, unacknowledged, not-sent, connected, failed-connections, lost-connections,
-  refused-subscriptions, errors, rate, connected-rate, sent-rate, delivered-rate, cpu, memory,
-  full-windows, blocked-sockets
+  delivered, refused, unacknowledged, under-way, not-sent, connected, failed-connections,
+  lost-connections, refused-subscriptions, errors, rate, connected-rate, sent-rate,
+  delivered-rate, cpu, memory, full-windows, blocked-sockets
+  A latency is compared as if messages without an answer, messages never sent and deliveries that
+  never came had taken longer than any limit.
+  rate is what the server took: of conn connections, of pub what it had read at QoS 0 ('taken') or
+  acknowledged, else deliveries.
 
 Examples:
   mqtt bench --embedded

@@ -25,6 +25,14 @@ pub struct Times {
     pub connack: Duration,
 }
 
+impl Times {
+    /// All of it.
+    #[must_use]
+    pub fn all(&self) -> Duration {
+        self.connect + self.tls.unwrap_or_default() + self.connack
+    }
+}
+
 /// A link over any transport.
 pub type OpenLink = Link<Stream>;
 

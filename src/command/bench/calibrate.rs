@@ -67,7 +67,7 @@ pub(super) async fn run(
     };
     preflight::check(&load, diagnostics)?;
     let report = part(&load, diagnostics).await?;
-    let connections = per_cpu_second(&report, report.connections.connected, report.phases_s.connect);
+    let connections = per_cpu_second(&report, report.connections.connected);
     load.publishers = PUBLISHERS;
     load.mode = Mode::Publish;
     load.stop = Stop::After(duration);
@@ -75,7 +75,7 @@ pub(super) async fn run(
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         load.qos = qos;
         let report = part(&load, diagnostics).await?;
-        ceilings.push(per_cpu_second(&report, report.messages.sent, report.throughput.window_s));
+        ceilings.push(per_cpu_second(&report, report.messages.sent));
     }
     #[allow(clippy::cast_precision_loss, reason = "few threads")]
     let cores = threads as f64;
@@ -108,10 +108,10 @@ pub(super) async fn run(
     Ok(out)
 }
 
-/// How much of something the threads did for each second of their CPU time, in so many seconds.
+/// How much of something the threads did for each second of their CPU time.
 #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
-fn per_cpu_second(report: &Report, done: u64, seconds: f64) -> f64 {
-    let cpu = report.generator.thread_cpu_share.iter().sum::<f64>() * seconds;
+fn per_cpu_second(report: &Report, done: u64) -> f64 {
+    let cpu = report.generator.threads_cpu_s;
     if cpu > 0.0 { done as f64 / cpu } else { 0.0 }
 }
 

@@ -180,6 +180,28 @@ impl Client {
         self.session.unacknowledged()
     }
 
+    /// Messages without an answer, with the time when they were due, the time when they were sent, and
+    /// how many they are.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        let under_way = self.state.publisher.iter().flat_map(|publisher| publisher.under_way.unanswered());
+        under_way.map(|(message, count)| (message.intended, message.sent, count))
+    }
+
+    /// Messages that are due and not sent, with the time when they were due and the number of
+    /// subscribers they would go to.
+    pub(super) fn unsent(&self, plan: &Plan) -> impl Iterator<Item = (u64, u64)> {
+        let next = self.state.publisher.as_ref().map_or(0, |publisher| publisher.sequence);
+        let number = match self.state.role {
+            Role::Publisher(number) => number,
+            _ => 0,
+        };
+        self.state
+            .backlog
+            .iter()
+            .zip(next..)
+            .map(move |(intended, sequence)| (*intended, plan.receivers(number, sequence)))
+    }
+
     /// Whether nothing of it is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.state.backlog.is_empty()
@@ -207,7 +229,7 @@ impl Client {
         let unfinished = turn.unfinished;
         if self.state.backlog.is_empty() {
             self.state.blocked = false;
-        } else if waited && !self.state.blocked {
+        } else if waited && !self.state.blocked && !self.state.leaving {
             self.state.blocked = true;
             if self.session.can_publish(shard.qos) {
                 shard.recorder.counts.blocked_sockets += 1;
@@ -276,10 +298,10 @@ impl InTurn<'_> {
         let sent = now();
         while out.len() < OUTPUT_BYTES && session.can_publish(self.shard.qos) {
             let Some(intended) = self.state.backlog.pop_front() else { break };
-            if !self.state.blocked {
+            let phase = self.shard.timeline.phase(intended);
+            if phase == Phase::Measure && !self.state.blocked {
                 self.shard.recorder.record(Kind::ScheduleLag, sent.saturating_sub(intended));
             }
-            let phase = self.shard.timeline.phase(intended);
             if self.run_length(session.protocol(), 1).is_some() {
                 self.publish(session, out, phase, (intended, sent), 1)?;
             }
@@ -414,12 +436,6 @@ impl InTurn<'_> {
                 shard.recorder.counts.foreign += 1;
             }
             return;
-        }
-        shard.recorder.second.delivered += 1;
-        shard.recorder.last_event = arrived;
-        if shard.timeline.is_in_window(arrived) {
-            shard.recorder.counts.window.delivered += 1;
-            shard.recorder.counts.window.delivered_bytes += publish.payload.len() as u64;
         }
         shard.received(self.state.flows, publish.payload, arrived);
     }

@@ -1,6 +1,8 @@
 //! Credentials of each client, from a CSV file with a heading line: `client_id`, `username`,
-//! `password`, `cert` and `key` in any order. Clients take the lines in turn.
+//! `password`, `cert` and `key` in any order. Clients take the lines in turn; those with a client
+//! identifier are for one client each, as a server knows no two with the same.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::client::Identity;
@@ -17,6 +19,8 @@ pub(super) struct Credentials {
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Line {
+    /// In the file, from 1.
+    number: usize,
     client_identifier: Option<String>,
     user_name: Option<String>,
     password: Option<String>,
@@ -25,14 +29,17 @@ struct Line {
 }
 
 impl Credentials {
-    /// Reads the file and all certificates that it names. Their paths count from its folder.
+    /// Reads the file for so many clients, and all certificates that it names. Their paths count from
+    /// its folder.
     ///
     /// # Errors
     /// A file that cannot be read, or does not hold what it should; certificates without TLS.
-    pub(super) fn read(path: &Path, options: &ClientOptions) -> Result<Self, Error> {
+    pub(super) fn read(path: &Path, options: &ClientOptions, clients: u32) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path)
             .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
-        let lines = Line::parse(&text).map_err(|why| Error::usage(format!("{}: {why}", path.display())))?;
+        let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
+        let lines = Line::parse(&text).map_err(wrong)?;
+        check_identifiers(&lines, clients).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let own = |line: &Line| {
             let (Some(certificate), Some(key)) = (&line.certificate, &line.key) else { return Ok(None) };
@@ -61,9 +68,27 @@ impl Credentials {
     }
 }
 
+/// Whether no two clients would share an identifier: the server would close the connection of the
+/// first when the second comes ([MQTT-3.1.4-3]).
+fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
+    let mut seen = HashMap::new();
+    for line in lines.iter().take(clients as usize) {
+        let Some(identifier) = &line.client_identifier else { continue };
+        if let Some(first) = seen.insert(identifier, line.number) {
+            return Err(format!("client_id '{identifier}' is in line {first} and in line {}", line.number));
+        }
+    }
+    if lines.len() < clients as usize && !seen.is_empty() {
+        let lines = lines.len();
+        return Err(format!("{lines} lines for {clients} clients, and a client_id is for one client only"));
+    }
+    Ok(())
+}
+
 impl Line {
     /// All lines below the heading.
     fn parse(text: &str) -> Result<Vec<Self>, String> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as spreadsheets write it
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let heading = lines.next().map(|(_, line)| fields(line)).unwrap_or_default();
         for name in &heading {
@@ -78,7 +103,7 @@ impl Line {
                 let (found, expected) = (values.len(), heading.len());
                 return Err(format!("line {}: {found} values for {expected} columns", number + 1));
             }
-            let mut entry = Line::default();
+            let mut entry = Line { number: number + 1, ..Line::default() };
             for (name, value) in heading.iter().zip(values) {
                 let value = Some(value).filter(|value| !value.is_empty());
                 match name.as_str() {
@@ -123,10 +148,23 @@ mod tests {
 
     #[test]
     fn columns_in_any_order() {
-        let lines = Line::parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
+        let lines = Line::parse("\u{feff}password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
         assert_eq!(lines[0].password.as_deref(), Some("a,\"b"));
         assert_eq!(lines[0].client_identifier.as_deref(), Some("one"));
-        assert_eq!(lines[1], Line { client_identifier: Some("two".into()), ..Line::default() });
+        assert_eq!(lines[1], Line { number: 3, client_identifier: Some("two".into()), ..Line::default() });
+    }
+
+    #[test]
+    fn no_two_clients_share_an_identifier() {
+        let check = |text, clients| check_identifiers(&Line::parse(text).unwrap(), clients);
+        assert_eq!(check("username,password\na,b\n", 100), Ok(()), "a user may have many clients");
+        assert_eq!(check("client_id\na\nb\n", 2), Ok(()));
+        assert_eq!(check("client_id\na\nb\na\n", 2), Ok(()), "the third line is not used");
+        let short = check("client_id\na\nb\n", 20).unwrap_err();
+        assert!(short.starts_with("2 lines for 20 clients"), "{short}");
+        assert!(check("client_id,username\na,u\n,v\n", 3).is_err());
+        let twice = check("client_id\na\n\na\n", 2).unwrap_err();
+        assert_eq!(twice, "client_id 'a' is in line 2 and in line 4");
     }
 
     #[test]

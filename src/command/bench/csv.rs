@@ -6,13 +6,13 @@ use super::summary::Report;
 
 pub(super) fn render(report: &Report) -> String {
     let mut out = String::from(
-        "second,phase,connected,sent,acknowledged,delivered,in_flight,errors,p50_us,p99_us,max_us\r\n",
+        "second,phase,connected,sent,acknowledged,delivered,in_flight,errors,p50_us,p99_us,max_us,overdue,length_s\r\n",
     );
     for s in &report.series {
         let time = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
         let _ = write!(
             out,
-            "{},{},{},{},{},{},{},{},{},{},{}\r\n",
+            "{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             s.second,
             s.phase,
             s.connected,
@@ -23,7 +23,9 @@ pub(super) fn render(report: &Report) -> String {
             s.errors,
             time(s.p50_us),
             time(s.p99_us),
-            time(s.max_us)
+            time(s.max_us),
+            s.overdue,
+            s.length_s
         );
     }
     out

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::client::Role;
-use super::config::{Load, Stop};
+use super::config::{Load, Rate, Stop};
 use super::credentials::Credentials;
 use super::pacer::share;
 use super::plan::Plan;
@@ -27,9 +27,10 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// A thread's part of the messages, if they are counted.
+    /// A thread's part of the messages of the closed loop, if they are counted; a schedule counts
+    /// its own.
     pub(super) fn quota(&self, thread: u32) -> u64 {
-        let Stop::Count(count) = self.load.stop else { return u64::MAX };
+        let (Stop::Count(count), Rate::Max) = (self.load.stop, self.load.rate) else { return u64::MAX };
         let publishers = self.load.publishers;
         let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
         let own = share(publishers, thread, self.threads);

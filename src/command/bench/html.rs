@@ -109,15 +109,20 @@ fn line<'a>(
     series: &[SeriesSecond],
     value: impl Fn(&SeriesSecond) -> Option<f64>,
 ) -> Line<'a> {
-    let points = series.iter().filter_map(|second| Some((number(second.second), value(second)?))).collect();
+    let points = series.iter().filter_map(|second| Some((second.second, value(second)?))).collect();
     Line { name, color, points }
+}
+
+/// A moment is too short for a rate.
+fn rate(second: &SeriesSecond, count: u64) -> Option<f64> {
+    (second.length_s > 0.2).then(|| second.per_s(count))
 }
 
 fn throughput(series: &[SeriesSecond]) -> Vec<Line<'static>> {
     let mut lines = vec![
-        line("sent", 'a', series, |s| Some(number(s.sent))),
-        line("acknowledged", 'b', series, |s| Some(number(s.acknowledged))),
-        line("delivered", 'c', series, |s| Some(number(s.delivered))),
+        line("sent", 'a', series, |s| rate(s, s.sent)),
+        line("acknowledged", 'b', series, |s| rate(s, s.acknowledged)),
+        line("delivered", 'c', series, |s| rate(s, s.delivered)),
     ];
     lines.retain(|line| line.points.iter().any(|(_, value)| *value > 0.0));
     lines

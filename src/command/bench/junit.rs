@@ -8,6 +8,10 @@ use crate::output::printable;
 pub(super) fn render(report: &Report) -> String {
     let mut cases =
         vec![("the run is valid".to_owned(), (!report.valid).then(|| report.problems.join("; ")))];
+    if report.interrupted {
+        let why = "the figures are of what was done until then";
+        cases.push(("the run was not interrupted".to_owned(), Some(why.to_owned())));
+    }
     for result in &report.thresholds {
         let failure = result.broken.then(|| format!("it was {}", result.value));
         cases.push((format!("not {}", result.fail_if), failure));

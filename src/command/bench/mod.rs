@@ -12,17 +12,21 @@
 //! | `phases` | the course of a run |
 //! | `fleet`, `orders` | what all threads know, and what is said between them |
 //! | `worker`, `ready` | one thread: its loop, its list of clients that have something to do |
+//! | `abandoned` | messages of clients that were lost |
 //! | `client`, `shard` | one client, and what the clients of a thread have in common |
 //! | `pacer` | the schedule |
 //! | `stamp`, `flow` | what a message carries; which messages came |
-//! | `recorder` | histograms and counts of a thread |
-//! | `summary`, `configuration`, `threshold` | the report, what was asked for, and what must not be |
+//! | `recorder`, `rows` | histograms and counts of a thread; the seconds of the series |
+//! | `summary`, `configuration` | the report; what was asked for |
+//! | `verdict`, `threshold` | what it is worth; what must not be in it |
 //! | `text`, `csv`, `junit`, `html` | the report's forms |
+//! | `outputs` | the files they go to |
 //! | `words` | what table and page say alike |
 //! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
 //! | `target` | the embedded broker as a process |
 //! | `credentials`, `host`, `preflight` | files and facts |
 
+mod abandoned;
 mod calibrate;
 mod client;
 mod compare;
@@ -37,12 +41,14 @@ mod host;
 mod html;
 mod junit;
 mod orders;
+mod outputs;
 mod pacer;
 mod phases;
 mod plan;
 mod preflight;
 mod ready;
 mod recorder;
+mod rows;
 mod shard;
 mod stamp;
 mod summary;
@@ -50,6 +56,7 @@ mod target;
 mod text;
 mod threshold;
 mod under_way;
+mod verdict;
 mod words;
 mod worker;
 
@@ -63,6 +70,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use self::calibrate::Calibration;
+use self::outputs::Outputs;
 use self::summary::{Report, ThresholdResult};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -93,9 +101,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     };
     // What can be known to fail at the end of the run fails before it.
     let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
-    for file in [&results.csv, &results.html, &results.junit].into_iter().flatten() {
-        check_folder(file)?;
-    }
+    let outputs = Outputs::open(&results)?;
     preflight::check(&load, diagnostics)?;
     let _target = target::start(&mut load)?;
     let outcome = phases::run((*load).clone(), diagnostics).await?;
@@ -104,14 +110,12 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     for threshold in &results.fail_if {
         let (value, broken) = threshold.check(&report);
-        let value = threshold.shown(value);
+        let value = threshold.shown(value, &report);
         report.thresholds.push(ThresholdResult { fail_if: threshold.text.clone(), value, broken });
     }
     let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
     print(&text).await?;
-    write(results.csv.as_deref(), || csv::render(&report))?;
-    write(results.html.as_deref(), || html::render(&report))?;
-    write(results.junit.as_deref(), || junit::render(&report))?;
+    outputs.write(&report)?;
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {
         () if nothing => Exit::Failure,
@@ -151,19 +155,4 @@ fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<V
         return Ok(report);
     }
     Err(Error::file(what(), std::io::Error::other(format!("it is no report of {command} --json"))))
-}
-
-/// Whether there is a folder for a file to be written at the end.
-fn check_folder(file: &Path) -> Result<(), Error> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    match folder.map(std::fs::metadata) {
-        Some(Err(error)) => Err(Error::file(format!("cannot write {}", file.display()), error)),
-        _ => Ok(()),
-    }
-}
-
-fn write(path: Option<&Path>, text: impl FnOnce() -> String) -> Result<(), Error> {
-    let Some(path) = path else { return Ok(()) };
-    std::fs::write(path, text())
-        .map_err(|error| Error::file(format!("cannot write {}", path.display()), error))
 }

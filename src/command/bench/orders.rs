@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 
 use super::recorder::{Recorder, Second};
+use super::rows::Row;
 use super::shard::Timeline;
 use crate::error::Error;
 
@@ -24,8 +25,8 @@ pub(super) enum News {
     Connected,
     /// Every subscription was answered, or its client lost.
     Subscribed,
-    /// A second of the series is over: its number since the beginning.
-    Second(u64, Box<Second>),
+    /// A row of the series is over.
+    Second(Row, Box<Second>),
     /// It is over.
     Finished(Box<Recorder>),
     /// The thread could not do its work at all.

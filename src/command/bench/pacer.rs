@@ -23,6 +23,10 @@ pub(super) struct Due {
 pub(super) struct Schedule {
     /// Nanoseconds of the monotonic clock.
     pub(super) start: u64,
+    /// From here on messages count.
+    pub(super) measure: u64,
+    /// The schedule ends after so many that count, of all threads together.
+    pub(super) count: Option<u64>,
     /// Messages a second of all threads together.
     pub(super) rate: f64,
     pub(super) arrivals: Arrivals,
@@ -36,15 +40,20 @@ pub(super) struct Schedule {
     pub(super) seed: u64,
 }
 
-/// The schedule of one thread, as an endless row of messages in the order of their times.
+/// The schedule of one thread: its part of a row of messages that is the same however many threads
+/// share it, in the order of their times.
 #[derive(Debug)]
 pub(super) struct Pacer {
     schedule: Schedule,
     /// Publishers of this thread.
     own: u32,
-    /// Messages laid out so far: of this thread, or in Poisson's case seconds since the start.
+    /// Messages laid out so far: of this thread, or in Poisson's case of all.
     count: u64,
+    /// The number of the first message that the schedule no longer has.
+    limit: u64,
+    /// Where Poisson's row is, in seconds since the start, and how many of it counted.
     elapsed: f64,
+    counted: u64,
     random: fastrand::Rng,
     /// What jitter has put out of order.
     ahead: BinaryHeap<Reverse<Due>>,
@@ -53,16 +62,25 @@ pub(super) struct Pacer {
 
 impl Pacer {
     pub(super) fn new(schedule: Schedule) -> Self {
-        let own = share(schedule.publishers, schedule.thread, schedule.threads);
-        let seed = schedule.seed ^ u64::from(schedule.thread).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let random = fastrand::Rng::with_seed(seed);
-        let ahead = BinaryHeap::new();
-        let mut pacer = Self { schedule, own, count: 0, elapsed: 0.0, random, ahead, next: None };
+        let mut pacer = Self {
+            schedule,
+            own: share(schedule.publishers, schedule.thread, schedule.threads),
+            count: 0,
+            limit: u64::MAX,
+            elapsed: 0.0,
+            counted: 0,
+            random: fastrand::Rng::with_seed(schedule.seed),
+            ahead: BinaryHeap::new(),
+            next: None,
+        };
+        if let (Some(count), true) = (schedule.count, schedule.arrivals != Arrivals::Poisson) {
+            pacer.limit = pacer.first_from(schedule.measure).saturating_add(count);
+        }
         pacer.next = pacer.following();
         pacer
     }
 
-    /// The next message; `None` if this thread has no publisher.
+    /// The next message; `None` if there is no more, or this thread has no publisher.
     pub(super) fn peek(&self) -> Option<Due> {
         self.next
     }
@@ -77,7 +95,7 @@ impl Pacer {
             return None;
         }
         if self.schedule.jitter == 0 {
-            return Some(self.lay_out());
+            return self.lay_out().map(|(_, due)| due);
         }
         // A message laid out later is not due before its own slot: once the heap's first is due
         // before the next slot, nothing can overtake it.
@@ -88,12 +106,21 @@ impl Pacer {
                     return self.ahead.pop().map(|Reverse(due)| due);
                 }
                 _ => {
-                    let due = self.lay_out();
-                    let late = self.random.u64(..self.schedule.jitter);
-                    self.ahead.push(Reverse(Due { at: due.at + late, ..due }));
+                    let Some((number, due)) = self.lay_out() else {
+                        return self.ahead.pop().map(|Reverse(due)| due);
+                    };
+                    self.ahead.push(Reverse(Due { at: self.delayed(number, due.at), ..due }));
                 }
             }
         }
+    }
+
+    /// When a message is due whose slot is at this time. One of the warm-up stays one.
+    fn delayed(&self, number: u64, at: u64) -> u64 {
+        // Of the message, and not of the row of random numbers: threads lay out different ones.
+        let seed = self.schedule.seed ^ number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let late = at.saturating_add(fastrand::Rng::with_seed(seed).u64(..self.schedule.jitter));
+        if at < self.schedule.measure { late.min(self.schedule.measure - 1) } else { late }
     }
 
     /// No message that is still to be laid out comes before this time.
@@ -104,16 +131,49 @@ impl Pacer {
         }
     }
 
-    fn lay_out(&mut self) -> Due {
+    /// The thread's next slot, with its number among all threads' messages.
+    fn lay_out(&mut self) -> Option<(u64, Due)> {
         if self.schedule.arrivals == Arrivals::Poisson {
-            // Each thread draws its own part: independent parts of a Poisson process add up to one.
-            let rate = self.schedule.rate * f64::from(self.own) / f64::from(self.schedule.publishers);
-            self.elapsed += -(1.0 - self.random.f64()).ln() / rate;
-            return Due { at: self.at_seconds(self.elapsed), publisher: self.random.u32(..self.own) };
+            return self.draw();
         }
         let (index, publisher) = self.index_of(self.count);
+        if index >= self.limit {
+            return None;
+        }
         self.count += 1;
-        Due { at: self.time_of(index), publisher }
+        Some((index, Due { at: self.time_of(index), publisher }))
+    }
+
+    /// Every thread draws the whole row, and takes what is its own.
+    fn draw(&mut self) -> Option<(u64, Due)> {
+        let Schedule { rate, publishers, thread, threads, measure, count, .. } = self.schedule;
+        loop {
+            self.elapsed += -(1.0 - self.random.f64()).ln() / rate;
+            let publisher = self.random.u32(..publishers);
+            let at = self.at_seconds(self.elapsed);
+            self.counted += u64::from(at >= measure);
+            if count.is_some_and(|count| self.counted > count) {
+                return None;
+            }
+            self.count += 1;
+            if publisher % threads == thread {
+                return Some((self.count, Due { at, publisher: publisher / threads }));
+            }
+        }
+    }
+
+    /// The first message of an even row that is not due before this time.
+    fn first_from(&self, time: u64) -> u64 {
+        let (mut low, mut high) = (0_u64, 1 << 53);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if self.time_of(middle) < time {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     /// Publishers take turns: the number among all threads' messages of this thread's n-th, and
@@ -153,7 +213,18 @@ mod tests {
     use super::*;
 
     fn schedule(rate: f64, arrivals: Arrivals, publishers: u32, thread: u32, threads: u32) -> Schedule {
-        Schedule { start: 1_000, rate, arrivals, jitter: 0, publishers, thread, threads, seed: 7 }
+        Schedule {
+            start: 1_000,
+            measure: 1_000,
+            count: None,
+            rate,
+            arrivals,
+            jitter: 0,
+            publishers,
+            thread,
+            threads,
+            seed: 7,
+        }
     }
 
     fn first(schedule: Schedule, count: usize) -> Vec<Due> {
@@ -184,6 +255,30 @@ mod tests {
         }
     }
 
+    /// However many threads there are, the same publishers send at the same times; and a count ends
+    /// with the row's n-th message that counts, jitter or not.
+    #[test]
+    fn threads_do_not_change_the_schedule() {
+        for arrivals in [Arrivals::Uniform, Arrivals::Poisson, Arrivals::Burst(7)] {
+            for jitter in [0, 3_000_000] {
+                let rows = [1, 2, 3, 8].map(|threads| {
+                    let mut all: Vec<(u64, u32)> = Vec::new();
+                    for thread in 0..threads {
+                        let part = schedule(1_000.0, arrivals, 5, thread, threads);
+                        let part = Schedule { jitter, measure: 20_001_000, count: Some(333), ..part };
+                        let dues = first(part, 10_000);
+                        assert!(dues.is_sorted_by_key(|due| due.at), "{arrivals:?}");
+                        all.extend(dues.iter().map(|due| (due.at, due.publisher * threads + thread)));
+                    }
+                    all.sort_unstable();
+                    all
+                });
+                assert_eq!(rows[0].iter().filter(|(at, _)| *at >= 20_001_000).count(), 333, "{arrivals:?}");
+                assert!(rows.iter().all(|row| *row == rows[0]), "{arrivals:?} {jitter}");
+            }
+        }
+    }
+
     /// Rates that whole milliseconds or microseconds cannot express.
     #[test]
     fn any_rate_is_a_real_rate() {
@@ -209,8 +304,6 @@ mod tests {
         let spread = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
         assert!((mean - 1.0).abs() < 0.02, "{mean}");
         assert!((spread.sqrt() - 1.0).abs() < 0.03, "{spread}");
-        let again = first(schedule(1_000.0, Arrivals::Poisson, 2, 0, 1), 100_001);
-        assert_eq!(dues, again, "the same seed gives the same load");
     }
 
     #[test]

@@ -13,14 +13,16 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Interval;
 
 use super::super::attention::Attention;
-use super::config::{Load, Mode, Stop};
+use super::config::{Load, Mode, Rate, Stop};
 use super::credentials::Credentials;
 use super::fleet::Fleet;
 use super::host;
 use super::orders::{Board, News, Order};
 use super::plan::Plan;
 use super::recorder::{Recorder, Second};
+use super::rows::Row;
 use super::shard::{Message, Timeline};
+use super::stamp::Phase;
 use super::summary::{Host, Phases, SeriesSecond};
 use super::worker;
 use crate::client::alarm::{now, process_cpu};
@@ -40,6 +42,8 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(7);
 const HASTY_LEAVE_LIMIT: Duration = Duration::from_secs(1);
 /// Once nothing has arrived for so long, what is missing at the end counts as lost.
 const SILENCE: Duration = Duration::from_secs(2);
+/// If something has arrived since so long before the end of the drain, more was to come.
+const STILL: u64 = 200_000_000;
 
 /// What a run has led to.
 pub(super) struct Outcome {
@@ -50,6 +54,8 @@ pub(super) struct Outcome {
     /// Length of the measurement.
     pub(super) window_s: f64,
     pub(super) interrupted: bool,
+    /// Deliveries were still coming when the drain's time was over.
+    pub(super) still_arriving: bool,
     pub(super) problems: Vec<String>,
     pub(super) started: String,
     pub(super) broker: String,
@@ -67,7 +73,8 @@ pub(super) struct Outcome {
 pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
     let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
     let credentials = load.credentials.as_deref();
-    let credentials = credentials.map(|path| Credentials::read(path, &load.client)).transpose()?;
+    let credentials =
+        credentials.map(|path| Credentials::read(path, &load.client, load.clients())).transpose()?;
     let mut attention = Attention::start(None)?;
     let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let mut broken_off = false;
@@ -105,11 +112,12 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     let (finished, phases) = director.finish(&fleet, timeline).await?;
     let mut outcome = Outcome {
         recorder: finished,
-        series: director.series(timeline),
+        series: director.series(),
         phases,
         timeline,
         window_s: phases.measure,
         interrupted: director.interrupted,
+        still_arriving: director.still_arriving,
         problems: std::mem::take(&mut director.problems),
         started,
         broker,
@@ -120,11 +128,23 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
         memory_bytes: director.memory_bytes,
     };
     if matches!(fleet.load.stop, Stop::Count(_)) && outcome.recorder.last_event > timeline.measure {
-        // The measurement ended with its last event.
-        outcome.window_s = seconds(outcome.recorder.last_event - timeline.measure);
+        // The measurement ended with its last event, or with the time of the last message: at 10 a
+        // second, the first of 5 messages is sent at once, and yet they take half a second.
+        let last = seconds(outcome.recorder.last_event - timeline.measure);
+        outcome.window_s = last.max(scheduled_s(&fleet.load, &outcome.recorder));
         outcome.phases.measure = outcome.window_s;
     }
     Ok(outcome)
+}
+
+/// How long the messages of the measurement take on their schedule, if there is one.
+#[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
+fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
+    let measured = recorder.counts.messages[Phase::Measure as usize];
+    match load.rate {
+        Rate::PerSecond(rate) if load.mode.publishes() => (measured.sent + measured.not_sent) as f64 / rate,
+        _ => 0.0,
+    }
 }
 
 /// Makes one connection, to know that there is a broker, at which address, which version of the
@@ -202,18 +222,18 @@ struct Director<'a> {
     attention: Attention,
     tick: Interval,
     live: Live,
-    stage: &'static str,
     began: u64,
     /// Threads that have connected, subscribed, finished.
     connected: usize,
     subscribed: usize,
     finished: Vec<Recorder>,
     failed: Option<Error>,
-    /// Seconds that not all threads have reported yet, by number, with how many have.
-    seconds: BTreeMap<u64, (usize, Second)>,
+    /// Rows that not all threads have reported yet, with how many have.
+    seconds: BTreeMap<Row, (usize, Second)>,
     /// The others, without their histograms: a run may take days.
     series: Vec<SeriesSecond>,
     interrupted: bool,
+    still_arriving: bool,
     problems: Vec<String>,
     memory_bytes: u64,
     /// Marks on the clock.
@@ -234,7 +254,6 @@ impl<'a> Director<'a> {
             attention,
             tick: tokio::time::interval(TICK),
             live: Live::start(diagnostics),
-            stage: "connect",
             began: fleet.began,
             connected: 0,
             subscribed: 0,
@@ -243,6 +262,7 @@ impl<'a> Director<'a> {
             seconds: BTreeMap::new(),
             series: Vec::new(),
             interrupted: false,
+            still_arriving: false,
             problems: Vec::new(),
             memory_bytes: 0,
             connected_at: 0,
@@ -290,7 +310,6 @@ impl<'a> Director<'a> {
             return nobody;
         }
         if matches!(load.mode, Mode::Subscribe | Mode::EndToEnd | Mode::Request) {
-            self.stage = "subscribe";
             self.order(Order::Subscribe);
             let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
             if !self.wait(limit, |this| this.subscribed == all).await && !self.is_over() {
@@ -309,9 +328,7 @@ impl<'a> Director<'a> {
         };
         let mut timeline = Timeline { start, measure, end };
         self.order(Order::Start(timeline));
-        self.stage = if load.warmup.is_zero() { "measure" } else { "warm-up" };
         self.wait(measure, Self::is_alone).await;
-        self.stage = "measure";
         let counted = matches!(load.stop, Stop::Count(_)) && load.mode.publishes();
         let received = match load.stop {
             Stop::Count(count) if load.mode == Mode::Subscribe => count,
@@ -328,7 +345,6 @@ impl<'a> Director<'a> {
         self.memory_bytes = host::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
         self.order(Order::End(timeline.end));
-        self.stage = "drain";
         self.drain(load).await;
         timeline
     }
@@ -339,7 +355,7 @@ impl<'a> Director<'a> {
         let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
         let mut last = (0, now());
         if load.mode.publishes() && !self.is_over() {
-            self.wait(limit, |this| {
+            let done = self.wait(limit, |this| {
                 let idle = this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1);
                 let (expected, delivered) =
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
@@ -348,8 +364,9 @@ impl<'a> Director<'a> {
                 }
                 let silent = now() - last.1 > nanoseconds(SILENCE);
                 idle && (!waits || delivered >= expected || silent) || this.is_alone()
-            })
-            .await;
+            });
+            let done = done.await;
+            self.still_arriving = waits && !done && now() - last.1 < STILL;
         }
         self.drained_at = now();
     }
@@ -370,7 +387,6 @@ impl<'a> Director<'a> {
         }
         let limit = if self.interrupted { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
         self.order(Order::Leave(now() + nanoseconds(limit)));
-        self.stage = "leave";
         let all = self.orders.len();
         loop {
             let over = |this: &Self| this.finished.len() == all || this.failed.is_some();
@@ -411,25 +427,13 @@ impl<'a> Director<'a> {
         Ok((merged, phases))
     }
 
-    fn series(&mut self, timeline: Timeline) -> Vec<SeriesSecond> {
-        let began = self.began;
-        let phase = |number: u64| {
-            let middle = began + number * 1_000_000_000 + 500_000_000;
-            match middle {
-                _ if timeline.start == 0 || middle < timeline.start => "connect",
-                _ if middle < timeline.measure => "warmup",
-                _ if middle < timeline.end => "measure",
-                _ => "drain",
-            }
-        };
+    fn series(&mut self) -> Vec<SeriesSecond> {
         let mut series = std::mem::take(&mut self.series);
-        // Of the last seconds, some threads have seen nothing.
+        // Of the last rows, some threads have seen nothing.
         let rest = std::mem::take(&mut self.seconds).into_iter();
-        series.extend(rest.map(|(number, (_, second))| SeriesSecond::new(number, "", &second)));
-        series.sort_by_key(|second| second.second);
-        for second in &mut series {
-            second.phase = phase(second.second);
-        }
+        series.extend(rest.map(|(row, (_, second))| SeriesSecond::new(row, self.began, &second)));
+        series.sort_by(|one, other| one.second.total_cmp(&other.second));
+        series.retain(|row| row.length_s > 0.0);
         series
     }
 
@@ -464,14 +468,14 @@ impl<'a> Director<'a> {
             News::Subscribed => self.subscribed += 1,
             News::Finished(recorder) => self.finished.push(*recorder),
             News::Failed(error) => self.failed = Some(error),
-            News::Second(number, second) => {
-                let (threads, merged) = self.seconds.entry(number).or_default();
+            News::Second(row, second) => {
+                let (threads, merged) = self.seconds.entry(row).or_default();
                 merged.merge(*second);
                 *threads += 1;
                 if *threads == self.orders.len() {
-                    let shown = SeriesSecond::new(number, self.stage, merged);
+                    let shown = SeriesSecond::new(row, self.began, merged);
                     self.live.show(self.diagnostics, &super::text::live_line(&shown));
-                    self.seconds.remove(&number);
+                    self.seconds.remove(&row);
                     self.series.push(shown);
                 }
             }

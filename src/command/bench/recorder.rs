@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Connect,
     Tls,
     ConnAck,
+    /// All of it: from the start of the connection to CONNACK.
+    UntilConnAck,
     SubAck,
     /// From the intended send to PUBACK or PUBCOMP.
     Acknowledge,
@@ -29,10 +31,11 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Connect,
         Self::Tls,
         Self::ConnAck,
+        Self::UntilConnAck,
         Self::SubAck,
         Self::Acknowledge,
         Self::AcknowledgeFromSend,
@@ -47,7 +50,7 @@ impl Kind {
     /// live display and of the distribution.
     pub(super) fn main(mode: Mode, qos: QoS) -> Option<Self> {
         match mode {
-            Mode::Connect => Some(Self::ConnAck),
+            Mode::Connect => Some(Self::UntilConnAck),
             Mode::Publish if qos == QoS::AtMostOnce => None,
             Mode::Publish => Some(Self::Acknowledge),
             Mode::Subscribe | Mode::EndToEnd => Some(Self::Delivery),
@@ -61,6 +64,7 @@ impl Kind {
             Self::Connect => "connect",
             Self::Tls => "tls_handshake",
             Self::ConnAck => "connack",
+            Self::UntilConnAck => "connect_to_connack",
             Self::SubAck => "suback",
             Self::Acknowledge => "acknowledge",
             Self::AcknowledgeFromSend => "acknowledge_from_send",
@@ -100,12 +104,18 @@ pub(super) struct Messages {
     pub(super) reordered: u64,
     /// Neither called delivered nor duplicates: too old to know.
     pub(super) stale: u64,
+    /// Still without answer when the run ended.
+    pub(super) unacknowledged: u64,
+    /// On the schedule, but never sent.
+    pub(super) not_sent: u64,
 }
 
 /// Events in the window of the measurement, of whichever message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) sent: u64,
+    /// Of them, messages of the measurement.
+    pub(super) own_sent: u64,
     pub(super) acknowledged: u64,
     pub(super) delivered: u64,
     pub(super) delivered_bytes: u64,
@@ -120,10 +130,6 @@ pub(super) struct Counts {
     pub(super) corrupt: u64,
     /// Arrived without a stamp, as the payload is too small for one.
     pub(super) unstamped: u64,
-    /// Publishes still without answer when the run ended.
-    pub(super) unacknowledged: u64,
-    /// On the schedule, but never sent.
-    pub(super) not_sent: u64,
     pub(super) attempted: u64,
     pub(super) connected: u64,
     pub(super) failed: u64,
@@ -147,7 +153,13 @@ pub(super) struct Second {
     pub(super) delivered: u64,
     pub(super) errors: u64,
     pub(super) connected: u64,
+    /// Publishes without answer, at its end.
     pub(super) in_flight: u64,
+    /// Messages that are due and not sent, at its end.
+    pub(super) overdue: u64,
+    /// From when to when, in nanoseconds of the monotonic clock.
+    pub(super) begin: u64,
+    pub(super) end: u64,
     /// Of the messages that arrived or were acknowledged in it.
     pub(super) latency: Option<Histogram<u64>>,
 }
@@ -155,13 +167,22 @@ pub(super) struct Second {
 /// Causes told apart; what is more than that is counted together.
 const MOST_CAUSES: usize = 50;
 
+/// What a thread used of its time while it was watched, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CpuTime {
+    pub(super) busy: u64,
+    pub(super) passed: u64,
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
     latency: [Option<Histogram<u64>>; Kind::ALL.len()],
+    /// How long those had waited that had no answer when the run ended: less than their latency.
+    waited: [Option<Histogram<u64>>; Kind::ALL.len()],
     pub(super) counts: Counts,
     pub(super) errors: BTreeMap<String, u64>,
-    /// CPU time of the thread in the measurement, in nanoseconds.
-    pub(super) cpu: Vec<u64>,
+    /// Of each thread, in the measurement.
+    pub(super) cpu: Vec<CpuTime>,
     /// When the last PINGRESP of the fence behind the measurement came; 0 if none did.
     pub(super) fenced_at: u64,
     /// When the last message was sent, acknowledged or delivered.
@@ -219,12 +240,32 @@ impl Recorder {
         let _ = self.second.latency.get_or_insert_with(histogram).record_n(nanoseconds, count);
     }
 
+    /// So many had no answer, and had waited so long.
+    pub(super) fn wait(&mut self, kind: Kind, nanoseconds: u64, count: u64) {
+        if count > 0 {
+            let _ = self.waited[kind as usize].get_or_insert_with(histogram).record_n(nanoseconds, count);
+        }
+    }
+
     pub(super) fn messages(&mut self, phase: Phase) -> &mut Messages {
         &mut self.counts.messages[phase as usize]
     }
 
     pub(super) fn histogram(&self, kind: Kind) -> Option<&Histogram<u64>> {
         self.latency[kind as usize].as_ref().filter(|histogram| !histogram.is_empty())
+    }
+
+    /// All of a kind, with those that had no answer.
+    pub(super) fn whole(&self, kind: Kind) -> Option<Histogram<u64>> {
+        let mut whole = self.histogram(kind).cloned();
+        if let Some(waited) = self.waited(kind) {
+            let _ = whole.get_or_insert_with(histogram).add(waited); // it grows as it must
+        }
+        whole
+    }
+
+    pub(super) fn waited(&self, kind: Kind) -> Option<&Histogram<u64>> {
+        self.waited[kind as usize].as_ref()
     }
 
     pub(super) fn error(&mut self, cause: String) {
@@ -235,7 +276,8 @@ impl Recorder {
 
     /// Adds what another thread has measured.
     pub(super) fn merge(&mut self, other: Self) {
-        for (mine, theirs) in self.latency.iter_mut().zip(other.latency) {
+        let mine = self.latency.iter_mut().chain(&mut self.waited);
+        for (mine, theirs) in mine.zip(other.latency.into_iter().chain(other.waited)) {
             match (mine.as_mut(), theirs) {
                 (Some(mine), Some(theirs)) => {
                     let _ = mine.add(&theirs); // it grows as it must
@@ -271,18 +313,18 @@ impl Counts {
                 delivered,
                 duplicates,
                 reordered,
-                stale
+                stale,
+                unacknowledged,
+                not_sent
             );
         }
-        add_all!(self.window, other.window, sent, acknowledged, delivered, delivered_bytes);
+        add_all!(self.window, other.window, sent, own_sent, acknowledged, delivered, delivered_bytes);
         add_all!(
             self,
             other,
             foreign,
             corrupt,
             unstamped,
-            unacknowledged,
-            not_sent,
             attempted,
             connected,
             failed,
@@ -298,7 +340,9 @@ impl Counts {
 
 impl Second {
     pub(super) fn merge(&mut self, other: Self) {
-        add_all!(self, other, sent, acknowledged, delivered, errors, connected, in_flight);
+        add_all!(self, other, sent, acknowledged, delivered, errors, connected, in_flight, overdue);
+        self.begin = if self.begin == 0 { other.begin } else { self.begin.min(other.begin) };
+        self.end = self.end.max(other.end);
         match (&mut self.latency, other.latency) {
             (Some(mine), Some(theirs)) => {
                 let _ = mine.add(&theirs);

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::config::{Load, Mode, Payload, Rate};
+use super::config::{Load, Mode, Payload, Rate, Stop};
 use super::flow::{Arrival, Flows};
 use super::plan::Plan;
 use super::recorder::{Kind, Recorder};
@@ -29,10 +29,6 @@ impl Timeline {
 
     pub(super) fn phase(&self, intended: u64) -> Phase {
         if intended < self.measure { Phase::Warmup } else { Phase::Measure }
-    }
-
-    pub(super) fn is_in_window(&self, time: u64) -> bool {
-        (self.measure..self.end).contains(&time)
     }
 }
 
@@ -115,6 +111,8 @@ pub(super) struct Shard {
     main: Option<Kind>,
     /// Messages have an intended time that is not just when they are sent.
     scheduled: bool,
+    /// The measurement ends with the last event of so many messages.
+    counted: bool,
     pub(super) timeline: Timeline,
     /// Messages of the measurement that may still be sent.
     pub(super) quota: u64,
@@ -141,6 +139,7 @@ impl Shard {
             mode: load.mode,
             main: Kind::main(load.mode, load.qos),
             scheduled: load.rate != Rate::Max,
+            counted: matches!(load.stop, Stop::Count(_)),
             timeline: Timeline::NEVER,
             quota,
             payload: Message::new(&load.payload, load.seed)?,
@@ -167,6 +166,11 @@ impl Shard {
         self.plan.template(protocol, self.run, publisher, sequence)
     }
 
+    /// Whether rates count what happens at this time.
+    fn is_in_window(&self, time: u64) -> bool {
+        time >= self.timeline.measure && (self.counted || time < self.timeline.end)
+    }
+
     /// Takes note of messages that were sent at this time, and of the deliveries they lead to.
     pub(super) fn sent(&mut self, phase: Phase, time: u64, count: u64, expected: u64) {
         let messages = self.recorder.messages(phase);
@@ -176,8 +180,10 @@ impl Shard {
         if count > 0 {
             self.recorder.last_event = time;
         }
-        if self.timeline.is_in_window(time) {
-            self.recorder.counts.window.sent += count;
+        if self.is_in_window(time) {
+            let window = &mut self.recorder.counts.window;
+            window.sent += count;
+            window.own_sent += if phase == Phase::Measure { count } else { 0 };
         }
     }
 
@@ -187,11 +193,49 @@ impl Shard {
         self.recorder.messages(phase).acknowledged += count;
         self.recorder.second.acknowledged += count;
         self.recorder.last_event = arrived;
-        if self.timeline.is_in_window(arrived) {
+        if self.is_in_window(arrived) {
             self.recorder.counts.window.acknowledged += count;
         }
         let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
         self.time(phase, Kind::Acknowledge, Kind::AcknowledgeFromSend, late, took, count);
+    }
+
+    /// Takes note of messages that had no answer at this time, which is the last.
+    pub(super) fn unanswered(&mut self, intended: u64, sent: u64, time: u64, count: u64) {
+        let phase = self.timeline.phase(intended);
+        self.recorder.messages(phase).unacknowledged += count;
+        if phase == Phase::Measure {
+            self.recorder.wait(Kind::Acknowledge, time.saturating_sub(intended), count);
+            if self.scheduled {
+                self.recorder.wait(Kind::AcknowledgeFromSend, time.saturating_sub(sent), count);
+            }
+        }
+    }
+
+    /// Takes note of messages that were due and not sent by this time, which is the last, and of the
+    /// deliveries they would have led to.
+    pub(super) fn unsent(&mut self, intended: u64, time: u64, count: u64, deliveries: u64) {
+        let phase = self.timeline.phase(intended);
+        self.recorder.messages(phase).not_sent += count;
+        if phase == Phase::Measure {
+            let waited = time.saturating_sub(intended);
+            if self.qos != QoS::AtMostOnce {
+                self.recorder.wait(Kind::Acknowledge, waited, count);
+            }
+            let delivery = if self.mode == Mode::Request { Kind::RoundTrip } else { Kind::Delivery };
+            self.recorder.wait(delivery, waited, deliveries);
+        }
+    }
+
+    /// Takes note of a delivery at this time, as far as rates go.
+    fn delivered(&mut self, phase: Phase, arrived: u64, bytes: usize) {
+        self.recorder.messages(phase).delivered += 1;
+        self.recorder.second.delivered += 1;
+        self.recorder.last_event = arrived;
+        if self.is_in_window(arrived) {
+            self.recorder.counts.window.delivered += 1;
+            self.recorder.counts.window.delivered_bytes += bytes as u64;
+        }
     }
 
     /// Takes note of a latency of so many messages, from the intended time and from the actual one.
@@ -212,9 +256,7 @@ impl Shard {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
         if payload.len() < stamp::BYTES && (payload.len() == self.payload.bytes.len() || own.is_none()) {
             self.recorder.counts.unstamped += 1;
-            let phase = self.timeline.phase(arrived);
-            self.recorder.messages(phase).delivered += 1;
-            return;
+            return self.delivered(self.timeline.phase(arrived), arrived, payload.len());
         }
         let stamp = match Stamp::read(payload, own) {
             Seen::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
@@ -225,8 +267,7 @@ impl Shard {
             Seen::Whole(_) | Seen::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
-                    let phase = self.timeline.phase(arrived);
-                    self.recorder.messages(phase).delivered += 1;
+                    self.delivered(self.timeline.phase(arrived), arrived, payload.len());
                 }
                 return;
             }
@@ -237,7 +278,7 @@ impl Shard {
             // Another process's clock marks mean something only on this machine, and its phases
             // are not ours.
             let phase = self.timeline.phase(arrived);
-            self.recorder.messages(phase).delivered += 1;
+            self.delivered(phase, arrived, payload.len());
             self.time(phase, Kind::Delivery, Kind::DeliveryFromSend, late, took, 1);
             return;
         }
@@ -249,12 +290,9 @@ impl Shard {
         let shared = self.plan.groups > 0;
         let messages = self.recorder.messages(stamp.phase);
         match arrival {
-            Arrival::InOrder => messages.delivered += 1,
-            Arrival::Reordered => {
-                messages.delivered += 1;
-                // Between the members of a group there is no order.
-                messages.reordered += u64::from(!shared);
-            }
+            Arrival::InOrder => {}
+            // Between the members of a group there is no order.
+            Arrival::Reordered => messages.reordered += u64::from(!shared),
             Arrival::Duplicate => {
                 messages.duplicates += 1;
                 return;
@@ -264,6 +302,7 @@ impl Shard {
                 return;
             }
         }
+        self.delivered(stamp.phase, arrived, payload.len());
         let (kind, from_send) = match self.mode {
             Mode::Request => (Kind::RoundTrip, Kind::RoundTripFromSend),
             _ => (Kind::Delivery, Kind::DeliveryFromSend),

@@ -14,17 +14,19 @@ use super::config::{Load, Mode};
 use super::configuration::Configuration;
 use super::phases::Outcome;
 use super::recorder::{Counts, Kind, Second};
+use super::rows::Row;
 use super::stamp::{self, Phase};
+use super::verdict::{self, Unanswered};
 use crate::protocol::QoS;
 
 /// The type of the report.
 pub(super) const KIND: &str = "bench";
 /// The version of its form.
 pub(super) const VERSION: u32 = 1;
-/// Own lateness above which a run says more about the generator than about the broker.
-const MOST_LAG_US: f64 = 5_000.0;
 /// A thread that is busy for this part of the time has no time to be on time.
 const MOST_CPU: f64 = 0.95;
+/// Shares of CPU time are of this time or longer: what a thread does in a moment says nothing.
+const SHORTEST_WATCH: u64 = 100_000_000;
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Report {
@@ -51,6 +53,9 @@ pub(super) struct Report {
     /// The latency thresholds without a name and the live display mean.
     pub(super) main_latency: Option<String>,
     pub(super) latency_us: BTreeMap<&'static str, Latency>,
+    /// Of those latencies, and of others that have none at all, what is missing.
+    #[serde(skip)]
+    pub(super) unanswered: BTreeMap<&'static str, Unanswered>,
     pub(super) generator: Generator,
     pub(super) errors: Vec<Cause>,
     pub(super) thresholds: Vec<ThresholdResult>,
@@ -101,6 +106,8 @@ pub(super) struct MessageFigures {
     pub(super) expected: u64,
     pub(super) delivered: u64,
     pub(super) lost: u64,
+    /// Deliveries that had not come when the run was interrupted: nobody knows whether they are lost.
+    pub(super) under_way: u64,
     pub(super) duplicates: u64,
     pub(super) reordered: u64,
     pub(super) stale: u64,
@@ -129,6 +136,8 @@ pub(super) struct Throughput {
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Latency {
     pub(super) count: u64,
+    /// Of them, those that had no answer when the run ended, with the time they had waited.
+    pub(super) unanswered: u64,
     pub(super) min: f64,
     pub(super) mean: f64,
     pub(super) p50: f64,
@@ -141,10 +150,11 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>) -> Self {
+    fn of(histogram: &Histogram<u64>, unanswered: u64) -> Self {
         let at = |quantile| microseconds(histogram.value_at_quantile(quantile));
         Self {
             count: histogram.len(),
+            unanswered,
             min: microseconds(histogram.min()),
             mean: round(histogram.mean() / 1000.0),
             p50: at(0.5),
@@ -178,6 +188,9 @@ pub(super) struct Generator {
     pub(super) saturated: bool,
     /// Of each thread in the measurement (of `conn`, while it connects): CPU time by time.
     pub(super) thread_cpu_share: Vec<f64>,
+    /// Of all threads in that time.
+    #[serde(skip)]
+    pub(super) threads_cpu_s: f64,
     pub(super) process_cpu_s: f64,
     pub(super) memory_bytes: u64,
     pub(super) schedule_lag_p99_us: f64,
@@ -202,27 +215,33 @@ pub(super) struct ThresholdResult {
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct SeriesSecond {
-    /// Since the first connection.
-    pub(super) second: u64,
+    /// When it began, since the first connection.
+    pub(super) second: f64,
     pub(super) phase: &'static str,
     pub(super) connected: u64,
     pub(super) sent: u64,
     pub(super) acknowledged: u64,
     pub(super) delivered: u64,
+    /// Publishes without answer, at its end.
     pub(super) in_flight: u64,
     pub(super) errors: u64,
     pub(super) p50_us: Option<f64>,
     pub(super) p99_us: Option<f64>,
     pub(super) max_us: Option<f64>,
+    /// Messages due and not sent, at its end.
+    pub(super) overdue: u64,
+    /// 1, but for the last row of each phase.
+    pub(super) length_s: f64,
 }
 
 impl SeriesSecond {
-    pub(super) fn new(number: u64, phase: &'static str, second: &Second) -> Self {
+    pub(super) fn new(row: Row, began: u64, second: &Second) -> Self {
+        let seconds = |nanoseconds: u64| round(microseconds(nanoseconds) / 1e6);
         let latency = second.latency.as_ref().filter(|latency| !latency.is_empty());
         let at = |quantile| latency.map(|latency| microseconds(latency.value_at_quantile(quantile)));
         Self {
-            second: number,
-            phase,
+            second: seconds(second.begin.saturating_sub(began)),
+            phase: row.course.key(),
             connected: second.connected,
             sent: second.sent,
             acknowledged: second.acknowledged,
@@ -232,7 +251,15 @@ impl SeriesSecond {
             p50_us: at(0.5),
             p99_us: at(0.99),
             max_us: latency.map(|latency| microseconds(latency.max())),
+            overdue: second.overdue,
+            length_s: seconds(second.end.saturating_sub(second.begin)),
         }
+    }
+
+    /// So many of its events as a rate, which a row shorter than a second would not show.
+    #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
+    pub(super) fn per_s(&self, count: u64) -> f64 {
+        count as f64 / self.length_s.max(0.001)
     }
 }
 
@@ -267,6 +294,11 @@ fn per_second(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { round(count as f64 / seconds) } else { 0.0 }
 }
 
+#[allow(clippy::cast_precision_loss, reason = "a time needs no 16 digits")]
+fn quotient(count: u64, per_second: f64) -> f64 {
+    count as f64 / per_second
+}
+
 fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
@@ -280,19 +312,21 @@ impl Report {
         let mut latency_us = BTreeMap::new();
         let mut histograms_ns = BTreeMap::new();
         for kind in Kind::ALL {
-            if let Some(histogram) = recorder.histogram(kind) {
-                latency_us.insert(kind.key(), Latency::of(histogram));
-                histograms_ns.insert(kind.key(), histogram.clone());
+            if let Some(histogram) = recorder.whole(kind) {
+                let waited = recorder.waited(kind).map_or(0, Histogram::len);
+                latency_us.insert(kind.key(), Latency::of(&histogram, waited));
+                histograms_ns.insert(kind.key(), histogram);
             }
         }
+        let messages = message_figures(load, counts, outcome.interrupted);
         let main = Kind::main(load.mode, load.qos);
         let window = outcome.window_s;
         let taken = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
             .filter(|_| load.qos == QoS::AtMostOnce && load.mode.publishes());
         let connect_s = outcome.phases.connect;
-        // Where connecting is what is measured, threads are watched while they connect.
-        let watched_s = if load.mode == Mode::Connect { connect_s } else { window };
+        // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
+        let ramp_s = load.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
         let mut report = Self {
             kind: KIND,
             version: VERSION,
@@ -300,7 +334,7 @@ impl Report {
             mode: load.mode.name(),
             valid: true,
             problems: outcome.problems,
-            notes: notes(load, outcome.payload_bytes, counts),
+            notes: notes(load, outcome.payload_bytes, counts, &messages),
             interrupted: outcome.interrupted,
             started: outcome.started,
             host: outcome.host,
@@ -311,11 +345,11 @@ impl Report {
                 connected: counts.connected,
                 failed: counts.failed,
                 lost: counts.lost,
-                connected_per_s: per_second(counts.connected, connect_s),
+                connected_per_s: per_second(counts.connected, connect_s.max(ramp_s)),
                 subscribed: counts.subscribed,
                 refused_subscriptions: counts.refused_subscriptions,
             },
-            messages: message_figures(load, counts),
+            messages,
             throughput: Throughput {
                 window_s: window,
                 sent_per_s: per_second(counts.window.sent, window),
@@ -325,15 +359,16 @@ impl Report {
                 taken_per_s: taken.map(|seconds| per_second(measured.sent, seconds)),
             },
             main_latency: main
-                .filter(|main| recorder.histogram(*main).is_some())
+                .filter(|main| latency_us.contains_key(main.key()))
                 .map(|main| main.key().into()),
             generator: Generator {
                 saturated: false,
                 thread_cpu_share: recorder
                     .cpu
                     .iter()
-                    .map(|cpu| round(microseconds(*cpu) / 1e6 / watched_s.max(1e-9)))
+                    .map(|cpu| round(microseconds(cpu.busy) / microseconds(cpu.passed.max(SHORTEST_WATCH))))
                     .collect(),
+                threads_cpu_s: microseconds(recorder.cpu.iter().map(|cpu| cpu.busy).sum()) / 1e6,
                 process_cpu_s: round(outcome.process_cpu_s),
                 memory_bytes: outcome.memory_bytes,
                 schedule_lag_p99_us: latency_us
@@ -344,6 +379,7 @@ impl Report {
                 share_of_ceiling: None,
             },
             latency_us,
+            unanswered: verdict::unanswered(recorder, &messages),
             errors: recorder
                 .errors
                 .iter()
@@ -354,24 +390,26 @@ impl Report {
             histograms_ns,
         };
         report.errors.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+        if let Some(late) = verdict::lateness(recorder, load.mode) {
+            report.generator.saturated = true;
+            report.problems.push(late);
+        }
+        if let (Some(why), false) = (verdict::nothing_measured(load, counts), report.interrupted) {
+            report.problems.push(why);
+        }
         report.judge();
+        report.explain(load, outcome.still_arriving);
         report
     }
 
     /// Whether the figures stand for the broker and the load that was asked for.
     fn judge(&mut self) {
         let busiest = self.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max);
-        let lag = self.generator.schedule_lag_p99_us;
         if busiest > MOST_CPU {
             self.generator.saturated = true;
             let share = busiest * 100.0;
             self.problems
                 .push(format!("generator saturated: a thread was busy for {share:.0} % of the time"));
-        }
-        if lag > MOST_LAG_US {
-            self.generator.saturated = true;
-            let lag = super::words::time(lag);
-            self.problems.push(format!("generator saturated: its own sending was {lag} late at p99"));
         }
         let Connections { failed, lost, refused_subscriptions, attempted, .. } = self.connections;
         if failed > 0 {
@@ -410,25 +448,21 @@ impl Report {
     }
 }
 
-fn message_figures(load: &Load, counts: &Counts) -> MessageFigures {
+fn message_figures(load: &Load, counts: &Counts, interrupted: bool) -> MessageFigures {
     let [warmup, measured] = counts.messages;
-    // Messages that carry no stamp tell no phase: all of them are weighed against all.
-    let unstamped = counts.unstamped > 0;
-    let lost = if unstamped {
-        (warmup.expected + measured.expected).saturating_sub(warmup.delivered + measured.delivered)
-    } else {
-        measured.expected.saturating_sub(measured.delivered + measured.stale)
-    };
+    let undelivered = verdict::undelivered(counts);
+    let (lost, under_way) = if interrupted { (0, undelivered) } else { (undelivered, 0) };
     MessageFigures {
         qos: load.qos as u8,
         sent: measured.sent,
         acknowledged: measured.acknowledged,
         refused: measured.refused,
-        unacknowledged: counts.unacknowledged,
-        not_sent: counts.not_sent,
+        unacknowledged: measured.unacknowledged,
+        not_sent: measured.not_sent,
         expected: measured.expected,
         delivered: measured.delivered,
         lost,
+        under_way,
         duplicates: measured.duplicates,
         reordered: measured.reordered,
         stale: measured.stale,
@@ -439,19 +473,8 @@ fn message_figures(load: &Load, counts: &Counts) -> MessageFigures {
     }
 }
 
-fn notes(load: &Load, payload_bytes: usize, counts: &Counts) -> Vec<String> {
-    let mut notes = Vec::new();
-    let (not_sent, unanswered) = (counts.not_sent, counts.unacknowledged);
-    if not_sent > 0 {
-        notes.push(format!(
-            "messages due and not sent by the end: {not_sent}; they have no latency, and would raise it"
-        ));
-    }
-    if unanswered > 0 {
-        notes.push(format!(
-            "messages without an answer by the end: {unanswered}; they have no latency, and would raise it"
-        ));
-    }
+fn notes(load: &Load, payload_bytes: usize, counts: &Counts, messages: &MessageFigures) -> Vec<String> {
+    let mut notes = verdict::notes(load, counts, messages);
     if load.mode.publishes() && payload_bytes < stamp::BYTES {
         notes.push(format!(
             "payloads of {payload_bytes} bytes have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",

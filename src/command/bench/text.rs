@@ -157,15 +157,30 @@ fn wrapped(out: &mut String, name: &str, text: &str) {
     }
 }
 
-/// A second of the run on one line of 80 columns; only where it has errors as well may it be longer,
-/// and they do not stand at its end, which a terminal cuts off.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is not negative")]
+fn whole_rate(per_second: f64) -> u64 {
+    per_second.round() as u64
+}
+
+/// A second of the run on one line of 80 columns; only where it has errors or is behind as well may it
+/// be longer, and they do not stand at its end, which a terminal cuts off.
 pub(super) fn live_line(second: &SeriesSecond) -> String {
-    let mut line = format!("{:>3}s {} {} up", second.second + 1, second.phase, short(second.connected));
+    let phase = if second.phase == "warmup" { "warm-up" } else { second.phase };
+    let (end, up) = (second.second + second.length_s, short(second.connected));
+    let mut line = format!("{end:>3.0}s {phase} {up} up");
     if second.errors > 0 {
         let _ = write!(line, ", {} errors", short(second.errors));
     }
-    let inward = second.delivered.max(second.acknowledged);
-    let _ = write!(line, ", out {}/s, in {}/s", short(second.sent), short(inward));
+    if second.overdue > 0 {
+        let _ = write!(line, ", {} overdue", short(second.overdue));
+    }
+    let rate = |count: u64| short(whole_rate(second.per_s(count)));
+    let _ = write!(
+        line,
+        ", out {}/s, in {}/s",
+        rate(second.sent),
+        rate(second.delivered.max(second.acknowledged))
+    );
     if second.in_flight > 0 {
         let _ = write!(line, ", {} open", short(second.in_flight));
     }
@@ -182,7 +197,7 @@ mod tests {
     #[test]
     fn a_second_fits_a_terminal() {
         let second = SeriesSecond {
-            second: 119,
+            second: 119.0,
             phase: "measure",
             connected: 10_000,
             sent: 49_999,
@@ -193,13 +208,17 @@ mod tests {
             p50_us: Some(721.0),
             p99_us: Some(10_800.0),
             max_us: Some(1e6),
+            overdue: 0,
+            length_s: 1.0,
         };
         let line = live_line(&second);
         let expected = "120s measure 10.0k up, out 50.0k/s, in 1.23M/s, 1.00M open, p50 721µs p99 10.8ms";
         assert_eq!(line, expected);
         assert_eq!(line.chars().count(), WIDTH);
-        let failing = live_line(&SeriesSecond { errors: 12_345, ..second });
-        assert!(failing.starts_with("120s measure 10.0k up, 12.3k errors, out 50.0k/s, in "));
+        let failing = live_line(&SeriesSecond { errors: 12_345, overdue: 7, ..second });
+        assert!(failing.starts_with("120s measure 10.0k up, 12.3k errors, 7 overdue, out 50.0k/s, in "));
+        let part = SeriesSecond { second: 2.0, phase: "warmup", length_s: 0.5, sent: 2000, ..second };
+        assert!(live_line(&part).starts_with("  2s warm-up 10.0k up, out 4000/s, in "));
     }
 
     #[test]

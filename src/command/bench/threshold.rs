@@ -48,7 +48,7 @@ const STATISTICS: [&str; 9] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9
 type Other = (&'static str, Unit, fn(&Report) -> f64);
 
 #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-const FIGURES: [Other; 27] = [
+const FIGURES: [Other; 28] = [
     ("loss", Unit::Share, Report::loss),
     ("lost", Unit::Count, |r| r.messages.lost as f64),
     ("duplicates", Unit::Count, |r| r.messages.duplicates as f64),
@@ -62,6 +62,7 @@ const FIGURES: [Other; 27] = [
     ("delivered", Unit::Count, |r| r.messages.delivered as f64),
     ("refused", Unit::Count, |r| r.messages.refused as f64),
     ("unacknowledged", Unit::Count, |r| r.messages.unacknowledged as f64),
+    ("under-way", Unit::Count, |r| r.messages.under_way as f64),
     ("not-sent", Unit::Count, |r| r.messages.not_sent as f64),
     ("connected", Unit::Count, |r| r.connections.connected as f64),
     ("failed-connections", Unit::Count, |r| r.connections.failed as f64),
@@ -78,10 +79,11 @@ const FIGURES: [Other; 27] = [
     ("blocked-sockets", Unit::Count, |r| r.generator.blocked_sockets as f64),
 ];
 
-const LATENCIES: [&str; 11] = [
+const LATENCIES: [&str; 12] = [
     "connect",
     "tls_handshake",
     "connack",
+    "connect_to_connack",
     "suback",
     "acknowledge",
     "acknowledge_from_send",
@@ -174,8 +176,8 @@ impl Threshold {
         let value = match &self.figure {
             Figure::Latency(of, statistic) => {
                 let name = of.or(report.main_latency.as_deref());
-                name.and_then(|name| report.latency_us.get(name))
-                    .map(|latency| latency.get(statistic) * 1000.0)
+                name.and_then(|name| report.statistic(name, statistic))
+                    .map(|microseconds| microseconds * 1000.0)
             }
             Figure::Other(place) => Some(FIGURES[*place].2(report)),
         };
@@ -191,9 +193,14 @@ impl Threshold {
     }
 
     /// A value of its figure as a person reads it.
-    pub(super) fn shown(&self, value: Option<f64>) -> String {
+    pub(super) fn shown(&self, value: Option<f64>, report: &Report) -> String {
         match (value, &self.figure) {
             (None, _) => "not measured".into(),
+            (Some(value), Figure::Latency(of, _)) if value.is_infinite() => {
+                let unanswered =
+                    of.or(report.main_latency.as_deref()).and_then(|of| report.unanswered.get(of));
+                unanswered.map_or_else(|| "not measured".into(), super::verdict::Unanswered::text)
+            }
             (Some(value), Figure::Latency(..)) => super::words::time(value / 1000.0),
             (Some(value), Figure::Other(place)) => {
                 let count = super::words::count;

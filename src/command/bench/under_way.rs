@@ -60,6 +60,11 @@ impl UnderWay {
         }
     }
 
+    /// Those without an answer, as the first of each batch and how many of it there are.
+    pub(super) fn unanswered(&self) -> impl Iterator<Item = (Message, u64)> {
+        self.batches.iter().filter(|batch| batch.open > 0).map(|batch| (batch.first, batch.open.into()))
+    }
+
     fn begin(&mut self, first: Message) {
         if self.batches.get(self.current).is_some_and(|batch| batch.open == 0) {
             self.free.push(self.current);

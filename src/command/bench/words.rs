@@ -80,6 +80,7 @@ pub(super) fn load(report: &Report) -> String {
     let (rate, size) = match c.rate_per_s {
         _ if matches!(report.mode, "conn" | "sub") => (String::new(), String::new()),
         Some(rate) => (format!(", {}/s {}", count(rate), c.arrivals), format!(", {} bytes", c.payload_bytes)),
+        None if c.qos == 0 => (", closed loop".into(), format!(", {} bytes", c.payload_bytes)),
         None => (format!(", closed loop, window {}", c.inflight), format!(", {} bytes", c.payload_bytes)),
     };
     format!("{clients}{rate}, QoS {}{size}", c.qos)
@@ -153,6 +154,7 @@ pub(super) fn strays(report: &Report) -> Vec<(&'static str, u64)> {
             ("refused", m.refused),
             ("unacknowledged", m.unacknowledged),
             ("not sent", m.not_sent),
+            ("under way", m.under_way),
             ("foreign", m.foreign),
             ("too old to count", m.stale),
         ]);
@@ -163,10 +165,11 @@ pub(super) fn strays(report: &Report) -> Vec<(&'static str, u64)> {
 
 /// The latencies by their keys, in the order in which they happen, with their names; those from
 /// the actual send stand below the others.
-pub(super) const LATENCIES: [(&str, &str); 10] = [
+pub(super) const LATENCIES: [(&str, &str); 11] = [
     ("connect", "connect"),
     ("tls_handshake", "TLS"),
     ("connack", "CONNACK"),
+    ("connect_to_connack", "until CONNACK"),
     ("suback", "SUBACK"),
     ("acknowledge", "acknowledge"),
     ("acknowledge_from_send", "  from send"),
@@ -183,8 +186,11 @@ pub(super) fn generator(report: &Report) -> Vec<(&'static str, String)> {
         g.thread_cpu_share.iter().take(8).map(|share| format!("{:.0} %", share * 100.0)).collect();
     #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
     let memory = g.memory_bytes as f64 / f64::from(1 << 20);
-    let mut parts =
-        vec![("CPU", format!("{} of a core", cpu.join(" + "))), ("memory", format!("{memory:.1} MiB"))];
+    let mut parts = Vec::new();
+    if !cpu.is_empty() {
+        parts.push(("CPU", format!("{} of a core", cpu.join(" + "))));
+    }
+    parts.push(("memory", format!("{memory:.1} MiB")));
     if let Some(lag) = report.latency_us.get("schedule_lag") {
         parts.push(("late", format!("{} (p99)", time(lag.p99))));
     }

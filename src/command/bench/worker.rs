@@ -10,15 +10,17 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
+use super::abandoned::Abandoned;
 use super::client::{Client, Role, Turn};
-use super::config::{Mode, Rate};
+use super::config::{Mode, Rate, Stop};
 use super::dialer::Dialer;
 use super::fleet::Fleet;
 use super::flow::{Flows, PLAIN_WORDS, SHARED_WORDS};
 use super::orders::{Board, News, Order};
 use super::pacer::{Pacer, Schedule};
 use super::ready::{ClientWaker, Ready};
-use super::recorder::{Kind, Recorder};
+use super::recorder::{CpuTime, Kind, Recorder};
+use super::rows::{Row, Rows};
 use super::shard::{Shard, Timeline};
 use super::stamp::Phase;
 use crate::client::alarm::{Alarm, now, thread_cpu};
@@ -33,7 +35,6 @@ const LOOKS_PER_POLL: u32 = 16;
 /// The schedule is not looked at more often than this, in nanoseconds: at high rates several
 /// messages then share a wake-up.
 const SHORTEST_SLEEP: u64 = 50_000;
-const SECOND: u64 = 1_000_000_000;
 
 enum Slot {
     /// Not connected yet.
@@ -73,9 +74,10 @@ pub(super) struct Worker {
     pacer: Option<Pacer>,
     alarm: Alarm,
     stage: Stage,
-    /// Number of the second under way.
-    second: u64,
-    cpu_before: u64,
+    rows: Rows,
+    abandoned: Abandoned,
+    /// CPU time of the thread, and the time, when it began to be watched.
+    watched_since: Option<(u64, u64)>,
     cpu_counted: bool,
     orders: UnboundedReceiver<Order>,
     news: UnboundedSender<News>,
@@ -158,9 +160,10 @@ impl Worker {
             pacer: None,
             alarm,
             stage: Stage::Connecting,
-            second: 0,
+            rows: Rows::new(fleet.began),
+            abandoned: Abandoned::default(),
             // Where connecting is what is measured, it counts from here.
-            cpu_before: if load.mode == Mode::Connect { thread_cpu() } else { 0 },
+            watched_since: (load.mode == Mode::Connect).then(|| (thread_cpu(), now())),
             cpu_counted: false,
             orders,
             news,
@@ -219,6 +222,7 @@ impl Worker {
                     self.hand_out(now()); // what was due before the end
                     self.end();
                 }
+                self.count_cpu();
             }
             Order::Leave(until) => {
                 self.count_unfinished();
@@ -251,6 +255,11 @@ impl Worker {
         if let (true, Rate::PerSecond(rate)) = (load.mode.publishes(), load.rate) {
             self.pacer = Some(Pacer::new(Schedule {
                 start: timeline.start,
+                measure: timeline.measure,
+                count: match load.stop {
+                    Stop::Count(count) => Some(count),
+                    Stop::After(_) => None,
+                },
                 rate,
                 arrivals: load.arrivals,
                 jitter: u64::try_from(load.jitter.as_nanos()).unwrap_or(u64::MAX),
@@ -268,32 +277,30 @@ impl Worker {
         }
     }
 
-    /// Marks that have come: the measurement's begin and end, the end of a second.
+    /// Marks that have come: the measurement's begin and end, the end of a row.
     fn keep_time(&mut self, time: u64) {
         let timeline = self.shard.timeline;
-        if self.cpu_before == 0 && time >= timeline.measure {
-            self.cpu_before = thread_cpu();
+        if self.watched_since.is_none() && time >= timeline.measure {
+            self.watched_since = Some((thread_cpu(), time));
         }
-        if self.stage == Stage::Running && time >= timeline.end {
-            self.end();
+        if time >= timeline.end {
+            if self.stage == Stage::Running {
+                self.end();
+            }
+            self.count_cpu();
         }
-        let second = time.saturating_sub(self.fleet.began) / SECOND;
-        if second > self.second {
-            let number = std::mem::replace(&mut self.second, second);
-            self.report_second(number);
+        while let Some(done) = self.rows.cut(time, timeline) {
+            self.report(done);
         }
     }
 
-    fn report_second(&mut self, number: u64) {
+    fn report(&mut self, (row, begin, end): (Row, u64, u64)) {
         let mut done = self.shard.recorder.take_second();
         done.connected = self.board.connected.load(Ordering::Relaxed);
-        done.in_flight = self.under_way();
-        let _ = self.news.send(News::Second(number, Box::new(done)));
-    }
-
-    /// Publishes without answer, and messages that are due.
-    fn under_way(&self) -> u64 {
-        self.open().map(|client| client.backlog() + client.in_flight()).sum::<usize>() as u64
+        done.in_flight = self.open().map(Client::in_flight).sum::<usize>() as u64;
+        done.overdue = self.open().map(Client::backlog).sum::<usize>() as u64;
+        (done.begin, done.end) = (begin, end);
+        let _ = self.news.send(News::Second(row, Box::new(done)));
     }
 
     fn open(&self) -> impl Iterator<Item = &Client> {
@@ -306,7 +313,6 @@ impl Worker {
     fn end(&mut self) {
         self.stage = Stage::Draining;
         self.pacer = None;
-        self.count_cpu();
         if self.fleet.load.mode.publishes() {
             self.each_open(|client| {
                 if matches!(client.role(), Role::Publisher(_)) {
@@ -317,9 +323,9 @@ impl Worker {
     }
 
     fn count_cpu(&mut self) {
-        if self.cpu_before > 0 && !self.cpu_counted {
+        if let (Some((busy, time)), false) = (self.watched_since, self.cpu_counted) {
             self.cpu_counted = true;
-            self.shard.recorder.cpu.push(thread_cpu() - self.cpu_before);
+            self.shard.recorder.cpu.push(CpuTime { busy: thread_cpu() - busy, passed: now() - time });
         }
     }
 
@@ -357,12 +363,15 @@ impl Worker {
             if let Slot::Open(client) = &mut place.slot {
                 client.push(due.at);
                 place.waker.wake_by_ref();
-            } else {
-                self.shard.recorder.counts.not_sent += 1;
+            } else if let Role::Publisher(number) = place.role {
+                self.abandoned.add(due.at, self.shard.plan.receivers(number, 0), &self.shard);
             }
         }
         if self.pacer.as_ref().is_some_and(|pacer| pacer.peek().is_none()) {
-            self.pacer = None; // a thread without publishers
+            self.pacer = None; // a thread without publishers, or all of a count is handed out
+            if matches!(self.fleet.load.stop, Stop::Count(_)) {
+                self.shard.quota = 0;
+            }
         }
         // A count is reached: what is sent from here on is nothing.
         if self.pacer.is_none() && self.stage == Stage::Running && self.shard.quota == 0 {
@@ -405,6 +414,7 @@ impl Worker {
                             recorder.record(Kind::Tls, nanoseconds(tls));
                         }
                         recorder.record(Kind::ConnAck, nanoseconds(opened.times.connack));
+                        recorder.record(Kind::UntilConnAck, nanoseconds(opened.times.all()));
                         recorder.counts.connected += 1;
                         self.board.connected.fetch_add(1, Ordering::Relaxed);
                         place.waker.wake_by_ref();
@@ -443,10 +453,8 @@ impl Worker {
         self.board.connected.fetch_sub(1, Ordering::Relaxed);
         let leaving = matches!(self.stage, Stage::Leaving(_));
         if let (Slot::Open(client), false) = (slot, leaving) {
-            let counts = &mut self.shard.recorder.counts;
-            counts.not_sent += client.backlog() as u64;
-            counts.unacknowledged += client.in_flight() as u64;
-            counts.lost += 1;
+            self.abandoned.take(&client, &self.shard);
+            self.shard.recorder.counts.lost += 1;
             if let Some(error) = error {
                 self.shard.recorder.error(match error {
                     Error::Refused { .. } => error.to_string(),
@@ -458,13 +466,18 @@ impl Worker {
 
     /// What is left when the run ends.
     fn count_unfinished(&mut self) {
-        let (mut not_sent, mut unacknowledged) = (0, 0);
-        for client in self.open() {
-            not_sent += client.backlog() as u64;
-            unacknowledged += client.in_flight() as u64;
+        let time = now();
+        self.abandoned.count(&mut self.shard, time);
+        for place in &self.places {
+            let Slot::Open(client) = &place.slot else { continue };
+            for (due, sent, count) in client.unanswered() {
+                self.shard.unanswered(due, sent, time, count);
+            }
+            let plan = Arc::clone(&self.shard.plan);
+            for (due, receivers) in client.unsent(&plan) {
+                self.shard.unsent(due, time, 1, receivers);
+            }
         }
-        self.shard.recorder.counts.not_sent += not_sent;
-        self.shard.recorder.counts.unacknowledged += unacknowledged;
     }
 
     /// Says when a stage is over.
@@ -521,13 +534,13 @@ impl Worker {
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
         let connect = connect.map(|index| self.fleet.connect_time(self.places[*index as usize].number));
         let mark = match self.stage {
-            Stage::Running if self.cpu_before == 0 => Some(self.shard.timeline.measure),
+            Stage::Running if self.watched_since.is_none() => Some(self.shard.timeline.measure),
             Stage::Running => Some(self.shard.timeline.end),
             Stage::Leaving(until) => Some(until),
             _ => None,
         };
-        let second = Some(self.fleet.began + (self.second + 1) * SECOND);
-        [due, connect, mark, second].into_iter().flatten().min()
+        let row = Some(self.rows.end(self.shard.timeline));
+        [due, connect, mark, row].into_iter().flatten().min()
     }
 }
 
@@ -588,7 +601,7 @@ impl Drop for LastWord {
 impl Worker {
     fn finish(mut self) -> Recorder {
         self.count_cpu();
-        self.report_second(self.second);
+        self.report(self.rows.last(now()));
         self.shard.recorder
     }
 }

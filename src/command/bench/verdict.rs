@@ -1,0 +1,258 @@
+//! What a run is worth: whether it measured anything, and what is known of messages that had no
+//! answer when it ended. Left out, they would make a broker that hangs look fast.
+
+use std::collections::BTreeMap;
+
+use hdrhistogram::Histogram;
+
+use super::config::{Load, Mode, Rate};
+use super::recorder::{Counts, Kind, Recorder, histogram};
+use super::summary::{MessageFigures, Report};
+use super::words::{count, time, whole};
+use crate::protocol::QoS;
+
+/// Own sending that is later than this is late, in nanoseconds.
+const LATE_NS: u64 = 5_000_000;
+/// So many late messages, and such a part of all, say more about the generator than about the
+/// broker. Fewer are what any system does now and then.
+const FEWEST_LATE: u64 = 10;
+const LATE_PART: u64 = 100;
+/// A connection whose first SYN was not answered waits for a second before it asks again (RFC 6298,
+/// 2.1): one that takes nearly as long or longer did, as a rule.
+const SYN_RETRY_US: f64 = 900_000.0;
+/// Such a part of what was sent in the measurement being the warm-up's is worth a word.
+const MUCH_WARMUP: u64 = 10;
+/// Below this part of the rate that was asked for, it was not reached.
+const REACHED: f64 = 0.9;
+
+/// Of a latency, what is not in its histogram.
+#[derive(Debug, Clone)]
+pub(super) struct Unanswered {
+    /// Those that had an answer.
+    answered: Histogram<u64>,
+    /// How many had none.
+    missing: u64,
+}
+
+impl Unanswered {
+    /// A statistic in microseconds for comparison with a limit. What had no answer took longer than
+    /// every limit: how much longer nobody knows, and so no percentile can be taken without it.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts of messages are below 9 × 10¹⁵"
+    )]
+    pub(super) fn get(&self, statistic: &str) -> f64 {
+        let answered = self.answered.len();
+        let at = |rank: u64| {
+            if rank > answered {
+                return f64::INFINITY;
+            }
+            // Between two ranks, so that rounding leads to neither of the neighbours.
+            let quantile = (rank as f64 - 0.5) / answered as f64;
+            self.answered.value_at_quantile(quantile) as f64 / 1000.0
+        };
+        match (statistic, statistic.strip_prefix('p').and_then(|percent| percent.parse::<f64>().ok())) {
+            (_, Some(percent)) => {
+                at(((percent / 100.0 * (answered + self.missing) as f64).ceil() as u64).max(1))
+            }
+            ("min", _) => at(1),
+            _ => f64::INFINITY,
+        }
+    }
+
+    /// How many of how many had none, in words.
+    #[allow(clippy::cast_precision_loss, reason = "a percentage")]
+    pub(super) fn text(&self) -> String {
+        let all = self.answered.len() + self.missing;
+        let share = self.missing as f64 / all.max(1) as f64 * 100.0;
+        format!("beyond any limit: {share:.2} % never came ({} of {})", whole(self.missing), whole(all))
+    }
+}
+
+/// What is missing of each latency: what had no answer when the run ended, deliveries that never
+/// came, and connections that failed.
+pub(super) fn unanswered(
+    recorder: &Recorder,
+    messages: &MessageFigures,
+) -> BTreeMap<&'static str, Unanswered> {
+    let undelivered = if messages.unstamped > 0 { 0 } else { messages.lost + messages.under_way };
+    let mut all = BTreeMap::new();
+    for kind in Kind::ALL {
+        let answered = recorder.histogram(kind).cloned();
+        let never = match kind {
+            Kind::UntilConnAck => recorder.counts.failed,
+            Kind::Delivery | Kind::RoundTrip => undelivered,
+            Kind::DeliveryFromSend | Kind::RoundTripFromSend if answered.is_some() => undelivered,
+            _ => 0,
+        };
+        let missing = recorder.waited(kind).map_or(0, Histogram::len) + never;
+        if missing > 0 {
+            all.insert(kind.key(), Unanswered { answered: answered.unwrap_or_else(histogram), missing });
+        }
+    }
+    all
+}
+
+/// Why a load with messages has measured nothing, if it has not.
+pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<String> {
+    if !load.mode.publishes() || counts.connected == 0 {
+        return None;
+    }
+    let [warmup, measured] = counts.messages;
+    let (due, sent) = (measured.sent + measured.not_sent, measured.sent);
+    let why = match load.mode {
+        _ if due == 0 => "no message was due while it lasted".into(),
+        _ if counts.window.own_sent == 0 && counts.window.sent + warmup.not_sent > 0 => {
+            "messages of the warm-up were still being sent when the measurement ended".into()
+        }
+        _ if counts.window.own_sent == 0 => {
+            format!("no message of {} could be sent while it lasted", whole(due))
+        }
+        _ if measured.refused >= sent => format!("the server refused all messages ({})", whole(sent)),
+        Mode::Publish if load.qos != QoS::AtMostOnce && measured.acknowledged == 0 => {
+            format!("no message of {} was acknowledged", whole(sent))
+        }
+        Mode::EndToEnd if measured.delivered == 0 => format!("no message of {} arrived", whole(sent)),
+        Mode::Request if measured.delivered == 0 => {
+            format!("no request of {} had its response", whole(sent))
+        }
+        _ => return None,
+    };
+    Some(format!("nothing was measured: {why}"))
+}
+
+/// Whether the generator was late too often to be what it should be; in words.
+pub(super) fn lateness(recorder: &Recorder, mode: Mode) -> Option<String> {
+    let lag = recorder.histogram(Kind::ScheduleLag)?;
+    let late = lag.len() - lag.count_between(0, LATE_NS);
+    let what = if mode == Mode::Connect { "connections were begun" } else { "messages were sent" };
+    #[allow(clippy::cast_precision_loss, reason = "a time is shown with three digits")]
+    let limit = time(LATE_NS as f64 / 1000.0);
+    (late >= FEWEST_LATE && late * LATE_PART > lag.len()).then(|| {
+        format!("generator saturated: {} of {} {what} more than {limit} late", whole(late), whole(lag.len()))
+    })
+}
+
+/// What to know of the messages that are not, or not only, in the figures.
+pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |what: &str, number: u64, meaning: &str| {
+        if number > 0 {
+            let number = whole(number);
+            notes.push(format!("{what}: {number}{meaning}"));
+        }
+    };
+    let waited = "; they count with the time they had waited";
+    let has_latency = Kind::main(load.mode, load.qos).is_some();
+    note(
+        "messages due and not sent when the run ended",
+        messages.not_sent,
+        if has_latency { waited } else { "" },
+    );
+    note("messages without an answer when the run ended", messages.unacknowledged, waited);
+    let others = "; the latencies are of the others, and --fail-if takes these as longer than any limit";
+    if load.mode.publishes() {
+        note("messages that never arrived", messages.lost, others);
+        note("messages that had not arrived when the run was interrupted", messages.under_way, others);
+        let own = "; another load? --topic gives this one its own topics";
+        note("messages of others on the same topics", messages.foreign, own);
+    }
+    let warmup = counts.window.sent - counts.window.own_sent;
+    if warmup * MUCH_WARMUP > counts.window.sent && counts.window.own_sent > 0 {
+        notes.push(format!(
+            "messages of the warm-up that were sent in the measurement: {} of {}; the load was too much for it",
+            whole(warmup),
+            whole(counts.window.sent)
+        ));
+    }
+    notes
+}
+
+impl Report {
+    /// What can be said only when all figures are known.
+    pub(super) fn explain(&mut self, load: &Load, still_arriving: bool) {
+        if still_arriving && self.messages.lost > 0 && !self.interrupted {
+            self.notes.push(format!(
+                "messages were still arriving when the drain of {} s was over: what counts as lost may only be late; --drain waits longer",
+                load.drain.as_secs_f64()
+            ));
+        }
+        let connect = self.latency_us.get(Kind::Connect.key());
+        if let Some(connect) = connect.filter(|connect| connect.p99 >= SYN_RETRY_US) {
+            let text = format!(
+                "connecting took {} at p99: as a rule, the server's queue of new connections was full and they had to ask again after a second; --ramp spreads them",
+                time(connect.p99)
+            );
+            self.notes.push(text);
+        }
+        let Rate::PerSecond(rate) = load.rate else { return };
+        let sent = self.throughput.sent_per_s;
+        let disturbed = self.generator.saturated || self.interrupted || self.connections.lost > 0;
+        if load.mode.publishes() && !disturbed && sent > 0.0 && sent < rate * REACHED {
+            let (sent, rate) = (count(sent.round()), count(rate.round()));
+            self.notes.push(format!(
+                "{rate} messages a second were asked for, and {sent} sent: no more were taken"
+            ));
+        }
+    }
+
+    /// A statistic of a latency in microseconds, for comparison with a limit.
+    pub(super) fn statistic(&self, name: &str, statistic: &str) -> Option<f64> {
+        match self.unanswered.get(name) {
+            Some(unanswered) => Some(unanswered.get(statistic)),
+            None => self.latency_us.get(name).map(|latency| latency.get(statistic)),
+        }
+    }
+}
+
+/// Deliveries that did not come: lost, or still under way when the run was interrupted.
+pub(super) fn undelivered(counts: &Counts) -> u64 {
+    let [warmup, measured] = counts.messages;
+    // Messages that carry no stamp tell no phase: all of them are weighed against all.
+    if counts.unstamped > 0 {
+        return (warmup.expected + measured.expected).saturating_sub(warmup.delivered + measured.delivered);
+    }
+    measured.expected.saturating_sub(measured.delivered + measured.stale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A fifth without an answer is behind every percentile from the 80th on.
+    #[test]
+    fn what_is_missing_is_longer_than_every_limit() {
+        let mut answered = histogram();
+        for value in 1..=80_u64 {
+            answered.record(value * 1000).unwrap();
+        }
+        let unanswered = Unanswered { answered, missing: 20 };
+        for (statistic, expected) in [("min", 1.0), ("p50", 50.0)] {
+            let found = unanswered.get(statistic);
+            assert!((found / expected - 1.0).abs() < 0.01, "{statistic}: {found}");
+        }
+        for statistic in ["mean", "p90", "p95", "p99", "p99.9", "p99.99", "max"] {
+            assert!(unanswered.get(statistic).is_infinite(), "{statistic}");
+        }
+        assert_eq!(unanswered.text(), "beyond any limit: 20.00 % never came (20 of 100)");
+        let none = Unanswered { answered: histogram(), missing: 1 };
+        assert!(none.get("min").is_infinite() && none.get("p50").is_infinite());
+    }
+
+    #[test]
+    fn a_few_late_messages_are_no_verdict() {
+        let late = |late: u64, of: u64| {
+            let mut recorder = Recorder::default();
+            recorder.record_many(Kind::ScheduleLag, 20_000_000, late);
+            recorder.record_many(Kind::ScheduleLag, 100_000, of - late);
+            lateness(&recorder, Mode::Publish)
+        };
+        assert_eq!(late(0, 1), None);
+        assert_eq!(late(9, 50), None, "9 are too few to tell");
+        assert_eq!(late(10, 1000), None, "a hundredth");
+        let words = "generator saturated: 10 of 999 messages were sent more than 5.00 ms late";
+        assert_eq!(late(10, 999).as_deref(), Some(words));
+    }
+}

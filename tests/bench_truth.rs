@@ -1,0 +1,231 @@
+//! `mqtt bench` does not make a broker look better than it is, nor say more than it knows.
+
+use std::time::Duration;
+
+use ::mqtt::protocol::Protocol;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::bench::{bench, count, expect_probe, number, report, watched};
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mosquitto::{Mosquitto, Setup};
+use crate::support::mqtt::Mqtt;
+use crate::support::packets;
+use crate::support::server::Server;
+
+const LOAD: [&str; 8] = ["--publishers", "2", "--rate", "200", "--duration", "2s", "--drain", "1s"];
+
+/// A broker that stops and does not wake before the run has ended: no limit of a latency is kept,
+/// however long it is, and what had waited is in the percentiles.
+#[test]
+fn a_broker_that_hangs_passes_no_limit() {
+    for (mode, qos) in [("e2e", "0"), ("e2e", "1"), ("rr", "0"), ("pub", "1")] {
+        let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let junit = folder.path().join("a.xml");
+        let line = [&[mode, "--qos", qos, "--inflight", "10"], &LOAD[..]].concat();
+        let running = watched(broker.port(), &line)
+            .args(["--fail-if", "p99 > 20ms", "--fail-if", "p99 > 1h", "--junit", junit.to_str().unwrap()])
+            .spawn();
+        running.wait_for_stderr(" measure ");
+        broker.signal(Signal::STOP);
+        let report = report(&running.finish().exits(3));
+        broker.signal(Signal::CONT);
+        for threshold in report["thresholds"].as_array().unwrap() {
+            assert_eq!(threshold["broken"], true, "{mode} {qos}: {threshold}");
+            assert!(threshold["value"].as_str().unwrap().contains("never came"), "{threshold}");
+        }
+        assert_eq!(std::fs::read_to_string(junit).unwrap().matches("<failure ").count(), 2);
+        if qos == "1" {
+            let acknowledge = &report["latency_us"]["acknowledge"];
+            assert_eq!(
+                acknowledge["unanswered"],
+                count(&report, "unacknowledged") + count(&report, "not_sent")
+            );
+            assert_eq!(acknowledge["count"], 400, "every message counts");
+            assert!(number(&report, "/latency_us/acknowledge/p95") > 1e6, "it waited for the drain as well");
+            assert!(report["notes"].to_string().contains("the time they had waited"));
+            let last = report["series"].as_array().unwrap().iter().rfind(|row| row["phase"] == "measure");
+            let last = last.unwrap();
+            assert!(last["overdue"].as_u64().unwrap() > 0, "{last}");
+            assert!(last["in_flight"].as_u64().unwrap() <= 20, "the window: {last}");
+        } else {
+            assert!(count(&report, "lost") > 0);
+        }
+    }
+}
+
+/// A server that takes a hundred messages a second of the thousand that are due.
+#[test]
+fn a_measurement_that_the_warm_up_fills_is_none() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let mut publisher = listener.accept_session(Protocol::V3_1_1);
+        loop {
+            let packet = publisher.packet();
+            match packet[0] >> 4 {
+                3 => {
+                    let identifier = 4 + usize::from(packet[3]);
+                    std::thread::sleep(Duration::from_millis(10));
+                    publisher.send(&[0x40, 2, packet[identifier], packet[identifier + 1]]);
+                }
+                12 => publisher.send(&packets::pingresp()),
+                _ => break,
+            }
+        }
+    });
+    let line = ["pub", "-V", "311", "--publishers", "1", "--qos", "1", "--inflight", "1", "--rate", "1k"];
+    let course = ["--warmup", "0.5", "--duration", "0.5", "--drain", "0.1"];
+    let report = report(&bench(server.port(), &[&line[..], &course].concat()).run().exits(3));
+    assert_eq!((count(&report, "sent"), count(&report, "not_sent")), (0, 500));
+    assert_eq!(report["valid"], false);
+    let why = report["problems"][0].as_str().unwrap();
+    assert!(why.starts_with("nothing was measured: messages of the warm-up"), "{why}");
+    server.finish();
+}
+
+#[test]
+fn what_the_server_refuses_altogether_is_no_measurement() {
+    let server = Server::start(|listener| {
+        listener.accept_session(Protocol::V5).expect_disconnect(Protocol::V5);
+        let mut publisher = listener.accept_session(Protocol::V5);
+        for _ in 0..20 {
+            let packet = publisher.packet();
+            let identifier = 4 + usize::from(packet[3]);
+            publisher.send(&[0x40, 3, packet[identifier], packet[identifier + 1], 0x87]);
+        }
+        publisher.expect(Protocol::V5, &packets::pingreq());
+        publisher.send(&packets::pingresp());
+        publisher.expect_disconnect(Protocol::V5);
+    });
+    let line = ["pub", "-V", "5", "--publishers", "1", "--qos", "1", "--rate", "100", "--count", "20"];
+    let report = report(&bench(server.port(), &line).run().exits(3));
+    assert_eq!((count(&report, "refused"), count(&report, "acknowledged")), (20, 0));
+    assert_eq!(report["problems"][0], "nothing was measured: the server refused all messages (20)");
+    server.finish();
+}
+
+/// What is asked of a connection is when it can be used.
+#[test]
+fn connecting_is_all_of_it() {
+    let broker = Broker::start();
+    let line = ["conn", "--clients", "3", "--ramp", "10", "--hold", "0.1"];
+    let report = report(&bench(broker.port(), &line).run().exits(0));
+    assert_eq!(report["main_latency"], "connect_to_connack");
+    let min = |name: &str| number(&report, &format!("/latency_us/{name}/min"));
+    assert!(min("connect_to_connack") >= min("connect") + min("connack") - 1.0, "{}", report["latency_us"]);
+    // Of 3 connections at 10 a second, the last is begun after two tenths of one, and not three.
+    assert!(number(&report, "/connections/connected_per_s") <= 10.0);
+}
+
+/// The first of 2 messages at 2 a second is sent at once, and the second after half a second.
+#[test]
+fn a_rate_is_of_the_time_that_messages_take() {
+    let broker = Broker::start();
+    let report = report(&bench(broker.port(), &["e2e", "--rate", "2", "--count", "2"]).run().exits(0));
+    for figure in ["window_s", "sent_per_s", "delivered_per_s"] {
+        let expected = if figure == "window_s" { 1.0 } else { 2.0 };
+        assert_eq!(number(&report, &format!("/throughput/{figure}")), expected, "{figure}");
+    }
+    for share in report["generator"]["thread_cpu_share"].as_array().unwrap() {
+        assert!(share.as_f64().unwrap() < 0.2, "2 messages are no work: {share}");
+    }
+}
+
+/// Each row is of one phase and says how long it was; those of the measurement have its messages.
+#[test]
+fn seconds_are_of_one_phase() {
+    let broker = Broker::start();
+    let line = ["e2e", "--ramp", "50", "--rate", "100", "--warmup", "0.5", "--duration", "1.3"];
+    let report = report(&bench(broker.port(), &line).run().exits(0));
+    let series = report["series"].as_array().unwrap();
+    let of = |phase: &str| -> Vec<&Value> { series.iter().filter(|row| row["phase"] == phase).collect() };
+    let sum = |rows: &[&Value], what: &str| rows.iter().map(|row| row[what].as_f64().unwrap()).sum::<f64>();
+    for (phase, length, sent) in
+        [("connect", None, 0.0), ("warmup", Some(0.5), 50.0), ("measure", Some(1.3), 130.0)]
+    {
+        let rows = of(phase);
+        assert!(rows.iter().all(|row| row["length_s"].as_f64().unwrap() <= 1.0), "{rows:?}");
+        if let Some(length) = length {
+            assert!((sum(&rows, "length_s") - length).abs() < 0.01, "{rows:?}");
+        }
+        // One message may be sent just behind the end of its phase.
+        assert!((sum(&rows, "sent") - sent).abs() <= 10.0, "{phase}: {rows:?}");
+    }
+    assert_eq!(sum(&series.iter().collect::<Vec<_>>(), "sent"), 180.0);
+    let begins: Vec<f64> = series.iter().map(|row| row["second"].as_f64().unwrap()).collect();
+    assert!(begins.is_sorted() && begins[0] == 0.0, "{begins:?}");
+}
+
+/// A port where nobody listens: who gets as far as to connect has another error.
+fn nobody() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_found_out_first() {
+    let port = nobody();
+    let folder = tempfile::tempdir().unwrap();
+    let (nowhere, fresh) = (folder.path().join("no/x"), folder.path().join("fresh"));
+    for option in ["--csv", "--html", "--junit", "--calibration"] {
+        let line = ["pub", "--count", "1", option, nowhere.to_str().unwrap()];
+        watched(port, &line).run().fails(1, "No such file");
+    }
+    let line = ["pub", "--csv", folder.path().to_str().unwrap()];
+    watched(port, &line).run().fails(1, "cannot write ");
+    let line = ["pub", "--csv", fresh.to_str().unwrap(), "--html", nowhere.to_str().unwrap()];
+    watched(port, &line).run().fails(1, "No such file");
+    assert!(!fresh.exists(), "a run without a report leaves no empty file");
+    let broker = Broker::start();
+    let line = ["pub", "--count", "1", "--csv", "/dev/full", "--junit", fresh.to_str().unwrap()];
+    let outcome = bench(broker.port(), &line).run().exits(1);
+    assert_eq!(count(&report(&outcome), "sent"), 1, "the report is there");
+    assert!(fresh.exists(), "and so is the other file");
+}
+
+#[test]
+fn clients_do_not_share_an_identifier() {
+    let port = nobody();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("clients.csv");
+    std::fs::write(&file, "client_id\na\nb\nc\n").unwrap();
+    let line = ["e2e", "--count", "10", "--credentials", file.to_str().unwrap()];
+    bench(port, &line).run().fails(2, "3 lines for 20 clients");
+    std::fs::write(&file, "client_id,username\na,u\na,v\n").unwrap();
+    let line = ["conn", "--clients", "2", "--credentials", file.to_str().unwrap()];
+    bench(port, &line).run().fails(2, "client_id 'a' is in line 2 and in line 3");
+}
+
+/// Ctrl-C before the measurement: nothing is said of what was not looked at.
+#[test]
+fn an_interrupted_run_says_what_it_knows() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let junit = folder.path().join("a.xml");
+    let port = broker.port().to_string();
+    let line =
+        ["bench", "-h", "127.0.0.1", "-p", &port, "--warmup", "1m", "--junit", junit.to_str().unwrap()];
+    let running = Mqtt::new(line).spawn();
+    running.wait_for_stderr(" warm-up ");
+    running.signal(Signal::INT);
+    let table = running.finish().exits(0).lines();
+    assert!(table.iter().any(|line| line.starts_with("interrupted")), "{table:?}");
+    assert!(table.iter().all(|line| !line.starts_with("held back") && !line.contains("CPU  ")), "{table:?}");
+    assert!(
+        std::fs::read_to_string(junit).unwrap().contains("name=\"the run was not interrupted\"><failure")
+    );
+}
+
+/// There is no window at QoS 0.
+#[test]
+fn the_load_is_named_as_it_is() {
+    let broker = Broker::start();
+    let port = broker.port().to_string();
+    for (qos, expected) in [("0", "closed loop, QoS 0"), ("1", "closed loop, window 7, QoS 1")] {
+        let line = ["bench", "pub", "-h", "127.0.0.1", "-p", &port, "--quiet", "--allow-saturated"];
+        let load = ["--rate", "max", "--count", "10", "--inflight", "7", "--qos", qos];
+        let table = Mqtt::new(line).args(load).run().exits(0).lines();
+        assert!(table.iter().any(|line| line.starts_with("load ") && line.contains(expected)), "{table:?}");
+    }
+}
