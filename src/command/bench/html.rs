@@ -80,7 +80,7 @@ pub(super) fn render(report: &Report) -> String {
     chart(&mut out, "Messages a second", "s", &throughput(series), counts, count);
     chart(&mut out, "Latency over time", "s", &latency_over_time(series), times, count);
     percentiles(&mut out, report);
-    let connected = [line("connected", 'a', series, |s| Some(number(s.connected)))];
+    let connected = in_use(vec![line("connected", 'a', series, |s| Some(number(s.connected)))]);
     chart(&mut out, "Connections", "s", &connected, counts, count);
     configuration(&mut out, report);
     out.push_str("</div></main></body></html>\n");
@@ -119,11 +119,15 @@ fn rate(second: &SeriesSecond, count: u64) -> Option<f64> {
 }
 
 fn throughput(series: &[SeriesSecond]) -> Vec<Line<'static>> {
-    let mut lines = vec![
+    in_use(vec![
         line("sent", 'a', series, |s| rate(s, s.sent)),
         line("acknowledged", 'b', series, |s| rate(s, s.acknowledged)),
         line("delivered", 'c', series, |s| rate(s, s.delivered)),
-    ];
+    ])
+}
+
+/// Those lines that are not zero from end to end.
+fn in_use(mut lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
     lines.retain(|line| line.points.iter().any(|(_, value)| *value > 0.0));
     lines
 }
@@ -192,7 +196,7 @@ fn chart(
                 let (a, b) = line.points[0];
                 let _ = write!(
                     out,
-                    "<circle class=\"{0}\" cx=\"{1:.1}\" cy=\"{2:.1}\" r=\"3\"/>",
+                    "<circle fill=\"var(--{0})\" cx=\"{1:.1}\" cy=\"{2:.1}\" r=\"4\"/>",
                     line.color,
                     x(a),
                     y(b)
