@@ -59,17 +59,18 @@ pub struct Link<S> {
     /// The stream holds back written bytes (TLS).
     unflushed: bool,
     /// What waits for the handler to have written out.
-    held: Option<Held>,
+    held: Option<Box<Held>>,
     /// Of our DISCONNECT.
     disconnect_properties: PropertyBlock,
     keep_alive: KeepAlive,
     timer: Option<Pin<Box<Sleep>>>,
     /// The timer is new and must be polled once before waiting.
     unarmed: bool,
-    renewal: Renewal,
+    /// What few links have. In a box, as all that is rare: there may be thousands of links.
+    renewal: Option<Box<Renewal>>,
     phase: Phase,
     received_messages: bool,
-    outcome: Option<Error>,
+    outcome: Option<Box<Error>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
@@ -99,7 +100,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             keep_alive: KeepAlive::new(keep_alive, Instant::now()),
             timer: None,
             unarmed: false,
-            renewal: Renewal::default(),
+            renewal: None,
             phase: Phase::Running,
             received_messages: false,
             outcome: None,
@@ -108,7 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// The link began with this authentication, and renews it if that is asked for.
     pub(super) fn authenticate_again(&mut self, authentication: &Authentication) {
-        self.renewal = Renewal::of(authentication);
+        self.renewal = Some(Box::new(Renewal::of(authentication)));
     }
 
     /// The stream under the link.
@@ -148,15 +149,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
         let mut reads = 0;
         loop {
-            if let Some(Held { acknowledgements, end }) = self.held.take() {
+            if let Some(held) = self.held.take() {
                 match handler.poll_flush(cx) {
                     Poll::Ready(Ok(())) => {
-                        output.extend_from_slice(&acknowledgements);
-                        self.conclude(end, session, output);
+                        output.extend_from_slice(&held.acknowledgements);
+                        self.conclude(held.end, session, output);
                     }
                     Poll::Ready(Err(error)) => self.disconnect(output, ReasonCode::SUCCESS, Some(error)),
                     Poll::Pending => {
-                        self.held = Some(Held { acknowledgements, end });
+                        self.held = Some(held);
                         let _ = self.poll_timer(cx, session, handler, output, false)?;
                         let _ = self.poll_write(cx, handler, output)?;
                         return Poll::Pending;
@@ -164,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 }
             }
             if self.poll_timer(cx, session, handler, output, true)?.is_ready() {
-                return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
+                return Poll::Ready(self.outcome.take().map_or(Ok(()), |error| Err(*error)));
             }
             // What could not be written before may be gone now, and then there is room for more: only
             // the handler knows whether there is, and nothing else will ask it.
@@ -219,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
     /// The error to report: the one that made us leave, if the stream fails while we do.
     fn end(&mut self, error: Error) -> Error {
-        self.outcome.take().unwrap_or(error)
+        self.outcome.take().map_or(error, |first| *first)
     }
 
     fn begin_leave(&mut self, session: &mut Session, output: &mut BytesMut) {
@@ -243,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.phase = Phase::Disconnecting;
         // Whoever set a time limit does not want to wait for long beyond it.
         let overdue = matches!(outcome, Some(Error::TimedOut(_)));
-        self.outcome = outcome;
+        self.outcome = outcome.map(Box::new);
         self.set_timer(if overdue { LINGER_LIMIT } else { LEAVE_LIMIT });
     }
 
@@ -260,7 +261,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if !matches!(self.phase, Phase::Running) {
             return Ok(self.poll_leave_limit(cx, handler, output));
         }
-        self.renewal.poll(cx, output)?;
+        if let Some(renewal) = &mut self.renewal {
+            renewal.poll(cx, output)?;
+        }
         while let Some(deadline) = self.keep_alive.deadline() {
             let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
             // The timer is not moved with every packet: it fires once an interval and is set anew.
@@ -385,7 +388,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             // The server may have closed first, which is as good.
             let _ = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
             if !self.received_messages {
-                return Poll::Ready(self.outcome.take().map_or(Ok(()), Err));
+                return Poll::Ready(self.outcome.take().map_or(Ok(()), |error| Err(*error)));
             }
             self.phase = Phase::Lingering { read: 0 };
             self.set_timer(LINGER_LIMIT);
@@ -407,7 +410,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             Some(End::Malformed(malformed)) => {
                 // MQTT 3.x has no way to say why: the connection is just closed ([MQTT-4.8.0-1]).
                 self.phase = Phase::ShuttingDown;
-                self.outcome = Some(Error::Protocol(malformed));
+                self.outcome = Some(Box::new(Error::Protocol(malformed)));
             }
         }
     }

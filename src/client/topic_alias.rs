@@ -9,9 +9,12 @@ use crate::protocol::property::PropertyId;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType, Publish, PublishTemplate, TopicAlias};
 
-/// Which aliases the server knows by now.
+/// Which aliases the server knows by now. Few sessions have any, so all that they take is a pointer.
 #[derive(Debug, Default)]
-pub(super) struct OutboundAliases {
+pub(super) struct OutboundAliases(Option<Box<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
     /// The aliases chosen here, by topic.
     by_topic: HashMap<Bytes, u16>,
     /// The topics of the aliases that the user chose.
@@ -31,32 +34,35 @@ impl OutboundAliases {
     /// matter come early and often, and to change an alias costs as much as to have none.
     pub(super) fn choose(&self, template: &PublishTemplate, maximum: u16) -> Option<Chosen> {
         let topic = template.encoded_topic();
+        let known = self.0.as_deref();
         match template.topic_alias() {
             TopicAlias::None => None,
             TopicAlias::Fixed(alias) => {
-                let is_known = self.fixed.get(&alias).is_some_and(|known| known == topic);
+                let is_known =
+                    known.and_then(|known| known.fixed.get(&alias)).is_some_and(|known| known == topic);
                 Some(Chosen { alias, is_known })
             }
-            TopicAlias::Auto => match self.by_topic.get(topic) {
-                Some(alias) => Some(Chosen { alias: *alias, is_known: true }),
-                None if self.by_topic.len() < usize::from(maximum) => {
-                    let alias = u16::try_from(self.by_topic.len() + 1).ok()?;
-                    Some(Chosen { alias, is_known: false })
+            TopicAlias::Auto => {
+                if let Some(alias) = known.and_then(|known| known.by_topic.get(topic)) {
+                    return Some(Chosen { alias: *alias, is_known: true });
                 }
-                None => None,
-            },
+                let given_out = known.map_or(0, |known| known.by_topic.len());
+                let alias = u16::try_from(given_out + 1).ok().filter(|alias| *alias <= maximum)?;
+                Some(Chosen { alias, is_known: false })
+            }
         }
     }
 
     /// A message went out with topic and alias.
     pub(super) fn sent(&mut self, template: &PublishTemplate, alias: u16) {
         let topic = template.encoded_topic().clone();
+        let known = self.0.get_or_insert_default();
         match template.topic_alias() {
             TopicAlias::Auto => {
-                self.by_topic.insert(topic, alias);
+                known.by_topic.insert(topic, alias);
             }
             TopicAlias::Fixed(_) => {
-                self.fixed.insert(alias, topic);
+                known.fixed.insert(alias, topic);
             }
             TopicAlias::None => {}
         }
@@ -64,8 +70,7 @@ impl OutboundAliases {
 
     /// A new link knows none ([MQTT-3.3.2-7]).
     pub(super) fn clear(&mut self) {
-        self.by_topic.clear();
-        self.fixed.clear();
+        self.0 = None;
     }
 }
 

@@ -116,7 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 output.clear();
                 self.disconnect(output, ReasonCode::SUCCESS, Some(error));
             }
-            Poll::Pending => self.held = Some(Held { acknowledgements: output.split(), end }),
+            Poll::Pending => self.held = Some(Box::new(Held { acknowledgements: output.split(), end })),
         }
         Poll::Ready(Ok(()))
     }
@@ -181,7 +181,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 return Err(End::Fenced.into());
             }
             Event::Auth { reason, properties } => {
-                return self.renewal.receive(*reason, properties, output).map_err(|error| match error {
+                let renewal = self.renewal.get_or_insert_default();
+                return renewal.receive(*reason, properties, output).map_err(|error| match error {
                     Error::Protocol(malformed) => End::Malformed(malformed).into(),
                     error => End::Handler(error).into(),
                 });
