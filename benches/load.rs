@@ -251,17 +251,17 @@ fn main() {
     compare("late (p99), 50,000/s by 1,000", "µs", late, || schedule(&mut streams));
     drop(streams);
 
-    let base = memory(&conn(&plain, 1));
-    alone("memory, alone", "MiB", base / 1024.0);
-    alone(
-        "memory, 1,000 clients publishing",
-        "MiB",
-        memory(&format!("{} --count 5000000", publishing(1000))) / 1024.0,
-    );
-    alone("memory, idle client", "KiB", (memory(&conn(&plain, CONNECTIONS)) - base) / connections);
+    alone("memory, alone", "MiB", memory(&conn(&plain, 1)) / 1024.0);
+    let line = format!("{} --count 5000000", publishing(MANY_CLIENTS));
+    alone("memory, 1,000 clients publishing", "MiB", memory(&line) / 1024.0);
+    // What every further one takes: the first of them take what all share.
+    let further = |to: &str, few: usize, many: usize| {
+        let added = memory(&conn(to, many)) - memory(&conn(to, few));
+        added / f64::from(u32::try_from(many - few).unwrap())
+    };
+    alone("memory, idle client", "KiB", further(&plain, 1_000, CONNECTIONS));
     let folder = tempfile::tempdir().unwrap();
     let (port, certificate) = serve_tls(folder.path());
     let tls = format!("-h 127.0.0.1 -p {port} --cafile {certificate} {common}");
-    let (few, many) = (memory(&conn(&tls, 100)), memory(&conn(&tls, 1_100)));
-    alone("memory, idle client with TLS", "KiB", (many - few) / 1000.0);
+    alone("memory, idle client with TLS", "KiB", further(&tls, 100, 1_100));
 }
