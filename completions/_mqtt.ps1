@@ -383,7 +383,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Longest wait at the end for messages under way [default: 5s]')
             [CompletionResult]::new('--ramp', '--ramp', [CompletionResultType]::ParameterName, 'New connections a second, such as 2k/s [default: as fast as they are made]')
             [CompletionResult]::new('--hold', '--hold', [CompletionResultType]::ParameterName, 'Of conn: how long to hold the connections [default: 1s]')
-            [CompletionResult]::new('--credentials', '--credentials', [CompletionResultType]::ParameterName, 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder')
+            [CompletionResult]::new('--credentials', '--credentials', [CompletionResultType]::ParameterName, 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id serve several clients if there are fewer lines than clients')
             [CompletionResult]::new('--local-addr', '--local-addr', [CompletionResultType]::ParameterName, 'Local addresses to connect from in turn, each with all of its ports')
             [CompletionResult]::new('--threads', '--threads', [CompletionResultType]::ParameterName, 'Threads to share the clients out to [default: one for each core]')
             [CompletionResult]::new('--seed', '--seed', [CompletionResultType]::ParameterName, 'Seed of everything random, for the same load again [default: 1]')

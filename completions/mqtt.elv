@@ -377,7 +377,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --drain 'Longest wait at the end for messages under way [default: 5s]'
             cand --ramp 'New connections a second, such as 2k/s [default: as fast as they are made]'
             cand --hold 'Of conn: how long to hold the connections [default: 1s]'
-            cand --credentials 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder'
+            cand --credentials 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id serve several clients if there are fewer lines than clients'
             cand --local-addr 'Local addresses to connect from in turn, each with all of its ports'
             cand --threads 'Threads to share the clients out to [default: one for each core]'
             cand --seed 'Seed of everything random, for the same load again [default: 1]'

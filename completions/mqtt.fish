@@ -341,7 +341,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l warmup -d 'Load that
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l drain -d 'Longest wait at the end for messages under way [default: 5s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ramp -d 'New connections a second, such as 2k/s [default: as fast as they are made]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l hold -d 'Of conn: how long to hold the connections [default: 1s]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l credentials -d 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l credentials -d 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id serve several clients if there are fewer lines than clients' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l local-addr -d 'Local addresses to connect from in turn, each with all of its ports' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l threads -d 'Threads to share the clients out to [default: one for each core]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l seed -d 'Seed of everything random, for the same load again [default: 1]' -r

@@ -36,7 +36,8 @@ fn a_broker_that_hangs_passes_no_limit() {
             assert_eq!(threshold["broken"], true, "{mode} {qos}: {threshold}");
             assert!(threshold["value"].as_str().unwrap().contains("never came"), "{threshold}");
         }
-        assert_eq!(std::fs::read_to_string(junit).unwrap().matches("<failure ").count(), 2);
+        let xml = std::fs::read_to_string(junit).unwrap();
+        assert_eq!(xml.matches("<failure message=\"it was beyond any limit").count(), 2, "{xml}");
         if qos == "1" {
             let acknowledge = &report["latency_us"]["acknowledge"];
             assert_eq!(
@@ -53,6 +54,22 @@ fn a_broker_that_hangs_passes_no_limit() {
         } else {
             assert!(count(&report, "lost") > 0);
         }
+    }
+}
+
+/// The closed loop waits with a broker that hangs: only what is under way has no answer.
+#[test]
+fn a_broker_that_hangs_confirms_nothing() {
+    for qos in ["0", "1"] {
+        let Some(broker) = Mosquitto::start(&Setup::new().quiet()) else { return };
+        let line = ["pub", "--qos", qos, "--rate", "max", "--duration", "2s", "--drain", "1s"];
+        let running = watched(broker.port(), &line).spawn();
+        running.wait_for_stderr(" measure ");
+        broker.signal(Signal::STOP);
+        let report = report(&running.finish().exits(3));
+        broker.signal(Signal::CONT);
+        let problems = report["problems"].to_string();
+        assert!(problems.contains("the server had not answered everything"), "{problems}");
     }
 }
 
@@ -154,6 +171,7 @@ fn seconds_are_of_one_phase() {
         assert!((sum(&rows, "sent") - sent).abs() <= 10.0, "{phase}: {rows:?}");
     }
     assert_eq!(sum(&series.iter().collect::<Vec<_>>(), "sent"), 180.0);
+    assert!(of("warmup").iter().all(|row| row["overdue"].as_u64().unwrap() <= 10), "{series:?}");
     let begins: Vec<f64> = series.iter().map(|row| row["second"].as_f64().unwrap()).collect();
     assert!(begins.is_sorted() && begins[0] == 0.0, "{begins:?}");
 }
@@ -177,6 +195,10 @@ fn a_file_that_cannot_be_written_is_found_out_first() {
     let line = ["pub", "--csv", fresh.to_str().unwrap(), "--html", nowhere.to_str().unwrap()];
     watched(port, &line).run().fails(1, "No such file");
     assert!(!fresh.exists(), "a run without a report leaves no empty file");
+    let line = ["pub", "--junit", fresh.to_str().unwrap()];
+    bench(port, &line).run().exits(1);
+    let xml = std::fs::read_to_string(&fresh).unwrap();
+    assert!(xml.contains("failures=\"1\"") && xml.contains("refused"), "a test that failed: {xml}");
     let broker = Broker::start();
     let line = ["pub", "--count", "1", "--csv", "/dev/full", "--junit", fresh.to_str().unwrap()];
     let outcome = bench(broker.port(), &line).run().exits(1);

@@ -16,20 +16,29 @@ pub(super) fn render(report: &Report) -> String {
         let failure = result.broken.then(|| format!("it was {}", result.value));
         cases.push((format!("not {}", result.fail_if), failure));
     }
+    suite(report.mode, report.phases_s.measure, &cases)
+}
+
+/// A run that could not be made.
+pub(super) fn failed(mode: &str, why: &str) -> String {
+    suite(mode, 0.0, &[("the run is valid".to_owned(), Some(why.to_owned()))])
+}
+
+/// Test cases with why they failed, if they did.
+fn suite(mode: &str, time: f64, cases: &[(String, Option<String>)]) -> String {
     let failures = cases.iter().filter(|(_, failure)| failure.is_some()).count();
-    let (mode, time) = (report.mode, report.phases_s.measure);
     let mut out = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"mqtt bench {mode}\" tests=\"{}\" failures=\"{failures}\" time=\"{time:.3}\">\n",
         cases.len()
     );
     for (name, failure) in cases {
-        let name = escaped(&name);
+        let name = escaped(name);
         let _ = match failure {
             None => writeln!(out, "<testcase classname=\"mqtt.bench.{mode}\" name=\"{name}\"/>"),
             Some(why) => writeln!(
                 out,
                 "<testcase classname=\"mqtt.bench.{mode}\" name=\"{name}\"><failure message=\"{}\"/></testcase>",
-                escaped(&why)
+                escaped(why)
             ),
         };
     }

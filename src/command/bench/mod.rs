@@ -71,6 +71,7 @@ use serde_json::Value;
 
 use self::calibrate::Calibration;
 use self::outputs::Outputs;
+use self::phases::Outcome;
 use self::summary::{Report, ThresholdResult};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -102,9 +103,13 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     // What can be known to fail at the end of the run fails before it.
     let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
     let outputs = Outputs::open(&results)?;
-    preflight::check(&load, diagnostics)?;
-    let _target = target::start(&mut load)?;
-    let outcome = phases::run((*load).clone(), diagnostics).await?;
+    let outcome = match put_load(&mut load, diagnostics).await {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            outputs.fail(load.mode.name(), &error);
+            return Err(error);
+        }
+    };
     let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
     let mut report = Report::new(&load, outcome);
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
@@ -123,6 +128,12 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         () if !report.valid && !pardoned => Exit::Negative,
         () => Exit::Success,
     })
+}
+
+async fn put_load(load: &mut Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
+    preflight::check(load, diagnostics)?;
+    let _target = target::start(load)?;
+    phases::run(load.clone(), diagnostics).await
 }
 
 async fn print(text: &[u8]) -> Result<Exit, Error> {

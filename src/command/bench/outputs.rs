@@ -10,7 +10,12 @@ use super::summary::Report;
 use super::{csv, html, junit};
 use crate::error::Error;
 
-type Render = fn(&Report) -> String;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Csv,
+    Html,
+    Junit,
+}
 
 /// All of them.
 #[derive(Debug, Default)]
@@ -22,13 +27,9 @@ impl Outputs {
     /// # Errors
     /// A file that cannot be written.
     pub(super) fn open(results: &Results) -> Result<Self, Error> {
-        let wanted: [(Option<&PathBuf>, Render); 3] = [
-            (results.csv.as_ref(), csv::render),
-            (results.html.as_ref(), html::render),
-            (results.junit.as_ref(), junit::render),
-        ];
-        let wanted = wanted.into_iter().filter_map(|(path, render)| Some((path?, render)));
-        wanted.map(|(path, render)| Output::open(path, render)).collect::<Result<_, _>>().map(Self)
+        let wanted = [(&results.csv, Form::Csv), (&results.html, Form::Html), (&results.junit, Form::Junit)];
+        let wanted = wanted.into_iter().filter_map(|(path, form)| Some((path.as_ref()?, form)));
+        wanted.map(|(path, form)| Output::open(path, form)).collect::<Result<_, _>>().map(Self)
     }
 
     /// Writes the report to all files, to the others even if one fails.
@@ -36,8 +37,21 @@ impl Outputs {
     /// # Errors
     /// The first failure.
     pub(super) fn write(self, report: &Report) -> Result<(), Error> {
-        let written: Vec<_> = self.0.into_iter().map(|output| output.write(report)).collect();
+        let render = |form| match form {
+            Form::Csv => csv::render(report),
+            Form::Html => html::render(report),
+            Form::Junit => junit::render(report),
+        };
+        let written: Vec<_> = self.0.into_iter().map(|output| output.write(render)).collect();
         written.into_iter().collect()
+    }
+
+    /// Says why there is no report: continuous integration looks for a test that failed.
+    pub(super) fn fail(self, mode: &str, error: &Error) {
+        for output in self.0.into_iter().filter(|output| output.form == Form::Junit) {
+            // Why there is no report is the error to end with.
+            let _ = output.write(|_| junit::failed(mode, &error.to_string()));
+        }
     }
 }
 
@@ -45,13 +59,13 @@ impl Outputs {
 struct Output {
     path: PathBuf,
     file: File,
-    render: Render,
+    form: Form,
     /// There was none before, and it holds nothing yet.
     is_new: bool,
 }
 
 impl Output {
-    fn open(path: &Path, render: Render) -> Result<Self, Error> {
+    fn open(path: &Path, form: Form) -> Result<Self, Error> {
         let failed = |error| failed(path, error);
         let (file, is_new) = match OpenOptions::new().write(true).create_new(true).open(path) {
             Ok(file) => (file, true),
@@ -60,11 +74,11 @@ impl Output {
             }
             Err(error) => return Err(failed(error)),
         };
-        Ok(Self { path: path.to_owned(), file, render, is_new })
+        Ok(Self { path: path.to_owned(), file, form, is_new })
     }
 
-    fn write(mut self, report: &Report) -> Result<(), Error> {
-        let text = (self.render)(report);
+    fn write(mut self, render: impl FnOnce(Form) -> String) -> Result<(), Error> {
+        let text = render(self.form);
         let mut write = || {
             // A pipe or a terminal has no length.
             if self.file.metadata()?.is_file() {

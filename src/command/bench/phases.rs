@@ -44,6 +44,17 @@ const HASTY_LEAVE_LIMIT: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(2);
 /// If something has arrived since so long before the end of the drain, more was to come.
 const STILL: u64 = 200_000_000;
+/// Seconds of a row that is shown as the run goes.
+const SHORTEST_SHOWN: f64 = 0.1;
+
+/// How the drain ended.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Drained {
+    /// Its time was over, and the server had not answered everything that was sent.
+    pub(super) is_unanswered: bool,
+    /// Likewise, and deliveries were still coming.
+    pub(super) is_arriving: bool,
+}
 
 /// What a run has led to.
 pub(super) struct Outcome {
@@ -54,8 +65,7 @@ pub(super) struct Outcome {
     /// Length of the measurement.
     pub(super) window_s: f64,
     pub(super) interrupted: bool,
-    /// Deliveries were still coming when the drain's time was over.
-    pub(super) still_arriving: bool,
+    pub(super) drained: Drained,
     pub(super) problems: Vec<String>,
     pub(super) started: String,
     pub(super) broker: String,
@@ -117,7 +127,7 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
         timeline,
         window_s: phases.measure,
         interrupted: director.interrupted,
-        still_arriving: director.still_arriving,
+        drained: director.drained,
         problems: std::mem::take(&mut director.problems),
         started,
         broker,
@@ -233,7 +243,7 @@ struct Director<'a> {
     /// The others, without their histograms: a run may take days.
     series: Vec<SeriesSecond>,
     interrupted: bool,
-    still_arriving: bool,
+    drained: Drained,
     problems: Vec<String>,
     memory_bytes: u64,
     /// Marks on the clock.
@@ -262,7 +272,7 @@ impl<'a> Director<'a> {
             seconds: BTreeMap::new(),
             series: Vec::new(),
             interrupted: false,
-            still_arriving: false,
+            drained: Drained::default(),
             problems: Vec::new(),
             memory_bytes: 0,
             connected_at: 0,
@@ -355,18 +365,20 @@ impl<'a> Director<'a> {
         let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
         let mut last = (0, now());
         if load.mode.publishes() && !self.is_over() {
+            let idle = |this: &Self| this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1);
             let done = self.wait(limit, |this| {
-                let idle = this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1);
                 let (expected, delivered) =
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
                 if delivered != last.0 {
                     last = (delivered, now());
                 }
                 let silent = now() - last.1 > nanoseconds(SILENCE);
-                idle && (!waits || delivered >= expected || silent) || this.is_alone()
+                idle(this) && (!waits || delivered >= expected || silent) || this.is_alone()
             });
-            let done = done.await;
-            self.still_arriving = waits && !done && now() - last.1 < STILL;
+            if !done.await && !self.interrupted {
+                self.drained.is_unanswered = !idle(self);
+                self.drained.is_arriving = waits && now() - last.1 < STILL;
+            }
         }
         self.drained_at = now();
     }
@@ -474,7 +486,10 @@ impl<'a> Director<'a> {
                 *threads += 1;
                 if *threads == self.orders.len() {
                     let shown = SeriesSecond::new(row, self.began, merged);
-                    self.live.show(self.diagnostics, &super::text::live_line(&shown));
+                    // A moment of a phase is in the series, and would only push others off the screen.
+                    if shown.length_s >= SHORTEST_SHOWN {
+                        self.live.show(self.diagnostics, &super::text::live_line(&shown));
+                    }
                     self.seconds.remove(&row);
                     self.series.push(shown);
                 }

@@ -394,11 +394,12 @@ impl Report {
             report.generator.saturated = true;
             report.problems.push(late);
         }
+        report.problems.extend(verdict::unconfirmed(load, outcome.drained));
         if let (Some(why), false) = (verdict::nothing_measured(load, counts), report.interrupted) {
             report.problems.push(why);
         }
         report.judge();
-        report.explain(load, outcome.still_arriving);
+        report.explain(load, outcome.drained.is_arriving);
         report
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::config::{Load, Mode, Rate};
+use super::phases::Drained;
 use super::recorder::{Counts, Kind, Recorder, histogram};
 use super::summary::{MessageFigures, Report};
 use super::words::{count, time, whole};
@@ -123,6 +124,25 @@ pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<String> {
     Some(format!("nothing was measured: {why}"))
 }
 
+/// Why a closed loop has no result, if it has none: what counts is what the server has confirmed, and
+/// it waits with a server that hangs, so that few messages are without an answer.
+pub(super) fn unconfirmed(load: &Load, drained: Drained) -> Option<String> {
+    (load.rate == Rate::Max && drained.is_unanswered).then(|| {
+        let drain = load.drain.as_secs_f64();
+        format!("the server had not answered everything when the drain of {drain} s was over (--drain)")
+    })
+}
+
+/// Whether connections had to ask again, in words.
+fn syn_note(connect_p99_us: f64) -> Option<String> {
+    (connect_p99_us >= SYN_RETRY_US).then(|| {
+        let p99 = time(connect_p99_us);
+        format!(
+            "connecting took {p99} at p99: as a rule, the server's queue of new connections was full and they had to ask again after a second; --ramp spreads them"
+        )
+    })
+}
+
 /// Whether the generator was late too often to be what it should be; in words.
 pub(super) fn lateness(recorder: &Recorder, mode: Mode) -> Option<String> {
     let lag = recorder.histogram(Kind::ScheduleLag)?;
@@ -172,21 +192,15 @@ pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> 
 
 impl Report {
     /// What can be said only when all figures are known.
-    pub(super) fn explain(&mut self, load: &Load, still_arriving: bool) {
-        if still_arriving && self.messages.lost > 0 && !self.interrupted {
+    pub(super) fn explain(&mut self, load: &Load, is_arriving: bool) {
+        if is_arriving && self.messages.lost > 0 && !self.interrupted {
             self.notes.push(format!(
                 "messages were still arriving when the drain of {} s was over: what counts as lost may only be late; --drain waits longer",
                 load.drain.as_secs_f64()
             ));
         }
         let connect = self.latency_us.get(Kind::Connect.key());
-        if let Some(connect) = connect.filter(|connect| connect.p99 >= SYN_RETRY_US) {
-            let text = format!(
-                "connecting took {} at p99: as a rule, the server's queue of new connections was full and they had to ask again after a second; --ramp spreads them",
-                time(connect.p99)
-            );
-            self.notes.push(text);
-        }
+        self.notes.extend(connect.and_then(|connect| syn_note(connect.p99)));
         let Rate::PerSecond(rate) = load.rate else { return };
         let sent = self.throughput.sent_per_s;
         let disturbed = self.generator.saturated || self.interrupted || self.connections.lost > 0;
@@ -239,6 +253,12 @@ mod tests {
         assert_eq!(unanswered.text(), "beyond any limit: 20.00 % never came (20 of 100)");
         let none = Unanswered { answered: histogram(), missing: 1 };
         assert!(none.get("min").is_infinite() && none.get("p50").is_infinite());
+    }
+
+    #[test]
+    fn connections_that_asked_again_are_told() {
+        assert_eq!(syn_note(899_000.0), None);
+        assert!(syn_note(1_020_000.0).unwrap().contains("--ramp"));
     }
 
     #[test]

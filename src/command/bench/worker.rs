@@ -182,6 +182,10 @@ impl Worker {
             }
             let time = now();
             self.connect_more(time);
+            // Before what is due now makes the row that is over look late.
+            while let Some(done) = self.rows.cut(time, self.shard.timeline) {
+                self.report(done);
+            }
             self.hand_out(time);
             self.keep_time(time);
             let busy = self.take_turns();
@@ -277,7 +281,7 @@ impl Worker {
         }
     }
 
-    /// Marks that have come: the measurement's begin and end, the end of a row.
+    /// Marks that have come: the measurement's begin and end.
     fn keep_time(&mut self, time: u64) {
         let timeline = self.shard.timeline;
         if self.watched_since.is_none() && time >= timeline.measure {
@@ -288,9 +292,6 @@ impl Worker {
                 self.end();
             }
             self.count_cpu();
-        }
-        while let Some(done) = self.rows.cut(time, timeline) {
-            self.report(done);
         }
     }
 
