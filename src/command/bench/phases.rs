@@ -116,8 +116,7 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     let began = now();
     let options = Fleet::options(&load, run);
     let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, options, began });
-    let mut director = Director::start(&fleet, attention, diagnostics)?;
-    director.interrupted = broken_off;
+    let mut director = Director::start(&fleet, attention, diagnostics, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, phases) = director.finish(&fleet, timeline).await?;
     let mut outcome = Outcome {
@@ -253,7 +252,12 @@ struct Director<'a> {
 }
 
 impl<'a> Director<'a> {
-    fn start(fleet: &Arc<Fleet>, attention: Attention, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+    fn start(
+        fleet: &Arc<Fleet>,
+        attention: Attention,
+        diagnostics: &'a Diagnostics,
+        interrupted: bool,
+    ) -> Result<Self, Error> {
         let (tell, news) = mpsc::unbounded_channel();
         let mut director = Self {
             diagnostics,
@@ -271,7 +275,7 @@ impl<'a> Director<'a> {
             failed: None,
             seconds: BTreeMap::new(),
             series: Vec::new(),
-            interrupted: false,
+            interrupted,
             drained: Drained::default(),
             problems: Vec::new(),
             memory_bytes: 0,
@@ -281,6 +285,10 @@ impl<'a> Director<'a> {
         };
         for thread in 0..fleet.threads {
             let (order, orders) = mpsc::unbounded_channel();
+            if interrupted {
+                // Before it connects: what fails then would be nobody's business.
+                let _ = order.send(Order::Leave(now()));
+            }
             let board = Arc::new(Board::default());
             director.orders.push(order);
             director.boards.push(Arc::clone(&board));
