@@ -330,6 +330,7 @@ fn a_count_is_kept_to() {
         let line = [&["pub", "--rate", "max", "--publishers", "3", "--count", "20001"], more].concat();
         let report = report(&bench(broker.port(), &line).run().exits(0));
         assert_eq!(count(&report, "sent"), 20_001, "{more:?}");
+        assert_eq!(count(&report, "warmup_sent"), 0, "none before its time");
     }
 }
 

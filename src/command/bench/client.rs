@@ -152,8 +152,9 @@ impl Client {
         matches!(self.state.subscribing, Subscribing::Wanted | Subscribing::Sent(..))
     }
 
+    /// A publisher publishes from now on as long as there is room.
     pub(super) fn pull(&mut self) {
-        self.state.pulling = true;
+        self.state.pulling = matches!(self.state.role, Role::Publisher(_));
     }
 
     pub(super) fn fence(&mut self) {

@@ -72,6 +72,8 @@ pub(super) struct Worker {
     ready: Arc<Ready>,
     list: Vec<u32>,
     pacer: Option<Pacer>,
+    /// When the closed loop begins, if it has not yet.
+    pull_at: Option<u64>,
     alarm: Alarm,
     stage: Stage,
     rows: Rows,
@@ -158,6 +160,7 @@ impl Worker {
             ready,
             list: Vec::new(),
             pacer: None,
+            pull_at: None,
             alarm,
             stage: Stage::Connecting,
             rows: Rows::new(fleet.began),
@@ -272,18 +275,17 @@ impl Worker {
                 threads: self.fleet.threads,
                 seed: load.seed,
             }));
-        } else if load.mode.publishes() {
-            self.each_open(|client| {
-                if matches!(client.role(), Role::Publisher(_)) {
-                    client.pull();
-                }
-            });
+        } else {
+            self.pull_at = load.mode.publishes().then_some(timeline.start);
         }
     }
 
     /// Marks that have come: the measurement's begin and end.
     fn keep_time(&mut self, time: u64) {
         let timeline = self.shard.timeline;
+        if self.pull_at.take_if(|start| *start <= time).is_some() && self.stage == Stage::Running {
+            self.each_open(Client::pull);
+        }
         if self.watched_since.is_none() && time >= timeline.measure {
             self.watched_since = Some((thread_cpu(), time));
         }
@@ -535,6 +537,7 @@ impl Worker {
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
         let connect = connect.map(|index| self.fleet.connect_time(self.places[*index as usize].number));
         let mark = match self.stage {
+            Stage::Running if self.pull_at.is_some() => self.pull_at,
             Stage::Running if self.watched_since.is_none() => Some(self.shard.timeline.measure),
             Stage::Running => Some(self.shard.timeline.end),
             Stage::Leaving(until) => Some(until),
