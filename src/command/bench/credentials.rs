@@ -8,6 +8,10 @@ use std::path::Path;
 use crate::client::Identity;
 use crate::client::options::{ClientOptions, Secret};
 use crate::error::Error;
+use crate::file::read_at_most;
+
+/// The longest file: lines for a million clients and more.
+const MOST_BYTES: u64 = 256 << 20;
 
 /// What clients show to be let in, by their numbers.
 #[derive(Debug)]
@@ -35,7 +39,8 @@ impl Credentials {
     /// # Errors
     /// A file that cannot be read, or does not hold what it should; certificates without TLS.
     pub(super) fn read(path: &Path, options: &ClientOptions, clients: u32) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
+        let text = read_at_most(path, MOST_BYTES)
+            .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other))
             .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
         let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
         let lines = Line::parse(&text).map_err(wrong)?;

@@ -54,6 +54,7 @@ mod stamp;
 mod summary;
 mod target;
 mod text;
+mod thread;
 mod threshold;
 mod under_way;
 mod verdict;

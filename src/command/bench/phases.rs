@@ -24,7 +24,7 @@ use super::rows::Row;
 use super::shard::{Message, Timeline};
 use super::stamp::Phase;
 use super::summary::{Host, Phases, SeriesSecond};
-use super::worker;
+use super::thread;
 use crate::client::alarm::{now, process_cpu};
 use crate::client::options::{ClientOptions, Version};
 use crate::client::{self, Opened};
@@ -294,7 +294,7 @@ impl<'a> Director<'a> {
             director.boards.push(Arc::clone(&board));
             let (fleet, tell) = (Arc::clone(fleet), tell.clone());
             let builder = std::thread::Builder::new().name(format!("bench-{thread}"));
-            let run = move || worker::run(&fleet, thread, orders, &tell, board);
+            let run = move || thread::run(&fleet, thread, orders, &tell, board);
             director
                 .threads
                 .push(builder.spawn(run).map_err(|error| Error::file("cannot start a thread", error))?);

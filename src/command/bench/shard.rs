@@ -9,7 +9,8 @@ use super::plan::Plan;
 use super::recorder::{Kind, Recorder};
 use super::stamp::{self, Phase, Seen, Stamp};
 use crate::error::Error;
-use crate::protocol::wire::PublishTemplate;
+use crate::file::read_at_most;
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
 /// The marks of the run on the monotonic clock, in nanoseconds.
@@ -59,7 +60,7 @@ impl Message {
                 ([&head[..], text].concat(), varies.then(|| text.clone()))
             }
             Payload::File(path) => {
-                let content = std::fs::read(path)
+                let content = read_at_most(path, LARGEST_PACKET_BYTES.into())
                     .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
                 ([&head[..], &content].concat(), None)
             }

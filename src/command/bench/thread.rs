@@ -1,0 +1,65 @@
+//! A thread of the load: its runtime, with the worker as its one task, and the last word that it always
+//! has.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::fleet::Fleet;
+use super::orders::{Board, News, Order};
+use super::worker::Worker;
+use crate::error::Error;
+
+/// Runs a thread's part to its end.
+pub(super) fn run(
+    fleet: &Arc<Fleet>,
+    thread: u32,
+    orders: UnboundedReceiver<Order>,
+    news: &UnboundedSender<News>,
+    board: Arc<Board>,
+) {
+    let mut last_word = LastWord { news: news.clone(), said: false };
+    let outcome = runtime().and_then(|runtime| {
+        let entered = runtime.enter();
+        let mut worker = Worker::new(fleet, thread, orders, news.clone(), board)?;
+        drop(entered);
+        // As a task, and not as the runtime's main future: that is woken without a system call.
+        let task = runtime.spawn(async move {
+            let work = std::future::poll_fn(|cx| worker.poll(cx));
+            // The loop itself shares out time; the runtime must not cut its reads short.
+            tokio::task::unconstrained(work).await;
+            worker.finish()
+        });
+        runtime.block_on(task).map_err(|error| Error::file("a thread failed", error.into()))
+    });
+    last_word.say(match outcome {
+        Ok(recorder) => News::Finished(Box::new(recorder)),
+        Err(error) => News::Failed(error),
+    });
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Error::file("cannot start a runtime", error))
+}
+
+/// A thread never ends without a word: nobody must wait for one that is gone.
+struct LastWord {
+    news: UnboundedSender<News>,
+    said: bool,
+}
+
+impl LastWord {
+    fn say(&mut self, news: News) {
+        self.said = true;
+        let _ = self.news.send(news);
+    }
+}
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if !self.said {
+            self.say(News::Failed(Error::file("a thread failed", std::io::Error::other("it panicked"))));
+        }
+    }
+}
