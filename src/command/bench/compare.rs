@@ -2,6 +2,7 @@
 //! runs of one side differ among themselves.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -11,12 +12,16 @@ use super::read_report;
 use super::summary::{KIND, VERSION};
 use super::words::{count, time};
 use crate::error::Error;
-use crate::output::{printable, put_json_line};
+use crate::output::{printable, put_json_line, wrapped};
 
 /// Stands between the runs of two sides.
 const BETWEEN: &str = "vs";
 /// Runs a side from which on a difference can be told from noise.
 const ENOUGH_RUNS: usize = 3;
+/// Columns of everything but the table itself, which is as wide as it has sides.
+const WIDTH: usize = 80;
+/// Columns of a side's name.
+const NAME: usize = 12;
 
 /// Figures by their place in the report, with how they are shown.
 const FIGURES: [(&str, &str, Shown); 18] = [
@@ -57,7 +62,9 @@ impl Shown {
 
 /// Runs that are weighed together.
 struct Side {
+    /// The name of its first run and how many more there are.
     name: String,
+    files: Vec<PathBuf>,
     reports: Vec<Value>,
 }
 
@@ -66,26 +73,47 @@ struct Side {
 /// # Errors
 /// A file that cannot be read or is no report.
 pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<Vec<u8>, Error> {
-    let grouped = files.iter().any(|file| file.as_os_str() == BETWEEN);
-    let mut sides: Vec<Side> = Vec::new();
-    if grouped {
-        for files in files.split(|file| file.as_os_str() == BETWEEN) {
-            let reports = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
-            let Some(first) = files.first() else {
-                return Err(Error::usage("compare needs reports before and after each 'vs'"));
-            };
-            sides.push(Side { name: name(first), reports });
-        }
+    let groups: Vec<&[PathBuf]> = if files.iter().any(|file| file.as_os_str() == BETWEEN) {
+        files.split(|file| file.as_os_str() == BETWEEN).collect()
     } else {
-        for file in files {
-            sides.push(Side { name: name(file), reports: vec![read(file)?] });
-        }
+        files.chunks(1).collect()
+    };
+    if groups.iter().any(|files| files.is_empty()) {
+        return Err(Error::usage("compare needs reports before and after each 'vs'"));
     }
+    let names = names(&groups);
+    let sides = groups.iter().zip(names).map(|(files, name)| {
+        let reports = files.iter().map(|file| read(file)).collect::<Result<_, Error>>()?;
+        Ok(Side { name, files: files.to_vec(), reports })
+    });
+    let sides: Vec<Side> = sides.collect::<Result<_, Error>>()?;
     Ok(if as_json { as_object(&sides) } else { as_table(&sides).into_bytes() })
 }
 
-fn name(file: &Path) -> String {
-    file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
+/// What sides are called: by the file of the first run, with its folder only if another side's would
+/// otherwise have the same name.
+fn names(groups: &[&[PathBuf]]) -> Vec<String> {
+    let by = |name: fn(&Path) -> &OsStr| -> Vec<String> {
+        let first = groups.iter().filter_map(|files| Some((files.first()?, files.len())));
+        let named = first.map(|(file, runs)| {
+            let name = name(file).to_string_lossy();
+            if runs > 1 { format!("{name}+{}", runs - 1) } else { name.into_owned() }
+        });
+        named.collect()
+    };
+    let short = by(|file| file.file_stem().unwrap_or(file.as_os_str()));
+    let distinct: HashSet<&String> = short.iter().collect();
+    if distinct.len() == short.len() { short } else { by(Path::as_os_str) }
+}
+
+/// The end of a name that is too long for its column: that is where names of runs differ.
+fn short(name: &str) -> String {
+    let name = printable(name);
+    let length = name.chars().count();
+    if length <= NAME {
+        return name;
+    }
+    std::iter::once('…').chain(name.chars().skip(length + 1 - NAME)).collect()
 }
 
 fn read(file: &Path) -> Result<Value, Error> {
@@ -136,8 +164,7 @@ fn differs(one: &[f64], other: &[f64]) -> Option<bool> {
 fn as_table(sides: &[Side]) -> String {
     let mut out = format!("{:<17}", "");
     for (place, side) in sides.iter().enumerate() {
-        let short: String = printable(&side.name).chars().take(12).collect();
-        let _ = write!(out, " {short:>12}{}", if place > 0 { "    ratio  " } else { "" });
+        let _ = write!(out, " {:>NAME$}{}", short(&side.name), if place > 0 { "    ratio  " } else { "" });
     }
     out.truncate(out.trim_end().len());
     out.push('\n');
@@ -150,7 +177,7 @@ fn as_table(sides: &[Side]) -> String {
         }
         let mut line = format!("{name:<17}");
         for (place, found) in medians.iter().enumerate() {
-            let _ = write!(line, " {:>12}", found.map_or("-".into(), |median| shown.text(median)));
+            let _ = write!(line, " {:>NAME$}", found.map_or("-".into(), |median| shown.text(median)));
             if place == 0 {
                 continue;
             }
@@ -170,34 +197,62 @@ fn as_table(sides: &[Side]) -> String {
         out.push('\n');
     }
     out.push('\n');
-    out.push_str(if judged {
-        "* more than noise: no run of one side lies among those of the other; ~ within noise\n"
-    } else {
-        "a difference can be told from noise with three runs a side, 'vs' between\n"
-    });
-    for (name, values) in differences(sides) {
-        let _ = writeln!(out, "not the same: {}", printable(&format!("{name} {}", values.join(" / "))));
+    let mut say = |text: String| {
+        for line in wrapped(&printable(&text), WIDTH) {
+            let _ = writeln!(out, "{line}");
+        }
+    };
+    for Side { name, files, .. } in sides.iter().filter(|side| side.files.len() > 1) {
+        let runs: Vec<_> = files.iter().map(|file| file.to_string_lossy()).collect();
+        say(format!("{name}: median of {}: {}", runs.len(), runs.join(", ")));
     }
-    for side in sides {
+    say(if judged {
+        "* more than noise: no run of one side lies among the other's; ~ within noise".into()
+    } else {
+        "a difference can be told from noise with three runs a side, 'vs' between".into()
+    });
+    let settings = differences(sides);
+    for Setting { name, values } in &settings {
+        let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
+        say(format!("not the same: {name} {}", values.join(" / ")));
+    }
+    for (place, side) in sides.iter().enumerate() {
+        let mixed: Vec<&str> =
+            settings.iter().filter(|one| one.values[place].len() > 1).map(|one| one.name.as_str()).collect();
+        if !mixed.is_empty() {
+            say(format!("mixed: the runs of {} differ among themselves in {}", side.name, mixed.join(", ")));
+        }
         let invalid = side.reports.iter().filter(|report| report["valid"] != true).count();
         if invalid > 0 {
-            let (runs, name) = (side.reports.len(), printable(&side.name));
-            let _ = writeln!(out, "not valid: {invalid} of {runs} runs of {name}");
+            say(format!("not valid: {invalid} of {} runs of {}", side.reports.len(), side.name));
         }
     }
     out
 }
 
-/// What the runs were asked to do differently, with the values of each side's first run.
-fn differences(sides: &[Side]) -> Vec<(String, Vec<String>)> {
+/// Something that runs were asked to do differently.
+struct Setting {
+    name: String,
+    /// Of each side, all different ones.
+    values: Vec<Vec<String>>,
+}
+
+fn differences(sides: &[Side]) -> Vec<Setting> {
     let all = || sides.iter().flat_map(|side| &side.reports);
     let mut found = Vec::new();
     let mut compare = |name: &str, value: &dyn Fn(&Value) -> String| {
-        let mut values = all().map(value);
-        let first = values.next().unwrap_or_default();
-        if values.any(|other| other != first) {
-            let of = sides.iter().map(|side| side.reports.first().map_or_else(String::new, value));
-            found.push((name.to_owned(), of.collect()));
+        let values = sides.iter().map(|side| {
+            let mut values: Vec<String> = Vec::new();
+            for value in side.reports.iter().map(value) {
+                if !values.contains(&value) {
+                    values.push(value);
+                }
+            }
+            values
+        });
+        let values: Vec<Vec<String>> = values.collect();
+        if values.iter().any(|of| of.len() > 1 || *of != values[0]) {
+            found.push(Setting { name: name.to_owned(), values });
         }
     };
     for name in ["mode", "tool_version"] {
@@ -206,7 +261,12 @@ fn differences(sides: &[Side]) -> Vec<(String, Vec<String>)> {
     let mut seen = HashSet::new();
     let names = all().filter_map(|report| report["configuration"].as_object()).flat_map(|map| map.keys());
     for name in names.filter(|name| seen.insert(name.as_str())) {
-        compare(name, &|report| shown(&report["configuration"][name]));
+        compare(name, &|report| {
+            let configuration = &report["configuration"];
+            // Each has a port of its own, and that is no other broker.
+            let own = name == "broker" && configuration["embedded"] == true;
+            if own { "embedded".into() } else { shown(&configuration[name]) }
+        });
     }
     found
 }
@@ -235,10 +295,27 @@ fn as_object(sides: &[Side]) -> Vec<u8> {
             })
         })
         .collect();
-    let not_the_same: serde_json::Map<String, Value> =
-        differences(sides).into_iter().map(|(name, values)| (name, values.into())).collect();
-    let sides: Vec<Value> =
-        sides.iter().map(|side| json!({"name": side.name, "runs": side.reports.len()})).collect();
+    let settings = differences(sides);
+    let not_the_same: serde_json::Map<String, Value> = settings
+        .iter()
+        .map(|Setting { name, values }| {
+            let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
+            (name.clone(), values.into())
+        })
+        .collect();
+    let sides: Vec<Value> = sides
+        .iter()
+        .enumerate()
+        .map(|(place, side)| {
+            let mixed: serde_json::Map<String, Value> = settings
+                .iter()
+                .filter(|setting| setting.values[place].len() > 1)
+                .map(|setting| (setting.name.clone(), setting.values[place].clone().into()))
+                .collect();
+            let files: Vec<_> = side.files.iter().map(|file| file.to_string_lossy()).collect();
+            json!({"name": side.name, "runs": side.reports.len(), "files": files, "mixed": mixed})
+        })
+        .collect();
     let report = json!({
         "type": "bench-comparison",
         "version": 1,
@@ -264,6 +341,45 @@ mod tests {
         assert_eq!(differs(&[1.0, 2.0], &[3.0, 4.0]), None);
         assert_eq!(differs(&[1.0, 2.0, 3.0], &[3.5, 4.0, 5.0]), Some(true));
         assert_eq!(differs(&[1.0, 2.0, 3.0], &[2.5, 4.0, 5.0]), Some(false));
+    }
+
+    #[test]
+    fn sides_are_called_by_what_tells_them_apart() {
+        let names = |groups: &[&[&str]]| {
+            let groups: Vec<Vec<PathBuf>> =
+                groups.iter().map(|files| files.iter().map(PathBuf::from).collect()).collect();
+            super::names(&groups.iter().map(Vec::as_slice).collect::<Vec<_>>())
+        };
+        assert_eq!(names(&[&["old/r1.json", "r2.json", "r3.json"], &["r4.json"]]), ["r1+2", "r4"]);
+        assert_eq!(names(&[&["old/r1.json"], &["new/r1.json"]]), ["old/r1.json", "new/r1.json"]);
+        assert_eq!(short("a_long_name_of_run_1+2"), "…_of_run_1+2");
+        assert_eq!(short("r1+2"), "r1+2");
+    }
+
+    #[test]
+    fn runs_of_one_side_that_were_asked_for_different_things_are_named() {
+        let report = |qos: u8, port: u16| {
+            let mut report: Value = serde_json::from_str(REPORT).unwrap();
+            report["configuration"]["qos"] = qos.into();
+            report["configuration"]["embedded"] = true.into();
+            report["configuration"]["broker"] = format!("127.0.0.1:{port}").into();
+            report
+        };
+        let side = |name: &str, reports: Vec<Value>| {
+            let files = vec![PathBuf::from("r.json"); reports.len()];
+            Side { name: name.into(), files, reports }
+        };
+        let sides =
+            [side("a+1", vec![report(0, 1), report(0, 2)]), side("b+1", vec![report(0, 3), report(2, 4)])];
+        let table = as_table(&sides);
+        assert!(table.contains("a+1: median of 2: r.json, r.json\n"), "{table}");
+        assert!(table.contains("not the same: qos 0 / 0 and 2\n"), "{table}");
+        assert!(table.contains("mixed: the runs of b+1 differ among themselves in qos\n"), "{table}");
+        assert!(!table.contains("runs of a+1") && !table.contains("broker"), "{table}");
+        let object: Value = serde_json::from_slice(&as_object(&sides)).unwrap();
+        assert_eq!(object["sides"][0]["mixed"], json!({}));
+        assert_eq!(object["sides"][1]["mixed"], json!({"qos": ["0", "2"]}));
+        assert_eq!(object["not_the_same"], json!({"qos": ["0", "0 and 2"]}));
     }
 
     /// What `compare` makes of two files.
