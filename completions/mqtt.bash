@@ -61,7 +61,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__bench)
-            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --clients --publishers --subscribers --rate --rate-per-client --arrivals --jitter --inflight --per-write --qos --size --payload --payload-file --topics --topic --pattern --shared-groups --duration --count --warmup --drain --ramp --hold --credentials --local-addr --threads --embedded --seed --json --csv --html --junit --fail-if --allow-saturated --calibration --quiet --color --help --version conn pub sub e2e rr calibrate compare"
+            opts="-h -p -L -S -A -u -P -i -I -V -k -x -M -o -c --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --session-expiry --max-inflight --max-packet-size --connect-timeout --follow-redirect --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --clients --publishers --subscribers --rate --rate-per-client --arrivals --jitter --inflight --per-write --qos --size --payload --payload-file --topics --topic --pattern --shared-groups --duration --count --warmup --drain --ramp --hold --credentials --local-addr --threads --embedded --seed --json --csv --html --junit --fail-if --allow-saturated --calibration --quiet --color --disable-clean-session --reconnect --reconnect-max-delay --wait-for-server --help --version conn pub sub e2e rr calibrate compare"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -238,18 +238,6 @@ _mqtt() {
                     return 0
                     ;;
                 --connect-timeout)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --reconnect)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --reconnect-max-delay)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --wait-for-server)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -635,6 +623,18 @@ _mqtt() {
                     ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                --reconnect)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --reconnect-max-delay)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --wait-for-server)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

@@ -289,9 +289,6 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s x -l session-expiry 
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
@@ -349,15 +346,17 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l csv -d 'Write the fi
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l calibration -d 'Report of an earlier calibrate --json, to show the load as a share of' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l calibration -d 'Report of an earlier calibrate --json; shows what share of it the load is' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -366,6 +365,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l embedded -d 'Start t
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l json -d 'Write the report as one JSON object'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l allow-saturated -d 'Do not fail if the generator was the bottleneck'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s T -l filter-out -d 'Leave topics alone that match this filter; may be repeated' -r

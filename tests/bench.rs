@@ -399,10 +399,20 @@ fn the_table_fits_its_columns_and_thresholds_decide() {
     }
     assert!(std::fs::read_to_string(&csv).unwrap().starts_with("second,phase,"));
     let xml = std::fs::read_to_string(&junit).unwrap();
-    assert!(xml.contains("tests=\"3\"") && xml.contains("not p99 &gt; 60s"), "{xml}");
+    assert!(
+        xml.contains("tests=\"3\"") && xml.contains("name=\"p99 &lt;= 60s\"><system-out>it was "),
+        "{xml}"
+    );
     let bad = run(&[&["--fail-if", "p99 > 1ns"], &files[2..]].concat()).exits(3);
     assert!(bad.lines().iter().any(|line| line.starts_with("FAILED") && line.contains("p99 > 1ns")));
     assert!(std::fs::read_to_string(junit).unwrap().contains("<failure message="));
+    let parts = ["delivered < 100%", "Duplicates > 0%", "failed > 0%", "taken < 1", "not_sent > 0"];
+    let parts: Vec<&str> = parts.iter().flat_map(|condition| ["--fail-if", condition]).collect();
+    let parts = report(&run(&[&["--json"], &parts[..]].concat()).exits(0));
+    let share = |place: &str| number(&parts, &format!("/thresholds/{place}"));
+    assert_eq!((share("0/value"), share("0/limit"), share("1/value")), (1.0, 1.0, 0.0));
+    assert_eq!(parts["thresholds"][0]["unit"], "share");
+    assert_eq!(parts["thresholds"][1]["text"], "0.000 %");
 }
 
 #[test]
@@ -492,6 +502,72 @@ fn reports_are_set_side_by_side() {
     assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "48"]));
     std::fs::write(&a, "{}").unwrap();
     Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
+}
+
+/// A load is described by what it has, and by nothing else.
+#[test]
+fn the_configuration_has_what_the_mode_has() {
+    let broker = Broker::start();
+    let run = |line: &[&str]| report(&bench(broker.port(), line).run().exits(0));
+    let conn = run(&["conn", "--clients", "1", "--hold", "0.1"]);
+    assert_eq!(conn["configuration"]["clients"], 1);
+    for name in ["publishers", "subscribers", "rate_per_s", "topics", "topic", "qos", "payload_bytes"] {
+        assert!(conn["configuration"].get(name).is_none(), "{name}");
+    }
+    let publish = run(&["pub", "--publishers", "1", "--count", "2"]);
+    assert_eq!(publish["configuration"]["publishers"], 1);
+    assert_eq!(publish["configuration"]["rate_per_s"], 1000.0);
+    assert!(publish["configuration"].get("subscribers").is_none());
+}
+
+/// What the header says, and where the topic of a URL goes.
+#[test]
+fn the_load_is_what_was_asked_for() {
+    let broker = Broker::start();
+    let url = format!("mqtt://127.0.0.1:{}/a/b", broker.port());
+    let line = [
+        "bench",
+        "pub",
+        "-L",
+        &url,
+        "--publishers",
+        "1",
+        "--rate",
+        "95",
+        "--jitter",
+        "5ms",
+        "--count",
+        "10",
+        "--quiet",
+    ];
+    let table =
+        Mqtt::new(line).args(["--qos", "1", "--size", "48", "--allow-saturated"]).run().exits(0).lines();
+    let load = "load             1 publisher, 95/s uniform, jitter up to 5.00ms, QoS 1, 48 bytes";
+    assert!(table.iter().any(|line| line == load), "{table:?}");
+    assert!(table.iter().any(|line| line.starts_with("(acknowledge) ")), "{table:?}");
+    let report = report(&Mqtt::new(line).args(["--json", "--allow-saturated"]).run().exits(0));
+    assert_eq!(report["configuration"]["topic"], "a/b");
+}
+
+#[test]
+fn mistakes_are_explained() {
+    for (line, why) in [
+        (&["pub", "--subscribers", "3"][..], "--subscribers goes with sub, e2e and rr"),
+        (&["rr", "--pattern", "all"], "--pattern goes with e2e"),
+        (&["calibrate", "--size", "5"], "--size goes with pub, e2e and rr"),
+        (&["--pattern", "fan-in", "--subscribers", "2"], "fan-in has one subscriber"),
+        (&["conn", "--ramp", "max"], "without --ramp clients connect as fast as they can"),
+        (&["pub", "conn"], "'conn' stands behind a mode"),
+        (&["conn", "-L", "mqtt://127.0.0.1/a/b"], "conn has no messages"),
+        (&["-t", "foo"], "hint: use --topic"),
+        (&["-q", "1"], "hint: use --qos"),
+        (&["-L", "mqtt://127.0.0.1/a", "--topic", "b"], "-L and --topic say different things"),
+        (&["--csv", "-"], "--csv needs a file"),
+    ] {
+        let outcome = Mqtt::new(["bench"]).args(line.iter().copied()).run().exits(2);
+        let said = &outcome.stderr;
+        assert!(said.contains(why), "{line:?}: {said}");
+    }
 }
 
 /// Each histogram of the report, decoded, has the figures that the report gives of it.

@@ -9,6 +9,7 @@ use super::bench_load::{BenchMode, CourseArgs, LoadArgs, PatternName};
 use super::connection::{ConnectionArgs, Purpose};
 use super::origin::Rank;
 use super::report::QuietArgs;
+use super::text::shown;
 use super::value;
 use crate::client::options::{ClientOptions, Reconnect, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Results, Stop};
@@ -24,6 +25,11 @@ use crate::protocol::{Protocol, QoS, topic};
 /// and not the server's says so and ends with status 3.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES)]
+// What every load refuses.
+#[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
+#[command(mut_arg("reconnect", |arg| arg.hide(true)))]
+#[command(mut_arg("reconnect_max_delay", |arg| arg.hide(true)))]
+#[command(mut_arg("wait_for_server", |arg| arg.hide(true)))]
 pub(super) struct BenchArgs {
     /// What to measure: conn, pub, sub, e2e, rr; or calibrate, compare
     #[arg(value_name = "MODE", default_value = "e2e", hide_possible_values = true)]
@@ -78,12 +84,22 @@ struct ResultArgs {
     #[arg(long)]
     allow_saturated: bool,
 
-    /// Report of an earlier calibrate --json, to show the load as a share of
+    /// Report of an earlier calibrate --json; shows what share of it the load is
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     calibration: Option<PathBuf>,
 }
 
 impl ResultArgs {
+    /// The table or the JSON object is there already.
+    fn refuse_standard_output(&self) -> Result<(), Error> {
+        for (name, path) in [("--csv", &self.csv), ("--html", &self.html), ("--junit", &self.junit)] {
+            if path.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+                return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
+            }
+        }
+        Ok(())
+    }
+
     /// Only loads have results that go anywhere but to standard output.
     fn refuse(&self, mode: &str) -> Result<(), Error> {
         let given = [
@@ -109,8 +125,13 @@ Figures of --fail-if:
   delivery_from_send, round_trip_from_send
   loss, lost, duplicates, reordered, stale, foreign, corrupt, unstamped, sent, acknowledged,
   delivered, refused, unacknowledged, under-way, not-sent, connected, failed-connections,
-  lost-connections, refused-subscriptions, errors, rate, connected-rate, sent-rate,
-  delivered-rate, cpu, memory, full-windows, blocked-sockets
+  lost-connections, refused-subscriptions, errors, rate, connected-rate, sent-rate, taken-rate,
+  acknowledged-rate, delivered-rate, cpu, memory, share-of-ceiling, full-windows, blocked-sockets
+  The words of the report are understood as well ('until CONNACK p99', 'TLS p99', 'late', 'taken'),
+  in upper or lower case, joined by space, _ or -.
+  In percent: loss and cpu; lost and delivered, of what was expected; duplicates and reordered, of
+  deliveries; acknowledged, unacknowledged, refused and not-sent, of messages; connected,
+  failed-connections and lost-connections, of connections.
   A latency is compared as if messages without an answer, messages never sent and deliveries that
   never came had taken longer than any limit.
   rate is what the server took: of conn connections, of pub what it had read at QoS 0 ('taken') or
@@ -144,8 +165,12 @@ impl TryFrom<BenchArgs> for Config {
             allow_saturated: args.results.allow_saturated,
             calibration: args.results.calibration.clone(),
         };
-        if !args.files.is_empty() && args.mode != BenchMode::Compare {
-            return Err(Error::usage("only compare takes files"));
+        args.results.refuse_standard_output()?;
+        if let (Some(file), true) = (args.files.first(), args.mode != BenchMode::Compare) {
+            return Err(Error::usage(format!(
+                "only compare takes files, and '{}' stands behind a mode",
+                shown(file.as_os_str())
+            )));
         }
         let task = match mode(args.mode) {
             Some(mode) => Task::Load(Box::new(load(args, mode)?)),
@@ -275,14 +300,18 @@ fn refuse(given: &[&'static str], allowed: &[&str], mode: &str) -> Result<(), Er
         None => Ok(()),
         Some(&"--duration") if mode == "conn" => Err(Error::usage("conn takes --hold, not --duration")),
         Some(name) => {
-            let error = Error::usage(format!("{mode} does not take {name}"));
-            Err(if SENDING.contains(name) {
-                error.with_hint(format!(
-                    "{mode} sends no messages; bench pub, bench rr and bench without a mode do"
-                ))
-            } else {
-                error.with_hint("mqtt bench --help says which option goes with which mode")
-            })
+            let modes = [Mode::Connect, Mode::Publish, Mode::Subscribe, Mode::EndToEnd, Mode::Request];
+            let takers: Vec<&str> = modes
+                .into_iter()
+                .filter(|mode| self::allowed(*mode).contains(name))
+                .map(Mode::name)
+                .collect();
+            let takers = match &takers[..] {
+                [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+                takers => takers.concat(),
+            };
+            Err(Error::usage(format!("{mode} does not take {name}"))
+                .with_hint(format!("{name} goes with {takers}")))
         }
     }
 }
@@ -316,7 +345,7 @@ fn load(args: BenchArgs, mode: Mode) -> Result<Load, Error> {
         )));
     }
     let topics = l.topics.unwrap_or(1);
-    let topic = topic_of(mode, l, topics)?;
+    let topic = topic_of(mode, l.topic.as_deref(), &args.connection, topics)?;
     let stop = match (mode, c.count, c.duration) {
         (Mode::Connect, ..) => Stop::After(c.hold.unwrap_or(Duration::from_secs(1))),
         (_, Some(_), Some(_)) => return Err(both("--count", "--duration")),
@@ -426,9 +455,11 @@ fn clients(mode: Mode, l: &LoadArgs) -> Result<(u32, u32, Pattern), Error> {
     if mode == Mode::Connect {
         return Ok((l.clients.unwrap_or(100), 0, Pattern::Pairs));
     }
-    let one = |given: Option<u32>, what: &str| match given {
+    let one = |given: Option<u32>, pattern: &str, what: &str| match given {
         None | Some(1) => Ok(1),
-        Some(_) => Err(Error::usage(format!("--pattern {what} means one of them"))),
+        Some(given) => Err(Error::usage(format!(
+            "--pattern {pattern} has one {what}, and --{what}s {given} asks for more"
+        ))),
     };
     let (publishers, subscribers) = (l.publishers.unwrap_or(10), l.subscribers);
     let sharing = l.shared_groups.is_some();
@@ -439,9 +470,11 @@ fn clients(mode: Mode, l: &LoadArgs) -> Result<(u32, u32, Pattern), Error> {
         (Mode::Publish, _) => (publishers, 0, Pattern::Pairs),
         (Mode::Subscribe, _) => (0, subscribers.unwrap_or(10), Pattern::All),
         (Mode::Request, _) => (publishers, subscribers.unwrap_or(1), Pattern::Pairs),
-        (_, Some(PatternName::FanIn)) => (publishers, one(subscribers, "fan-in")?, Pattern::All),
+        (_, Some(PatternName::FanIn)) => {
+            (publishers, one(subscribers, "fan-in", "subscriber")?, Pattern::All)
+        }
         (_, Some(PatternName::FanOut)) => {
-            (one(l.publishers, "fan-out")?, subscribers.unwrap_or(10), Pattern::All)
+            (one(l.publishers, "fan-out", "publisher")?, subscribers.unwrap_or(10), Pattern::All)
         }
         (_, Some(PatternName::All)) => (publishers, subscribers.unwrap_or(10), Pattern::All),
         (_, None | Some(PatternName::Pairs)) => (publishers, subscribers.unwrap_or(10), Pattern::Pairs),
@@ -479,16 +512,36 @@ fn payload(l: &LoadArgs) -> Result<Payload, Error> {
     }
 }
 
-fn topic_of(mode: Mode, l: &LoadArgs, topics: u32) -> Result<String, Error> {
-    if mode == Mode::Subscribe {
-        let filter = l.topic.clone().unwrap_or_else(|| FILTER.into());
-        let checked = topic::check_filter(filter.as_bytes()).map(|_| ());
-        checked.map_err(|why| Error::usage(format!("topic filter '{filter}': {why}")))?;
-        return Ok(filter);
+/// The topic of `--topic` or, as `pub` and `sub` have it, of the broker's URL.
+fn topic_of(
+    mode: Mode,
+    given: Option<&str>,
+    connection: &ConnectionArgs,
+    topics: u32,
+) -> Result<String, Error> {
+    let in_url = connection.url_topic();
+    let typed = in_url.filter(|_| connection.url_is_typed());
+    if let (Mode::Connect, Some(topic)) = (mode, typed) {
+        let topic = shown(topic.as_ref());
+        return Err(Error::usage(format!("conn has no messages, and -L names a topic for them, '{topic}'")));
     }
-    let name = l.topic.clone().unwrap_or_else(|| TOPIC.into());
-    check_topic(&name, topics).map_err(|why| Error::usage(format!("topic '{name}': {why}")))?;
-    Ok(name)
+    let in_url = in_url.filter(|_| mode != Mode::Connect);
+    if let (Some(given), Some(typed)) = (given, typed)
+        && given != typed
+    {
+        return Err(Error::usage("-L and --topic say different things"));
+    }
+    let given = given.or(in_url);
+    if mode == Mode::Subscribe {
+        let filter = given.unwrap_or(FILTER);
+        let checked = topic::check_filter(filter.as_bytes()).map(|_| ());
+        checked.map_err(|why| Error::usage(format!("topic filter '{}': {why}", shown(filter.as_ref()))))?;
+        return Ok(filter.into());
+    }
+    let name = given.unwrap_or(TOPIC);
+    check_topic(name, topics)
+        .map_err(|why| Error::usage(format!("topic '{}': {why}", shown(name.as_ref()))))?;
+    Ok(name.into())
 }
 
 fn own_program() -> Result<PathBuf, Error> {

@@ -142,7 +142,7 @@ pub(super) struct CourseArgs {
     pub(super) drain: Option<Duration>,
 
     /// New connections a second, such as 2k/s [default: as fast as they are made]
-    #[arg(long, value_name = "RATE", value_parser = value::per_second)]
+    #[arg(long, value_name = "RATE", value_parser = ramp)]
     pub(super) ramp: Option<f64>,
 
     /// Of conn: how long to hold the connections [default: 1s]
@@ -174,6 +174,13 @@ pub(super) struct CourseArgs {
 
 fn rate(text: &str) -> Result<Rate, String> {
     if text == "max" { Ok(Rate::Max) } else { value::per_second(text).map(Rate::PerSecond) }
+}
+
+fn ramp(text: &str) -> Result<f64, String> {
+    if text == "max" {
+        return Err("without --ramp clients connect as fast as they can".into());
+    }
+    value::per_second(text)
 }
 
 fn arrivals(text: &str) -> Result<Arrivals, String> {

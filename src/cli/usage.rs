@@ -8,6 +8,9 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::text::shown;
 use crate::error::Error;
 
+/// Letters of `pub` and `sub` for which other subcommands may have the long name alone.
+const LETTERS: [(&str, &str); 2] = [("-t", "topic"), ("-q", "qos")];
+
 /// What clap has to say: either what was asked for, or what is wrong.
 pub(super) fn from_clap(
     mut error: clap::Error,
@@ -47,7 +50,16 @@ pub(super) fn from_clap(
         Some(subcommand) => format!("see mqtt {} --help", subcommand.get_name()),
         None => "see mqtt --help".into(),
     };
+    let tip = long_name(&error, subcommand).or(tip);
     Err(Error::Usage { message, hint: Some(tip.unwrap_or(help)) })
+}
+
+/// The long option that is meant by a letter which the subcommand does not have.
+fn long_name(error: &clap::Error, subcommand: Option<&Command>) -> Option<String> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let (_, name) = LETTERS.iter().find(|(letter, _)| typed == letter)?;
+    let is_there = subcommand?.get_arguments().any(|argument| argument.get_long() == Some(*name));
+    (error.kind() == ErrorKind::UnknownArgument && is_there).then(|| format!("use --{name}"))
 }
 
 /// Message and tip of clap's text: `error: …` up to an empty line, later a line `  tip: …`.

@@ -229,7 +229,7 @@ pub(super) fn size(text: &str) -> Result<u64, String> {
 /// How many a second: a number, perhaps in thousands or millions, perhaps with `/s` behind it; a
 /// fraction is less than one a second.
 pub(super) fn per_second(text: &str) -> Result<f64, String> {
-    const FORM: &str = "use a number of messages a second, for example 500, 2.5k or 50k/s";
+    const FORM: &str = "use a number a second, for example 500, 2.5k or 50k/s";
     let bare = text.strip_suffix("/s").unwrap_or(text);
     let (digits, factor) = match bare.strip_suffix(['k', 'K']) {
         Some(digits) => (digits, 1e3),

@@ -47,7 +47,6 @@ struct Line<'a> {
 pub(super) fn render(report: &Report) -> String {
     let c = &report.configuration;
     let title = escaped(&format!("mqtt bench {} against {}", report.mode, c.broker));
-    let embedded = if c.embedded { ", embedded broker" } else { "" };
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n",
     );
@@ -55,13 +54,13 @@ pub(super) fn render(report: &Report) -> String {
         let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
     };
     say("", &words::load(report));
-    say("dim", &format!("{}, MQTT {}{embedded}", report.started, c.protocol));
+    say("dim", &format!("{}, {}", report.started, words::protocol(report)));
     say("dim", &words::phases(report));
     for problem in &report.problems {
         say("bad", &format!("Not valid: {problem}"));
     }
     for result in report.thresholds.iter().filter(|result| result.broken) {
-        say("bad", &format!("Failed: {}: it was {}", result.fail_if, result.value));
+        say("bad", &format!("Failed: {}: it was {}", result.fail_if, result.text));
     }
     if report.interrupted {
         say("bad", "Interrupted: the figures are of what was done until then");
@@ -301,7 +300,7 @@ fn figures(out: &mut String, report: &Report) {
     }
     for result in &report.thresholds {
         let (verdict, class) = if result.broken { ("failed", "bad") } else { ("passed", "good") };
-        row(&format!("fail if {}", result.fail_if), class, &format!("{verdict}: {}", result.value));
+        row(&format!("fail if {}", result.fail_if), class, &format!("{verdict}: {}", result.text));
     }
     out.push_str("</dl></section>\n");
 }

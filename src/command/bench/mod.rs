@@ -73,7 +73,7 @@ use serde_json::Value;
 use self::calibrate::Calibration;
 use self::outputs::Outputs;
 use self::phases::Outcome;
-use self::summary::{Report, ThresholdResult};
+use self::summary::Report;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::file::read_at_most;
@@ -114,11 +114,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
     let mut report = Report::new(&load, outcome);
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
-    for threshold in &results.fail_if {
-        let (value, broken) = threshold.check(&report);
-        let value = threshold.shown(value, &report);
-        report.thresholds.push(ThresholdResult { fail_if: threshold.text.clone(), value, broken });
-    }
+    report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
     let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
     print(&text).await?;
     outputs.write(&report)?;

@@ -209,8 +209,17 @@ pub(super) struct Cause {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ThresholdResult {
     pub(super) fail_if: String,
-    pub(super) value: String,
+    /// Null if the run did not yield it, or it is beyond any limit.
+    pub(super) value: Option<f64>,
+    pub(super) limit: f64,
+    /// Of both: `us`, `count`, `1/s`, `share` or `bytes`.
+    pub(super) unit: &'static str,
+    /// The value for people.
+    pub(super) text: String,
     pub(super) broken: bool,
+    /// What has to hold.
+    #[serde(skip)]
+    pub(super) opposite: String,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -36,10 +36,9 @@ fn row(out: &mut String, name: &str, value: &str) {
 }
 
 fn head(out: &mut String, report: &Report) {
-    let c = &report.configuration;
-    let embedded = if c.embedded { ", embedded broker" } else { "" };
-    row(out, "bench", &format!("{} against {} (MQTT {}{embedded})", report.mode, c.broker, c.protocol));
-    row(out, "load", &words::load(report));
+    let broker = &report.configuration.broker;
+    wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode, words::protocol(report)));
+    wrapped(out, "load", &words::load(report));
     row(out, "phases", &words::phases(report));
     out.push('\n');
 }
@@ -102,6 +101,8 @@ fn distribution(out: &mut String, report: &Report) {
     let Some(buckets) = report.histograms_ns.get(name).map(buckets) else { return };
     let [first, .., last] = &buckets[..] else { return };
     let (low, high) = (first.0.max(1) as f64, last.0.max(2) as f64);
+    let of = words::LATENCIES.iter().find(|(key, _)| *key == name).map_or(name, |(_, word)| *word);
+    let names = ["distribution".to_owned(), format!("({of})")];
     let step = (high / low).powf(1.0 / ROWS as f64).max(1.000_001);
     let mut rows = [0_u64; ROWS];
     for (value, number) in &buckets {
@@ -116,7 +117,7 @@ fn distribution(out: &mut String, report: &Report) {
         let bar = if *number > 0 && length < 1.0 { "▏".to_owned() } else { "█".repeat(length as usize) };
         let share = *number as f64 / all as f64 * 100.0;
         let text = format!("≤ {:>8} {bar:<BAR$} {share:>6.2} %", time(up_to));
-        row(out, if place == 0 { "distribution" } else { "" }, &text);
+        row(out, names.get(place).map_or("", String::as_str), &text);
     }
     out.push('\n');
 }
@@ -143,7 +144,7 @@ fn verdict(out: &mut String, report: &Report) {
     }
     for result in &report.thresholds {
         let verdict = if result.broken { "FAILED" } else { "passed" };
-        wrapped(out, verdict, &format!("fail if {}: it was {}", result.fail_if, result.value));
+        wrapped(out, verdict, &format!("fail if {}: it was {}", result.fail_if, result.text));
     }
     for problem in &report.problems {
         wrapped(out, "not valid", problem);
@@ -175,12 +176,11 @@ pub(super) fn live_line(second: &SeriesSecond) -> String {
         let _ = write!(line, ", {} overdue", short(second.overdue));
     }
     let rate = |count: u64| short(whole_rate(second.per_s(count)));
-    let _ = write!(
-        line,
-        ", out {}/s, in {}/s",
-        rate(second.sent),
-        rate(second.delivered.max(second.acknowledged))
-    );
+    // Before the load there are no messages.
+    if second.phase != "connect" {
+        let (sent, came) = (rate(second.sent), rate(second.delivered.max(second.acknowledged)));
+        let _ = write!(line, ", out {sent}/s, in {came}/s");
+    }
     if second.in_flight > 0 {
         let _ = write!(line, ", {} open", short(second.in_flight));
     }

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::summary::Report;
+use crate::output::counted;
 
 /// A time in microseconds with three digits and a unit.
 pub(super) fn time(microseconds: f64) -> String {
@@ -32,8 +33,13 @@ fn with_unit(microseconds: f64, space: &str) -> String {
 
 /// A count with its thousands apart.
 pub(super) fn count(value: f64) -> String {
-    if value.fract() != 0.0 && value < 100.0 {
-        return format!("{value:.3}");
+    // Three digits behind a point look like thousands, but not behind a 0.
+    match value {
+        value if value.fract() == 0.0 => {}
+        ..0.9995 => return format!("{value:.3}"),
+        ..9.995 => return format!("{value:.2}"),
+        ..99.95 => return format!("{value:.1}"),
+        _ => {}
     }
     let digits = format!("{value:.0}");
     let mut text = String::new();
@@ -70,20 +76,46 @@ pub(super) fn short(count: u64) -> String {
 /// What was asked for, in a line.
 pub(super) fn load(report: &Report) -> String {
     let c = &report.configuration;
-    let clients = match report.mode {
-        "conn" => format!("{} clients", c.publishers),
-        "pub" => format!("{} publishers", c.publishers),
-        "sub" => format!("{} subscribers", c.subscribers),
-        "rr" => format!("{} requesters, {} responders", c.publishers, c.subscribers),
-        _ => format!("{} publishers, {} subscribers", c.publishers, c.subscribers),
+    let (publisher, subscriber) =
+        if report.mode == "rr" { ("requester", "responder") } else { ("publisher", "subscriber") };
+    let clients = [
+        c.clients.map(|number| (number, "client")),
+        c.sending.as_ref().map(|sending| (sending.publishers, publisher)),
+        c.receiving.as_ref().map(|receiving| (receiving.subscribers, subscriber)),
+    ];
+    let clients = clients.into_iter().flatten().map(|(number, what)| counted(number.into(), what));
+    let mut parts: Vec<String> = clients.collect();
+    let qos = c.messages.as_ref().map_or(0, |messages| messages.qos);
+    if let Some(sending) = &c.sending {
+        parts.push(match sending.rate_per_s {
+            Some(rate) => format!("{}/s {}", count(rate), sending.arrivals),
+            None if qos == 0 => "closed loop".into(),
+            None => format!("closed loop, window {}", sending.inflight),
+        });
+        if sending.jitter_s > 0.0 {
+            parts.push(format!("jitter up to {}", short_time(sending.jitter_s * 1e6)));
+        }
+    }
+    if c.messages.is_some() {
+        parts.push(format!("QoS {qos}"));
+    }
+    if let Some(sending) = &c.sending {
+        parts.push(counted(u64::try_from(sending.payload_bytes).unwrap_or(u64::MAX), "byte"));
+    }
+    parts.join(", ")
+}
+
+/// How the broker is spoken to, in brackets behind its name.
+pub(super) fn protocol(report: &Report) -> String {
+    let c = &report.configuration;
+    let transport = match c.transport {
+        "tls" => " over TLS",
+        "ws" => " over WebSocket",
+        "wss" => " over WebSocket with TLS",
+        _ => "",
     };
-    let (rate, size) = match c.rate_per_s {
-        _ if matches!(report.mode, "conn" | "sub") => (String::new(), String::new()),
-        Some(rate) => (format!(", {}/s {}", count(rate), c.arrivals), format!(", {} bytes", c.payload_bytes)),
-        None if c.qos == 0 => (", closed loop".into(), format!(", {} bytes", c.payload_bytes)),
-        None => (format!(", closed loop, window {}", c.inflight), format!(", {} bytes", c.payload_bytes)),
-    };
-    format!("{clients}{rate}, QoS {}{size}", c.qos)
+    let embedded = if c.embedded { ", embedded broker" } else { "" };
+    format!("MQTT {}{transport}{embedded}", c.protocol)
 }
 
 /// How long each phase took, in a line.
@@ -217,6 +249,11 @@ mod tests {
     fn numbers_are_for_people() {
         for (value, shown) in
             [(0.0, "0"), (999.0, "999"), (1_000.0, "1,000"), (1_234_567.0, "1,234,567"), (0.25, "0.250")]
+        {
+            assert_eq!(count(value), shown);
+        }
+        for (value, shown) in
+            [(1.499, "1.50"), (95.075, "95.1"), (99.96, "100"), (9.996, "10.0"), (1_234.5, "1,234")]
         {
             assert_eq!(count(value), shown);
         }
