@@ -74,6 +74,76 @@ fn a_broker_that_hangs_confirms_nothing() {
     }
 }
 
+/// What is published at QoS 0 says nothing of a broker that has not read it.
+#[test]
+fn what_nobody_confirms_is_no_rate() {
+    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
+    let line = [&["pub", "--fail-if", "rate < 1"], &LOAD[..]].concat();
+    let running = watched(broker.port(), &line).spawn();
+    running.wait_for_stderr(" measure ");
+    broker.signal(Signal::STOP);
+    let report = report(&running.finish().exits(3));
+    broker.signal(Signal::CONT);
+    assert!(report["throughput"]["taken_per_s"].is_null());
+    assert_eq!(report["thresholds"][0]["broken"], true);
+    let problems = report["problems"].to_string();
+    assert!(problems.contains("the server had not answered everything"), "{problems}");
+}
+
+/// A count that is not answered in full ends like a duration: after the drain.
+#[test]
+fn a_count_does_not_wait_for_ever() {
+    for (rate, exit) in [("500", 0), ("max", 3)] {
+        let server = Server::start(|listener| {
+            expect_probe(listener);
+            let mut publisher = listener.accept_session(Protocol::V3_1_1);
+            let mut unanswered = 7; // this message gets no answer
+            while let Some(packet) = publisher.next() {
+                let identifier = 4 + usize::from(packet.get(3).copied().unwrap_or(0));
+                match packet[0] >> 4 {
+                    3 if unanswered == 0 => unanswered = u32::MAX,
+                    3 => {
+                        unanswered -= 1;
+                        publisher.send(&[0x40, 2, packet[identifier], packet[identifier + 1]]);
+                    }
+                    12 => publisher.send(&packets::pingresp()),
+                    _ => break,
+                }
+            }
+        });
+        let line = ["pub", "-V", "311", "--publishers", "1", "--qos", "1", "--count", "100"];
+        let report =
+            report(&bench(server.port(), &line).args(["--rate", rate, "--drain", "1s"]).run().exits(exit));
+        assert_eq!((count(&report, "sent"), count(&report, "acknowledged")), (100, 99), "{rate}");
+        assert_eq!(count(&report, "unacknowledged"), 1);
+        server.finish();
+    }
+}
+
+/// Of a count, what a lost publisher was to send is not sent, and waits for nobody.
+#[test]
+fn a_lost_publisher_does_not_hold_a_count_up() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let lost = listener.accept_session(Protocol::V3_1_1);
+        let mut other = listener.accept_session(Protocol::V3_1_1);
+        lost.close();
+        while let Some(packet) = other.next() {
+            match packet[0] >> 4 {
+                12 => other.send(&packets::pingresp()),
+                14 => break,
+                _ => {}
+            }
+        }
+    });
+    let line =
+        ["pub", "-V", "311", "--publishers", "2", "--threads", "2", "--rate", "max", "--count", "1000"];
+    let report = report(&bench(server.port(), &line).run().exits(3));
+    assert_eq!(count(&report, "sent") + count(&report, "not_sent"), 1000);
+    assert!(count(&report, "not_sent") > 0);
+    server.finish();
+}
+
 /// A server that takes a hundred messages a second of the thousand that are due.
 #[test]
 fn a_measurement_that_the_warm_up_fills_is_none() {

@@ -488,6 +488,9 @@ fn clients(mode: Mode, l: &LoadArgs) -> Result<(u32, u32, Pattern), Error> {
     Ok((publishers, subscribers, pattern))
 }
 
+/// Messages a second that no machine can do: what is due and not sent takes memory.
+const MOST_RATE: f64 = 2e7;
+
 fn rate(l: &LoadArgs, publishers: u32) -> Result<Rate, Error> {
     let rate = match (l.rate, l.rate_per_client) {
         (Some(_), Some(_)) => return Err(both("--rate", "--rate-per-client")),
@@ -498,6 +501,10 @@ fn rate(l: &LoadArgs, publishers: u32) -> Result<Rate, Error> {
         if given && rate == Rate::Max {
             return Err(Error::usage(format!("--rate max has no schedule, so there is no {option}")));
         }
+    }
+    if matches!(rate, Rate::PerSecond(rate) if rate > MOST_RATE) {
+        return Err(Error::usage(format!("a schedule has no more than {MOST_RATE} messages a second"))
+            .with_hint("--rate max has no schedule"));
     }
     Ok(rate)
 }

@@ -144,6 +144,10 @@ impl Client {
         self.state.role
     }
 
+    pub(super) fn publishes(&self) -> bool {
+        matches!(self.state.role, Role::Publisher(_))
+    }
+
     pub(super) fn subscribe(&mut self) {
         self.state.subscribing = Subscribing::Wanted;
     }
@@ -430,11 +434,13 @@ impl InTurn<'_> {
         let arrived = self.now;
         let shard = &mut *self.shard;
         if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
-            if let Seen::Whole(_) = Stamp::read(publish.payload, Some(shard.run)) {
-                let responder = self.state.responder.get_or_insert_default();
-                responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
-            } else {
-                shard.recorder.counts.foreign += 1;
+            match Stamp::read(publish.payload, Some(shard.run)) {
+                Seen::Whole(_) => {
+                    let responder = self.state.responder.get_or_insert_default();
+                    responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
+                }
+                Seen::Corrupt => shard.recorder.counts.corrupt += 1,
+                Seen::Foreign => shard.recorder.counts.foreign += 1,
             }
             return;
         }

@@ -110,6 +110,10 @@ impl Line {
             }
             let mut entry = Line { number: number + 1, ..Line::default() };
             for (name, value) in heading.iter().zip(values) {
+                if value.len() > usize::from(u16::MAX) || value.contains('\0') {
+                    let why = "MQTT has no string with U+0000 or of more than 65,535 bytes";
+                    return Err(format!("line {}: {name}: {why}", number + 1));
+                }
                 let value = Some(value).filter(|value| !value.is_empty());
                 match name.as_str() {
                     "client_id" => entry.client_identifier = value,
@@ -170,6 +174,17 @@ mod tests {
         assert!(check("client_id,username\na,u\n,v\n", 3).is_err());
         let twice = check("client_id\na\n\na\n", 2).unwrap_err();
         assert_eq!(twice, "client_id 'a' is in line 2 and in line 4");
+    }
+
+    /// What no CONNECT can carry.
+    #[test]
+    fn a_string_that_is_none_of_mqtt_is_refused() {
+        let long = "x".repeat(65_536);
+        for value in [long.as_str(), "a\0b"] {
+            let error = Line::parse(&format!("client_id\na\n{value}\n")).unwrap_err();
+            assert!(error.starts_with("line 3: client_id: "), "{error}");
+        }
+        assert!(Line::parse(&format!("client_id\n{}\n", &long[1..])).is_ok());
     }
 
     #[test]

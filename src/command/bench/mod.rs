@@ -116,8 +116,9 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
     let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
-    print(&text).await?;
-    outputs.write(&report)?;
+    let (printed, written) = (print(&text).await, outputs.write(&report));
+    printed?;
+    written?;
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {
         () if nothing => Exit::Failure,

@@ -43,6 +43,8 @@ pub(super) struct Board {
     pub(super) acknowledged: AtomicU64,
     pub(super) expected: AtomicU64,
     pub(super) delivered: AtomicU64,
+    /// No more messages come on the schedule or out of the quota.
+    pub(super) ended: AtomicU64,
     /// Everything that was to be sent is sent and answered.
     pub(super) idle: AtomicU64,
 }

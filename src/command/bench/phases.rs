@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
@@ -98,7 +99,12 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
             let template = plan.template(opened.session.protocol(), run, 0, 0);
             opened.session.check_publish(&template, payload_bytes)
         };
-        let mut probe = std::pin::pin!(probe(&mut load.client, credentials.as_ref(), checked));
+        let mut probe = std::pin::pin!(probe(
+            &mut load.client,
+            load.local_addresses.first().copied(),
+            credentials.as_ref(),
+            checked
+        ));
         let found = poll_fn(|cx| {
             if attention.poll(cx).is_ready() {
                 return Poll::Ready(None);
@@ -160,6 +166,7 @@ fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
 /// protocol it speaks, and that it takes the load's messages: the version, and the broker by name.
 async fn probe(
     options: &mut ClientOptions,
+    local_address: Option<IpAddr>,
     credentials: Option<&Credentials>,
     check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
@@ -167,6 +174,7 @@ async fn probe(
     options.forget_tls_sessions(); // each client pays for a full handshake, and so does the server
     let broker = options.endpoint.address.to_string();
     let mut first = options.clone();
+    first.endpoint.bind = local_address.or(first.endpoint.bind);
     if first.client_identifier.is_empty() {
         first.client_identifier = format!("bench-{:08x}", fastrand::u32(..));
     }
@@ -356,24 +364,28 @@ impl<'a> Director<'a> {
         let end = if self.is_over() { end.min(now()) } else { end };
         self.wait(end, |this| {
             this.is_alone()
-                || (counted && this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1))
+                || (counted && this.all(|board| &board.ended))
                 || this.sum(|board| &board.delivered) >= received
         })
         .await;
+        let limit = now().saturating_add(nanoseconds(load.drain));
+        if counted {
+            // The last answers belong to the measurement, as far as they come.
+            self.wait(limit, |this| this.is_alone() || this.all(|board| &board.idle)).await;
+        }
         self.memory_bytes = host::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
         self.order(Order::End(timeline.end));
-        self.drain(load).await;
+        self.drain(load, limit).await;
         timeline
     }
 
     /// Waits for what is under way, as long as something still arrives.
-    async fn drain(&mut self, load: &Load) {
-        let limit = now().saturating_add(nanoseconds(load.drain));
+    async fn drain(&mut self, load: &Load, limit: u64) {
         let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
         let mut last = (0, now());
         if load.mode.publishes() && !self.is_over() {
-            let idle = |this: &Self| this.boards.iter().all(|board| board.idle.load(Ordering::Acquire) == 1);
+            let idle = |this: &Self| this.all(|board| &board.idle);
             let done = self.wait(limit, |this| {
                 let (expected, delivered) =
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
@@ -389,6 +401,11 @@ impl<'a> Director<'a> {
             }
         }
         self.drained_at = now();
+    }
+
+    /// Whether all threads have set this.
+    fn all(&self, which: impl Fn(&Board) -> &AtomicU64) -> bool {
+        self.boards.iter().all(|board| which(board).load(Ordering::Acquire) == 1)
     }
 
     /// Whether nothing can come any more.

@@ -332,7 +332,9 @@ impl Report {
         let window = outcome.window_s;
         let taken = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
             .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
-            .filter(|_| load.qos == QoS::AtMostOnce && load.mode.publishes());
+            .filter(|_| {
+                load.qos == QoS::AtMostOnce && load.mode.publishes() && !outcome.drained.is_unanswered
+            });
         let connect_s = outcome.phases.connect;
         // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
         let ramp_s = load.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
@@ -448,10 +450,10 @@ impl Report {
 
     /// The rate that the mode is about.
     pub(super) fn rate(&self) -> f64 {
-        let Throughput { sent_per_s, acknowledged_per_s, delivered_per_s, taken_per_s, .. } = self.throughput;
+        let Throughput { acknowledged_per_s, delivered_per_s, taken_per_s, .. } = self.throughput;
         match (self.mode, self.messages.qos) {
             ("conn", _) => self.connections.connected_per_s,
-            ("pub", 0) => taken_per_s.unwrap_or(sent_per_s),
+            ("pub", 0) => taken_per_s.unwrap_or(0.0), // nothing is confirmed
             ("pub", _) => acknowledged_per_s,
             _ => delivered_per_s,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::config::{Load, Mode, Rate};
+use super::config::{Load, Mode, Rate, Stop};
 use super::phases::Drained;
 use super::recorder::{Counts, Kind, Recorder, histogram};
 use super::summary::{MessageFigures, Report};
@@ -83,7 +83,7 @@ pub(super) fn unanswered(
     for kind in Kind::ALL {
         let answered = recorder.histogram(kind).cloned();
         let never = match kind {
-            Kind::UntilConnAck => recorder.counts.failed,
+            Kind::ConnAck | Kind::UntilConnAck => recorder.counts.failed,
             Kind::Delivery | Kind::RoundTrip => undelivered,
             Kind::DeliveryFromSend | Kind::RoundTripFromSend if answered.is_some() => undelivered,
             _ => 0,
@@ -124,10 +124,11 @@ pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<String> {
     Some(format!("nothing was measured: {why}"))
 }
 
-/// Why a closed loop has no result, if it has none: what counts is what the server has confirmed, and
-/// it waits with a server that hangs, so that few messages are without an answer.
+/// Why a load has no result whose messages the server has not confirmed. A closed loop waits with a server
+/// that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is known.
 pub(super) fn unconfirmed(load: &Load, drained: Drained) -> Option<String> {
-    (load.rate == Rate::Max && drained.is_unanswered).then(|| {
+    let unheard = load.mode == Mode::Publish && load.qos == QoS::AtMostOnce;
+    ((load.rate == Rate::Max || unheard) && drained.is_unanswered).then(|| {
         let drain = load.drain.as_secs_f64();
         format!("the server had not answered everything when the drain of {drain} s was over (--drain)")
     })
@@ -204,6 +205,8 @@ impl Report {
         let Rate::PerSecond(rate) = load.rate else { return };
         let sent = self.throughput.sent_per_s;
         let disturbed = self.generator.saturated || self.interrupted || self.connections.lost > 0;
+        // Jitter goes past the end, and a count ends with the last answer.
+        let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, Stop::Count(_));
         if load.mode.publishes() && !disturbed && sent > 0.0 && sent < rate * REACHED {
             let (sent, rate) = (count(sent.round()), count(rate.round()));
             self.notes.push(format!(
@@ -221,14 +224,15 @@ impl Report {
     }
 }
 
-/// Deliveries that did not come: lost, or still under way when the run was interrupted.
+/// Deliveries that did not come: lost, or still under way when the run was interrupted. What came and is
+/// too old to tell from a duplicate makes up for nothing.
 pub(super) fn undelivered(counts: &Counts) -> u64 {
     let [warmup, measured] = counts.messages;
     // Messages that carry no stamp tell no phase: all of them are weighed against all.
     if counts.unstamped > 0 {
         return (warmup.expected + measured.expected).saturating_sub(warmup.delivered + measured.delivered);
     }
-    measured.expected.saturating_sub(measured.delivered + measured.stale)
+    measured.expected.saturating_sub(measured.delivered)
 }
 
 #[cfg(test)]
@@ -259,6 +263,15 @@ mod tests {
     fn connections_that_asked_again_are_told() {
         assert_eq!(syn_note(899_000.0), None);
         assert!(syn_note(1_020_000.0).unwrap().contains("--ramp"));
+    }
+
+    /// An old message that cannot be told from a duplicate is no proof that another has arrived.
+    #[test]
+    fn nothing_makes_up_for_a_loss() {
+        let mut counts = Counts::default();
+        let measured = &mut counts.messages[1];
+        (measured.expected, measured.delivered, measured.stale) = (1500, 1420, 80);
+        assert_eq!(undelivered(&counts), 80);
     }
 
     #[test]

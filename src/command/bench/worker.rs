@@ -30,6 +30,8 @@ use crate::error::Error;
 const MOST_CONNECTING: usize = 128;
 /// Turns between two looks at the schedule.
 const TURNS_PER_LOOK: usize = 32;
+/// Messages handed out in one look, so that a load beyond all measure leaves time for orders.
+const MOST_PER_LOOK: u32 = 1 << 16;
 /// Looks between two looks at the network.
 const LOOKS_PER_POLL: u32 = 16;
 /// The schedule is not looked at more often than this, in nanoseconds: at high rates several
@@ -225,8 +227,13 @@ impl Worker {
             Order::Start(timeline) => self.start(timeline),
             Order::End(time) => {
                 self.shard.timeline.end = self.shard.timeline.end.min(time);
+                // What was due before the end.
+                while self.stage == Stage::Running
+                    && self.pacer.as_ref().and_then(Pacer::peek).is_some_and(|due| due.at < time)
+                {
+                    self.hand_out(time);
+                }
                 if self.stage == Stage::Running {
-                    self.hand_out(now()); // what was due before the end
                     self.end();
                 }
                 self.count_cpu();
@@ -277,6 +284,7 @@ impl Worker {
             }));
         } else {
             self.pull_at = load.mode.publishes().then_some(timeline.start);
+            self.end_without_publishers();
         }
     }
 
@@ -356,7 +364,9 @@ impl Worker {
     /// Gives what is due to its publishers.
     fn hand_out(&mut self, time: u64) {
         let Some(pacer) = &mut self.pacer else { return };
-        while let Some(due) = pacer.peek().filter(|due| due.at <= time) {
+        let mut left = MOST_PER_LOOK;
+        while let Some(due) = pacer.peek().filter(|due| due.at <= time && left > 0) {
+            left -= 1;
             if self.shard.take(due.at, 1) == 0 {
                 self.pacer = None;
                 break;
@@ -466,6 +476,17 @@ impl Worker {
                 });
             }
         }
+        self.end_without_publishers();
+    }
+
+    /// What is left of a count has nobody to send it. A schedule says so of each message in its time.
+    fn end_without_publishers(&mut self) {
+        let counted = self.pacer.is_none() && matches!(self.fleet.load.stop, Stop::Count(_));
+        let publishes = self.fleet.load.mode.publishes();
+        if counted && publishes && self.stage == Stage::Running && !self.open().any(Client::publishes) {
+            self.shard.recorder.messages(Phase::Measure).not_sent += std::mem::take(&mut self.shard.quota);
+            self.end();
+        }
     }
 
     /// What is left when the run ends.
@@ -523,6 +544,7 @@ impl Worker {
         self.board.delivered.store(delivered, Ordering::Relaxed);
         if self.stage == Stage::Draining {
             let idle = self.open().all(Client::is_idle);
+            self.board.ended.store(1, Ordering::Release);
             self.board.idle.store(idle.into(), Ordering::Release);
         }
     }
