@@ -40,18 +40,21 @@ pub(super) struct Kept {
     pub(super) payload: Bytes,
 }
 
-/// One open identifier.
+/// One open identifier. Small, as a load has thousands of them under way.
 #[derive(Debug)]
 pub(super) enum Entry {
     /// Closed; waits only for older ones to close.
     Closed,
     Publish {
-        /// Nothing for a message that is not to be sent again.
-        kept: Option<Kept>,
         qos: QoS,
-        token: u64,
         stage: Stage,
+        token: u64,
     },
+    Request(Box<Request>),
+}
+
+#[derive(Debug)]
+pub(super) enum Request {
     Subscribe {
         token: u64,
         /// For each filter 0, or the Reason Code for which it was left out.
@@ -63,17 +66,27 @@ pub(super) enum Entry {
     },
 }
 
+#[derive(Debug)]
+struct Straggler {
+    identifier: u16,
+    entry: Entry,
+    kept: Option<Kept>,
+}
+
 /// The open identifiers, oldest first.
 #[derive(Debug)]
 pub(super) struct Inflight {
     ring: VecDeque<Entry>,
+    /// For each of them, up to the last that has any, what it takes to send it again. Messages that end
+    /// with the link have nothing here.
+    kept: VecDeque<Option<Kept>>,
     /// How many of them are not closed.
     open: usize,
     /// The identifier of the ring's front; the next to be given out if the ring is empty.
     first: u16,
     /// Open entries the ring has moved past, oldest first. Only a server that leaves one message
     /// unanswered while it answers thousands after it makes any.
-    stragglers: Vec<(u16, Entry)>,
+    stragglers: Vec<Straggler>,
 }
 
 fn after(identifier: u16) -> u16 {
@@ -82,7 +95,7 @@ fn after(identifier: u16) -> u16 {
 
 impl Inflight {
     pub(super) fn new() -> Self {
-        Self { ring: VecDeque::new(), open: 0, first: 1, stragglers: Vec::new() }
+        Self { ring: VecDeque::new(), kept: VecDeque::new(), open: 0, first: 1, stragglers: Vec::new() }
     }
 
     /// The number of steps from the front's identifier, over 65,535 values without 0.
@@ -96,9 +109,24 @@ impl Inflight {
         u16::try_from(wrapped).unwrap_or(1)
     }
 
-    /// Opens the next free identifier.
+    /// Opens the next free identifier for a publish that is sent again, if need be, as `kept` has it.
     #[inline]
-    pub(super) fn open(&mut self, entry: Entry) -> u16 {
+    pub(super) fn open_publish(&mut self, kept: Option<Kept>, qos: QoS, token: u64) -> u16 {
+        let identifier = self.open(published(qos, token));
+        if kept.is_some() {
+            self.kept.resize_with(self.ring.len() - 1, || None);
+            self.kept.push_back(kept);
+        }
+        identifier
+    }
+
+    /// Opens the next free identifier for a request.
+    pub(super) fn open_request(&mut self, request: Request) -> u16 {
+        self.open(Entry::Request(Box::new(request)))
+    }
+
+    #[inline]
+    fn open(&mut self, entry: Entry) -> u16 {
         if self.ring.len() >= LONG_RING
             && (self.open < self.ring.len() / 2 || self.ring.len() >= LONGEST_RING)
         {
@@ -107,7 +135,7 @@ impl Inflight {
         self.open += 1;
         loop {
             let identifier = self.identifier_at(self.ring.len());
-            if self.stragglers.iter().any(|(taken, _)| *taken == identifier) {
+            if self.stragglers.iter().any(|straggler| straggler.identifier == identifier) {
                 self.ring.push_back(Entry::Closed);
                 self.trim();
                 continue;
@@ -121,41 +149,65 @@ impl Inflight {
     /// tokens run from `token` on. The first identifier and how many follow it, at least one.
     #[inline]
     pub(super) fn open_run(&mut self, qos: QoS, token: u64, most: u16) -> (u16, u16) {
-        let entry = |token| Entry::Publish { kept: None, qos, token, stage: Stage::Published };
-        let first = self.open(entry(token));
+        let first = self.open(published(qos, token));
         // Up to where they begin anew, or where one may be in the way.
         let room = u16::try_from(LONGEST_RING.saturating_sub(self.ring.len())).unwrap_or(u16::MAX);
         let more = most.saturating_sub(1).min(u16::MAX - first).min(room);
         let more = if self.stragglers.is_empty() { more } else { 0 };
         self.open += usize::from(more);
-        self.ring.extend((token + 1..token + 1 + u64::from(more)).map(entry));
+        self.ring.extend((token + 1..token + 1 + u64::from(more)).map(|token| published(qos, token)));
         (first, more + 1)
     }
 
     #[cold]
     fn set_oldest_aside(&mut self) {
-        if let Some(oldest) = self.ring.pop_front() {
-            self.stragglers.push((self.first, oldest));
+        if let Some(entry) = self.ring.pop_front() {
+            let kept = self.kept.pop_front().flatten();
+            self.stragglers.push(Straggler { identifier: self.first, entry, kept });
             self.first = after(self.first);
             self.open -= 1; // the front is never closed
         }
         self.trim();
     }
 
-    /// Opens an identifier of an earlier run; to be called in the order they were given out, before
-    /// any [`Inflight::open`].
-    pub(super) fn restore(&mut self, identifier: u16, entry: Entry) {
-        self.stragglers.push((identifier, entry));
+    /// Opens an identifier of an earlier run for a publish; to be called in the order they were given
+    /// out, before any other is opened.
+    pub(super) fn restore(&mut self, identifier: u16, kept: Kept, stage: Stage, token: u64) {
+        let entry = Entry::Publish { qos: kept.template.qos(), stage, token };
+        self.stragglers.push(Straggler { identifier, entry, kept: Some(kept) });
         self.first = after(identifier);
+    }
+
+    /// The place in the ring of an open identifier, if it has one.
+    fn place(&self, identifier: u16) -> Option<usize> {
+        let index = self.distance(identifier);
+        self.ring.get(index).is_some_and(|entry| !matches!(entry, Entry::Closed)).then_some(index)
     }
 
     /// The open entry of an identifier.
     pub(super) fn get(&mut self, identifier: u16) -> Option<&mut Entry> {
-        let index = self.distance(identifier);
-        if self.ring.get(index).is_some_and(|entry| !matches!(entry, Entry::Closed)) {
+        if let Some(index) = self.place(identifier) {
             return self.ring.get_mut(index);
         }
-        self.stragglers.iter_mut().find(|(taken, _)| *taken == identifier).map(|(_, entry)| entry)
+        let straggler = self.stragglers.iter_mut().find(|straggler| straggler.identifier == identifier);
+        straggler.map(|straggler| &mut straggler.entry)
+    }
+
+    /// The open request of an identifier.
+    pub(super) fn request(&mut self, identifier: u16) -> Option<&mut Request> {
+        match self.get(identifier) {
+            Some(Entry::Request(request)) => Some(request),
+            _ => None,
+        }
+    }
+
+    /// What it takes to send the publish of an open identifier again; nothing if it is not to be.
+    pub(super) fn kept(&self, identifier: u16) -> Option<&Kept> {
+        if let Some(index) = self.place(identifier) {
+            return self.kept.get(index)?.as_ref();
+        }
+        let straggler = self.stragglers.iter().find(|straggler| straggler.identifier == identifier);
+        straggler?.kept.as_ref()
     }
 
     /// Closes the oldest identifiers as long as these are them, in that order, and belong to QoS 1
@@ -178,6 +230,7 @@ impl Inflight {
             closed += 1;
         }
         self.ring.drain(..closed);
+        self.kept.drain(..closed.min(self.kept.len()));
         self.open -= closed;
         self.trim();
         tokens
@@ -185,39 +238,46 @@ impl Inflight {
 
     /// Closes an identifier, which then may be given out again.
     pub(super) fn close(&mut self, identifier: u16) {
-        let index = self.distance(identifier);
-        if let Some(entry) = self.ring.get_mut(index).filter(|entry| !matches!(entry, Entry::Closed)) {
-            *entry = Entry::Closed;
-            self.open -= 1;
-            self.trim();
-        } else {
-            self.stragglers.retain(|(taken, _)| *taken != identifier);
+        let Some(index) = self.place(identifier) else {
+            return self.stragglers.retain(|straggler| straggler.identifier != identifier);
+        };
+        self.ring[index] = Entry::Closed;
+        if let Some(kept) = self.kept.get_mut(index) {
+            *kept = None;
         }
+        self.open -= 1;
+        self.trim();
     }
 
     fn trim(&mut self) {
         while matches!(self.ring.front(), Some(Entry::Closed)) {
             self.ring.pop_front();
+            self.kept.pop_front();
             self.first = after(self.first);
         }
     }
 
     /// The open entries, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Entry)> {
-        let stragglers = self.stragglers.iter().map(|(identifier, entry)| (*identifier, entry));
+        let stragglers = self.stragglers.iter().map(|straggler| (straggler.identifier, &straggler.entry));
         let ring = self.ring.iter().enumerate().map(|(index, entry)| (self.identifier_at(index), entry));
         stragglers.chain(ring).filter(|(_, entry)| !matches!(entry, Entry::Closed))
     }
 
     /// Takes everything out, oldest first, and frees all identifiers.
-    pub(super) fn take_all(&mut self) -> Vec<Entry> {
+    pub(super) fn take_all(&mut self) -> Vec<(Entry, Option<Kept>)> {
         let newest = self.identifier_at(self.ring.len());
-        let stragglers = self.stragglers.drain(..).map(|(_, entry)| entry);
-        let all = stragglers.chain(self.ring.drain(..)).collect();
+        let stragglers = self.stragglers.drain(..).map(|straggler| (straggler.entry, straggler.kept));
+        let kept = self.kept.drain(..).chain(std::iter::repeat_with(|| None));
+        let all = stragglers.chain(self.ring.drain(..).zip(kept)).collect();
         self.open = 0;
         self.first = newest;
         all
     }
+}
+
+fn published(qos: QoS, token: u64) -> Entry {
+    Entry::Publish { qos, stage: Stage::Published, token }
 }
 
 #[cfg(test)]
@@ -226,15 +286,18 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    fn entry(token: u64) -> Entry {
-        Entry::Subscribe { token, refused: [0].into() }
+    use crate::protocol::Protocol;
+    use crate::protocol::property::PropertyBlock;
+
+    fn request(inflight: &mut Inflight, token: u64) -> u16 {
+        inflight.open_request(Request::Subscribe { token, refused: [0].into() })
     }
 
     #[test]
     fn identifiers_wrap_without_zero() {
         let mut inflight = Inflight::new();
         for round in 0..200_000_u64 {
-            let identifier = inflight.open(entry(round));
+            let identifier = request(&mut inflight, round);
             assert_eq!(u64::from(identifier), round % 65_535 + 1);
             inflight.close(identifier);
         }
@@ -244,9 +307,9 @@ mod tests {
     #[test]
     fn a_stuck_identifier_is_stepped_over() {
         let mut inflight = Inflight::new();
-        let stuck = inflight.open(entry(0));
+        let stuck = request(&mut inflight, 0);
         for token in 1..200_000 {
-            let identifier = inflight.open(entry(token));
+            let identifier = request(&mut inflight, token);
             assert_ne!(identifier, stuck);
             inflight.close(identifier);
             assert!(inflight.ring.len() <= LONG_RING);
@@ -263,11 +326,11 @@ mod tests {
     fn a_large_window_stays_in_the_ring() {
         let mut inflight = Inflight::new();
         for token in 0..u64::from(MOST_PUBLISHES) {
-            inflight.open(entry(token));
+            request(&mut inflight, token);
         }
         assert!(inflight.stragglers.is_empty());
         let requests = usize::from(u16::MAX - MOST_PUBLISHES);
-        let more: HashSet<u16> = (0..requests).map(|token| inflight.open(entry(token as u64))).collect();
+        let more: HashSet<u16> = (0..requests).map(|token| request(&mut inflight, token as u64)).collect();
         assert_eq!(more.len(), requests);
         assert_eq!(inflight.iter().count(), usize::from(u16::MAX));
     }
@@ -286,39 +349,89 @@ mod tests {
         assert_eq!(inflight.close_oldest([1, 3].into_iter()), 20..21);
         assert_eq!(inflight.open_run(QoS::ExactlyOnce, 40, 2), (10, 2));
         assert_eq!(inflight.close_oldest(2..=10), 21..29, "QoS 2 ends otherwise");
-        inflight.restore(60, entry(1));
+        inflight.restore(60, kept(60), Stage::Published, 1);
         assert_eq!(inflight.open_run(QoS::AtLeastOnce, 50, 4).1, 1);
     }
 
+    fn kept(token: u64) -> Kept {
+        let properties = PropertyBlock::default();
+        let template = PublishTemplate::new(Protocol::V5, b"t", QoS::AtLeastOnce, false, &properties);
+        Kept { template: Arc::new(template), payload: Bytes::copy_from_slice(&token.to_be_bytes()) }
+    }
+
+    fn token(entry: &Entry) -> Option<u64> {
+        match entry {
+            Entry::Closed => None,
+            Entry::Publish { token, .. } => Some(*token),
+            Entry::Request(request) => match **request {
+                Request::Subscribe { token, .. } | Request::Unsubscribe { token, .. } => Some(token),
+            },
+        }
+    }
+
+    fn kept_token(kept: Option<&Kept>) -> Option<u64> {
+        kept.map(|kept| u64::from_be_bytes(kept.payload[..].try_into().expect("eight bytes")))
+    }
+
+    /// What is read for each acknowledgement of a load must fit the caches.
+    #[test]
+    fn an_entry_is_small() {
+        assert_eq!(size_of::<Entry>(), 16);
+    }
+
     proptest! {
-        /// Against a plain set: never an identifier twice, every open one found, order kept.
+        /// Against a plain set: never an identifier twice, every open one found with what was kept of
+        /// it, order kept.
         #[test]
-        fn behaves_as_a_set(start: u16, steps in proptest::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..400)) {
+        fn behaves_as_a_set(start: u16, steps in proptest::collection::vec((0..6, any::<prop::sample::Index>()), 1..400)) {
             let mut inflight = Inflight::new();
             inflight.first = start.max(1);
-            let mut open: Vec<(u16, u64)> = Vec::new();
-            for (token, (add, index)) in steps.into_iter().enumerate() {
-                if add || open.is_empty() {
-                    let identifier = inflight.open(entry(token as u64));
-                    prop_assert!(open.iter().all(|(other, _)| *other != identifier));
-                    open.push((identifier, token as u64));
-                } else {
-                    let (identifier, _) = open.remove(index.index(open.len()));
-                    inflight.close(identifier);
-                    prop_assert!(inflight.get(identifier).is_none());
+            let mut open: Vec<(u16, u64, bool)> = Vec::new();
+            let mut next = 0;
+            for (step, index) in steps {
+                let mut opened = 1;
+                let (first, is_kept) = match step {
+                    0 => (inflight.open_publish(None, QoS::AtLeastOnce, next), false),
+                    1 => (inflight.open_publish(Some(kept(next)), QoS::AtLeastOnce, next), true),
+                    2 => (request(&mut inflight, next), false),
+                    3 => {
+                        let (first, count) = inflight.open_run(QoS::AtLeastOnce, next, 1 + index.index(9) as u16);
+                        opened = count;
+                        (first, false)
+                    }
+                    4 if !open.is_empty() => {
+                        let (identifier, ..) = open.remove(index.index(open.len()));
+                        inflight.close(identifier);
+                        prop_assert!(inflight.get(identifier).is_none());
+                        prop_assert!(inflight.kept(identifier).is_none());
+                        continue;
+                    }
+                    _ => {
+                        let most = index.index(open.len() + 1);
+                        let asked: Vec<u16> = open.iter().take(most).map(|one| one.0).collect();
+                        let closed = inflight.close_oldest(asked.into_iter());
+                        let expected: Vec<u64> = open.drain(..(closed.end - closed.start) as usize).map(|one| one.1).collect();
+                        prop_assert_eq!(closed.collect::<Vec<_>>(), expected);
+                        continue;
+                    }
+                };
+                for identifier in (0..opened).map(|ahead| first + ahead) {
+                    prop_assert!(open.iter().all(|(other, ..)| *other != identifier));
+                    open.push((identifier, next, is_kept));
+                    next += 1;
                 }
             }
-            for (identifier, token) in &open {
-                let found = inflight.get(*identifier);
-                let same = matches!(found, Some(Entry::Subscribe { token: same, .. }) if same == token);
-                prop_assert!(same);
+            for (identifier, number, is_kept) in &open {
+                prop_assert_eq!(inflight.get(*identifier).and_then(|entry| token(entry)), Some(*number));
+                prop_assert_eq!(kept_token(inflight.kept(*identifier)), is_kept.then_some(*number));
             }
-            let tokens: Vec<u64> = inflight.take_all().into_iter().filter_map(|entry| match entry {
-                Entry::Subscribe { token, .. } => Some(token),
-                _ => None,
-            }).collect();
-            prop_assert_eq!(tokens, open.iter().map(|(_, token)| *token).collect::<Vec<_>>());
-            let unique: HashSet<u16> = open.iter().map(|(identifier, _)| *identifier).collect();
+            let listed: Vec<_> = inflight.iter().map(|(identifier, entry)| (identifier, token(entry))).collect();
+            prop_assert_eq!(listed, open.iter().map(|one| (one.0, Some(one.1))).collect::<Vec<_>>());
+            let all = inflight.take_all();
+            let all = all.iter().filter_map(|(entry, kept)| Some((token(entry)?, kept_token(kept.as_ref()))));
+            let expected = open.iter().map(|one| (one.1, one.2.then_some(one.1)));
+            prop_assert_eq!(all.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+            let unique: HashSet<u16> = open.iter().map(|one| one.0).collect();
             prop_assert_eq!(unique.len(), open.len());
         }
     }

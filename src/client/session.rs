@@ -16,7 +16,7 @@ use bytes::{Bytes, BytesMut};
 
 use self::resumption::Unfinished;
 pub use super::event::Event;
-use super::inflight::{Entry, Inflight, Kept, Stage};
+use super::inflight::{Entry, Inflight, Kept, Request, Stage};
 use super::limits::{ServerLimits, not_sent};
 use super::redirect;
 use super::refusal::Refusal;
@@ -252,7 +252,7 @@ impl Session {
 
     fn open_publish(&mut self, kept: Option<Kept>, qos: QoS, token: u64) -> u16 {
         self.open_publishes += 1;
-        self.inflight.open(Entry::Publish { kept, qos, token, stage: Stage::Published })
+        self.inflight.open_publish(kept, qos, token)
     }
 
     /// Appends a SUBSCRIBE; its answer comes as [`Event::Subscribed`] with `token`. Filters that the
@@ -277,7 +277,8 @@ impl Session {
             return self.refusals.push_back(Refusal::subscribe(token, refused, NOT_SENT));
         }
         let start = out.len();
-        let identifier = self.inflight.open(Entry::Subscribe { token, refused: refused.as_slice().into() });
+        let request = Request::Subscribe { token, refused: refused.as_slice().into() };
+        let identifier = self.inflight.open_request(request);
         wire::subscribe(out, self.protocol, identifier, &asked, properties);
         if let Err((reason, text)) = self.limits.check_size(out.len() - start) {
             out.truncate(start);
@@ -297,7 +298,7 @@ impl Session {
         token: u64,
     ) {
         let start = out.len();
-        let identifier = self.inflight.open(Entry::Unsubscribe { token, filters: filters.len() });
+        let identifier = self.inflight.open_request(Request::Unsubscribe { token, filters: filters.len() });
         wire::unsubscribe(out, self.protocol, identifier, filters, properties);
         if let Err((reason, text)) = self.limits.check_size(out.len() - start) {
             out.truncate(start);
@@ -354,7 +355,8 @@ impl Session {
             }
             Packet::PubComp(ref ack) => Ok(self.received_pubcomp(ack)),
             Packet::SubAck { packet_identifier, properties, reasons } => {
-                let Some(Entry::Subscribe { token, refused }) = self.inflight.get(packet_identifier) else {
+                let Some(Request::Subscribe { token, refused }) = self.inflight.request(packet_identifier)
+                else {
                     return Err(unasked(PacketType::SubAck, packet_identifier));
                 };
                 let asked = refused.len() - refused.iter().filter(|refused| **refused != 0).count();
@@ -369,7 +371,8 @@ impl Session {
                 Ok(Some(Event::Subscribed { token, reasons: &self.answer, properties }))
             }
             Packet::UnsubAck { packet_identifier, properties, reasons } => {
-                let Some(Entry::Unsubscribe { token, filters }) = self.inflight.get(packet_identifier) else {
+                let Some(Request::Unsubscribe { token, filters }) = self.inflight.request(packet_identifier)
+                else {
                     return Err(unasked(PacketType::UnsubAck, packet_identifier));
                 };
                 let (token, filters) = (*token, *filters);

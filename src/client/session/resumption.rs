@@ -58,10 +58,10 @@ impl Session {
         self.unreleased.clear();
         let earlier = std::mem::take(&mut self.unfinished).forgotten;
         let mut doubtful = 0;
-        for entry in self.inflight.take_all() {
+        for (entry, kept) in self.inflight.take_all() {
             // One that was released is sent again as well: whether the server had passed it on
             // nobody can know, and a message twice is better than a message lost.
-            if let Entry::Publish { kept: Some(message), qos, token, .. } = entry {
+            if let (Entry::Publish { qos, token, .. }, Some(message)) = (entry, kept) {
                 doubtful += usize::from(qos == QoS::ExactlyOnce);
                 self.unfinished.forgotten.push_back(NewPublish { message, token });
             }
@@ -73,16 +73,13 @@ impl Session {
     /// The server kept the session: open publishes are taken up again; open requests are dropped,
     /// as they get no answer on the new link, and made again by whoever drives the session.
     fn keep_publishes(&mut self) {
-        let is_publish = |entry: &Entry| matches!(entry, Entry::Publish { kept: Some(_), .. });
-        let (known, others): (Vec<_>, Vec<_>) = self
-            .inflight
-            .iter()
-            .map(|(identifier, entry)| (identifier, is_publish(entry)))
-            .partition(|(_, p)| *p);
-        for (identifier, _) in others {
+        let open = self.inflight.iter().map(|(identifier, _)| identifier);
+        let (known, others): (Vec<_>, Vec<_>) =
+            open.partition(|identifier| self.inflight.kept(*identifier).is_some());
+        for identifier in others {
             self.inflight.close(identifier);
         }
-        self.unfinished.known = known.into_iter().map(|(identifier, _)| identifier).collect();
+        self.unfinished.known = known.into();
     }
 
     /// Takes up the received QoS 2 messages that an earlier run of the program has delivered and not
@@ -103,9 +100,7 @@ impl Session {
         released: bool,
     ) {
         let stage = if released { Stage::Released } else { Stage::Published };
-        let qos = template.qos();
-        let kept = Some(Kept { template, payload });
-        self.inflight.restore(packet_identifier, Entry::Publish { kept, qos, token, stage });
+        self.inflight.restore(packet_identifier, Kept { template, payload }, stage, token);
         self.unfinished.known.push_back(packet_identifier);
     }
 
@@ -127,17 +122,16 @@ impl Session {
     pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {
         while self.open_publishes < self.window && out.len() < most_bytes {
             if let Some(identifier) = self.unfinished.known.pop_front() {
-                let Some(Entry::Publish { kept: Some(Kept { template, payload }), token, stage, .. }) =
-                    self.inflight.get(identifier)
-                else {
+                let Some(&mut Entry::Publish { stage, token, .. }) = self.inflight.get(identifier) else {
                     continue;
                 };
+                let Some(Kept { template, payload }) = self.inflight.kept(identifier) else { continue };
                 match stage {
                     Stage::Published => {
                         if let Err(limit) =
                             self.limits.check_publish(template, template.packet_bytes(payload.len()))
                         {
-                            self.refusals.push_back(Refusal::publish(*token, limit));
+                            self.refusals.push_back(Refusal::publish(token, limit));
                             self.inflight.close(identifier);
                             continue;
                         }
