@@ -238,9 +238,9 @@ fn main() {
     let mut message_us = 0.0;
     for window in [100, 10] {
         let name = format!("pub, QoS 1, window {window}");
-        let line = format!("{} --count 1000000 --qos 1 --inflight {window}", publishing(CLIENTS));
+        let line = format!("{} --count 5000000 --qos 1 --inflight {window}", publishing(CLIENTS));
         let few = &mut streams[..CLIENTS];
-        message_us = compare_cpu(&name, "CPU-s/M", 1.0, &line, || windows(few, 1_000_000, window));
+        message_us = compare_cpu(&name, "CPU-s/M", 5.0, &line, || windows(few, 5_000_000, window));
     }
     // Of each message two latencies are kept: from when it was due, and from when it was sent.
     let share = 2.0 * median((0..ROUNDS).map(|_| entry()).collect()) / (message_us * 1e3);
