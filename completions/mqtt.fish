@@ -28,6 +28,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_needs_command" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "pub" -d 'Publish messages to a topic'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to topics and write out the messages that arrive'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "rr" -d 'Publish a request and write out the response'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "bench" -d 'Put load on a server and measure how it bears it'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear retained messages, and verify that they are gone'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the server publishes wills when it must, and only then'
@@ -262,6 +263,122 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json-events -d 'Write 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s t -l topic -d 'Topic to publish the request to' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s e -d 'Topic to expect the response on [default: one of its own, which the request names (MQTT 5)]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s q -l qos -d 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
+1\t''
+2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s W -d 'Leave after this time, with exit status 27' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s m -l message -d 'This text' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s f -l file -d 'The content of this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l content-type -d 'Content type of the message, such as text/plain' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l payload-format-indicator -d 'Whether the payload is bytes of any kind (0) or UTF-8 text (1)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l message-expiry -d 'How long the server may keep the message for those it has not reached yet, in whole seconds' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l response-topic -d 'Topic that an answer is expected on' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l correlation-data -d 'What the answer is to be known by: text, or bytes as hex:… or base64:…' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l user-property -d 'User property of the message; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscribe-user-property -d 'User property of the SUBSCRIBE; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-content-type -d 'Content type of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-response-topic -d 'Response topic of the will' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-user-property -d 'User property of the will; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s A -l bind-address -d 'Local IP address to connect from' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s V -l protocol-version -d 'Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+31\t'MQTT 3.1'
+311\t'MQTT 3.1.1'
+5\t'MQTT 5'"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
+1\t''
+2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l latency -d 'Write how long the response took after the request, on a line of its own; with --json as an object'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s R -d 'Ignore retained messages; so it is anyway, as what is retained responds to nothing'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l retain-as-published -d 'Show the response with the retain flag it was published with (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s s -l stdin-file -d 'All of standard input'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s n -l null-message -d 'No payload'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s v -l verbose -d 'Write the topic and a space before each payload; --json and -F name the topic themselves'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s N -d 'Write no line feed after a message'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l json -d 'Write each message as a JSON object on a line of its own'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l pretty -d 'Indent the JSON of --json or -F over several lines'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l no-tls -d 'Connect without TLS, whatever other options say'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-retain -d 'Retain the will'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s d -l debug -d 'Show every packet sent and received, on standard error'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f

@@ -4,6 +4,7 @@
 //! exit code. Text is written where the cause is known; nothing downstream adds to it.
 
 use crate::exit::Exit;
+use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 
 /// The layer of the way to the broker that failed. Its name opens the message, but for MQTT itself.
@@ -140,6 +141,16 @@ impl Error {
     /// A failed layer that would fail again in the same way.
     pub fn fatal(layer: Layer, cause: impl Into<String>) -> Self {
         Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never, hung_up: false }
+    }
+
+    /// A request that the server has answered with a failing Reason Code, and what it says beside that.
+    pub fn refused(what: impl Into<String>, reason: ReasonCode, properties: &Properties<'_>) -> Self {
+        Self::Refused {
+            what: what.into(),
+            reason,
+            text: properties.text(PropertyId::ReasonString).map(Into::into),
+            hint: reason.advice().map(Into::into),
+        }
     }
 
     /// A file operation that failed, `what` naming operation and file.

@@ -35,6 +35,7 @@ mod publish;
 mod publish_lines;
 mod reconnect;
 mod redirect;
+mod request;
 mod retain_clear;
 mod retain_clear_scale;
 mod retain_restore;

@@ -8,7 +8,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `publish`, `subscribe`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
+//! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
 //! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
@@ -35,6 +35,7 @@ mod property;
 mod property_flags;
 mod publish;
 mod report;
+mod request;
 mod retain_clear;
 mod show;
 mod subscribe;
@@ -95,6 +96,8 @@ enum Subcommand {
     Publish(Box<publish::PublishArgs>),
     #[command(name = "sub")]
     Subscribe(Box<subscribe::SubscribeArgs>),
+    #[command(name = "rr")]
+    Request(Box<request::RequestArgs>),
     Bench(Box<bench::BenchArgs>),
     RetainClear(Box<retain_clear::RetainClearArgs>),
     WillTest(Box<will_test::WillTestArgs>),
@@ -131,6 +134,8 @@ pub enum Invocation {
     Publish(Box<command::publish::Config>),
     /// `mqtt sub`
     Subscribe(Box<command::subscribe::Config>),
+    /// `mqtt rr`
+    Request(Box<command::request::Config>),
     /// `mqtt bench`
     Bench(Box<command::bench::Config>),
     /// `mqtt retain-clear`
@@ -150,6 +155,7 @@ impl Invocation {
         match self {
             Self::Publish(config) => Some(&config.client),
             Self::Subscribe(config) => Some(&config.client),
+            Self::Request(config) => Some(&config.client),
             Self::Bench(config) => match &config.task {
                 command::bench::Task::Load(load) => Some(&load.client),
                 _ => None,
@@ -167,6 +173,7 @@ impl Invocation {
         match self {
             Self::Publish(config) => config.verbosity,
             Self::Subscribe(config) => config.verbosity,
+            Self::Request(config) => config.verbosity,
             Self::Bench(config) => config.verbosity,
             Self::RetainClear(config) => config.verbosity,
             Self::WillTest(config) => config.verbosity,
@@ -253,6 +260,7 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
     match arguments.get(1)?.to_str()? {
         "pub" => one(arguments, Subcommand::Publish),
         "sub" => one(arguments, Subcommand::Subscribe),
+        "rr" => one(arguments, Subcommand::Request),
         _ => None,
     }
 }
@@ -325,6 +333,7 @@ impl Subcommand {
         match self {
             Self::Publish(args) => Some(&mut args.connection),
             Self::Subscribe(args) => Some(&mut args.connection),
+            Self::Request(args) => Some(&mut args.connection),
             Self::Bench(args) => Some(&mut args.connection),
             Self::RetainClear(args) => Some(&mut args.connection),
             Self::WillTest(args) => Some(&mut args.connection),
@@ -338,6 +347,7 @@ impl Subcommand {
         Ok(match self {
             Self::Publish(args) => Invocation::Publish(Box::new((*args).try_into()?)),
             Self::Subscribe(args) => Invocation::Subscribe(Box::new((*args).try_into()?)),
+            Self::Request(args) => Invocation::Request(Box::new((*args).try_into()?)),
             Self::Bench(args) => Invocation::Bench(Box::new((*args).try_into()?)),
             Self::RetainClear(args) => Invocation::RetainClear(Box::new((*args).try_into()?)),
             Self::WillTest(args) => Invocation::WillTest(Box::new((*args).try_into()?)),

@@ -7,6 +7,7 @@ use clap::ValueHint;
 
 use super::value;
 use crate::command::publish::Source;
+use crate::error::Error;
 
 /// The sources of one message.
 #[derive(Debug, Clone, clap::Args)]
@@ -37,5 +38,15 @@ impl PayloadArgs {
         let stdin = self.stdin_file.then_some(("-s", Source::Stdin));
         let null = self.null_message.then_some(("-n", Source::Null));
         messages.chain(files).chain(stdin).chain(null).collect()
+    }
+}
+
+/// The one source that was given, if any was.
+pub(super) fn one(mut given: Vec<(&'static str, Source)>) -> Result<Option<Source>, Error> {
+    match (given.pop(), given.pop()) {
+        (Some((one, _)), Some((other, _))) => {
+            Err(Error::usage(format!("{other} and {one} are two sources for one message; give one")))
+        }
+        (source, _) => Ok(source.map(|(_, source)| source)),
     }
 }

@@ -60,6 +60,14 @@ packets! {
         Place::Will,
         Place::Packet(PacketType::Disconnect)
     ];
+    /// `rr`
+    Requesting = [
+        Place::Packet(PacketType::Connect),
+        Place::Packet(PacketType::Subscribe),
+        Place::Packet(PacketType::Publish),
+        Place::Will,
+        Place::Packet(PacketType::Disconnect)
+    ];
     /// `will-test`
     WithWill = [Place::Packet(PacketType::Connect), Place::Will, Place::Packet(PacketType::Disconnect)];
     /// What only connects, or sends messages that are not the user's.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
-use super::payload::PayloadArgs;
+use super::payload::{PayloadArgs, one};
 use super::property::{PropertyArgs, Publishing};
 use super::report::ReportArgs;
 use super::will::WillArgs;
@@ -99,7 +99,8 @@ impl TryFrom<PublishArgs> for Config {
 
     fn try_from(args: PublishArgs) -> Result<Self, Error> {
         let source = source(args.payload.clone().given(), args.stdin_line, args.spool.is_some())?;
-        let topic = if source == Source::Spool { String::new() } else { topic(&args)? };
+        let topic =
+            if source == Source::Spool { String::new() } else { topic(&args.topic, &args.connection)? };
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
         if args.spool.is_some() {
             if args.qos == QoS::AtMostOnce && source != Source::Spool {
@@ -139,14 +140,15 @@ impl TryFrom<PublishArgs> for Config {
     }
 }
 
-fn topic(args: &PublishArgs) -> Result<String, Error> {
-    if args.topic.len() > 1 {
-        let count = args.topic.len();
+/// The topic of a message, from `-t` or the URL.
+pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<String, Error> {
+    if given.len() > 1 {
+        let count = given.len();
         return Err(Error::usage(format!("{count} topics given (-t), but a message goes to one"))
-            .with_hint("run mqtt pub once for each topic"));
+            .with_hint("run the command once for each topic"));
     }
-    let topic = match (args.topic.first(), args.connection.url_topic()) {
-        (Some(topic), Some(in_url)) if args.connection.url_is_typed() && topic != in_url => {
+    let topic = match (given.first(), connection.url_topic()) {
+        (Some(topic), Some(in_url)) if connection.url_is_typed() && topic != in_url => {
             return Err(Error::usage("-L and -t say different things"));
         }
         (Some(topic), _) => topic.clone(),
@@ -167,14 +169,11 @@ fn topic_alias(option: Option<TopicAlias>, properties: &PropertyBlock) -> Result
 
 fn source(mut given: Vec<(&'static str, Source)>, lines: bool, spool: bool) -> Result<Source, Error> {
     given.extend(lines.then_some(("-l", Source::StdinLines)));
-    match (given.pop(), given.pop()) {
-        (Some((_, source)), None) => Ok(source),
-        (None, _) if spool => Ok(Source::Spool),
-        (None, _) => Err(Error::usage("no message to publish").with_hint(
+    match one(given)? {
+        Some(source) => Ok(source),
+        None if spool => Ok(Source::Spool),
+        None => Err(Error::usage("no message to publish").with_hint(
             "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines) and -n (no payload)",
         )),
-        (Some((one, _)), Some((other, _))) => {
-            Err(Error::usage(format!("{other} and {one} are two sources for one message; give one")))
-        }
     }
 }

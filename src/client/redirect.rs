@@ -18,12 +18,7 @@ pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_
     let moved = matches!(reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
     let reference = properties.text(PropertyId::ServerReference).filter(|_| moved);
     let Some(reference) = reference else {
-        return Error::Refused {
-            what: what.into(),
-            reason,
-            text: text.map(Into::into),
-            hint: reason.advice().map(Into::into),
-        };
+        return Error::refused(what, reason, properties);
     };
     let named = format!("it names {reference}");
     Error::Elsewhere {

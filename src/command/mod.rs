@@ -8,6 +8,7 @@ mod lines;
 pub mod ping;
 pub mod publish;
 mod record;
+pub mod request;
 pub mod retain_clear;
 mod spool;
 pub mod subscribe;

@@ -21,7 +21,7 @@ use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress, Verbosity, counted};
-use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::{Packet, PublishTemplate, TopicAlias};
 use crate::protocol::{Direction, QoS};
 
@@ -87,13 +87,10 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     if let Some(spool) = &config.spool {
         return spool::run(&config, spool, diagnostics).await;
     }
-    let work = match &config.source {
-        Source::StdinLines => Work::Lines(Lines::read(stdin()?)),
-        Source::Message(payload) => Work::repeat(payload.clone(), &config),
-        Source::Null => Work::repeat(Vec::new(), &config),
-        Source::File(path) => Work::repeat(read_file(path)?, &config),
-        Source::Stdin => Work::repeat(read_stdin()?, &config),
-        Source::Spool => Work::Repeat { payload: Bytes::new(), left: 0 },
+    let work = match (&config.source, config.source.payload()?) {
+        (_, Some(payload)) => Work::repeat(payload, &config),
+        (Source::StdinLines, None) => Work::Lines(Lines::read(stdin()?)),
+        (_, None) => Work::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
     let one_shot = config.timeout.is_none()
@@ -135,7 +132,23 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     }
 }
 
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+impl Source {
+    /// The payload of the message it is; nothing for what is any number of them.
+    ///
+    /// # Errors
+    /// A file or standard input that cannot be read.
+    pub(super) fn payload(&self) -> Result<Option<Vec<u8>>, Error> {
+        Ok(match self {
+            Self::Message(payload) => Some(payload.clone()),
+            Self::Null => Some(Vec::new()),
+            Self::File(path) => Some(read_file(path)?),
+            Self::Stdin => Some(read_stdin()?),
+            Self::StdinLines | Self::Spool => None,
+        })
+    }
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     std::fs::read(path).map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
 }
 
@@ -157,7 +170,7 @@ pub(super) fn stdin() -> Result<Stdin, Error> {
     Ok(stdin)
 }
 
-pub(super) fn read_stdin() -> Result<Vec<u8>, Error> {
+fn read_stdin() -> Result<Vec<u8>, Error> {
     let mut payload = Vec::new();
     match stdin()?.lock().read_to_end(&mut payload) {
         Ok(_) => Ok(payload),
@@ -334,12 +347,7 @@ impl Handler for Publisher<'_> {
         if let Event::Published { token, reason, properties } = event {
             self.ended += 1;
             if reason.is_failure() {
-                let error = Error::Refused {
-                    what: "publish refused".into(),
-                    reason,
-                    text: properties.text(PropertyId::ReasonString).map(Into::into),
-                    hint: reason.advice().map(Into::into),
-                };
+                let error = Error::refused("publish refused", reason, &properties);
                 self.refuse(token, &error);
             }
             self.show_progress();

@@ -15,14 +15,13 @@ use tokio::sync::mpsc;
 
 use super::attention::{Attention, report_change};
 use super::lines::{Begun, GivenUp};
-use super::publish::{Config, Source, read_file, read_stdin, stdin};
+use super::publish::{Config, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
-use crate::protocol::property::PropertyId;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, Packet, PublishTemplate};
 use crate::protocol::{Direction, Protocol, QoS};
@@ -82,7 +81,7 @@ pub(super) async fn run(
             }
         });
         input = Some(Input { notes: receiver, running });
-    } else if let Some(payload) = single(&config.source)? {
+    } else if let Some(payload) = config.source.payload()? {
         // What is in the spool goes out all the same, and makes room for the next.
         failure = take_in_one(&mut intake, &payload).err();
         if let Some(error) = &failure {
@@ -145,17 +144,6 @@ fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
         let messages = left.messages;
         diagnostics.state(format_args!("{path}: sending {messages} of an earlier run first"));
     }
-}
-
-/// The payload of a message that is not a line; `None` if there is nothing new.
-fn single(source: &Source) -> Result<Option<Vec<u8>>, Error> {
-    Ok(match source {
-        Source::Message(payload) => Some(payload.clone()),
-        Source::Null => Some(Vec::new()),
-        Source::File(path) => Some(read_file(path)?),
-        Source::Stdin => Some(read_stdin()?),
-        Source::StdinLines | Source::Spool => None,
-    })
 }
 
 fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
@@ -495,12 +483,7 @@ impl Handler for Publisher<'_> {
             Event::Received { token } => self.spool.received(token),
             Event::Published { token, reason, properties } => {
                 if reason.is_failure() {
-                    let error = Error::Refused {
-                        what: "publish refused".into(),
-                        reason,
-                        text: properties.text(PropertyId::ReasonString).map(Into::into),
-                        hint: reason.advice().map(Into::into),
-                    };
+                    let error = Error::refused("publish refused", reason, &properties);
                     let topic = self.spool.read(token)?.envelope.topic.clone();
                     self.refuse(token, &topic, &error)?;
                 } else {

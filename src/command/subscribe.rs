@@ -13,7 +13,7 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
@@ -118,19 +118,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     };
     let result = result.and_then(|()| subscriber.all_refused.take().map_or(Ok(()), Err));
     // What was received before the end is written, whatever the end was.
-    // But a reader that has stopped reading must not keep a run that is over.
-    let flushed = tokio::time::timeout(LAST_FLUSH_LIMIT, subscriber.stdout.flush()).await;
-    let flushed = match flushed {
+    let flushed = match subscriber.stdout.finish(diagnostics).await {
         // It was not acknowledged, but a session file knows of it.
-        Ok(Ok(())) => subscriber.unreleased.as_mut().map_or(Ok(()), Unreleased::write),
-        Ok(Err(error)) => Err(error),
-        Err(_) => {
-            diagnostics.warning(format_args!(
-                "the last {} are not written: nobody reads standard output",
-                counted(subscriber.stdout.waiting_bytes() as u64, "byte")
-            ));
-            Ok(())
-        }
+        Ok(true) => subscriber.unreleased.as_mut().map_or(Ok(()), Unreleased::write),
+        Ok(false) => Ok(()),
+        Err(error) => Err(error),
     };
     match (flushed, result) {
         (Err(Error::OutputClosed), _) => Ok(Exit::Success),
@@ -170,9 +162,6 @@ struct Scan {
     complete: bool,
 }
 
-/// How long the reader of standard output may take for what is left at the end. It was not
-/// acknowledged before it was written, so a kept session brings it again.
-const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 /// A SUBSCRIBE's token is the place of its group.
 const UNSUBSCRIBE_TOKEN: u64 = u64::MAX;
 
@@ -260,17 +249,12 @@ impl Subscriber<'_> {
         let Some(group) = usize::try_from(token).ok().and_then(|index| self.groups.get(index)) else {
             return Flow::Continue;
         };
-        let text = properties.text(PropertyId::ReasonString);
         for (options, reason) in group.filters.iter().zip(reasons) {
             let FilterOptions { filter, qos, .. } = options;
             let reason = ReasonCode(*reason);
             if reason.is_failure() {
-                let error = Error::Refused {
-                    what: format!("subscription to '{filter}' refused"),
-                    reason,
-                    text: text.map(Into::into),
-                    hint: reason.advice().map(Into::into),
-                };
+                let what = format!("subscription to '{filter}' refused");
+                let error = Error::refused(what, reason, properties);
                 // The last one is said when it is known whether it is the reason to leave.
                 if let Some(earlier) = self.refused.replace(error) {
                     self.diagnostics.error(&earlier);
@@ -296,16 +280,12 @@ impl Subscriber<'_> {
     /// Says which filters stay subscribed to; if all of them do and that was all there was to do, it
     /// failed.
     fn unsubscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) {
-        let text = properties.text(PropertyId::ReasonString);
         let filters = self.config.unsubscribe.iter();
         let mut refused: Vec<Error> = filters
             .zip(reasons.iter().map(|reason| ReasonCode(*reason)))
             .filter(|(_, reason)| reason.is_failure())
-            .map(|(filter, reason)| Error::Refused {
-                what: format!("unsubscription from '{filter}' refused"),
-                reason,
-                text: text.map(Into::into),
-                hint: reason.advice().map(Into::into),
+            .map(|(filter, reason)| {
+                Error::refused(format!("unsubscription from '{filter}' refused"), reason, properties)
             })
             .collect();
         if refused.len() == self.config.unsubscribe.len() && self.config.filters.is_empty() {

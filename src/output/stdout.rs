@@ -13,7 +13,9 @@
 //! Nothing of this happens before the first byte is to be written or the reader is to be watched.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use super::{Diagnostics, counted};
 use crate::error::Error;
 
 /// Bytes for standard output, and the way they go there.
@@ -29,6 +31,9 @@ pub struct Stdout {
     #[cfg(all(test, target_os = "linux"))]
     instead: Option<std::os::fd::OwnedFd>,
 }
+
+/// How long a reader may take for what is left at the end.
+const LAST_FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
 /// A buffer that one huge message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
@@ -95,6 +100,23 @@ impl Stdout {
     /// As [`Stdout::poll_flush`].
     pub async fn flush(&mut self) -> Result<(), Error> {
         std::future::poll_fn(|context| self.poll_flush(context)).await
+    }
+
+    /// Writes what is left at the end of a run that is over, which a reader that has stopped reading must
+    /// not keep: after two seconds it is given up, with a warning. Whether all of it was written. What
+    /// came at QoS 1 or 2 is acknowledged only when it is, so a kept session brings it again.
+    ///
+    /// # Errors
+    /// As [`Stdout::poll_flush`].
+    pub async fn finish(&mut self, diagnostics: &Diagnostics) -> Result<bool, Error> {
+        if let Ok(flushed) = tokio::time::timeout(LAST_FLUSH_LIMIT, self.flush()).await {
+            return flushed.map(|()| true);
+        }
+        diagnostics.warning(format_args!(
+            "the last {} are not written: nobody reads standard output",
+            counted(self.waiting_bytes() as u64, "byte")
+        ));
+        Ok(false)
     }
 
     /// Ready once the reader is gone, even if nothing is to be written: so `mqtt sub | head -1` ends

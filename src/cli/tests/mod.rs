@@ -6,6 +6,7 @@ mod broker;
 mod connection;
 mod properties;
 mod publish;
+mod request;
 mod retain_clear;
 mod subscribe;
 mod table;

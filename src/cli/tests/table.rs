@@ -82,6 +82,18 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
+    let request: &[(char, &str)] = &[
+        ('e', "respond_on"),
+        ('f', "file"),
+        ('F', "format"),
+        ('m', "message"),
+        ('n', "null_message"),
+        ('N', "no_newline"),
+        ('R', "no_retained"),
+        ('s', "stdin_file"),
+        ('v', "verbose"),
+        ('W', "timeout"),
+    ];
     // Its own options are long only: -t, -q and -D are about one message.
     let bench: Vec<(char, &str)> = connection.iter().copied().filter(|(c, _)| !"dDqt".contains(*c)).collect();
     let broker: &[(char, &str)] = &[('p', "port")];
@@ -93,6 +105,7 @@ fn mosquittos_letters() {
         // mosquitto_pub has no time limit; with one, -W is its letter.
         ("pub", [connection, publish, &[('W', "timeout")]].concat()),
         ("sub", [connection, subscribe].concat()),
+        ("rr", [connection, request].concat()),
         ("bench", bench),
         (
             "ping",
@@ -175,7 +188,19 @@ fn mosquittos_long_names() {
         "unsubscribe",
         "verbose",
     ];
-    for (name, own) in [("pub", &publish[..]), ("sub", &subscribe[..])] {
+    // Without --retain-handling: what is retained is never the response, and not asked for.
+    let request = [
+        "file",
+        "format",
+        "latency",
+        "message",
+        "null-message",
+        "pretty",
+        "retain-as-published",
+        "stdin-file",
+        "verbose",
+    ];
+    for (name, own) in [("pub", &publish[..]), ("sub", &subscribe[..]), ("rr", &request[..])] {
         let arguments = arguments(name);
         let names: Vec<&str> =
             arguments.iter().flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).collect();
@@ -225,12 +250,15 @@ fn values_of_the_environment_are_hidden() {
 /// An option that two subcommands have is one declaration, and says the same in both.
 #[test]
 fn options_of_one_name_are_one_option() {
-    let (publish, subscribe) = (arguments("pub"), arguments("sub"));
-    let own = ["topic", "qos"];
-    for arg in publish.iter().filter(|arg| !own.contains(&arg.get_id().as_str())) {
-        if let Some(other) = subscribe.iter().find(|other| other.get_id() == arg.get_id()) {
-            assert_eq!(arg.get_help().map(ToString::to_string), other.get_help().map(ToString::to_string));
-            assert_eq!(arg.to_string(), other.to_string());
+    let own = ["topic", "qos", "no_retained", "retain_as_published"];
+    for (one, other) in [("pub", "sub"), ("pub", "rr"), ("sub", "rr")] {
+        let others = arguments(other);
+        for arg in arguments(one).iter().filter(|arg| !own.contains(&arg.get_id().as_str())) {
+            if let Some(other) = others.iter().find(|other| other.get_id() == arg.get_id()) {
+                let help = |arg: &Arg| arg.get_help().map(ToString::to_string);
+                assert_eq!(help(arg), help(other));
+                assert_eq!(arg.to_string(), other.to_string());
+            }
         }
     }
 }

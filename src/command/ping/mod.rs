@@ -20,7 +20,7 @@ use crate::client::{self, Connected, Step};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity, duration};
-use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, PublishTemplate, Subscription};
 use crate::protocol::{Direction, QoS};
@@ -274,12 +274,7 @@ impl Handler for Pinger<'_> {
             Event::Subscribed { reasons, properties, .. } => {
                 let reason = ReasonCode(reasons.first().copied().unwrap_or_default());
                 if reason.is_failure() {
-                    return Err(Error::Refused {
-                        what: "subscription refused".into(),
-                        reason,
-                        text: properties.text(PropertyId::ReasonString).map(Into::into),
-                        hint: reason.advice().map(Into::into),
-                    });
+                    return Err(Error::refused("subscription refused", reason, &properties));
                 }
                 self.answer_limit = None;
                 self.stage = Stage::Ping;

@@ -32,7 +32,7 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Progress, duration};
-use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
+use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
 use crate::protocol::{Direction, QoS, topic};
@@ -294,12 +294,7 @@ impl Scanner<'_> {
             if self.refused.iter().any(|(known, _)| *known == filter) {
                 continue;
             }
-            let error = Error::Refused {
-                what: format!("subscription to '{filter}' refused"),
-                reason,
-                text: properties.text(PropertyId::ReasonString).map(Into::into),
-                hint: reason.advice().map(Into::into),
-            };
+            let error = Error::refused(format!("subscription to '{filter}' refused"), reason, properties);
             self.refused.push((filter, reason));
             if all && self.refused.len() == self.options.filters.len() {
                 return Err(error);

@@ -1,0 +1,151 @@
+//! `mqtt rr`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::format::FormatArgs;
+use super::payload::{PayloadArgs, one};
+use super::property::{PropertyArgs, Requesting};
+use super::publish::topic;
+use super::report::ReportArgs;
+use super::will::WillArgs;
+use super::{text, value};
+use crate::client::options::{Reconnect, Version};
+use crate::command::request::{Config, NAME_ONE};
+use crate::error::Error;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::{Protocol, QoS};
+
+/// Publish a request and write out the response
+///
+/// Subscribes to the response topic, publishes the request, and ends with the first message that
+/// responds to it: one that comes after the request, is not retained, and does not name another
+/// request in its correlation data.
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct RequestArgs {
+    /// Topic to publish the request to
+    #[arg(short = 't', long, value_name = "TOPIC", allow_hyphen_values = true)]
+    topic: Vec<OsString>,
+
+    /// Topic to expect the response on [default: one of its own, which the request names (MQTT 5)]
+    #[arg(short = 'e', value_name = "TOPIC", allow_hyphen_values = true)]
+    respond_on: Option<OsString>,
+
+    /// QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly
+    /// once
+    #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = value::qos(),
+          hide_possible_values = true)]
+    qos: QoS,
+
+    /// Leave after this time, with exit status 27
+    #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
+    timeout: Option<Duration>,
+
+    /// Write how long the response took after the request, on a line of its own; with --json as an object
+    #[arg(long)]
+    latency: bool,
+
+    /// Ignore retained messages; so it is anyway, as what is retained responds to nothing
+    #[arg(short = 'R')]
+    #[allow(dead_code, reason = "given or not, it is so")]
+    no_retained: bool,
+
+    /// Show the response with the retain flag it was published with (MQTT 5)
+    #[arg(long)]
+    retain_as_published: bool,
+
+    #[command(flatten)]
+    payload: PayloadArgs,
+
+    #[command(flatten)]
+    format: FormatArgs,
+
+    #[command(flatten)]
+    properties: PropertyArgs<Requesting>,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    will: WillArgs,
+
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  mqtt rr -t service/time -n -W 5s
+  mqtt rr -t device/7/command -e device/7/answer -m reboot -q 1 -W 30s
+  mqtt rr -t service/add -m '[2,3]' --json | jq .payload";
+
+impl TryFrom<RequestArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: RequestArgs) -> Result<Self, Error> {
+        let Some(source) = one(args.payload.given())? else {
+            return Err(Error::usage("no request to publish")
+                .with_hint("give one of -m TEXT, -f FILE, -s (standard input) and -n (no payload)"));
+        };
+        let topic = topic(&args.topic, &args.connection)?;
+        let mut properties = args.properties.resolve()?;
+        let response_topic = response_topic(args.respond_on.as_ref(), &properties.publish)?;
+        if response_topic.as_ref() == Some(&topic) {
+            return Err(Error::usage(
+                "the response topic is that of the request, which would be taken for it",
+            ));
+        }
+        if response_topic.is_none() {
+            ask_for_response_information(&mut properties.connect);
+        }
+        let client = args.connection.resolve(Purpose {
+            will: args.will.resolve(properties.will, properties.will_asked_by)?,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args
+                .properties
+                .needs_v5()
+                .or(args.retain_as_published.then_some("--retain-as-published")),
+            reconnect: Reconnect::NEVER,
+        })?;
+        if response_topic.is_none()
+            && matches!(client.version, Version::Only(version) if version != Protocol::V5)
+        {
+            return Err(
+                Error::usage("only a request of MQTT 5 can say where to respond to").with_hint(NAME_ONE)
+            );
+        }
+        Ok(Self {
+            client,
+            topic,
+            response_topic,
+            qos: args.qos,
+            source,
+            properties: properties.publish.without(&[PropertyId::ResponseTopic]),
+            subscribe_properties: properties.subscribe,
+            retain_as_published: args.retain_as_published,
+            format: args.format.resolve()?,
+            latency: args.latency,
+            timeout: args.timeout,
+            verbosity: args.report.resolve()?,
+        })
+    }
+}
+
+fn response_topic(typed: Option<&OsString>, properties: &PropertyBlock) -> Result<Option<String>, Error> {
+    let property = properties.view().text(PropertyId::ResponseTopic);
+    match (typed, property) {
+        (Some(_), Some(_)) => Err(Error::usage("-e and a property both give the response topic; give one")),
+        (Some(typed), None) => text::topic_name("response topic", typed).map(Some),
+        (None, property) => Ok(property.map(str::to_owned)),
+    }
+}
+
+/// Unless the user has said whether to ask.
+fn ask_for_response_information(connect: &mut PropertyBlock) {
+    if connect.view().number(PropertyId::RequestResponseInformation).is_none() {
+        connect.push(PropertyId::RequestResponseInformation, Value::Number(1));
+    }
+}

@@ -1,0 +1,404 @@
+//! `mqtt rr`: which message is the response, and how it ends without one.
+
+use std::sync::mpsc;
+
+use mqtt::protocol::Protocol::{V3_1_1, V5};
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::{self, Packet, PacketType};
+use rustix::process::Signal;
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::{Peer, Server};
+use crate::support::{for_brokers, report, version};
+
+fn rr(port: u16) -> Mqtt {
+    Mqtt::new(["rr", "-h", "127.0.0.1", "-p", &port.to_string()])
+}
+
+/// A request as it came.
+struct Request {
+    identifier: u16,
+    topic: String,
+    payload: Vec<u8>,
+    response_topic: String,
+    correlation_data: Vec<u8>,
+}
+
+#[track_caller]
+fn request(peer: &mut Peer) -> Request {
+    let bytes = peer.packet();
+    let Ok(Packet::Publish(publish)) = wire::decode(V5, &bytes) else { panic!("no PUBLISH: {bytes:?}") };
+    Request {
+        identifier: publish.packet_identifier,
+        topic: String::from_utf8(publish.topic.to_vec()).unwrap(),
+        payload: publish.payload.to_vec(),
+        response_topic: publish.properties.text(PropertyId::ResponseTopic).unwrap().to_owned(),
+        correlation_data: publish.properties.binary(PropertyId::CorrelationData).unwrap().to_vec(),
+    }
+}
+
+/// The filter of the SUBSCRIBE that comes, which is granted.
+#[track_caller]
+fn subscription(peer: &mut Peer) -> String {
+    let bytes = peer.packet();
+    let Ok(Packet::Subscribe { packet_identifier, filters, .. }) = wire::decode(V5, &bytes) else {
+        panic!("no SUBSCRIBE: {bytes:?}")
+    };
+    let all: Vec<_> = filters.iter().collect();
+    assert_eq!((all.len(), all[0].retain_handling, all[0].no_local), (1, 2, false));
+    peer.send(&packets::suback(V5, packet_identifier, &[all[0].qos as u8]));
+    all[0].filter.to_owned()
+}
+
+for_brokers! {
+    /// A responder that is a shell script: what it is told is enough to respond, at every QoS.
+    fn a_request_has_its_response(broker, protocol) {
+        for qos in ["0", "1", "2"] {
+            let version = version(protocol);
+            let responder = broker.subscribe()
+                .args(["-t", "service/echo", "-q", qos, "-C", "1", "-F", "%R|%D|%p", "-V", version, "-d"])
+                .spawn();
+            responder.wait_until_subscribed();
+            let requester = rr(broker.port())
+                .args(["-t", "service/echo", "-m", "hello", "-q", qos, "-v", "-V", version]);
+            let requester = if protocol == V5 { requester } else { requester.args(["-e", "service/response"]) };
+            let requester = requester.spawn();
+            let asked = responder.wait_for_end().exits(0).lines().remove(0);
+            let (response_topic, data) = match asked.split('|').collect::<Vec<_>>()[..] {
+                ["", "", "hello"] if protocol != V5 => ("service/response".to_owned(), None),
+                [topic, data, "hello"] => (topic.to_owned(), Some(data.to_owned())),
+                _ => panic!("{asked}"),
+            };
+            let respond = broker.publish()
+                .args(["-t", &response_topic, "-m", "hello yourself", "-q", qos, "-V", version]);
+            let data = data.map(|data| ["--correlation-data".to_owned(), data]);
+            respond.args(data.into_iter().flatten()).run().succeeds();
+            requester.wait_for_end().succeeds().prints(format!("{response_topic} hello yourself\n"));
+        }
+    }
+}
+
+/// On the wire: its own topic, under what the server says topics are to begin with; a request that
+/// names it; and a farewell that need not ask whether the request was read.
+#[test]
+fn the_request_says_where_to_respond() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        let connect = peer.expect_connect(V5);
+        let Ok(Packet::Connect(connect)) = wire::decode(V5, &connect) else { panic!("no CONNECT") };
+        assert_eq!(connect.properties.number(PropertyId::RequestResponseInformation), Some(1));
+        peer.send(&packets::connack_with(&[(PropertyId::ResponseInformation, Value::Text("replies/site/"))]));
+        let filter = subscription(&mut peer);
+        let own = filter.strip_prefix("replies/site/").expect("under what the server said");
+        assert!(own.len() == 16 && own.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{own}");
+        let request = request(&mut peer);
+        assert_eq!((request.topic.as_str(), &request.payload[..]), ("service", &b"what?"[..]));
+        assert_eq!(request.response_topic, filter);
+        assert_eq!(request.correlation_data.len(), 16);
+        let data = (PropertyId::CorrelationData, Value::Binary(&request.correlation_data));
+        peer.send(&Message::new(&filter, b"that").with(&[data]).bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    rr(server.port()).args(["-t", "service", "-m", "what?"]).run().succeeds().prints("that\n");
+    server.finish();
+}
+
+/// What comes on the response topic and is not the response: before the request, retained, of another
+/// request, on a topic that an earlier run has subscribed to.
+#[test]
+fn only_the_response_is_taken_for_it() {
+    let other = (PropertyId::CorrelationData, Value::Binary(b"another"));
+    let own = (PropertyId::CorrelationData, Value::Binary(b"mine"));
+    for (payload, properties) in [(&b"the same"[..], vec![own]), (b"none", vec![])] {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept_session(V5);
+            let bytes = peer.packet();
+            let Ok(Packet::Subscribe { packet_identifier, .. }) = wire::decode(V5, &bytes) else {
+                panic!("no SUBSCRIBE")
+            };
+            let early = Message::new("answers", b"early").with(&[own]).bytes(V5);
+            peer.send(&[early, packets::suback(V5, packet_identifier, &[0])].concat());
+            let request = request(&mut peer);
+            assert_eq!((&*request.response_topic, &*request.correlation_data), ("answers", &b"mine"[..]));
+            for message in [
+                Message::new("answers", b"retained").with(&[own]).retained(),
+                Message::new("answers", b"another").with(&[other]),
+                Message::new("elsewhere", b"elsewhere").with(&[own]),
+                Message::new("answers", payload).with(&properties),
+                Message::new("answers", b"late").with(&[own]),
+            ] {
+                peer.send(&message.bytes(V5));
+            }
+            peer.expect_disconnect(V5);
+        });
+        let run = rr(server.port())
+            .args(["-t", "service", "-n", "-e", "answers", "--correlation-data", "mine"])
+            .run();
+        run.succeeds().prints([payload, b"\n"].concat());
+        server.finish();
+    }
+}
+
+/// A response at QoS 2 is received to its end.
+#[test]
+fn the_response_is_acknowledged() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let filter = subscription(&mut peer);
+        let request = request(&mut peer);
+        peer.send(&packets::ack(PacketType::PubRec, request.identifier));
+        peer.expect(V5, &packets::ack(PacketType::PubRel, request.identifier));
+        peer.send(&packets::ack(PacketType::PubComp, request.identifier));
+        peer.send(&Message::new(&filter, b"yes").at(QoS::ExactlyOnce, 9).bytes(V5));
+        peer.expect(V5, &packets::ack(PacketType::PubRec, 9));
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::ack(PacketType::PubRel, 9));
+        peer.expect(V5, &packets::ack(PacketType::PubComp, 9));
+        peer.expect_disconnect(V5);
+    });
+    rr(server.port()).args(["-t", "a", "-m", "b", "-q", "2"]).run().succeeds().prints("yes\n");
+    server.finish();
+}
+
+/// A time limit says what was waited for, and what came instead.
+#[test]
+fn a_time_limit_says_what_did_not_come() {
+    type Script = fn(&mut Peer);
+    let cases: [(Script, &str); 4] = [
+        (
+            |peer| {
+                peer.expect_connect(V5);
+            },
+            "there was no connection",
+        ),
+        (
+            |peer| {
+                peer.expect_connect(V5);
+                peer.send(&packets::connack(V5, false, 0));
+                peer.expect_subscribe(V5);
+            },
+            "the server did not answer the SUBSCRIBE",
+        ),
+        (
+            |peer| {
+                peer.expect_connect(V5);
+                peer.send(&packets::connack(V5, false, 0));
+                subscription(peer);
+                request(peer);
+            },
+            "no response came",
+        ),
+        (
+            |peer| {
+                peer.expect_connect(V5);
+                peer.send(&packets::connack(V5, false, 0));
+                let filter = subscription(peer);
+                request(peer);
+                let other = (PropertyId::CorrelationData, Value::Binary(b"x"));
+                peer.send(&Message::new(&filter, b"1").with(&[other]).bytes(V5).repeat(2));
+            },
+            "no response came, but 2 messages that were retained, too early or for other requests",
+        ),
+    ];
+    for (script, words) in cases {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept();
+            script(&mut peer);
+            peer.drain();
+        });
+        let run = rr(server.port()).args(["-t", "a", "-n", "-W", "500ms"]).run();
+        run.fails(27, &format!("mqtt: timed out after 500ms: {words}"));
+    }
+}
+
+/// What the server refuses is the exit status; that nobody listens is said, and waited on.
+#[test]
+fn refusals() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let (identifier, _) = peer.expect_subscribe(V5);
+        peer.send(&packets::suback(V5, identifier, &[0x87]));
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n", "-e", "b"]).run().exits(0x87);
+    run.mentions("mqtt: subscription to 'b' refused: Not authorized");
+    server.finish();
+
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        subscription(&mut peer);
+        let request = request(&mut peer);
+        peer.send(&packets::ack_with(PacketType::PubAck, request.identifier, 0x87));
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n", "-q", "1"]).run().exits(0x87);
+    run.mentions("mqtt: request refused: Not authorized");
+    server.finish();
+
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let (identifier, _) = peer.expect_subscribe(V5);
+        peer.send(&packets::suback(V5, identifier, &[0]));
+        let request = request(&mut peer);
+        peer.send(&packets::ack_with(PacketType::PubAck, request.identifier, 0x10));
+        peer.send(&Message::new(&request.response_topic, b"all the same").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n", "-q", "1"]).run().exits(0);
+    let run = run.mentions("the server grants QoS 0 for the response topic, not QoS 1");
+    run.mentions("the server says that nobody has subscribed to 'a'").prints("all the same\n");
+    server.finish();
+}
+
+/// A server of MQTT 3.1.1 alone, where the request cannot say where to respond.
+#[test]
+fn without_response_topic_in_an_old_version() {
+    let script = |listener: &mut crate::support::server::Listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack(V3_1_1, false, 1));
+        peer.close();
+        let mut peer = listener.accept_session(V3_1_1);
+        if let Some(packet) = peer.next().filter(|packet| packet[0] == 0x82) {
+            assert!(matches!(wire::decode(V3_1_1, &packet), Ok(Packet::Subscribe { .. })));
+            peer.send(&packets::suback(V3_1_1, 1, &[0]));
+            peer.expect_publish(V3_1_1, QoS::AtMostOnce, b"q");
+            peer.send(&Message::new("b", b"a").bytes(V3_1_1));
+            peer.expect_disconnect(V3_1_1);
+        }
+    };
+    let server = Server::start(script);
+    rr(server.port()).args(["-t", "a", "-m", "q"]).run().exits(1).mentions("hint: name the topic");
+    server.finish();
+    let server = Server::start(script);
+    rr(server.port()).args(["-t", "a", "-m", "q", "-e", "b"]).run().succeeds().prints("a\n");
+    server.finish();
+}
+
+/// A link that is lost while the response is awaited fails the run; asked to reconnect, the same
+/// request goes out again.
+#[test]
+fn a_lost_link() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        subscription(&mut peer);
+        request(&mut peer);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n"]).run();
+    run.fails(1, "the server closed the connection");
+    server.finish();
+
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let filter = subscription(&mut peer);
+        let first = request(&mut peer);
+        peer.close();
+        let mut peer = listener.accept_session(V5);
+        assert_eq!(subscription(&mut peer), filter);
+        let second = request(&mut peer);
+        assert_eq!(second.correlation_data, first.correlation_data);
+        peer.send(&Message::new(&filter, b"at last").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n", "--reconnect", "2"]).run().exits(0);
+    run.mentions("the request is sent again").prints("at last\n");
+    server.finish();
+}
+
+/// A server that is gone once it has passed the response on has done what was asked.
+#[test]
+fn a_link_that_is_lost_behind_the_response() {
+    for more in [&[][..], &["--reconnect", "5"]] {
+        let server = Server::start(|listener| {
+            let mut peer = listener.accept_session(V5);
+            let filter = subscription(&mut peer);
+            request(&mut peer);
+            peer.send(&Message::new(&filter, b"done").at(QoS::ExactlyOnce, 1).bytes(V5));
+            peer.reset();
+        });
+        rr(server.port()).args(["-t", "a", "-n", "-q", "2"]).args(more).run().succeeds().prints("done\n");
+        server.finish();
+    }
+}
+
+/// The response, and behind it how long it took: a line, or one more object.
+#[test]
+fn formats() {
+    let run = |options: &'static [&'static str]| {
+        let server = Server::start(|listener| {
+            let mut peer = listener.accept_session(V5);
+            let filter = subscription(&mut peer);
+            request(&mut peer);
+            peer.send(&Message::new(&filter, b"42").bytes(V5));
+            peer.expect_disconnect(V5);
+        });
+        let outcome = rr(server.port()).args(["-t", "a", "-n"]).args(options).run().succeeds();
+        server.finish();
+        outcome
+    };
+    let lines = run(&["--latency"]).lines();
+    assert_eq!((lines.len(), lines[0].as_str()), (2, "42"));
+    let took = lines[1].strip_prefix("Latency: ").unwrap();
+    let number: String = took.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    assert!(number.parse::<f64>().unwrap() > 0.0, "{took}");
+    assert!(["µs", "ms", "s"].contains(&&took[number.len()..]), "{took}");
+
+    let outcome = run(&["--json", "--latency"]);
+    let lines = outcome.lines();
+    assert_eq!(report("message", lines[0].as_bytes())["payload"], "42");
+    assert!(report("latency", lines[1].as_bytes())["latency_us"].as_f64().unwrap() > 0.0);
+
+    run(&["-F", "%p at QoS %q", "-N"]).prints("42 at QoS 0");
+}
+
+/// A response that nobody reads any more, and a run that is interrupted.
+#[test]
+fn closed_output_and_signals() {
+    let (asked, was_asked) = mpsc::channel();
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(V5);
+        subscription(&mut peer);
+        request(&mut peer);
+        asked.send(()).unwrap();
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n"]).spawn();
+    was_asked.recv().unwrap();
+    run.signal(Signal::INT);
+    run.wait_for_end().dies_of(Signal::INT);
+    server.finish();
+
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let filter = subscription(&mut peer);
+        request(&mut peer);
+        peer.send(&Message::new(&filter, b"42").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    rr(server.port()).args(["-t", "a", "-n"]).close_stdout_after(0).run().succeeds();
+    server.finish();
+}
+
+/// The payload comes from where `pub` has it from.
+#[test]
+fn payloads() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = crate::support::write(folder.path(), "question", "from a file");
+    let cases: [(&[&str], &[u8]); 4] =
+        [(&["-m", ""], b""), (&["-n"], b""), (&["-f", &file], b"from a file"), (&["-s"], b"from input")];
+    for (options, expected) in cases {
+        let expected = expected.to_vec();
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept_session(V5);
+            let filter = subscription(&mut peer);
+            assert_eq!(request(&mut peer).payload, expected);
+            peer.send(&Message::new(&filter, b"ok").bytes(V5));
+            peer.expect_disconnect(V5);
+        });
+        rr(server.port()).args(["-t", "a"]).args(options).stdin("from input").run().succeeds().prints("ok\n");
+        server.finish();
+    }
+    rr(1).args(["-t", "a", "-f", "/nonexistent"]).run().exits(1).mentions("cannot read /nonexistent");
+}
