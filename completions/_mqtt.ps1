@@ -880,6 +880,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Port to listen on [default: 1883]')
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port to listen on [default: 1883]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
+            [CompletionResult]::new('--until-eof', '--until-eof', [CompletionResultType]::ParameterName, 'End when standard input does, as it does with the program that has started this one with a pipe')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on standard error but usage errors; the exit status tells how it went')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')

@@ -648,7 +648,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__broker)
-            opts="-p --listen --port --quiet --color --help --version"
+            opts="-p --listen --port --until-eof --quiet --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -869,6 +869,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand -p 'Port to listen on [default: 1883]'
             cand --port 'Port to listen on [default: 1883]'
             cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
+            cand --until-eof 'End when standard input does, as it does with the program that has started this one with a pipe'
             cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
             cand --help 'Print help'
             cand --version 'Print version'

@@ -793,6 +793,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port 
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l until-eof -d 'End when standard input does, as it does with the program that has started this one with a pipe'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'

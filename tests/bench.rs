@@ -423,6 +423,23 @@ fn the_embedded_broker_is_a_process_of_its_own() {
     assert_eq!((count(&report, "delivered"), count(&report, "lost")), (200, 0));
 }
 
+/// However the generator ends, its broker does not stay behind.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_embedded_broker_ends_with_a_generator_that_is_killed() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::process::{PidfdFlags, pidfd_open};
+    let running = Mqtt::new(["bench", "--embedded", "--rate", "10", "--duration", "5m"]).spawn();
+    running.wait_for_stderr(" measure ");
+    let [broker] = running.children()[..] else { panic!("a broker and nothing else") };
+    let broker = pidfd_open(broker, PidfdFlags::empty()).unwrap();
+    running.signal(Signal::KILL);
+    running.wait_for_end().dies_of(Signal::KILL);
+    let limit = rustix::time::Timespec { tv_sec: 120, tv_nsec: 0 };
+    let ended = poll(&mut [PollFd::new(&broker, PollFlags::IN)], Some(&limit)).unwrap();
+    assert_eq!(ended, 1, "the broker has ended");
+}
+
 #[test]
 fn each_client_has_its_credentials() {
     let user = Some(("device".into(), b"secret".to_vec()));

@@ -174,6 +174,17 @@ fn a_killed_embedded_broker() {
     broker.wait_for_end().succeeds();
 }
 
+/// One that belongs to another program ends with it, which closes its pipe however it ends.
+#[test]
+fn an_embedded_broker_ends_with_its_input() {
+    let mut broker = Mqtt::new(["broker", "-p", "0", "--until-eof"]).open_stdin().spawn();
+    let port = listening_port(&broker);
+    broker.write("whatever\n");
+    Mqtt::publish(port).args(["-t", "a", "-n"]).run().succeeds();
+    broker.close_stdin();
+    broker.wait_for_end().succeeds();
+}
+
 /// The port that `mqtt broker` says it listens on.
 fn listening_port(broker: &crate::support::mqtt::Running) -> u16 {
     broker.wait_for_lines(1);

@@ -26,6 +26,10 @@ pub(super) struct BrokerArgs {
     #[arg(short = 'p', long, value_name = "PORT", value_parser = value::local_port)]
     port: Option<u16>,
 
+    /// End when standard input does, as it does with the program that has started this one with a pipe
+    #[arg(long, conflicts_with = "command")]
+    until_eof: bool,
+
     /// Program to run beside the broker, which ends with it; it finds the broker by MQTT_HOST and
     /// MQTT_PORT, and this program as mqtt
     #[arg(last = true, value_name = "COMMAND")]
@@ -87,6 +91,7 @@ impl TryFrom<BrokerArgs> for Config {
             command: args.command,
             command_path: own_directory_first(),
             foreign_variables: connection_variables(),
+            until_eof: args.until_eof,
             verbosity: args.quiet.resolve(),
         })
     }

@@ -27,12 +27,14 @@ pub struct Config {
     pub command_path: Option<OsString>,
     /// Variables of this program's environment that the command does not get.
     pub foreign_variables: Vec<OsString>,
+    /// End when standard input does.
+    pub until_eof: bool,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
 
-/// Runs a broker until a signal asks it to end, or until its command has ended, then says goodbye
-/// to every client.
+/// Runs a broker until a signal asks it to end, until its command or its input has ended, then says
+/// goodbye to every client.
 ///
 /// # Errors
 /// The address cannot be listened on, or the command cannot be started.
@@ -42,7 +44,16 @@ pub async fn run(config: Config) -> Result<Exit, Error> {
     let exit = match config.command.split_first() {
         None => {
             announce(broker.address()).await?;
-            poll_fn(|cx| attention.poll(cx)).await;
+            let mut ended = config.until_eof.then(end_of_input);
+            poll_fn(|cx| {
+                let over = ended.as_mut().map(|ended| std::pin::Pin::new(ended).poll(cx));
+                if matches!(over, Some(Poll::Ready(_))) {
+                    Poll::Ready(())
+                } else {
+                    attention.poll(cx).map(drop)
+                }
+            })
+            .await;
             Exit::Success
         }
         Some((program, arguments)) => {
@@ -96,6 +107,16 @@ async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Atten
     };
     let status = status.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())).map_err(failed)?;
     Ok(exit_of(status))
+}
+
+/// The end of standard input, awaited by a thread of its own; what comes before it is not looked at.
+fn end_of_input() -> oneshot::Receiver<()> {
+    let (sender, ended) = oneshot::channel();
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        sender.send(())
+    });
+    ended
 }
 
 /// The end of a child, awaited by a thread of its own.

@@ -322,6 +322,14 @@ impl Running {
         self
     }
 
+    /// The processes it has started.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn children(&self) -> Vec<Pid> {
+        let id = self.child.id();
+        let list = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        list.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap()).unwrap()).collect()
+    }
+
     /// Ends standard input and waits for the program's end.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Outcome {

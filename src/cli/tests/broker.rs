@@ -33,6 +33,7 @@ fn addresses() {
 #[test]
 fn bad_addresses() {
     all_wrong(&[
+        (&["broker", "--until-eof", "--", "true"], "--until-eof"),
         (&["broker", "--listen", "here"], "use an IP address"),
         (&["broker", "--listen", "127.0.0.1:99999"], "use an IP address"),
         (&["broker", "--listen", "localhost:x"], "port"),

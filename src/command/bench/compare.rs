@@ -24,7 +24,7 @@ const WIDTH: usize = 80;
 const NAME: usize = 12;
 
 /// Figures by their place in the report, with how they are shown.
-const FIGURES: [(&str, &str, Shown); 18] = [
+const FIGURES: [(&str, &str, Shown); 21] = [
     ("connections/s", "/connections/connected_per_s", Shown::Count),
     ("sent/s", "/throughput/sent_per_s", Shown::Count),
     ("taken/s", "/throughput/taken_per_s", Shown::Count),
@@ -36,11 +36,14 @@ const FIGURES: [(&str, &str, Shown); 18] = [
     ("CONNACK p99", "/latency_us/connack/p99", Shown::Time),
     ("acknowledge p50", "/latency_us/acknowledge/p50", Shown::Time),
     ("acknowledge p99", "/latency_us/acknowledge/p99", Shown::Time),
+    ("acknowledge p99.9", "/latency_us/acknowledge/p99_9", Shown::Time),
     ("delivery p50", "/latency_us/delivery/p50", Shown::Time),
     ("delivery p99", "/latency_us/delivery/p99", Shown::Time),
+    ("delivery p99.9", "/latency_us/delivery/p99_9", Shown::Time),
     ("delivery max", "/latency_us/delivery/max", Shown::Time),
     ("round trip p50", "/latency_us/round_trip/p50", Shown::Time),
     ("round trip p99", "/latency_us/round_trip/p99", Shown::Time),
+    ("round trip p99.9", "/latency_us/round_trip/p99_9", Shown::Time),
     ("own lateness p99", "/generator/schedule_lag_p99_us", Shown::Time),
     ("own CPU, s", "/generator/process_cpu_s", Shown::Count),
 ];

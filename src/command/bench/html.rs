@@ -4,6 +4,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::summary::{Report, SeriesSecond, buckets};
 use super::words::{self, Stage, count, short, short_time, whole};
 use crate::output::printable;
@@ -334,7 +336,11 @@ fn configuration(out: &mut String, report: &Report) {
     let mut line = |name: &str, value: &str| {
         let _ = write!(out, "<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value));
     };
-    for (name, value) in [configuration, host].iter().filter_map(|value| value.as_object()).flatten() {
+    let all = [configuration, host];
+    // What was not asked for is in the JSON, for programs.
+    let given = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+    let all = all.iter().filter_map(|value| value.as_object()).flatten();
+    for (name, value) in all.filter(|(_, value)| given(value)) {
         line(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
     line("version", report.tool_version);

@@ -9,25 +9,36 @@ use crate::output::printable;
 struct Case {
     /// What has to hold.
     name: String,
-    /// Why it does not, or by what one sees that it does.
-    outcome: Result<Option<String>, String>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    /// It holds, by what one sees that.
+    Passed(Option<String>),
+    /// It does not, and why.
+    Failed(String),
+    /// It cannot be told, and why.
+    Skipped(String),
 }
 
 impl Case {
     fn new(name: &str, failure: Option<String>) -> Self {
-        Self { name: name.to_owned(), outcome: failure.map_or(Ok(None), Err) }
+        Self { name: name.to_owned(), outcome: failure.map_or(Outcome::Passed(None), Outcome::Failed) }
     }
 }
 
 pub(super) fn render(report: &Report) -> String {
     let mut cases = vec![Case::new("the run is valid", (!report.valid).then(|| report.problems.join("; ")))];
     if report.interrupted {
-        let why = "the figures are of what was done until then";
-        cases.push(Case::new("the run was not interrupted", Some(why.to_owned())));
+        // Like the exit status: whoever interrupts a run does not mean that something is wrong.
+        let why = "it was interrupted: the figures are of what was done until then";
+        let outcome = Outcome::Skipped(why.to_owned());
+        cases.push(Case { name: "the run went to its end".to_owned(), outcome });
     }
     cases.extend(report.thresholds.iter().map(|result| {
         let was = format!("it was {}", result.text);
-        Case { name: result.opposite.clone(), outcome: if result.broken { Err(was) } else { Ok(Some(was)) } }
+        let outcome = if result.broken { Outcome::Failed(was) } else { Outcome::Passed(Some(was)) };
+        Case { name: result.opposite.clone(), outcome }
     }));
     suite(report.mode, report.phases_s.measure, &cases)
 }
@@ -38,17 +49,22 @@ pub(super) fn failed(mode: &str, why: &str) -> String {
 }
 
 fn suite(mode: &str, time: f64, cases: &[Case]) -> String {
-    let failures = cases.iter().filter(|case| case.outcome.is_err()).count();
+    let count = |is: fn(&Outcome) -> bool| cases.iter().filter(|case| is(&case.outcome)).count();
+    let failures = count(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));
     let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"mqtt bench {mode}\" tests=\"{}\" failures=\"{failures}\" time=\"{time:.3}\">\n",
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"mqtt bench {mode}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{time:.3}\">\n",
         cases.len()
     );
     for Case { name, outcome } in cases {
         let _ = write!(out, "<testcase classname=\"mqtt.bench.{mode}\" name=\"{}\"", escaped(name));
         let _ = match outcome {
-            Ok(None) => writeln!(out, "/>"),
-            Ok(Some(what)) => writeln!(out, "><system-out>{}</system-out></testcase>", escaped(what)),
-            Err(why) => writeln!(out, "><failure message=\"{}\"/></testcase>", escaped(why)),
+            Outcome::Passed(None) => writeln!(out, "/>"),
+            Outcome::Passed(Some(what)) => {
+                writeln!(out, "><system-out>{}</system-out></testcase>", escaped(what))
+            }
+            Outcome::Failed(why) => writeln!(out, "><failure message=\"{}\"/></testcase>", escaped(why)),
+            Outcome::Skipped(why) => writeln!(out, "><skipped message=\"{}\"/></testcase>", escaped(why)),
         };
     }
     out + "</testsuite></testsuites>\n"

@@ -239,6 +239,7 @@ struct Director<'a> {
     attention: Attention,
     tick: Interval,
     live: Live,
+    has_messages: bool,
     began: u64,
     /// Threads that have connected, subscribed, finished.
     connected: usize,
@@ -276,6 +277,7 @@ impl<'a> Director<'a> {
             attention,
             tick: tokio::time::interval(TICK),
             live: Live::start(diagnostics),
+            has_messages: fleet.load.mode != Mode::Connect,
             began: fleet.began,
             connected: 0,
             subscribed: 0,
@@ -513,7 +515,9 @@ impl<'a> Director<'a> {
                     let shown = SeriesSecond::new(row, self.began, merged);
                     // A moment of a phase is in the series, and would only push others off the screen.
                     if shown.length_s >= SHORTEST_SHOWN {
-                        self.live.show(self.diagnostics, &super::text::live_line(&shown));
+                        let before = self.series.last().map_or(0, |before| before.connected);
+                        let line = super::text::live_line(&shown, before, self.has_messages);
+                        self.live.show(self.diagnostics, &line);
                     }
                     self.seconds.remove(&row);
                     self.series.push(shown);

@@ -23,7 +23,9 @@ pub(super) fn start(load: &mut Load) -> Result<Option<Target>, Error> {
     let Some(program) = &load.embedded else { return Ok(None) };
     let failed = |error| Error::file("cannot start the embedded broker", error);
     let mut command = Command::new(program);
-    command.args(["broker", "--port", "0", "--quiet"]).stdin(Stdio::null()).stdout(Stdio::piped());
+    // The pipe to it is closed however this process ends, and then it ends as well.
+    command.args(["broker", "--port", "0", "--quiet", "--until-eof"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
     // Ctrl-C is for the generator, which still has to hear the broker out.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -165,7 +165,7 @@ fn whole_rate(per_second: f64) -> u64 {
 
 /// A second of the run on one line of 80 columns; only where it has errors or is behind as well may it
 /// be longer, and they do not stand at its end, which a terminal cuts off.
-pub(super) fn live_line(second: &SeriesSecond) -> String {
+pub(super) fn live_line(second: &SeriesSecond, connected_before: u64, has_messages: bool) -> String {
     let phase = if second.phase == "warmup" { "warm-up" } else { second.phase };
     let (end, up) = (second.second + second.length_s, short(second.connected));
     let mut line = format!("{end:>3.0}s {phase} {up} up");
@@ -176,8 +176,10 @@ pub(super) fn live_line(second: &SeriesSecond) -> String {
         let _ = write!(line, ", {} overdue", short(second.overdue));
     }
     let rate = |count: u64| short(whole_rate(second.per_s(count)));
-    // Before the load there are no messages.
-    if second.phase != "connect" {
+    if second.phase == "connect" {
+        let more = second.connected.saturating_sub(connected_before);
+        let _ = write!(line, ", {}/s", rate(more));
+    } else if has_messages {
         let (sent, came) = (rate(second.sent), rate(second.delivered.max(second.acknowledged)));
         let _ = write!(line, ", out {sent}/s, in {came}/s");
     }
@@ -211,14 +213,20 @@ mod tests {
             overdue: 0,
             length_s: 1.0,
         };
-        let line = live_line(&second);
+        let line = live_line(&second, 0, true);
         let expected = "120s measure 10.0k up, out 50.0k/s, in 1.23M/s, 1.00M open, p50 721µs p99 10.8ms";
         assert_eq!(line, expected);
         assert_eq!(line.chars().count(), WIDTH);
-        let failing = live_line(&SeriesSecond { errors: 12_345, overdue: 7, ..second });
+        let failing = live_line(&SeriesSecond { errors: 12_345, overdue: 7, ..second }, 0, true);
         assert!(failing.starts_with("120s measure 10.0k up, 12.3k errors, 7 overdue, out 50.0k/s, in "));
         let part = SeriesSecond { second: 2.0, phase: "warmup", length_s: 0.5, sent: 2000, ..second };
-        assert!(live_line(&part).starts_with("  2s warm-up 10.0k up, out 4000/s, in "));
+        assert!(live_line(&part, 0, true).starts_with("  2s warm-up 10.0k up, out 4000/s, in "));
+        // Connections made are what there is to see before there are messages, or if there are none.
+        let idle = SeriesSecond { in_flight: 0, ..part };
+        let connecting = SeriesSecond { phase: "connect", ..idle };
+        assert!(live_line(&connecting, 9_500, true).starts_with("  2s connect 10.0k up, 1000/s, p50 "));
+        let holding = live_line(&SeriesSecond { phase: "measure", ..idle }, 0, false);
+        assert!(holding.starts_with("  2s measure 10.0k up, p50 "), "{holding}");
     }
 
     #[test]
