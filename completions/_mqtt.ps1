@@ -179,6 +179,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('-W', '-W ', [CompletionResultType]::ParameterName, 'Leave after this time, with exit status 27')
             [CompletionResult]::new('-T', '-T ', [CompletionResultType]::ParameterName, 'Do not show messages whose topic matches this filter; may be repeated')
             [CompletionResult]::new('--filter-out', '--filter-out', [CompletionResultType]::ParameterName, 'Do not show messages whose topic matches this filter; may be repeated')
+            [CompletionResult]::new('--random-filter', '--random-filter', [CompletionResultType]::ParameterName, 'Show each message with this chance only: 0.1 to 100')
             [CompletionResult]::new('-F', '-F ', [CompletionResultType]::ParameterName, 'Write each message in this format, in mosquitto''s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and more')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Write each message in this format, in mosquitto''s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and more')
             [CompletionResult]::new('--session-file', '--session-file', [CompletionResultType]::ParameterName, 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i')

@@ -174,6 +174,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand -W 'Leave after this time, with exit status 27'
             cand -T 'Do not show messages whose topic matches this filter; may be repeated'
             cand --filter-out 'Do not show messages whose topic matches this filter; may be repeated'
+            cand --random-filter 'Show each message with this chance only: 0.1 to 100'
             cand -F 'Write each message in this format, in mosquitto''s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and more'
             cand --format 'Write each message in this format, in mosquitto''s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and more'
             cand --session-file 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i'

@@ -159,6 +159,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s U -l unsubscribe -d 'T
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s C -d 'Leave after this many messages' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l random-filter -d 'Show each message with this chance only: 0.1 to 100' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r

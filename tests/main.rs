@@ -40,6 +40,7 @@ mod retain_clear;
 mod retain_clear_scale;
 mod retain_restore;
 mod secrets;
+mod selection;
 mod spool;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]

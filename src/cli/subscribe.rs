@@ -55,6 +55,10 @@ pub(super) struct SubscribeArgs {
     #[arg(short = 'T', long, value_name = "FILTER", allow_hyphen_values = true)]
     filter_out: Vec<OsString>,
 
+    /// Show each message with this chance only: 0.1 to 100
+    #[arg(long, value_name = "PERCENT", value_parser = value::percent, allow_hyphen_values = true)]
+    random_filter: Option<f64>,
+
     #[command(flatten)]
     format: FormatArgs,
 
@@ -134,6 +138,7 @@ impl TryFrom<SubscribeArgs> for Config {
             unsubscribe,
             unsubscribe_properties: properties.unsubscribe,
             filter_out,
+            chance_percent: args.random_filter,
             count: args.count,
             timeout: args.timeout,
             exit_after_subscribing: args.exit_after_subscribing,

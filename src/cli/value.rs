@@ -245,6 +245,12 @@ pub(super) fn per_second(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A part of everything, in percent.
+pub(super) fn percent(text: &str) -> Result<f64, String> {
+    let percent: Option<f64> = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
+    percent.ok_or_else(|| "it must be a number, 0.1 to 100".into())
+}
+
 /// A host name or IP address, without port and without the brackets of an IPv6 literal.
 pub(super) fn host(text: &str) -> Result<String, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
@@ -454,6 +460,10 @@ mod tests {
         assert_eq!(per_second("0.5"), Ok(0.5));
         for bad in ["", "0", "-1", "NaN", "inf", "fast"] {
             assert!(per_second(bad).is_err(), "{bad}");
+        }
+        assert_eq!((percent("0.1"), percent("33.3"), percent("100")), (Ok(0.1), Ok(33.3), Ok(100.0)));
+        for bad in ["", "0", "0.09", "100.1", "1000", "-1", "NaN", "inf", "50%", "half"] {
+            assert!(percent(bad).is_err(), "{bad}");
         }
     }
 

@@ -178,9 +178,14 @@ fn the_urls_topic() {
 #[test]
 fn selection() {
     assert!(subscribe(&["-t", "a", "--retained-only"]).retained_only);
+    assert_eq!(subscribe(&["-t", "a", "--random-filter", "12.5"]).chance_percent, Some(12.5));
+    assert_eq!(subscribe(&["-t", "a"]).chance_percent, None);
     assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));
     all_wrong(&[
         (&["sub", "-t", "a", "-R", "--retained-only"], "-R hides what --retained-only asks for"),
+        (&["sub", "-t", "a", "--random-filter", "0"], "0.1 to 100"),
+        (&["sub", "-t", "a", "--random-filter", "-5"], "0.1 to 100"),
+        (&["sub", "-t", "a", "--random-filter", "1000"], "0.1 to 100"),
         (&["sub", "-t", "a", "-C", "0"], "-C"),
         (&["sub", "-t", "a", "-C", "-1"], "-C"),
         (&["sub", "-t", "a", "-W", "0"], "longer than 0"),

@@ -182,6 +182,7 @@ fn mosquittos_long_names() {
     let subscribe = [
         "filter-out",
         "pretty",
+        "random-filter",
         "retain-as-published",
         "retain-handling",
         "retained-only",

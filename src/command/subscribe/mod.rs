@@ -6,6 +6,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 
+mod filters;
+
+pub use self::filters::FilterOptions;
+use self::filters::{Group, groups};
 use super::attention::{Attention, Stop, report_change};
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
@@ -14,40 +18,11 @@ use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
-use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
 use crate::protocol::{Direction, QoS, topic};
 use crate::storage::unreleased::Unreleased;
-
-/// One filter to subscribe to, with its options.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilterOptions {
-    /// A checked topic filter.
-    pub filter: String,
-    /// The maximum QoS.
-    pub qos: QoS,
-    /// MQTT 5: do not send back what this client published.
-    pub no_local: bool,
-    /// MQTT 5: keep the RETAIN flag of live messages.
-    pub retain_as_published: bool,
-    /// MQTT 5: 0 always, 1 only if the subscription is new, 2 never.
-    pub retain_handling: u8,
-    /// MQTT 5: the subscription identifier, which comes with its messages.
-    pub identifier: Option<u32>,
-}
-
-impl FilterOptions {
-    fn subscription(&self) -> Subscription<'_> {
-        Subscription {
-            filter: &self.filter,
-            qos: self.qos,
-            no_local: self.no_local,
-            retain_as_published: self.retain_as_published,
-            retain_handling: self.retain_handling,
-        }
-    }
-}
 
 /// A checked command line of `mqtt sub`.
 #[derive(Debug, Clone)]
@@ -64,6 +39,8 @@ pub struct Config {
     pub unsubscribe_properties: PropertyBlock,
     /// Messages on topics that match one of these are not shown (`-T`).
     pub filter_out: Vec<String>,
+    /// Each message is shown with this chance in percent (`--random-filter`).
+    pub chance_percent: Option<f64>,
     /// Leave after that many messages shown (`-C`).
     pub count: Option<u64>,
     /// Leave after that long, whatever came (`-W`).
@@ -191,32 +168,6 @@ struct Subscriber<'a> {
     scan: Scan,
 }
 
-/// Filters that share a SUBSCRIBE, because they share its subscription identifier or have none.
-struct Group<'a> {
-    filters: Vec<&'a FilterOptions>,
-    properties: PropertyBlock,
-}
-
-/// One group for each subscription identifier, in the order in which they come.
-fn groups(config: &Config) -> Vec<Group<'_>> {
-    let mut groups: Vec<Group<'_>> = Vec::new();
-    for options in &config.filters {
-        let same = |group: &&mut Group<'_>| {
-            group.filters.first().is_some_and(|first| first.identifier == options.identifier)
-        };
-        if let Some(group) = groups.iter_mut().find(same) {
-            group.filters.push(options);
-            continue;
-        }
-        let mut properties = config.subscribe_properties.clone();
-        if let Some(identifier) = options.identifier {
-            properties.push(PropertyId::SubscriptionIdentifier, Value::Number(identifier));
-        }
-        groups.push(Group { filters: vec![options], properties });
-    }
-    groups
-}
-
 impl Subscriber<'_> {
     fn send_requests(&mut self, session: &mut Session, out: &mut BytesMut) {
         self.count_refused = 0;
@@ -301,6 +252,7 @@ impl Subscriber<'_> {
         let unwanted = if publish.retain { self.config.skip_retained } else { self.config.retained_only };
         !unwanted
             && !self.config.filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
+            && self.config.chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
     }
 
     fn message(&mut self, publish: &Publish<'_>) -> Flow {
