@@ -274,6 +274,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('-E', '-E ', [CompletionResultType]::ParameterName, 'Leave once the server has acknowledged the subscriptions')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Show no retained messages')
             [CompletionResult]::new('--retained-only', '--retained-only', [CompletionResultType]::ParameterName, 'Show retained messages only, and leave after the last')
+            [CompletionResult]::new('--message-rate', '--message-rate', [CompletionResultType]::ParameterName, 'Write how many messages came, once a second, and not the messages')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Write the topic and a space before each payload; --json and -F name the topic themselves')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Write the topic and a space before each payload; --json and -F name the topic themselves')
             [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Write no line feed after a message')

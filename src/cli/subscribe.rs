@@ -15,8 +15,9 @@ use super::value::RetainHandling;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::subscribe::Config;
+use crate::command::subscribe::{Config, Display};
 use crate::error::Error;
+use crate::output::MessageFormat;
 use crate::protocol::property::PropertyId;
 
 /// Subscribe to topics and write out the messages that arrive
@@ -58,6 +59,10 @@ pub(super) struct SubscribeArgs {
     /// Show each message with this chance only: 0.1 to 100
     #[arg(long, value_name = "PERCENT", value_parser = value::percent, allow_hyphen_values = true)]
     random_filter: Option<f64>,
+
+    /// Write how many messages came, once a second, and not the messages
+    #[arg(long, help_heading = "Output")]
+    message_rate: bool,
 
     #[command(flatten)]
     format: FormatArgs,
@@ -145,8 +150,20 @@ impl TryFrom<SubscribeArgs> for Config {
             skip_retained: args.no_retained,
             retained_only: args.retained_only,
             session_file: args.session_file,
-            format: args.format.resolve()?,
+            display: display(args.format.resolve()?, args.message_rate)?,
             verbosity: args.report.resolve()?,
         })
+    }
+}
+
+/// What is shown, if messages that are shown have this format.
+fn display(format: MessageFormat, message_rate: bool) -> Result<Display, Error> {
+    if !message_rate {
+        return Ok(Display::Messages(format));
+    }
+    match format {
+        MessageFormat::Text { newline: true, .. } => Ok(Display::Rate { json: false }),
+        MessageFormat::Json { pretty: false } => Ok(Display::Rate { json: true }),
+        _ => Err(Error::usage("--message-rate shows no messages for -F, -N or --pretty to format")),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{all_wrong, from_environment, run, subscribe, usage_error, words, wrong};
 use crate::cli::Invocation;
 use crate::client::options::{Reconnect, Version};
-use crate::command::subscribe::FilterOptions;
+use crate::command::subscribe::{Display, FilterOptions};
 use crate::output::{MessageFormat, Template};
 use crate::protocol::{Protocol, QoS};
 
@@ -26,7 +26,7 @@ fn the_shortest_line() {
     assert!(config.unsubscribe.is_empty() && config.filter_out.is_empty());
     assert_eq!((config.count, config.timeout), (None, None));
     assert!(!config.exit_after_subscribing && !config.skip_retained && !config.retained_only);
-    assert_eq!(config.format, MessageFormat::Text { verbose: false, newline: true });
+    assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: false, newline: true }));
     assert_eq!(config.client.reconnect, Reconnect::ALWAYS);
     assert_eq!(config.client.version, Version::Auto);
 }
@@ -63,7 +63,7 @@ fn every_option() {
     assert!(config.exit_after_subscribing && config.skip_retained);
     assert_eq!(config.filter_out, ["a/secret/#", "x"]);
     assert_eq!(config.unsubscribe, ["old/#"]);
-    assert_eq!(config.format, MessageFormat::Text { verbose: true, newline: false });
+    assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: true, newline: false }));
 }
 
 #[test]
@@ -196,7 +196,11 @@ fn selection() {
 
 #[test]
 fn formats() {
-    let format = |line: &[&str]| subscribe(&[&["-t", "a"], line].concat()).format;
+    let display = |line: &[&str]| subscribe(&[&["-t", "a"], line].concat()).display;
+    let format = |line: &[&str]| match display(line) {
+        Display::Messages(format) => format,
+        Display::Rate { .. } => panic!("{line:?}"),
+    };
     assert_eq!(format(&["--json"]), MessageFormat::Json { pretty: false });
     assert_eq!(format(&["--json", "--pretty"]), MessageFormat::Json { pretty: true });
     assert_eq!(format(&["--json", "-v"]), MessageFormat::Json { pretty: false });
@@ -207,11 +211,16 @@ fn formats() {
         format(&["-N", "--pretty", "-F", "%t -v"]),
         MessageFormat::Template(template.without_newline().pretty())
     );
+    assert_eq!(display(&["--message-rate", "-v"]), Display::Rate { json: false });
+    assert_eq!(display(&["--message-rate", "--json"]), Display::Rate { json: true });
     all_wrong(&[
         (&["sub", "-t", "a", "--pretty"], "--pretty needs --json or -F"),
         (&["sub", "-t", "a", "--json", "-F", "%t"], "two formats"),
         (&["sub", "-t", "a", "-F", "%"], "Incomplete format specifier"),
         (&["sub", "-t", "a", "-F", "%!z"], "Invalid format specifier"),
+        (&["sub", "-t", "a", "--message-rate", "-F", "%p"], "--message-rate shows no messages"),
+        (&["sub", "-t", "a", "--message-rate", "-N"], "--message-rate shows no messages"),
+        (&["sub", "-t", "a", "--message-rate", "--json", "--pretty"], "--message-rate shows no messages"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
 }

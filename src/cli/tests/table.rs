@@ -181,6 +181,7 @@ fn mosquittos_long_names() {
         ["file", "message", "null-message", "repeat", "repeat-delay", "retain", "stdin-file", "stdin-line"];
     let subscribe = [
         "filter-out",
+        "message-rate",
         "pretty",
         "random-filter",
         "retain-as-published",

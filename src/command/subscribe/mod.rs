@@ -6,8 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 
+mod display;
 mod filters;
+mod rate;
 
+pub use self::display::Display;
+use self::display::Shower;
 pub use self::filters::FilterOptions;
 use self::filters::{Group, groups};
 use super::attention::{Attention, Stop, report_change};
@@ -17,7 +21,7 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
+use crate::output::{Diagnostics, Stdout, Verbosity};
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
@@ -53,8 +57,8 @@ pub struct Config {
     pub retained_only: bool,
     /// Where to keep the packet identifiers of QoS 2 messages that are not released.
     pub session_file: Option<PathBuf>,
-    /// How a message is written.
-    pub format: MessageFormat,
+    /// What is shown of them.
+    pub display: Display,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -72,7 +76,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         config: &config,
         diagnostics,
         attention: Attention::start(config.timeout)?,
-        writer: MessageWriter::new(config.format.clone(), diagnostics.terminal().stdout.is_terminal),
+        shower: Shower::new(&config.display, diagnostics.terminal().stdout.is_terminal),
         stdout: Stdout::new(),
         unreleased,
         restored: false,
@@ -146,7 +150,7 @@ struct Subscriber<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
     attention: Attention,
-    writer: MessageWriter,
+    shower: Shower,
     stdout: Stdout,
     unreleased: Option<Unreleased>,
     /// What an earlier run has left in `unreleased` was taken up or given up.
@@ -262,7 +266,7 @@ impl Subscriber<'_> {
         }
         // One clock reading a batch: what is read together was received together.
         let received = *self.received.get_or_insert_with(SystemTime::now);
-        if let Err(misfit) = self.writer.write(self.stdout.buffer(), publish, received) {
+        if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
             self.diagnostics.warning(misfit);
         }
         self.shown += 1;
@@ -292,6 +296,7 @@ impl Subscriber<'_> {
 impl Handler for Subscriber<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         self.restore(session, connected.session_present)?;
+        self.shower.connected();
         // A session the server kept has its subscriptions; to make them again would bring the
         // retained messages again. At the first connection they may be others than asked for now.
         let again = self.requests == Requests::Answered;
@@ -365,6 +370,9 @@ impl Handler for Subscriber<'_> {
         }
         if self.work == Work::Over {
             return Poll::Ready(Ok(()));
+        }
+        if let Poll::Ready(error) = self.shower.poll(cx, &mut self.stdout) {
+            return Poll::Ready(Err(error));
         }
         self.attention.poll(cx).map(|stop| match stop {
             Stop::Signal(_) => Ok(()),
