@@ -303,7 +303,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
         'mqtt;rr' {
             [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Topic to publish the request to')
             [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Topic to publish the request to')
-            [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Topic to expect the response on [default: one of its own, which the request names (MQTT 5)]')
+            [CompletionResult]::new('-e', '-e', [CompletionResultType]::ParameterName, 'Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once')
             [CompletionResult]::new('--qos', '--qos', [CompletionResultType]::ParameterName, 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once')
             [CompletionResult]::new('-W', '-W ', [CompletionResultType]::ParameterName, 'Leave after this time, with exit status 27')
@@ -405,7 +405,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--will-qos', '--will-qos', [CompletionResultType]::ParameterName, 'QoS of the will [default: 0]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
             [CompletionResult]::new('--latency', '--latency', [CompletionResultType]::ParameterName, 'Write how long the response took after the request, on a line of its own; with --json as an object')
-            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Ignore retained messages; so it is anyway, as what is retained responds to nothing')
+            [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'No effect: a retained message is never taken for the response')
             [CompletionResult]::new('--retain-as-published', '--retain-as-published', [CompletionResultType]::ParameterName, 'Show the response with the retain flag it was published with (MQTT 5)')
             [CompletionResult]::new('-s', '-s', [CompletionResultType]::ParameterName, 'All of standard input')
             [CompletionResult]::new('--stdin-file', '--stdin-file', [CompletionResultType]::ParameterName, 'All of standard input')

@@ -297,7 +297,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
         &'mqtt;rr'= {
             cand -t 'Topic to publish the request to'
             cand --topic 'Topic to publish the request to'
-            cand -e 'Topic to expect the response on [default: one of its own, which the request names (MQTT 5)]'
+            cand -e 'Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]'
             cand -q 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once'
             cand --qos 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once'
             cand -W 'Leave after this time, with exit status 27'
@@ -399,7 +399,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --will-qos 'QoS of the will [default: 0]'
             cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
             cand --latency 'Write how long the response took after the request, on a line of its own; with --json as an object'
-            cand -R 'Ignore retained messages; so it is anyway, as what is retained responds to nothing'
+            cand -R 'No effect: a retained message is never taken for the response'
             cand --retain-as-published 'Show the response with the retain flag it was published with (MQTT 5)'
             cand -s 'All of standard input'
             cand --stdin-file 'All of standard input'

@@ -266,7 +266,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s t -l topic -d 'Topic to publish the request to' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s e -d 'Topic to expect the response on [default: one of its own, which the request names (MQTT 5)]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s e -d 'Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s q -l qos -d 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
 1\t''
 2\t''"
@@ -358,7 +358,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l color -d 'Colour on sta
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l latency -d 'Write how long the response took after the request, on a line of its own; with --json as an object'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s R -d 'Ignore retained messages; so it is anyway, as what is retained responds to nothing'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s R -d 'No effect: a retained message is never taken for the response'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l retain-as-published -d 'Show the response with the retain flag it was published with (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s n -l null-message -d 'No payload'

@@ -104,8 +104,13 @@ pub enum Error {
     #[error("protocol error: {0}")]
     Protocol(#[from] crate::protocol::wire::Malformed),
     /// A time limit the user set was reached.
-    #[error("timed out {0}")]
-    TimedOut(String),
+    #[error("timed out {when}")]
+    TimedOut {
+        /// After how long, and what was waited for.
+        when: String,
+        /// What to try.
+        hint: Option<String>,
+    },
     /// A file, standard input or standard output could not be used.
     #[error("{what}: {source}")]
     File {
@@ -153,6 +158,11 @@ impl Error {
         }
     }
 
+    /// A time limit that was reached; `when` says after how long.
+    pub fn timed_out(when: impl Into<String>) -> Self {
+        Self::TimedOut { when: when.into(), hint: None }
+    }
+
     /// A file operation that failed, `what` naming operation and file.
     pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
         Self::File { what: what.into(), source, hint: None }
@@ -165,6 +175,7 @@ impl Error {
             Self::Usage { hint, .. }
             | Self::Link { hint, .. }
             | Self::Refused { hint, .. }
+            | Self::TimedOut { hint, .. }
             | Self::File { hint, .. } => *hint = Some(text.into()),
             Self::Elsewhere { refusal, .. } => {
                 **refusal = std::mem::replace(&mut **refusal, Self::OutputClosed).with_hint(text);
@@ -196,6 +207,7 @@ impl Error {
             Self::Usage { hint, .. }
             | Self::Link { hint, .. }
             | Self::Refused { hint, .. }
+            | Self::TimedOut { hint, .. }
             | Self::File { hint, .. } => hint.as_deref(),
             Self::Elsewhere { refusal, .. } => refusal.hint(),
             _ => None,
@@ -222,7 +234,7 @@ impl Error {
             Self::Refused { reason, .. } if reason.name().is_none() => Exit::Failure,
             Self::Refused { reason, .. } => Exit::Reason(reason.0),
             Self::Elsewhere { refusal, .. } => refusal.exit(),
-            Self::TimedOut(_) => Exit::TimedOut,
+            Self::TimedOut { .. } => Exit::TimedOut,
             Self::OutputClosed => Exit::Success,
             Self::Signal(number) => Exit::Signal(*number),
             Self::Negative(_) => Exit::Negative,

@@ -80,6 +80,17 @@ fn help_does_not_show_the_environment() {
     assert_eq!(with.stdout, plain);
 }
 
+/// As many programs have it.
+#[test]
+fn help_as_a_word() {
+    for (word, option) in [(&["help"][..], &["--help"][..]), (&["help", "rr"], &["rr", "--help"])] {
+        let [word, option] = [word, option].map(|line| mqtt(line, &[]).stdout);
+        assert!(word == option && !word.is_empty());
+    }
+    let stderr = failure(2, &["help", "nothing"], &[]);
+    assert!(stderr.contains("unrecognized subcommand 'nothing'"), "{stderr}");
+}
+
 /// What a mode of `bench` does not take, and which does; a port that is taken already.
 #[test]
 fn errors_that_say_what_to_do_instead() {

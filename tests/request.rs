@@ -188,18 +188,22 @@ fn a_time_limit_says_what_did_not_come() {
                 subscription(peer);
                 request(peer);
             },
-            "no response came",
+            "no response came on 'mqtt-rr/",
         ),
         (
             |peer| {
                 peer.expect_connect(V5);
                 peer.send(&packets::connack(V5, false, 0));
-                let filter = subscription(peer);
+                let (identifier, _) = peer.expect_subscribe(V5);
+                let early = Message::new("r", b"1").bytes(V5);
+                peer.send(&[early, packets::suback(V5, identifier, &[0])].concat());
                 request(peer);
                 let other = (PropertyId::CorrelationData, Value::Binary(b"x"));
-                peer.send(&Message::new(&filter, b"1").with(&[other]).bytes(V5).repeat(2));
+                peer.send(&Message::new("r", b"1").with(&[other]).bytes(V5).repeat(2));
+                peer.send(&Message::new("r", b"1").retained().bytes(V5));
             },
-            "no response came, but 2 messages that were retained, too early or for other requests",
+            "no response came on 'r', but 1 message retained, 1 message before the request, \
+             2 messages with other correlation data",
         ),
     ];
     for (script, words) in cases {
@@ -208,8 +212,19 @@ fn a_time_limit_says_what_did_not_come() {
             script(&mut peer);
             peer.drain();
         });
-        let run = rr(server.port()).args(["-t", "a", "-n", "-W", "500ms"]).run();
+        let own: &[&str] = if words.contains("'r'") { &["-e", "r"] } else { &[] };
+        let run = rr(server.port()).args(["-t", "a", "-n", "-W", "500ms"]).args(own).run();
         run.fails(27, &format!("mqtt: timed out after 500ms: {words}"));
+    }
+}
+
+/// The time limit holds for the payload too, which may come from a pipe.
+#[test]
+fn a_time_limit_for_the_payload() {
+    for command in ["rr", "pub"] {
+        let line = [command, "-h", "127.0.0.1", "-p", "1", "-t", "a", "-s", "-W", "300ms"];
+        let run = Mqtt::new(line).open_stdin().spawn();
+        run.wait_for_end().fails(27, "timed out after 300ms");
     }
 }
 
@@ -304,6 +319,195 @@ fn a_lost_link() {
     });
     let run = rr(server.port()).args(["-t", "a", "-n", "--reconnect", "2"]).run().exits(0);
     run.mentions("the request is sent again").prints("at last\n");
+    server.finish();
+}
+
+/// The server has the request and has kept the session: the response waits there, and the request must
+/// not go out again. It may come before anything else does.
+#[test]
+fn a_response_that_waited_in_a_kept_session() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let filter = subscription(&mut peer);
+        let request = request(&mut peer);
+        peer.send(&packets::ack(PacketType::PubAck, request.identifier));
+        peer.close();
+        let mut peer = listener.accept_kept_session(V5);
+        let data = (PropertyId::CorrelationData, Value::Binary(&request.correlation_data));
+        peer.send(&Message::new(&filter, b"waited").at(QoS::AtLeastOnce, 1).with(&[data]).bytes(V5));
+        peer.expect(V5, &packets::ack(PacketType::PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    let line = ["-t", "a", "-n", "-q", "1", "-c", "-i", "me", "-e", "r", "--reconnect", "2"];
+    let run = rr(server.port()).args(line).run().exits(0);
+    run.does_not_mention("again: the").prints("waited\n");
+    server.finish();
+
+    // A session that was not kept: the response is known all the same, whenever it comes.
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let filter = subscription(&mut peer);
+        let first = request(&mut peer);
+        peer.close();
+        let mut peer = listener.accept_session(V5);
+        let (identifier, _) = peer.expect_subscribe(V5);
+        let data = (PropertyId::CorrelationData, Value::Binary(&first.correlation_data));
+        let response = Message::new(&filter, b"quick").with(&[data]).bytes(V5);
+        peer.send(&[packets::suback(V5, identifier, &[0]), response].concat());
+        peer.expect_disconnect(V5);
+    });
+    rr(server.port()).args(["-t", "a", "-n", "--reconnect", "2"]).run().exits(0).prints("quick\n");
+    server.finish();
+}
+
+/// What waited in a kept session for an earlier run is no response to this one.
+#[test]
+fn a_kept_session_is_drained_first() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_kept_session(V3_1_1);
+        let (identifier, _) = peer.expect_subscribe(V3_1_1);
+        let stale = |identifier| Message::new("r", b"stale").at(QoS::AtLeastOnce, identifier).bytes(V3_1_1);
+        peer.send(&[packets::suback(V3_1_1, identifier, &[1]), stale(1)].concat());
+        peer.expect(V3_1_1, &packets::ack(PacketType::PubAck, 1));
+        // The window was full: more comes when there is room.
+        peer.expect(V3_1_1, &packets::pingreq());
+        peer.send(&[stale(2), packets::pingresp()].concat());
+        peer.expect(V3_1_1, &packets::ack(PacketType::PubAck, 2));
+        peer.expect(V3_1_1, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        let (identifier, _) = peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"");
+        peer.send(&packets::ack(PacketType::PubAck, identifier));
+        peer.send(&Message::new("r", b"fresh").bytes(V3_1_1));
+        peer.expect_disconnect(V3_1_1);
+    });
+    let line = ["-t", "a", "-n", "-q", "1", "-c", "-i", "me", "-e", "r", "-V", "311"];
+    rr(server.port()).args(line).run().succeeds().prints("fresh\n");
+    server.finish();
+}
+
+/// Nobody can have responded to a request that is still on its way out.
+#[test]
+fn a_request_that_has_not_left_has_no_response() {
+    let (go_on, seen) = mpsc::channel();
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(V5);
+        let (identifier, _) = peer.expect_subscribe(V5);
+        peer.send(&packets::suback(V5, identifier, &[0]));
+        // Nothing is read until this message was: most of the request is still with the client.
+        peer.send(&Message::new("r", b"too early").bytes(V5));
+        seen.recv().unwrap();
+        peer.expect_publish(V5, QoS::AtMostOnce, &vec![b'x'; 32 << 20]);
+        peer.send(&Message::new("r", b"right").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let line = ["-t", "a", "-e", "r", "-s", "-d"];
+    let run = rr(server.port()).args(line).stdin(vec![b'x'; 32 << 20]).spawn();
+    run.wait_for_stderr("received PUBLISH (");
+    go_on.send(()).unwrap();
+    run.wait_for_end().exits(0).prints("right\n");
+    server.finish();
+}
+
+/// Once the response is written out, nothing that happens in the farewell matters: it is not said, it is
+/// not waited for beyond the time limit, and no other server gets the request.
+#[test]
+fn the_farewell_decides_nothing() {
+    type Script = fn(&mut Peer);
+    let cases: [(Script, &[&str]); 5] = [
+        (|peer| peer.drain(), &["-W", "500ms"]),
+        (|peer| peer.send(&packets::disconnect(V5, 0x8b)), &[]),
+        (|peer| peer.send(&[0x00, 0x00]), &[]),
+        (|peer| peer.send(&elsewhere()), &[]),
+        (|peer| peer.send(&elsewhere()), &["--follow-redirect"]),
+    ];
+    for (script, options) in cases {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept_session(V5);
+            let filter = subscription(&mut peer);
+            request(&mut peer);
+            peer.send(&Message::new(&filter, b"done").at(QoS::ExactlyOnce, 7).bytes(V5));
+            peer.expect(V5, &packets::ack(PacketType::PubRec, 7));
+            script(&mut peer);
+        });
+        let run = rr(server.port()).args(["-t", "a", "-n", "-e", "r"]).args(options).run();
+        run.succeeds().prints("done\n");
+        server.finish();
+    }
+}
+
+/// A DISCONNECT that sends the client to a server that does not exist.
+fn elsewhere() -> Vec<u8> {
+    let reference = "127.0.0.1:1";
+    let length = u8::try_from(reference.len()).unwrap();
+    let mut bytes = vec![0xe0, 2 + 3 + length, 0x9c, 3 + length, 28, 0, length];
+    bytes.extend(reference.as_bytes());
+    bytes
+}
+
+/// A reader that takes its time gets all of it, whatever becomes of the link; one that never reads is
+/// waited for as long as the time limit says.
+#[test]
+fn a_slow_reader() {
+    let server = || {
+        Server::start(|listener| {
+            let mut peer = listener.accept_session(V5);
+            let filter = subscription(&mut peer);
+            request(&mut peer);
+            peer.send(&Message::new(&filter, &vec![b'x'; 4 << 20]).bytes(V5));
+            peer.drain();
+        })
+    };
+    let unread = server();
+    let run = rr(unread.port()).args(["-t", "a", "-n", "-W", "1s"]).leave_stdout_unread().run();
+    run.exits(27).mentions("the response was not written out, as nobody reads it");
+    let read = server();
+    let run = rr(read.port()).args(["-t", "a", "-n"]).run().succeeds();
+    assert_eq!(run.stdout.len(), (4 << 20) + 1);
+}
+
+/// What the server says of response topics may be of no use; it hears a DISCONNECT then, or it would
+/// publish the will.
+#[test]
+fn response_information() {
+    for (information, begins) in [("", "mqtt-rr/"), ("a//", "a//"), ("b", "b/")] {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept();
+            peer.expect_connect(V5);
+            let properties = [(PropertyId::ResponseInformation, Value::Text(information))];
+            peer.send(&packets::connack_with(&properties));
+            let filter = subscription(&mut peer);
+            assert!(filter.starts_with(begins) && filter.len() == begins.len() + 16, "{filter}");
+            request(&mut peer);
+            peer.send(&Message::new(&filter, b"ok").bytes(V5));
+            peer.expect_disconnect(V5);
+        });
+        rr(server.port()).args(["-t", "a", "-n"]).run().succeeds().prints("ok\n");
+        server.finish();
+    }
+    for information in ["+", "$share/g"] {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept();
+            peer.expect_connect(V5);
+            let properties = [(PropertyId::ResponseInformation, Value::Text(information))];
+            peer.send(&packets::connack_with(&properties));
+            peer.expect_disconnect(V5);
+        });
+        let run = rr(server.port()).args(["-t", "a", "-n", "--will-topic", "w"]).run();
+        run.fails(1, "the server's Response Information makes no topic");
+        server.finish();
+    }
+}
+
+/// As for `pub`: a server that knows no aliases gets none.
+#[test]
+fn a_topic_alias_is_not_forced_upon_a_server() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        subscription(&mut peer);
+        peer.expect_disconnect(V5);
+    });
+    let run = rr(server.port()).args(["-t", "a", "-n", "-D", "publish", "topic-alias", "4"]).run();
+    run.exits(0x94);
     server.finish();
 }
 

@@ -197,7 +197,7 @@ fn from_command(command: &str, limit: Duration) -> Result<Secret, Error> {
     }
     let Some((status, text)) = outcome.map_err(failed)? else {
         let text = format!("after {}, waiting for --password-command", output::duration(limit));
-        return Err(Error::TimedOut(text));
+        return Err(Error::timed_out(text));
     };
     if !status.success() {
         return Err(failed(io::Error::other(status.to_string())));

@@ -193,7 +193,7 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     start_anew: impl FnOnce(&Hidden),
 ) -> Result<Request, Error> {
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let arguments = with_help_as_option(arguments.into_iter().collect());
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = typed.unwrap_or(arguments);
@@ -224,6 +224,16 @@ pub fn parse(
         warnings.push("--insecure: nobody checks who the server is".into());
     }
     Ok(Request::Run { invocation, warnings, color })
+}
+
+/// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.
+fn with_help_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|word| word == "help") {
+        arguments.remove(1);
+        arguments.truncate(2);
+        arguments.push("--help".into());
+    }
+    arguments
 }
 
 /// A command line after stage one.

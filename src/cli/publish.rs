@@ -158,7 +158,11 @@ pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<S
     text::topic_name("topic", &topic)
 }
 
-fn topic_alias(option: Option<TopicAlias>, properties: &PropertyBlock) -> Result<TopicAlias, Error> {
+/// The topic alias, from the option or the property.
+pub(super) fn topic_alias(
+    option: Option<TopicAlias>,
+    properties: &PropertyBlock,
+) -> Result<TopicAlias, Error> {
     let number =
         properties.view().number(PropertyId::TopicAlias).and_then(|number| u16::try_from(number).ok());
     match (option, number) {

@@ -7,7 +7,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
 use super::payload::{PayloadArgs, one};
 use super::property::{PropertyArgs, Requesting};
-use super::publish::topic;
+use super::publish::{topic, topic_alias};
 use super::report::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
@@ -15,6 +15,7 @@ use crate::client::options::{Reconnect, Version};
 use crate::command::request::{Config, NAME_ONE};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::topic::shared;
 use crate::protocol::{Protocol, QoS};
 
 /// Publish a request and write out the response
@@ -29,9 +30,9 @@ pub(super) struct RequestArgs {
     #[arg(short = 't', long, value_name = "TOPIC", allow_hyphen_values = true)]
     topic: Vec<OsString>,
 
-    /// Topic to expect the response on [default: one of its own, which the request names (MQTT 5)]
+    /// Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]
     #[arg(short = 'e', value_name = "TOPIC", allow_hyphen_values = true)]
-    respond_on: Option<OsString>,
+    respond_on: Vec<OsString>,
 
     /// QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly
     /// once
@@ -47,7 +48,7 @@ pub(super) struct RequestArgs {
     #[arg(long)]
     latency: bool,
 
-    /// Ignore retained messages; so it is anyway, as what is retained responds to nothing
+    /// No effect: a retained message is never taken for the response
     #[arg(short = 'R')]
     #[allow(dead_code, reason = "given or not, it is so")]
     no_retained: bool,
@@ -91,12 +92,18 @@ impl TryFrom<RequestArgs> for Config {
         };
         let topic = topic(&args.topic, &args.connection)?;
         let mut properties = args.properties.resolve()?;
-        let response_topic = response_topic(args.respond_on.as_ref(), &properties.publish)?;
+        let response_topic = response_topic(&args.respond_on, &properties.publish)?;
+        if response_topic.as_deref().is_some_and(|topic| shared(topic).is_some()) {
+            return Err(Error::usage(
+                "the response topic is a shared subscription, which others may be served from",
+            ));
+        }
         if response_topic.as_ref() == Some(&topic) {
             return Err(Error::usage(
                 "the response topic is that of the request, which would be taken for it",
             ));
         }
+        let topic_alias = topic_alias(None, &properties.publish)?;
         if response_topic.is_none() {
             ask_for_response_information(&mut properties.connect);
         }
@@ -117,13 +124,20 @@ impl TryFrom<RequestArgs> for Config {
                 Error::usage("only a request of MQTT 5 can say where to respond to").with_hint(NAME_ONE)
             );
         }
+        if response_topic.is_none() && !client.clean_start {
+            return Err(Error::usage(
+                "a kept session (-c) would keep a subscription to a new topic every time",
+            )
+            .with_hint(NAME_ONE));
+        }
         Ok(Self {
             client,
             topic,
             response_topic,
             qos: args.qos,
             source,
-            properties: properties.publish.without(&[PropertyId::ResponseTopic]),
+            topic_alias,
+            properties: properties.publish.without(&[PropertyId::ResponseTopic, PropertyId::TopicAlias]),
             subscribe_properties: properties.subscribe,
             retain_as_published: args.retain_as_published,
             format: args.format.resolve()?,
@@ -134,12 +148,16 @@ impl TryFrom<RequestArgs> for Config {
     }
 }
 
-fn response_topic(typed: Option<&OsString>, properties: &PropertyBlock) -> Result<Option<String>, Error> {
+fn response_topic(typed: &[OsString], properties: &PropertyBlock) -> Result<Option<String>, Error> {
     let property = properties.view().text(PropertyId::ResponseTopic);
     match (typed, property) {
-        (Some(_), Some(_)) => Err(Error::usage("-e and a property both give the response topic; give one")),
-        (Some(typed), None) => text::topic_name("response topic", typed).map(Some),
-        (None, property) => Ok(property.map(str::to_owned)),
+        ([_], Some(_)) => Err(Error::usage("-e and a property both give the response topic; give one")),
+        ([typed], None) => text::topic_name("response topic", typed).map(Some),
+        ([], property) => Ok(property.map(str::to_owned)),
+        (many, _) => {
+            let count = many.len();
+            Err(Error::usage(format!("{count} topics given (-e), but the response comes on one")))
+        }
     }
 }
 

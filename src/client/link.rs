@@ -243,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         wire::disconnect(output, self.protocol, reason, &self.disconnect_properties);
         self.phase = Phase::Disconnecting;
         // Whoever set a time limit does not want to wait for long beyond it.
-        let overdue = matches!(outcome, Some(Error::TimedOut(_)));
+        let overdue = matches!(outcome, Some(Error::TimedOut { .. }));
         self.outcome = outcome.map(Box::new);
         self.set_timer(if overdue { LINGER_LIMIT } else { LEAVE_LIMIT });
     }

@@ -2,10 +2,12 @@
 //! and tells the user how the link is doing.
 
 use std::future::poll_fn;
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::client::handler::Change;
@@ -32,7 +34,7 @@ impl Stop {
     pub(super) fn error(self) -> Error {
         match self {
             Self::Signal(number) => Error::Signal(number),
-            Self::Limit(limit) => Error::TimedOut(format!("after {}", duration(limit))),
+            Self::Limit(limit) => Error::timed_out(format!("after {}", duration(limit))),
         }
     }
 }
@@ -42,6 +44,22 @@ impl Attention {
     pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {
         let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
         Ok(Self { signals: Some(Signals::catch()?), limit })
+    }
+
+    /// Does work that blocks, on a thread of its own, unless a signal or the time limit comes first.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let (sender, mut done) = oneshot::channel();
+        std::thread::spawn(move || sender.send(work()));
+        poll_fn(|cx| match Pin::new(&mut done).poll(cx) {
+            Poll::Ready(Ok(result)) => Poll::Ready(result),
+            // It has panicked, and has said so.
+            Poll::Ready(Err(_)) => Poll::Ready(Err(Error::file("gave up", ErrorKind::Interrupted.into()))),
+            Poll::Pending => self.poll(cx).map(|stop| Err(stop.error())),
+        })
+        .await
     }
 
     /// Waits for `work`, unless a signal comes first. A time limit is not looked at.

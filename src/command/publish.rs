@@ -87,15 +87,23 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     if let Some(spool) = &config.spool {
         return spool::run(&config, spool, diagnostics).await;
     }
-    let work = match (&config.source, config.source.payload()?) {
+    let mut limited = config.timeout.map(|_| Attention::start(config.timeout)).transpose()?;
+    let payload = match &mut limited {
+        Some(attention) => config.source.payload_in_time(attention).await?,
+        None => config.source.payload()?,
+    };
+    let work = match (&config.source, payload) {
         (_, Some(payload)) => Work::repeat(payload, &config),
         (Source::StdinLines, None) => Work::Lines(Lines::read(stdin()?)),
         (_, None) => Work::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
-    let one_shot = config.timeout.is_none()
-        && matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
-    let attention = if one_shot { Attention::default() } else { Attention::start(config.timeout)? };
+    let one_shot = matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
+    let attention = match limited {
+        Some(attention) => attention,
+        None if one_shot => Attention::default(),
+        None => Attention::start(None)?,
+    };
     let progress = match &work {
         Work::Lines(_) => Some(Progress::lines(diagnostics)),
         Work::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
@@ -145,6 +153,18 @@ impl Source {
             Self::Stdin => Some(read_stdin()?),
             Self::StdinLines | Self::Spool => None,
         })
+    }
+
+    /// The same, but not longer than there is time: a file may be a pipe.
+    ///
+    /// # Errors
+    /// Also a signal or the time limit.
+    pub(super) async fn payload_in_time(&self, attention: &mut Attention) -> Result<Option<Vec<u8>>, Error> {
+        if matches!(self, Self::Message(_) | Self::Null) {
+            return self.payload();
+        }
+        let source = self.clone();
+        attention.blocking(move || source.payload()).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! `mqtt rr`: publish a request, and write out the response ([MQTT-4.10]).
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,10 +15,10 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::{Error, Layer};
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted, put_json_line};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
+use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{Direction, Protocol, QoS, topic};
 
 /// A checked command line of `mqtt rr`.
@@ -33,8 +34,10 @@ pub struct Config {
     pub qos: QoS,
     /// The payload of the request.
     pub source: Source,
-    /// PUBLISH properties (MQTT 5), checked, without a response topic.
+    /// PUBLISH properties (MQTT 5), checked, without response topic and topic alias.
     pub properties: PropertyBlock,
+    /// Whether the topic gets an alias (MQTT 5).
+    pub topic_alias: TopicAlias,
     /// Properties of SUBSCRIBE (MQTT 5), checked.
     pub subscribe_properties: PropertyBlock,
     /// MQTT 5: show the response with the RETAIN flag it was published with.
@@ -55,29 +58,48 @@ pub struct Config {
 /// A payload that cannot be read, a link that could not be made or kept, a refused subscription or
 /// request, the time limit reached, or an output that cannot be written.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let payload = config.source.payload()?.unwrap_or_default();
+    let mut attention = Attention::start(config.timeout)?;
+    let payload = config.source.payload_in_time(&mut attention).await?.unwrap_or_default();
     let mut requester = Requester {
         config: &config,
         diagnostics,
-        attention: Attention::start(config.timeout)?,
+        attention,
         writer: MessageWriter::new(config.format.clone(), diagnostics.terminal().stdout.is_terminal),
         stdout: Stdout::new(),
         payload,
         exchange: None,
+        misfit: None,
         stage: Stage::Subscribe,
+        kept_session: false,
+        sent: None,
+        unwritten_bytes: 0,
+        acknowledged: false,
         over: false,
-        others: 0,
+        others: Others::default(),
     };
     let result = client::run(&config.client, &mut requester).await;
-    let result = match result {
-        // The response is there; only the farewell failed.
-        Err(Error::Link { .. } | Error::Refused { .. }) if requester.stage == Stage::Complete => Ok(()),
-        Err(Error::TimedOut(when)) => Err(Error::TimedOut(format!("{when}: {}", requester.state()))),
-        result => result,
-    };
-    match (requester.stdout.finish(diagnostics).await, result) {
-        (Err(Error::OutputClosed), _) | (Ok(_), Ok(())) => Ok(Exit::Success),
-        (Err(error), _) | (Ok(_), Err(error)) => Err(error),
+    if requester.stage != Stage::Complete {
+        return match result {
+            Ok(()) => Ok(Exit::Success),
+            Err(Error::TimedOut { when, .. }) => Err(requester.timed_out(&when)),
+            Err(error) => Err(error),
+        };
+    }
+    match result {
+        // The response is there; whatever it was that failed is only the farewell.
+        Ok(())
+        | Err(
+            Error::Link { .. }
+            | Error::Refused { .. }
+            | Error::Elsewhere { .. }
+            | Error::Protocol(_)
+            | Error::TimedOut { .. },
+        ) => {}
+        Err(error) => return requester.output_closed(error),
+    }
+    match requester.written_out().await {
+        Ok(()) => Ok(Exit::Success),
+        Err(error) => requester.output_closed(error),
     }
 }
 
@@ -86,12 +108,19 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
 enum Stage {
     Subscribe,
     Subscribing,
+    /// What waited in a kept session comes first; so many more PINGREQs may ask whether there is more.
+    Drain(u32),
+    /// The PINGREQ is under way; whether anything has come since.
+    Draining(u32, bool),
     Request,
-    /// The request was sent at this time.
-    Waiting(Instant),
+    Waiting,
     /// The response is there.
     Complete,
 }
+
+/// How often a kept session is asked whether more of it is to come. A server sends as much as its window
+/// admits between two answers.
+const MOST_DRAINS: u32 = 200;
 
 /// What depends on the server and on the version of the protocol.
 struct Exchange {
@@ -101,6 +130,8 @@ struct Exchange {
     request: Arc<PublishTemplate>,
 }
 
+/// What response topics begin with where the server has nothing to say about it.
+pub const PREFIX: &str = "mqtt-rr";
 /// Characters of what is made up: as many as make two of the same most unlikely.
 const RANDOM_CHARACTERS: usize = 16;
 
@@ -115,7 +146,8 @@ impl Exchange {
             Some(given) => given.clone(),
             None if is_v5 => own_topic(connected.properties.view().text(PropertyId::ResponseInformation))?,
             None => {
-                let cause = "the server speaks MQTT 3.1.1, in which a request cannot say where to respond to";
+                let cause =
+                    "this connection is one of MQTT 3.1.1, in which a request cannot say where to respond to";
                 return Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE));
             }
         };
@@ -133,34 +165,48 @@ impl Exchange {
             properties.push(PropertyId::ResponseTopic, Value::Text(&response_topic));
         }
         let name = config.topic.as_bytes();
-        let request = PublishTemplate::new(connected.protocol, name, config.qos, false, &properties);
+        let request = PublishTemplate::new(connected.protocol, name, config.qos, false, &properties)
+            .with_topic_alias(config.topic_alias);
         Ok(Self { response_topic, correlation_data, request: Arc::new(request) })
     }
 
-    /// Whether a message that came after the request may be its response: one that answers another
-    /// request says so. One that says nothing is taken at its word, as many responders do no better.
-    fn is_response(&self, publish: &Publish<'_>) -> bool {
-        let answers = publish.properties.binary(PropertyId::CorrelationData);
-        match (&self.correlation_data, answers) {
-            (Some(asked), Some(answers)) => asked == answers,
-            _ => true,
+    /// What a message says of the request that it responds to.
+    fn answers(&self, publish: &Publish<'_>) -> Answers {
+        match (&self.correlation_data, publish.properties.binary(PropertyId::CorrelationData)) {
+            (Some(asked), Some(answers)) if asked == answers => Answers::This,
+            (Some(_), Some(_)) => Answers::Another,
+            _ => Answers::Unsaid,
         }
     }
 }
 
+/// Which request a message responds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answers {
+    This,
+    Another,
+    /// Many responders do not say; in MQTT 3.1.1 none can.
+    Unsaid,
+}
+
+/// What to do where a responder does not look at the response topic.
+const FIXED_TOPIC: &str = "where the responder always responds on the same topic: -e TOPIC";
 /// What to do where there is no response topic.
 pub const NAME_ONE: &str = "name the topic that the responder responds on: -e TOPIC";
 
 /// A response topic that nobody else has, under what the server says they are to begin with
 /// ([MQTT-4.10.1]).
 fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
-    let base = response_information.unwrap_or("mqtt-rr");
-    let own = format!("{}/{}", base.trim_end_matches('/'), random());
-    topic::check_name(own.as_bytes()).map_err(|why| {
-        let cause = format!("the server's Response Information makes no topic: {why}");
-        Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE)
-    })?;
-    Ok(own)
+    let base = response_information.filter(|base| !base.is_empty()).unwrap_or(PREFIX);
+    let slash = if base.ends_with('/') { "" } else { "/" };
+    let own = format!("{base}{slash}{}", random());
+    let why = match topic::check_name(own.as_bytes()) {
+        Err(why) => why.to_string(),
+        Ok(_) if topic::shared(&own).is_some() => "it is a shared subscription".into(),
+        Ok(_) => return Ok(own),
+    };
+    let cause = format!("the server's Response Information makes no topic: {why}");
+    Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
 }
 
 struct Requester<'a> {
@@ -172,29 +218,65 @@ struct Requester<'a> {
     payload: Vec<u8>,
     /// Made when the server and its version are known.
     exchange: Option<Exchange>,
+    /// Why there can be none with this server.
+    misfit: Option<Error>,
     stage: Stage,
+    /// What waited there may come behind the SUBACK.
+    kept_session: bool,
+    /// When the request was sent last.
+    sent: Option<Instant>,
+    /// How much of the output was not written when the request was put into it, and is not yet.
+    unwritten_bytes: usize,
+    /// The server has the request (QoS 1 and 2).
+    acknowledged: bool,
     /// The link broke in the farewell: there is nothing to come back for.
     over: bool,
     /// Messages on the response topic that were no response to this request.
-    others: u64,
+    others: Others,
+}
+
+/// Messages on the response topic, by why they are not the response.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Others {
+    retained: u64,
+    early: u64,
+    foreign: u64,
+}
+
+impl std::fmt::Display for Others {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds = [
+            (self.retained, "retained"),
+            (self.early, "before the request"),
+            (self.foreign, "with other correlation data"),
+        ];
+        let mut before = ", but ";
+        for (count, what) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{before}{} {what}", counted(count, "message"))?;
+            before = ", ";
+        }
+        Ok(())
+    }
 }
 
 impl Requester<'_> {
     /// What was waited for in vain.
-    fn state(&self) -> String {
-        let what = match self.stage {
-            Stage::Subscribe if self.exchange.is_none() => "there was no connection",
-            Stage::Subscribe | Stage::Subscribing => "the server did not answer the SUBSCRIBE",
-            Stage::Request => "the request could not be sent",
-            Stage::Waiting(_) => "no response came",
-            Stage::Complete => "the response was not read",
+    fn timed_out(&self, when: &str) -> Error {
+        let what = match (self.stage, &self.exchange) {
+            (Stage::Waiting, Some(exchange)) => {
+                let error = Error::timed_out(format!(
+                    "{when}: no response came on '{}'{}",
+                    exchange.response_topic, self.others
+                ));
+                let own = self.config.response_topic.is_none() && self.others == Others::default();
+                return if own { error.with_hint(FIXED_TOPIC) } else { error };
+            }
+            (_, None) => "there was no connection",
+            (Stage::Subscribe | Stage::Subscribing, _) => "the server did not answer the SUBSCRIBE",
+            (Stage::Complete, _) => "the response was not written out, as nobody reads it",
+            _ => "the request could not be sent",
         };
-        let others = match self.others {
-            0 => String::new(),
-            1 => ", but a message that was retained, too early or for another request".into(),
-            many => format!(", but {many} messages that were retained, too early or for other requests"),
-        };
-        format!("{what}{others}")
+        Error::timed_out(format!("{when}: {what}"))
     }
 
     fn subscribe(&self, exchange: &Exchange, session: &mut Session, out: &mut BytesMut) {
@@ -216,7 +298,25 @@ impl Requester<'_> {
                 granted.0
             ));
         }
-        self.stage = Stage::Request;
+        self.stage = if self.kept_session { Stage::Drain(MOST_DRAINS) } else { Stage::Request };
+    }
+
+    /// Waits for the reader of standard output, as long as it may.
+    async fn written_out(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| match self.stdout.poll_flush(cx) {
+            Poll::Pending => self.attention.poll(cx).map(|stop| match stop.error() {
+                Error::TimedOut { when, .. } => Err(self.timed_out(&when)),
+                error => Err(error),
+            }),
+            flushed @ Poll::Ready(_) => flushed,
+        })
+        .await
+    }
+
+    /// A reader that has gone has seen all it wanted.
+    fn output_closed(&self, error: Error) -> Result<Exit, Error> {
+        debug_assert_eq!(self.stage, Stage::Complete);
+        if matches!(error, Error::OutputClosed) { Ok(Exit::Success) } else { Err(error) }
     }
 
     fn message(&mut self, publish: &Publish<'_>) -> Flow {
@@ -225,14 +325,25 @@ impl Requester<'_> {
         if publish.topic != exchange.response_topic.as_bytes() {
             return Flow::Continue;
         }
-        let is_stale = publish.retain && !self.config.retain_as_published;
-        let sent = match self.stage {
-            Stage::Waiting(sent) if !is_stale && exchange.is_response(publish) => sent,
-            _ => {
-                self.others += 1;
-                return Flow::Continue;
-            }
+        if let Stage::Draining(_, fresh) = &mut self.stage {
+            *fresh = true;
+        }
+        let others = &mut self.others;
+        // Nobody can respond to what has not left.
+        let is_asked = self.stage == Stage::Waiting && self.unwritten_bytes == 0;
+        let other = match (self.sent, exchange.answers(publish)) {
+            _ if publish.retain && !self.config.retain_as_published => &mut others.retained,
+            // Also behind a lost link, where it may have waited in a kept session.
+            (Some(sent), Answers::This) => return self.response(publish, sent),
+            (Some(sent), Answers::Unsaid) if is_asked => return self.response(publish, sent),
+            (_, Answers::Another) => &mut others.foreign,
+            _ => &mut others.early,
         };
+        *other += 1;
+        Flow::Continue
+    }
+
+    fn response(&mut self, publish: &Publish<'_>, sent: Instant) -> Flow {
         let took = sent.elapsed();
         if let Err(misfit) = self.writer.write(self.stdout.buffer(), publish, SystemTime::now()) {
             self.diagnostics.warning(misfit);
@@ -247,10 +358,15 @@ impl Requester<'_> {
 
 /// As `mosquitto_rr` writes it, or as an object behind that of the message.
 fn put_latency(out: &mut Vec<u8>, took: Duration, format: &MessageFormat) {
-    let micros = took.as_secs_f64() * 1e6;
+    // To the nanosecond, and no further.
+    let micros = (took.as_secs_f64() * 1e9).round() / 1e3;
     if matches!(format, MessageFormat::Json { .. }) {
         let report = serde_json::json!({ "type": "latency", "version": 1, "latency_us": micros });
         return put_json_line(out, &report);
+    }
+    // A line of its own, also if that of the message has no end (-N).
+    if !out.is_empty() && !out.ends_with(b"\n") {
+        out.push(b'\n');
     }
     let text = match micros {
         1e6.. => format!("Latency: {:.9}s\n", took.as_secs_f64()),
@@ -263,11 +379,18 @@ fn put_latency(out: &mut Vec<u8>, took: Duration, format: &MessageFormat) {
 impl Handler for Requester<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         if self.exchange.is_none() {
-            self.exchange = Some(Exchange::new(self.config, connected)?);
+            match Exchange::new(self.config, connected) {
+                Ok(exchange) => self.exchange = Some(exchange),
+                Err(error) => self.misfit = Some(error), // said with DISCONNECT, or the will would go out
+            }
         }
-        if matches!(self.stage, Stage::Waiting(_)) {
-            self.diagnostics
-                .warning("the request is sent again: the response may be lost with the connection");
+        self.kept_session = connected.session_present;
+        if self.sent.is_some() && self.acknowledged && connected.session_present {
+            self.stage = Stage::Waiting;
+            return Ok(());
+        }
+        if self.sent.is_some() {
+            self.diagnostics.warning("the request is sent again: the responder may get it twice");
         }
         self.stage = Stage::Subscribe;
         Ok(())
@@ -279,17 +402,26 @@ impl Handler for Requester<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
+        if let Some(error) = self.misfit.take() {
+            return Poll::Ready(Err(error));
+        }
         let Some(exchange) = &self.exchange else { return Poll::Pending };
         match self.stage {
             Stage::Subscribe => {
                 self.subscribe(exchange, session, out);
                 self.stage = Stage::Subscribing;
             }
+            Stage::Drain(left) => {
+                session.ping(out);
+                self.stage = Stage::Draining(left, false);
+            }
             Stage::Request if session.can_publish(self.config.qos) => {
                 session.publish(out, &exchange.request, &self.payload, || None, 0)?;
                 // The response says that the request was read; without one there is nothing to be sure of.
                 session.fenced();
-                self.stage = Stage::Waiting(Instant::now());
+                (self.sent, self.acknowledged) = (Some(Instant::now()), false);
+                self.unwritten_bytes = out.len();
+                self.stage = Stage::Waiting;
             }
             _ => {}
         }
@@ -309,10 +441,19 @@ impl Handler for Requester<'_> {
                 }
                 self.subscribed(reason);
             }
+            Event::Pong { .. } => {
+                if let Stage::Draining(left, fresh) = self.stage {
+                    self.stage = if fresh && left > 0 { Stage::Drain(left - 1) } else { Stage::Request };
+                }
+            }
             Event::Published { reason, properties, .. } if reason.is_failure() => {
                 return Err(Error::refused("request refused", reason, &properties));
             }
-            Event::Published { reason: ReasonCode::NO_MATCHING_SUBSCRIBERS, .. } => {
+            Event::Published { reason, .. } => {
+                self.acknowledged = true;
+                if reason != ReasonCode::NO_MATCHING_SUBSCRIBERS {
+                    return Ok(Flow::Continue);
+                }
                 let topic = &self.config.topic;
                 self.diagnostics
                     .warning(format_args!("the server says that nobody has subscribed to '{topic}'"));
@@ -333,9 +474,13 @@ impl Handler for Requester<'_> {
         self.attention.poll(cx).map(|stop| Err(stop.error()))
     }
 
+    fn on_written(&mut self, bytes: usize) {
+        self.unwritten_bytes = self.unwritten_bytes.saturating_sub(bytes);
+    }
+
     fn on_change(&mut self, change: Change<'_>) {
         if self.stage == Stage::Complete {
-            self.over |= matches!(change, Change::Lost(_));
+            self.over |= matches!(change, Change::Lost(_) | Change::Redirected(_));
         } else {
             report_change(self.diagnostics, change);
         }

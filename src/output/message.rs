@@ -24,7 +24,7 @@ pub enum Misfit {
         payload_bytes: usize,
     },
     /// It was to stand in the record as the JSON it is, and stands there as a string.
-    #[error("requested JSON, but the payload is none; it is shown as a string")]
+    #[error("requested JSON, but the payload is not JSON; it is shown as a string")]
     Json,
 }
 

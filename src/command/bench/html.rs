@@ -338,7 +338,9 @@ fn configuration(out: &mut String, report: &Report) {
     };
     let all = [configuration, host];
     // What was not asked for is in the JSON, for programs.
-    let given = |value: &Value| !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty());
+    let given = |value: &Value| {
+        !value.is_null() && value != "" && value.as_array().is_none_or(|list| !list.is_empty())
+    };
     let all = all.iter().filter_map(|value| value.as_object()).flatten();
     for (name, value) in all.filter(|(_, value)| given(value)) {
         line(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));

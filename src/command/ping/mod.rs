@@ -179,7 +179,7 @@ impl Pinger<'_> {
     }
 
     fn timed_out(&self, limit: Duration) -> Error {
-        Error::TimedOut(format!("after {}, waiting for {}", duration(limit), self.awaited()))
+        Error::timed_out(format!("after {}, waiting for {}", duration(limit), self.awaited()))
     }
 
     /// A round trip is over.
