@@ -78,14 +78,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         others: Others::default(),
     };
     let result = client::run(&config.client, &mut requester).await;
-    if requester.stage != Stage::Complete {
-        return match result {
-            Ok(()) => Ok(Exit::Success),
-            Err(Error::TimedOut { when, .. }) => Err(requester.timed_out(&when)),
-            Err(error) => Err(error),
-        };
-    }
-    match result {
+    let result = match result {
+        Err(Error::TimedOut { when, .. }) if requester.stage != Stage::Complete => {
+            Err(requester.timed_out(&when))
+        }
+        _ if requester.stage != Stage::Complete => result,
         // The response is there; whatever it was that failed is only the farewell.
         Ok(())
         | Err(
@@ -94,12 +91,13 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
             | Error::Elsewhere { .. }
             | Error::Protocol(_)
             | Error::TimedOut { .. },
-        ) => {}
-        Err(error) => return requester.output_closed(error),
-    }
-    match requester.written_out().await {
-        Ok(()) => Ok(Exit::Success),
-        Err(error) => requester.output_closed(error),
+        ) => requester.written_out().await,
+        Err(error) => Err(error),
+    };
+    match result {
+        // A reader that has gone has seen all it wanted.
+        Ok(()) | Err(Error::OutputClosed) => Ok(Exit::Success),
+        Err(error) => Err(error),
     }
 }
 
@@ -311,12 +309,6 @@ impl Requester<'_> {
             flushed @ Poll::Ready(_) => flushed,
         })
         .await
-    }
-
-    /// A reader that has gone has seen all it wanted.
-    fn output_closed(&self, error: Error) -> Result<Exit, Error> {
-        debug_assert_eq!(self.stage, Stage::Complete);
-        if matches!(error, Error::OutputClosed) { Ok(Exit::Success) } else { Err(error) }
     }
 
     fn message(&mut self, publish: &Publish<'_>) -> Flow {
