@@ -274,6 +274,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('-E', '-E ', [CompletionResultType]::ParameterName, 'Leave once the server has acknowledged the subscriptions')
             [CompletionResult]::new('-R', '-R ', [CompletionResultType]::ParameterName, 'Show no retained messages')
             [CompletionResult]::new('--retained-only', '--retained-only', [CompletionResultType]::ParameterName, 'Show retained messages only, and leave after the last')
+            [CompletionResult]::new('--remove-retained', '--remove-retained', [CompletionResultType]::ParameterName, 'Clear each retained message on the server once it is written out')
             [CompletionResult]::new('--message-rate', '--message-rate', [CompletionResultType]::ParameterName, 'Write how many messages came, once a second, and not the messages')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Write the topic and a space before each payload; --json and -F name the topic themselves')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Write the topic and a space before each payload; --json and -F name the topic themselves')

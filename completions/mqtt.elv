@@ -269,6 +269,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand -E 'Leave once the server has acknowledged the subscriptions'
             cand -R 'Show no retained messages'
             cand --retained-only 'Show retained messages only, and leave after the last'
+            cand --remove-retained 'Clear each retained message on the server once it is written out'
             cand --message-rate 'Write how many messages came, once a second, and not the messages'
             cand -v 'Write the topic and a space before each payload; --json and -F name the topic themselves'
             cand --verbose 'Write the topic and a space before each payload; --json and -F name the topic themselves'

@@ -2,16 +2,17 @@
 
 use std::sync::mpsc;
 
-use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::Protocol::{self, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType::PubAck;
+use mqtt::protocol::wire::{Packet, decode};
 
 use rustix::process::Signal;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
-use crate::support::server::Server;
-use crate::support::{for_brokers, report, version};
+use crate::support::server::{Peer, Server};
+use crate::support::{for_brokers, for_versions, report, version};
 
 /// Some of many messages, each acknowledged, be it shown or not. Only those that are shown count for
 /// `-C`.
@@ -110,5 +111,163 @@ for_brokers! {
         let input: String = (0..50).map(|number| format!("{number}\n")).collect();
         broker.publish().args(["-V", v, "-t", "p", "-l", "-q", "1"]).stdin(input.clone()).run().succeeds();
         subscriber.finish().exits(0).prints(input);
+    }
+}
+
+/// The clear of a topic, as a server gets it; its packet identifier.
+#[track_caller]
+fn expect_clear(peer: &mut Peer, protocol: Protocol, topic: &str) -> u16 {
+    let bytes = peer.packet();
+    match decode(protocol, &bytes) {
+        Ok(Packet::Publish(publish)) => {
+            let found = (publish.topic, publish.payload, publish.qos, publish.retain, publish.dup);
+            assert_eq!(found, (topic.as_bytes(), &b""[..], QoS::AtLeastOnce, true, false));
+            publish.packet_identifier
+        }
+        other => panic!("expected a clear of {topic}, received {other:?}"),
+    }
+}
+
+for_versions! {
+    /// What is retained and shown is cleared, behind its acknowledgement; nothing else is. `-C` stays for
+    /// the answers, and leaves what comes meanwhile to the next run.
+    fn what_is_retained_is_cleared(protocol) {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(protocol);
+            peer.grant_subscription(protocol);
+            let messages = [
+                Message::new("$SYS/x", b"of the server").retained(),
+                Message::new("secret", b"filtered out").retained(),
+                Message::new("live", b"live"),
+                Message::new("a", b"1").retained().at(QoS::AtLeastOnce, 1),
+                Message::new("b", b"2").retained().at(QoS::AtLeastOnce, 2),
+                Message::new("c", b"3").retained().at(QoS::AtLeastOnce, 3),
+            ];
+            peer.send(&messages.map(|message| message.bytes(protocol)).concat());
+            peer.expect(protocol, &packets::ack(PubAck, 1));
+            peer.expect(protocol, &packets::ack(PubAck, 2));
+            let first = expect_clear(&mut peer, protocol, "a");
+            let second = expect_clear(&mut peer, protocol, "b");
+            peer.send(&packets::ack(PubAck, first));
+            peer.send(&Message::new("d", b"4").at(QoS::AtLeastOnce, 4).bytes(protocol));
+            peer.send(&packets::ack(PubAck, second));
+            peer.expect_disconnect(protocol);
+        });
+        let args = ["-V", version(protocol), "-t", "#", "-q", "1", "-T", "secret", "-C", "4", "--remove-retained"];
+        Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("of the server\nlive\n1\n2\n");
+    }
+}
+
+/// A clear that the server refuses is named, the others go on, and the exit status says no. The signal that
+/// ends the run waits for the answers.
+#[test]
+fn a_refused_clear_is_told() {
+    let (go_on, may_go_on) = mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        let messages = [Message::new("a", b"1").retained(), Message::new("b", b"2").retained()];
+        peer.send(&messages.map(|message| message.bytes(V5)).concat());
+        let identifiers = ["a", "b"].map(|topic| expect_clear(&mut peer, V5, topic));
+        peer.send(&packets::ack_with(PubAck, identifiers[0], 0x87));
+        may_go_on.recv().unwrap();
+        peer.send(&packets::ack(PubAck, identifiers[1]));
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-t", "#", "--remove-retained"]).spawn();
+    run.wait_for_stderr("what is retained on 'a' is not cleared: Not authorized (0x87)").signal(Signal::TERM);
+    go_on.send(()).unwrap();
+    run.wait_for_end().exits(3).prints("1\n2\n").does_not_mention("perhaps");
+}
+
+/// Nothing is cleared that is not written out.
+#[test]
+fn a_blocked_reader_keeps_what_is_retained() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        let payload = vec![b'x'; 1 << 20];
+        peer.send(&Message::new("a", &payload).retained().at(QoS::AtLeastOnce, 1).bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let command = Mqtt::subscribe(server.port()).args(["-t", "a", "-q", "1", "-d", "--remove-retained"]);
+    let run = command.leave_stdout_unread().spawn();
+    run.wait_for_stderr("received PUBLISH").signal(Signal::INT);
+    run.wait_for_end().exits(0).mentions("bytes are not written").does_not_mention("perhaps");
+}
+
+/// A server that goes away, or does not answer: what may be left is counted, and it is not cleared on the
+/// next link, when it may be something else. If it is sent again it is shown again, and cleared.
+#[test]
+fn clears_without_an_answer() {
+    let message = || Message::new("a", b"1").retained();
+    let args = ["-t", "a", "--remove-retained"];
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&message().bytes(V5));
+        expect_clear(&mut peer, V5, "a");
+        peer.close();
+        let mut peer = server.accept_kept_session(V5);
+        peer.send(&Message::new("a", b"2").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(args).args(["-C", "2", "-c", "-i", "me"]).run();
+    run.exits(3).prints("1\n2\n").mentions("mqtt: 1 retained message shown, and perhaps not cleared\n");
+    server.finish();
+
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&message().bytes(V5));
+        expect_clear(&mut peer, V5, "a");
+        peer.close();
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&message().bytes(V5));
+        let identifier = expect_clear(&mut peer, V5, "a");
+        peer.send(&packets::ack(PubAck, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(args).args(["-C", "2"]).run();
+    run.exits(0).prints("1\n1\n").does_not_mention("perhaps");
+    server.finish();
+
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&message().bytes(V5));
+        expect_clear(&mut peer, V5, "a");
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(args).args(["-C", "1", "--connect-timeout", "1s"]).run();
+    run.exits(3).prints("1\n").says("mqtt: 1 retained message shown, and perhaps not cleared\n");
+}
+
+for_brokers! {
+    /// More than a window of them; what is filtered out stays. A run whose time is over before all answers
+    /// are there waits for them.
+    fn removing_what_is_retained(broker, protocol) {
+        let v = version(protocol);
+        let keep = |topic: &str| {
+            broker.publish().args(["-V", v, "-t", topic, "-m", topic, "-r", "-q", "1"]).run().succeeds();
+        };
+        let read = |args: &[&str]| {
+            broker.subscribe().args(["-V", v, "-t", "k/#", "-v", "--retained-only"]).args(args).run().succeeds().lines()
+        };
+        for number in 0..30 {
+            keep(&format!("k/{number}"));
+        }
+        keep("k/secret");
+        for qos in ["0", "1", "2"] {
+            let lines = read(&["--remove-retained", "-T", "k/secret", "-q", qos]);
+            assert_eq!(lines.len(), if qos == "0" { 30 } else { 0 }, "{lines:?}");
+            assert_eq!(read(&[]), ["k/secret k/secret"]);
+        }
+        // A subscriber that stays: neither its own clears nor anything else is shown.
+        keep("k/a");
+        let args = ["-V", v, "-t", "k/#", "-v", "--remove-retained", "-T", "k/secret", "-W", "1"];
+        broker.subscribe().args(args).run().exits(27).prints("k/a k/a\n");
+        assert_eq!(read(&[]), ["k/secret k/secret"]);
     }
 }

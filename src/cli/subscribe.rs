@@ -15,10 +15,11 @@ use super::value::RetainHandling;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::subscribe::{Config, Display};
+use crate::command::subscribe::{Config, Display, Kind};
 use crate::error::Error;
 use crate::output::MessageFormat;
 use crate::protocol::property::PropertyId;
+use crate::protocol::topic;
 
 /// Subscribe to topics and write out the messages that arrive
 ///
@@ -51,6 +52,10 @@ pub(super) struct SubscribeArgs {
     /// Show retained messages only, and leave after the last
     #[arg(long)]
     retained_only: bool,
+
+    /// Clear each retained message on the server once it is written out
+    #[arg(long)]
+    remove_retained: bool,
 
     /// Do not show messages whose topic matches this filter; may be repeated
     #[arg(short = 'T', long, value_name = "FILTER", allow_hyphen_values = true)]
@@ -96,8 +101,19 @@ impl TryFrom<SubscribeArgs> for Config {
     type Error = Error;
 
     fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
-        if args.no_retained && args.retained_only {
-            return Err(Error::usage("-R hides what --retained-only asks for"));
+        let kind = match (args.no_retained, args.retained_only) {
+            (true, true) => return Err(Error::usage("-R hides what --retained-only asks for")),
+            (true, false) => Kind::Live,
+            (false, true) => Kind::Retained,
+            (false, false) => Kind::Any,
+        };
+        if args.remove_retained && args.no_retained {
+            return Err(Error::usage("-R hides what --remove-retained asks for"));
+        }
+        if args.remove_retained && args.message_rate {
+            return Err(Error::usage(
+                "--remove-retained clears what was written out, and --message-rate writes no message",
+            ));
         }
         let in_url = args.connection.url_topic().filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
@@ -112,6 +128,13 @@ impl TryFrom<SubscribeArgs> for Config {
             // the same.
             for filter in filters.iter_mut().filter(|filter| filter.retain_handling == 0) {
                 filter.retain_handling = RetainHandling::Never.number();
+            }
+        }
+        if args.remove_retained {
+            // Nothing else is published, and what clears need not come back, where the version has a word
+            // for that. With a shared subscription it is forbidden ([MQTT-3.8.3-4]).
+            for filter in filters.iter_mut().filter(|filter| topic::shared(&filter.filter).is_none()) {
+                filter.no_local = true;
             }
         }
         let unsubscribe = args.subscriptions.unsubscribe()?;
@@ -147,8 +170,8 @@ impl TryFrom<SubscribeArgs> for Config {
             count: args.count,
             timeout: args.timeout,
             exit_after_subscribing: args.exit_after_subscribing,
-            skip_retained: args.no_retained,
-            retained_only: args.retained_only,
+            kind,
+            remove_retained: args.remove_retained,
             session_file: args.session_file,
             display: display(args.format.resolve()?, args.message_rate)?,
             verbosity: args.report.resolve()?,

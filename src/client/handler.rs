@@ -71,6 +71,12 @@ pub trait Handler {
     /// Ends the link with DISCONNECT, and the run with this error.
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error>;
 
+    /// Whether messages are wanted no more, while other work goes on. Those that come now are neither
+    /// delivered nor acknowledged.
+    fn declines_messages(&self) -> bool {
+        false
+    }
+
     /// Deals with the successes of several QoS 1 publishes at once, by their tokens.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::time::Duration;
 use super::{all_wrong, from_environment, run, subscribe, usage_error, words, wrong};
 use crate::cli::Invocation;
 use crate::client::options::{Reconnect, Version};
-use crate::command::subscribe::{Display, FilterOptions};
+use crate::command::subscribe::{Display, FilterOptions, Kind};
 use crate::output::{MessageFormat, Template};
 use crate::protocol::{Protocol, QoS};
 
@@ -25,7 +25,7 @@ fn the_shortest_line() {
     assert_eq!(config.filters, [plain("home/#", QoS::AtMostOnce)]);
     assert!(config.unsubscribe.is_empty() && config.filter_out.is_empty());
     assert_eq!((config.count, config.timeout), (None, None));
-    assert!(!config.exit_after_subscribing && !config.skip_retained && !config.retained_only);
+    assert!(!config.exit_after_subscribing && config.kind == Kind::Any);
     assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: false, newline: true }));
     assert_eq!(config.client.reconnect, Reconnect::ALWAYS);
     assert_eq!(config.client.version, Version::Auto);
@@ -60,7 +60,7 @@ fn every_option() {
     assert_eq!(config.filters, [never("a"), never("b/+")]);
     assert_eq!(config.client.version, Version::Auto);
     assert_eq!((config.count, config.timeout), (Some(10), Some(Duration::from_secs(90))));
-    assert!(config.exit_after_subscribing && config.skip_retained);
+    assert!(config.exit_after_subscribing && config.kind == Kind::Live);
     assert_eq!(config.filter_out, ["a/secret/#", "x"]);
     assert_eq!(config.unsubscribe, ["old/#"]);
     assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: true, newline: false }));
@@ -177,11 +177,24 @@ fn the_urls_topic() {
 
 #[test]
 fn selection() {
-    assert!(subscribe(&["-t", "a", "--retained-only"]).retained_only);
+    assert_eq!(subscribe(&["-t", "a", "--retained-only"]).kind, Kind::Retained);
     assert_eq!(subscribe(&["-t", "a", "--random-filter", "12.5"]).chance_percent, Some(12.5));
     assert_eq!(subscribe(&["-t", "a"]).chance_percent, None);
     assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));
+    // Its own clears need not come back, where the version knows how.
+    let config = subscribe(&["-t", "a", "-t", "$share/g/a", "--remove-retained"]);
+    assert!(config.remove_retained && !subscribe(&["-t", "a"]).remove_retained);
+    assert_eq!(
+        config.filters,
+        [
+            FilterOptions { no_local: true, ..plain("a", QoS::AtMostOnce) },
+            plain("$share/g/a", QoS::AtMostOnce)
+        ]
+    );
+    assert_eq!(config.client.version, Version::Auto);
     all_wrong(&[
+        (&["sub", "-t", "a", "-R", "--remove-retained"], "-R hides what --remove-retained asks for"),
+        (&["sub", "-t", "a", "--message-rate", "--remove-retained"], "--message-rate writes no message"),
         (&["sub", "-t", "a", "-R", "--retained-only"], "-R hides what --retained-only asks for"),
         (&["sub", "-t", "a", "--random-filter", "0"], "0.1 to 100"),
         (&["sub", "-t", "a", "--random-filter", "-5"], "0.1 to 100"),

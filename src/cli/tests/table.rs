@@ -184,6 +184,7 @@ fn mosquittos_long_names() {
         "message-rate",
         "pretty",
         "random-filter",
+        "remove-retained",
         "retain-as-published",
         "retain-handling",
         "retained-only",

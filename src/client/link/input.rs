@@ -168,8 +168,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if handler.traces() {
             handler.trace(Direction::Received, &packet);
         }
-        let leaving = !matches!(self.phase, Phase::Running);
-        if leaving && matches!(packet, Packet::Publish(_)) {
+        if matches!(packet, Packet::Publish(_))
+            && (!matches!(self.phase, Phase::Running) || handler.declines_messages())
+        {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
         }
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };

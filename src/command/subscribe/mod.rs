@@ -6,10 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 
+mod clears;
 mod display;
 mod filters;
 mod rate;
 
+use self::clears::Clears;
 pub use self::display::Display;
 use self::display::Shower;
 pub use self::filters::FilterOptions;
@@ -27,6 +29,17 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
 use crate::protocol::{Direction, QoS, topic};
 use crate::storage::unreleased::Unreleased;
+
+/// Which messages are shown, by whether they are retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All.
+    Any,
+    /// Those that are not (`-R`).
+    Live,
+    /// Those that are, and then the run is over (`--retained-only`).
+    Retained,
+}
 
 /// A checked command line of `mqtt sub`.
 #[derive(Debug, Clone)]
@@ -51,10 +64,10 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// Leave once the subscriptions are acknowledged (`-E`).
     pub exit_after_subscribing: bool,
-    /// Do not show retained messages (`-R`).
-    pub skip_retained: bool,
-    /// Show retained messages only, and leave when they are through (`--retained-only`).
-    pub retained_only: bool,
+    /// Which messages are shown.
+    pub kind: Kind,
+    /// Clear on the server what is retained and was shown (`--remove-retained`).
+    pub remove_retained: bool,
     /// Where to keep the packet identifiers of QoS 2 messages that are not released.
     pub session_file: Option<PathBuf>,
     /// What is shown of them.
@@ -88,7 +101,9 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         refused: None,
         some_refused: false,
         all_refused: None,
+        clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: Work::Unfinished,
+        outcome: None,
         scan: Scan::default(),
     };
     let result = client::run(&config.client, &mut subscriber).await;
@@ -97,19 +112,25 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         Err(Error::Link { .. } | Error::Refused { .. }) if subscriber.work != Work::Unfinished => Ok(()),
         result => result,
     };
+    let result = result.and(subscriber.outcome.take().unwrap_or(Ok(())));
     let result = result.and_then(|()| subscriber.all_refused.take().map_or(Ok(()), Err));
     // What was received before the end is written, whatever the end was.
     let flushed = match subscriber.stdout.finish(diagnostics).await {
-        // It was not acknowledged, but a session file knows of it.
-        Ok(true) => subscriber.unreleased.as_mut().map_or(Ok(()), Unreleased::write),
+        Ok(true) => {
+            subscriber.clears.written();
+            // It was not acknowledged, but a session file knows of it.
+            subscriber.unreleased.as_mut().map_or(Ok(()), Unreleased::write)
+        }
         Ok(false) => Ok(()),
         Err(error) => Err(error),
     };
-    match (flushed, result) {
-        (Err(Error::OutputClosed), _) => Ok(Exit::Success),
-        (Err(error), _) | (Ok(()), Err(error)) => Err(error),
-        (Ok(()), Ok(())) if some_refused => Ok(Exit::Negative),
-        (Ok(()), Ok(())) => Ok(Exit::Success),
+    let all_cleared = subscriber.clears.conclude(diagnostics);
+    match flushed.and(result) {
+        Ok(()) | Err(Error::OutputClosed) if !all_cleared => Ok(Exit::Negative),
+        Err(Error::OutputClosed) => Ok(Exit::Success),
+        Err(error) => Err(error),
+        Ok(()) if some_refused => Ok(Exit::Negative),
+        Ok(()) => Ok(Exit::Success),
     }
 }
 
@@ -126,7 +147,7 @@ enum Requests {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
     Unfinished,
-    /// Everything is there, and only the farewell is left.
+    /// Everything is there, and only clearing it and the farewell are left.
     Complete,
     /// The link broke in the farewell: to come back would only bring more than was asked for.
     Over,
@@ -168,7 +189,10 @@ struct Subscriber<'a> {
     refused: Option<Error>,
     some_refused: bool,
     all_refused: Option<Error>,
+    clears: Clears,
     work: Work,
+    /// How to end, once what was shown is cleared.
+    outcome: Option<Result<(), Error>>,
     scan: Scan,
 }
 
@@ -253,9 +277,10 @@ impl Subscriber<'_> {
     }
 
     fn wants(&self, publish: &Publish<'_>) -> bool {
-        let unwanted = if publish.retain { self.config.skip_retained } else { self.config.retained_only };
-        !unwanted
+        let unwanted = if publish.retain { Kind::Live } else { Kind::Retained };
+        self.config.kind != unwanted
             && !self.config.filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
+            && !self.clears.is_echo(publish)
             && self.config.chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
     }
 
@@ -270,11 +295,27 @@ impl Subscriber<'_> {
             self.diagnostics.warning(misfit);
         }
         self.shown += 1;
+        self.clears.shown(publish);
         if self.config.count.is_some_and(|count| self.shown >= count) {
             self.work = Work::Complete;
-            return Flow::Stop;
+            // With something to clear the link goes on, and brings no more messages.
+            return if self.clears.is_empty() { Flow::Stop } else { Flow::Continue };
         }
         Flow::Continue
+    }
+
+    /// Ends in this way: at once, or when what was shown is cleared.
+    fn leave(&mut self, cx: &mut Context<'_>, outcome: Result<(), Error>) -> Poll<Result<(), Error>> {
+        self.work = Work::Complete;
+        self.outcome = Some(outcome);
+        self.clears.hurry();
+        self.poll_cleared(cx)
+    }
+
+    /// Ready, with how to end, when nothing waits to be cleared or it is not to be waited for.
+    fn poll_cleared(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.clears.poll_over(cx));
+        Poll::Ready(self.outcome.take().unwrap_or(Ok(())))
     }
 
     /// Whether there is nothing more to wait for.
@@ -285,11 +326,14 @@ impl Subscriber<'_> {
         if self.config.exit_after_subscribing || self.config.filters.is_empty() {
             return true;
         }
-        if self.config.retained_only && !self.scan.asked {
+        if self.config.kind != Kind::Retained {
+            return false;
+        }
+        if !self.scan.asked {
             session.ping(out);
             self.scan = Scan { asked: true, ..Scan::default() };
         }
-        self.config.retained_only && self.scan.complete
+        self.scan.complete
     }
 }
 
@@ -308,27 +352,33 @@ impl Handler for Subscriber<'_> {
         if !(connected.session_present && again) {
             self.requests = Requests::ToSend;
         }
+        self.clears.link_is_new(self.requests == Requests::ToSend);
         self.scan = Scan::default();
         Ok(())
     }
 
     fn poll_fill(
         &mut self,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if self.requests == Requests::ToSend {
-            self.send_requests(session, out);
+        if self.work == Work::Unfinished {
+            if self.requests == Requests::ToSend {
+                self.send_requests(session, out);
+            }
+            if self.requests == Requests::Sent && session.is_idle() {
+                self.requests = Requests::Answered;
+            }
+            if self.is_done(session, out) {
+                self.work = Work::Complete;
+            }
         }
-        if self.requests == Requests::Sent && session.is_idle() {
-            self.requests = Requests::Answered;
-        }
-        if !self.is_done(session, out) {
+        self.clears.fill(session, out, self.diagnostics);
+        if self.work == Work::Unfinished {
             return Poll::Pending;
         }
-        self.work = Work::Complete;
-        Poll::Ready(Ok(()))
+        self.poll_cleared(cx)
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
@@ -347,6 +397,9 @@ impl Handler for Subscriber<'_> {
             Event::Subscribed { token, reasons, properties } => {
                 return Ok(self.subscribed(token, reasons, &properties));
             }
+            Event::Published { token, reason, properties } => {
+                self.clears.answered(token, reason, &properties, self.diagnostics);
+            }
             Event::Unsubscribed { reasons, properties, .. } => self.unsubscribed(reasons, &properties),
             Event::Pong { .. } if self.scan.asked => {
                 self.scan.complete = !self.scan.fresh;
@@ -360,29 +413,38 @@ impl Handler for Subscriber<'_> {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.received = None;
         ready!(self.stdout.poll_flush(cx))?;
+        self.clears.written();
         // Behind the write-out and before the acknowledgements.
         Poll::Ready(self.unreleased.as_mut().map_or(Ok(()), Unreleased::write))
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.shown > 0 && self.stdout.poll_closed(cx).is_ready() {
-            return Poll::Ready(Err(Error::OutputClosed));
+        if self.work == Work::Over || self.outcome.is_some() {
+            return self.poll_cleared(cx);
         }
-        if self.work == Work::Over {
-            return Poll::Ready(Ok(()));
+        if self.shown > 0 && self.stdout.poll_closed(cx).is_ready() {
+            return self.leave(cx, Err(Error::OutputClosed));
         }
         if let Poll::Ready(error) = self.shower.poll(cx, &mut self.stdout) {
             return Poll::Ready(Err(error));
         }
-        self.attention.poll(cx).map(|stop| match stop {
-            Stop::Signal(_) => Ok(()),
-            Stop::Limit(_) => Err(stop.error()),
-        })
+        match ready!(self.attention.poll(cx)) {
+            Stop::Signal(_) => self.leave(cx, Ok(())),
+            stop @ Stop::Limit(_) => self.leave(cx, Err(stop.error())),
+        }
+    }
+
+    /// Once everything is there, messages are for the next run.
+    fn declines_messages(&self) -> bool {
+        self.work != Work::Unfinished
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        if self.work == Work::Complete && matches!(change, Change::Lost(_)) {
-            self.work = Work::Over;
+        if matches!(change, Change::Lost(_)) {
+            self.clears.link_is_lost();
+            if self.work == Work::Complete {
+                self.work = Work::Over;
+            }
         }
         if self.work == Work::Unfinished {
             report_change(self.diagnostics, change);

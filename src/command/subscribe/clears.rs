@@ -1,0 +1,209 @@
+//! `--remove-retained`: what is retained is cleared once it was written out.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::client::handler::OUTPUT_BYTES;
+use crate::client::session::Session;
+use crate::error::Error;
+use crate::output::{Diagnostics, counted};
+use crate::protocol::property::{Properties, PropertyBlock};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Publish, PublishTemplate};
+use crate::protocol::{QoS, topic};
+
+/// How much memory the topics may take that wait to be cleared. A server that sends what is retained
+/// faster than it answers is not held up: its answers come on the same connection.
+const MOST_WAITING_BYTES: usize = 64 * 1024 * 1024;
+/// Of that, what each takes beside its text.
+const BYTES_EACH: usize = size_of::<Box<str>>();
+/// How long a run may go on, all in all, that was told to end.
+const HURRY_LIMIT: Duration = Duration::from_secs(5);
+
+/// What is to be cleared, and what became of it.
+///
+/// When the link is lost, nothing is sent on the next one: who knows how long that takes, and whether
+/// what is retained by then is still what was shown.
+pub(super) struct Clears {
+    is_asked_for: bool,
+    /// Shown, and not yet written out.
+    unwritten: Vec<Box<str>>,
+    /// Written out.
+    due: VecDeque<Box<str>>,
+    /// What these two take.
+    waiting_bytes: usize,
+    /// Sent, by their tokens, and not yet answered.
+    sent: HashMap<u64, Box<str>>,
+    next_token: u64,
+    /// Shown before the link was lost, and perhaps not cleared.
+    abandoned: u64,
+    /// Shown, and perhaps not cleared.
+    doubtful: u64,
+    was_refused: bool,
+    /// How long the server may take from one answer to the next, at the end.
+    patience: Duration,
+    waiting_since: Instant,
+    hurry_until: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Clears {
+    pub(super) fn new(is_asked_for: bool, patience: Duration) -> Self {
+        Self {
+            is_asked_for,
+            unwritten: Vec::new(),
+            due: VecDeque::new(),
+            waiting_bytes: 0,
+            sent: HashMap::new(),
+            next_token: 0,
+            abandoned: 0,
+            doubtful: 0,
+            was_refused: false,
+            patience,
+            waiting_since: Instant::now(),
+            hurry_until: None,
+            timer: None,
+        }
+    }
+
+    /// A message is being written out. What the server says of itself cannot be cleared, and comes back
+    /// at once.
+    pub(super) fn shown(&mut self, publish: &Publish<'_>) {
+        if !self.is_asked_for || !publish.retain || publish.payload.is_empty() || is_system(publish.topic) {
+            return;
+        }
+        match topic::check_name(publish.topic) {
+            Ok(name) if self.waiting_bytes + name.len() + BYTES_EACH <= MOST_WAITING_BYTES => {
+                self.waiting_bytes += name.len() + BYTES_EACH;
+                self.unwritten.push(name.into());
+            }
+            // The latter is no name that anybody may publish to.
+            Ok(_) | Err(_) => self.doubtful += 1,
+        }
+    }
+
+    /// Whether the message is one of ours that comes back, because we have subscribed to its topic.
+    pub(super) fn is_echo(&self, publish: &Publish<'_>) -> bool {
+        publish.payload.is_empty() && self.sent.values().any(|topic| topic.as_bytes() == publish.topic)
+    }
+
+    /// What was shown so far is written out.
+    pub(super) fn written(&mut self) {
+        self.due.extend(self.unwritten.drain(..));
+    }
+
+    /// Whether nothing waits to be cleared, written out or not.
+    pub(super) fn is_empty(&self) -> bool {
+        self.unwritten.is_empty() && self.due.is_empty() && self.sent.is_empty()
+    }
+
+    /// Sends what is due, as far as the window and the output allow.
+    pub(super) fn fill(&mut self, session: &mut Session, out: &mut BytesMut, diagnostics: &Diagnostics) {
+        while out.len() < OUTPUT_BYTES
+            && session.can_publish(QoS::AtLeastOnce)
+            && let Some(topic) = self.due.pop_front()
+        {
+            self.waiting_bytes -= topic.len() + BYTES_EACH;
+            // [MQTT-3.3.1-6]: an empty payload removes what is retained.
+            let template = PublishTemplate::new(
+                session.protocol(),
+                topic.as_bytes(),
+                QoS::AtLeastOnce,
+                true,
+                &PropertyBlock::default(),
+            );
+            match session.publish(out, &Arc::new(template), b"", || None, self.next_token) {
+                Ok(_) => {
+                    if self.sent.is_empty() {
+                        self.waiting_since = Instant::now();
+                    }
+                    self.sent.insert(self.next_token, topic);
+                    self.next_token += 1;
+                }
+                Err(error) => self.refused(&topic, error, diagnostics),
+            }
+        }
+    }
+
+    /// The server has answered.
+    pub(super) fn answered(
+        &mut self,
+        token: u64,
+        reason: ReasonCode,
+        properties: &Properties<'_>,
+        diagnostics: &Diagnostics,
+    ) {
+        let Some(topic) = self.sent.remove(&token) else { return };
+        self.waiting_since = Instant::now();
+        if reason.is_failure() {
+            self.refused(&topic, Error::refused(String::new(), reason, properties), diagnostics);
+        }
+    }
+
+    fn refused(&mut self, topic: &str, mut why: Error, diagnostics: &Diagnostics) {
+        if let Error::Refused { what, .. } = &mut why {
+            *what = format!("what is retained on '{topic}' is not cleared");
+        }
+        self.was_refused = true;
+        diagnostics.error(&why);
+    }
+
+    /// What was to be cleared on a link that is lost is left alone.
+    pub(super) fn link_is_lost(&mut self) {
+        self.abandoned += (self.unwritten.len() + self.due.len() + self.sent.len()) as u64;
+        self.unwritten.clear();
+        self.due.clear();
+        self.sent.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// There is a new link. `comes_again`: what is retained is sent, and then shown, once more.
+    pub(super) fn link_is_new(&mut self, comes_again: bool) {
+        self.link_is_lost();
+        let abandoned = std::mem::take(&mut self.abandoned);
+        if !comes_again {
+            self.doubtful += abandoned;
+        }
+    }
+
+    /// The run was told to end.
+    pub(super) fn hurry(&mut self) {
+        self.hurry_until.get_or_insert_with(|| Instant::now() + HURRY_LIMIT);
+    }
+
+    /// At the end: ready when nothing that was written out waits to be cleared, or when it is not to be
+    /// waited for any longer.
+    pub(super) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.due.is_empty() && self.sent.is_empty() {
+            return Poll::Ready(());
+        }
+        let patient_until = self.waiting_since + self.patience;
+        let until = self.hurry_until.map_or(patient_until, |hurry| hurry.min(patient_until));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if timer.deadline() != until {
+            timer.as_mut().reset(until);
+        }
+        timer.as_mut().poll(cx)
+    }
+
+    /// Says what was shown and may still be there. Whether everything that was shown is cleared.
+    pub(super) fn conclude(&self, diagnostics: &Diagnostics) -> bool {
+        let doubtful = self.doubtful + self.abandoned + (self.due.len() + self.sent.len()) as u64;
+        if doubtful > 0 {
+            let messages = counted(doubtful, "retained message");
+            diagnostics.error(&Error::Negative(format!("{messages} shown, and perhaps not cleared")));
+        }
+        doubtful == 0 && !self.was_refused
+    }
+}
+
+/// Whether it is a topic under which servers tell of themselves.
+fn is_system(name: &[u8]) -> bool {
+    name == b"$SYS" || name.starts_with(b"$SYS/")
+}
