@@ -276,6 +276,8 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--retained-only', '--retained-only', [CompletionResultType]::ParameterName, 'Show retained messages only, and leave after the last')
             [CompletionResult]::new('--remove-retained', '--remove-retained', [CompletionResultType]::ParameterName, 'Clear each retained message on the server once it is written out')
             [CompletionResult]::new('--message-rate', '--message-rate', [CompletionResultType]::ParameterName, 'Write how many messages came, once a second, and not the messages')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Show the latest message of each topic on a line of its own, in place, on a terminal')
+            [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'Show the latest message of each topic on a line of its own, in place, on a terminal')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Write the topic and a space before each payload; --json and -F name the topic themselves')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Write the topic and a space before each payload; --json and -F name the topic themselves')
             [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'Write no line feed after a message')

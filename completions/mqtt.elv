@@ -271,6 +271,8 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --retained-only 'Show retained messages only, and leave after the last'
             cand --remove-retained 'Clear each retained message on the server once it is written out'
             cand --message-rate 'Write how many messages came, once a second, and not the messages'
+            cand -w 'Show the latest message of each topic on a line of its own, in place, on a terminal'
+            cand --watch 'Show the latest message of each topic on a line of its own, in place, on a terminal'
             cand -v 'Write the topic and a space before each payload; --json and -F name the topic themselves'
             cand --verbose 'Write the topic and a space before each payload; --json and -F name the topic themselves'
             cand -N 'Write no line feed after a message'

@@ -247,6 +247,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s R -d 'Show no retained
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retained-only -d 'Show retained messages only, and leave after the last'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l remove-retained -d 'Clear each retained message on the server once it is written out'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l message-rate -d 'Write how many messages came, once a second, and not the messages'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s w -l watch -d 'Show the latest message of each topic on a line of its own, in place, on a terminal'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write the topic and a space before each payload; --json and -F name the topic themselves'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s N -d 'Write no line feed after a message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json -d 'Write each message as a JSON object on a line of its own'

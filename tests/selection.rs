@@ -271,3 +271,46 @@ for_brokers! {
         assert_eq!(read(&[]), ["k/secret k/secret"]);
     }
 }
+
+/// One line for each topic, overwritten in place; what does not fit is counted. Nothing that comes over the
+/// network moves the cursor.
+#[test]
+fn watching_topics() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        for (identifier, topic, payload) in
+            [(1, "a", &b"1"[..]), (2, "b", b"\x1b[2J\n!"), (3, "a", b"a long message"), (4, "c", b"no room")]
+        {
+            peer.send(&Message::new(topic, payload).at(QoS::AtLeastOnce, identifier).bytes(V5));
+            peer.expect(V5, &packets::ack(PubAck, identifier));
+        }
+        peer.expect_disconnect(V5);
+    });
+    let broker = format!("Broker: 127.0.0.1:{}", server.port());
+    let command = Mqtt::subscribe(server.port()).args(["-t", "#", "-q", "1", "-w"]);
+    let run = command.stdout_on_a_terminal(24, 4).spawn();
+    run.wait_for_stdout("… 1 more topic").signal(Signal::INT);
+    let shown = String::from_utf8(run.wait_for_end().succeeds().stdout).unwrap();
+    let rows = |text: &str| text.split("\x1b[2K").map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(
+        rows(&shown),
+        [
+            &format!("\x1b[H\x1b[2J{broker}\x1b[2;1H")[..],
+            "\x1b[2;1H",
+            "a 1\x1b[3;1H",
+            "\x1b[3;1H",
+            "b \\x1b[2J\\n!\x1b[4;1H",
+            "\x1b[2;1H",
+            "a a long message\x1b[4;1H",
+            "\x1b[4;1H",
+            "… 1 more topic\r\n",
+        ]
+    );
+}
+
+/// On anything else than a terminal it would be rubbish, and nothing is connected to.
+#[test]
+fn watching_needs_a_terminal() {
+    Mqtt::subscribe(1).args(["-t", "#", "--watch"]).run().fails(2, "--watch draws on a terminal");
+}

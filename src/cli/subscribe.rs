@@ -69,6 +69,10 @@ pub(super) struct SubscribeArgs {
     #[arg(long, help_heading = "Output")]
     message_rate: bool,
 
+    /// Show the latest message of each topic on a line of its own, in place, on a terminal
+    #[arg(short = 'w', long, help_heading = "Output")]
+    watch: bool,
+
     #[command(flatten)]
     format: FormatArgs,
 
@@ -110,9 +114,9 @@ impl TryFrom<SubscribeArgs> for Config {
         if args.remove_retained && args.no_retained {
             return Err(Error::usage("-R hides what --remove-retained asks for"));
         }
-        if args.remove_retained && args.message_rate {
+        if args.remove_retained && (args.message_rate || args.watch) {
             return Err(Error::usage(
-                "--remove-retained clears what was written out, and --message-rate writes no message",
+                "--remove-retained clears what was written out, which not all is with --message-rate or --watch",
             ));
         }
         let in_url = args.connection.url_topic().filter(|_| {
@@ -173,20 +177,29 @@ impl TryFrom<SubscribeArgs> for Config {
             kind,
             remove_retained: args.remove_retained,
             session_file: args.session_file,
-            display: display(args.format.resolve()?, args.message_rate)?,
+            display: display(args.format.resolve()?, args.message_rate, args.watch)?,
             verbosity: args.report.resolve()?,
         })
     }
 }
 
 /// What is shown, if messages that are shown have this format.
-fn display(format: MessageFormat, message_rate: bool) -> Result<Display, Error> {
-    if !message_rate {
-        return Ok(Display::Messages(format));
-    }
+fn display(format: MessageFormat, message_rate: bool, watch: bool) -> Result<Display, Error> {
+    let option = match (message_rate, watch) {
+        (true, true) => return Err(Error::usage("--message-rate and --watch are two displays; give one")),
+        (true, false) => "--message-rate",
+        (false, true) => "--watch",
+        (false, false) => return Ok(Display::Messages(format)),
+    };
     match format {
-        MessageFormat::Text { newline: true, .. } => Ok(Display::Rate { json: false }),
-        MessageFormat::Json { pretty: false } => Ok(Display::Rate { json: true }),
-        _ => Err(Error::usage("--message-rate shows no messages for -F, -N or --pretty to format")),
+        MessageFormat::Text { newline: false, .. } | MessageFormat::Json { pretty: true } => {
+            Err(Error::usage(format!("{option} shows lines: -N and --pretty cannot be used with it")))
+        }
+        format if watch => Ok(Display::Watch(format)),
+        MessageFormat::Template(_) => {
+            Err(Error::usage("--message-rate shows no messages that -F could format"))
+        }
+        MessageFormat::Json { .. } => Ok(Display::Rate { json: true }),
+        MessageFormat::Text { .. } => Ok(Display::Rate { json: false }),
     }
 }

@@ -19,6 +19,7 @@ mod stdout;
 mod template;
 mod terminal;
 mod timestamp;
+mod watch;
 
 #[cfg(test)]
 mod message_tests;
@@ -36,6 +37,7 @@ pub use prompt::{can_ask, confirm};
 pub use stdout::Stdout;
 pub use template::Template;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
+pub use watch::Watch;
 
 /// The version of this program, for reports.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -9,7 +9,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
-use nix::pty::openpty;
+use nix::pty::{Winsize, openpty};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::LIMIT;
@@ -48,6 +48,8 @@ enum Output {
     ClosedAfter(usize),
     /// A pipe that nobody reads and nobody closes.
     Unread,
+    /// A terminal of so many columns and rows, whose bytes are collected.
+    Terminal(u16, u16),
 }
 
 impl Mqtt {
@@ -139,6 +141,12 @@ impl Mqtt {
         self
     }
 
+    /// Standard output is a terminal of this size.
+    pub(crate) fn stdout_on_a_terminal(mut self, columns: u16, rows: u16) -> Self {
+        self.stdout = Output::Terminal(columns, rows);
+        self
+    }
+
     /// Runs it to its end.
     #[track_caller]
     pub(crate) fn run(self) -> Outcome {
@@ -174,6 +182,15 @@ impl Mqtt {
             command.stdin(terminal.slave.try_clone().unwrap()).stderr(terminal.slave);
             File::from(terminal.master)
         });
+        let screen = match self.stdout {
+            Output::Terminal(ws_col, ws_row) => {
+                let size = Winsize { ws_col, ws_row, ws_xpixel: 0, ws_ypixel: 0 };
+                let terminal = openpty(Some(&size), None).unwrap();
+                command.stdout(terminal.slave);
+                Some(File::from(terminal.master))
+            }
+            _ => None,
+        };
         let mut child = command.spawn().unwrap();
         // What is left of the terminal's other side is the child's: it ends when the child does.
         drop(command);
@@ -189,6 +206,7 @@ impl Mqtt {
             }
         };
         let stdout = match self.stdout {
+            Output::Terminal(..) => Collected::from(screen.unwrap(), usize::MAX),
             Output::Collected => Collected::from(child.stdout.take().unwrap(), usize::MAX),
             Output::ClosedAfter(lines) => Collected::from(child.stdout.take().unwrap(), lines),
             Output::Unread => Collected::from(std::io::empty(), usize::MAX), // the child's handle keeps it open

@@ -194,7 +194,8 @@ fn selection() {
     assert_eq!(config.client.version, Version::Auto);
     all_wrong(&[
         (&["sub", "-t", "a", "-R", "--remove-retained"], "-R hides what --remove-retained asks for"),
-        (&["sub", "-t", "a", "--message-rate", "--remove-retained"], "--message-rate writes no message"),
+        (&["sub", "-t", "a", "--message-rate", "--remove-retained"], "with --message-rate"),
+        (&["sub", "-t", "a", "--watch", "--remove-retained"], "with --message-rate or --watch"),
         (&["sub", "-t", "a", "-R", "--retained-only"], "-R hides what --retained-only asks for"),
         (&["sub", "-t", "a", "--random-filter", "0"], "0.1 to 100"),
         (&["sub", "-t", "a", "--random-filter", "-5"], "0.1 to 100"),
@@ -212,7 +213,7 @@ fn formats() {
     let display = |line: &[&str]| subscribe(&[&["-t", "a"], line].concat()).display;
     let format = |line: &[&str]| match display(line) {
         Display::Messages(format) => format,
-        Display::Rate { .. } => panic!("{line:?}"),
+        Display::Rate { .. } | Display::Watch(_) => panic!("{line:?}"),
     };
     assert_eq!(format(&["--json"]), MessageFormat::Json { pretty: false });
     assert_eq!(format(&["--json", "--pretty"]), MessageFormat::Json { pretty: true });
@@ -225,6 +226,8 @@ fn formats() {
         MessageFormat::Template(template.without_newline().pretty())
     );
     assert_eq!(display(&["--message-rate", "-v"]), Display::Rate { json: false });
+    assert_eq!(display(&["-w", "-v"]), Display::Watch(MessageFormat::Text { verbose: true, newline: true }));
+    assert_eq!(display(&["--watch", "--json"]), Display::Watch(MessageFormat::Json { pretty: false }));
     assert_eq!(display(&["--message-rate", "--json"]), Display::Rate { json: true });
     all_wrong(&[
         (&["sub", "-t", "a", "--pretty"], "--pretty needs --json or -F"),
@@ -232,8 +235,10 @@ fn formats() {
         (&["sub", "-t", "a", "-F", "%"], "Incomplete format specifier"),
         (&["sub", "-t", "a", "-F", "%!z"], "Invalid format specifier"),
         (&["sub", "-t", "a", "--message-rate", "-F", "%p"], "--message-rate shows no messages"),
-        (&["sub", "-t", "a", "--message-rate", "-N"], "--message-rate shows no messages"),
-        (&["sub", "-t", "a", "--message-rate", "--json", "--pretty"], "--message-rate shows no messages"),
+        (&["sub", "-t", "a", "--message-rate", "-N"], "--message-rate shows lines"),
+        (&["sub", "-t", "a", "--message-rate", "--json", "--pretty"], "--message-rate shows lines"),
+        (&["sub", "-t", "a", "-w", "-N"], "--watch shows lines"),
+        (&["sub", "-t", "a", "-w", "--message-rate"], "two displays"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
 }

@@ -80,6 +80,7 @@ fn mosquittos_letters() {
         ('T', "filter_out"),
         ('U', "unsubscribe"),
         ('v', "verbose"),
+        ('w', "watch"),
         ('W', "timeout"),
     ];
     let request: &[(char, &str)] = &[
@@ -190,6 +191,7 @@ fn mosquittos_long_names() {
         "retained-only",
         "unsubscribe",
         "verbose",
+        "watch",
     ];
     // Without --retain-handling: what is retained is never the response, and not asked for.
     let request = [

@@ -1,11 +1,14 @@
 //! What standard output shows of the messages.
 
-use std::task::{Context, Poll};
-use std::time::SystemTime;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
 
+use tokio::time::{Interval, interval};
+
+use super::Config;
 use super::rate::Rate;
 use crate::error::Error;
-use crate::output::{MessageFormat, MessageWriter, Misfit, Stdout};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Misfit, Stdout, Watch};
 use crate::protocol::wire::Publish;
 
 /// What standard output shows of the messages.
@@ -18,26 +21,49 @@ pub enum Display {
         /// As an object a line.
         json: bool,
     },
+    /// The latest of each topic, in place, on a terminal (`--watch`).
+    Watch(MessageFormat),
 }
+
+/// How often to look whether the terminal has another size.
+const RESIZE_INTERVAL: Duration = Duration::from_millis(500);
 
 /// A [`Display`] at work.
 pub(super) enum Shower {
     Messages(MessageWriter),
     Rate(Rate),
+    /// With a clock, once there was a connection.
+    Watch(Box<Watch>, Option<Interval>),
 }
 
 impl Shower {
-    pub(super) fn new(display: &Display, terminal: bool) -> Self {
-        match display {
-            Display::Messages(format) => Self::Messages(MessageWriter::new(format.clone(), terminal)),
+    /// # Errors
+    /// What is to be shown needs a terminal, and there is none.
+    pub(super) fn new(config: &Config, diagnostics: &Diagnostics) -> Result<Self, Error> {
+        let is_terminal = diagnostics.terminal().stdout.is_terminal;
+        Ok(match &config.display {
+            Display::Messages(format) => Self::Messages(MessageWriter::new(format.clone(), is_terminal)),
             Display::Rate { json } => Self::Rate(Rate::new(*json)),
-        }
+            Display::Watch(_) if !is_terminal => {
+                return Err(Error::usage("--watch draws on a terminal, and standard output is none"));
+            }
+            Display::Watch(format) => {
+                let heading = format!("Broker: {}", config.client.endpoint.address);
+                Self::Watch(Box::new(Watch::new(format.clone(), &heading)), None)
+            }
+        })
     }
 
     /// A link is up.
     pub(super) fn connected(&mut self) {
-        if let Self::Rate(rate) = self {
-            rate.start();
+        match self {
+            Self::Messages(_) => {}
+            Self::Rate(rate) => rate.start(),
+            Self::Watch(watch, clock) => {
+                // What was said of the last one goes.
+                watch.disturbed();
+                clock.get_or_insert_with(|| interval(RESIZE_INTERVAL));
+            }
         }
     }
 
@@ -57,14 +83,34 @@ impl Shower {
                 rate.count();
                 Ok(())
             }
+            Self::Watch(watch, _) => watch.message(publish, received),
+        }
+    }
+
+    /// Brings a drawing up to date, for the next flush.
+    pub(super) fn draw(&mut self, stdout: &mut Stdout) {
+        if let Self::Watch(watch, Some(_)) = self {
+            watch.draw(stdout.buffer());
         }
     }
 
     /// Shows what the clock brings. Ready only when that fails.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         match self {
-            Self::Messages(_) => Poll::Pending,
+            Self::Messages(_) | Self::Watch(_, None) => Poll::Pending,
             Self::Rate(rate) => rate.poll(cx, stdout),
+            Self::Watch(watch, Some(clock)) => {
+                while clock.poll_tick(cx).is_ready() {}
+                watch.draw(stdout.buffer());
+                ready!(stdout.poll_flush(cx)).map_or_else(Poll::Ready, |()| Poll::Pending)
+            }
+        }
+    }
+
+    /// Leaves the terminal to others.
+    pub(super) fn finish(&mut self, stdout: &mut Stdout) {
+        if let Self::Watch(watch, _) = self {
+            watch.finish(stdout.buffer());
         }
     }
 }

@@ -89,7 +89,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         config: &config,
         diagnostics,
         attention: Attention::start(config.timeout)?,
-        shower: Shower::new(&config.display, diagnostics.terminal().stdout.is_terminal),
+        shower: Shower::new(&config, diagnostics)?,
         stdout: Stdout::new(),
         unreleased,
         restored: false,
@@ -114,6 +114,8 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     };
     let result = result.and(subscriber.outcome.take().unwrap_or(Ok(())));
     let result = result.and_then(|()| subscriber.all_refused.take().map_or(Ok(()), Err));
+    subscriber.shower.draw(&mut subscriber.stdout);
+    subscriber.shower.finish(&mut subscriber.stdout);
     // What was received before the end is written, whatever the end was.
     let flushed = match subscriber.stdout.finish(diagnostics).await {
         Ok(true) => {
@@ -412,6 +414,7 @@ impl Handler for Subscriber<'_> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.received = None;
+        self.shower.draw(&mut self.stdout);
         ready!(self.stdout.poll_flush(cx))?;
         self.clears.written();
         // Behind the write-out and before the acknowledgements.

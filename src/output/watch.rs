@@ -1,0 +1,266 @@
+//! A line for each topic with its latest message, in place, on a terminal.
+
+use std::collections::HashMap;
+use std::io::Write as _;
+use std::time::SystemTime;
+
+use unicode_width::UnicodeWidthChar as _;
+
+use super::message::{MessageWriter, Misfit};
+use super::printable::{LineFeed, printable, put_printable};
+use super::{MessageFormat, counted};
+use crate::protocol::wire::Publish;
+
+/// How many topics are remembered: more than any terminal has lines.
+const MOST_TOPICS: usize = 1000;
+/// What is kept of a line: more than fits into any terminal.
+const MOST_LINE_BYTES: usize = 4096;
+/// A buffer that one huge message made larger than this is not kept.
+const KEPT_BYTES: usize = 64 * 1024;
+/// Columns and rows where the terminal does not say.
+const USUAL_SIZE: (u16, u16) = (80, 24);
+/// Moves the cursor to the top left and clears the screen (ECMA-48).
+const CLEAR: &[u8] = b"\x1b[H\x1b[2J";
+
+/// What a terminal shows of the topics.
+#[derive(Debug)]
+pub struct Watch {
+    writer: MessageWriter,
+    heading: String,
+    /// The places of the topics, in the order in which they appeared.
+    places: HashMap<Box<[u8]>, usize>,
+    lines: Vec<Line>,
+    /// There were topics beside those.
+    has_others: bool,
+    /// Columns and rows of the latest drawing; `None` is to be drawn anew.
+    drawn_for: Option<(u16, u16)>,
+    /// Drawn below the lines: how many are not shown.
+    below: String,
+    message: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Line {
+    text: String,
+    is_drawn: bool,
+}
+
+impl Watch {
+    /// Messages in this format; a text has the topic before it.
+    #[must_use]
+    pub fn new(format: MessageFormat, heading: &str) -> Self {
+        let format = match format {
+            MessageFormat::Text { .. } => MessageFormat::Text { verbose: true, newline: true },
+            other => other,
+        };
+        Self {
+            writer: MessageWriter::new(format, true),
+            heading: printable(heading),
+            places: HashMap::new(),
+            lines: Vec::new(),
+            has_others: false,
+            drawn_for: None,
+            below: String::new(),
+            message: Vec::new(),
+        }
+    }
+
+    /// Takes in a message, to be shown by the next [`Watch::draw`].
+    ///
+    /// # Errors
+    /// As [`MessageWriter::write`].
+    pub fn message(&mut self, publish: &Publish<'_>, received: SystemTime) -> Result<(), Misfit> {
+        let place = match self.places.get(publish.topic) {
+            Some(place) => *place,
+            None if self.lines.len() < MOST_TOPICS => {
+                self.places.insert(publish.topic.into(), self.lines.len());
+                self.lines.push(Line { text: String::new(), is_drawn: false });
+                self.lines.len() - 1
+            }
+            None => {
+                self.has_others = true;
+                return Ok(());
+            }
+        };
+        self.message.clear();
+        let written = self.writer.write(&mut self.message, publish, received);
+        let text = self.message.strip_suffix(b"\n").unwrap_or(&self.message);
+        let mut shown = Vec::new();
+        put_printable(&mut shown, &text[..text.len().min(MOST_LINE_BYTES)], LineFeed::Show);
+        let line = Line { text: String::from_utf8_lossy(&shown).replace('\t', " "), is_drawn: false };
+        self.lines[place] = line;
+        self.message.shrink_to(KEPT_BYTES);
+        written
+    }
+
+    /// The next drawing is of everything: something else may have been written.
+    pub fn disturbed(&mut self) {
+        self.drawn_for = None;
+    }
+
+    /// Appends what brings the terminal up to date.
+    pub fn draw(&mut self, out: &mut Vec<u8>) {
+        self.draw_for(size().unwrap_or(USUAL_SIZE), out);
+    }
+
+    fn draw_for(&mut self, size: (u16, u16), out: &mut Vec<u8>) {
+        let (columns, rows) = (usize::from(size.0), usize::from(size.1));
+        // One row is the heading, and one is left to the cursor.
+        let visible = rows.saturating_sub(2).min(self.lines.len());
+        let hidden = self.lines.len() - visible;
+        let others = if self.has_others { ", and others" } else { "" };
+        let below = match hidden {
+            0 => String::new(),
+            _ => format!("… {}{others}", counted(hidden as u64, "more topic")),
+        };
+        let anew = self.drawn_for != Some(size);
+        if anew {
+            out.extend_from_slice(CLEAR);
+            out.extend_from_slice(cut(&self.heading, columns).as_bytes());
+            self.drawn_for = Some(size);
+        } else if below == self.below && self.lines.iter().all(|line| line.is_drawn) {
+            return;
+        }
+        for (place, line) in self.lines.iter_mut().enumerate() {
+            let was_drawn = std::mem::replace(&mut line.is_drawn, true);
+            if place < visible && (anew || !was_drawn) {
+                put_row(out, place + 2, &cut(&line.text, columns));
+            }
+        }
+        put_row(out, visible + 2, &cut(&below, columns.saturating_sub(1)));
+        self.below = below;
+    }
+
+    /// Appends what leaves the cursor below everything, where the shell goes on.
+    pub fn finish(&self, out: &mut Vec<u8>) {
+        match self.drawn_for {
+            Some((_, rows)) if self.lines.len() + 2 > usize::from(rows) => out.extend_from_slice(b"\n"),
+            // What the terminal shows of Ctrl-C goes.
+            Some(_) => out.extend_from_slice(b"\r\x1b[K"),
+            None => {}
+        }
+    }
+}
+
+/// Puts a text into a row. The row is cleared before: behind a text as wide as the terminal, clearing
+/// would take its last character.
+fn put_row(out: &mut Vec<u8>, row: usize, text: &str) {
+    let _ = write!(out, "\x1b[{row};1H\x1b[2K{text}"); // into memory: cannot fail
+}
+
+/// As much of the text as so many columns hold, with a mark where it was cut.
+fn cut(text: &str, columns: usize) -> String {
+    let mut width = 0;
+    let mut fits = 0; // bytes beside which the mark fits
+    for (at, character) in text.char_indices() {
+        if width < columns {
+            fits = at;
+        }
+        width += character.width().unwrap_or(0);
+        if width > columns {
+            return if columns == 0 { String::new() } else { format!("{}…", &text[..fits]) };
+        }
+    }
+    text.into()
+}
+
+#[cfg(unix)]
+fn size() -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((size.ws_col, size.ws_row))
+}
+
+#[cfg(not(unix))]
+fn size() -> Option<(u16, u16)> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::QoS;
+    use crate::protocol::property::Properties;
+
+    const TEXT: MessageFormat = MessageFormat::Text { verbose: false, newline: true };
+
+    fn take(watch: &mut Watch, topic: &str, payload: &[u8]) {
+        let publish = Publish {
+            dup: false,
+            qos: QoS::AtMostOnce,
+            retain: false,
+            packet_identifier: 0,
+            topic: topic.as_bytes(),
+            properties: Properties::NONE,
+            payload,
+        };
+        watch.message(&publish, SystemTime::UNIX_EPOCH).unwrap();
+    }
+
+    fn drawn(watch: &mut Watch, size: (u16, u16)) -> String {
+        let mut out = Vec::new();
+        watch.draw_for(size, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_line_for_each_topic_in_place() {
+        let mut watch = Watch::new(TEXT, "Broker: h");
+        assert_eq!(drawn(&mut watch, (20, 5)), "\x1b[H\x1b[2JBroker: h\x1b[2;1H\x1b[2K");
+        assert_eq!(drawn(&mut watch, (20, 5)), "");
+        take(&mut watch, "a", b"1");
+        take(&mut watch, "b", b"");
+        take(&mut watch, "a", b"\x1b[2J\n\t\xff");
+        let lines = "\x1b[2;1H\x1b[2Ka \\x1b[2J\\n \\xff\x1b[3;1H\x1b[2Kb (null)\x1b[4;1H\x1b[2K";
+        assert_eq!(drawn(&mut watch, (20, 5)), lines);
+        take(&mut watch, "b", b"2");
+        assert_eq!(drawn(&mut watch, (20, 5)), "\x1b[3;1H\x1b[2Kb 2\x1b[4;1H\x1b[2K");
+        // What was written in between, and another size: everything.
+        watch.disturbed();
+        assert!(drawn(&mut watch, (20, 5)).starts_with("\x1b[H\x1b[2JBroker: h\x1b[2;1H\x1b[2Ka "));
+        assert!(
+            drawn(&mut watch, (8, 5))
+                .ends_with("\x1b[2;1H\x1b[2Ka \\x1b[…\x1b[3;1H\x1b[2Kb 2\x1b[4;1H\x1b[2K")
+        );
+        let mut end = Vec::new();
+        watch.finish(&mut end);
+        assert_eq!(end, b"\r\x1b[K");
+    }
+
+    #[test]
+    fn more_topics_than_lines() {
+        let mut watch = Watch::new(TEXT, "Broker: h");
+        for number in 0..MOST_TOPICS {
+            take(&mut watch, &number.to_string(), b"x");
+        }
+        let first = "\x1b[2;1H\x1b[2K0 x\x1b[3;1H\x1b[2K1 x\x1b[4;1H\x1b[2K… 998 more topics";
+        assert!(drawn(&mut watch, (40, 4)).ends_with(first));
+        take(&mut watch, "one more", b"x");
+        take(&mut watch, "1", b"y");
+        let second = "\x1b[3;1H\x1b[2K1 y\x1b[4;1H\x1b[2K… 998 more topics, and others";
+        assert_eq!(drawn(&mut watch, (40, 4)), second);
+        let mut end = Vec::new();
+        watch.finish(&mut end);
+        assert_eq!(end, b"\n");
+        // No room for anything is no reason to fail.
+        for size in [(1, 1), (1, 2), (3, 3)] {
+            drawn(&mut watch, size);
+        }
+    }
+
+    #[test]
+    fn lines_are_cut_by_columns() {
+        for (text, columns, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("日本", 4, "日本"),
+            ("日本語", 4, "日…"),
+            ("日本語", 5, "日本…"),
+            ("e\u{301}e\u{301}", 2, "e\u{301}e\u{301}"),
+            ("ab", 0, ""),
+            ("ab", 1, "…"),
+            ("", 0, ""),
+        ] {
+            assert_eq!(cut(text, columns), expected, "{text} {columns}");
+        }
+    }
+}
