@@ -95,6 +95,12 @@ pub fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix(SHARE)?.split_once('/')
 }
 
+/// Whether it is a topic under which servers tell of themselves (MQTT 5, section 4.7.2).
+#[must_use]
+pub fn is_of_server(name: &[u8]) -> bool {
+    name == b"$SYS" || name.starts_with(b"$SYS/")
+}
+
 /// Whether a legal filter matches a topic name. A shared subscription matches what its inner
 /// filter matches; a wildcard in the first level does not match a `$`-topic ([MQTT-4.7.2-1]).
 #[must_use]

@@ -41,8 +41,7 @@ impl Selection {
     pub(super) fn admits_topic(&self, name: &str) -> bool {
         let is_excluded =
             || self.exclude.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
-        name != "$SYS"
-            && !name.starts_with("$SYS/")
+        !topic::is_of_server(name.as_bytes())
             && !is_excluded()
             && self.topic_match.as_ref().is_none_or(|regex| regex.is_match(name))
     }

@@ -75,7 +75,11 @@ impl Clears {
     /// A message is being written out. What the server says of itself cannot be cleared, and comes back
     /// at once.
     pub(super) fn shown(&mut self, publish: &Publish<'_>) {
-        if !self.is_asked_for || !publish.retain || publish.payload.is_empty() || is_system(publish.topic) {
+        if !self.is_asked_for
+            || !publish.retain
+            || publish.payload.is_empty()
+            || topic::is_of_server(publish.topic)
+        {
             return;
         }
         match topic::check_name(publish.topic) {
@@ -201,9 +205,4 @@ impl Clears {
         }
         doubtful == 0 && !self.was_refused
     }
-}
-
-/// Whether it is a topic under which servers tell of themselves.
-fn is_system(name: &[u8]) -> bool {
-    name == b"$SYS" || name.starts_with(b"$SYS/")
 }
