@@ -51,8 +51,7 @@ impl Attention {
         &mut self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let (sender, mut done) = oneshot::channel();
-        std::thread::spawn(move || sender.send(work()));
+        let mut done = in_background(work);
         poll_fn(|cx| match Pin::new(&mut done).poll(cx) {
             Poll::Ready(Ok(result)) => Poll::Ready(result),
             // It has panicked, and has said so.
@@ -85,6 +84,16 @@ impl Attention {
         }
         Poll::Pending
     }
+}
+
+/// Work that blocks, on a thread of its own; what comes of it can be awaited. Nobody waits for the thread
+/// at the end of the program.
+pub(super) fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> oneshot::Receiver<T> {
+    let (sender, done) = oneshot::channel();
+    std::thread::spawn(move || sender.send(work()));
+    done
 }
 
 /// Tells the user of a change in the state of the link.

@@ -1,16 +1,14 @@
 //! `mqtt broker`: a scratch broker for development and tests, alone or around a command.
 
 use std::ffi::OsString;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus};
+use std::process::{Command, ExitStatus};
 use std::task::Poll;
 
-use tokio::sync::oneshot;
-
-use super::attention::{Attention, Stop};
+use super::attention::{Attention, Stop, in_background};
 use crate::broker::{Broker, Options};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -44,16 +42,8 @@ pub async fn run(config: Config) -> Result<Exit, Error> {
     let exit = match config.command.split_first() {
         None => {
             announce(broker.address()).await?;
-            let mut ended = config.until_eof.then(end_of_input);
-            poll_fn(|cx| {
-                let over = ended.as_mut().map(|ended| std::pin::Pin::new(ended).poll(cx));
-                if matches!(over, Some(Poll::Ready(_))) {
-                    Poll::Ready(())
-                } else {
-                    attention.poll(cx).map(drop)
-                }
-            })
-            .await;
+            // Either way it ends as it is to.
+            let _ = attention.during(until(config.until_eof)).await;
             Exit::Success
         }
         Some((program, arguments)) => {
@@ -87,9 +77,9 @@ async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Atten
     let failed = |error| Error::file(format!("cannot run {}", name.display()), error);
     let address = broker.address();
     command.envs([("MQTT_HOST", address.ip().to_string()), ("MQTT_PORT", address.port().to_string())]);
-    let child = command.spawn().map_err(failed)?;
+    let mut child = command.spawn().map_err(failed)?;
     let process = rustix::process::Pid::from_child(&child);
-    let mut ended = wait(child);
+    let mut ended = in_background(move || child.wait());
     let status = loop {
         let stop = poll_fn(|cx| match std::pin::Pin::new(&mut ended).poll(cx) {
             Poll::Ready(status) => Poll::Ready(Ok(status)),
@@ -109,21 +99,12 @@ async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Atten
     Ok(exit_of(status))
 }
 
-/// The end of standard input, awaited by a thread of its own; what comes before it is not looked at.
-fn end_of_input() -> oneshot::Receiver<()> {
-    let (sender, ended) = oneshot::channel();
-    std::thread::spawn(move || {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
-        sender.send(())
-    });
-    ended
-}
-
-/// The end of a child, awaited by a thread of its own.
-fn wait(mut child: Child) -> oneshot::Receiver<io::Result<ExitStatus>> {
-    let (sender, ended) = oneshot::channel();
-    std::thread::spawn(move || sender.send(child.wait()));
-    ended
+/// The end of standard input, if that matters; what comes before it is not looked at.
+async fn until(eof: bool) {
+    if !eof {
+        return pending().await;
+    }
+    let _ = in_background(|| io::copy(&mut io::stdin(), &mut io::sink())).await;
 }
 
 /// The command's status becomes this program's own.
