@@ -10,7 +10,7 @@ use rustix::process::Signal;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
-use crate::support::server::{Peer, Server};
+use crate::support::server::{Listener, Peer, Server};
 use crate::support::{for_brokers, report, version};
 
 fn rr(port: u16) -> Mqtt {
@@ -50,6 +50,15 @@ fn subscription(peer: &mut Peer) -> String {
     assert_eq!((all.len(), all[0].retain_handling, all[0].no_local), (1, 2, false));
     peer.send(&packets::suback(V5, packet_identifier, &[all[0].qos as u8]));
     all[0].filter.to_owned()
+}
+
+/// A session of MQTT 5 up to the request: the topic subscribed to, and what is asked.
+#[track_caller]
+fn asked(listener: &mut Listener) -> (Peer, String, Request) {
+    let mut peer = listener.accept_session(V5);
+    let filter = subscription(&mut peer);
+    let request = request(&mut peer);
+    (peer, filter, request)
 }
 
 for_brokers! {
@@ -145,9 +154,7 @@ fn only_the_response_is_taken_for_it() {
 #[test]
 fn the_response_is_acknowledged() {
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        let filter = subscription(&mut peer);
-        let request = request(&mut peer);
+        let (mut peer, filter, request) = asked(listener);
         peer.send(&packets::ack(PacketType::PubRec, request.identifier));
         peer.expect(V5, &packets::ack(PacketType::PubRel, request.identifier));
         peer.send(&packets::ack(PacketType::PubComp, request.identifier));
@@ -242,9 +249,7 @@ fn refusals() {
     server.finish();
 
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        subscription(&mut peer);
-        let request = request(&mut peer);
+        let (mut peer, _, request) = asked(listener);
         peer.send(&packets::ack_with(PacketType::PubAck, request.identifier, 0x87));
         peer.expect_disconnect(V5);
     });
@@ -270,7 +275,7 @@ fn refusals() {
 /// A server of MQTT 3.1.1 alone, where the request cannot say where to respond.
 #[test]
 fn without_response_topic_in_an_old_version() {
-    let script = |listener: &mut crate::support::server::Listener| {
+    let script = |listener: &mut Listener| {
         let mut peer = listener.accept();
         peer.expect_connect(V5);
         peer.send(&packets::connack(V3_1_1, false, 1));
@@ -297,18 +302,14 @@ fn without_response_topic_in_an_old_version() {
 #[test]
 fn a_lost_link() {
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        subscription(&mut peer);
-        request(&mut peer);
+        asked(listener);
     });
     let run = rr(server.port()).args(["-t", "a", "-n"]).run();
     run.fails(1, "the server closed the connection");
     server.finish();
 
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        let filter = subscription(&mut peer);
-        let first = request(&mut peer);
+        let (peer, filter, first) = asked(listener);
         peer.close();
         let mut peer = listener.accept_session(V5);
         assert_eq!(subscription(&mut peer), filter);
@@ -327,9 +328,7 @@ fn a_lost_link() {
 #[test]
 fn a_response_that_waited_in_a_kept_session() {
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        let filter = subscription(&mut peer);
-        let request = request(&mut peer);
+        let (mut peer, filter, request) = asked(listener);
         peer.send(&packets::ack(PacketType::PubAck, request.identifier));
         peer.close();
         let mut peer = listener.accept_kept_session(V5);
@@ -345,9 +344,7 @@ fn a_response_that_waited_in_a_kept_session() {
 
     // A session that was not kept: the response is known all the same, whenever it comes.
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        let filter = subscription(&mut peer);
-        let first = request(&mut peer);
+        let (peer, filter, first) = asked(listener);
         peer.close();
         let mut peer = listener.accept_session(V5);
         let (identifier, _) = peer.expect_subscribe(V5);
@@ -422,9 +419,7 @@ fn the_farewell_decides_nothing() {
     ];
     for (script, options) in cases {
         let server = Server::start(move |listener| {
-            let mut peer = listener.accept_session(V5);
-            let filter = subscription(&mut peer);
-            request(&mut peer);
+            let (mut peer, filter, _) = asked(listener);
             peer.send(&Message::new(&filter, b"done").at(QoS::ExactlyOnce, 7).bytes(V5));
             peer.expect(V5, &packets::ack(PacketType::PubRec, 7));
             script(&mut peer);
@@ -450,9 +445,7 @@ fn elsewhere() -> Vec<u8> {
 fn a_slow_reader() {
     let server = || {
         Server::start(|listener| {
-            let mut peer = listener.accept_session(V5);
-            let filter = subscription(&mut peer);
-            request(&mut peer);
+            let (mut peer, filter, _) = asked(listener);
             peer.send(&Message::new(&filter, &vec![b'x'; 4 << 20]).bytes(V5));
             peer.drain();
         })
@@ -516,9 +509,7 @@ fn a_topic_alias_is_not_forced_upon_a_server() {
 fn a_link_that_is_lost_behind_the_response() {
     for more in [&[][..], &["--reconnect", "5"]] {
         let server = Server::start(|listener| {
-            let mut peer = listener.accept_session(V5);
-            let filter = subscription(&mut peer);
-            request(&mut peer);
+            let (mut peer, filter, _) = asked(listener);
             peer.send(&Message::new(&filter, b"done").at(QoS::ExactlyOnce, 1).bytes(V5));
             peer.reset();
         });
@@ -532,9 +523,7 @@ fn a_link_that_is_lost_behind_the_response() {
 fn formats() {
     let run = |options: &'static [&'static str]| {
         let server = Server::start(|listener| {
-            let mut peer = listener.accept_session(V5);
-            let filter = subscription(&mut peer);
-            request(&mut peer);
+            let (mut peer, filter, _) = asked(listener);
             peer.send(&Message::new(&filter, b"42").bytes(V5));
             peer.expect_disconnect(V5);
         });
@@ -560,12 +549,10 @@ fn formats() {
 /// A response that nobody reads any more, and a run that is interrupted.
 #[test]
 fn closed_output_and_signals() {
-    let (asked, was_asked) = mpsc::channel();
+    let (tell, was_asked) = mpsc::channel();
     let server = Server::start(move |listener| {
-        let mut peer = listener.accept_session(V5);
-        subscription(&mut peer);
-        request(&mut peer);
-        asked.send(()).unwrap();
+        let (mut peer, _, _) = asked(listener);
+        tell.send(()).unwrap();
         peer.expect_disconnect(V5);
     });
     let run = rr(server.port()).args(["-t", "a", "-n"]).spawn();
@@ -575,9 +562,7 @@ fn closed_output_and_signals() {
     server.finish();
 
     let server = Server::start(|listener| {
-        let mut peer = listener.accept_session(V5);
-        let filter = subscription(&mut peer);
-        request(&mut peer);
+        let (mut peer, filter, _) = asked(listener);
         peer.send(&Message::new(&filter, b"42").bytes(V5));
         peer.expect_disconnect(V5);
     });
