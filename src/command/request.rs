@@ -129,7 +129,7 @@ struct Exchange {
 }
 
 /// What response topics begin with where the server has nothing to say about it.
-pub const PREFIX: &str = "mqtt-rr";
+const PREFIX: &str = "mqtt-rr";
 /// Characters of what is made up: as many as make two of the same most unlikely.
 const RANDOM_CHARACTERS: usize = 16;
 
