@@ -182,7 +182,7 @@ impl Opening {
     ) -> Result<(Vec<u8>, Vec<u8>), Error> {
         let outcome = self.converse(stream, observe).await;
         if let Err(Error::Protocol(malformed)) = &outcome {
-            leave(stream, self.protocol, malformed.reason).await;
+            Box::pin(leave(stream, self.protocol, malformed.reason)).await;
         }
         outcome
     }
@@ -200,7 +200,7 @@ impl Opening {
                 Err(error) => {
                     observe(Direction::Received, &answer.0);
                     if !matches!(error, Error::Protocol(_)) {
-                        leave(stream, self.protocol, ReasonCode::UNSPECIFIED).await;
+                        Box::pin(leave(stream, self.protocol, ReasonCode::UNSPECIFIED)).await;
                     }
                     return Err(error);
                 }
@@ -228,7 +228,7 @@ impl Opening {
     ) -> Result<Connected, Error> {
         let outcome = self.judge(answer);
         if let Err(Error::Protocol(malformed)) = &outcome {
-            leave(stream, self.protocol, malformed.reason).await;
+            Box::pin(leave(stream, self.protocol, malformed.reason)).await;
         }
         outcome
     }

@@ -112,6 +112,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.renewal = Some(Box::new(Renewal::of(authentication)));
     }
 
+    /// The link keeps time with this timer, which the connection was made with.
+    pub(super) fn keep_time_with(&mut self, mut timer: Pin<Box<Sleep>>) {
+        if let Some(deadline) = self.keep_alive.deadline() {
+            timer.as_mut().reset(deadline);
+            self.timer = Some(timer);
+        }
+    }
+
     /// The stream under the link.
     pub fn stream_mut(&mut self) -> &mut S {
         &mut self.stream

@@ -124,23 +124,27 @@ pub async fn open(
 ) -> Result<Opened, Error> {
     let began = Instant::now();
     let mut connected_after = None;
-    let mut stream = if options.endpoint.transport.is_secure() {
-        let mut observe = |step| match step {
-            Step::Connected { .. } | Step::Tunnelled { .. } => connected_after = Some(began.elapsed()),
-            _ => {}
-        };
-        net::dial_observed(&options.endpoint, &mut observe).await?
-    } else {
-        net::dial(&options.endpoint).await?
+    let mut observe = |step| match step {
+        Step::Connected { .. } | Step::Tunnelled { .. } => connected_after = Some(began.elapsed()),
+        _ => {}
     };
+    let observer: net::Observer<'_> =
+        if options.endpoint.transport.is_secure() { Some(&mut observe) } else { None };
+    // One timer for all the life of the connection: moving it to a later time costs next to nothing.
+    let mut sleep = Box::pin(tokio::time::sleep(options.endpoint.connect_timeout));
+    let mut stream = net::dial_timed(&options.endpoint, observer, sleep.as_mut()).await?;
     let dialled = began.elapsed();
     let properties = handshake::connect_properties(options);
     let mut opening = Opening::new(options, protocol, client_identifier, options.clean_start, &properties)?;
-    let exchange = opening.exchange(&mut stream, |_, _| {});
-    let answer = tokio::time::timeout(options.connect_timeout, exchange).await.map_err(|_| {
-        let limit = humantime::format_duration(options.connect_timeout);
-        Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
-    })?;
+    sleep.as_mut().reset(tokio::time::Instant::now() + options.connect_timeout);
+    let answer = tokio::select! {
+        biased;
+        answer = opening.exchange(&mut stream, |_, _| {}) => answer,
+        () = sleep.as_mut() => {
+            let limit = humantime::format_duration(options.connect_timeout);
+            Err(Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}")))
+        }
+    };
     let (packet, leftover) = answer?;
     let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
     let times = Times {
@@ -159,6 +163,7 @@ pub async fn open(
         leftover,
         connected.disconnect_properties(&options.disconnect_properties),
     );
+    link.keep_time_with(sleep);
     if let Some(authentication) = &options.authentication {
         link.authenticate_again(authentication);
     }

@@ -1,10 +1,12 @@
 //! The whole way to the broker, step by step, under one time limit.
 
 use std::net::{IpAddr, SocketAddr};
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 use super::endpoint::{Address, Endpoint, Transport, WebSocketOptions};
@@ -58,7 +60,7 @@ pub enum Step {
 /// [`Error::Link`] of the step that failed, or was under way when
 /// [`Endpoint::connect_timeout`] was over.
 pub async fn dial(endpoint: &Endpoint) -> Result<Stream, Error> {
-    dial_within_limit(endpoint, None).await
+    dial_timed(endpoint, None, pin!(tokio::time::sleep(endpoint.connect_timeout))).await
 }
 
 /// As [`dial`], reporting each step to `observer` when it is done.
@@ -70,7 +72,29 @@ pub async fn dial_observed(
     endpoint: &Endpoint,
     observer: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Stream, Error> {
-    dial_within_limit(endpoint, Some(observer)).await
+    dial_timed(endpoint, Some(observer), pin!(tokio::time::sleep(endpoint.connect_timeout))).await
+}
+
+/// Who is told of the steps.
+pub type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
+
+/// As [`dial_observed`], with a timer that the caller has use for before and after, and which runs
+/// for [`Endpoint::connect_timeout`].
+///
+/// # Errors
+///
+/// As [`dial_observed`].
+pub async fn dial_timed(
+    endpoint: &Endpoint,
+    observer: Observer<'_>,
+    timer: Pin<&mut Sleep>,
+) -> Result<Stream, Error> {
+    let mut way = Way::new(observer);
+    tokio::select! {
+        biased;
+        outcome = way.go(endpoint) => outcome,
+        () = timer => Err(way.timed_out(endpoint.connect_timeout)),
+    }
 }
 
 /// How long a server may take to show that it speaks TLS.
@@ -92,20 +116,10 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     !endpoint.transport.is_secure() && tokio::time::timeout(limit, probe).await.unwrap_or(false)
 }
 
-type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
-
-async fn dial_within_limit(endpoint: &Endpoint, observer: Observer<'_>) -> Result<Stream, Error> {
-    let mut way = Way::new(observer);
-    match tokio::time::timeout(endpoint.connect_timeout, way.go(endpoint)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(way.timed_out(endpoint.connect_timeout)),
-    }
-}
-
 /// What is under way, with whom.
 enum Stage<'a> {
     Resolving(&'a str),
-    Connecting(Vec<SocketAddr>),
+    Connecting,
     Tunnelling(String),
     Encrypting(String),
     Upgrading(String),
@@ -114,6 +128,10 @@ enum Stage<'a> {
 /// The way so far.
 struct Way<'e, 'o> {
     stage: Stage<'e>,
+    /// Those that are tried.
+    addresses: Vec<SocketAddr>,
+    /// When the stage began, if anyone wants to know.
+    since: Option<Instant>,
     /// The stage is about the proxy, not the broker.
     to_proxy: bool,
     observer: Observer<'o>,
@@ -121,9 +139,11 @@ struct Way<'e, 'o> {
 
 impl<'e, 'o> Way<'e, 'o> {
     fn new(observer: Observer<'o>) -> Self {
-        Self { stage: Stage::Resolving(""), to_proxy: false, observer }
+        Self { stage: Stage::Resolving(""), addresses: Vec::new(), since: None, to_proxy: false, observer }
     }
 
+    /// What only few ways have is in boxes: thousands may be under way, each as large as the largest
+    /// of its parts.
     async fn go(&mut self, endpoint: &'e Endpoint) -> Result<Stream, Error> {
         // Whatever can fail without a socket fails before there is one.
         let plan = Plan::of(endpoint)?;
@@ -140,20 +160,19 @@ impl<'e, 'o> Way<'e, 'o> {
             }
             #[cfg(unix)]
             Address::Unix(path) => {
-                let start = Instant::now();
+                self.begin(Stage::Connecting);
                 let socket = super::unix::connect(path).await?;
-                self.report(|| Step::Connected { peer: endpoint.address.to_string(), took: start.elapsed() });
+                self.report(|took| Step::Connected { peer: endpoint.address.to_string(), took });
                 Stream::Unix(socket)
             }
             #[cfg(not(unix))]
             Address::Unix(_) => return Err(Error::usage("this system has no Unix sockets")),
         };
         if let Some((request, options)) = plan.upgrade {
-            self.stage = Stage::Upgrading(endpoint.address.to_string());
-            let start = Instant::now();
-            let upgraded = websocket::upgrade(stream, request, options).await?;
+            self.begin(Stage::Upgrading(endpoint.address.to_string()));
+            let upgraded = Box::pin(websocket::upgrade(stream, request, options)).await?;
             stream = Stream::WebSocket(Box::new(upgraded));
-            self.report(|| Step::Upgraded { took: start.elapsed() });
+            self.report(|took| Step::Upgraded { took });
         }
         Ok(stream)
     }
@@ -178,11 +197,10 @@ impl<'e, 'o> Way<'e, 'o> {
             let (socket, _) =
                 self.connect(&proxy.host, proxy.port, endpoint.bind).await.map_err(about_proxy)?;
             self.to_proxy = false;
-            self.stage = Stage::Tunnelling(proxy.to_string());
-            let start = Instant::now();
-            match proxy.tunnel(socket, &target, port).await {
+            self.begin(Stage::Tunnelling(proxy.to_string()));
+            match Box::pin(proxy.tunnel(socket, &target, port)).await {
                 Ok(socket) => {
-                    self.report(|| Step::Tunnelled { proxy: proxy.to_string(), took: start.elapsed() });
+                    self.report(|took| Step::Tunnelled { proxy: proxy.to_string(), took });
                     return Ok((socket, None));
                 }
                 // A proxy without IPv6 may still reach the broker's other addresses.
@@ -200,15 +218,13 @@ impl<'e, 'o> Way<'e, 'o> {
         port: u16,
         bind: Option<IpAddr>,
     ) -> Result<(TcpStream, SocketAddr), Error> {
-        self.stage = Stage::Resolving(host);
-        let start = Instant::now();
+        self.begin(Stage::Resolving(host));
         let addresses = resolve::resolve(host, port).await?;
-        self.report(|| Step::Resolved { addresses: addresses.clone(), took: start.elapsed() });
-        let start = Instant::now();
-        let connecting = tcp::connect(host, &addresses, bind);
-        self.stage = Stage::Connecting(addresses.clone());
-        let (socket, peer) = connecting.await?;
-        self.report(|| Step::Connected { peer: peer.to_string(), took: start.elapsed() });
+        self.report(|took| Step::Resolved { addresses: addresses.clone(), took });
+        self.addresses = addresses;
+        self.begin(Stage::Connecting);
+        let (socket, peer) = tcp::connect(host, &self.addresses, bind).await?;
+        self.report(|took| Step::Connected { peer: peer.to_string(), took });
         Ok((socket, peer))
     }
 
@@ -219,17 +235,22 @@ impl<'e, 'o> Way<'e, 'o> {
         socket: TcpStream,
         peer: String,
     ) -> Result<Stream, Error> {
-        self.stage = Stage::Encrypting(peer);
-        let start = Instant::now();
-        let stream = tls::handshake(config, name, socket).await?;
-        self.report(|| Step::Encrypted { facts: Box::new(stream.facts()), took: start.elapsed() });
+        self.begin(Stage::Encrypting(peer));
+        let stream = Box::pin(tls::handshake(config, name, socket)).await?;
+        self.report(|took| Step::Encrypted { facts: Box::new(stream.facts()), took });
         Ok(Stream::Tls(Box::new(stream)))
     }
 
-    /// Hands a step to the observer; without one it is not even put together.
-    fn report(&mut self, step: impl FnOnce() -> Step) {
-        if let Some(observer) = &mut self.observer {
-            observer(step());
+    /// A step begins.
+    fn begin(&mut self, stage: Stage<'e>) {
+        self.stage = stage;
+        self.since = self.observer.is_some().then(Instant::now);
+    }
+
+    /// Hands a step that is done to the observer; without one it is not even put together.
+    fn report(&mut self, step: impl FnOnce(Duration) -> Step) {
+        if let (Some(observer), Some(since)) = (&mut self.observer, self.since) {
+            observer(step(since.elapsed()));
         }
     }
 
@@ -240,8 +261,8 @@ impl<'e, 'o> Way<'e, 'o> {
             Stage::Resolving(host) => {
                 Error::link(Layer::Resolve, format!("no answer for '{host}' within {limit}"))
             }
-            Stage::Connecting(addresses) => {
-                let tried: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+            Stage::Connecting => {
+                let tried: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
                 Error::link(Layer::Connect, format!("{}: timed out after {limit}", tried.join(", ")))
             }
             Stage::Tunnelling(proxy) => {

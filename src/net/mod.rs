@@ -40,7 +40,7 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
-pub use dial::{Step, dial, dial_observed, speaks_tls};
+pub use dial::{Observer, Step, dial, dial_observed, dial_timed, speaks_tls};
 pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport, Way, WebSocketOptions};
 pub use failover::none_answers;
 pub use fault::{broken, explain};

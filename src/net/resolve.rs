@@ -17,7 +17,7 @@ pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Er
     if let Some(known) = without_asking(host, port) {
         return Ok(known);
     }
-    let found = match tokio::net::lookup_host((host, port)).await {
+    let found = match Box::pin(tokio::net::lookup_host((host, port))).await {
         Ok(addresses) => addresses.collect(),
         Err(error) => return Err(failed(host, &error.to_string())),
     };

@@ -50,7 +50,7 @@ pub(super) async fn connect(
             Ok(stream) => return Ok((stream, *only)),
             Err(error) => vec![(*only, error)],
         },
-        _ => match race(reachable.into_owned(), bind).await {
+        _ => match Box::pin(race(reachable.into_owned(), bind)).await {
             Ok(winner) => return Ok(winner),
             Err(failures) => failures,
         },

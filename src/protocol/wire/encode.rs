@@ -47,8 +47,12 @@ fn put_properties(out: &mut impl BufMut, block: &[u8]) {
     out.put_slice(block);
 }
 
+/// The packet's type and flags, and its length.
+const LARGEST_FIXED_HEADER_BYTES: usize = 5;
+
 /// Appends a packet whose body is built first: for packets that are rare.
 fn put_packet(out: &mut BytesMut, first: u8, body: &[u8]) {
+    out.reserve(LARGEST_FIXED_HEADER_BYTES + body.len());
     out.put_u8(first);
     put_length(out, body.len());
     out.put_slice(body);
