@@ -271,6 +271,7 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
         "pub" => one(arguments, Subcommand::Publish),
         "sub" => one(arguments, Subcommand::Subscribe),
         "rr" => one(arguments, Subcommand::Request),
+        "bench" => one(arguments, Subcommand::Bench),
         _ => None,
     }
 }

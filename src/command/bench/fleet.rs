@@ -72,12 +72,13 @@ impl Fleet {
     /// What a client connects with, and its client identifier.
     pub(super) fn options_of(&self, number: u32, role: Role) -> (Arc<ClientOptions>, String) {
         let options = &self.options[number as usize % self.options.len()];
-        let prefix = &options.client_identifier;
-        let identifier = match role {
-            Role::Idle => format!("{prefix}-{number}"),
-            Role::Publisher(n) => format!("{prefix}-p{n}"),
-            Role::Subscriber(n) => format!("{prefix}-s{n}"),
+        let (kind, own) = match role {
+            Role::Idle => ("", number),
+            Role::Publisher(n) => ("p", n),
+            Role::Subscriber(n) => ("s", n),
         };
+        let mut digits = itoa::Buffer::new();
+        let identifier = [&options.client_identifier, "-", kind, digits.format(own)].concat();
         let Some(credentials) = &self.credentials else { return (Arc::clone(options), identifier) };
         let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
         credentials.apply(number, &mut own);

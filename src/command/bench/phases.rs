@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
-use tokio::time::Interval;
+use tokio::time::Instant;
 
 use super::super::attention::Attention;
 use super::config::{Load, Mode, Rate, Stop};
@@ -34,8 +34,10 @@ use crate::output::{Diagnostics, Live};
 use crate::protocol::Protocol;
 use crate::protocol::reason::ReasonCode;
 
-/// How often the boards are looked at.
-const TICK: Duration = Duration::from_millis(20);
+/// How often the boards are looked at where the run goes on as soon as they say something.
+const TICK: u64 = 20_000_000;
+/// How often elsewhere: whether anyone is left, and nothing else, can be seen there only.
+const SLOW_TICK: u64 = 200_000_000;
 /// Between the barrier and the first message.
 const RUN_UP: u64 = 20_000_000;
 /// How long clients may take to leave; after an interruption less.
@@ -237,7 +239,6 @@ struct Director<'a> {
     news: UnboundedReceiver<News>,
     boards: Vec<Arc<Board>>,
     attention: Attention,
-    tick: Interval,
     live: Live,
     has_messages: bool,
     began: u64,
@@ -275,7 +276,6 @@ impl<'a> Director<'a> {
             news,
             boards: Vec::new(),
             attention,
-            tick: tokio::time::interval(TICK),
             live: Live::start(diagnostics),
             has_messages: fleet.load.mode != Mode::Connect,
             began: fleet.began,
@@ -331,7 +331,7 @@ impl<'a> Director<'a> {
         if self.interrupted {
             return nobody;
         }
-        self.wait(never, |this| this.connected == all).await;
+        self.wait(never, SLOW_TICK, |this| this.connected == all).await;
         self.connected_at = now();
         self.subscribed_at = self.connected_at;
         if self.is_over() {
@@ -340,7 +340,7 @@ impl<'a> Director<'a> {
         if matches!(load.mode, Mode::Subscribe | Mode::EndToEnd | Mode::Request) {
             self.order(Order::Subscribe);
             let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
-            if !self.wait(limit, |this| this.subscribed == all).await && !self.is_over() {
+            if !self.wait(limit, SLOW_TICK, |this| this.subscribed == all).await && !self.is_over() {
                 self.problems.push("the server did not answer every SUBSCRIBE in time".into());
             }
             self.subscribed_at = now();
@@ -356,7 +356,7 @@ impl<'a> Director<'a> {
         };
         let mut timeline = Timeline { start, measure, end };
         self.order(Order::Start(timeline));
-        self.wait(measure, Self::is_alone).await;
+        self.wait(measure, SLOW_TICK, Self::is_alone).await;
         let counted = matches!(load.stop, Stop::Count(_)) && load.mode.publishes();
         let received = match load.stop {
             Stop::Count(count) if load.mode == Mode::Subscribe => count,
@@ -364,7 +364,8 @@ impl<'a> Director<'a> {
         };
         // After a signal or a loss in the warm-up there is nothing to wait for.
         let end = if self.is_over() { end.min(now()) } else { end };
-        self.wait(end, |this| {
+        let tick = if counted || received != never { TICK } else { SLOW_TICK };
+        self.wait(end, tick, |this| {
             this.is_alone()
                 || (counted && this.all(|board| &board.ended))
                 || this.sum(|board| &board.delivered) >= received
@@ -373,7 +374,7 @@ impl<'a> Director<'a> {
         let limit = now().saturating_add(nanoseconds(load.drain));
         if counted {
             // The last answers belong to the measurement, as far as they come.
-            self.wait(limit, |this| this.is_alone() || this.all(|board| &board.idle)).await;
+            self.wait(limit, TICK, |this| this.is_alone() || this.all(|board| &board.idle)).await;
         }
         self.memory_bytes = host::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
@@ -388,7 +389,7 @@ impl<'a> Director<'a> {
         let mut last = (0, now());
         if load.mode.publishes() && !self.is_over() {
             let idle = |this: &Self| this.all(|board| &board.idle);
-            let done = self.wait(limit, |this| {
+            let done = self.wait(limit, TICK, |this| {
                 let (expected, delivered) =
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
                 if delivered != last.0 {
@@ -432,7 +433,7 @@ impl<'a> Director<'a> {
             let before = self.interrupted;
             // A signal here only makes it shorter.
             self.interrupted = false;
-            let done = self.wait(u64::MAX, over).await;
+            let done = self.wait(u64::MAX, SLOW_TICK, over).await;
             let signalled = std::mem::replace(&mut self.interrupted, before);
             if done {
                 break;
@@ -476,8 +477,10 @@ impl<'a> Director<'a> {
         series
     }
 
-    /// Waits until `done`, an interruption (once) or a time; whether it was `done`.
-    async fn wait(&mut self, until: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
+    /// Waits until `done`, an interruption (once) or a time; whether it was `done`, which is asked at
+    /// all news, and every `tick` nanoseconds.
+    async fn wait(&mut self, until: u64, tick: u64, mut done: impl FnMut(&Self) -> bool) -> bool {
+        let mut sleep = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             loop {
                 while let Poll::Ready(Some(news)) = self.news.poll_recv(cx) {
@@ -490,12 +493,14 @@ impl<'a> Director<'a> {
                     self.interrupted = true;
                     return Poll::Ready(false);
                 }
-                if now() >= until {
+                let left = until.saturating_sub(now());
+                if left == 0 {
                     return Poll::Ready(false);
                 }
-                if self.tick.poll_tick(cx).is_pending() {
+                if sleep.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
+                sleep.as_mut().reset(Instant::now() + Duration::from_nanos(left.min(tick)));
             }
         })
         .await

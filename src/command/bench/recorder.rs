@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 
 use super::config::Mode;
 use super::stamp::Phase;
+use crate::client::Times;
 use crate::protocol::QoS;
 
 /// What took time.
@@ -223,6 +224,22 @@ impl Recorder {
             none => *none = Some(added),
         }
         second
+    }
+
+    /// Takes note of a connection.
+    pub(super) fn connected(&mut self, times: &Times) {
+        self.counts.connected += 1;
+        let steps = [
+            (Kind::Connect, Some(times.connect)),
+            (Kind::Tls, times.tls),
+            (Kind::ConnAck, Some(times.connack)),
+            (Kind::UntilConnAck, Some(times.all())),
+        ];
+        for (kind, time) in steps {
+            if let Some(time) = time {
+                self.record(kind, u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+            }
+        }
     }
 
     pub(super) fn record(&mut self, kind: Kind, nanoseconds: u64) {

@@ -38,11 +38,12 @@ const LOOKS_PER_POLL: u32 = 16;
 /// messages then share a wake-up.
 const SHORTEST_SLEEP: u64 = 50_000;
 
+#[allow(clippy::large_enum_variant, reason = "nearly all are open; a box each would cost an allocation each")]
 enum Slot {
     /// Not connected yet.
     Waiting,
     Connecting(Dialer),
-    Open(Box<Client>),
+    Open(Client),
     Gone,
 }
 
@@ -119,8 +120,10 @@ impl Worker {
             (0..load.subscribers).filter(own).map(|n| (load.publishers + n, Role::Subscriber(n)));
         let mut flows = 0;
         let mut group_flows = std::collections::BTreeMap::new();
-        let mut places = Vec::new();
-        for (index, (number, role)) in publishers.chain(subscribers).enumerate() {
+        let clients: Vec<_> = publishers.chain(subscribers).collect();
+        // All at once: growing would copy them.
+        let mut places = Vec::with_capacity(clients.len());
+        for (index, (number, role)) in clients.into_iter().enumerate() {
             let handle = ClientWaker::new(u32::try_from(index).unwrap_or(u32::MAX), &ready);
             let waker = Waker::from(Arc::clone(&handle));
             let first = match role {
@@ -316,7 +319,7 @@ impl Worker {
 
     fn open(&self) -> impl Iterator<Item = &Client> {
         self.places.iter().filter_map(|place| match &place.slot {
-            Slot::Open(client) => Some(&**client),
+            Slot::Open(client) => Some(client),
             _ => None,
         })
     }
@@ -341,7 +344,11 @@ impl Worker {
     }
 
     fn connect_more(&mut self, time: u64) {
-        while self.connecting < self.most_connecting {
+        // Not without end, as those that fail at once make room for others.
+        for _ in 0..MOST_CONNECTING {
+            if self.connecting >= self.most_connecting {
+                return;
+            }
             let Some(index) = self.unconnected.front().copied() else { return };
             let place = &mut self.places[index as usize];
             let due = self.fleet.connect_time(place.number);
@@ -354,10 +361,15 @@ impl Worker {
             self.unconnected.pop_front();
             self.connecting += 1;
             self.shard.recorder.counts.attempted += 1;
-            let mut dialer = self.dialers.pop().unwrap_or_else(|| Dialer::new(self.fleet.protocol));
-            dialer.start(self.fleet.options_of(place.number, place.role));
+            let order = self.fleet.options_of(place.number, place.role);
+            let dialer = if let Some(mut dialer) = self.dialers.pop() {
+                dialer.start(order, self.fleet.protocol);
+                dialer
+            } else {
+                Dialer::new(order, self.fleet.protocol)
+            };
             place.slot = Slot::Connecting(dialer);
-            place.waker.wake_by_ref();
+            self.take_turn(index);
         }
     }
 
@@ -419,24 +431,9 @@ impl Worker {
                 self.connecting -= 1;
                 let slot = match outcome {
                     Ok(opened) => {
-                        let recorder = &mut self.shard.recorder;
-                        let nanoseconds =
-                            |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-                        recorder.record(Kind::Connect, nanoseconds(opened.times.connect));
-                        if let Some(tls) = opened.times.tls {
-                            recorder.record(Kind::Tls, nanoseconds(tls));
-                        }
-                        recorder.record(Kind::ConnAck, nanoseconds(opened.times.connack));
-                        recorder.record(Kind::UntilConnAck, nanoseconds(opened.times.all()));
-                        recorder.counts.connected += 1;
+                        self.shard.recorder.connected(&opened.times);
                         self.board.connected.fetch_add(1, Ordering::Relaxed);
-                        place.waker.wake_by_ref();
-                        Slot::Open(Box::new(Client::new(
-                            opened.link,
-                            opened.session,
-                            place.role,
-                            place.flows,
-                        )))
+                        Slot::Open(Client::new(opened.link, opened.session, place.role, place.flows))
                     }
                     Err(error) => {
                         self.shard.recorder.counts.failed += 1;
@@ -450,6 +447,8 @@ impl Worker {
                 {
                     self.dialers.push(dialer);
                 }
+                // Its first turn, while all of it is at hand.
+                self.take_turn(index);
             }
             Slot::Open(client) => match client.poll(&mut cx, &mut self.shard) {
                 Ok(Turn::Waiting) => {}
