@@ -109,14 +109,19 @@ impl std::str::FromStr for ReconnectAttempts {
 /// A length of time: seconds, with a fraction or without, or with units.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const FORM: &str = "use seconds or units, for example 90, 0.5, 250ms or 1h30m";
-    if let Ok(seconds) = text.parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds)
-            .map_err(|_| if seconds < 0.0 { "it cannot be negative".into() } else { FORM.into() });
-    }
-    humantime::parse_duration(text).map_err(|error| match error {
-        humantime::DurationError::NumberOverflow => "it is too long".into(),
-        _ => FORM.into(),
-    })
+    const TOO_LONG: &str = "it is too long";
+    /// A thousand years: what is added to a clock must not run over it.
+    const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 1000);
+    let duration = if let Ok(seconds) = text.parse::<f64>() {
+        Duration::try_from_secs_f64(seconds)
+            .map_err(|_| if seconds < 0.0 { "it cannot be negative" } else { FORM })?
+    } else {
+        humantime::parse_duration(text).map_err(|error| match error {
+            humantime::DurationError::NumberOverflow => TOO_LONG,
+            _ => FORM,
+        })?
+    };
+    if duration > LONGEST { Err(TOO_LONG.into()) } else { Ok(duration) }
 }
 
 /// A length of time that is not zero.
@@ -410,7 +415,19 @@ mod tests {
         ] {
             assert_eq!(duration(text), Ok(expected), "{text}");
         }
-        for bad in ["", "-1", "-0.5", "NaN", "inf", "1e30", "soon", "5 parsecs", "99999999999999999999s"] {
+        for bad in [
+            "",
+            "-1",
+            "-0.5",
+            "NaN",
+            "inf",
+            "1e30",
+            "soon",
+            "5 parsecs",
+            "99999999999999999999s",
+            "1001y",
+            "1e18",
+        ] {
             assert!(duration(bad).is_err(), "{bad}");
         }
         assert!(positive_duration("0").is_err());

@@ -20,6 +20,9 @@ use crate::protocol::{Direction, Protocol};
 /// memory before it is known to be one.
 const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
 
+/// How much of an answer to CONNECT is read at once.
+const READ_BYTES: usize = 256;
+
 /// What a server did that hung up on our CONNECT.
 const UNANSWERED: &str = "the server closed the connection without answering CONNECT";
 
@@ -300,7 +303,9 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         stream.flush().await
     };
     sent.await.map_err(|error| net::broken(&error).without_a_word())?;
-    received.reserve(512);
+    // Not in the heap, where a piece for each of many connections being made costs more than it is
+    // worth: what arrives is mostly a few bytes.
+    let mut buffer = [0; READ_BYTES];
     loop {
         // What is no CONNACK, DISCONNECT or AUTH is no answer, whatever length it claims to have.
         if received.first().is_some_and(|first| !matches!(first >> 4, 2 | 14 | 15)) {
@@ -315,13 +320,16 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
             Err(malformed) if malformed.packet == Some(PacketType::ConnAck) => return Err(malformed.into()),
             Err(_) => return Err(not_mqtt(&received)),
         }
-        let broken = match stream.read_buf(&mut received).await {
+        let broken = match stream.read(&mut buffer).await {
             Ok(0) if received.is_empty() => Error::link(Layer::Mqtt, UNANSWERED),
             Ok(0) => {
                 let cause = "the server closed the connection in the middle of its answer to CONNECT";
                 return Err(Error::link(Layer::Mqtt, cause));
             }
-            Ok(_) => continue,
+            Ok(count) => {
+                received.extend_from_slice(&buffer[..count]);
+                continue;
+            }
             Err(error) => net::broken(&error),
         };
         return Err(if received.is_empty() { broken.without_a_word() } else { broken });

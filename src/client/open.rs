@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep_until;
+
 use super::handshake::{self, Connected, Opening};
 use super::link::Link;
 use super::options::ClientOptions;
@@ -131,12 +133,12 @@ pub async fn open(
     let observer: net::Observer<'_> =
         if options.endpoint.transport.is_secure() { Some(&mut observe) } else { None };
     // One timer for all the life of the connection: moving it to a later time costs next to nothing.
-    let mut sleep = Box::pin(tokio::time::sleep(options.endpoint.connect_timeout));
+    let mut sleep = Box::pin(sleep_until((began + options.endpoint.connect_timeout).into()));
     let mut stream = net::dial_timed(&options.endpoint, observer, sleep.as_mut()).await?;
-    let dialled = began.elapsed();
+    let dialled = Instant::now();
     let properties = handshake::connect_properties(options);
     let mut opening = Opening::new(options, protocol, client_identifier, options.clean_start, &properties)?;
-    sleep.as_mut().reset(tokio::time::Instant::now() + options.connect_timeout);
+    sleep.as_mut().reset((dialled + options.connect_timeout).into());
     let answer = tokio::select! {
         biased;
         answer = opening.exchange(&mut stream, |_, _| {}) => answer,
@@ -147,10 +149,11 @@ pub async fn open(
     };
     let (packet, leftover) = answer?;
     let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
+    let until_dialled = dialled - began;
     let times = Times {
-        connect: connected_after.unwrap_or(dialled),
-        tls: connected_after.map(|after| dialled.saturating_sub(after)),
-        connack: began.elapsed().saturating_sub(dialled),
+        connect: connected_after.unwrap_or(until_dialled),
+        tls: connected_after.map(|after| until_dialled.saturating_sub(after)),
+        connack: dialled.elapsed(),
     };
     let mut session = Session::new(protocol, options.max_inflight, &properties);
     session.connected(protocol, connected.session_present, connected.limits());
