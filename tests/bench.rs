@@ -5,10 +5,6 @@ use std::time::Duration;
 
 use ::mqtt::broker::{Limits, Options};
 use ::mqtt::protocol::Protocol;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use hdrhistogram::Histogram;
-use hdrhistogram::serialization::Deserializer;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -55,7 +51,7 @@ pub(crate) fn count(report: &Value, name: &str) -> u64 {
 }
 
 #[track_caller]
-fn assert_near(found: f64, expected: f64, tolerance: f64) {
+pub(crate) fn assert_near(found: f64, expected: f64, tolerance: f64) {
     let ratio = found / expected;
     assert!((1.0 - tolerance..=1.0 + tolerance).contains(&ratio), "{found} is not {expected}");
 }
@@ -251,7 +247,7 @@ fn a_known_delay_comes_out_as_that_latency() {
     server.finish();
 }
 
-const SHORT: [&str; 4] = ["--rate", "500", "--duration", "0.4"];
+pub(crate) const SHORT: [&str; 4] = ["--rate", "500", "--duration", "0.4"];
 
 fn every_mode(port: u16) {
     for version in ["31", "311", "5"] {
@@ -383,39 +379,6 @@ fn payloads_too_small_for_a_stamp_are_counted_and_not_timed() {
 }
 
 #[test]
-fn the_table_fits_its_columns_and_thresholds_decide() {
-    let broker = Broker::start();
-    let run = |more: &[&str]| {
-        let line =
-            ["bench", "-h", "127.0.0.1", "-p", &broker.port().to_string(), "--quiet", "--allow-saturated"];
-        Mqtt::new(line).args(SHORT).args(more.iter().copied()).run()
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let (csv, junit) = (folder.path().join("a.csv"), folder.path().join("a.xml"));
-    let files = ["--csv", csv.to_str().unwrap(), "--junit", junit.to_str().unwrap()];
-    let good = run(&[&["--fail-if", "p99 > 60s", "--fail-if", "loss > 0"], &files[..]].concat()).exits(0);
-    for line in good.lines() {
-        assert!(line.chars().count() <= 80, "{line}");
-    }
-    assert!(std::fs::read_to_string(&csv).unwrap().starts_with("second,phase,"));
-    let xml = std::fs::read_to_string(&junit).unwrap();
-    assert!(
-        xml.contains("tests=\"3\"") && xml.contains("name=\"p99 &lt;= 60s\"><system-out>it was "),
-        "{xml}"
-    );
-    let bad = run(&[&["--fail-if", "p99 > 1ns"], &files[2..]].concat()).exits(3);
-    assert!(bad.lines().iter().any(|line| line.starts_with("FAILED") && line.contains("p99 > 1ns")));
-    assert!(std::fs::read_to_string(junit).unwrap().contains("<failure message="));
-    let parts = ["delivered < 100%", "Duplicates > 0%", "failed > 0%", "taken < 1", "not_sent > 0"];
-    let parts: Vec<&str> = parts.iter().flat_map(|condition| ["--fail-if", condition]).collect();
-    let parts = report(&run(&[&["--json"], &parts[..]].concat()).exits(0));
-    let share = |place: &str| number(&parts, &format!("/thresholds/{place}"));
-    assert_eq!((share("0/value"), share("0/limit"), share("1/value")), (1.0, 1.0, 0.0));
-    assert_eq!(parts["thresholds"][0]["unit"], "share");
-    assert_eq!(parts["thresholds"][1]["text"], "0.000 %");
-}
-
-#[test]
 fn the_embedded_broker_is_a_process_of_its_own() {
     let outcome =
         Mqtt::new(["bench", "--embedded", "--json", "--quiet", "--allow-saturated"]).args(SHORT).run();
@@ -495,78 +458,6 @@ fn local_addresses_are_used_in_turn() {
 }
 
 #[test]
-fn reports_are_set_side_by_side() {
-    let broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    for (name, payload) in [("a", ["--size", "64"]), ("b", ["--payload", "sixteen {client}"])] {
-        let line = [&["pub", "--qos", "1", "--count", "100"], &payload[..]].concat();
-        let outcome = bench(broker.port(), &line).run().exits(0);
-        std::fs::write(file(name), &outcome.stdout).unwrap();
-    }
-    let (a, b) = (file("a"), file("b"));
-    let table = Mqtt::new(["bench", "compare", &a, &b, &a]).run().exits(0).lines();
-    assert_eq!(table[0].matches("ratio").count(), 2);
-    assert!(table.iter().any(|line| line.starts_with("acknowledge p99") && line.ends_with("1.000")));
-    for line in ["payload_bytes 64 / 48 / 64", "payload_text null / sixteen {client} / null"] {
-        assert!(table.contains(&format!("not the same: {line}")), "{table:?}");
-    }
-    let line = ["bench", "compare", "--json", &a, &a, &a, "vs", &b, &b, &b];
-    let outcome = Mqtt::new(line).run().exits(0);
-    let compared: Value = serde_json::from_slice(&outcome.stdout).unwrap();
-    assert_eq!(compared["sides"][1]["runs"], 3);
-    assert!(compared["figures"][0]["more_than_noise"][0].is_boolean());
-    assert_eq!(compared["not_the_same"]["payload_bytes"], serde_json::json!(["64", "48"]));
-    std::fs::write(&a, "{}").unwrap();
-    Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
-}
-
-/// A load is described by what it has, and by nothing else.
-#[test]
-fn the_configuration_has_what_the_mode_has() {
-    let broker = Broker::start();
-    let run = |line: &[&str]| report(&bench(broker.port(), line).run().exits(0));
-    let conn = run(&["conn", "--clients", "1", "--hold", "0.1"]);
-    assert_eq!(conn["configuration"]["clients"], 1);
-    for name in ["publishers", "subscribers", "rate_per_s", "topics", "topic", "qos", "payload_bytes"] {
-        assert!(conn["configuration"].get(name).is_none(), "{name}");
-    }
-    let publish = run(&["pub", "--publishers", "1", "--count", "2"]);
-    assert_eq!(publish["configuration"]["publishers"], 1);
-    assert_eq!(publish["configuration"]["rate_per_s"], 1000.0);
-    assert!(publish["configuration"].get("subscribers").is_none());
-}
-
-/// What the header says, and where the topic of a URL goes.
-#[test]
-fn the_load_is_what_was_asked_for() {
-    let broker = Broker::start();
-    let url = format!("mqtt://127.0.0.1:{}/a/b", broker.port());
-    let line = [
-        "bench",
-        "pub",
-        "-L",
-        &url,
-        "--publishers",
-        "1",
-        "--rate",
-        "95",
-        "--jitter",
-        "5ms",
-        "--count",
-        "10",
-        "--quiet",
-    ];
-    let table =
-        Mqtt::new(line).args(["--qos", "1", "--size", "48", "--allow-saturated"]).run().exits(0).lines();
-    let load = "load             1 publisher, 95/s uniform, jitter up to 5.00ms, QoS 1, 48 bytes";
-    assert!(table.iter().any(|line| line == load), "{table:?}");
-    assert!(table.iter().any(|line| line.starts_with("(acknowledge) ")), "{table:?}");
-    let report = report(&Mqtt::new(line).args(["--json", "--allow-saturated"]).run().exits(0));
-    assert_eq!(report["configuration"]["topic"], "a/b");
-}
-
-#[test]
 fn mistakes_are_explained() {
     for (line, why) in [
         (&["pub", "--subscribers", "3"][..], "--subscribers goes with sub, e2e and rr"),
@@ -585,85 +476,6 @@ fn mistakes_are_explained() {
         let said = &outcome.stderr;
         assert!(said.contains(why), "{line:?}: {said}");
     }
-}
-
-/// Each histogram of the report, decoded, has the figures that the report gives of it.
-#[test]
-#[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
-fn the_histograms_are_those_of_hdrhistogram() {
-    let broker = Broker::start();
-    let line = ["e2e", "--qos", "1", "--rate", "2000", "--duration", "1"];
-    let report = report(&bench(broker.port(), &line).run().exits(0));
-    let figures = report["latency_us"].as_object().unwrap();
-    let histograms = report["histograms_ns"].as_object().unwrap();
-    assert!(histograms.keys().eq(figures.keys()) && figures.contains_key("delivery"), "{figures:?}");
-    for (name, text) in histograms {
-        let bytes = STANDARD.decode(text.as_str().unwrap()).unwrap();
-        let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut &bytes[..]).unwrap();
-        let figure = |statistic: &str| figures[name][statistic].as_f64().unwrap();
-        let microseconds = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
-        assert_eq!(histogram.len(), figures[name]["count"], "{name}");
-        for (statistic, quantile) in
-            [("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p99_9", 0.999), ("p99_99", 0.9999)]
-        {
-            assert_eq!(
-                microseconds(histogram.value_at_quantile(quantile)),
-                figure(statistic),
-                "{name} {statistic}"
-            );
-        }
-        assert_eq!(microseconds(histogram.min()), figure("min"), "{name}");
-        assert_eq!(microseconds(histogram.max()), figure("max"), "{name}");
-        assert_near(histogram.mean() / 1000.0, figure("mean"), 0.001);
-    }
-}
-
-/// One page, whole, that asks the network for nothing.
-#[test]
-fn the_page_stands_alone() {
-    let broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let page = folder.path().join("page.html");
-    let line = ["e2e", "--duration", "2s", "--rate", "500", "--html", page.to_str().unwrap()];
-    let more = ["--topic", "<script>'&\"/{client}", "--fail-if", "p99 > 1ns", "--fail-if", "p99 > 60s"];
-    bench(broker.port(), &[&line[..], &more].concat()).run().exits(3);
-    let page = std::fs::read_to_string(page).unwrap();
-    for part in
-        ["Messages a second", "Latency over time", "Latency by percentile", "Connections", "Configuration"]
-    {
-        assert!(page.contains(&format!("<h2>{part}</h2>")), "{part}");
-    }
-    for part in [
-        "10 publishers, 10 subscribers, 500/s uniform, QoS 0, 64 bytes",
-        "Failed: p99 &gt; 1ns: it was",
-        "<dt>fail if p99 &gt; 60s</dt><dd class=\"good\">passed: ",
-        "<dt>delivered</dt><dd class=\"\">1,000 (",
-        "<dt>topic</dt><dd>&lt;script&gt;'&amp;&quot;/{client}</dd>",
-    ] {
-        assert!(page.contains(part), "{part} in {page}");
-    }
-    assert!(!page.contains("acknowledged"), "at QoS 0");
-    for outside in ["http:", "https:", "src=", "<script", "@import", "url("] {
-        assert!(!page.contains(outside), "{outside}");
-    }
-    assert!(!page.contains("NaN") && !page.contains("inf,"));
-}
-
-#[test]
-fn the_generator_knows_its_ceiling() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ceiling.json");
-    let outcome = Mqtt::new(["bench", "calibrate", "--duration", "0.5", "--json", "--quiet"]).run().exits(0);
-    std::fs::write(&file, &outcome.stdout).unwrap();
-    let found: Value = serde_json::from_slice(&outcome.stdout).unwrap();
-    assert!(found["qos0_ceiling_per_s"].as_f64().unwrap() > 1000.0, "{found}");
-    let broker = Broker::start();
-    let line = ["pub", "--duration", "0.5", "--calibration", file.to_str().unwrap()];
-    let report = report(&bench(broker.port(), &line).run().exits(0));
-    assert!(number(&report, "/generator/share_of_ceiling") > 0.0);
-    let version = "{\"type\":\"bench-calibration\",\"version\":1}";
-    std::fs::write(&file, version).unwrap();
-    watched(broker.port(), &line).run().fails(1, "it has no connections_ceiling_per_s");
 }
 
 /// As many connections as the limit of descriptors allows, up to 10,000.

@@ -11,11 +11,10 @@ use super::origin::Rank;
 use super::report::QuietArgs;
 use super::text::shown;
 use super::value;
-use crate::client::options::{ClientOptions, Reconnect, Version};
+use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Results, Stop};
 use crate::command::bench::{Config, MOST_PUBLISHERS, STAMP_BYTES, Task, Threshold, check_topic};
 use crate::error::Error;
-use crate::protocol::property::PropertyBlock;
 use crate::protocol::{Protocol, QoS, topic};
 
 /// Put load on a server and measure how it bears it
@@ -187,14 +186,7 @@ impl TryFrom<BenchArgs> for Config {
                 refuse(&args.given(), &["--threads", "--duration"], "calibrate")?;
                 args.results.refuse("calibrate")?;
                 refuse_broker(&args, "calibrate")?;
-                let purpose = Purpose {
-                    will: None,
-                    properties: PropertyBlock::default(),
-                    disconnect_properties: PropertyBlock::default(),
-                    needs_v5: None,
-                    reconnect: Reconnect::NEVER,
-                };
-                let client = args.connection.resolve(purpose)?;
+                let client = args.connection.resolve(Purpose::default())?;
                 check_plain(&client, "calibrate")?;
                 Task::Calibrate {
                     client: Box::new(client),
@@ -361,11 +353,8 @@ fn load(args: BenchArgs, mode: Mode) -> Result<Load, Error> {
     let (per_write, inflight) = (l.per_write.unwrap_or(u32::MAX), l.inflight);
     let course = args.course;
     let mut client = args.connection.resolve(Purpose {
-        will: None,
-        properties: PropertyBlock::default(),
-        disconnect_properties: PropertyBlock::default(),
         needs_v5: (shared_groups > 0).then_some("--shared-groups"),
-        reconnect: Reconnect::NEVER,
+        ..Purpose::default()
     })?;
     client.max_inflight = inflight.unwrap_or(client.max_inflight);
     if embedded.is_some() {

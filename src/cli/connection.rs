@@ -143,6 +143,19 @@ pub(super) struct Purpose {
     pub(super) reconnect: Reconnect,
 }
 
+impl Default for Purpose {
+    /// It adds nothing, and a lost link is the end.
+    fn default() -> Self {
+        Self {
+            will: None,
+            properties: PropertyBlock::default(),
+            disconnect_properties: PropertyBlock::default(),
+            needs_v5: None,
+            reconnect: Reconnect::NEVER,
+        }
+    }
+}
+
 /// Which of several options that speak of the same thing holds.
 pub(super) struct Standing {
     /// Those that do not.

@@ -7,7 +7,6 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
 use super::{text, value};
-use crate::client::options::Reconnect;
 use crate::command::ping::Config;
 use crate::error::Error;
 
@@ -68,11 +67,10 @@ impl TryFrom<PingArgs> for Config {
         let verbosity = args.report.resolve()?;
         let properties = args.properties.resolve()?;
         let client = args.connection.resolve(Purpose {
-            will: None,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),
-            reconnect: Reconnect::NEVER,
+            ..Purpose::default()
         })?;
         Ok(Self {
             client,

@@ -11,7 +11,7 @@ use super::publish::{topic, topic_alias};
 use super::report::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
-use crate::client::options::{Reconnect, Version};
+use crate::client::options::Version;
 use crate::command::request::{Config, NAME_ONE};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -115,7 +115,7 @@ impl TryFrom<RequestArgs> for Config {
                 .properties
                 .needs_v5()
                 .or(args.retain_as_published.then_some("--retain-as-published")),
-            reconnect: Reconnect::NEVER,
+            ..Purpose::default()
         })?;
         if response_topic.is_none()
             && matches!(client.version, Version::Only(version) if version != Protocol::V5)

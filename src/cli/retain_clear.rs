@@ -241,11 +241,11 @@ impl TryFrom<RetainClearArgs> for Config {
             if matches!(scan.selection.older_than, Some((_, TimeSource::Property(_)))));
         let default_in_flight = args.connection.origin.rank("max_inflight") == Rank::Default;
         let mut client = args.connection.resolve(Purpose {
-            will: None,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(from_property.then_some("--time-in property")),
             reconnect: Reconnect { attempts: Some(10), ..Reconnect::NEVER },
+            ..Purpose::default()
         })?;
         if !client.clean_start || client.session_expiry_interval.is_some_and(|seconds| seconds > 0) {
             return Err(Error::usage("retain-clear keeps no session: -c and -x cannot be used"));

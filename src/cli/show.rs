@@ -6,11 +6,9 @@ use clap::{Arg, ArgMatches, Command};
 use super::connection::{ConnectionArgs, Purpose};
 use super::files::Given;
 use super::usage::without_secrets;
-use crate::client::options::Reconnect;
 use crate::error::Error;
 use crate::net::Transport;
 use crate::output::printable;
-use crate::protocol::property::PropertyBlock;
 
 /// Show what a connection would be made with
 ///
@@ -45,13 +43,7 @@ impl ConfigArgs {
         given: &[Given],
     ) -> Result<(String, Option<Error>), Error> {
         let standing = self.connection.standing();
-        let checked = self.connection.check(Purpose {
-            will: None,
-            properties: PropertyBlock::default(),
-            disconnect_properties: PropertyBlock::default(),
-            needs_v5: None,
-            reconnect: Reconnect::NEVER,
-        });
+        let checked = self.connection.check(Purpose::default());
         let (client, problem) = match checked {
             Ok((client, _)) => (Some(client), None),
             // Nothing holds.

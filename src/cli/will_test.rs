@@ -12,7 +12,7 @@ use super::property::{PropertyArgs, WithWill};
 use super::report::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
-use crate::client::options::{Reconnect, Secret, Version};
+use crate::client::options::{Secret, Version};
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
 use crate::protocol::Protocol;
@@ -117,7 +117,7 @@ impl TryFrom<WillTestArgs> for Config {
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),
-            reconnect: Reconnect::NEVER,
+            ..Purpose::default()
         })?;
         let own = client.will.is_some();
         if own && !args.cases.is_empty() {
