@@ -74,6 +74,24 @@ fn a_broker_that_hangs_confirms_nothing() {
     }
 }
 
+/// A SUBSCRIBE that nobody answers is in the percentiles with the time it has waited.
+#[test]
+fn a_subscribe_without_an_answer_counts() {
+    let server = Server::start(|listener| {
+        listener.accept_session(Protocol::V5).expect_disconnect(Protocol::V5);
+        let mut subscriber = listener.accept_session(Protocol::V5);
+        subscriber.expect_subscribe(Protocol::V5);
+        subscriber.expect_disconnect(Protocol::V5);
+    });
+    let limits = ["--connect-timeout", "0.3", "--duration", "0.1", "--fail-if", "suback p99 > 250ms"];
+    let outcome = bench(server.port(), &[&["sub", "--subscribers", "1"], &limits[..]].concat()).run();
+    let report = report(&outcome.exits(3));
+    assert_eq!(report["thresholds"][0]["broken"], true);
+    assert_eq!(report["latency_us"]["suback"]["unanswered"], 1);
+    assert!(report["problems"].to_string().contains("did not answer every SUBSCRIBE in time"));
+    server.finish();
+}
+
 /// What is published at QoS 0 says nothing of a broker that has not read it.
 #[test]
 fn what_nobody_confirms_is_no_rate() {

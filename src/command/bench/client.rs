@@ -156,6 +156,14 @@ impl Client {
         matches!(self.state.subscribing, Subscribing::Wanted | Subscribing::Sent(..))
     }
 
+    /// Since when answers to SUBSCRIBE are awaited, and how many.
+    pub(super) fn unsubscribed(&self) -> Option<(u64, u32)> {
+        match self.state.subscribing {
+            Subscribing::Sent(since, requests) => Some((since, requests)),
+            _ => None,
+        }
+    }
+
     /// A publisher publishes from now on as long as there is room.
     pub(super) fn pull(&mut self) {
         self.state.pulling = matches!(self.state.role, Role::Publisher(_));

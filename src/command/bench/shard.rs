@@ -213,6 +213,13 @@ impl Shard {
         }
     }
 
+    /// Takes note of answers to SUBSCRIBE that will not come any more: since when, and how many.
+    pub(super) fn unsubscribed(&mut self, awaited: Option<(u64, u32)>, time: u64) {
+        if let Some((since, requests)) = awaited {
+            self.recorder.wait(Kind::SubAck, time.saturating_sub(since), requests.into());
+        }
+    }
+
     /// Takes note of messages that were due and not sent by this time, which is the last, and of the
     /// deliveries they would have led to.
     pub(super) fn unsent(&mut self, intended: u64, time: u64, count: u64, deliveries: u64) {

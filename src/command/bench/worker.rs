@@ -466,6 +466,7 @@ impl Worker {
         let leaving = matches!(self.stage, Stage::Leaving(_));
         if let (Slot::Open(client), false) = (slot, leaving) {
             self.abandoned.take(&client, &self.shard);
+            self.shard.unsubscribed(client.unsubscribed(), now());
             self.shard.recorder.counts.lost += 1;
             if let Some(error) = error {
                 self.shard.recorder.error(match error {
@@ -494,6 +495,7 @@ impl Worker {
         self.abandoned.count(&mut self.shard, time);
         for place in &self.places {
             let Slot::Open(client) = &place.slot else { continue };
+            self.shard.unsubscribed(client.unsubscribed(), time);
             for (due, sent, count) in client.unanswered() {
                 self.shard.unanswered(due, sent, time, count);
             }
