@@ -95,7 +95,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -207,7 +207,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -326,7 +326,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s k -l keepalive -d 'Keep
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -409,7 +409,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s k -l keepalive -d 'K
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
@@ -438,7 +438,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l rate -d 'Messages a 
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l rate-per-client -d 'Messages a second of each publisher' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l arrivals -d 'How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l jitter -d 'Send each message later by a random time up to this' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l inflight -d 'Most QoS 1 and 2 messages of a client sent and not yet acknowledged [default: as -M]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l inflight -d 'Most QoS 1 and 2 messages of a client sent and not yet acknowledged; of rr with --rate max, requests without a response [default: as -M]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l per-write -d 'With --rate max and QoS 0: most messages in one write [default: as many as fit]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
@@ -536,7 +536,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepaliv
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -661,7 +661,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -749,7 +749,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s k -l keepalive -d 'Ke
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -827,7 +827,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, up to the server\'s answer; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r

@@ -94,7 +94,7 @@ pub(crate) fn expect_probe(listener: &mut crate::support::server::Listener) {
 }
 
 /// Publisher and subscriber, in whichever order they come.
-fn accept_pair(listener: &mut crate::support::server::Listener) -> (Peer, Peer) {
+pub(crate) fn accept_pair(listener: &mut crate::support::server::Listener) -> (Peer, Peer) {
     let mut accept = || {
         let mut peer = listener.accept();
         let connect = peer.expect_connect(Protocol::V3_1_1);

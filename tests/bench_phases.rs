@@ -41,6 +41,12 @@ fn ctrl_c_in_the_measurement() {
     interrupted(&[&LOAD[..], &["--duration", "1m"]].concat(), " measure ");
 }
 
+/// What is left of a count is not sent after it.
+#[test]
+fn ctrl_c_in_a_count() {
+    interrupted(&[&LOAD[..], &["--count", "1000000", "--drain", "1m"]].concat(), " measure ");
+}
+
 #[test]
 fn ctrl_c_while_the_connections_are_held() {
     interrupted(&["conn", "--clients", "10", "--hold", "1m"], " measure ");

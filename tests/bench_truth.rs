@@ -6,7 +6,7 @@ use ::mqtt::protocol::Protocol;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::bench::{bench, count, expect_probe, number, report, watched};
+use crate::bench::{accept_pair, bench, count, expect_probe, number, report, watched};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
@@ -136,6 +136,59 @@ fn a_count_does_not_wait_for_ever() {
         assert_eq!(count(&report, "unacknowledged"), 1);
         server.finish();
     }
+}
+
+/// Nothing arrives from a broker that stands still, and so a longer drain would not help.
+#[test]
+fn a_count_that_nobody_answers_is_not_still_arriving() {
+    let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
+    let line = ["e2e", "--qos", "1", "--rate", "1k", "--count", "2000", "--drain", "1s"];
+    let running = watched(broker.port(), &line).spawn();
+    running.wait_for_stderr(" measure ");
+    broker.signal(Signal::STOP);
+    let report = report(&running.finish());
+    broker.signal(Signal::CONT);
+    assert!(count(&report, "lost") > 0);
+    assert!(!report["notes"].to_string().contains("still arriving"), "{}", report["notes"]);
+}
+
+/// A requester of the closed loop waits for responses, and not for acknowledgements.
+#[test]
+fn requests_without_a_response_are_as_many_as_allowed() {
+    let server = Server::start(|listener| {
+        expect_probe(listener);
+        let (mut requester, mut responder) = accept_pair(listener);
+        requester.grant_subscription(Protocol::V3_1_1);
+        let mut requests = 0;
+        loop {
+            match requester.packet()[0] >> 4 {
+                3 => requests += 1,
+                12 => break,
+                other => panic!("a packet of type {other}"),
+            }
+        }
+        requester.send(&packets::pingresp());
+        assert_eq!(requests, 2);
+        requester.expect_disconnect(Protocol::V3_1_1);
+        responder.expect_disconnect(Protocol::V3_1_1);
+    });
+    let clients = ["rr", "-V", "311", "--publishers", "1", "--subscribers", "1", "--inflight", "2"];
+    let course = ["--rate", "max", "--duration", "0.2", "--drain", "0.2"];
+    let outcome = bench(server.port(), &[&clients[..], &course].concat()).run().exits(3);
+    let report = report(&outcome);
+    assert_eq!(count(&report, "sent"), 2);
+    assert!(report["problems"].to_string().contains("no request of 2 had its response"));
+    server.finish();
+}
+
+/// A subscriber that gets nothing has measured nothing; and whoever keeps only the object is told.
+#[test]
+fn a_subscriber_without_a_message_has_measured_nothing() {
+    let broker = Broker::start();
+    let outcome = watched(broker.port(), &["sub", "--duration", "0.2"]).run().exits(3);
+    assert!(report(&outcome)["problems"].to_string().contains("no message arrived"));
+    let said = "mqtt: not valid: nothing was measured: no message arrived\n";
+    assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
 }
 
 /// Of a count, what a lost publisher was to send is not sent, and waits for nobody.

@@ -9,7 +9,7 @@
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
 //! use mqtt::broker::{Broker, Options};
 //!
-//! let broker = Broker::start(Options::default()).await?;
+//! let broker = Broker::start(Options::default())?;
 //! assert_ne!(broker.address().port(), 0);
 //! broker.shutdown().await;
 //! # Ok::<(), mqtt::error::Error>(())
@@ -30,7 +30,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -56,12 +56,24 @@ pub struct Broker {
     task: JoinHandle<()>,
 }
 
+/// How many connections may wait to be accepted: a load makes thousands at once, and one that finds no room
+/// asks again only after a second.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 impl Broker {
     /// Starts a broker on the current tokio runtime; it runs until it is dropped or shut down.
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub async fn start(options: Options) -> Result<Self, Error> {
+    pub fn start(options: Options) -> Result<Self, Error> {
         let listen = options.listen;
         let failed = |error: std::io::Error| {
             let busy = error.kind() == std::io::ErrorKind::AddrInUse;
@@ -69,7 +81,7 @@ impl Broker {
             let error = Error::fatal(Layer::Connect, cause);
             if busy { error.with_hint("is a broker running there? -p 0 takes a free port") } else { error }
         };
-        let listener = TcpListener::bind(listen).await.map_err(failed)?;
+        let listener = self::listen(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let shared = Arc::new(Shared::new(options));
         let (attach, attached) = mpsc::unbounded_channel();

@@ -106,10 +106,23 @@ impl<S: Transport> Peer<S> {
     }
 }
 
+/// Thousands of connections that are made at once find room before they are accepted.
+#[tokio::test]
+async fn many_connections_may_wait() {
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").ok();
+    let most: usize = most.and_then(|most| most.trim().parse().ok()).unwrap_or(128);
+    let broker = Broker::start(Options::default()).unwrap();
+    // Nobody accepts meanwhile: this is the only task there is, and it does not wait.
+    let limit = std::time::Duration::from_secs(30);
+    let connect = || std::net::TcpStream::connect_timeout(&broker.address(), limit).unwrap();
+    let waiting: Vec<_> = std::iter::repeat_with(connect).take(most.min(200)).collect();
+    assert_eq!(waiting.len(), most.min(200));
+}
+
 #[tokio::test]
 async fn several_run_beside_each_other_and_end() {
-    let one = Broker::start(Options::default()).await.unwrap();
-    let two = Broker::start(Options::default()).await.unwrap();
+    let one = Broker::start(Options::default()).unwrap();
+    let two = Broker::start(Options::default()).unwrap();
     assert_ne!(one.address(), two.address());
     let mut reader = Peer::connect(&one, V5, "c").await;
     reader.subscribe(QoS::AtLeastOnce).await;
@@ -131,15 +144,15 @@ async fn several_run_beside_each_other_and_end() {
     ending.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
     // The address is free for the next one.
-    let again = Broker::start(Options { listen: address, ..Options::default() }).await.unwrap();
+    let again = Broker::start(Options { listen: address, ..Options::default() }).unwrap();
     again.shutdown().await;
     two.shutdown().await;
 }
 
 #[tokio::test]
 async fn an_address_in_use_is_an_error() {
-    let broker = Broker::start(Options::default()).await.unwrap();
-    let second = Broker::start(Options { listen: broker.address(), ..Options::default() }).await;
+    let broker = Broker::start(Options::default()).unwrap();
+    let second = Broker::start(Options { listen: broker.address(), ..Options::default() });
     let text = second.err().unwrap().to_string();
     assert!(text.contains("cannot listen on 127.0.0.1:"), "{text}");
 }
@@ -149,7 +162,7 @@ async fn an_address_in_use_is_an_error() {
 #[tokio::test]
 async fn a_flood_arrives_whole() {
     for (qos, granted) in [(QoS::AtMostOnce, QoS::AtMostOnce), (QoS::AtLeastOnce, QoS::AtLeastOnce)] {
-        let broker = Broker::start(Options::default()).await.unwrap();
+        let broker = Broker::start(Options::default()).unwrap();
         let mut reader = Peer::connect(&broker, V3_1_1, "reader").await;
         reader.subscribe(granted).await;
         let writer = Peer::connect(&broker, V5, "writer").await;
@@ -194,7 +207,7 @@ async fn a_flood_arrives_whole() {
 /// The reason is readable though much is unread behind the offending packet.
 #[tokio::test]
 async fn the_last_word_arrives() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     let peer = Peer::connect(&broker, V5, "c").await;
     let mut bytes = vec![0x00; 2];
     bytes.resize(500_000, 0xFF);
@@ -214,7 +227,7 @@ async fn the_last_word_arrives() {
 /// A pipe of a few bytes: every packet in pieces, both ways.
 #[tokio::test]
 async fn any_stream_will_do() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     for (size, payload) in [(1, 2000), (7, 20_000), (1 << 20, 200_000)] {
         let (stream, other) = tokio::io::duplex(size);
         broker.attach(other);
@@ -242,7 +255,7 @@ fn bytes_of_answer(payload: usize) -> usize {
 #[tokio::test]
 async fn single_bytes() {
     let faults = Faults { single_byte_writes: true, ..Faults::default() };
-    let broker = Broker::start(Options { faults, ..Options::default() }).await.unwrap();
+    let broker = Broker::start(Options { faults, ..Options::default() }).unwrap();
     let (stream, other) = tokio::io::duplex(1 << 20);
     broker.attach(other);
     let mut peer = Peer { stream, protocol: V3_1_1, buffer: BytesMut::new() };
@@ -257,7 +270,7 @@ async fn single_bytes() {
 /// Sessions outlive a broken network, but not the broker.
 #[tokio::test]
 async fn cut_connections_and_crashes() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     let stream = TcpStream::connect(broker.address()).await.unwrap();
     let mut peer = Peer::join(stream, V3_1_1, "c", false).await;
     peer.subscribe(QoS::AtLeastOnce).await;
@@ -277,7 +290,7 @@ async fn cut_connections_and_crashes() {
 /// A client that closes without a word is noticed, also while it is not read from.
 #[tokio::test]
 async fn lost_clients_are_noticed() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     let peer = Peer::connect(&broker, V5, "c").await;
     assert_eq!(broker.statistics().sessions, 1);
     drop(peer);
@@ -291,7 +304,7 @@ async fn lost_clients_are_noticed() {
 /// The clock runs by itself: nothing but time passes.
 #[tokio::test(start_paused = true)]
 async fn deadlines_come_without_traffic() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     // Connect timeout.
     let (mut silent, other) = tokio::io::duplex(100);
     broker.attach(other);
@@ -315,7 +328,7 @@ async fn deadlines_come_without_traffic() {
 /// A shutdown does not wait for ever for a client that keeps its side open.
 #[tokio::test(start_paused = true)]
 async fn shutdown_has_an_end() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     let (stream, other) = tokio::io::duplex(100);
     broker.attach(other);
     let peer = Peer::join(stream, V5, "c", true).await;
@@ -328,7 +341,7 @@ async fn shutdown_has_an_end() {
 /// On a runtime of several threads too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_threads() {
-    let broker = Broker::start(Options::default()).await.unwrap();
+    let broker = Broker::start(Options::default()).unwrap();
     let mut reader = Peer::connect(&broker, V3_1_1, "reader").await;
     reader.subscribe(QoS::AtMostOnce).await;
     let mut writers = Vec::new();

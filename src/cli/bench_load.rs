@@ -77,7 +77,8 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     pub(super) jitter: Option<Duration>,
 
-    /// Most QoS 1 and 2 messages of a client sent and not yet acknowledged [default: as -M]
+    /// Most QoS 1 and 2 messages of a client sent and not yet acknowledged; of rr with --rate max, requests
+    /// without a response [default: as -M]
     #[arg(long, value_name = "COUNT", value_parser = value::inflight)]
     pub(super) inflight: Option<u16>,
 

@@ -97,8 +97,8 @@ pub(super) struct ConnectionArgs {
           value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
-    /// Limit for connecting, up to the server's answer; also how long a server may be silent before
-    /// it answers the PINGREQ behind the last QoS 0 message
+    /// Limit for connecting, and again for the server's answer to CONNECT; also how long a server may be
+    /// silent before it answers the PINGREQ behind the last QoS 0 message
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,

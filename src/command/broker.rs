@@ -38,7 +38,7 @@ pub struct Config {
 /// The address cannot be listened on, or the command cannot be started.
 pub async fn run(config: Config) -> Result<Exit, Error> {
     let mut attention = Attention::start(None)?;
-    let broker = Broker::start(Options { listen: config.listen, ..Options::default() }).await?;
+    let broker = Broker::start(Options { listen: config.listen, ..Options::default() })?;
     let exit = match config.command.split_first() {
         None => {
             announce(broker.address()).await?;

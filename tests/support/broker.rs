@@ -23,7 +23,7 @@ impl Broker {
     pub(crate) fn with(options: Options) -> Self {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).enable_all().build().unwrap();
-        let broker = runtime.block_on(Embedded::start(options)).unwrap();
+        let broker = runtime.block_on(async { Embedded::start(options) }).unwrap();
         Self { broker: Some(broker), runtime: Some(runtime) }
     }
 

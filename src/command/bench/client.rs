@@ -95,6 +95,8 @@ struct Publisher {
     /// One a topic, in the order of the messages; made when first used.
     templates: Vec<PublishTemplate>,
     under_way: UnderWay,
+    /// Requests without a response.
+    requests: u32,
 }
 
 #[derive(Debug, Default)]
@@ -336,10 +338,14 @@ impl InTurn<'_> {
         let sent = now();
         let phase = self.shard.timeline.phase(sent);
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) && self.budget > 0 {
+            let requests = self.requests_left();
+            if requests == 0 {
+                break;
+            }
             let Some(most) = self.run_length(session.protocol(), OUTPUT_BYTES - out.len()) else { break };
             let window = if acknowledged { u32::from(session.window_left()) } else { u32::MAX };
             // Before messages are taken from the quota: what is taken is sent.
-            let most = most.min(self.budget).min(window);
+            let most = most.min(self.budget).min(window).min(requests);
             let mut left = self.shard.take(sent, most);
             if left == 0 {
                 self.state.pulling = false;
@@ -352,6 +358,23 @@ impl InTurn<'_> {
         }
         self.unfinished |= self.budget == 0 && self.state.pulling;
         Ok(())
+    }
+
+    /// How many requests may still be sent before a response comes; no limit where there are none.
+    fn requests_left(&self) -> u32 {
+        match &self.state.publisher {
+            Some(publisher) if self.shard.answers => {
+                self.shard.most_requests.saturating_sub(publisher.requests)
+            }
+            _ => u32::MAX,
+        }
+    }
+
+    /// A request has its response, or will never have one.
+    fn request_ends(&mut self) {
+        if let Some(publisher) = &mut self.state.publisher {
+            publisher.requests = publisher.requests.saturating_sub(1);
+        }
     }
 
     /// How many messages may go out in one run, if so many bytes are to be filled: the next one, and
@@ -400,6 +423,7 @@ impl InTurn<'_> {
             own.under_way.opened(count);
         }
         own.sequence += u64::from(count);
+        own.requests += if shard.answers { count } else { 0 };
         own.place = if own.place + 1 == shard.plan.topics() as usize { 0 } else { own.place + 1 };
         let receivers = shard.plan.receivers(publisher, sequence);
         shard.sent(phase, sent, count.into(), receivers * u64::from(count));
@@ -429,6 +453,7 @@ impl InTurn<'_> {
         let Role::Publisher(number) = self.state.role else { return };
         messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, message.sequence));
         shard.recorder.error(format!("publish refused: {reason}"));
+        self.request_ends();
     }
 
     fn count_acknowledged(&mut self) {
@@ -452,7 +477,9 @@ impl InTurn<'_> {
             }
             return;
         }
-        shard.received(self.state.flows, publish.payload, arrived);
+        if shard.received(self.state.flows, publish.payload, arrived) {
+            self.request_ends();
+        }
     }
 
     fn other_event(&mut self, event: &Event<'_>) {

@@ -110,7 +110,9 @@ fn line<'a>(
     series: &[SeriesSecond],
     value: impl Fn(&SeriesSecond) -> Option<f64>,
 ) -> Line<'a> {
-    let points = series.iter().filter_map(|second| Some((second.second, value(second)?))).collect();
+    // At the end of each second: that is when it is known.
+    let at = |second: &SeriesSecond| second.second + second.length_s;
+    let points = series.iter().filter_map(|second| Some((at(second), value(second)?))).collect();
     Line { name, color, points }
 }
 

@@ -119,6 +119,12 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let (printed, written) = (print(&text).await, outputs.write(&report));
     printed?;
     written?;
+    if results.json {
+        // The table says so itself; an object mostly goes into a file.
+        let broken = report.thresholds.iter().filter(|result| result.broken);
+        broken.for_each(|result| diagnostics.state(format_args!("failed: {}", result.shown())));
+        report.problems.iter().for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
+    }
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {
         () if nothing => Exit::Failure,

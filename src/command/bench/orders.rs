@@ -25,6 +25,8 @@ pub(super) enum News {
     Connected,
     /// Every subscription was answered, or its client lost.
     Subscribed,
+    /// The last of its connections is gone before its time.
+    Alone,
     /// A row of the series is over.
     Second(Row, Box<Second>),
     /// It is over.

@@ -59,6 +59,21 @@ pub(super) struct Drained {
     pub(super) is_arriving: bool,
 }
 
+/// Deliveries as the boards show them.
+struct Arrivals {
+    delivered: u64,
+    /// When there were more than before.
+    last: Option<u64>,
+}
+
+impl Arrivals {
+    fn note(&mut self, delivered: u64) {
+        if delivered != self.delivered {
+            *self = Self { delivered, last: Some(now()) };
+        }
+    }
+}
+
 /// What a run has led to.
 pub(super) struct Outcome {
     pub(super) recorder: Recorder,
@@ -75,6 +90,8 @@ pub(super) struct Outcome {
     pub(super) protocol: String,
     pub(super) host: Host,
     pub(super) payload_bytes: usize,
+    /// Messages that the server lets a client have in flight, up to those that were asked for.
+    pub(super) window: u16,
     pub(super) process_cpu_s: f64,
     pub(super) memory_bytes: u64,
 }
@@ -93,8 +110,10 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();
     let (plan, run) = (Arc::new(Plan::new(&load)), fastrand::u32(..));
+    let mut window = load.client.max_inflight;
     let (protocol, broker) = {
         let checked = |opened: &Opened| {
+            window = opened.session.window_left();
             if !load.mode.publishes() {
                 return Ok(());
             }
@@ -141,10 +160,12 @@ pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Out
         protocol: protocol.to_string(),
         host: host::facts(),
         payload_bytes,
+        window,
         process_cpu_s: seconds(process_cpu()),
         memory_bytes: director.memory_bytes,
     };
-    if matches!(fleet.load.stop, Stop::Count(_)) && outcome.recorder.last_event > timeline.measure {
+    let counted = matches!(fleet.load.stop, Stop::Count(_)) && !outcome.interrupted;
+    if counted && outcome.recorder.last_event > timeline.measure {
         // The measurement ended with its last event, or with the time of the last message: at 10 a
         // second, the first of 5 messages is sent at once, and yet they take half a second.
         let last = seconds(outcome.recorder.last_event - timeline.measure);
@@ -372,35 +393,38 @@ impl<'a> Director<'a> {
         })
         .await;
         let limit = now().saturating_add(nanoseconds(load.drain));
-        if counted {
+        let mut arrivals = Arrivals { delivered: self.sum(|board| &board.delivered), last: None };
+        if counted && !self.is_over() {
             // The last answers belong to the measurement, as far as they come.
-            self.wait(limit, TICK, |this| this.is_alone() || this.all(|board| &board.idle)).await;
+            self.wait(limit, TICK, |this| {
+                arrivals.note(this.sum(|board| &board.delivered));
+                this.is_alone() || this.all(|board| &board.idle)
+            })
+            .await;
         }
         self.memory_bytes = host::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
         self.order(Order::End(timeline.end));
-        self.drain(load, limit).await;
+        self.drain(load, limit, arrivals).await;
         timeline
     }
 
     /// Waits for what is under way, as long as something still arrives.
-    async fn drain(&mut self, load: &Load, limit: u64) {
+    async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Arrivals) {
         let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
-        let mut last = (0, now());
+        let began = now();
         if load.mode.publishes() && !self.is_over() {
             let idle = |this: &Self| this.all(|board| &board.idle);
             let done = self.wait(limit, TICK, |this| {
                 let (expected, delivered) =
                     (this.sum(|board| &board.expected), this.sum(|board| &board.delivered));
-                if delivered != last.0 {
-                    last = (delivered, now());
-                }
-                let silent = now() - last.1 > nanoseconds(SILENCE);
+                arrivals.note(delivered);
+                let silent = now() - arrivals.last.unwrap_or(0).max(began) > nanoseconds(SILENCE);
                 idle(this) && (!waits || delivered >= expected || silent) || this.is_alone()
             });
             if !done.await && !self.interrupted {
                 self.drained.is_unanswered = !idle(self);
-                self.drained.is_arriving = waits && now() - last.1 < STILL;
+                self.drained.is_arriving = waits && arrivals.last.is_some_and(|last| now() - last < STILL);
             }
         }
         self.drained_at = now();
@@ -425,7 +449,9 @@ impl<'a> Director<'a> {
         if self.memory_bytes == 0 {
             self.memory_bytes = host::resident_bytes();
         }
-        let limit = if self.interrupted { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
+        // A server that has let the drain pass without an answer has been waited for.
+        let hasty = self.interrupted || self.drained.is_unanswered;
+        let limit = if hasty { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
         self.order(Order::Leave(now() + nanoseconds(limit)));
         let all = self.orders.len();
         loop {
@@ -512,6 +538,8 @@ impl<'a> Director<'a> {
             News::Subscribed => self.subscribed += 1,
             News::Finished(recorder) => self.finished.push(*recorder),
             News::Failed(error) => self.failed = Some(error),
+            // The boards show whether others have any.
+            News::Alone => {}
             News::Second(row, second) => {
                 let (threads, merged) = self.seconds.entry(row).or_default();
                 merged.merge(*second);

@@ -107,6 +107,8 @@ pub(super) struct Shard {
     pub(super) per_write: u32,
     /// Subscribers answer what they get.
     pub(super) answers: bool,
+    /// Requests a client of the closed loop may have without a response.
+    pub(super) most_requests: u32,
     mode: Mode,
     /// The latency that the run is about.
     main: Option<Kind>,
@@ -137,6 +139,7 @@ impl Shard {
             qos: load.qos,
             per_write: load.per_write,
             answers: load.mode == Mode::Request,
+            most_requests: load.client.max_inflight.into(),
             mode: load.mode,
             main: Kind::main(load.mode, load.qos),
             scheduled: load.rate != Rate::Max,
@@ -259,25 +262,27 @@ impl Shard {
         }
     }
 
-    /// Takes note of a message that arrived. `flows` is the receiver's first flow.
-    pub(super) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) {
+    /// Takes note of a message that arrived, and says whether it was one of this run that had not arrived
+    /// before. `flows` is the receiver's first flow.
+    pub(super) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) -> bool {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
         if payload.len() < stamp::BYTES && (payload.len() == self.payload.bytes.len() || own.is_none()) {
             self.recorder.counts.unstamped += 1;
-            return self.delivered(self.timeline.phase(arrived), arrived, payload.len());
+            self.delivered(self.timeline.phase(arrived), arrived, payload.len());
+            return own.is_some();
         }
         let stamp = match Stamp::read(payload, own) {
             Seen::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
             Seen::Corrupt => {
                 self.recorder.counts.corrupt += 1;
-                return;
+                return false;
             }
             Seen::Whole(_) | Seen::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
                     self.delivered(self.timeline.phase(arrived), arrived, payload.len());
                 }
-                return;
+                return false;
             }
         };
         let late = arrived.saturating_sub(stamp.intended);
@@ -288,12 +293,12 @@ impl Shard {
             let phase = self.timeline.phase(arrived);
             self.delivered(phase, arrived, payload.len());
             self.time(phase, Kind::Delivery, Kind::DeliveryFromSend, late, took, 1);
-            return;
+            return false;
         }
         let (flow, number) = self.plan.flow_of(stamp.publisher, stamp.sequence);
         let Some(arrival) = self.flows.observe(flows + flow, number) else {
             self.recorder.counts.foreign += 1;
-            return;
+            return false;
         };
         let shared = self.plan.groups > 0;
         let messages = self.recorder.messages(stamp.phase);
@@ -303,11 +308,11 @@ impl Shard {
             Arrival::Reordered => messages.reordered += u64::from(!shared),
             Arrival::Duplicate => {
                 messages.duplicates += 1;
-                return;
+                return false;
             }
             Arrival::Stale => {
                 messages.stale += 1;
-                return;
+                return true;
             }
         }
         self.delivered(stamp.phase, arrived, payload.len());
@@ -316,5 +321,6 @@ impl Shard {
             _ => (Kind::Delivery, Kind::DeliveryFromSend),
         };
         self.time(stamp.phase, kind, from_send, late, took, 1);
+        true
     }
 }

@@ -17,6 +17,7 @@ use super::recorder::{Counts, Kind, Second};
 use super::rows::Row;
 use super::stamp::{self, Phase};
 use super::verdict::{self, Unanswered};
+use super::words::whole;
 use crate::protocol::QoS;
 
 /// The type of the report.
@@ -150,12 +151,13 @@ pub(super) struct Latency {
 }
 
 impl Latency {
-    fn of(histogram: &Histogram<u64>, unanswered: u64) -> Self {
+    fn of(histogram: &Histogram<u64>, answered: Option<&Histogram<u64>>, unanswered: u64) -> Self {
         let at = |quantile| microseconds(histogram.value_at_quantile(quantile));
         Self {
             count: histogram.len(),
             unanswered,
-            min: microseconds(histogram.min()),
+            // What was due in the last instant and had no answer has waited for nothing yet.
+            min: microseconds(answered.unwrap_or(histogram).min()),
             mean: round(histogram.mean() / 1000.0),
             p50: at(0.5),
             p90: at(0.9),
@@ -220,6 +222,13 @@ pub(super) struct ThresholdResult {
     /// What has to hold.
     #[serde(skip)]
     pub(super) opposite: String,
+}
+
+impl ThresholdResult {
+    /// The condition, and what the figure was.
+    pub(super) fn shown(&self) -> String {
+        format!("fail if {}: it was {}", self.fail_if, self.text)
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -323,7 +332,7 @@ impl Report {
         for kind in Kind::ALL {
             if let Some(histogram) = recorder.whole(kind) {
                 let waited = recorder.waited(kind).map_or(0, Histogram::len);
-                latency_us.insert(kind.key(), Latency::of(&histogram, waited));
+                latency_us.insert(kind.key(), Latency::of(&histogram, recorder.histogram(kind), waited));
                 histograms_ns.insert(kind.key(), histogram);
             }
         }
@@ -338,6 +347,7 @@ impl Report {
         let connect_s = outcome.phases.connect;
         // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
         let ramp_s = load.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
+        let notes = notes(load, &outcome, &messages);
         let mut report = Self {
             kind: KIND,
             version: VERSION,
@@ -345,7 +355,7 @@ impl Report {
             mode: load.mode.name(),
             valid: true,
             problems: outcome.problems,
-            notes: notes(load, outcome.payload_bytes, counts, &messages),
+            notes,
             interrupted: outcome.interrupted,
             started: outcome.started,
             host: outcome.host,
@@ -485,15 +495,28 @@ fn message_figures(load: &Load, counts: &Counts, interrupted: bool) -> MessageFi
     }
 }
 
-fn notes(load: &Load, payload_bytes: usize, counts: &Counts, messages: &MessageFigures) -> Vec<String> {
+fn notes(load: &Load, outcome: &Outcome, messages: &MessageFigures) -> Vec<String> {
+    let (payload_bytes, counts) = (outcome.payload_bytes, &outcome.recorder.counts);
     let mut notes = verdict::notes(load, counts, messages);
+    if load.mode.publishes() && load.qos != QoS::AtMostOnce && outcome.window < load.client.max_inflight {
+        notes.push(format!(
+            "the window is {}, not {}: the server takes no more of a client at once (Receive Maximum)",
+            outcome.window, load.client.max_inflight
+        ));
+    }
     if load.mode.publishes() && payload_bytes < stamp::BYTES {
         notes.push(format!(
             "payloads of {payload_bytes} bytes have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
             stamp::BYTES
         ));
     }
-    if load.mode == Mode::Subscribe {
+    if load.mode == Mode::Subscribe && counts.unstamped > 0 {
+        let unstamped = whole(counts.unstamped);
+        notes.push(format!(
+            "messages without a stamp of mqtt bench, which are counted and not timed: {unstamped}"
+        ));
+    }
+    if load.mode == Mode::Subscribe && messages.delivered > counts.unstamped {
         notes.push(
             "latencies are of messages of other processes: true only if they run on this machine".into(),
         );

@@ -144,7 +144,7 @@ fn verdict(out: &mut String, report: &Report) {
     }
     for result in &report.thresholds {
         let verdict = if result.broken { "FAILED" } else { "passed" };
-        wrapped(out, verdict, &format!("fail if {}: it was {}", result.fail_if, result.text));
+        wrapped(out, verdict, &result.shown());
     }
     for problem in &report.problems {
         wrapped(out, "not valid", problem);

@@ -256,7 +256,15 @@ fn number(name: &str, unit: Unit, value: &str) -> Result<f64, String> {
     let suffixes: &[(&str, f64)] = match unit {
         Unit::Count | Unit::PerSecond => &[("k", 1e3), ("M", 1e6), ("", 1.0)],
         Unit::Share => &[("%", 0.01), ("", 1.0)],
-        Unit::Bytes => &[("k", 1024.0), ("M", 1_048_576.0), ("G", 1_073_741_824.0), ("", 1.0)],
+        Unit::Bytes => &[
+            ("KiB", 1024.0),
+            ("MiB", 1_048_576.0),
+            ("GiB", 1_073_741_824.0),
+            ("k", 1024.0),
+            ("M", 1_048_576.0),
+            ("G", 1_073_741_824.0),
+            ("", 1.0),
+        ],
     };
     let bare = if unit == Unit::PerSecond { value.strip_suffix("/s").unwrap_or(value) } else { value };
     let found = suffixes.iter().find_map(|(suffix, factor)| Some((bare.strip_suffix(suffix)?, factor)));
@@ -361,6 +369,7 @@ mod tests {
             "loss > 0.01",
             "cpu>90%",
             "memory > 64M",
+            "memory > 64 MiB",
             "rate < 50k/s",
             "connect p95 >= 5ms",
             "max != 3us",

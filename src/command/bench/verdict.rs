@@ -98,10 +98,13 @@ pub(super) fn unanswered(
 
 /// Why a load with messages has measured nothing, if it has not.
 pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<String> {
-    if !load.mode.publishes() || counts.connected == 0 {
+    if load.mode == Mode::Connect || counts.connected == 0 {
         return None;
     }
     let [warmup, measured] = counts.messages;
+    if load.mode == Mode::Subscribe {
+        return (measured.delivered == 0).then(|| "nothing was measured: no message arrived".into());
+    }
     let (due, sent) = (measured.sent + measured.not_sent, measured.sent);
     let why = match load.mode {
         _ if due == 0 => "no message was due while it lasted".into(),

@@ -89,7 +89,7 @@ pub(super) fn load(report: &Report) -> String {
     if let Some(sending) = &c.sending {
         parts.push(match sending.rate_per_s {
             Some(rate) => format!("{}/s {}", count(rate), sending.arrivals),
-            None if qos == 0 => "closed loop".into(),
+            None if qos == 0 && report.mode != "rr" => "closed loop".into(),
             None => format!("closed loop, window {}", sending.inflight),
         });
         if sending.jitter_s > 0.0 {

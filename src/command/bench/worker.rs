@@ -462,7 +462,7 @@ impl Worker {
     fn lose(&mut self, index: u32, error: Option<&Error>) {
         let place = &mut self.places[index as usize];
         let slot = std::mem::replace(&mut place.slot, Slot::Gone);
-        self.board.connected.fetch_sub(1, Ordering::Relaxed);
+        let last = self.board.connected.fetch_sub(1, Ordering::Relaxed) == 1;
         let leaving = matches!(self.stage, Stage::Leaving(_));
         if let (Slot::Open(client), false) = (slot, leaving) {
             self.abandoned.take(&client, &self.shard);
@@ -474,6 +474,9 @@ impl Worker {
                     Error::Link { cause, .. } => format!("connection lost: {cause}"),
                     _ => format!("connection lost: {error}"),
                 });
+            }
+            if last {
+                let _ = self.news.send(News::Alone);
             }
         }
         self.end_without_publishers();
