@@ -514,7 +514,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--payload-file', '--payload-file', [CompletionResultType]::ParameterName, 'Content of this file behind the stamp')
             [CompletionResult]::new('--topics', '--topics', [CompletionResultType]::ParameterName, 'Topics each publisher goes through in turn [default: 1]')
             [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Topic, with {client} and {topic} as levels; of sub, a filter [default: bench/{client}/{topic}, of sub bench/#]')
-            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]')
+            [CompletionResult]::new('--pattern', '--pattern', [CompletionResultType]::ParameterName, 'Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out (one publisher) [default: pairs]')
             [CompletionResult]::new('--shared-groups', '--shared-groups', [CompletionResultType]::ParameterName, 'Let the subscribers form this many shared-subscription groups, each of which gets every message once (MQTT 5)')
             [CompletionResult]::new('--duration', '--duration', [CompletionResultType]::ParameterName, 'How long to measure [default: 10s]')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Measure this many messages of all publishers together, instead of a time')

@@ -507,7 +507,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --payload-file 'Content of this file behind the stamp'
             cand --topics 'Topics each publisher goes through in turn [default: 1]'
             cand --topic 'Topic, with {client} and {topic} as levels; of sub, a filter [default: bench/{client}/{topic}, of sub bench/#]'
-            cand --pattern 'Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]'
+            cand --pattern 'Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out (one publisher) [default: pairs]'
             cand --shared-groups 'Let the subscribers form this many shared-subscription groups, each of which gets every message once (MQTT 5)'
             cand --duration 'How long to measure [default: 10s]'
             cand --count 'Measure this many messages of all publishers together, instead of a time'

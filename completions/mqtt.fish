@@ -448,7 +448,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l payload -d 'Text beh
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topic -d 'Topic, with {client} and {topic} as levels; of sub, a filter [default: bench/{client}/{topic}, of sub bench/#]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l pattern -d 'Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l pattern -d 'Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out (one publisher) [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
 all\t'Every message to every subscriber'
 fan-in\t'Many publishers, one subscriber'
 fan-out\t'One publisher, many subscribers'"

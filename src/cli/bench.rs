@@ -90,11 +90,20 @@ struct ResultArgs {
 
 impl ResultArgs {
     /// The table or the JSON object is there already.
-    fn refuse_standard_output(&self) -> Result<(), Error> {
-        for (name, path) in [("--csv", &self.csv), ("--html", &self.html), ("--junit", &self.junit)] {
-            if path.as_ref().is_some_and(|path| path.as_os_str() == "-") {
+    fn check_files(&self) -> Result<(), Error> {
+        let files = [("--csv", &self.csv), ("--html", &self.html), ("--junit", &self.junit)];
+        let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+        let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
+        for (name, path) in files {
+            if path.as_os_str() == "-" {
                 return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
             }
+            if let Some((other, _)) =
+                seen.iter().find(|(_, other)| *other == path && !path.starts_with("/dev"))
+            {
+                return Err(Error::usage(format!("{other} and {name} need a file each")));
+            }
+            seen.push((name, path));
         }
         Ok(())
     }
@@ -164,7 +173,7 @@ impl TryFrom<BenchArgs> for Config {
             allow_saturated: args.results.allow_saturated,
             calibration: args.results.calibration.clone(),
         };
-        args.results.refuse_standard_output()?;
+        args.results.check_files()?;
         if let (Some(file), true) = (args.files.first(), args.mode != BenchMode::Compare) {
             return Err(Error::usage(format!(
                 "only compare takes files, and '{}' stands behind a mode",

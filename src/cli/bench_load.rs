@@ -112,7 +112,9 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(super) topic: Option<String>,
 
-    /// Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]
+    /// Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they
+    /// are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out
+    /// (one publisher) [default: pairs]
     #[arg(long, value_name = "PATTERN", hide_possible_values = true)]
     pub(super) pattern: Option<PatternName>,
 

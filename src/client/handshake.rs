@@ -10,7 +10,7 @@ use super::limits::ServerLimits;
 use super::options::ClientOptions;
 use super::redirect;
 use crate::error::{Error, Layer};
-use crate::net::{self, Endpoint, Transport};
+use crate::net::{self, Address, Endpoint, Transport};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
@@ -390,8 +390,12 @@ fn not_mqtt(received: &[u8]) -> Error {
 
 /// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
 /// is mostly behind it.
-pub(super) fn unanswered(error: Error, transport: &Transport) -> Error {
-    let (Error::Link { hint: None, .. }, Transport::Plain) = (&error, transport) else { return error };
+pub(super) fn unanswered(error: Error, endpoint: &Endpoint) -> Error {
+    let (Error::Link { hint: None, .. }, Transport::Plain, Address::Tcp { .. }) =
+        (&error, &endpoint.transport, &endpoint.address)
+    else {
+        return error;
+    };
     error.with_hint(
         "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
     )

@@ -147,7 +147,7 @@ pub async fn open(
             Err(Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}")))
         }
     };
-    let (packet, leftover) = answer?;
+    let (packet, leftover) = answer.map_err(|error| handshake::unanswered(error, &options.endpoint))?;
     let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
     let until_dialled = dialled - began;
     let times = Times {

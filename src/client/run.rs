@@ -343,11 +343,11 @@ impl<'a> Run<'a> {
             let answer = answer.map_err(|_| {
                 let limit = humantime::format_duration(self.options.connect_timeout);
                 let cause = format!("the server did not answer CONNECT within {limit}");
-                handshake::unanswered(Error::link(Layer::Mqtt, cause), &endpoint.transport)
+                handshake::unanswered(Error::link(Layer::Mqtt, cause), endpoint)
             })?;
             let refusal = match answer {
-                Err(error) if error.is_hang_up() => handshake::unanswered(error, &endpoint.transport),
-                Err(error) => return Err(handshake::unanswered(error, &endpoint.transport)),
+                Err(error) if error.is_hang_up() => handshake::unanswered(error, endpoint),
+                Err(error) => return Err(handshake::unanswered(error, endpoint)),
                 Ok((packet, leftover)) => {
                     self.trace(handler, Direction::Received, &packet);
                     match opening.accept(&mut stream, &packet).await {

@@ -18,6 +18,7 @@ use super::rows::Row;
 use super::stamp::{self, Phase};
 use super::verdict::{self, Unanswered};
 use super::words::whole;
+use crate::output::counted;
 use crate::protocol::QoS;
 
 /// The type of the report.
@@ -420,7 +421,7 @@ impl Report {
             report.problems.push(why);
         }
         report.judge();
-        report.explain(load, outcome.drained.is_arriving);
+        report.explain(load, outcome.drained);
         report
     }
 
@@ -506,7 +507,8 @@ fn notes(load: &Load, outcome: &Outcome, messages: &MessageFigures) -> Vec<Strin
     }
     if load.mode.publishes() && payload_bytes < stamp::BYTES {
         notes.push(format!(
-            "payloads of {payload_bytes} bytes have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
+            "payloads of {} have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
+            counted(payload_bytes as u64, "byte"),
             stamp::BYTES
         ));
     }

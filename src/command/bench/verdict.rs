@@ -131,10 +131,12 @@ pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<String> {
 /// that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is known.
 pub(super) fn unconfirmed(load: &Load, drained: Drained) -> Option<String> {
     let unheard = load.mode == Mode::Publish && load.qos == QoS::AtMostOnce;
-    ((load.rate == Rate::Max || unheard) && drained.is_unanswered).then(|| {
-        let drain = load.drain.as_secs_f64();
-        format!("the server had not answered everything when the drain of {drain} s was over (--drain)")
-    })
+    ((load.rate == Rate::Max || unheard) && drained.is_unanswered).then(|| not_answered(load))
+}
+
+fn not_answered(load: &Load) -> String {
+    let drain = load.drain.as_secs_f64();
+    format!("the server had not answered everything when the drain of {drain} s was over (--drain)")
 }
 
 /// Whether connections had to ask again, in words.
@@ -184,7 +186,9 @@ pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> 
         note("messages of others on the same topics", messages.foreign, own);
     }
     let warmup = counts.window.sent - counts.window.own_sent;
-    if warmup * MUCH_WARMUP > counts.window.sent && counts.window.own_sent > 0 {
+    // Jitter moves messages of the warm-up into the measurement.
+    let moved = !load.jitter.is_zero();
+    if warmup * MUCH_WARMUP > counts.window.sent && counts.window.own_sent > 0 && !moved {
         notes.push(format!(
             "messages of the warm-up that were sent in the measurement: {} of {}; the load was too much for it",
             whole(warmup),
@@ -196,8 +200,11 @@ pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> 
 
 impl Report {
     /// What can be said only when all figures are known.
-    pub(super) fn explain(&mut self, load: &Load, is_arriving: bool) {
-        if is_arriving && self.messages.lost > 0 && !self.interrupted {
+    pub(super) fn explain(&mut self, load: &Load, drained: Drained) {
+        if drained.is_unanswered && unconfirmed(load, drained).is_none() {
+            self.notes.push(not_answered(load));
+        }
+        if drained.is_arriving && self.messages.lost > 0 && !self.interrupted {
             self.notes.push(format!(
                 "messages were still arriving when the drain of {} s was over: what counts as lost may only be late; --drain waits longer",
                 load.drain.as_secs_f64()
