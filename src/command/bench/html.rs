@@ -17,6 +17,8 @@ const LEFT: f64 = 104.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 40.0;
+/// The width of a letter on a phone, where letters are largest: labels must not lie on each other.
+const LETTER: f64 = 13.0;
 /// Most spaces between the lines across a chart.
 const STEPS: f64 = 5.0;
 
@@ -179,14 +181,21 @@ fn chart(
             shown(value)
         );
     }
+    let mut taken = f64::NEG_INFINITY;
     for value in ticks(first, last, 1.0) {
         let place = x(value);
-        let anchor = if place > WIDTH - 40.0 { "end" } else { "middle" };
+        let (anchor, before) = if place > WIDTH - 40.0 { ("end", 1.0) } else { ("middle", 0.5) };
+        let text = format!("{} {unit}", across(value));
+        let width = LETTER * number(text.len() as u64);
+        if place - width * before < taken {
+            continue;
+        }
+        taken = place + width * (1.0 - before);
         let _ = write!(
             out,
             "<text x=\"{place:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">{}</text>",
             HEIGHT - 8.0,
-            escaped(&format!("{} {unit}", across(value)))
+            escaped(&text)
         );
     }
     for (place, line) in lines.iter().enumerate() {
