@@ -36,7 +36,7 @@ use crate::protocol::reason::ReasonCode;
 
 /// How often the boards are looked at where the run goes on as soon as they say something.
 const TICK: u64 = 20_000_000;
-/// How often elsewhere: whether anyone is left, and nothing else, can be seen there only.
+/// How often elsewhere, where what matters comes as news.
 const SLOW_TICK: u64 = 200_000_000;
 /// Between the barrier and the first message.
 const RUN_UP: u64 = 20_000_000;
