@@ -110,8 +110,8 @@ impl std::str::FromStr for ReconnectAttempts {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const FORM: &str = "use seconds or units, for example 90, 0.5, 250ms or 1h30m";
     const TOO_LONG: &str = "it is too long";
-    /// A thousand years: what is added to a clock must not run over it.
-    const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 1000);
+    /// Ten thousand years: what is added to a clock must not run over it.
+    const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10_000);
     let duration = if let Ok(seconds) = text.parse::<f64>() {
         Duration::try_from_secs_f64(seconds)
             .map_err(|_| if seconds < 0.0 { "it cannot be negative" } else { FORM })?
