@@ -1,0 +1,390 @@
+//! A turn of a client: the handler of its link, which sends what is due and takes note of what comes.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Fence, Role, State, Subscribing};
+use crate::client::alarm::now;
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::session::{Event, Session};
+use crate::command::bench::plan::{Plan, correlation};
+use crate::command::bench::recorder::Kind;
+use crate::command::bench::shard::Shard;
+use crate::command::bench::stamp::{Phase, Seen, Stamp};
+use crate::command::bench::under_way::Message;
+use crate::error::Error;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Publish, PublishTemplate, Subscription};
+use crate::protocol::{Protocol, QoS};
+
+/// Messages of the closed loop in one turn of a client, so that others get theirs.
+const MOST_PER_TURN: u32 = 4096;
+/// Filters in one SUBSCRIBE.
+const FILTERS_PER_REQUEST: usize = 100;
+/// From this window on, the closed loop refills at half of it: a server that sends each PUBACK by
+/// itself would otherwise get each message by itself as well.
+const HALVED_WINDOW: u16 = 10;
+
+/// Acknowledgements one behind the other of messages with the same times: counted together.
+#[derive(Debug, Clone, Copy, Default)]
+struct Acknowledged {
+    intended: u64,
+    sent: u64,
+    count: u64,
+}
+
+/// The handler of one turn: the client's own state, and what its thread has.
+pub(super) struct InTurn<'a> {
+    state: &'a mut State,
+    shard: &'a mut Shard,
+    /// When the packets at hand arrived; 0 if not looked up yet.
+    now: u64,
+    /// Those of the packets at hand that are not counted yet.
+    acknowledged: Acknowledged,
+    budget: u32,
+    unfinished: bool,
+}
+
+impl<'a> InTurn<'a> {
+    pub(super) fn new(state: &'a mut State, shard: &'a mut Shard) -> Self {
+        Self {
+            state,
+            // One write a turn if writes are to be small: others go in between.
+            budget: MOST_PER_TURN.min(shard.per_write),
+            shard,
+            now: 0,
+            acknowledged: Acknowledged::default(),
+            unfinished: false,
+        }
+    }
+
+    /// Whether it has more to do and let others go first.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.unfinished
+    }
+}
+
+impl InTurn<'_> {
+    fn send_subscriptions(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let filters = match self.state.role {
+            Role::Subscriber(subscriber) => self.shard.plan.filters(subscriber),
+            Role::Publisher(publisher) => vec![Plan::response_topic(self.shard.run, publisher)],
+            Role::Idle => Vec::new(),
+        };
+        let qos = self.shard.qos;
+        let one = |filter| Subscription {
+            filter,
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: 2,
+        };
+        let mut requests = 0;
+        for part in filters.chunks(FILTERS_PER_REQUEST) {
+            let subscriptions: Vec<_> = part.iter().map(|filter| one(filter.as_str())).collect();
+            session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
+            requests += 1;
+        }
+        self.state.subscribing = Subscribing::Sent(now(), requests);
+    }
+
+    /// Messages that are due, oldest first, as far as window and buffer allow.
+    fn send_backlog(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
+        if self.state.backlog.is_empty() {
+            return Ok(());
+        }
+        let sent = now();
+        while out.len() < OUTPUT_BYTES && session.can_publish(self.shard.qos) {
+            let Some(intended) = self.state.backlog.pop_front() else { break };
+            let phase = self.shard.timeline.phase(intended);
+            if phase == Phase::Measure && !self.state.blocked {
+                self.shard.recorder.record(Kind::ScheduleLag, sent.saturating_sub(intended));
+            }
+            if self.run_length(session.protocol(), 1).is_some() {
+                self.publish(session, out, phase, (intended, sent), 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The closed loop: messages as long as there is room.
+    fn pull(&mut self, session: &mut Session, out: &mut BytesMut) -> Result<(), Error> {
+        let qos = self.shard.qos;
+        let acknowledged = qos != QoS::AtMostOnce;
+        if acknowledged {
+            let (left, open) = (session.window_left(), session.unacknowledged());
+            let window = usize::from(left) + open;
+            if window >= usize::from(HALVED_WINDOW) && usize::from(left) * 2 < window {
+                return Ok(());
+            }
+        }
+        let sent = now();
+        let phase = self.shard.timeline.phase(sent);
+        while out.len() < OUTPUT_BYTES && session.can_publish(qos) && self.budget > 0 {
+            let requests = self.requests_left();
+            if requests == 0 {
+                break;
+            }
+            let Some(most) = self.run_length(session.protocol(), OUTPUT_BYTES - out.len()) else { break };
+            let window = if acknowledged { u32::from(session.window_left()) } else { u32::MAX };
+            // Before messages are taken from the quota: what is taken is sent.
+            let most = most.min(self.budget).min(window).min(requests);
+            let mut left = self.shard.take(sent, most);
+            if left == 0 {
+                self.state.pulling = false;
+                break;
+            }
+            self.budget -= left;
+            while left > 0 {
+                left -= self.publish(session, out, phase, (sent, sent), left)?;
+            }
+        }
+        self.unfinished |= self.budget == 0 && self.state.pulling;
+        Ok(())
+    }
+
+    /// How many requests may still be sent before a response comes; no limit where there are none.
+    fn requests_left(&self) -> u32 {
+        match &self.state.publisher {
+            Some(publisher) if self.shard.answers => {
+                self.shard.most_requests.saturating_sub(publisher.requests)
+            }
+            _ => u32::MAX,
+        }
+    }
+
+    /// A request has its response, or will never have one.
+    fn request_ends(&mut self) {
+        if let Some(publisher) = &mut self.state.publisher {
+            publisher.requests = publisher.requests.saturating_sub(1);
+        }
+    }
+
+    /// How many messages may go out in one run, if so many bytes are to be filled: the next one, and
+    /// those that differ from it by their stamps only. The next one's template is made on the way.
+    fn run_length(&mut self, protocol: Protocol, bytes: usize) -> Option<u32> {
+        let Role::Publisher(number) = self.state.role else { return None };
+        let (shard, publisher) = (&*self.shard, self.state.publisher.as_deref_mut()?);
+        if publisher.templates.len() <= publisher.place {
+            publisher.templates.push(shard.template(protocol, number, publisher.sequence));
+        }
+        if shard.plan.topics() > 1 || shard.payload.varies() {
+            return Some(1);
+        }
+        let packet = publisher.templates.first()?.packet_bytes(shard.payload.bytes.len());
+        u32::try_from(bytes.div_ceil(packet)).ok()
+    }
+
+    /// Messages one behind the other with the same times, at most a run of them: how many they were.
+    #[inline]
+    fn publish(
+        &mut self,
+        session: &mut Session,
+        out: &mut BytesMut,
+        phase: Phase,
+        (intended, sent): (u64, u64),
+        most: u32,
+    ) -> Result<u32, Error> {
+        let Role::Publisher(publisher) = self.state.role else { return Ok(most) };
+        let (shard, Some(own)) = (&mut *self.shard, self.state.publisher.as_deref_mut()) else {
+            return Ok(most);
+        };
+        let Some(template) = own.templates.get(own.place) else { return Ok(most) };
+        let sequence = own.sequence;
+        shard.payload.fill(publisher, sequence);
+        let (bytes, rest) = (&shard.payload.bytes, shard.payload.rest_hash);
+        let stamp = Stamp { run: shard.run, phase, publisher, sequence, intended, sent };
+        let write = |ahead: u32, payload: &mut [u8]| {
+            Stamp { sequence: sequence + u64::from(ahead), ..stamp }.write(payload, rest);
+        };
+        let token = match shard.qos {
+            QoS::AtMostOnce => 0,
+            _ => own.under_way.token(Message { sequence, intended, sent }, most),
+        };
+        let count = session.publish_run(out, template, bytes, most, token, write)?;
+        if shard.qos != QoS::AtMostOnce {
+            own.under_way.opened(count);
+        }
+        own.sequence += u64::from(count);
+        own.requests += if shard.answers { count } else { 0 };
+        own.place = if own.place + 1 == shard.plan.topics() as usize { 0 } else { own.place + 1 };
+        let receivers = shard.plan.receivers(publisher, sequence);
+        shard.sent(phase, sent, count.into(), receivers * u64::from(count));
+        Ok(count)
+    }
+
+    /// So many messages that followed each other were acknowledged.
+    #[inline]
+    fn published(&mut self, token: u64, count: u32) {
+        let Some(publisher) = &mut self.state.publisher else { return };
+        let Message { intended, sent, .. } = publisher.under_way.close(token, count);
+        let run = &mut self.acknowledged;
+        if (run.intended, run.sent) != (intended, sent) {
+            self.count_acknowledged();
+            self.acknowledged = Acknowledged { intended, sent, count: 0 };
+        }
+        self.acknowledged.count += u64::from(count);
+    }
+
+    #[cold]
+    fn refused(&mut self, token: u64, reason: ReasonCode) {
+        let (shard, Some(publisher)) = (&mut *self.shard, &mut self.state.publisher) else { return };
+        let message = publisher.under_way.close(token, 1);
+        let messages = shard.recorder.messages(shard.timeline.phase(message.intended));
+        messages.refused += 1;
+        // What was refused leads to no delivery.
+        let Role::Publisher(number) = self.state.role else { return };
+        messages.expected = messages.expected.saturating_sub(shard.plan.receivers(number, message.sequence));
+        shard.recorder.error(format!("publish refused: {reason}"));
+        self.request_ends();
+    }
+
+    fn count_acknowledged(&mut self) {
+        let Acknowledged { intended, sent, count } = std::mem::take(&mut self.acknowledged);
+        if count > 0 {
+            self.shard.acknowledged(intended, sent, self.now, count);
+        }
+    }
+
+    fn message(&mut self, publish: &Publish<'_>) {
+        let arrived = self.now;
+        let shard = &mut *self.shard;
+        if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
+            match Stamp::read(publish.payload, Some(shard.run)) {
+                Seen::Whole(_) => {
+                    let responder = self.state.responder.get_or_insert_default();
+                    responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
+                }
+                Seen::Corrupt => shard.recorder.counts.corrupt += 1,
+                Seen::Foreign => shard.recorder.counts.foreign += 1,
+            }
+            return;
+        }
+        if shard.received(self.state.flows, publish.payload, arrived) {
+            self.request_ends();
+        }
+    }
+
+    fn other_event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Subscribed { reasons, .. } => {
+                let refused = reasons.iter().filter(|reason| ReasonCode(**reason).is_failure());
+                for reason in refused {
+                    self.shard.recorder.counts.refused_subscriptions += 1;
+                    self.shard.recorder.error(format!("subscription refused: {}", ReasonCode(*reason)));
+                }
+                if let Subscribing::Sent(since, left) = self.state.subscribing {
+                    self.shard.recorder.record(Kind::SubAck, self.now.saturating_sub(since));
+                    self.state.subscribing = Subscribing::Sent(since, left.saturating_sub(1));
+                    if left <= 1 {
+                        self.state.subscribing = Subscribing::Done;
+                        self.shard.recorder.counts.subscribed += 1;
+                    }
+                }
+            }
+            Event::Pong { .. } if self.state.fence == Fence::Sent => {
+                self.state.fence = Fence::Answered;
+                self.shard.recorder.fenced_at = self.shard.recorder.fenced_at.max(self.now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Answers requests: the payload goes back as it came.
+    fn answer(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let qos = self.shard.qos;
+        let Some(responder) = &mut self.state.responder else { return };
+        while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
+            let Some(payload) = responder.requests.pop_front() else { return };
+            let Seen::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run)) else { continue };
+            let requester = stamp.publisher as usize;
+            if requester >= self.shard.publishers as usize {
+                continue;
+            }
+            if responder.answers.len() <= requester {
+                responder.answers.resize(requester + 1, None);
+            }
+            let (run, protocol) = (self.shard.run, session.protocol());
+            let template = responder.answers[requester].get_or_insert_with(|| {
+                let topic = Plan::response_topic(run, stamp.publisher);
+                let properties = correlation(protocol, stamp.publisher, None);
+                Arc::new(PublishTemplate::new(protocol, topic.as_bytes(), qos, false, &properties))
+            });
+            if let Err(error) = session.publish(out, template, &payload, || None, 0) {
+                self.shard.recorder.error(error.to_string());
+            }
+        }
+    }
+}
+
+impl Handler for InTurn<'_> {
+    fn poll_fill(
+        &mut self,
+        _cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
+        if self.state.fence == Fence::Answered {
+            // Nothing was published behind it, so leaving need not ask again.
+            session.fenced();
+            self.state.fence = Fence::No;
+        }
+        if self.state.leaving {
+            return Poll::Ready(Ok(()));
+        }
+        if self.state.subscribing == Subscribing::Wanted {
+            self.send_subscriptions(session, out);
+        }
+        if self.state.has_requests() {
+            self.answer(session, out);
+        }
+        self.send_backlog(session, out)?;
+        if self.state.pulling {
+            self.pull(session, out)?;
+        }
+        if self.state.fence == Fence::Wanted && self.state.backlog.is_empty() {
+            session.ping(out);
+            self.state.fence = Fence::Sent;
+        }
+        Poll::Pending
+    }
+
+    #[inline]
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        if self.now == 0 {
+            self.now = now();
+        }
+        match event {
+            Event::Published { token, reason, .. } if reason.is_failure() => self.refused(token, reason),
+            Event::Published { token, .. } => self.published(token, 1),
+            Event::Message(publish) => self.message(&publish),
+            other => self.other_event(&other),
+        }
+        Ok(Flow::Continue)
+    }
+
+    #[inline]
+    fn on_published(&mut self, tokens: Range<u64>) -> Result<Flow, Error> {
+        if self.now == 0 {
+            self.now = now();
+        }
+        self.published(tokens.start, u32::try_from(tokens.end - tokens.start).unwrap_or(0));
+        Ok(Flow::Continue)
+    }
+
+    fn poll_flush(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.count_acknowledged();
+        self.now = 0; // the next read has its own time
+        Poll::Ready(Ok(()))
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        if matches!(change, Change::Unconfirmed(_)) {
+            self.shard.recorder.counts.unconfirmed += 1;
+        }
+    }
+}
