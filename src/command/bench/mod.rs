@@ -13,7 +13,7 @@
 //! | `fleet`, `orders` | what all threads know, and what is said between them |
 //! | `worker`, `ready` | one thread: its loop, its list of clients that have something to do |
 //! | `abandoned` | messages of clients that were lost |
-//! | `client`, `shard` | one client, and what the clients of a thread have in common |
+//! | `client`, `shard` | one client and its turns, and what the clients of a thread have in common |
 //! | `pacer` | the schedule |
 //! | `stamp`, `flow` | what a message carries; which messages came |
 //! | `recorder`, `rows` | histograms and counts of a thread; the seconds of the series |
