@@ -1,5 +1,7 @@
 //! What the server allows, in its CONNACK, is kept; what it refuses is said, and in the exit status.
 
+use std::sync::mpsc;
+
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
@@ -191,6 +193,21 @@ fn reason_codes_become_exit_codes() {
     answered("1", packets::disconnect(V5, 0)).fails(1, "the server ended the connection");
     // It had matched nobody, which is no failure ([MQTT-3.4.2-1]).
     answered("1", packets::ack_with(PubAck, 1, 0x10)).succeeds();
+}
+
+/// Who is refused in the middle of a large packet is told why, though the server reads no more of it.
+#[test]
+fn a_refusal_amid_a_large_packet() {
+    let (ended, end) = mpsc::channel::<()>();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_beginning();
+        peer.send(&packets::disconnect(V5, 0x95));
+        end.recv().unwrap_err(); // the link stays as it is until the client has gone
+    });
+    let run = Mqtt::publish(server.port()).args(["-t", "a", "-s"]).stdin(vec![b'x'; 32 << 20]).run();
+    run.fails(149, "the server ended the connection: Packet too large (0x95)");
+    drop(ended);
 }
 
 /// A code that is neither a failure nor one the packet may have is taken for nothing at all.

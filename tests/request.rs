@@ -390,7 +390,8 @@ fn a_request_that_has_not_left_has_no_response() {
         let mut peer = listener.accept_session(V5);
         let (identifier, _) = peer.expect_subscribe(V5);
         peer.send(&packets::suback(V5, identifier, &[0]));
-        // Nothing is read until this message was: most of the request is still with the client.
+        // No more is read until this message was: most of the request is still with the client.
+        peer.expect_beginning();
         peer.send(&Message::new("r", b"too early").bytes(V5));
         seen.recv().unwrap();
         peer.expect_publish(V5, QoS::AtMostOnce, &vec![b'x'; 32 << 20]);

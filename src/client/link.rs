@@ -30,9 +30,9 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire;
 use crate::protocol::{Direction, Protocol};
 
-/// Unwritten bytes above which nothing more is read: a server that does not read what it is sent
-/// must not make us pile up acknowledgements.
-const MOST_UNWRITTEN_BYTES: usize = 1024 * 1024;
+/// Bytes that may join what waits to be written before nothing more is read: a server that does not read
+/// what it is sent must not make us pile up acknowledgements.
+const MOST_JOINING_BYTES: usize = 1024 * 1024;
 /// Reads after which others of the same thread get their turn: a server that sends without pause
 /// must not starve them.
 const MOST_READS: u32 = 16;
@@ -56,6 +56,9 @@ pub struct Link<S> {
     unread: bool,
     /// What the stream has not taken yet.
     unwritten: BytesMut,
+    /// With more than this unwritten nothing is read: what began to wait, however large one packet of it
+    /// is, and [`MOST_JOINING_BYTES`].
+    most_unwritten_bytes: usize,
     /// The stream holds back written bytes (TLS).
     unflushed: bool,
     /// What waits for the handler to have written out.
@@ -94,6 +97,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             unread: !leftover.is_empty(),
             partial: leftover,
             unwritten: BytesMut::new(),
+            most_unwritten_bytes: MOST_JOINING_BYTES,
             unflushed: false,
             held: None,
             disconnect_properties,
@@ -209,7 +213,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if std::mem::take(&mut self.unarmed) {
                 continue;
             }
-            if self.unwritten.len() > MOST_UNWRITTEN_BYTES {
+            if self.unwritten.len() > self.most_unwritten_bytes {
                 return Poll::Pending;
             }
             if reads == MOST_READS {
@@ -343,6 +347,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             } else {
                 self.unwritten.extend_from_slice(output);
             }
+            self.most_unwritten_bytes = self.unwritten.len() + MOST_JOINING_BYTES;
         } else {
             self.unwritten.extend_from_slice(output);
             let mut unwritten = std::mem::take(&mut self.unwritten);

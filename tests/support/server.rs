@@ -1,7 +1,8 @@
 //! A server that follows a script: exact packets in and out, cuts, silence and rubbish.
 //!
 //! The script is a closure on a thread of its own, with blocking sockets that all have time limits.
-//! When the server is dropped the test waits for the script's end, and fails if the script did.
+//! When the server is dropped the test waits for the script's end, and fails if the script did; a test
+//! that has failed waits for nothing.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -46,9 +47,7 @@ impl Server {
     }
 
     fn join(&mut self) {
-        if let Some(Err(panic)) = self.script.take().map(JoinHandle::join)
-            && !std::thread::panicking()
-        {
+        if let Some(Err(panic)) = self.script.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
         }
     }
@@ -56,7 +55,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.join();
+        // A script may wait for a test that has failed, and has nothing more to say to it.
+        if !std::thread::panicking() {
+            self.join();
+        }
     }
 }
 
@@ -163,6 +165,12 @@ impl Peer {
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
             Err(error) => panic!("reading from the client: {error}"),
         }
+    }
+
+    /// Waits for the beginning of what the client says next.
+    #[track_caller]
+    pub(crate) fn expect_beginning(&mut self) {
+        assert!(!self.received.is_empty() || self.read_more(), "the client has closed its side");
     }
 
     /// All packets up to the end of what the client says.
