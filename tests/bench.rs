@@ -1,7 +1,7 @@
 //! `mqtt bench` tells the truth: against brokers that stand still, lose, double, reorder and damage
 //! messages in known ways, and against real ones in every mode.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ::mqtt::broker::{Limits, Options};
 use ::mqtt::protocol::Protocol;
@@ -50,10 +50,8 @@ pub(crate) fn count(report: &Value, name: &str) -> u64 {
     report["messages"][name].as_u64().unwrap_or_else(|| panic!("{name}"))
 }
 
-#[track_caller]
-pub(crate) fn assert_near(found: f64, expected: f64, tolerance: f64) {
-    let ratio = found / expected;
-    assert!((1.0 - tolerance..=1.0 + tolerance).contains(&ratio), "{found} is not {expected}");
+pub(crate) fn is_near(found: f64, expected: f64, tolerance: f64) -> bool {
+    (found / expected - 1.0).abs() <= tolerance
 }
 
 /// A broker that stands still for a second of six: the messages that were due meanwhile waited up
@@ -61,30 +59,35 @@ pub(crate) fn assert_near(found: f64, expected: f64, tolerance: f64) {
 #[test]
 fn a_stopped_broker_cannot_hide() {
     for qos in ["0", "1"] {
-        let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
-        let line = [
-            "e2e",
-            "--publishers",
-            "4",
-            "--subscribers",
-            "2",
-            "--rate",
-            "1k",
-            "--duration",
-            "6s",
-            "--qos",
-            qos,
-        ];
-        let running = watched(broker.port(), &line).spawn();
-        running.wait_for_stderr(" measure ");
-        broker.signal(Signal::STOP);
-        std::thread::sleep(Duration::from_secs(1));
-        broker.signal(Signal::CONT);
-        let report = report(&running.finish().exits(0));
-        assert_eq!((count(&report, "sent"), count(&report, "lost")), (6000, 0));
-        assert_near(number(&report, "/latency_us/delivery/p95"), 700_000.0, 0.05);
-        assert_near(number(&report, "/latency_us/delivery/p99"), 940_000.0, 0.05);
+        // A machine that is itself late adds to the latency, now and then; hiding would show always.
+        let mut seen = Vec::new();
+        loop {
+            let Some(latencies) = latencies_behind_a_stop(qos) else { return };
+            if latencies.iter().all(|(found, expected)| is_near(*found, *expected, 0.05)) {
+                break;
+            }
+            seen.push(latencies);
+            assert!(seen.len() < 3, "p95 and p99 in µs, found and expected: {seen:?}");
+        }
     }
+}
+
+/// The p95 and the p99 of a run in which the broker is stopped for a second: found and expected, in µs.
+fn latencies_behind_a_stop(qos: &str) -> Option<[(f64, f64); 2]> {
+    let broker = Mosquitto::start(&Setup::new())?;
+    let load = ["--publishers", "4", "--subscribers", "2", "--rate", "1k", "--duration", "6s"];
+    let running = watched(broker.port(), &["e2e", "--qos", qos]).args(load).spawn();
+    running.wait_for_stderr(" measure ");
+    let stopped = Instant::now();
+    broker.signal(Signal::STOP);
+    std::thread::sleep(Duration::from_secs(1));
+    broker.signal(Signal::CONT);
+    let stop_us = stopped.elapsed().as_secs_f64() * 1e6; // a second, and what the test was late by
+    let report = report(&running.finish().exits(0));
+    assert_eq!((count(&report, "sent"), count(&report, "lost")), (6000, 0));
+    let latency = |percentile| number(&report, &format!("/latency_us/delivery/{percentile}"));
+    // Of 6,000 messages 300 wait longer than the p95: those of the first 300 ms. So with the p99, and 60.
+    Some([(latency("p95"), stop_us - 300_000.0), (latency("p99"), stop_us - 60_000.0)])
 }
 
 /// Takes in the client that only looks whether there is a server.
