@@ -67,7 +67,7 @@ fn a_stopped_broker_cannot_hide() {
                 break;
             }
             seen.push(latencies);
-            assert!(seen.len() < 3, "p95 and p99 in µs, found and expected: {seen:?}");
+            assert!(seen.len() < 5, "p95 and p99 in µs, found and expected: {seen:?}");
         }
     }
 }
