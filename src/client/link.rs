@@ -69,6 +69,8 @@ pub struct Link<S> {
     timer: Option<Pin<Box<Sleep>>>,
     /// The timer is new and must be polled once before waiting.
     unarmed: bool,
+    /// Nothing was heard for too long: the link is dead, unless there is something left to read.
+    silent: bool,
     /// What few links have. In a box, as all that is rare: there may be thousands of links.
     renewal: Option<Box<Renewal>>,
     phase: Phase,
@@ -104,6 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             keep_alive: KeepAlive::new(keep_alive, Instant::now()),
             timer: None,
             unarmed: false,
+            silent: false,
             renewal: None,
             phase: Phase::Running,
             received_messages: false,
@@ -214,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 continue;
             }
             if self.unwritten.len() > self.most_unwritten_bytes {
-                return Poll::Pending;
+                return if self.silent { Poll::Ready(Err(silent())) } else { Poll::Pending };
             }
             if reads == MOST_READS {
                 cx.waker().wake_by_ref();
@@ -225,6 +228,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),
                 Poll::Pending if filled && written => {}
+                Poll::Pending if self.silent => return Poll::Ready(Err(silent())),
                 Poll::Pending => return Poll::Pending,
             }
         }
@@ -270,6 +274,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         output: &mut BytesMut,
         reading: bool,
     ) -> Result<Poll<()>, Error> {
+        self.silent = false;
         if !matches!(self.phase, Phase::Running) {
             return Ok(self.poll_leave_limit(cx, handler, output));
         }
@@ -285,7 +290,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             match self.keep_alive.due(Instant::now(), reading) {
                 Due::Nothing => {}
                 Due::Ping => session.ping(output),
-                Due::Dead => return Err(silent()),
+                Due::Dead => {
+                    // A process that was itself stopped meanwhile has yet to read the answer.
+                    self.silent = true;
+                    break;
+                }
             }
             if let (Some(timer), Some(deadline)) = (&mut self.timer, self.keep_alive.deadline()) {
                 timer.as_mut().reset(deadline);

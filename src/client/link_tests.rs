@@ -390,6 +390,21 @@ async fn a_silent_server_is_noticed_within_one_and_a_half_intervals() {
     assert_eq!(start.elapsed().as_millis() / 100, 150);
 }
 
+/// A process that was stopped, with Ctrl-Z say, finds its time over and the answer in the socket.
+#[tokio::test(start_paused = true)]
+async fn what_came_in_time_is_heard_late() {
+    let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
+    assert!(tokio::time::timeout(Duration::from_secs(11), bench.run()).await.is_err());
+    assert_eq!(bench.received().await, ["PINGREQ"]);
+    bench.server.write_all(&[0xd0, 0]).await.unwrap();
+    tokio::time::advance(Duration::from_secs(60)).await;
+    let late = tokio::time::Instant::now();
+    let error = bench.run().await.unwrap_err();
+    assert!(error.to_string().contains("silent"), "{error}");
+    assert_eq!(late.elapsed().as_millis() / 100, 50, "the server is asked anew, and at once");
+    assert_eq!(bench.received().await, ["PINGREQ"]);
+}
+
 /// A byte now and then of a packet that never ends is no sign of life.
 #[tokio::test(start_paused = true)]
 async fn a_drip_is_noticed_as_silence_is() {
