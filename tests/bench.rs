@@ -378,6 +378,7 @@ fn payloads_too_small_for_a_stamp_are_counted_and_not_timed() {
     );
     assert_eq!((count(&report, "delivered"), count(&report, "lost")), (200, 0));
     assert!(report["latency_us"]["delivery"].is_null());
+    assert!(report["messages"]["duplicates"].is_null() && report["messages"]["reordered"].is_null());
     assert!(report["notes"][0].as_str().unwrap().contains("no room"));
 }
 

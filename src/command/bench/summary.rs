@@ -110,8 +110,9 @@ pub(super) struct MessageFigures {
     pub(super) lost: u64,
     /// Deliveries that had not come when the run was interrupted: nobody knows whether they are lost.
     pub(super) under_way: u64,
-    pub(super) duplicates: u64,
-    pub(super) reordered: u64,
+    /// Null with messages without a stamp, which are all alike.
+    pub(super) duplicates: Option<u64>,
+    pub(super) reordered: Option<u64>,
     pub(super) stale: u64,
     pub(super) foreign: u64,
     pub(super) corrupt: u64,
@@ -475,6 +476,7 @@ fn message_figures(load: &Load, counts: &Counts, interrupted: bool) -> MessageFi
     let [warmup, measured] = counts.messages;
     let undelivered = verdict::undelivered(counts);
     let (lost, under_way) = if interrupted { (0, undelivered) } else { (undelivered, 0) };
+    let told_apart = |number| (counts.unstamped == 0).then_some(number);
     MessageFigures {
         qos: load.qos as u8,
         sent: measured.sent,
@@ -486,8 +488,8 @@ fn message_figures(load: &Load, counts: &Counts, interrupted: bool) -> MessageFi
         delivered: measured.delivered,
         lost,
         under_way,
-        duplicates: measured.duplicates,
-        reordered: measured.reordered,
+        duplicates: told_apart(measured.duplicates),
+        reordered: told_apart(measured.reordered),
         stale: measured.stale,
         foreign: counts.foreign,
         corrupt: counts.corrupt,

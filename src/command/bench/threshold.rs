@@ -81,8 +81,8 @@ type Other = (&'static str, Unit, fn(&Report) -> Option<f64>);
 const FIGURES: [Other; 31] = [
     ("loss", Unit::Share, |r| Some(r.loss())),
     ("lost", Unit::Count, |r| Some(r.messages.lost as f64)),
-    ("duplicates", Unit::Count, |r| told_apart(r, r.messages.duplicates)),
-    ("reordered", Unit::Count, |r| told_apart(r, r.messages.reordered)),
+    ("duplicates", Unit::Count, |r| r.messages.duplicates.map(|number| number as f64)),
+    ("reordered", Unit::Count, |r| r.messages.reordered.map(|number| number as f64)),
     ("foreign", Unit::Count, |r| Some(r.messages.foreign as f64)),
     ("corrupt", Unit::Count, |r| Some(r.messages.corrupt as f64)),
     ("stale", Unit::Count, |r| Some(r.messages.stale as f64)),
@@ -111,12 +111,6 @@ const FIGURES: [Other; 31] = [
     ("full-windows", Unit::Count, |r| Some(r.generator.full_windows as f64)),
     ("blocked-sockets", Unit::Count, |r| Some(r.generator.blocked_sockets as f64)),
 ];
-
-/// Messages without a stamp are all alike.
-#[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-fn told_apart(report: &Report, number: u64) -> Option<f64> {
-    (report.messages.unstamped == 0).then_some(number as f64)
-}
 
 /// What a count is a part of, if a limit of it may be given in percent.
 fn whole_of(figure: &str) -> Option<fn(&Report) -> u64> {

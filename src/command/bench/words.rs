@@ -172,7 +172,7 @@ pub(super) fn defects(report: &Report) -> Vec<(&'static str, String)> {
         return Vec::new();
     }
     let m = &report.messages;
-    let some = |number: u64| if m.unstamped == 0 { whole(number) } else { "-".into() };
+    let some = |number: Option<u64>| number.map_or("-".into(), whole);
     vec![("lost", whole(m.lost)), ("duplicates", some(m.duplicates)), ("reordered", some(m.reordered))]
 }
 
