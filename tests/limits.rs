@@ -195,19 +195,26 @@ fn reason_codes_become_exit_codes() {
     answered("1", packets::ack_with(PubAck, 1, 0x10)).succeeds();
 }
 
-/// Who is refused in the middle of a large packet is told why, though the server reads no more of it.
+/// Who is refused in the middle of a large packet is told why, though the server reads no more of it,
+/// and though its reset breaks what is being written before anybody has read the reason.
 #[test]
 fn a_refusal_amid_a_large_packet() {
-    let (ended, end) = mpsc::channel::<()>();
-    let server = Server::start(move |server| {
-        let mut peer = server.accept_session(V5);
-        peer.expect_beginning();
-        peer.send(&packets::disconnect(V5, 0x95));
-        end.recv().unwrap_err(); // the link stays as it is until the client has gone
-    });
-    let run = Mqtt::publish(server.port()).args(["-t", "a", "-s"]).stdin(vec![b'x'; 32 << 20]).run();
-    run.fails(149, "the server ended the connection: Packet too large (0x95)");
-    drop(ended);
+    for closes in [false, true] {
+        let (ended, end) = mpsc::channel::<()>();
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.expect_beginning();
+            peer.send(&packets::disconnect(V5, 0x8e));
+            if !closes {
+                end.recv().unwrap_err(); // the link stays as it is until the client has gone
+            }
+        });
+        let lines = [vec![b'x'; 32 << 20], b"\n2\n".to_vec()].concat();
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-l", "-q", "1"]).stdin(lines).run();
+        let taken_over = "the server ended the connection: Session taken over (0x8E)";
+        run.exits(142).mentions(taken_over).does_not_mention("trying again");
+        drop(ended);
+    }
 }
 
 /// A code that is neither a failure nor one the packet may have is taken for nothing at all.

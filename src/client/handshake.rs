@@ -388,6 +388,12 @@ fn not_mqtt(received: &[u8]) -> Error {
     }
 }
 
+/// The server did not answer CONNECT in this time.
+pub(super) fn no_answer(limit: Duration) -> Error {
+    let limit = humantime::format_duration(limit);
+    Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
+}
+
 /// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
 /// is mostly behind it.
 pub(super) fn unanswered(error: Error, endpoint: &Endpoint) -> Error {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::net::LAST_LOOK;
+
 /// How many bytes of a packet count as a sign of life before it is whole. A large message on a slow
 /// link must not end it, but a server that lets a packet drip, byte by byte, is as good as dead:
 /// nothing of it ever reaches anyone.
@@ -16,6 +18,8 @@ pub(super) enum Due {
     Ping,
     /// Nothing was heard for one and a half intervals.
     Dead,
+    /// What waits to be sent has waited for one and a half intervals, and nothing of it went.
+    Stuck,
 }
 
 /// The keep-alive state of one link ([MQTT-3.1.2.10]).
@@ -24,26 +28,39 @@ pub(super) struct KeepAlive {
     /// Zero: off.
     interval: Duration,
     last_sent: Instant,
+    /// When the stream took something, a PINGREQ in a full output not counted.
+    last_taken: Instant,
     last_received: Instant,
     /// Bytes received since, of a packet that is not whole yet.
     unfinished_bytes: usize,
     asked: Option<Instant>,
+    /// The time is over; until then the stream is looked at once more.
+    last_look: Option<Instant>,
 }
 
 impl KeepAlive {
     pub(super) fn new(seconds: u16, now: Instant) -> Self {
         let interval = Duration::from_secs(u64::from(seconds));
-        Self { interval, last_sent: now, last_received: now, unfinished_bytes: 0, asked: None }
+        Self {
+            interval,
+            last_sent: now,
+            last_taken: now,
+            last_received: now,
+            unfinished_bytes: 0,
+            asked: None,
+            last_look: None,
+        }
     }
 
     pub(super) fn sent(&mut self, now: Instant) {
         self.last_sent = now;
+        self.last_taken = now;
     }
 
     /// Bytes went that had waited for room: somebody takes what is sent. An answer to PINGREQ stands
     /// behind all of it, and on a slow link that may be minutes away.
     pub(super) fn drained(&mut self, now: Instant) {
-        self.last_sent = now;
+        self.sent(now);
         self.last_received = now;
         self.asked = None;
     }
@@ -68,26 +85,57 @@ impl KeepAlive {
         if self.interval.is_zero() {
             return None;
         }
-        Some(match self.asked {
-            Some(asked) => asked + self.interval / 2,
+        Some(match (self.last_look, self.asked) {
+            (Some(until), _) => until,
+            (None, Some(asked)) => asked + self.interval / 2,
             // A client that sends all the time must ask too, or it would never notice that nobody
             // listens: so the older of the two counts.
-            None => self.last_sent.min(self.last_received) + self.interval,
+            (None, None) => self.last_sent.min(self.last_received) + self.interval,
         })
     }
 
     /// What is due now. While the consumer is blocked nothing is read, so silence proves nothing:
-    /// `reading` is false then, and the link is kept up by pinging on.
-    pub(super) fn due(&mut self, now: Instant, reading: bool) -> Due {
-        if self.deadline().is_none_or(|deadline| now < deadline) {
+    /// `reading` is false then, and the link is kept up by pinging on. `waiting`: the stream has not
+    /// taken everything.
+    pub(super) fn due(&mut self, now: Instant, reading: bool, waiting: bool) -> Due {
+        let is_over = |this: &Self| this.deadline().is_some_and(|deadline| now >= deadline);
+        if !is_over(self) {
             return Due::Nothing;
         }
-        if self.asked.is_some() && reading {
-            return Due::Dead;
+        if reading && let Some(end) = self.end(now, waiting) {
+            return if self.last_look(now).is_some() { Due::Nothing } else { end };
         }
-        self.asked = Some(if reading { now } else { now + self.interval / 2 });
+        self.last_look = None;
+        if !is_over(self) {
+            return Due::Nothing;
+        }
+        let asked = if reading { now } else { now + self.interval / 2 };
+        if !reading {
+            self.last_taken = asked; // a server that cannot get rid of its messages may read nothing
+        }
+        self.asked = Some(asked);
         self.last_sent = now;
         Due::Ping
+    }
+
+    /// Why the link is given up, if it is.
+    fn end(&self, now: Instant, waiting: bool) -> Option<Due> {
+        if waiting && now.saturating_duration_since(self.last_taken) >= self.interval * 3 / 2 {
+            return Some(Due::Stuck);
+        }
+        self.asked.is_some_and(|asked| now >= asked + self.interval / 2).then_some(Due::Dead)
+    }
+
+    /// Until when, at the end of a time limit, the stream is looked at once more: a process that was
+    /// itself stopped finds its time over, and the answer in a socket that nobody has looked at since.
+    pub(super) fn last_look(&mut self, now: Instant) -> Option<Instant> {
+        let until = *self.last_look.get_or_insert(now + LAST_LOOK);
+        (now < until).then_some(until)
+    }
+
+    /// Another time limit begins.
+    pub(super) fn look_away(&mut self) {
+        self.last_look = None;
     }
 }
 
@@ -100,10 +148,11 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         let mut keep_alive = KeepAlive::new(10, start);
-        assert_eq!(keep_alive.due(at(9.9), true), Due::Nothing);
-        assert_eq!(keep_alive.due(at(10.0), true), Due::Ping);
-        assert_eq!(keep_alive.due(at(14.9), true), Due::Nothing);
-        assert_eq!(keep_alive.due(at(15.0), true), Due::Dead);
+        assert_eq!(keep_alive.due(at(9.9), true, false), Due::Nothing);
+        assert_eq!(keep_alive.due(at(10.0), true, false), Due::Ping);
+        assert_eq!(keep_alive.due(at(14.9), true, false), Due::Nothing);
+        assert_eq!(keep_alive.due(at(15.0), true, false), Due::Nothing, "a last look");
+        assert_eq!(keep_alive.due(at(15.1), true, false), Due::Dead);
     }
 
     #[test]
@@ -114,13 +163,13 @@ mod tests {
         for second in 1..10 {
             keep_alive.sent(at(second));
         }
-        assert_eq!(keep_alive.due(at(10), true), Due::Ping);
+        assert_eq!(keep_alive.due(at(10), true, false), Due::Ping);
         keep_alive.received(at(11), 2, true);
         for second in 11..19 {
             keep_alive.received(at(second), 2, true);
         }
-        assert_eq!(keep_alive.due(at(19), true), Due::Nothing);
-        assert_eq!(keep_alive.due(at(20), true), Due::Ping);
+        assert_eq!(keep_alive.due(at(19), true, false), Due::Nothing);
+        assert_eq!(keep_alive.due(at(20), true, false), Due::Ping);
     }
 
     /// A packet that comes byte by byte is no sign of life; one that comes at a rate that will see it
@@ -133,10 +182,10 @@ mod tests {
             (1..=100).find(|second| {
                 let now = start + Duration::from_secs(*second);
                 keep_alive.received(now, bytes, false);
-                keep_alive.due(now, true) == Due::Dead
+                keep_alive.due(now, true, false) == Due::Dead
             })
         };
-        assert_eq!(dies(1), Some(15));
+        assert_eq!(dies(1), Some(16));
         assert_eq!(dies(1000), None);
     }
 
@@ -146,10 +195,10 @@ mod tests {
         let mut keep_alive = KeepAlive::new(10, start);
         let mut pings = 0;
         for second in 1..=100 {
-            match keep_alive.due(start + Duration::from_secs(second), false) {
+            match keep_alive.due(start + Duration::from_secs(second), false, false) {
                 Due::Ping => pings += 1,
                 Due::Nothing => {}
-                Due::Dead => panic!("a blocked reader proves nothing"),
+                Due::Dead | Due::Stuck => panic!("a blocked reader proves nothing"),
             }
         }
         assert_eq!(pings, 10);
@@ -163,10 +212,39 @@ mod tests {
         let mut keep_alive = KeepAlive::new(10, start);
         for second in 1..=100 {
             keep_alive.drained(at(second));
-            assert_eq!(keep_alive.due(at(second), true), Due::Nothing);
+            assert_eq!(keep_alive.due(at(second), true, false), Due::Nothing);
         }
-        assert_eq!(keep_alive.due(at(110), true), Due::Ping);
-        assert_eq!(keep_alive.due(at(115), true), Due::Dead);
+        assert_eq!(keep_alive.due(at(110), true, false), Due::Ping);
+        assert_eq!(keep_alive.due(at(115), true, false), Due::Nothing, "a last look");
+        assert_eq!(keep_alive.due(at(116), true, false), Due::Dead);
+    }
+
+    /// A process that was stopped until long after its time finds the answer, and goes on.
+    #[test]
+    fn an_answer_found_late_is_an_answer() {
+        let start = Instant::now();
+        let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
+        let mut keep_alive = KeepAlive::new(10, start);
+        assert_eq!(keep_alive.due(at(10.0), true, false), Due::Ping);
+        assert_eq!(keep_alive.due(at(70.0), true, false), Due::Nothing);
+        assert!(keep_alive.deadline().is_some_and(|deadline| deadline > at(70.0)));
+        keep_alive.received(at(70.0), 2, true);
+        assert_eq!(keep_alive.due(at(70.1), true, false), Due::Ping);
+        assert_eq!(keep_alive.due(at(75.1), true, false), Due::Nothing);
+        assert_eq!(keep_alive.due(at(75.2), true, false), Due::Dead);
+    }
+
+    /// Who only talks, and takes nothing, is given up as well.
+    #[test]
+    fn a_server_that_does_not_read_is_given_up() {
+        let start = Instant::now();
+        let mut keep_alive = KeepAlive::new(10, start);
+        let ends = (1..=100).find_map(|second| {
+            let now = start + Duration::from_secs(second);
+            keep_alive.received(now, 2, true);
+            Some((second, keep_alive.due(now, true, true))).filter(|(_, due)| *due == Due::Stuck)
+        });
+        assert_eq!(ends, Some((21, Due::Stuck)));
     }
 
     #[test]
@@ -174,6 +252,6 @@ mod tests {
         let start = Instant::now();
         let mut keep_alive = KeepAlive::new(0, start);
         assert_eq!(keep_alive.deadline(), None);
-        assert_eq!(keep_alive.due(start + Duration::from_secs(1_000_000), true), Due::Nothing);
+        assert_eq!(keep_alive.due(start + Duration::from_secs(1_000_000), true, false), Due::Nothing);
     }
 }

@@ -69,8 +69,8 @@ pub struct Link<S> {
     timer: Option<Pin<Box<Sleep>>>,
     /// The timer is new and must be polled once before waiting.
     unarmed: bool,
-    /// Nothing was heard for too long: the link is dead, unless there is something left to read.
-    silent: bool,
+    /// The stream takes nothing more, for this reason. What the server said before is still read.
+    broken: Option<Box<Error>>,
     /// What few links have. In a box, as all that is rare: there may be thousands of links.
     renewal: Option<Box<Renewal>>,
     phase: Phase,
@@ -106,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             keep_alive: KeepAlive::new(keep_alive, Instant::now()),
             timer: None,
             unarmed: false,
-            silent: false,
+            broken: None,
             renewal: None,
             phase: Phase::Running,
             received_messages: false,
@@ -164,6 +164,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         }
         let mut reads = 0;
         loop {
+            if self.broken.is_some() {
+                return self.poll_last_words(cx, session, handler, input, output).map(Err);
+            }
             if let Some(held) = self.held.take() {
                 match handler.poll_flush(cx) {
                     Poll::Ready(Ok(())) => {
@@ -206,7 +209,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 }
             }
             let written = match self.poll_write(cx, handler, output) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),
+                Poll::Ready(Err(error)) => {
+                    self.broken = Some(Box::new(error));
+                    self.set_timer(LINGER_LIMIT);
+                    continue;
+                }
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
@@ -217,7 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 continue;
             }
             if self.unwritten.len() > self.most_unwritten_bytes {
-                return if self.silent { Poll::Ready(Err(silent())) } else { Poll::Pending };
+                return Poll::Pending;
             }
             if reads == MOST_READS {
                 cx.waker().wake_by_ref();
@@ -228,10 +235,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(self.end(error))),
                 Poll::Pending if filled && written => {}
-                Poll::Pending if self.silent => return Poll::Ready(Err(silent())),
                 Poll::Pending => return Poll::Pending,
             }
         }
+    }
+
+    /// Reads what the server said before the stream broke: why it closed, or what it acknowledges.
+    fn poll_last_words<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        handler: &mut H,
+        input: &mut [u8],
+        output: &mut BytesMut,
+    ) -> Poll<Error> {
+        while self.held.is_none() && matches!(self.phase, Phase::Running | Phase::Fencing(_)) {
+            output.clear();
+            match self.poll_read(cx, session, handler, input, output) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(Error::Link { .. })) => break,
+                Poll::Ready(Err(error)) => return Poll::Ready(self.end(error)),
+                Poll::Pending => match &mut self.timer {
+                    Some(timer) => {
+                        ready!(timer.as_mut().poll(cx));
+                        break;
+                    }
+                    None => break,
+                },
+            }
+        }
+        output.clear();
+        let broken = self.broken.take().map_or_else(silent, |error| *error);
+        Poll::Ready(self.end(broken))
     }
 
     /// The error to report: the one that made us leave, if the stream fails while we do.
@@ -252,6 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     fn set_timer(&mut self, limit: Duration) {
         self.timer = Some(Box::pin(tokio::time::sleep(limit)));
         self.unarmed = true;
+        self.keep_alive.look_away();
     }
 
     /// Puts DISCONNECT into the output; once it is written the run ends with `outcome`.
@@ -274,7 +310,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         output: &mut BytesMut,
         reading: bool,
     ) -> Result<Poll<()>, Error> {
-        self.silent = false;
         if !matches!(self.phase, Phase::Running) {
             return Ok(self.poll_leave_limit(cx, handler, output));
         }
@@ -287,14 +322,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if timer.as_mut().poll(cx).is_pending() {
                 break;
             }
-            match self.keep_alive.due(Instant::now(), reading) {
+            match self.keep_alive.due(Instant::now(), reading, !self.unwritten.is_empty()) {
                 Due::Nothing => {}
                 Due::Ping => session.ping(output),
-                Due::Dead => {
-                    // A process that was itself stopped meanwhile has yet to read the answer.
-                    self.silent = true;
-                    break;
-                }
+                Due::Dead => return Err(silent()),
+                Due::Stuck => return Err(stuck()),
             }
             if let (Some(timer), Some(deadline)) = (&mut self.timer, self.keep_alive.deadline()) {
                 timer.as_mut().reset(deadline);
@@ -321,7 +353,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             Phase::Fencing(fence) => fence.until(moved, self.fence_limit),
             _ => moved,
         };
-        while until > Instant::now() {
+        loop {
+            let now = Instant::now();
+            let Some(until) =
+                Some(until).filter(|until| *until > now).or_else(|| self.keep_alive.last_look(now))
+            else {
+                break;
+            };
             timer.as_mut().reset(until);
             ready!(timer.as_mut().poll(cx));
         }
@@ -440,6 +478,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
 
 fn silent() -> Error {
     Error::link(Layer::Mqtt, "the server has been silent for one and a half keep-alive intervals")
+}
+
+fn stuck() -> Error {
+    let cause = "the server has read nothing of what waits for it for one and a half keep-alive intervals";
+    Error::link(Layer::Mqtt, cause)
 }
 
 fn trace_all<H: Handler>(handler: &mut H, protocol: Protocol, output: &[u8]) {

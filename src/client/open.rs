@@ -2,6 +2,7 @@
 //! version: who makes thousands of connections wants to know how each of them went.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::link::Link;
 use super::options::ClientOptions;
 use super::redirect;
 use super::session::Session;
-use crate::error::{Error, Layer};
+use crate::error::Error;
 use crate::net::{self, Address, Step, Stream, TlsConfig, Transport};
 use crate::protocol::Protocol;
 
@@ -139,14 +140,8 @@ pub async fn open(
     let properties = handshake::connect_properties(options);
     let mut opening = Opening::new(options, protocol, client_identifier, options.clean_start, &properties)?;
     sleep.as_mut().reset((dialled + options.connect_timeout).into());
-    let answer = tokio::select! {
-        biased;
-        answer = opening.exchange(&mut stream, |_, _| {}) => answer,
-        () = sleep.as_mut() => {
-            let limit = humantime::format_duration(options.connect_timeout);
-            Err(Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}")))
-        }
-    };
+    let answer = net::within(pin!(opening.exchange(&mut stream, |_, _| {})), sleep.as_mut()).await;
+    let answer = answer.unwrap_or_else(|| Err(handshake::no_answer(options.connect_timeout)));
     let (packet, leftover) = answer.map_err(|error| handshake::unanswered(error, &options.endpoint))?;
     let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
     let until_dialled = dialled - began;

@@ -16,7 +16,7 @@ use super::link::Link;
 use super::options::{ClientOptions, Version};
 use super::redirect::{self, MOST_REDIRECTS};
 use super::session::Session;
-use crate::error::{Error, Layer, Retry};
+use crate::error::{Error, Retry};
 use crate::net::{self, Address, Endpoint, Stream};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -333,17 +333,15 @@ impl<'a> Run<'a> {
             self.trace(handler, Direction::Sent, opening.connect());
             let mut between = Vec::new();
             let observe = |direction, packet: &[u8]| between.push((direction, packet.to_vec()));
-            let exchange = opening.exchange(&mut stream, observe);
-            let limited = tokio::time::timeout(self.options.connect_timeout, exchange);
-            let answer = interruptible(handler, limited).await?;
+            let limit = pin!(tokio::time::sleep(self.options.connect_timeout));
+            let exchange = async { net::within(pin!(opening.exchange(&mut stream, observe)), limit).await };
+            let answer = interruptible(handler, exchange).await?;
             for (direction, packet) in &between {
                 self.trace(handler, *direction, packet);
             }
             let Some(answer) = answer else { return Ok(None) };
-            let answer = answer.map_err(|_| {
-                let limit = humantime::format_duration(self.options.connect_timeout);
-                let cause = format!("the server did not answer CONNECT within {limit}");
-                handshake::unanswered(Error::link(Layer::Mqtt, cause), endpoint)
+            let answer = answer.ok_or_else(|| {
+                handshake::unanswered(handshake::no_answer(self.options.connect_timeout), endpoint)
             })?;
             let refusal = match answer {
                 Err(error) if error.is_hang_up() => handshake::unanswered(error, endpoint),

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 use super::endpoint::{Address, Endpoint, Transport, WebSocketOptions};
 use super::stream::Stream;
 use super::tls::{self, TlsConfig, TlsFacts};
-use super::{resolve, tcp, websocket};
+use super::{resolve, tcp, websocket, within};
 use crate::error::{Error, Layer, Retry};
 
 /// A step of the way that was taken, and how long it took.
@@ -90,11 +90,8 @@ pub async fn dial_timed(
     timer: Pin<&mut Sleep>,
 ) -> Result<Stream, Error> {
     let mut way = Way::new(observer);
-    tokio::select! {
-        biased;
-        outcome = way.go(endpoint) => outcome,
-        () = timer => Err(way.timed_out(endpoint.connect_timeout)),
-    }
+    let outcome = within::within(pin!(way.go(endpoint)), timer).await;
+    outcome.unwrap_or_else(|| Err(way.timed_out(endpoint.connect_timeout)))
 }
 
 /// How long a server may take to show that it speaks TLS.

@@ -17,6 +17,7 @@
 //! | `http` | heads of HTTP answers |
 //! | `tls` | certificates in, handshake errors in words out |
 //! | `websocket` | the upgrade, and bytes in binary messages |
+//! | `within` | time limits, and a last look when they are over |
 //! | `stream` | the one stream type everything ends in |
 //! | `secrets` | what is left out of a server's words |
 //! | `fault` | system errors in words |
@@ -36,6 +37,7 @@ pub mod tls;
 #[cfg(unix)]
 mod unix;
 mod websocket;
+mod within;
 
 #[cfg(test)]
 mod tests;
@@ -49,3 +51,4 @@ pub use service::brokers_of;
 pub use stream::Stream;
 pub use tls::{CertificateFacts, Encrypted, KeyPassword, Pin, TlsConfig, TlsFacts, TlsOptions, TlsVersion};
 pub use websocket::WebSocket;
+pub use within::{LAST_LOOK, within};

@@ -1,0 +1,43 @@
+//! Time limits for what a server does, by the server's time and not by ours.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+/// How long a socket is looked at when a time limit is over. A process that was itself stopped (Ctrl-Z, a
+/// frozen container) finds its time over before the runtime has looked at any socket.
+pub const LAST_LOOK: Duration = Duration::from_millis(10);
+
+/// Waits for `future` until the timer fires, and for a last look. `None`: the time is over.
+pub async fn within<F: Future>(mut future: Pin<&mut F>, mut timer: Pin<&mut Sleep>) -> Option<F::Output> {
+    for is_last in [false, true] {
+        tokio::select! {
+            biased;
+            output = future.as_mut() => return Some(output),
+            () = timer.as_mut() => {}
+        }
+        if !is_last {
+            timer.as_mut().reset(Instant::now() + LAST_LOOK);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn there_is_a_last_look() {
+        let limit = Duration::from_secs(1);
+        let takes = |time| async move { within(pin!(sleep(time)), pin!(sleep(limit))).await.is_some() };
+        assert!(takes(limit).await);
+        assert!(takes(limit + LAST_LOOK / 2).await);
+        assert!(!takes(limit + LAST_LOOK * 2).await);
+    }
+}
