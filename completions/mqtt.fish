@@ -447,7 +447,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l size -d 'Bytes of ea
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topic -d 'Topic, with {client} and {topic} as levels; of sub, a filter [default: bench/{client}/{topic}, of sub bench/#]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l topic -d 'Topic, with {client} and {topic} as levels; of sub, a filter. Responses of rr go to bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}, of sub bench/#]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l pattern -d 'Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out (one publisher) [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
 all\t'Every message to every subscriber'
 fan-in\t'Many publishers, one subscriber'
@@ -459,7 +459,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l warmup -d 'Load that
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l drain -d 'Longest wait at the end for messages under way [default: 5s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ramp -d 'New connections a second, such as 2k/s [default: as fast as they are made]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l hold -d 'Of conn: how long to hold the connections [default: 1s]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l credentials -d 'CSV file with a heading and a line for each client: client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id serve several clients if there are fewer lines than clients' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l credentials -d 'CSV file with a heading and a line for each client, publishers and requesters first: client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id serve several clients if there are fewer lines than clients' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l local-addr -d 'Local addresses to connect from in turn, each with all of its ports' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l threads -d 'Threads to share the clients out to [default: one for each core]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l seed -d 'Seed of everything random, for the same load again [default: 1]' -r

@@ -419,6 +419,12 @@ fn each_client_has_its_credentials() {
     assert_eq!(number(&report, "/connections/connected"), 1.0);
     let cause = report["errors"][0]["cause"].as_str().unwrap();
     assert!(cause.contains("connection refused"), "{cause}");
+    // Before the others one connection is made as the first of them.
+    std::fs::write(&file, "client_id,username,password\none,device,wrong\ntwo,device,secret\n").unwrap();
+    watched(broker.port(), &line)
+        .run()
+        .fails(134, "Bad User Name or Password")
+        .mentions("the first line of --credentials");
 }
 
 /// Each client shows its own certificate; one the server does not know is turned away.

@@ -392,4 +392,40 @@ fn the_load_is_named_as_it_is() {
         let table = Mqtt::new(line).args(load).run().exits(0).lines();
         assert!(table.iter().any(|line| line.starts_with("load ") && line.contains(expected)), "{table:?}");
     }
+    for (shape, expected) in [
+        (["--pattern", "all"], "1 publisher, 2 subscribers, all to all, 10/s"),
+        (["--shared-groups", "2"], "2 subscribers, 2 shared groups, 10/s"),
+    ] {
+        let line = ["bench", "e2e", "-h", "127.0.0.1", "-p", &port, "--quiet", "--allow-saturated"];
+        let load = ["--publishers", "1", "--subscribers", "2", "--rate", "10", "--count", "1"];
+        let table = Mqtt::new(line).args(load).args(shape).run().exits(0).lines();
+        assert!(table.iter().any(|line| line.starts_with("load ") && line.contains(expected)), "{table:?}");
+    }
+}
+
+/// A gate that nothing was held against is not passed.
+#[test]
+fn what_a_load_does_not_measure_passes_no_limit() {
+    let broker = Broker::start();
+    let run = |mode: &str, figure: &str| {
+        let line = [mode, "--publishers", "1", "--rate", "10", "--count", "1", "--fail-if", figure];
+        bench(broker.port(), &line).run()
+    };
+    for (mode, figure) in [("pub", "loss > 0"), ("pub", "duplicates > 0"), ("e2e", "refused > 0%")] {
+        let report = report(&run(mode, figure).exits(3));
+        assert_eq!(report["thresholds"][0]["text"], "not measured", "{mode} {figure}");
+    }
+    run("e2e", "loss > 0").exits(0);
+}
+
+/// What a responder is refused is why requests have no response.
+#[test]
+fn a_responder_may_be_refused() {
+    let Some(broker) = Mosquitto::start(&Setup::new().access("topic readwrite bench/#")) else { return };
+    let line =
+        ["rr", "--publishers", "1", "--subscribers", "1", "--rate", "10", "--count", "2", "--qos", "1"];
+    let report = report(&bench(broker.port(), &line).args(["-V", "5", "--drain", "200ms"]).run().exits(3));
+    let causes = report["errors"].as_array().unwrap();
+    let refused = |cause: &Value| cause["cause"] == "response refused: Not authorized (0x87)";
+    assert!(causes.iter().any(refused), "{causes:?}");
 }

@@ -107,8 +107,8 @@ pub(super) struct LoadArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     pub(super) topics: Option<u32>,
 
-    /// Topic, with {client} and {topic} as levels; of sub, a filter [default:
-    /// bench/{client}/{topic}, of sub bench/#]
+    /// Topic, with {client} and {topic} as levels; of sub, a filter. Responses of rr go to
+    /// bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}, of sub bench/#]
     #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(super) topic: Option<String>,
 
@@ -153,8 +153,8 @@ pub(super) struct CourseArgs {
     pub(super) hold: Option<Duration>,
 
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          help = "CSV file with a heading and a line for each client: client_id, username, password, \
-                  cert, key; files of certificates as seen from its folder. Lines without a client_id \
+          help = "CSV file with a heading and a line for each client, publishers and requesters first: \
+                  client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id \
                   serve several clients if there are fewer lines than clients")]
     pub(super) credentials: Option<PathBuf>,
 

@@ -165,9 +165,12 @@ const MOST_BYTES: u64 = 64 << 20;
 fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<Value, Error> {
     let what = || format!("cannot read {}", file.display());
     let text = read_at_most(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
-    let report: Value = serde_json::from_slice(&text).map_err(|error| Error::file(what(), error.into()))?;
+    let other = |why| Error::file(what(), std::io::Error::other(why));
+    let no_report = format!("it is no report of {command} --json");
+    let report: Value =
+        serde_json::from_slice(&text).map_err(|error| other(format!("{no_report}: {error}")))?;
     if report["type"] == kind && report["version"] == version {
         return Ok(report);
     }
-    Err(Error::file(what(), std::io::Error::other(format!("it is no report of {command} --json"))))
+    Err(other(no_report))
 }

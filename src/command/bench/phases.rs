@@ -217,6 +217,11 @@ async fn probe(
     }
     let mut opened = match opened {
         Ok(opened) => opened,
+        Err(error @ Error::Refused { .. }) if credentials.is_some() => {
+            return Err(
+                error.with_hint("the first line of --credentials was used, as the first client uses it")
+            );
+        }
         Err(error) => return Err(client::explained(error, &first.endpoint).await),
     };
     options.aim_at(&mut opened);

@@ -453,6 +453,16 @@ impl Report {
         self.problems.iter().all(|problem| problem.starts_with("generator saturated"))
     }
 
+    /// Whether the load's own subscribers get its messages, so that what is missing is known.
+    pub(super) fn receives_its_own(&self) -> bool {
+        matches!(self.mode, "e2e" | "rr")
+    }
+
+    /// Whether the server says of each message what became of it.
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.messages.qos > 0 && matches!(self.mode, "pub" | "e2e" | "rr")
+    }
+
     /// The part of the expected deliveries that did not come.
     #[allow(clippy::cast_precision_loss, reason = "counts of messages are below 9 × 10¹⁵")]
     pub(super) fn loss(&self) -> f64 {

@@ -79,19 +79,19 @@ type Other = (&'static str, Unit, fn(&Report) -> Option<f64>);
 
 #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
 const FIGURES: [Other; 31] = [
-    ("loss", Unit::Share, |r| Some(r.loss())),
-    ("lost", Unit::Count, |r| Some(r.messages.lost as f64)),
-    ("duplicates", Unit::Count, |r| r.messages.duplicates.map(|number| number as f64)),
-    ("reordered", Unit::Count, |r| r.messages.reordered.map(|number| number as f64)),
+    ("loss", Unit::Share, |r| r.receives_its_own().then(|| r.loss())),
+    ("lost", Unit::Count, |r| r.receives_its_own().then_some(r.messages.lost as f64)),
+    ("duplicates", Unit::Count, |r| told_apart(r, r.messages.duplicates)),
+    ("reordered", Unit::Count, |r| told_apart(r, r.messages.reordered)),
     ("foreign", Unit::Count, |r| Some(r.messages.foreign as f64)),
     ("corrupt", Unit::Count, |r| Some(r.messages.corrupt as f64)),
     ("stale", Unit::Count, |r| Some(r.messages.stale as f64)),
     ("unstamped", Unit::Count, |r| Some(r.messages.unstamped as f64)),
     ("sent", Unit::Count, |r| Some(r.messages.sent as f64)),
-    ("acknowledged", Unit::Count, |r| Some(r.messages.acknowledged as f64)),
+    ("acknowledged", Unit::Count, |r| r.is_acknowledged().then_some(r.messages.acknowledged as f64)),
     ("delivered", Unit::Count, |r| Some(r.messages.delivered as f64)),
-    ("refused", Unit::Count, |r| Some(r.messages.refused as f64)),
-    ("unacknowledged", Unit::Count, |r| Some(r.messages.unacknowledged as f64)),
+    ("refused", Unit::Count, |r| r.is_acknowledged().then_some(r.messages.refused as f64)),
+    ("unacknowledged", Unit::Count, |r| r.is_acknowledged().then_some(r.messages.unacknowledged as f64)),
     ("under-way", Unit::Count, |r| Some(r.messages.under_way as f64)),
     ("not-sent", Unit::Count, |r| Some(r.messages.not_sent as f64)),
     ("connected", Unit::Count, |r| Some(r.connections.connected as f64)),
@@ -111,6 +111,12 @@ const FIGURES: [Other; 31] = [
     ("full-windows", Unit::Count, |r| Some(r.generator.full_windows as f64)),
     ("blocked-sockets", Unit::Count, |r| Some(r.generator.blocked_sockets as f64)),
 ];
+
+/// Who only receives may not know which messages there were.
+#[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
+fn told_apart(report: &Report, number: Option<u64>) -> Option<f64> {
+    number.filter(|_| report.receives_its_own()).map(|number| number as f64)
+}
 
 /// What a count is a part of, if a limit of it may be given in percent.
 fn whole_of(figure: &str) -> Option<fn(&Report) -> u64> {

@@ -212,6 +212,17 @@ impl Report {
         }
         let connect = self.latency_us.get(Kind::Connect.key());
         self.notes.extend(connect.and_then(|connect| syn_note(connect.p99)));
+        if let Stop::After(duration) = load.stop
+            && self.phases_s.measure < duration.as_secs_f64() * REACHED
+            && self.connections.lost > 0
+            && !self.interrupted
+        {
+            let (asked, measured) = (duration.as_secs_f64() * 1e6, self.phases_s.measure * 1e6);
+            self.notes.push(format!(
+                "the measurement ended after {} of {}, when no connection was left: all figures are of that time",
+                time(measured), time(asked)
+            ));
+        }
         let Rate::PerSecond(rate) = load.rate else { return };
         let sent = self.throughput.sent_per_s;
         let disturbed = self.generator.saturated || self.interrupted || self.connections.lost > 0;

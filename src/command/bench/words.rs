@@ -85,6 +85,13 @@ pub(super) fn load(report: &Report) -> String {
     ];
     let clients = clients.into_iter().flatten().map(|(number, what)| counted(number.into(), what));
     let mut parts: Vec<String> = clients.collect();
+    if let Some(receiving) = &c.receiving {
+        match receiving.shared_groups {
+            0 if receiving.pattern == "all" => parts.push("all to all".into()),
+            0 => {}
+            groups => parts.push(counted(groups.into(), "shared group")),
+        }
+    }
     let qos = c.messages.as_ref().map_or(0, |messages| messages.qos);
     if let Some(sending) = &c.sending {
         parts.push(match sending.rate_per_s {
@@ -168,7 +175,7 @@ pub(super) fn stages(report: &Report) -> Vec<Stage> {
 
 /// Lost, doubled and reordered messages, where the mode can tell: how many, if they are known.
 pub(super) fn defects(report: &Report) -> Vec<(&'static str, String)> {
-    if !matches!(report.mode, "e2e" | "rr") {
+    if !report.receives_its_own() {
         return Vec::new();
     }
     let m = &report.messages;

@@ -232,7 +232,10 @@ impl InTurn<'_> {
 
     #[cold]
     fn refused(&mut self, token: u64, reason: ReasonCode) {
-        let (shard, Some(publisher)) = (&mut *self.shard, &mut self.state.publisher) else { return };
+        let shard = &mut *self.shard;
+        let Some(publisher) = &mut self.state.publisher else {
+            return shard.recorder.error(format!("response refused: {reason}"));
+        };
         let message = publisher.under_way.close(token, 1);
         let messages = shard.recorder.messages(shard.timeline.phase(message.intended));
         messages.refused += 1;
