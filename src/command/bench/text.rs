@@ -100,7 +100,9 @@ fn distribution(out: &mut String, report: &Report) {
     let Some(name) = report.main_latency.as_deref() else { return };
     let Some(buckets) = report.histograms_ns.get(name).map(buckets) else { return };
     let [first, .., last] = &buckets[..] else { return };
-    let (low, high) = (first.0.max(1) as f64, last.0.max(2) as f64);
+    // What had only begun to wait when the run ended would take most of the scale, and says nothing.
+    let floor = report.latency_us.get(name).map_or(0.0, |latency| latency.min * 1000.0);
+    let (low, high) = (floor.max(first.0.max(1) as f64), last.0.max(2) as f64);
     let of = words::LATENCIES.iter().find(|(key, _)| *key == name).map_or(name, |(_, word)| *word);
     let names = ["distribution".to_owned(), format!("({of})")];
     let step = (high / low).powf(1.0 / ROWS as f64).max(1.000_001);
