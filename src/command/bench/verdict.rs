@@ -21,8 +21,10 @@ const LATE_PART: u64 = 100;
 /// A connection whose first SYN was not answered waits for a second before it asks again (RFC 6298,
 /// 2.1): one that takes nearly as long or longer did, as a rule.
 const SYN_RETRY_US: f64 = 900_000.0;
-/// Such a part of what was sent in the measurement being the warm-up's is worth a word.
-const MUCH_WARMUP: u64 = 10;
+/// Such a part of what was sent in the measurement being the warm-up's is worth a word: from there on it
+/// is in the percentiles. A few are what any boundary has.
+const MUCH_WARMUP: u64 = 100;
+const FEWEST_WARMUP: u64 = 10;
 /// Below this part of the rate that was asked for, it was not reached.
 const REACHED: f64 = 0.9;
 
@@ -188,7 +190,8 @@ pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> 
     let warmup = counts.window.sent - counts.window.own_sent;
     // Jitter moves messages of the warm-up into the measurement.
     let moved = !load.jitter.is_zero();
-    if warmup * MUCH_WARMUP > counts.window.sent && counts.window.own_sent > 0 && !moved {
+    let much = warmup >= FEWEST_WARMUP && warmup * MUCH_WARMUP > counts.window.sent;
+    if much && counts.window.own_sent > 0 && !moved {
         notes.push(format!(
             "messages of the warm-up that were sent in the measurement: {} of {}; the load was too much for it",
             whole(warmup),
