@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ::mqtt::protocol::Protocol;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::bench::{bench, number, report, watched};
 use crate::support::Service as _;
@@ -104,12 +105,13 @@ fn ctrl_c_in_the_drain() {
 }
 
 /// What is reported when the broker has died.
-fn bereaved(running: Running) {
+fn bereaved(running: Running) -> Value {
     let since = Instant::now();
     let report = report(&running.finish().exits(3));
     assert!(since.elapsed() < Duration::from_secs(15), "it takes {:?}", since.elapsed());
     assert_eq!(report["valid"], false);
     assert!(report["errors"][0]["count"].as_u64().unwrap() > 0);
+    report
 }
 
 /// A broker that dies in a phase.
@@ -118,7 +120,10 @@ fn bereaved_in(phase: &str, line: &[&str]) {
     let running = watched(broker.port(), line).spawn();
     running.wait_for_stderr(phase);
     broker.kill();
-    bereaved(running);
+    let report = bereaved(running);
+    let notes = report["notes"].as_array().unwrap();
+    let cut_short = |note: &Value| note.as_str().unwrap().starts_with("the measurement ended after ");
+    assert_eq!(notes.iter().any(cut_short), phase == " measure ", "{notes:?}");
 }
 
 #[test]

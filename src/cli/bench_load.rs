@@ -154,8 +154,8 @@ pub(super) struct CourseArgs {
 
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           help = "CSV file with a heading and a line for each client, publishers and requesters first: \
-                  client_id, username, password, cert, key; files of certificates as seen from its folder. Lines without a client_id \
-                  serve several clients if there are fewer lines than clients")]
+                  client_id, username, password, cert, key; files of certificates as seen from its \
+                  folder. Lines without a client_id serve several clients if there are fewer lines than clients")]
     pub(super) credentials: Option<PathBuf>,
 
     /// Local addresses to connect from in turn, each with all of its ports

@@ -8,6 +8,7 @@
 mod input;
 
 use std::io;
+use std::mem::discriminant;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -249,19 +250,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         input: &mut [u8],
         output: &mut BytesMut,
     ) -> Poll<Error> {
-        while self.held.is_none() && matches!(self.phase, Phase::Running | Phase::Fencing(_)) {
+        // Whoever is content meanwhile has nothing to wait for: nothing more can be sent.
+        let phase = discriminant(&self.phase);
+        while self.held.is_none()
+            && discriminant(&self.phase) == phase
+            && matches!(self.phase, Phase::Running | Phase::Fencing(_))
+        {
             output.clear();
+            if self.timer.as_mut().is_none_or(|timer| timer.as_mut().poll(cx).is_ready()) {
+                break;
+            }
             match self.poll_read(cx, session, handler, input, output) {
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(Error::Link { .. })) => break,
                 Poll::Ready(Err(error)) => return Poll::Ready(self.end(error)),
-                Poll::Pending => match &mut self.timer {
-                    Some(timer) => {
-                        ready!(timer.as_mut().poll(cx));
-                        break;
-                    }
-                    None => break,
-                },
+                Poll::Pending => return Poll::Pending,
             }
         }
         output.clear();

@@ -216,6 +216,7 @@ impl Report {
         let connect = self.latency_us.get(Kind::Connect.key());
         self.notes.extend(connect.and_then(|connect| syn_note(connect.p99)));
         if let Stop::After(duration) = load.stop
+            && self.phases_s.measure > 0.0
             && self.phases_s.measure < duration.as_secs_f64() * REACHED
             && self.connections.lost > 0
             && !self.interrupted
