@@ -9,10 +9,9 @@ use std::time::Instant;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::LIMIT;
-use super::Service;
 use super::collected::Collected;
 use super::pki::{Authority, Identity};
+use super::{LIMIT, Service, skip};
 
 /// What every test wants: nothing dropped, nothing held back.
 const BASE: &str = "\
@@ -116,7 +115,7 @@ impl Mosquitto {
     /// Starts one, or says that there is none.
     pub(crate) fn start(setup: &Setup) -> Option<Self> {
         let Some(program) = program("mosquitto") else {
-            say("SKIPPED: mosquitto is not installed");
+            skip("mosquitto is not installed");
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -254,9 +253,4 @@ fn program(name: &str) -> Option<PathBuf> {
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-#[allow(clippy::print_stderr, reason = "a test that is not run must say so")]
-fn say(text: &str) {
-    eprintln!("{text}");
 }
