@@ -547,7 +547,7 @@ impl<'a> Director<'a> {
             News::Alone => {}
             News::Second(row, second) => {
                 let (threads, merged) = self.seconds.entry(row).or_default();
-                merged.merge(*second);
+                *merged = std::mem::take(merged).plus(*second);
                 *threads += 1;
                 if *threads == self.orders.len() {
                     let shown = SeriesSecond::new(row, self.began, merged);

@@ -91,6 +91,7 @@ pub(super) fn histogram() -> Histogram<u64> {
 
 /// Messages of one phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Messages {
     /// Handed to a socket.
     pub(super) sent: u64,
@@ -113,6 +114,7 @@ pub(super) struct Messages {
 
 /// Events in the window of the measurement, of whichever message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Window {
     pub(super) sent: u64,
     /// Of them, messages of the measurement.
@@ -123,6 +125,7 @@ pub(super) struct Window {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Counts {
     /// By [`Phase`].
     pub(super) messages: [Messages; 2],
@@ -291,82 +294,113 @@ impl Recorder {
         *self.errors.entry(if known { cause } else { "other causes".into() }).or_default() += 1;
     }
 
-    /// Adds what another thread has measured.
+    /// Adds what another thread has measured. The pattern names every field, so that none is forgotten.
     pub(super) fn merge(&mut self, other: Self) {
+        let Self {
+            latency,
+            waited,
+            counts,
+            errors,
+            cpu,
+            fenced_at,
+            last_event,
+            second: _,
+            main: _,
+            shown: _,
+        } = other;
         let mine = self.latency.iter_mut().chain(&mut self.waited);
-        for (mine, theirs) in mine.zip(other.latency.into_iter().chain(other.waited)) {
-            match (mine.as_mut(), theirs) {
-                (Some(mine), Some(theirs)) => {
-                    let _ = mine.add(&theirs); // it grows as it must
-                }
-                (None, Some(theirs)) => *mine = Some(theirs),
-                (_, None) => {}
-            }
+        for (mine, theirs) in mine.zip(latency.into_iter().chain(waited)) {
+            *mine = both(mine.take(), theirs);
         }
-        for (cause, count) in other.errors {
+        self.counts = self.counts.plus(counts);
+        for (cause, count) in errors {
             *self.errors.entry(cause).or_default() += count;
         }
-        self.cpu.extend(other.cpu);
-        self.fenced_at = self.fenced_at.max(other.fenced_at);
-        self.last_event = self.last_event.max(other.last_event);
-        self.counts.add(&other.counts);
+        self.cpu.extend(cpu);
+        self.fenced_at = self.fenced_at.max(fenced_at);
+        self.last_event = self.last_event.max(last_event);
     }
 }
 
-macro_rules! add_all {
-    ($mine:expr, $theirs:expr, $($field:ident),*) => { $($mine.$field += $theirs.$field;)* };
+impl Counts {
+    /// The sum of both. Like the others below it names every field: a field that is left out does not
+    /// compile.
+    fn plus(self, other: Self) -> Self {
+        let [warmup, measured] = self.messages;
+        Self {
+            messages: [warmup.plus(other.messages[0]), measured.plus(other.messages[1])],
+            window: self.window.plus(other.window),
+            foreign: self.foreign + other.foreign,
+            corrupt: self.corrupt + other.corrupt,
+            unstamped: self.unstamped + other.unstamped,
+            attempted: self.attempted + other.attempted,
+            connected: self.connected + other.connected,
+            failed: self.failed + other.failed,
+            lost: self.lost + other.lost,
+            subscribed: self.subscribed + other.subscribed,
+            refused_subscriptions: self.refused_subscriptions + other.refused_subscriptions,
+            full_windows: self.full_windows + other.full_windows,
+            blocked_sockets: self.blocked_sockets + other.blocked_sockets,
+            unconfirmed: self.unconfirmed + other.unconfirmed,
+        }
+    }
 }
 
-impl Counts {
-    fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.messages.iter_mut().zip(&other.messages) {
-            add_all!(
-                mine,
-                theirs,
-                sent,
-                acknowledged,
-                refused,
-                expected,
-                delivered,
-                duplicates,
-                reordered,
-                stale,
-                unacknowledged,
-                not_sent
-            );
+impl Messages {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            acknowledged: self.acknowledged + other.acknowledged,
+            refused: self.refused + other.refused,
+            expected: self.expected + other.expected,
+            delivered: self.delivered + other.delivered,
+            duplicates: self.duplicates + other.duplicates,
+            reordered: self.reordered + other.reordered,
+            stale: self.stale + other.stale,
+            unacknowledged: self.unacknowledged + other.unacknowledged,
+            not_sent: self.not_sent + other.not_sent,
         }
-        add_all!(self.window, other.window, sent, own_sent, acknowledged, delivered, delivered_bytes);
-        add_all!(
-            self,
-            other,
-            foreign,
-            corrupt,
-            unstamped,
-            attempted,
-            connected,
-            failed,
-            lost,
-            subscribed,
-            refused_subscriptions,
-            full_windows,
-            blocked_sockets,
-            unconfirmed
-        );
+    }
+}
+
+impl Window {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            own_sent: self.own_sent + other.own_sent,
+            acknowledged: self.acknowledged + other.acknowledged,
+            delivered: self.delivered + other.delivered,
+            delivered_bytes: self.delivered_bytes + other.delivered_bytes,
+        }
     }
 }
 
 impl Second {
-    pub(super) fn merge(&mut self, other: Self) {
-        add_all!(self, other, sent, acknowledged, delivered, errors, connected, in_flight, overdue);
-        self.begin = if self.begin == 0 { other.begin } else { self.begin.min(other.begin) };
-        self.end = self.end.max(other.end);
-        match (&mut self.latency, other.latency) {
-            (Some(mine), Some(theirs)) => {
-                let _ = mine.add(&theirs);
-            }
-            (mine @ None, theirs) => *mine = theirs,
-            (Some(_), None) => {}
+    /// The same second of two threads.
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            sent: self.sent + other.sent,
+            acknowledged: self.acknowledged + other.acknowledged,
+            delivered: self.delivered + other.delivered,
+            errors: self.errors + other.errors,
+            connected: self.connected + other.connected,
+            in_flight: self.in_flight + other.in_flight,
+            overdue: self.overdue + other.overdue,
+            begin: if self.begin == 0 { other.begin } else { self.begin.min(other.begin) },
+            end: self.end.max(other.end),
+            latency: both(self.latency, other.latency),
         }
+    }
+}
+
+/// What two histograms hold.
+fn both(one: Option<Histogram<u64>>, other: Option<Histogram<u64>>) -> Option<Histogram<u64>> {
+    match (one, other) {
+        (Some(mut sum), Some(other)) => {
+            let _ = sum.add(other); // it grows as it must
+            Some(sum)
+        }
+        (one, other) => one.or(other),
     }
 }
 
@@ -392,6 +426,34 @@ mod tests {
             let (merged, whole) = (merged.histogram(Kind::Delivery).unwrap(), whole.histogram(Kind::Delivery).unwrap());
             prop_assert_eq!(merged, whole);
         }
+    }
+
+    /// Every counter is added to itself, and none to another.
+    #[test]
+    fn merged_counts_are_sums() {
+        fn fill(value: &mut serde_json::Value, next: &mut u64) {
+            match value {
+                serde_json::Value::Number(number) => {
+                    *next += 1;
+                    *number = (*next).into();
+                }
+                serde_json::Value::Array(all) => all.iter_mut().for_each(|value| fill(value, next)),
+                serde_json::Value::Object(all) => all.values_mut().for_each(|value| fill(value, next)),
+                other => panic!("{other} in the counts"),
+            }
+        }
+        let numbered = |first: u64| -> (Counts, u64) {
+            let (mut value, mut next) = (serde_json::to_value(Counts::default()).unwrap(), first);
+            fill(&mut value, &mut next);
+            (serde_json::from_value(value).unwrap(), next)
+        };
+        let (one, last) = numbered(0);
+        let mut merged = Recorder { counts: one, ..Recorder::default() };
+        merged.merge(Recorder { counts: one, ..Recorder::default() });
+        let doubled = serde_json::to_string(&merged.counts).unwrap();
+        let numbers: Vec<u64> =
+            doubled.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect();
+        assert_eq!(numbers, (1..=last).map(|number| number * 2).collect::<Vec<_>>());
     }
 
     #[test]
