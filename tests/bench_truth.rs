@@ -70,7 +70,9 @@ fn a_broker_that_hangs_confirms_nothing() {
         let report = report(&running.finish().exits(3));
         broker.signal(Signal::CONT);
         let problems = report["problems"].to_string();
-        assert!(problems.contains("the server had not answered everything"), "{problems}");
+        assert!(problems.contains("the broker had not answered everything"), "{problems}");
+        let codes = report["problem_codes"].as_array().unwrap();
+        assert!(codes.contains(&"unanswered".into()), "{codes:?}");
     }
 }
 
@@ -105,7 +107,7 @@ fn what_nobody_confirms_is_no_rate() {
     assert!(report["throughput"]["taken_per_s"].is_null());
     assert_eq!(report["thresholds"][0]["broken"], true);
     let problems = report["problems"].to_string();
-    assert!(problems.contains("the server had not answered everything"), "{problems}");
+    assert!(problems.contains("the broker had not answered everything"), "{problems}");
 }
 
 /// A count that is not answered in full ends like a duration: after the drain.
@@ -261,7 +263,7 @@ fn what_the_server_refuses_altogether_is_no_measurement() {
     let line = ["pub", "-V", "5", "--publishers", "1", "--qos", "1", "--rate", "100", "--count", "20"];
     let report = report(&bench(server.port(), &line).run().exits(3));
     assert_eq!((count(&report, "refused"), count(&report, "acknowledged")), (20, 0));
-    assert_eq!(report["problems"][0], "nothing was measured: the server refused all messages (20)");
+    assert_eq!(report["problems"][0], "nothing was measured: the broker refused all messages (20)");
     server.finish();
 }
 

@@ -151,7 +151,7 @@ impl Calibration {
     /// A load's share of it.
     pub(super) fn share(&self, report: &Report) -> f64 {
         match (report.mode, report.messages.qos) {
-            ("conn", _) => report.connections.connected_per_s / self.connections,
+            (Mode::Connect, _) => report.connections.connected_per_s / self.connections,
             (_, 0) => report.throughput.sent_per_s / self.qos0,
             _ => report.throughput.sent_per_s / self.qos1,
         }

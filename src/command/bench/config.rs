@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::threshold::Threshold;
 use crate::client::options::ClientOptions;
 use crate::output::Verbosity;
@@ -85,10 +87,22 @@ impl Mode {
         }
     }
 
+    /// Whether its messages arrive at subscribers or requesters of this program.
+    #[must_use]
+    pub fn receives_its_own(self) -> bool {
+        matches!(self, Self::EndToEnd | Self::Request)
+    }
+
     /// Whether this program publishes.
     #[must_use]
     pub fn publishes(self) -> bool {
         matches!(self, Self::Publish | Self::EndToEnd | Self::Request)
+    }
+}
+
+impl Serialize for Mode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -14,7 +14,7 @@ pub(super) fn render(report: &Report) -> String {
             out,
             "{},{},{},{},{},{},{},{},{},{},{},{},{}\r\n",
             s.second,
-            s.phase,
+            s.phase.key(),
             s.connected,
             s.sent,
             s.acknowledged,

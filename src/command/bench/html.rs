@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::rows::Course;
 use super::summary::{Report, SeriesSecond, buckets};
 use super::words::{self, Stage, count, short, short_time, whole};
 use crate::output::printable;
@@ -50,7 +51,7 @@ struct Line<'a> {
 
 pub(super) fn render(report: &Report) -> String {
     let c = &report.configuration;
-    let title = escaped(&format!("mqtt bench {} against {}", report.mode, c.broker));
+    let title = escaped(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
     let mut out = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n<body><main><h1>{title}</h1>\n",
     );
@@ -60,7 +61,7 @@ pub(super) fn render(report: &Report) -> String {
     say("", &words::load(report));
     say("dim", &format!("{}, {}", report.started, words::protocol(report)));
     say("dim", &words::phases(report));
-    for problem in &report.problems {
+    for problem in &report.findings.problems {
         say("bad", &format!("Not valid: {problem}"));
     }
     for result in report.thresholds.iter().filter(|result| result.broken) {
@@ -69,15 +70,15 @@ pub(super) fn render(report: &Report) -> String {
     if report.interrupted {
         say("bad", "Interrupted: the figures are of what was done until then");
     }
-    for note in &report.notes {
-        say("dim", note);
+    for note in &report.findings.notes {
+        say("dim", &note.to_string());
     }
     out.push_str("<div class=\"grid\">\n");
     figures(&mut out, report);
     latencies(&mut out, report);
     // The last second is not whole, and in it everyone leaves.
     let series = match &report.series[..] {
-        [whole @ .., last] if whole.len() > 1 && last.phase == "drain" => whole,
+        [whole @ .., last] if whole.len() > 1 && last.phase == Course::Drain => whole,
         all => all,
     };
     chart(&mut out, "Messages a second", "s", &throughput(series), counts, count);

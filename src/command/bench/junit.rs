@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::config::Mode;
 use super::summary::Report;
 use crate::output::printable;
 
@@ -28,7 +29,7 @@ impl Case {
 }
 
 pub(super) fn render(report: &Report) -> String {
-    let mut cases = vec![Case::new("the run is valid", (!report.valid).then(|| report.problems.join("; ")))];
+    let mut cases = vec![Case::new("the run is valid", (!report.valid).then(|| problems(report)))];
     if report.interrupted {
         // Like the exit status: whoever interrupts a run does not mean that something is wrong.
         let why = "it was interrupted: the figures are of what was done until then";
@@ -43,12 +44,18 @@ pub(super) fn render(report: &Report) -> String {
     suite(report.mode, report.phases_s.measure, &cases)
 }
 
+fn problems(report: &Report) -> String {
+    let problems: Vec<String> = report.findings.problems.iter().map(ToString::to_string).collect();
+    problems.join("; ")
+}
+
 /// A run that could not be made.
-pub(super) fn failed(mode: &str, why: &str) -> String {
+pub(super) fn failed(mode: Mode, why: &str) -> String {
     suite(mode, 0.0, &[Case::new("the run is valid", Some(why.to_owned()))])
 }
 
-fn suite(mode: &str, time: f64, cases: &[Case]) -> String {
+fn suite(mode: Mode, time: f64, cases: &[Case]) -> String {
+    let mode = mode.name();
     let count = |is: fn(&Outcome) -> bool| cases.iter().filter(|case| is(&case.outcome)).count();
     let failures = count(|outcome| matches!(outcome, Outcome::Failed(_)));
     let skipped = count(|outcome| matches!(outcome, Outcome::Skipped(_)));

@@ -18,6 +18,7 @@
 //! | `stamp`, `flow` | what a message carries; which messages came |
 //! | `recorder`, `rows` | histograms and counts of a thread; the seconds of the series |
 //! | `summary`, `configuration` | the report; what was asked for |
+//! | `finding` | what is wrong with a run, and what to know of it |
 //! | `verdict`, `threshold` | what it is worth; what must not be in it |
 //! | `text`, `csv`, `junit`, `html` | the report's forms |
 //! | `outputs` | the files they go to |
@@ -35,6 +36,7 @@ mod configuration;
 mod credentials;
 mod csv;
 mod dialer;
+mod finding;
 mod fleet;
 mod flow;
 mod host;
@@ -107,7 +109,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let outcome = match put_load(&mut load, diagnostics).await {
         Ok(outcome) => outcome,
         Err(error) => {
-            outputs.fail(load.mode.name(), &error);
+            outputs.fail(load.mode, &error);
             return Err(error);
         }
     };
@@ -123,7 +125,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         // The table says so itself; an object mostly goes into a file.
         let broken = report.thresholds.iter().filter(|result| result.broken);
         broken.for_each(|result| diagnostics.state(format_args!("failed: {}", result.shown())));
-        report.problems.iter().for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
+        report
+            .findings
+            .problems
+            .iter()
+            .for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
     }
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {

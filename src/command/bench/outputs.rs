@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::config::Results;
+use super::config::{Mode, Results};
 use super::summary::Report;
 use super::{csv, html, junit};
 use crate::error::Error;
@@ -47,7 +47,7 @@ impl Outputs {
     }
 
     /// Says why there is no report: continuous integration looks for a test that failed.
-    pub(super) fn fail(self, mode: &str, error: &Error) {
+    pub(super) fn fail(self, mode: Mode, error: &Error) {
         for output in self.0.into_iter().filter(|output| output.form == Form::Junit) {
             // Why there is no report is the error to end with.
             let _ = output.write(|_| junit::failed(mode, &error.to_string()));

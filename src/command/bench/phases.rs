@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::super::attention::Attention;
 use super::config::{Load, Mode, Rate, Stop};
 use super::credentials::Credentials;
+use super::finding::Problem;
 use super::fleet::Fleet;
 use super::host;
 use super::orders::{Board, News, Order};
@@ -84,7 +85,7 @@ pub(super) struct Outcome {
     pub(super) window_s: f64,
     pub(super) interrupted: bool,
     pub(super) drained: Drained,
-    pub(super) problems: Vec<String>,
+    pub(super) problems: Vec<Problem>,
     pub(super) started: String,
     pub(super) broker: String,
     pub(super) protocol: String,
@@ -279,7 +280,7 @@ struct Director<'a> {
     series: Vec<SeriesSecond>,
     interrupted: bool,
     drained: Drained,
-    problems: Vec<String>,
+    problems: Vec<Problem>,
     memory_bytes: u64,
     /// Marks on the clock.
     connected_at: u64,
@@ -367,7 +368,7 @@ impl<'a> Director<'a> {
             self.order(Order::Subscribe);
             let limit = now().saturating_add(nanoseconds(load.client.connect_timeout));
             if !self.wait(limit, SLOW_TICK, |this| this.subscribed == all).await && !self.is_over() {
-                self.problems.push("the server did not answer every SUBSCRIBE in time".into());
+                self.problems.push(Problem::SubscribeUnanswered);
             }
             self.subscribed_at = now();
             if self.is_over() {

@@ -1,6 +1,8 @@
 //! The rows of the series. A row is a second of one phase, or what was left of the phase: no row
 //! belongs to two of them, and each says how long it was.
 
+use serde::{Serialize, Serializer};
+
 use super::shard::Timeline;
 
 const SECOND: u64 = 1_000_000_000;
@@ -42,6 +44,12 @@ impl Course {
             Self::Measure => timeline.end,
             Self::Drain => u64::MAX,
         }
+    }
+}
+
+impl Serialize for Course {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.key())
     }
 }
 

@@ -12,13 +12,12 @@ use serde::{Serialize, Serializer};
 
 use super::config::{Load, Mode};
 use super::configuration::Configuration;
+use super::finding::{Findings, Note, Problem};
 use super::phases::Outcome;
 use super::recorder::{Counts, Kind, Second};
-use super::rows::Row;
+use super::rows::{Course, Row};
 use super::stamp::{self, Phase};
 use super::verdict::{self, Unanswered};
-use super::words::whole;
-use crate::output::counted;
 use crate::protocol::QoS;
 
 /// The type of the report.
@@ -36,13 +35,12 @@ pub(super) struct Report {
     pub(super) kind: &'static str,
     pub(super) version: u32,
     pub(super) tool_version: &'static str,
-    pub(super) mode: &'static str,
+    pub(super) mode: Mode,
     /// Whether the figures stand for the broker.
     pub(super) valid: bool,
-    /// Why not, and what else went wrong.
-    pub(super) problems: Vec<String>,
-    /// What to know when reading the figures.
-    pub(super) notes: Vec<String>,
+    /// Why not, and what to know when reading the figures.
+    #[serde(flatten)]
+    pub(super) findings: Findings,
     pub(super) interrupted: bool,
     /// RFC 3339, UTC.
     pub(super) started: String,
@@ -237,7 +235,7 @@ impl ThresholdResult {
 pub(super) struct SeriesSecond {
     /// When it began, since the first connection.
     pub(super) second: f64,
-    pub(super) phase: &'static str,
+    pub(super) phase: Course,
     pub(super) connected: u64,
     pub(super) sent: u64,
     pub(super) acknowledged: u64,
@@ -261,7 +259,7 @@ impl SeriesSecond {
         let at = |quantile| latency.map(|latency| microseconds(latency.value_at_quantile(quantile)));
         Self {
             second: seconds(second.begin.saturating_sub(began)),
-            phase: row.course.key(),
+            phase: row.course,
             connected: second.connected,
             sent: second.sent,
             acknowledged: second.acknowledged,
@@ -354,10 +352,9 @@ impl Report {
             kind: KIND,
             version: VERSION,
             tool_version: crate::output::VERSION,
-            mode: load.mode.name(),
+            mode: load.mode,
             valid: true,
-            problems: outcome.problems,
-            notes,
+            findings: Findings { problems: outcome.problems, notes },
             interrupted: outcome.interrupted,
             started: outcome.started,
             host: outcome.host,
@@ -415,11 +412,11 @@ impl Report {
         report.errors.sort_by_key(|cause| std::cmp::Reverse(cause.count));
         if let Some(late) = verdict::lateness(recorder, load.mode) {
             report.generator.saturated = true;
-            report.problems.push(late);
+            report.findings.problems.push(late);
         }
-        report.problems.extend(verdict::unconfirmed(load, outcome.drained));
+        report.findings.problems.extend(verdict::unconfirmed(load, outcome.drained));
         if let (Some(why), false) = (verdict::nothing_measured(load, counts), report.interrupted) {
-            report.problems.push(why);
+            report.findings.problems.push(Problem::NothingMeasured(why));
         }
         report.judge();
         report.explain(load, outcome.drained);
@@ -429,38 +426,32 @@ impl Report {
     /// Whether the figures stand for the broker and the load that was asked for.
     fn judge(&mut self) {
         let busiest = self.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max);
+        let problems = &mut self.findings.problems;
         if busiest > MOST_CPU {
             self.generator.saturated = true;
-            let share = busiest * 100.0;
-            self.problems
-                .push(format!("generator saturated: a thread was busy for {share:.0} % of the time"));
+            problems.push(Problem::ThreadBusy { share: busiest });
         }
         let Connections { failed, lost, refused_subscriptions, attempted, .. } = self.connections;
         if failed > 0 {
-            self.problems.push(format!("connections failed: {failed} of {attempted}"));
+            problems.push(Problem::ConnectionsFailed { failed, attempted });
         }
         if lost > 0 {
-            self.problems.push(format!("connections lost: {lost}"));
+            problems.push(Problem::ConnectionsLost(lost));
         }
         if refused_subscriptions > 0 {
-            self.problems.push(format!("subscriptions refused: {refused_subscriptions}"));
+            problems.push(Problem::SubscriptionsRefused(refused_subscriptions));
         }
-        self.valid = self.problems.is_empty();
+        self.valid = problems.is_empty();
     }
 
     /// Whether saturation is all that is wrong.
     pub(super) fn only_saturated(&self) -> bool {
-        self.problems.iter().all(|problem| problem.starts_with("generator saturated"))
-    }
-
-    /// Whether the load's own subscribers get its messages, so that what is missing is known.
-    pub(super) fn receives_its_own(&self) -> bool {
-        matches!(self.mode, "e2e" | "rr")
+        self.findings.problems.iter().all(|problem| problem.is_saturation())
     }
 
     /// Whether the server says of each message what became of it.
     pub(super) fn is_acknowledged(&self) -> bool {
-        self.messages.qos > 0 && matches!(self.mode, "pub" | "e2e" | "rr")
+        self.messages.qos > 0 && self.mode.publishes()
     }
 
     /// The part of the expected deliveries that did not come.
@@ -474,9 +465,9 @@ impl Report {
     pub(super) fn rate(&self) -> f64 {
         let Throughput { acknowledged_per_s, delivered_per_s, taken_per_s, .. } = self.throughput;
         match (self.mode, self.messages.qos) {
-            ("conn", _) => self.connections.connected_per_s,
-            ("pub", 0) => taken_per_s.unwrap_or(0.0), // nothing is confirmed
-            ("pub", _) => acknowledged_per_s,
+            (Mode::Connect, _) => self.connections.connected_per_s,
+            (Mode::Publish, 0) => taken_per_s.unwrap_or(0.0), // nothing is confirmed
+            (Mode::Publish, _) => acknowledged_per_s,
             _ => delivered_per_s,
         }
     }
@@ -508,32 +499,21 @@ fn message_figures(load: &Load, counts: &Counts, interrupted: bool) -> MessageFi
     }
 }
 
-fn notes(load: &Load, outcome: &Outcome, messages: &MessageFigures) -> Vec<String> {
+fn notes(load: &Load, outcome: &Outcome, messages: &MessageFigures) -> Vec<Note> {
     let (payload_bytes, counts) = (outcome.payload_bytes, &outcome.recorder.counts);
     let mut notes = verdict::notes(load, counts, messages);
-    if load.mode.publishes() && load.qos != QoS::AtMostOnce && outcome.window < load.client.max_inflight {
-        notes.push(format!(
-            "the window is {}, not {}: the server takes no more of a client at once (Receive Maximum)",
-            outcome.window, load.client.max_inflight
-        ));
+    let (window, asked) = (outcome.window, load.client.max_inflight);
+    if load.mode.publishes() && load.qos != QoS::AtMostOnce && window < asked {
+        notes.push(Note::WindowLimited { window, asked });
     }
     if load.mode.publishes() && payload_bytes < stamp::BYTES {
-        notes.push(format!(
-            "payloads of {} have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
-            counted(payload_bytes as u64, "byte"),
-            stamp::BYTES
-        ));
+        notes.push(Note::NoStamp { payload_bytes });
     }
     if load.mode == Mode::Subscribe && counts.unstamped > 0 {
-        let unstamped = whole(counts.unstamped);
-        notes.push(format!(
-            "messages without a stamp of mqtt bench, which are counted and not timed: {unstamped}"
-        ));
+        notes.push(Note::Unstamped(counts.unstamped));
     }
     if load.mode == Mode::Subscribe && messages.delivered > counts.unstamped {
-        notes.push(
-            "latencies are of messages of other processes: true only if they run on this machine".into(),
-        );
+        notes.push(Note::OtherClock);
     }
     notes
 }

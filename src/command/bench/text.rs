@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::rows::Course;
 use super::summary::{Latency, Report, SeriesSecond, buckets};
 use super::words::{self, Stage, count, short, short_time, time, whole};
 use crate::output;
@@ -37,7 +38,7 @@ fn row(out: &mut String, name: &str, value: &str) {
 
 fn head(out: &mut String, report: &Report) {
     let broker = &report.configuration.broker;
-    wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode, words::protocol(report)));
+    wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode.name(), words::protocol(report)));
     wrapped(out, "load", &words::load(report));
     row(out, "phases", &words::phases(report));
     out.push('\n');
@@ -138,8 +139,8 @@ fn verdict(out: &mut String, report: &Report) {
         let name = if place == 0 { "errors" } else { "" };
         wrapped(out, name, &format!("{} × {}", whole(cause.count), cause.cause));
     }
-    for note in &report.notes {
-        wrapped(out, "note", note);
+    for note in &report.findings.notes {
+        wrapped(out, "note", &note.to_string());
     }
     if report.interrupted {
         row(out, "interrupted", "the figures are of what was done until then");
@@ -148,8 +149,8 @@ fn verdict(out: &mut String, report: &Report) {
         let verdict = if result.broken { "FAILED" } else { "passed" };
         wrapped(out, verdict, &result.shown());
     }
-    for problem in &report.problems {
-        wrapped(out, "not valid", problem);
+    for problem in &report.findings.problems {
+        wrapped(out, "not valid", &problem.to_string());
     }
 }
 
@@ -168,7 +169,7 @@ fn whole_rate(per_second: f64) -> u64 {
 /// A second of the run on one line of 80 columns; only where it has errors or is behind as well may it
 /// be longer, and they do not stand at its end, which a terminal cuts off.
 pub(super) fn live_line(second: &SeriesSecond, connected_before: u64, has_messages: bool) -> String {
-    let phase = if second.phase == "warmup" { "warm-up" } else { second.phase };
+    let phase = if second.phase == Course::WarmUp { "warm-up" } else { second.phase.key() };
     let (end, up) = (second.second + second.length_s, short(second.connected));
     let mut line = format!("{end:>3.0}s {phase} {up} up");
     if second.errors > 0 {
@@ -178,7 +179,7 @@ pub(super) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
         let _ = write!(line, ", {} overdue", short(second.overdue));
     }
     let rate = |count: u64| short(whole_rate(second.per_s(count)));
-    if second.phase == "connect" {
+    if second.phase == Course::Connect {
         let more = second.connected.saturating_sub(connected_before);
         let _ = write!(line, ", {}/s", rate(more));
     } else if has_messages {
@@ -202,7 +203,7 @@ mod tests {
     fn a_second_fits_a_terminal() {
         let second = SeriesSecond {
             second: 119.0,
-            phase: "measure",
+            phase: Course::Measure,
             connected: 10_000,
             sent: 49_999,
             acknowledged: 0,
@@ -221,13 +222,13 @@ mod tests {
         assert_eq!(line.chars().count(), WIDTH);
         let failing = live_line(&SeriesSecond { errors: 12_345, overdue: 7, ..second }, 0, true);
         assert!(failing.starts_with("120s measure 10.0k up, 12.3k errors, 7 overdue, out 50.0k/s, in "));
-        let part = SeriesSecond { second: 2.0, phase: "warmup", length_s: 0.5, sent: 2000, ..second };
+        let part = SeriesSecond { second: 2.0, phase: Course::WarmUp, length_s: 0.5, sent: 2000, ..second };
         assert!(live_line(&part, 0, true).starts_with("  2s warm-up 10.0k up, out 4000/s, in "));
         // Connections made are what there is to see before there are messages, or if there are none.
         let idle = SeriesSecond { in_flight: 0, ..part };
-        let connecting = SeriesSecond { phase: "connect", ..idle };
+        let connecting = SeriesSecond { phase: Course::Connect, ..idle };
         assert!(live_line(&connecting, 9_500, true).starts_with("  2s connect 10.0k up, 1000/s, p50 "));
-        let holding = live_line(&SeriesSecond { phase: "measure", ..idle }, 0, false);
+        let holding = live_line(&SeriesSecond { phase: Course::Measure, ..idle }, 0, false);
         assert!(holding.starts_with("  2s measure 10.0k up, p50 "), "{holding}");
     }
 

@@ -79,8 +79,8 @@ type Other = (&'static str, Unit, fn(&Report) -> Option<f64>);
 
 #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
 const FIGURES: [Other; 31] = [
-    ("loss", Unit::Share, |r| r.receives_its_own().then(|| r.loss())),
-    ("lost", Unit::Count, |r| r.receives_its_own().then_some(r.messages.lost as f64)),
+    ("loss", Unit::Share, |r| r.mode.receives_its_own().then(|| r.loss())),
+    ("lost", Unit::Count, |r| r.mode.receives_its_own().then_some(r.messages.lost as f64)),
     ("duplicates", Unit::Count, |r| told_apart(r, r.messages.duplicates)),
     ("reordered", Unit::Count, |r| told_apart(r, r.messages.reordered)),
     ("foreign", Unit::Count, |r| Some(r.messages.foreign as f64)),
@@ -115,7 +115,7 @@ const FIGURES: [Other; 31] = [
 /// Who only receives may not know which messages there were.
 #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
 fn told_apart(report: &Report, number: Option<u64>) -> Option<f64> {
-    number.filter(|_| report.receives_its_own()).map(|number| number as f64)
+    number.filter(|_| report.mode.receives_its_own()).map(|number| number as f64)
 }
 
 /// What a count is a part of, if a limit of it may be given in percent.

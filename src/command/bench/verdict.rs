@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use hdrhistogram::Histogram;
 
 use super::config::{Load, Mode, Rate, Stop};
+use super::finding::{Note, Nothing, Problem};
 use super::phases::Drained;
 use super::recorder::{Counts, Kind, Recorder, histogram};
 use super::summary::{MessageFigures, Report};
-use super::words::{count, time, whole};
+use super::words::whole;
 use crate::protocol::QoS;
 
 /// Own sending that is later than this is late, in nanoseconds.
@@ -99,104 +100,77 @@ pub(super) fn unanswered(
 }
 
 /// Why a load with messages has measured nothing, if it has not.
-pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<String> {
+pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<Nothing> {
     if load.mode == Mode::Connect || counts.connected == 0 {
         return None;
     }
     let [warmup, measured] = counts.messages;
-    if load.mode == Mode::Subscribe {
-        return (measured.delivered == 0).then(|| "nothing was measured: no message arrived".into());
-    }
     let (due, sent) = (measured.sent + measured.not_sent, measured.sent);
-    let why = match load.mode {
-        _ if due == 0 => "no message was due while it lasted".into(),
-        _ if counts.window.own_sent == 0 && counts.window.sent + warmup.not_sent > 0 => {
-            "messages of the warm-up were still being sent when the measurement ended".into()
-        }
-        _ if counts.window.own_sent == 0 => {
-            format!("no message of {} could be sent while it lasted", whole(due))
-        }
-        _ if measured.refused >= sent => format!("the server refused all messages ({})", whole(sent)),
+    Some(match load.mode {
+        Mode::Subscribe if measured.delivered == 0 => Nothing::NoneReceived,
+        Mode::Subscribe => return None,
+        _ if due == 0 => Nothing::NoneDue,
+        _ if counts.window.own_sent == 0 && counts.window.sent + warmup.not_sent > 0 => Nothing::StillWarmUp,
+        _ if counts.window.own_sent == 0 => Nothing::NoneSent(due),
+        _ if measured.refused >= sent => Nothing::AllRefused(sent),
         Mode::Publish if load.qos != QoS::AtMostOnce && measured.acknowledged == 0 => {
-            format!("no message of {} was acknowledged", whole(sent))
+            Nothing::NoneAcknowledged(sent)
         }
-        Mode::EndToEnd if measured.delivered == 0 => format!("no message of {} arrived", whole(sent)),
-        Mode::Request if measured.delivered == 0 => {
-            format!("no request of {} had its response", whole(sent))
-        }
+        Mode::EndToEnd if measured.delivered == 0 => Nothing::NoneArrived(sent),
+        Mode::Request if measured.delivered == 0 => Nothing::NoneAnswered(sent),
         _ => return None,
-    };
-    Some(format!("nothing was measured: {why}"))
-}
-
-/// Why a load has no result whose messages the server has not confirmed. A closed loop waits with a server
-/// that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is known.
-pub(super) fn unconfirmed(load: &Load, drained: Drained) -> Option<String> {
-    let unheard = load.mode == Mode::Publish && load.qos == QoS::AtMostOnce;
-    ((load.rate == Rate::Max || unheard) && drained.is_unanswered).then(|| not_answered(load))
-}
-
-fn not_answered(load: &Load) -> String {
-    let drain = load.drain.as_secs_f64();
-    format!("the server had not answered everything when the drain of {drain} s was over (--drain)")
-}
-
-/// Whether connections had to ask again, in words.
-fn syn_note(connect_p99_us: f64) -> Option<String> {
-    (connect_p99_us >= SYN_RETRY_US).then(|| {
-        let p99 = time(connect_p99_us);
-        format!(
-            "connecting took {p99} at p99: as a rule, the server's queue of new connections was full and they had to ask again after a second; --ramp spreads them"
-        )
     })
 }
 
-/// Whether the generator was late too often to be what it should be; in words.
-pub(super) fn lateness(recorder: &Recorder, mode: Mode) -> Option<String> {
+/// Whether a load has no result because the broker has not confirmed its messages. A closed loop waits with a
+/// broker that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is
+/// known.
+pub(super) fn unconfirmed(load: &Load, drained: Drained) -> Option<Problem> {
+    let unheard = load.mode == Mode::Publish && load.qos == QoS::AtMostOnce;
+    ((load.rate == Rate::Max || unheard) && drained.is_unanswered)
+        .then_some(Problem::Unanswered { drain: load.drain })
+}
+
+/// Whether connections had to ask again.
+fn syn_note(p99_us: f64) -> Option<Note> {
+    (p99_us >= SYN_RETRY_US).then_some(Note::ConnectRepeated { p99_us })
+}
+
+/// Whether the generator was late too often to be what it should be.
+pub(super) fn lateness(recorder: &Recorder, mode: Mode) -> Option<Problem> {
     let lag = recorder.histogram(Kind::ScheduleLag)?;
-    let late = lag.len() - lag.count_between(0, LATE_NS);
-    let what = if mode == Mode::Connect { "connections were begun" } else { "messages were sent" };
+    let (late, of) = (lag.len() - lag.count_between(0, LATE_NS), lag.len());
     #[allow(clippy::cast_precision_loss, reason = "a time is shown with three digits")]
-    let limit = time(LATE_NS as f64 / 1000.0);
-    (late >= FEWEST_LATE && late * LATE_PART > lag.len()).then(|| {
-        format!("generator saturated: {} of {} {what} more than {limit} late", whole(late), whole(lag.len()))
+    let limit_us = LATE_NS as f64 / 1000.0;
+    (late >= FEWEST_LATE && late * LATE_PART > of).then_some(if mode == Mode::Connect {
+        Problem::ConnectedLate { late, of, limit_us }
+    } else {
+        Problem::SentLate { late, of, limit_us }
     })
 }
 
 /// What to know of the messages that are not, or not only, in the figures.
-pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> Vec<String> {
-    let mut notes = Vec::new();
-    let mut note = |what: &str, number: u64, meaning: &str| {
-        if number > 0 {
-            let number = whole(number);
-            notes.push(format!("{what}: {number}{meaning}"));
-        }
-    };
-    let waited = "; they count with the time they had waited";
-    let has_latency = Kind::main(load.mode, load.qos).is_some();
-    note(
-        "messages due and not sent when the run ended",
-        messages.not_sent,
-        if has_latency { waited } else { "" },
-    );
-    note("messages without an answer when the run ended", messages.unacknowledged, waited);
-    let others = "; the latencies are of the others, and --fail-if takes these as longer than any limit";
-    if load.mode.publishes() {
-        note("messages that never arrived", messages.lost, others);
-        note("messages that had not arrived when the run was interrupted", messages.under_way, others);
-        let own = "; another load? --topic gives this one its own topics";
-        note("messages of others on the same topics", messages.foreign, own);
-    }
-    let warmup = counts.window.sent - counts.window.own_sent;
+pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> Vec<Note> {
+    let timed = Kind::main(load.mode, load.qos).is_some();
+    let own = load.mode.publishes();
+    let about = [
+        (messages.not_sent, true, Note::NotSent { messages: messages.not_sent, timed }),
+        (messages.unacknowledged, true, Note::Unacknowledged(messages.unacknowledged)),
+        (messages.lost, own, Note::NeverArrived(messages.lost)),
+        (messages.under_way, own, Note::NotYetArrived(messages.under_way)),
+        (messages.foreign, own, Note::ForeignMessages(messages.foreign)),
+    ];
+    let mut notes: Vec<Note> = about
+        .into_iter()
+        .filter(|(number, applies, _)| *applies && *number > 0)
+        .map(|(.., note)| note)
+        .collect();
+    let (warmup, of) = (counts.window.sent - counts.window.own_sent, counts.window.sent);
     // Jitter moves messages of the warm-up into the measurement.
     let moved = !load.jitter.is_zero();
-    let much = warmup >= FEWEST_WARMUP && warmup * MUCH_WARMUP > counts.window.sent;
+    let much = warmup >= FEWEST_WARMUP && warmup * MUCH_WARMUP > of;
     if much && counts.window.own_sent > 0 && !moved {
-        notes.push(format!(
-            "messages of the warm-up that were sent in the measurement: {} of {}; the load was too much for it",
-            whole(warmup),
-            whole(counts.window.sent)
-        ));
+        notes.push(Note::WarmUpInMeasurement { warmup, of });
     }
     notes
 }
@@ -204,39 +178,31 @@ pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> 
 impl Report {
     /// What can be said only when all figures are known.
     pub(super) fn explain(&mut self, load: &Load, drained: Drained) {
+        let notes = &mut self.findings.notes;
         if drained.is_unanswered && unconfirmed(load, drained).is_none() {
-            self.notes.push(not_answered(load));
+            notes.push(Note::Unanswered { drain: load.drain });
         }
         if drained.is_arriving && self.messages.lost > 0 && !self.interrupted {
-            self.notes.push(format!(
-                "messages were still arriving when the drain of {} s was over: what counts as lost may only be late; --drain waits longer",
-                load.drain.as_secs_f64()
-            ));
+            notes.push(Note::StillArriving { drain: load.drain });
         }
         let connect = self.latency_us.get(Kind::Connect.key());
-        self.notes.extend(connect.and_then(|connect| syn_note(connect.p99)));
+        notes.extend(connect.and_then(|connect| syn_note(connect.p99)));
         if let Stop::After(duration) = load.stop
             && self.phases_s.measure > 0.0
             && self.phases_s.measure < duration.as_secs_f64() * REACHED
             && self.connections.lost > 0
             && !self.interrupted
         {
-            let (asked, measured) = (duration.as_secs_f64() * 1e6, self.phases_s.measure * 1e6);
-            self.notes.push(format!(
-                "the measurement ended after {} of {}, when no connection was left: all figures are of that time",
-                time(measured), time(asked)
-            ));
+            let (asked_us, measured_us) = (duration.as_secs_f64() * 1e6, self.phases_s.measure * 1e6);
+            notes.push(Note::CutShort { measured_us, asked_us });
         }
-        let Rate::PerSecond(rate) = load.rate else { return };
+        let Rate::PerSecond(asked) = load.rate else { return };
         let sent = self.throughput.sent_per_s;
         let disturbed = self.generator.saturated || self.interrupted || self.connections.lost > 0;
         // Jitter goes past the end, and a count ends with the last answer.
         let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, Stop::Count(_));
-        if load.mode.publishes() && !disturbed && sent > 0.0 && sent < rate * REACHED {
-            let (sent, rate) = (count(sent.round()), count(rate.round()));
-            self.notes.push(format!(
-                "{rate} messages a second were asked for, and {sent} sent: no more were taken"
-            ));
+        if load.mode.publishes() && !disturbed && sent > 0.0 && sent < asked * REACHED {
+            notes.push(Note::RateNotReached { asked, sent });
         }
     }
 
@@ -287,7 +253,7 @@ mod tests {
     #[test]
     fn connections_that_asked_again_are_told() {
         assert_eq!(syn_note(899_000.0), None);
-        assert!(syn_note(1_020_000.0).unwrap().contains("--ramp"));
+        assert!(syn_note(1_020_000.0).unwrap().to_string().contains("--ramp"));
     }
 
     /// An old message that cannot be told from a duplicate is no proof that another has arrived.
@@ -311,6 +277,6 @@ mod tests {
         assert_eq!(late(9, 50), None, "9 are too few to tell");
         assert_eq!(late(10, 1000), None, "a hundredth");
         let words = "generator saturated: 10 of 999 messages were sent more than 5.00 ms late";
-        assert_eq!(late(10, 999).as_deref(), Some(words));
+        assert_eq!(late(10, 999).map(|problem| problem.to_string()).as_deref(), Some(words));
     }
 }

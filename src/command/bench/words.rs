@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::config::Mode;
 use super::summary::Report;
 use crate::output::counted;
 
@@ -77,7 +78,7 @@ pub(super) fn short(count: u64) -> String {
 pub(super) fn load(report: &Report) -> String {
     let c = &report.configuration;
     let (publisher, subscriber) =
-        if report.mode == "rr" { ("requester", "responder") } else { ("publisher", "subscriber") };
+        if report.mode == Mode::Request { ("requester", "responder") } else { ("publisher", "subscriber") };
     let clients = [
         c.clients.map(|number| (number, "client")),
         c.sending.as_ref().map(|sending| (sending.publishers, publisher)),
@@ -96,7 +97,7 @@ pub(super) fn load(report: &Report) -> String {
     if let Some(sending) = &c.sending {
         parts.push(match sending.rate_per_s {
             Some(rate) => format!("{}/s {}", count(rate), sending.arrivals),
-            None if qos == 0 && report.mode != "rr" => "closed loop".into(),
+            None if qos == 0 && report.mode != Mode::Request => "closed loop".into(),
             None => format!("closed loop, window {}", sending.inflight),
         });
         if sending.jitter_s > 0.0 {
@@ -160,8 +161,8 @@ pub(super) struct Stage {
 /// The stages that the mode has.
 pub(super) fn stages(report: &Report) -> Vec<Stage> {
     let (m, t) = (&report.messages, &report.throughput);
-    let publishes = !matches!(report.mode, "conn" | "sub");
-    let receives = matches!(report.mode, "e2e" | "rr" | "sub");
+    let publishes = report.mode.publishes();
+    let receives = report.mode.receives_its_own() || report.mode == Mode::Subscribe;
     let mut stages = Vec::new();
     let mut add = |applies: bool, name, number, per_s: Option<f64>| {
         stages.extend(per_s.filter(|_| applies).map(|per_s| Stage { name, number, per_s }));
@@ -175,7 +176,7 @@ pub(super) fn stages(report: &Report) -> Vec<Stage> {
 
 /// Lost, doubled and reordered messages, where the mode can tell: how many, if they are known.
 pub(super) fn defects(report: &Report) -> Vec<(&'static str, String)> {
-    if !report.receives_its_own() {
+    if !report.mode.receives_its_own() {
         return Vec::new();
     }
     let m = &report.messages;
@@ -188,7 +189,7 @@ pub(super) fn strays(report: &Report) -> Vec<(&'static str, u64)> {
     let m = &report.messages;
     let mut strays = vec![("corrupt", m.corrupt)];
     // Who only receives is a stranger to every message.
-    if report.mode != "sub" {
+    if report.mode != Mode::Subscribe {
         strays.extend([
             ("refused", m.refused),
             ("unacknowledged", m.unacknowledged),

@@ -1,0 +1,366 @@
+//! What is wrong with a run, and what to know when reading its figures: each with a stable code for
+//! programs and a text for people. Nothing is decided by the text.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+use super::stamp;
+use super::words::{count, time, whole};
+use crate::output::counted;
+
+/// Why the figures do not stand for the broker and the load that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Problem {
+    /// So many messages of all were sent more than `limit_us` after their time.
+    SentLate {
+        late: u64,
+        of: u64,
+        limit_us: f64,
+    },
+    /// Likewise of connections.
+    ConnectedLate {
+        late: u64,
+        of: u64,
+        limit_us: f64,
+    },
+    /// A thread was busy for this share of the time.
+    ThreadBusy {
+        share: f64,
+    },
+    SubscribeUnanswered,
+    /// The drain of this length was over.
+    Unanswered {
+        drain: Duration,
+    },
+    NothingMeasured(Nothing),
+    ConnectionsFailed {
+        failed: u64,
+        attempted: u64,
+    },
+    ConnectionsLost(u64),
+    SubscriptionsRefused(u64),
+}
+
+/// Why nothing was measured, with the number of messages it was about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Nothing {
+    NoneDue,
+    StillWarmUp,
+    NoneSent(u64),
+    AllRefused(u64),
+    NoneAcknowledged(u64),
+    NoneArrived(u64),
+    NoneReceived,
+    NoneAnswered(u64),
+}
+
+impl Problem {
+    /// Its name for programs, which stays when the text changes.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::SentLate { .. } => "sent-late",
+            Self::ConnectedLate { .. } => "connected-late",
+            Self::ThreadBusy { .. } => "thread-busy",
+            Self::SubscribeUnanswered => "subscribe-unanswered",
+            Self::Unanswered { .. } => "unanswered",
+            Self::NothingMeasured(_) => "nothing-measured",
+            Self::ConnectionsFailed { .. } => "connections-failed",
+            Self::ConnectionsLost(_) => "connections-lost",
+            Self::SubscriptionsRefused(_) => "subscriptions-refused",
+        }
+    }
+
+    /// Whether it shows the limits of the generator and not those of the broker.
+    pub(super) fn is_saturation(self) -> bool {
+        matches!(self, Self::SentLate { .. } | Self::ConnectedLate { .. } | Self::ThreadBusy { .. })
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::SentLate { late, of, limit_us } => {
+                let (late, of, limit) = (whole(late), whole(of), time(limit_us));
+                write!(f, "generator saturated: {late} of {of} messages were sent more than {limit} late")
+            }
+            Self::ConnectedLate { late, of, limit_us } => {
+                let (late, of, limit) = (whole(late), whole(of), time(limit_us));
+                write!(f, "generator saturated: {late} of {of} connections were begun more than {limit} late")
+            }
+            Self::ThreadBusy { share } => {
+                write!(f, "generator saturated: a thread was busy for {:.0} % of the time", share * 100.0)
+            }
+            Self::SubscribeUnanswered => f.write_str("the broker did not answer every SUBSCRIBE in time"),
+            Self::Unanswered { drain } => unanswered(f, drain),
+            Self::NothingMeasured(why) => write!(f, "nothing was measured: {why}"),
+            Self::ConnectionsFailed { failed, attempted } => {
+                write!(f, "connections failed: {failed} of {attempted}")
+            }
+            Self::ConnectionsLost(lost) => write!(f, "connections lost: {lost}"),
+            Self::SubscriptionsRefused(refused) => write!(f, "subscriptions refused: {refused}"),
+        }
+    }
+}
+
+fn unanswered(f: &mut fmt::Formatter<'_>, drain: Duration) -> fmt::Result {
+    let drain = drain.as_secs_f64();
+    write!(f, "the broker had not answered everything when the drain of {drain} s was over (--drain)")
+}
+
+impl fmt::Display for Nothing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::NoneDue => f.write_str("no message was due while it lasted"),
+            Self::StillWarmUp => {
+                f.write_str("messages of the warm-up were still being sent when the measurement ended")
+            }
+            Self::NoneSent(of) => write!(f, "no message of {} could be sent while it lasted", whole(of)),
+            Self::AllRefused(of) => write!(f, "the broker refused all messages ({})", whole(of)),
+            Self::NoneAcknowledged(of) => write!(f, "no message of {} was acknowledged", whole(of)),
+            Self::NoneArrived(of) => write!(f, "no message of {} arrived", whole(of)),
+            Self::NoneReceived => f.write_str("no message arrived"),
+            Self::NoneAnswered(of) => write!(f, "no request of {} had its response", whole(of)),
+        }
+    }
+}
+
+/// What to know when reading the figures.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Note {
+    /// Messages were due and not sent when the run ended; whether latencies count them.
+    NotSent {
+        messages: u64,
+        timed: bool,
+    },
+    Unacknowledged(u64),
+    NeverArrived(u64),
+    /// As the run was interrupted, they may still have come.
+    NotYetArrived(u64),
+    /// Of another run on the same topics.
+    ForeignMessages(u64),
+    /// Messages of the warm-up, of all that were sent in the measurement.
+    WarmUpInMeasurement {
+        warmup: u64,
+        of: u64,
+    },
+    /// The drain of this length was over.
+    Unanswered {
+        drain: Duration,
+    },
+    StillArriving {
+        drain: Duration,
+    },
+    /// Connecting took as long as a repeated SYN, at p99.
+    ConnectRepeated {
+        p99_us: f64,
+    },
+    /// No connection was left after a part of the time.
+    CutShort {
+        measured_us: f64,
+        asked_us: f64,
+    },
+    /// Messages a second.
+    RateNotReached {
+        asked: f64,
+        sent: f64,
+    },
+    /// The broker's Receive Maximum is less than what was asked for.
+    WindowLimited {
+        window: u16,
+        asked: u16,
+    },
+    NoStamp {
+        payload_bytes: usize,
+    },
+    Unstamped(u64),
+    /// The latencies are between clocks of two processes.
+    OtherClock,
+}
+
+impl Note {
+    /// Its name for programs, which stays when the text changes.
+    pub(super) fn code(self) -> &'static str {
+        match self {
+            Self::NotSent { .. } => "not-sent",
+            Self::Unacknowledged(_) => "unacknowledged",
+            Self::NeverArrived(_) => "never-arrived",
+            Self::NotYetArrived(_) => "not-yet-arrived",
+            Self::ForeignMessages(_) => "foreign-messages",
+            Self::WarmUpInMeasurement { .. } => "warm-up-in-measurement",
+            Self::Unanswered { .. } => "unanswered",
+            Self::StillArriving { .. } => "still-arriving",
+            Self::ConnectRepeated { .. } => "connect-repeated",
+            Self::CutShort { .. } => "cut-short",
+            Self::RateNotReached { .. } => "rate-not-reached",
+            Self::WindowLimited { .. } => "window-limited",
+            Self::NoStamp { .. } => "no-stamp",
+            Self::Unstamped(_) => "unstamped",
+            Self::OtherClock => "other-clock",
+        }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const WAITED: &str = "; they count with the time they had waited";
+        const LONGEST: &str =
+            "; the latencies are of the others, and --fail-if takes these as longer than any limit";
+        match *self {
+            Self::NotSent { messages, timed } => {
+                let waited = if timed { WAITED } else { "" };
+                write!(f, "messages due and not sent when the run ended: {}{waited}", whole(messages))
+            }
+            Self::Unacknowledged(messages) => {
+                write!(f, "messages without an answer when the run ended: {}{WAITED}", whole(messages))
+            }
+            Self::NeverArrived(messages) => {
+                write!(f, "messages that never arrived: {}{LONGEST}", whole(messages))
+            }
+            Self::NotYetArrived(messages) => {
+                let messages = whole(messages);
+                write!(f, "messages that had not arrived when the run was interrupted: {messages}{LONGEST}")
+            }
+            Self::ForeignMessages(messages) => {
+                let messages = whole(messages);
+                write!(
+                    f,
+                    "messages of others on the same topics: {messages}; another load? --topic gives this one its own topics"
+                )
+            }
+            Self::WarmUpInMeasurement { warmup, of } => write!(
+                f,
+                "messages of the warm-up that were sent in the measurement: {} of {}; the load was too much for the warm-up",
+                whole(warmup),
+                whole(of)
+            ),
+            Self::Unanswered { drain } => unanswered(f, drain),
+            Self::StillArriving { drain } => {
+                let drain = drain.as_secs_f64();
+                write!(
+                    f,
+                    "messages were still arriving when the drain of {drain} s was over: what counts as lost may only be late; --drain waits longer"
+                )
+            }
+            Self::ConnectRepeated { p99_us } => {
+                let p99 = time(p99_us);
+                write!(
+                    f,
+                    "connecting took {p99} at p99: as a rule, the broker's queue of new connections was full and they had to ask again after a second; --ramp spreads them"
+                )
+            }
+            Self::CutShort { measured_us, asked_us } => {
+                let (measured, asked) = (time(measured_us), time(asked_us));
+                write!(
+                    f,
+                    "the measurement ended after {measured} of {asked}, when no connection was left: all figures are of that time"
+                )
+            }
+            Self::RateNotReached { asked, sent } => {
+                let (asked, sent) = (count(asked.round()), count(sent.round()));
+                write!(f, "{asked} messages a second were asked for, and {sent} sent: no more were taken")
+            }
+            Self::WindowLimited { window, asked } => write!(
+                f,
+                "the window is {window}, not {asked}: the broker takes no more of a client at once (Receive Maximum)"
+            ),
+            Self::NoStamp { payload_bytes } => write!(
+                f,
+                "payloads of {} have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
+                counted(payload_bytes as u64, "byte"),
+                stamp::BYTES
+            ),
+            Self::Unstamped(messages) => write!(
+                f,
+                "messages without a stamp of mqtt bench, which are counted and not timed: {}",
+                whole(messages)
+            ),
+            Self::OtherClock => f.write_str(
+                "latencies are of messages of other processes: true only if they run on this machine",
+            ),
+        }
+    }
+}
+
+/// All that was found. In the report a list of texts and, in the same order, one of codes, for each.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Findings {
+    pub(super) problems: Vec<Problem>,
+    pub(super) notes: Vec<Note>,
+}
+
+impl Serialize for Findings {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let texts = |all: &mut dyn Iterator<Item = String>| all.collect::<Vec<_>>();
+        let mut map = serializer.serialize_map(Some(4))?;
+        map.serialize_entry("problems", &texts(&mut self.problems.iter().map(ToString::to_string)))?;
+        let codes: Vec<_> = self.problems.iter().map(|problem| problem.code()).collect();
+        map.serialize_entry("problem_codes", &codes)?;
+        map.serialize_entry("notes", &texts(&mut self.notes.iter().map(ToString::to_string)))?;
+        let codes: Vec<_> = self.notes.iter().map(|note| note.code()).collect();
+        map.serialize_entry("note_codes", &codes)?;
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One of each. A variant that is missing here makes the schema and the code differ in every report
+    /// that has it.
+    fn one_of_each() -> (Vec<Problem>, Vec<Note>) {
+        let drain = Duration::from_secs(5);
+        let problems = vec![
+            Problem::SentLate { late: 10, of: 999, limit_us: 5000.0 },
+            Problem::ConnectedLate { late: 10, of: 999, limit_us: 5000.0 },
+            Problem::ThreadBusy { share: 0.99 },
+            Problem::SubscribeUnanswered,
+            Problem::Unanswered { drain },
+            Problem::NothingMeasured(Nothing::NoneDue),
+            Problem::ConnectionsFailed { failed: 1, attempted: 2 },
+            Problem::ConnectionsLost(1),
+            Problem::SubscriptionsRefused(1),
+        ];
+        let notes = vec![
+            Note::NotSent { messages: 1, timed: true },
+            Note::Unacknowledged(1),
+            Note::NeverArrived(1),
+            Note::NotYetArrived(1),
+            Note::ForeignMessages(1),
+            Note::WarmUpInMeasurement { warmup: 1, of: 2 },
+            Note::Unanswered { drain },
+            Note::StillArriving { drain },
+            Note::ConnectRepeated { p99_us: 1e6 },
+            Note::CutShort { measured_us: 1.0, asked_us: 2.0 },
+            Note::RateNotReached { asked: 2.0, sent: 1.0 },
+            Note::WindowLimited { window: 1, asked: 2 },
+            Note::NoStamp { payload_bytes: 1 },
+            Note::Unstamped(1),
+            Note::OtherClock,
+        ];
+        (problems, notes)
+    }
+
+    #[test]
+    fn schema_has_every_code() {
+        let schema: serde_json::Value =
+            serde_json::from_str(include_str!("../../../tests/schema/bench.schema.json")).unwrap();
+        let (problems, notes) = one_of_each();
+        let codes = |list: &str| schema["properties"][list]["items"]["enum"].clone();
+        let found: Vec<_> = problems.iter().map(|problem| problem.code()).collect();
+        assert_eq!(codes("problem_codes"), serde_json::json!(found));
+        let found: Vec<_> = notes.iter().map(|note| note.code()).collect();
+        assert_eq!(codes("note_codes"), serde_json::json!(found));
+    }
+
+    #[test]
+    fn only_limits_of_the_generator_are_saturation() {
+        for problem in one_of_each().0 {
+            let says = problem.to_string().starts_with("generator saturated");
+            assert_eq!(problem.is_saturation(), says, "{problem}");
+        }
+    }
+}
