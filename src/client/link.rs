@@ -77,6 +77,8 @@ pub struct Link<S> {
     phase: Phase,
     received_messages: bool,
     outcome: Option<Box<Error>>,
+    /// The run ends with `outcome`.
+    is_decided: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
@@ -112,7 +114,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             phase: Phase::Running,
             received_messages: false,
             outcome: None,
+            is_decided: false,
         }
+    }
+
+    /// Whether this side has ended the link with an error, which no other link can mend.
+    pub(super) fn is_decided(&self) -> bool {
+        self.is_decided
     }
 
     /// The link began with this authentication, and renews it if that is asked for.
@@ -299,6 +307,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.phase = Phase::Disconnecting;
         // Whoever set a time limit does not want to wait for long beyond it.
         let overdue = matches!(outcome, Some(Error::TimedOut { .. }));
+        self.is_decided = outcome.is_some();
         self.outcome = outcome.map(Box::new);
         self.set_timer(if overdue { LINGER_LIMIT } else { LEAVE_LIMIT });
     }

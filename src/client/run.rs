@@ -33,7 +33,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
     loop {
         let error = match run.connect_and_drive(handler).await {
             Ok(()) => return Ok(()),
-            Err(error) => error,
+            Err(Failure::Decided(error)) => return Err(error),
+            Err(Failure::Link(error)) => error,
         };
         let Some(error) = run.follow(error, handler) else { continue };
         if let Some(up_since) = run.up_since.take() {
@@ -165,6 +166,20 @@ struct Run<'a> {
     probed: Vec<Address>,
 }
 
+/// Why a link ended.
+enum Failure {
+    /// Another link may be better.
+    Link(Error),
+    /// The handler has ended the run, whatever the reason says of trying again.
+    Decided(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Link(error)
+    }
+}
+
 /// Brokers that another named.
 struct Elsewhere {
     brokers: Vec<Endpoint>,
@@ -212,7 +227,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), Error> {
+    async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), Failure> {
         let Some((stream, connected, leftover)) = self.connect(handler).await? else { return Ok(()) };
         if let Some(assigned) = connected.assigned_client_identifier() {
             assigned.clone_into(&mut self.client_identifier);
@@ -244,7 +259,8 @@ impl<'a> Run<'a> {
         if let Some(authentication) = &self.options.authentication {
             link.authenticate_again(authentication);
         }
-        poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await
+        let result = poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await;
+        result.map_err(if link.is_decided() { Failure::Decided } else { Failure::Link })
     }
 
     /// Lets itself be sent to another server, if that is what the error says and the user wants: there
