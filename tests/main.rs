@@ -43,6 +43,7 @@ mod retain_restore;
 mod secrets;
 mod selection;
 mod spool;
+mod stored;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]
 mod support;

@@ -370,8 +370,9 @@ fn a_kept_session_is_drained_first() {
         peer.expect(V3_1_1, &packets::pingreq());
         peer.send(&[stale(2), packets::pingresp()].concat());
         peer.expect(V3_1_1, &packets::ack(PacketType::PubAck, 2));
-        peer.expect(V3_1_1, &packets::pingreq());
-        peer.send(&packets::pingresp());
+        // A broker may also answer PINGREQ before it sends the rest.
+        peer.send(&stale(3));
+        peer.expect(V3_1_1, &packets::ack(PacketType::PubAck, 3));
         let (identifier, _) = peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"");
         peer.send(&packets::ack(PacketType::PubAck, identifier));
         peer.send(&Message::new("r", b"fresh").bytes(V3_1_1));

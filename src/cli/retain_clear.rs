@@ -24,6 +24,12 @@ use crate::protocol::topic;
 /// Lists what is retained under the filters, asks on a terminal, clears it, and looks again with a
 /// fresh subscription. The exit status is 0 if nothing is left, 3 if something is. $SYS is never
 /// touched.
+///
+/// MQTT does not say which retained message is the last. A scan sends a message to itself, on the topic
+/// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
+/// 0.1 to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe there,
+/// the pace of the broker alone decides: nothing for 3 to 5 seconds. A scan remembers at most 256 MiB of
+/// topics; if there is more, it ends, and another run goes on.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = EXAMPLES, next_help_heading = "Selection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]

@@ -50,6 +50,12 @@ pub(super) struct SubscribeArgs {
     no_retained: bool,
 
     /// Show retained messages only, and leave after the last
+    ///
+    /// MQTT does not say which retained message is the last. sub sends a message to itself, on the topic
+    /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
+    /// 0.1 to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe
+    /// there, and with a kept session (-c, -x), the pace of the broker alone decides: nothing for 3 to 5
+    /// seconds.
     #[arg(long)]
     retained_only: bool,
 

@@ -11,5 +11,6 @@ mod record;
 pub mod request;
 pub mod retain_clear;
 mod spool;
+mod stored;
 pub mod subscribe;
 pub mod will_test;

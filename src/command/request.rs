@@ -9,6 +9,7 @@ use bytes::BytesMut;
 
 use super::attention::{Attention, report_change};
 use super::publish::Source;
+use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -71,6 +72,8 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         misfit: None,
         stage: Stage::Subscribe,
         kept_session: false,
+        // In a kept session the subscription to a marker would be left behind.
+        waited: EndOfStored::new(false, false),
         sent: None,
         unwritten_bytes: 0,
         acknowledged: false,
@@ -106,19 +109,17 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
 enum Stage {
     Subscribe,
     Subscribing,
-    /// What waited in a kept session comes first; so many more PINGREQs may ask whether there is more.
-    Drain(u32),
-    /// The PINGREQ is under way; whether anything has come since.
-    Draining(u32, bool),
+    /// What waited in a kept session comes first, at most until then.
+    Drain(Instant),
     Request,
     Waiting,
     /// The response is there.
     Complete,
 }
 
-/// How often a kept session is asked whether more of it is to come. A server sends as much as its window
-/// admits between two answers.
-const MOST_DRAINS: u32 = 200;
+/// How long what waited in a kept session may come. A response topic that others use too may never be
+/// quiet.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What depends on the server and on the version of the protocol.
 struct Exchange {
@@ -221,6 +222,8 @@ struct Requester<'a> {
     stage: Stage,
     /// What waited there may come behind the SUBACK.
     kept_session: bool,
+    /// Finds its end.
+    waited: EndOfStored,
     /// When the request was sent last.
     sent: Option<Instant>,
     /// How much of the output was not written when the request was put into it, and is not yet.
@@ -296,7 +299,9 @@ impl Requester<'_> {
                 granted.0
             ));
         }
-        self.stage = if self.kept_session { Stage::Drain(MOST_DRAINS) } else { Stage::Request };
+        self.waited.subscribed();
+        self.stage =
+            if self.kept_session { Stage::Drain(Instant::now() + DRAIN_LIMIT) } else { Stage::Request };
     }
 
     /// Waits for the reader of standard output, as long as it may.
@@ -317,9 +322,7 @@ impl Requester<'_> {
         if publish.topic != exchange.response_topic.as_bytes() {
             return Flow::Continue;
         }
-        if let Stage::Draining(_, fresh) = &mut self.stage {
-            *fresh = true;
-        }
+        self.waited.came();
         let others = &mut self.others;
         // Nobody can respond to what has not left.
         let is_asked = self.stage == Stage::Waiting && self.unwritten_bytes == 0;
@@ -390,7 +393,7 @@ impl Handler for Requester<'_> {
 
     fn poll_fill(
         &mut self,
-        _cx: &mut Context<'_>,
+        cx: &mut Context<'_>,
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
@@ -398,14 +401,16 @@ impl Handler for Requester<'_> {
             return Poll::Ready(Err(error));
         }
         let Some(exchange) = &self.exchange else { return Poll::Pending };
+        if let Stage::Drain(until) = self.stage
+            && (self.waited.poll(cx, session, out).is_ready() || Instant::now() >= until)
+        {
+            self.stage = Stage::Request;
+        }
         match self.stage {
             Stage::Subscribe => {
                 self.subscribe(exchange, session, out);
+                self.waited.begin(Care::AskedAgain);
                 self.stage = Stage::Subscribing;
-            }
-            Stage::Drain(left) => {
-                session.ping(out);
-                self.stage = Stage::Draining(left, false);
             }
             Stage::Request if session.can_publish(self.config.qos) => {
                 session.publish(out, &exchange.request, &self.payload, || None, 0)?;
@@ -433,11 +438,7 @@ impl Handler for Requester<'_> {
                 }
                 self.subscribed(reason);
             }
-            Event::Pong { .. } => {
-                if let Stage::Draining(left, fresh) = self.stage {
-                    self.stage = if fresh && left > 0 { Stage::Drain(left - 1) } else { Stage::Request };
-                }
-            }
+            Event::Pong { .. } => self.waited.answered(),
             Event::Published { reason, properties, .. } if reason.is_failure() => {
                 return Err(Error::refused("request refused", reason, &properties));
             }

@@ -9,14 +9,14 @@ use super::super::attention::Attention;
 use super::backup::Backup;
 use super::entry::{Entry, Fate};
 use super::report::{Parts, Report, ScanReport, left};
-use super::scan::{EndedBy, Looking, Scanned, scan};
+use super::scan::{Looking, Scanned, scan};
 use super::send::{self, Outgoing};
 use super::{Clear, Config};
 use crate::client::options::ClientOptions;
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, can_ask, confirm, counted, duration, printable};
+use crate::output::{Diagnostics, Stdout, can_ask, confirm, counted, printable};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -43,26 +43,13 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     let mut shown = Shown::default();
     let looking = Looking::Selected { with_preview: asks || !config.json };
     let mode = if clear.dry_run { "dry-run" } else { "clear" };
-    let scanned = scan(&client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await;
-    let scanned = match scanned {
-        Ok(scanned) => scanned,
-        Err(error) => {
-            let parts = Parts { mode, filters: &clear.scan.filters, interrupted: true, ..Parts::default() };
-            if config.json {
-                Report::new(&parts, &[]).put(shown.stdout.buffer());
-                shown.flush(&mut attention).await?;
-            }
-            if matches!(error, Error::Signal(_)) {
-                diagnostics.state("ended while listing: nothing was cleared");
-            }
-            return Err(error);
-        }
-    };
-    if let Some(backup) = &mut backup {
+    let scanned =
+        scan(&client, &clear.scan, looking, false, backup.as_mut(), &mut attention, diagnostics).await;
+    if let (Some(backup), None) = (&mut backup, &scanned.error) {
         backup.keep()?;
     }
     let scan_report = ScanReport::of(&scanned);
-    let Scanned { entries, ended_by, refused, .. } = scanned;
+    let Scanned { entries, ended_by, refused, in_order, error, .. } = scanned;
     let mut run = Run {
         config,
         client: &client,
@@ -73,8 +60,9 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         entries,
         verification: None,
         passes: 0,
+        in_order,
         declined: false,
-        incomplete: !refused.is_empty() || ended_by == EndedBy::Timeout,
+        incomplete: !refused.is_empty() || !ended_by.is_complete(),
     };
     if !config.json {
         for entry in &run.entries {
@@ -82,15 +70,13 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         }
         shown.flush(&mut run.attention).await?;
     }
-    if ended_by == EndedBy::Timeout {
-        diagnostics.warning(format_args!(
-            "the scan was ended by its time limit of {}: there may be more",
-            duration(clear.scan.timeout)
-        ));
-    } else {
-        diagnostics.debug(|| format!("the scan was ended by {}", ended_by.name()));
-    }
-    let result = if clear.dry_run || run.entries.is_empty() { Ok(()) } else { run.clear().await };
+    ended_by.warn(&clear.scan, diagnostics);
+    let while_listing = error.is_some();
+    let result = match error {
+        Some(error) => Err(error),
+        None if clear.dry_run || run.entries.is_empty() => Ok(()),
+        None => run.clear().await,
+    };
     let parts = Parts {
         mode,
         filters: &clear.scan.filters,
@@ -110,7 +96,16 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         }
     }
     let written = shown.flush(&mut run.attention).await;
-    run.summary(result.is_err());
+    match (&result, run.entries.len()) {
+        (Err(Error::Signal(_)), 0) if while_listing => {
+            diagnostics.state("ended while listing: nothing was cleared");
+        }
+        (Err(_), 0) if while_listing => {}
+        (_, found) if while_listing => {
+            diagnostics.state(format_args!("ended while listing, {found} found: nothing was cleared"));
+        }
+        (result, _) => run.summary(result.is_err()),
+    }
     result.and(written)?;
     let something = left(&run.entries) > 0 || run.incomplete;
     Ok(if something { Exit::Negative } else { Exit::Success })
@@ -158,6 +153,8 @@ struct Run<'a> {
     /// The last one.
     verification: Option<ScanReport>,
     passes: u32,
+    /// What the scans have found out about the broker.
+    in_order: bool,
     /// The answer was no.
     declined: bool,
     /// Something may be left that was never seen.
@@ -215,13 +212,19 @@ impl Run<'_> {
         let backup = self.backup.as_mut().filter(|_| self.clear.until_clear.is_some());
         let looking = Looking::Again(&self.entries);
         let options = &self.clear.scan;
+        let (attention, diagnostics) = (&mut self.attention, self.diagnostics);
         let scanned =
-            scan(self.client, options, looking, backup, &mut self.attention, self.diagnostics).await?;
+            scan(self.client, options, looking, self.in_order, backup, attention, diagnostics).await;
+        self.verification = Some(ScanReport::of(&scanned));
+        self.in_order = scanned.in_order;
+        if let Some(error) = scanned.error {
+            return Err(error);
+        }
         if let Some(backup) = &mut self.backup {
             backup.keep()?;
         }
-        self.verification = Some(ScanReport::of(&scanned));
-        let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
+        scanned.ended_by.warn(options, diagnostics);
+        let complete = scanned.ended_by.is_complete() && scanned.refused.is_empty();
         self.incomplete |= !complete;
         judge(&mut self.entries, scanned.entries, complete);
         Ok(())

@@ -91,6 +91,9 @@ const PREVIEW_BYTES: usize = 40;
 /// How much of the properties is shown, in characters.
 const PREVIEW_PROPERTY_CHARS: usize = 60;
 
+/// What a map and the allocator take for an entry.
+const OVERHEAD_BYTES: usize = 100;
+
 impl Entry {
     pub(super) fn of(topic: &str, message: &Publish<'_>, with_preview: bool, fate: Fate) -> Self {
         Self {
@@ -101,6 +104,11 @@ impl Entry {
             fate,
             preview: if with_preview { preview(message) } else { Box::default() },
         }
+    }
+
+    /// About how much memory it takes, with its place among others.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.topic.len() + self.preview.len() + OVERHEAD_BYTES
     }
 
     /// The line of the list.

@@ -10,12 +10,12 @@ use super::backup::{Backup, Records};
 use super::clear::Shown;
 use super::entry::{Entry, Fate, fingerprint};
 use super::report::{Parts, Report, ScanReport, left};
-use super::scan::{EndedBy, Looking, ScanOptions, scan};
+use super::scan::{Looking, ScanOptions, scan};
 use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, counted, duration, printable};
+use crate::output::{Diagnostics, counted, printable};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
@@ -32,24 +32,32 @@ pub(super) async fn export(
     let mut client = config.client.clone();
     attention.during(client.settle()).await??;
     let looking = Looking::Selected { with_preview: false };
-    let scanned = scan(&client, options, looking, Some(&mut backup), &mut attention, diagnostics).await?;
-    backup.keep()?;
-    backup.needed();
-    let complete = scanned.ended_by != EndedBy::Timeout && scanned.refused.is_empty();
-    let count = scanned.entries.len();
-    if scanned.ended_by == EndedBy::Timeout {
-        diagnostics.warning(format_args!(
-            "the scan was ended by its time limit of {}: there may be more",
-            duration(options.timeout)
-        ));
+    let mut scanned =
+        scan(&client, options, looking, false, Some(&mut backup), &mut attention, diagnostics).await;
+    let error = scanned.error.take();
+    if error.is_none() {
+        backup.keep()?;
+        backup.needed();
     }
+    let complete = scanned.ended_by.is_complete() && scanned.refused.is_empty();
+    let count = scanned.entries.len();
+    scanned.ended_by.warn(options, diagnostics);
     if config.json {
         let report = ScanReport::of(&scanned);
-        let parts =
-            Parts { mode: "export", filters: &options.filters, scan: Some(&report), ..Parts::default() };
+        let parts = Parts {
+            mode: "export",
+            filters: &options.filters,
+            scan: Some(&report),
+            interrupted: error.is_some(),
+            ..Parts::default()
+        };
         let mut shown = Shown::default();
         Report::new(&parts, &scanned.entries).put(shown.stdout.buffer());
         shown.flush(&mut attention).await?;
+    }
+    if let Some(error) = error {
+        diagnostics.state(format_args!("ended early: {count} found, nothing was kept"));
+        return Err(error);
     }
     diagnostics.state(format_args!("{count} written to {}", file.display()));
     Ok(if complete { Exit::Success } else { Exit::Negative })

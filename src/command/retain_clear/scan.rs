@@ -1,21 +1,18 @@
 //! Seeing everything that is retained, and knowing that it was everything.
 //!
-//! MQTT has no "that was all". Live traffic cannot end a scan (there may be none, or it may come
-//! first), and a fixed quiet time is a guess. So each pass over the filters goes: SUBSCRIBE, SUBACK,
-//! then a fence (a message of our own on a topic of our own, behind which servers that send in order
-//! have nothing left, and a PINGREQ), then a quiet time that depends on how the server has answered
-//! so far, and is short when the fence came back last.
+//! Each pass over the filters goes: SUBSCRIBE, SUBACK, then what `stored` waits for.
 //!
-//! A server may also not send everything it has: one that queues at most 1,000 messages for a
-//! client (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks
-//! at our acknowledgements. So a second pass asks at QoS 0, where nothing is queued, and topics that
-//! only it has brought are asked for by name, a few at a time, at the QoS that shows their own. What
-//! a server keeps back even then nobody can know, except that it comes to light when the rest is
-//! gone: by the scan that verifies.
+//! A broker may not send everything it has: one that queues at most 1,000 messages for a client
+//! (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks at our
+//! acknowledgements. So a second pass asks at QoS 0, where nothing is queued, and topics that only it
+//! has brought are asked for by name, a few at a time, at the QoS that shows their own. What a broker
+//! keeps back even then nobody can know, except that it comes to light when the rest is gone: by the
+//! scan that verifies.
+//!
+//! A broker may also never stop sending. What is remembered of it has a limit.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
@@ -23,9 +20,10 @@ use bytes::BytesMut;
 use tokio::time::{Instant, Sleep};
 
 use super::super::attention::{Attention, Stop, report_change};
+use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
 use super::entry::{Entry, Fate, fingerprint};
-use super::pass::{Fence, Pass, Purpose, State};
+use super::pass::{Pass, Purpose, State};
 use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::session::{Event, Session};
@@ -34,13 +32,13 @@ use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Progress, duration};
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription};
+use crate::protocol::wire::{Packet, Publish, Subscription};
 use crate::protocol::{Direction, QoS, topic};
 
 /// Topics asked for by name at once: well below what servers queue for a client.
 const NAMES_PER_PASS: usize = 400;
-/// Client identifiers apart, two runs must not take each other's fences for their own.
-const FENCE_ID_LENGTH: usize = 16;
+/// How much memory the topics that were found may take.
+const MOST_FOUND_BYTES: usize = 256 * 1024 * 1024;
 
 /// What to scan, and for how long.
 #[derive(Debug, Clone)]
@@ -56,20 +54,46 @@ pub struct ScanOptions {
 /// What ended a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum EndedBy {
-    /// The fence came back behind everything.
-    Fence,
-    /// It did not, or not as the last; nothing more came for a while.
-    Quiet,
+    /// Everything has come.
+    Stored(stored::EndedBy),
     /// The time was over.
     Timeout,
+    /// More was there than is remembered.
+    Full,
+    /// An error.
+    Error,
 }
 
 impl EndedBy {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Fence => "fence",
-            Self::Quiet => "quiet",
+            Self::Stored(stored::EndedBy::Marker) => "fence",
+            Self::Stored(stored::EndedBy::Quiet) => "quiet",
             Self::Timeout => "timeout",
+            Self::Full => "full",
+            Self::Error => "error",
+        }
+    }
+
+    /// Everything that is there was seen.
+    pub(super) fn is_complete(self) -> bool {
+        matches!(self, Self::Stored(_))
+    }
+
+    /// Says why there may be more.
+    pub(super) fn warn(self, options: &ScanOptions, diagnostics: &Diagnostics) {
+        match self {
+            Self::Timeout => diagnostics.warning(format_args!(
+                "the scan was ended by its time limit of {}: there may be more",
+                duration(options.timeout)
+            )),
+            Self::Full => diagnostics.warning(format_args!(
+                "the scan was ended after {} MiB of topics: there may be more",
+                MOST_FOUND_BYTES / 1024 / 1024
+            )),
+            Self::Stored(_) | Self::Error => {
+                diagnostics.debug(|| format!("the scan was ended by {}", self.name()));
+            }
         }
     }
 }
@@ -84,6 +108,10 @@ pub(super) struct Scanned {
     pub(super) took: Duration,
     /// Filters the server refused, with their reasons.
     pub(super) refused: Vec<(String, ReasonCode)>,
+    /// The broker sends what is retained before what is published later.
+    pub(super) in_order: bool,
+    /// Why it ended early.
+    pub(super) error: Option<Error>,
 }
 
 /// Which messages a scan looks for.
@@ -95,21 +123,20 @@ pub(super) enum Looking<'a> {
     Again(&'a [Entry]),
 }
 
-/// Connects and scans.
+/// Connects and scans. Also a scan that fails says what it has found.
 ///
-/// # Errors
-/// A link that could not be made or kept, all filters refused, a backup that cannot be written, a
-/// signal.
+/// `in_order` is what another scan of this broker has found out about it. Errors are a link that could
+/// not be made or kept, all filters refused, a backup that cannot be written, a signal.
 pub(super) async fn scan(
     client: &client::options::ClientOptions,
     options: &ScanOptions,
     looking: Looking<'_>,
+    in_order: bool,
     backup: Option<&mut Backup>,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
-) -> Result<Scanned, Error> {
+) -> Scanned {
     let started = Instant::now();
-    let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(FENCE_ID_LENGTH).collect();
     let mut scanner = Scanner {
         client_identifier: &client.client_identifier,
         options,
@@ -117,46 +144,38 @@ pub(super) async fn scan(
         backup,
         attention,
         diagnostics,
-        fence_topic: format!("mqtt-retain-clear/{id}"),
         now: SystemTime::now(),
-        deadline: started + options.timeout,
         limit: Box::pin(tokio::time::sleep_until(started + options.timeout)),
-        timer: Box::pin(tokio::time::sleep_until(started + options.timeout)),
         link: Link::NotYet,
         passes: VecDeque::new(),
         pass: None,
-        number: 0,
-        may_fence: true,
+        end: EndOfStored::new(true, in_order),
         found: BTreeMap::new(),
+        found_bytes: 0,
         progress: Progress::found(diagnostics),
         missed: Vec::new(),
         check_again: false,
         by_name: false,
         foreign: 0,
         refused: Vec::new(),
-        ended_by: EndedBy::Fence,
+        ended_by: EndedBy::Error,
         leaving: Vec::new(),
     };
-    client::run(client, &mut scanner).await?;
-    if !scanner.missed.is_empty() && scanner.ended_by != EndedBy::Timeout {
-        // On a connection of its own: what mosquitto has dropped of the first pass it still counts as
-        // in flight, and sends nothing more at QoS 1 and 2.
-        scanner.by_name = true;
-        scanner.link = Link::NotYet;
-        client::run(client, &mut scanner).await?;
-    }
+    let result = scanner.run(client).await;
     if scanner.foreign > 0 {
         let count = scanner.foreign;
         diagnostics.warning(format_args!(
             "{count} retained messages have topics that were not asked for, or are none: left alone"
         ));
     }
-    Ok(Scanned {
-        entries: scanner.found.into_values().collect(),
-        ended_by: scanner.ended_by,
+    Scanned {
+        ended_by: if result.is_ok() { scanner.ended_by } else { EndedBy::Error },
         took: started.elapsed(),
+        in_order: scanner.end.is_in_order(),
+        error: result.err(),
+        entries: scanner.found.into_values().collect(),
         refused: scanner.refused,
-    })
+    }
 }
 
 /// How the link is doing.
@@ -166,14 +185,10 @@ enum Link {
     Up,
     /// And why.
     Lost(String),
-}
-
-/// What to do when there is nothing more to wait for.
-enum Next {
-    /// The next pass; this one is complete.
-    Pass(EndedBy),
-    /// Another fence.
-    AskAgain,
+    /// Everything was seen, and the link may go.
+    Done,
+    /// It went.
+    Gone,
 }
 
 struct Scanner<'a> {
@@ -183,21 +198,18 @@ struct Scanner<'a> {
     backup: Option<&'a mut Backup>,
     attention: &'a mut Attention,
     diagnostics: &'a Diagnostics,
-    fence_topic: String,
     /// One reading for the whole scan: ages are compared with it.
     now: SystemTime,
-    deadline: Instant,
-    /// Wakes us at the deadline, whatever the link is doing.
+    /// Ends the scan, whatever the link is doing.
     limit: Pin<Box<Sleep>>,
-    timer: Pin<Box<Sleep>>,
     link: Link,
     passes: VecDeque<Pass>,
     pass: Option<Pass>,
     /// Of the pass.
-    number: u32,
-    /// Not if a link was lost over it: some servers close the connection when they refuse a message.
-    may_fence: bool,
+    end: EndOfStored,
     found: BTreeMap<Box<str>, Entry>,
+    /// What these take, and the topics that were missed.
+    found_bytes: usize,
     progress: Progress,
     /// Topics that only a checking pass has brought.
     missed: Vec<String>,
@@ -210,11 +222,35 @@ struct Scanner<'a> {
     ended_by: EndedBy,
     /// Topics asked for by name that came, whose subscriptions end behind the next SUBSCRIBE. Before it,
     /// a server with Nagle's algorithm would hold back the SUBACK until our kernel acknowledges the
-    /// UNSUBACK, which it does after 40 ms; the SUBACK itself is answered at once, by the fence.
+    /// UNSUBACK, which it does after 40 ms; the SUBACK itself is answered at once, by the marker.
     leaving: Vec<String>,
 }
 
 impl Scanner<'_> {
+    async fn run(&mut self, client: &client::options::ClientOptions) -> Result<(), Error> {
+        self.connect(client).await?;
+        if !self.missed.is_empty() && self.ended_by.is_complete() {
+            // On a connection of its own: what mosquitto has dropped of the first pass it still counts as
+            // in flight, and sends nothing more at QoS 1 and 2.
+            self.by_name = true;
+            self.connect(client).await?;
+        }
+        Ok(())
+    }
+
+    async fn connect(&mut self, client: &client::options::ClientOptions) -> Result<(), Error> {
+        self.link = Link::NotYet;
+        match client::run(client, self).await {
+            // That it broke at the end changes nothing about what was seen.
+            Err(Error::Link { .. } | Error::Refused { .. } | Error::Protocol(_))
+                if matches!(self.link, Link::Done | Link::Gone) =>
+            {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
     fn wants(&self, topic: &str, publish: &Publish<'_>) -> bool {
         let known = |entries: &[Entry]| entries.binary_search_by(|entry| (*entry.topic).cmp(topic)).is_ok();
         let again = matches!(self.looking, Looking::Again(entries) if known(entries));
@@ -223,22 +259,16 @@ impl Scanner<'_> {
     }
 
     fn message(&mut self, publish: &Publish<'_>) -> Result<(), Error> {
-        let Some(pass) = &mut self.pass else { return Ok(()) };
-        if publish.topic == self.fence_topic.as_bytes() {
-            // A fence of an earlier pass says nothing of this one.
-            if publish.payload == self.number.to_be_bytes() && pass.fence == Fence::Awaited {
-                pass.fence = Fence::Returned;
-                pass.came(Instant::now(), false);
-            }
+        if self.end.takes(publish) {
             return Ok(());
         }
+        let Some(purpose) = self.pass.as_ref().map(|pass| pass.purpose) else { return Ok(()) };
         // Live traffic is none of our business ([MQTT-3.3.1-9]: it comes without the flag), and an
         // empty payload is no retained message ([MQTT-3.3.1-6]).
         if !publish.retain || publish.payload.is_empty() {
             return Ok(());
         }
-        pass.came(Instant::now(), true);
-        let purpose = pass.purpose;
+        self.end.came();
         // Every scan ends with a checking pass, and each of those counts anew.
         let count = u64::from(purpose == Purpose::Check);
         let filters = &self.options.filters;
@@ -260,6 +290,7 @@ impl Scanner<'_> {
         }
         if purpose == Purpose::Check && matches!(self.looking, Looking::Selected { .. }) {
             self.missed.push(topic.to_owned());
+            self.found_bytes += size_of::<String>() + topic.len();
             return Ok(());
         }
         if let Some(backup) = &mut self.backup {
@@ -267,7 +298,11 @@ impl Scanner<'_> {
         }
         let with_preview = matches!(self.looking, Looking::Selected { with_preview: true });
         let entry = Entry::of(topic, publish, with_preview, Fate::Kept);
+        let bytes = entry.bytes() + topic.len();
         let is_new = self.found.insert(topic.into(), entry).is_none();
+        if is_new {
+            self.found_bytes += bytes;
+        }
         self.progress.set(self.found.len() as u64);
         if let Some(awaited) = self.pass.as_mut().and_then(|pass| pass.awaited.as_mut()) {
             *awaited = awaited.saturating_sub(usize::from(is_new));
@@ -275,13 +310,14 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The answer to the subscription; the last reason is the fence's.
+    /// The answer to the subscription; the last reason is the marker's, if it was asked for.
     fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Result<(), Error> {
         let Some(pass) = &mut self.pass else { return Ok(()) };
-        let now = Instant::now();
-        pass.round_trip = now - pass.asked_at;
-        pass.came(now, false);
-        pass.state = State::ToFence;
+        pass.state = State::Subscribed;
+        self.end.subscribed();
+        if let Some(reason) = reasons.get(pass.filters.len()) {
+            self.end.marker_granted(ReasonCode(*reason));
+        }
         let refused: Vec<(String, ReasonCode)> = pass
             .filters
             .iter()
@@ -289,6 +325,9 @@ impl Scanner<'_> {
             .filter(|(_, reason)| reason.is_failure())
             .map(|(filter, reason)| (filter.clone(), reason))
             .collect();
+        if let Some(awaited) = &mut pass.awaited {
+            *awaited = awaited.saturating_sub(refused.len());
+        }
         let all = refused.len() == self.options.filters.len();
         for (filter, reason) in refused {
             if self.refused.iter().any(|(known, _)| *known == filter) {
@@ -306,12 +345,14 @@ impl Scanner<'_> {
 
     fn subscribe(&mut self, session: &mut Session, out: &mut BytesMut) {
         let Some(pass) = &mut self.pass else { return };
-        let filters = pass.filters.iter().map(|filter| (filter.as_str(), pass.qos));
-        let subscriptions: Vec<Subscription<'_>> = filters
-            .chain([(self.fence_topic.as_str(), pass.qos)])
-            .map(|(filter, qos)| Subscription {
+        let subscriptions: Vec<Subscription<'_>> = pass
+            .filters
+            .iter()
+            .map(String::as_str)
+            .chain(self.end.marker_filter())
+            .map(|filter| Subscription {
                 filter,
-                qos,
+                qos: pass.qos,
                 no_local: false,
                 retain_as_published: false,
                 retain_handling: 0,
@@ -321,67 +362,34 @@ impl Scanner<'_> {
         if pass.purpose == Purpose::Check {
             self.foreign = 0;
         }
-        pass.asked_at = Instant::now();
         pass.state = State::Subscribing;
+        // A checking pass follows each that asks.
+        self.end.begin(if pass.purpose == Purpose::Check { Care::Last } else { Care::AskedAgain });
         self.unsubscribe(session, out);
     }
 
-    /// Sent at QoS 0: it needs no answer, and is not sent again on another link.
-    fn fence(&mut self, session: &mut Session, out: &mut BytesMut) {
-        let Some(pass) = self.pass.as_mut().filter(|pass| !pass.is_named_complete()) else { return };
-        if !self.may_fence {
-            // Nothing but the PINGREQ, and a longer quiet time.
-        } else if session.can_publish(QoS::AtMostOnce) {
-            let (topic, nothing) = (self.fence_topic.as_bytes(), PropertyBlock::default());
-            let template = PublishTemplate::new(session.protocol(), topic, QoS::AtMostOnce, false, &nothing);
-            // A server that does not take it leaves the fence unanswered, which makes up for it too.
-            let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), || None, 0);
-        } else {
-            return;
+    /// Ready when the pass is complete.
+    fn poll_complete(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<EndedBy> {
+        if self.pass.as_ref().is_none_or(Pass::is_named_complete) {
+            return Poll::Ready(EndedBy::Stored(stored::EndedBy::Quiet));
         }
-        session.ping(out);
-        pass.asked_at = Instant::now();
-        pass.state = State::Fencing;
+        self.end.poll(cx, session, out).map(EndedBy::Stored)
     }
 
-    /// `Ready` when the pass is complete; otherwise the timer wakes us. A PINGREQ that nothing came
-    /// behind is sent again: a server that has dropped messages (mosquitto, with a thousand packets
-    /// waiting) may have dropped its answer with them.
-    fn poll_complete(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
-        let Some(pass) = &mut self.pass else { return Poll::Ready(Next::Pass(EndedBy::Quiet)) };
-        loop {
-            let now = Instant::now();
-            if now >= self.deadline {
-                return Poll::Ready(Next::Pass(EndedBy::Timeout));
-            }
-            if pass.is_named_complete() {
-                return Poll::Ready(Next::Pass(EndedBy::Fence));
-            }
-            let fencing = pass.state == State::Fencing;
-            let quiet_at = pass.last.max(pass.asked_at) + pass.quiet_time();
-            if fencing && now >= quiet_at {
-                if !pass.pong {
-                    pass.state = State::ToFence;
-                    return Poll::Ready(Next::AskAgain);
-                }
-                let returned = pass.fence == Fence::Returned;
-                return Poll::Ready(Next::Pass(if returned { EndedBy::Fence } else { EndedBy::Quiet }));
-            }
-            let next = if fencing { quiet_at.min(self.deadline) } else { self.deadline };
-            self.timer.as_mut().reset(next);
-            if self.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Ends the pass and takes the next; whether there is one on this connection.
+    /// Ends the pass and takes the next; whether there is one on this connection. If not, closing it
+    /// ends the subscriptions: a broker may take its time for hundreds in one UNSUBSCRIBE, or refuse
+    /// them.
     fn advance(&mut self, session: &mut Session, out: &mut BytesMut) -> bool {
         if let Some(done) = self.pass.take() {
             self.leaving.extend(done.filters);
         }
         let more = self.next_pass();
-        if !self.pass.as_ref().is_some_and(Pass::is_named) {
+        if self.pass.as_ref().is_some_and(|pass| !pass.is_named()) {
             self.unsubscribe(session, out);
         }
         more
@@ -396,7 +404,6 @@ impl Scanner<'_> {
     }
 
     fn next_pass(&mut self) -> bool {
-        self.number += 1;
         // As long as checking brings something new, it may bring more.
         if self.by_name && self.missed.is_empty() && std::mem::take(&mut self.check_again) {
             let filters = self.options.filters.clone();
@@ -433,8 +440,7 @@ impl Handler for Scanner<'_> {
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
         self.link = Link::Up;
         self.leaving.clear();
-        let fencing = self.pass.as_ref().is_some_and(|pass| pass.state == State::Fencing);
-        self.may_fence &= !fencing;
+        self.end.link_is_new();
         if self.by_name {
             self.go_on_by_name();
             return Ok(());
@@ -447,10 +453,11 @@ impl Handler for Scanner<'_> {
         };
         self.next_pass();
         self.found.clear();
+        self.found_bytes = 0;
         self.missed.clear();
         self.check_again = false;
         self.refused.clear();
-        self.ended_by = EndedBy::Fence;
+        self.ended_by = EndedBy::Stored(stored::EndedBy::Quiet);
         self.backup.as_mut().map_or(Ok(()), |backup| backup.restart())
     }
 
@@ -464,23 +471,16 @@ impl Handler for Scanner<'_> {
             match self.pass.as_ref().map(|pass| pass.state) {
                 None => return Poll::Ready(Ok(())),
                 Some(State::ToSubscribe) => self.subscribe(session, out),
-                Some(State::ToFence) => self.fence(session, out),
                 Some(_) => {}
             }
-            let ended_by = match std::task::ready!(self.poll_complete(cx)) {
-                Next::Pass(ended_by) => ended_by,
-                Next::AskAgain => continue,
-            };
+            let ended_by = std::task::ready!(self.poll_complete(cx, session, out));
             // The checking pass decides: what comes before it is looked at by it once more, and what
             // comes behind it is known by name.
             if self.pass.as_ref().is_some_and(|pass| pass.purpose == Purpose::Check) {
                 self.ended_by = ended_by;
             }
-            if ended_by == EndedBy::Timeout {
-                self.ended_by = ended_by;
-            }
-            let more = self.advance(session, out);
-            if !more || ended_by == EndedBy::Timeout {
+            if !self.advance(session, out) {
+                self.link = Link::Done;
                 return Poll::Ready(Ok(()));
             }
         }
@@ -490,15 +490,14 @@ impl Handler for Scanner<'_> {
         match event {
             Event::Message(publish) => self.message(&publish)?,
             Event::Subscribed { reasons, properties, .. } => self.subscribed(reasons, &properties)?,
-            Event::Pong { .. } => {
-                if let Some(pass) = self.pass.as_mut().filter(|pass| pass.state == State::Fencing) {
-                    let now = Instant::now();
-                    pass.pong = true;
-                    pass.round_trip = pass.round_trip.max(now - pass.asked_at);
-                    pass.came(now, false);
-                }
-            }
+            Event::Pong { .. } => self.end.answered(),
             _ => {}
+        }
+        if self.found_bytes > MOST_FOUND_BYTES {
+            self.ended_by = EndedBy::Full;
+            self.link = Link::Done;
+            self.pass = None;
+            return Ok(Flow::Stop);
         }
         Ok(Flow::Continue)
     }
@@ -512,14 +511,15 @@ impl Handler for Scanner<'_> {
         if matches!(self.link, Link::NotYet) {
             return Poll::Pending; // the limits of connecting are others
         }
+        if matches!(self.link, Link::Gone) {
+            return Poll::Ready(Ok(()));
+        }
         std::task::ready!(self.limit.as_mut().poll(cx));
         if let Link::Lost(why) = &self.link {
             let limit = duration(self.options.timeout);
             return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
         }
-        if self.found.is_empty()
-            && self.pass.as_ref().is_some_and(|pass| pass.state == State::Subscribing && pass.retained == 0)
-        {
+        if self.found.is_empty() && self.end.is_subscribing() && self.end.count() == 0 {
             let why = format!(
                 "the server has not answered the subscription within {}",
                 duration(self.options.timeout)
@@ -533,13 +533,12 @@ impl Handler for Scanner<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        if let Change::Lost(why) = change {
-            self.link = Link::Lost(why.to_string());
+        match (change, &self.link) {
+            (_, Link::Done | Link::Gone) => return self.link = Link::Gone,
+            (Change::Lost(why), _) => self.link = Link::Lost(why.to_string()),
+            _ => {}
         }
-        // The fence is no message that anyone would miss.
-        if !matches!(change, Change::Unconfirmed(_) | Change::MayRepeat(_)) {
-            report_change(self.diagnostics, change);
-        }
+        report_change(self.diagnostics, change);
     }
 
     fn traces(&self) -> bool {

@@ -17,6 +17,7 @@ use self::display::Shower;
 pub use self::filters::FilterOptions;
 use self::filters::{Group, groups};
 use super::attention::{Attention, Stop, report_change};
+use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -104,7 +105,12 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: Work::Unfinished,
         outcome: None,
-        scan: Scan::default(),
+        end_of_retained: (config.kind == Kind::Retained).then(|| {
+            // In a session that is kept, the subscription to the marker would be left behind.
+            let keeps_session = !config.client.clean_start
+                || config.client.session_expiry_interval.is_some_and(|seconds| seconds > 0);
+            EndOfStored::new(!keeps_session, false)
+        }),
     };
     let result = client::run(&config.client, &mut subscriber).await;
     let some_refused = subscriber.some_refused;
@@ -155,19 +161,9 @@ enum Work {
     Over,
 }
 
-/// `--retained-only` knows that it has seen all retained messages when a PINGREQ is answered and
-/// nothing came since it was sent: brokers send them before they go on with the client's packets,
-/// except what a full QoS 1 or 2 window holds back, which then comes in the next round.
-#[derive(Debug, Default)]
-struct Scan {
-    asked: bool,
-    /// Retained messages since the last PINGREQ.
-    fresh: bool,
-    complete: bool,
-}
-
 /// A SUBSCRIBE's token is the place of its group.
 const UNSUBSCRIBE_TOKEN: u64 = u64::MAX;
+const MARKER_TOKEN: u64 = UNSUBSCRIBE_TOKEN - 1;
 
 struct Subscriber<'a> {
     config: &'a Config,
@@ -195,7 +191,8 @@ struct Subscriber<'a> {
     work: Work,
     /// How to end, once what was shown is cleared.
     outcome: Option<Result<(), Error>>,
-    scan: Scan,
+    /// With `--retained-only`.
+    end_of_retained: Option<EndOfStored>,
 }
 
 impl Subscriber<'_> {
@@ -209,6 +206,19 @@ impl Subscriber<'_> {
         let filters: Vec<&str> = self.config.unsubscribe.iter().map(String::as_str).collect();
         if !filters.is_empty() {
             session.unsubscribe(out, &filters, &self.config.unsubscribe_properties, UNSUBSCRIBE_TOKEN);
+        }
+        if let Some(end) = &mut self.end_of_retained {
+            if let Some(filter) = end.marker_filter() {
+                let marker = Subscription {
+                    filter,
+                    qos: QoS::AtMostOnce,
+                    no_local: false,
+                    retain_as_published: false,
+                    retain_handling: 0,
+                };
+                session.subscribe(out, &[marker], &PropertyBlock::default(), MARKER_TOKEN);
+            }
+            end.begin(Care::Last);
         }
         self.requests = Requests::Sent;
     }
@@ -287,7 +297,14 @@ impl Subscriber<'_> {
     }
 
     fn message(&mut self, publish: &Publish<'_>) -> Flow {
-        self.scan.fresh |= publish.retain;
+        if let Some(end) = &mut self.end_of_retained {
+            if end.takes(publish) {
+                return Flow::Continue;
+            }
+            if publish.retain {
+                end.came();
+            }
+        }
         if !self.wants(publish) {
             return Flow::Continue;
         }
@@ -321,21 +338,17 @@ impl Subscriber<'_> {
     }
 
     /// Whether there is nothing more to wait for.
-    fn is_done(&mut self, session: &mut Session, out: &mut BytesMut) -> bool {
+    fn is_done(&mut self, cx: &mut Context<'_>, session: &mut Session, out: &mut BytesMut) -> bool {
         if self.requests != Requests::Answered {
             return false;
         }
         if self.config.exit_after_subscribing || self.config.filters.is_empty() {
             return true;
         }
-        if self.config.kind != Kind::Retained {
-            return false;
-        }
-        if !self.scan.asked {
-            session.ping(out);
-            self.scan = Scan { asked: true, ..Scan::default() };
-        }
-        self.scan.complete
+        self.end_of_retained.as_mut().is_some_and(|end| {
+            end.subscribed();
+            end.poll(cx, session, out).is_ready()
+        })
     }
 }
 
@@ -355,7 +368,9 @@ impl Handler for Subscriber<'_> {
             self.requests = Requests::ToSend;
         }
         self.clears.link_is_new(self.requests == Requests::ToSend);
-        self.scan = Scan::default();
+        if let Some(end) = &mut self.end_of_retained {
+            end.link_is_new();
+        }
         Ok(())
     }
 
@@ -372,7 +387,7 @@ impl Handler for Subscriber<'_> {
             if self.requests == Requests::Sent && session.is_idle() {
                 self.requests = Requests::Answered;
             }
-            if self.is_done(session, out) {
+            if self.is_done(cx, session, out) {
                 self.work = Work::Complete;
             }
         }
@@ -396,6 +411,11 @@ impl Handler for Subscriber<'_> {
                     unreleased.released(packet_identifier);
                 }
             }
+            Event::Subscribed { token: MARKER_TOKEN, reasons, .. } => {
+                if let (Some(end), Some(reason)) = (&mut self.end_of_retained, reasons.first()) {
+                    end.marker_granted(ReasonCode(*reason));
+                }
+            }
             Event::Subscribed { token, reasons, properties } => {
                 return Ok(self.subscribed(token, reasons, &properties));
             }
@@ -403,9 +423,10 @@ impl Handler for Subscriber<'_> {
                 self.clears.answered(token, reason, &properties, self.diagnostics);
             }
             Event::Unsubscribed { reasons, properties, .. } => self.unsubscribed(reasons, &properties),
-            Event::Pong { .. } if self.scan.asked => {
-                self.scan.complete = !self.scan.fresh;
-                self.scan.asked = self.scan.complete;
+            Event::Pong { .. } => {
+                if let Some(end) = &mut self.end_of_retained {
+                    end.answered();
+                }
             }
             _ => {}
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::super::stored::{Care, Stored};
 use super::case::{Death, Expected, Later, Return};
 use super::judge::{Arrival, Expectation, Verdict, Window};
 use super::pulse::Pulse;
@@ -76,6 +77,9 @@ const SECOND_ONE: Duration = Duration::from_millis(300);
 const STANDSTILL: Duration = Duration::from_secs(1);
 /// A larger will than this may take a time that shows.
 const LARGE_BYTES: usize = 1024;
+/// How long the watcher stays after PINGRESP for what came before the death: a broker may answer
+/// PINGREQ before it sends what it has.
+const BEFORE_DEATH: Duration = Duration::from_millis(50);
 /// The watcher's link is kept up by a PINGREQ this often, well below its Keep Alive.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -156,7 +160,7 @@ impl Plan {
         // The last packet of a client that will fall silent: Keep Alive counts from it.
         let last_packet = Instant::now();
         pong(&mut publisher, "publisher").await?;
-        let early = watch.catch_up().await?;
+        let early = watch.catch_up(BEFORE_DEATH).await?;
         let death = match self.death {
             Death::Silence | Death::BlackHole => last_packet,
             _ => Instant::now(),
@@ -329,7 +333,7 @@ impl Plan {
             Later::Nothing(pause) => {
                 tokio::time::sleep(pause).await;
                 let mut later = Watch::open(self, setting, "later watcher").await?;
-                let _ = timeout(SECOND_ONE, later.first_retained()).await;
+                later.take_retained().await?;
                 if later.before.is_some() {
                     return fail("it is still kept for a later subscriber".into());
                 }
@@ -431,19 +435,28 @@ impl<'a> Watch<'a> {
                 format!("the watcher may not subscribe to the will's topic: {reason}"),
             )
         })?;
-        watch.catch_up().await?;
+        if plan.is_own {
+            watch.take_retained().await?;
+        } else {
+            watch.catch_up(Duration::ZERO).await?; // nothing is retained on a topic that is new
+        }
         Ok(watch)
     }
 
-    /// Takes what has come up to now, which is retained or came too early; returns how much the
-    /// latter is.
-    async fn catch_up(&mut self) -> Result<usize, Stop> {
+    /// Takes what has come up to now and within this time, which is retained or came too early; returns
+    /// how much the latter is.
+    async fn catch_up(&mut self, linger: Duration) -> Result<usize, Stop> {
         self.link.ping();
         let mut live = 0;
+        let mut until = None;
         let answered = async {
             loop {
-                match self.link.next().await.map_err(|error| lost(&error))? {
-                    Incoming::Pong => return Ok(live),
+                let incoming = tokio::select! {
+                    incoming = self.link.next() => incoming.map_err(|error| lost(&error))?,
+                    () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return Ok(live),
+                };
+                match incoming {
+                    Incoming::Pong => until = Some(Instant::now() + linger),
                     Incoming::Message(message) if message.retain => self.before = Some(message),
                     Incoming::Message(_) => live += 1,
                     _ => {}
@@ -451,6 +464,33 @@ impl<'a> Watch<'a> {
             }
         };
         timeout(ANSWER_LIMIT, answered).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
+    }
+
+    /// Takes what is retained, or finds that nothing is. By the pace of the broker alone: the watcher
+    /// may have no right to publish.
+    async fn take_retained(&mut self) -> Result<(), Stop> {
+        let mut stored = Stored::new(Instant::now(), Care::Last, false);
+        stored.subscribed(Instant::now());
+        let all = async {
+            while self.before.is_none() {
+                let Some(over_at) = stored.over_at() else {
+                    self.link.ping();
+                    stored.asked(Instant::now());
+                    continue;
+                };
+                tokio::select! {
+                    biased;
+                    incoming = self.link.next() => match incoming.map_err(|error| lost(&error))? {
+                        Incoming::Pong => stored.answered(Instant::now()),
+                        Incoming::Message(message) if message.retain => self.before = Some(message),
+                        _ => {}
+                    },
+                    () = sleep_until(over_at) => if stored.end().is_some() { break },
+                }
+            }
+            Ok(())
+        };
+        timeout(ANSWER_LIMIT, all).await.map_err(|_| unanswered("watcher", "PINGREQ"))?
     }
 
     async fn first_retained(&mut self) -> Result<(), Error> {

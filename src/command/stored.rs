@@ -1,0 +1,420 @@
+//! When everything has come that a broker stores for a subscription: retained messages, or what
+//! waited in a kept session.
+//!
+//! MQTT has no "that was all". A PINGRESP is none: the standard does not say that it comes after what
+//! a subscription brings, and several brokers answer PINGREQ first. Live traffic is none either, and a
+//! fixed quiet time is a guess. So, once SUBACK is there, the client sends a message to itself (the
+//! marker) on a topic of its own, and a PINGREQ. A broker that sends in order has nothing left once
+//! the marker is back. Then a quiet time follows, in which nothing may come: by how the broker has
+//! answered so far, short if the marker came back last, long if it did not come back.
+//!
+//! A client that may not publish to its marker's topic, or not subscribe to it, does without: the
+//! pace of the broker decides alone.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::client::session::Session;
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{Publish, PublishTemplate};
+
+/// What the topics of all markers begin with.
+const PREFIX: &str = "mqtt-marker";
+/// Client identifiers apart, two runs must not take each other's markers for their own.
+const ID_LENGTH: usize = 16;
+
+/// What depends on it that nothing is missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Care {
+    /// The same connection asks once more, and gets what comes late.
+    AskedAgain,
+    /// Nothing looks again.
+    Last,
+}
+
+/// Why a subscription is taken to have brought everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndedBy {
+    /// The marker came back last.
+    Marker,
+    /// It did not; nothing more came for a while.
+    Quiet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    Awaited,
+    /// It came back.
+    Returned,
+    /// It came back, and stored messages after it.
+    Overtaken,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Subscribing,
+    /// Marker and PINGREQ are to be sent, for the first time or again.
+    ToAsk,
+    Asked,
+}
+
+/// What came of one subscription, and when. Arithmetic on instants: no network, no clock.
+#[derive(Debug)]
+pub(super) struct Stored {
+    care: Care,
+    /// This broker has sent stored messages before a marker on another occasion.
+    in_order: bool,
+    state: State,
+    /// When SUBSCRIBE was sent, later the PINGREQ.
+    asked_at: Instant,
+    round_trip: Duration,
+    marker: Marker,
+    is_answered: bool,
+    /// When the last thing came that belongs to the subscription.
+    last: Instant,
+    /// The longest pause before a stored message.
+    widest_gap: Duration,
+    count: u64,
+}
+
+impl Stored {
+    /// SUBSCRIBE is sent.
+    pub(super) fn new(now: Instant, care: Care, in_order: bool) -> Self {
+        Self {
+            care,
+            in_order,
+            state: State::Subscribing,
+            asked_at: now,
+            round_trip: Duration::ZERO,
+            marker: Marker::Awaited,
+            is_answered: false,
+            last: now,
+            widest_gap: Duration::ZERO,
+            count: 0,
+        }
+    }
+
+    /// SUBACK came.
+    pub(super) fn subscribed(&mut self, now: Instant) {
+        self.round_trip = now - self.asked_at;
+        self.last = now;
+        self.state = State::ToAsk;
+    }
+
+    /// Marker, if there is one, and PINGREQ are sent.
+    pub(super) fn asked(&mut self, now: Instant) {
+        self.asked_at = now;
+        self.state = State::Asked;
+    }
+
+    /// PINGRESP came.
+    pub(super) fn answered(&mut self, now: Instant) {
+        if self.state == State::Asked {
+            self.is_answered = true;
+            self.round_trip = self.round_trip.max(now - self.asked_at);
+            self.last = now;
+        }
+    }
+
+    /// A stored message came.
+    pub(super) fn came(&mut self, now: Instant) {
+        self.widest_gap = self.widest_gap.max(now - self.last);
+        self.count += 1;
+        if self.marker == Marker::Returned {
+            self.marker = Marker::Overtaken;
+        }
+        self.last = now;
+    }
+
+    fn returned(&mut self, now: Instant) {
+        if self.marker == Marker::Awaited {
+            self.marker = Marker::Returned;
+            self.last = now;
+        }
+    }
+
+    /// How long nothing may come before that was all: by how long the broker took to answer, and the
+    /// longest pause it made so far.
+    fn quiet_time(&self) -> Duration {
+        let by = |gaps: u32, trips: u32, least: u64, most: u64| {
+            let pace = (self.widest_gap * gaps).max(self.round_trip * trips);
+            pace.clamp(Duration::from_millis(least), Duration::from_millis(most))
+        };
+        let is_in_order = self.in_order || self.count > 0;
+        match (self.marker, self.care) {
+            // Then it is asked again.
+            (Marker::Awaited, _) if !self.is_answered => by(4, 10, 500, 5000),
+            (Marker::Returned, Care::AskedAgain) => by(2, 2, 10, 1000),
+            (Marker::Returned, Care::Last) if is_in_order => by(2, 2, 100, 1000),
+            // Nothing was stored, or this broker sends live messages before what is.
+            (Marker::Returned, Care::Last) => by(4, 10, 1000, 3000),
+            (Marker::Overtaken, Care::AskedAgain) => by(4, 4, 100, 3000),
+            (Marker::Overtaken, Care::Last) => by(4, 4, 1000, 3000),
+            (Marker::Awaited, Care::AskedAgain) => by(4, 10, 500, 5000),
+            (Marker::Awaited, Care::Last) => by(4, 10, 3000, 5000),
+        }
+    }
+
+    /// When it is over if nothing more comes; `None` before it was asked.
+    pub(super) fn over_at(&self) -> Option<Instant> {
+        (self.state == State::Asked).then(|| self.last.max(self.asked_at) + self.quiet_time())
+    }
+
+    /// The time of [`Self::over_at`] has come. A PINGREQ without an answer is sent again, `None`: a
+    /// broker that has dropped messages (mosquitto, with a thousand packets waiting) may have dropped
+    /// its answer too.
+    pub(super) fn end(&mut self) -> Option<EndedBy> {
+        if !self.is_answered {
+            self.state = State::ToAsk;
+            return None;
+        }
+        Some(if self.marker == Marker::Returned { EndedBy::Marker } else { EndedBy::Quiet })
+    }
+}
+
+/// Finds the end of one subscription after the other, for a [`crate::client::handler::Handler`].
+pub(super) struct EndOfStored {
+    topic: String,
+    /// Not if the broker forbids it: some close the connection over a message that they refuse.
+    uses_marker: bool,
+    /// The payload of the marker: one of an earlier subscription says nothing of this one.
+    number: u32,
+    in_order: bool,
+    stored: Option<Stored>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl EndOfStored {
+    /// `in_order`: what [`Self::is_in_order`] said of this broker on another connection.
+    pub(super) fn new(uses_marker: bool, in_order: bool) -> Self {
+        let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(ID_LENGTH).collect();
+        Self { topic: format!("{PREFIX}/{id}"), uses_marker, number: 0, in_order, stored: None, timer: None }
+    }
+
+    /// Whether this broker has sent stored messages before a marker, and none after one.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.in_order
+    }
+
+    /// There is a new link. If the last one was lost over the marker, this one does without.
+    pub(super) fn link_is_new(&mut self) {
+        let lost_over_marker = self.stored.take().is_some_and(|stored| stored.marker == Marker::Awaited);
+        self.uses_marker &= !lost_over_marker;
+    }
+
+    /// What to subscribe to, beside the rest, before [`Self::begin`].
+    pub(super) fn marker_filter(&self) -> Option<&str> {
+        self.uses_marker.then_some(self.topic.as_str())
+    }
+
+    /// SUBSCRIBE is sent.
+    pub(super) fn begin(&mut self, care: Care) {
+        self.number += 1;
+        self.stored = Some(Stored::new(Instant::now(), care, self.in_order));
+    }
+
+    /// The broker's answer to the subscription to the marker.
+    pub(super) fn marker_granted(&mut self, reason: ReasonCode) {
+        self.uses_marker &= !reason.is_failure();
+    }
+
+    /// The other subscriptions are answered.
+    pub(super) fn subscribed(&mut self) {
+        if let Some(stored) = self.stored.as_mut().filter(|stored| stored.state == State::Subscribing) {
+            stored.subscribed(Instant::now());
+        }
+    }
+
+    /// Whether the message is a marker, which is for nobody else.
+    pub(super) fn takes(&mut self, publish: &Publish<'_>) -> bool {
+        if publish.topic != self.topic.as_bytes() {
+            return false;
+        }
+        if let Some(stored) = &mut self.stored
+            && publish.payload == self.number.to_be_bytes()
+        {
+            stored.returned(Instant::now());
+        }
+        true
+    }
+
+    /// A stored message came.
+    pub(super) fn came(&mut self) {
+        if let Some(stored) = &mut self.stored {
+            stored.came(Instant::now());
+        }
+    }
+
+    /// How many stored messages came since [`Self::begin`].
+    pub(super) fn count(&self) -> u64 {
+        self.stored.as_ref().map_or(0, |stored| stored.count)
+    }
+
+    /// SUBACK is not there yet.
+    pub(super) fn is_subscribing(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| stored.state == State::Subscribing)
+    }
+
+    /// PINGRESP came.
+    pub(super) fn answered(&mut self) {
+        if let Some(stored) = &mut self.stored {
+            stored.answered(Instant::now());
+        }
+    }
+
+    /// Sends what is to be sent. Ready when everything has come.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<EndedBy> {
+        loop {
+            self.ask(session, out);
+            let Some(stored) = &mut self.stored else { return Poll::Pending };
+            let Some(over_at) = stored.over_at() else { return Poll::Pending };
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(over_at)));
+            if timer.deadline() != over_at {
+                timer.as_mut().reset(over_at);
+            }
+            ready!(timer.as_mut().poll(cx));
+            if let Some(ended_by) = stored.end() {
+                let in_order = stored.in_order || stored.count > 0;
+                self.in_order = stored.marker == Marker::Returned && in_order;
+                return Poll::Ready(ended_by);
+            }
+        }
+    }
+
+    fn ask(&mut self, session: &mut Session, out: &mut BytesMut) {
+        let Some(stored) = self.stored.as_mut().filter(|stored| stored.state == State::ToAsk) else { return };
+        if self.uses_marker {
+            if !session.can_publish(QoS::AtMostOnce) {
+                return;
+            }
+            let (topic, nothing) = (self.topic.as_bytes(), PropertyBlock::default());
+            let template = PublishTemplate::new(session.protocol(), topic, QoS::AtMostOnce, false, &nothing);
+            let was_unfenced = session.is_unfenced();
+            // A broker that does not take it leaves the marker unanswered, which makes up for it too.
+            let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), || None, 0);
+            // It is no message that anyone would miss.
+            if !was_unfenced {
+                session.fenced();
+            }
+        }
+        session.ping(out);
+        stored.asked(Instant::now());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Protocol;
+    use crate::protocol::wire::{self, Packet};
+    use tokio::time::advance;
+
+    const fn ms(count: u64) -> Duration {
+        Duration::from_millis(count)
+    }
+
+    /// A broker that has granted the subscription, answered PINGREQ at once, and has not said more.
+    fn answered(care: Care) -> Stored {
+        let mut stored = Stored::new(Instant::now(), care, false);
+        stored.subscribed(Instant::now());
+        stored.asked(Instant::now());
+        stored.answered(Instant::now());
+        stored
+    }
+
+    fn is_over(stored: &Stored) -> bool {
+        stored.over_at().is_some_and(|at| at <= Instant::now())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pingresp_is_not_the_end() {
+        for held_back in [50, 2000] {
+            let mut stored = answered(Care::Last);
+            advance(ms(held_back)).await;
+            assert!(!is_over(&stored), "{held_back}");
+            stored.came(Instant::now());
+            stored.returned(Instant::now());
+            assert!(!is_over(&stored));
+            advance(ms(3000)).await;
+            assert!(is_over(&stored));
+            assert_eq!(stored.end(), Some(EndedBy::Marker));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stored_messages_after_the_marker_are_waited_for() {
+        let mut stored = answered(Care::Last);
+        stored.returned(Instant::now());
+        advance(ms(900)).await;
+        assert!(!is_over(&stored));
+        stored.came(Instant::now());
+        advance(ms(2500)).await;
+        assert!(!is_over(&stored), "four times the longest pause, at most 3 s");
+        advance(ms(600)).await;
+        assert!(is_over(&stored));
+        assert_eq!(stored.end(), Some(EndedBy::Quiet));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_marker_the_pace_decides() {
+        let mut stored = answered(Care::Last);
+        advance(ms(2900)).await;
+        assert!(!is_over(&stored));
+        stored.came(Instant::now());
+        advance(ms(4900)).await;
+        assert!(!is_over(&stored));
+        advance(ms(101)).await;
+        assert!(is_over(&stored));
+        assert_eq!(stored.end(), Some(EndedBy::Quiet));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn unanswered_pingreq_is_sent_again() {
+        let mut stored = Stored::new(Instant::now(), Care::Last, false);
+        stored.subscribed(Instant::now());
+        assert!(stored.over_at().is_none());
+        stored.asked(Instant::now());
+        advance(ms(500)).await;
+        assert!(is_over(&stored));
+        assert_eq!(stored.end(), None);
+        assert_eq!(stored.state, State::ToAsk);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn link_lost_over_the_marker_does_without_it() {
+        let mut end = EndOfStored::new(true, false);
+        end.link_is_new();
+        assert!(end.marker_filter().is_some(), "nothing was lost over it so far");
+        end.begin(Care::Last);
+        end.link_is_new();
+        assert!(end.marker_filter().is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_the_marker_of_this_subscription_counts() {
+        let mut end = EndOfStored::new(true, false);
+        end.begin(Care::Last);
+        let topic = end.topic.clone();
+        let mut marker = |number: u8| {
+            let length = u8::try_from(topic.len()).unwrap();
+            let bytes = [&[0x30, length + 6, 0, length], topic.as_bytes(), &[0, 0, 0, number]].concat();
+            let Ok(Packet::Publish(publish)) = wire::decode(Protocol::V3_1_1, &bytes) else { panic!() };
+            assert!(end.takes(&publish));
+            end.stored.as_ref().map(|stored| stored.marker)
+        };
+        assert_eq!(marker(0), Some(Marker::Awaited));
+        assert_eq!(marker(1), Some(Marker::Returned));
+    }
+}

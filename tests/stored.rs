@@ -1,0 +1,219 @@
+//! The end of what is retained, at brokers that answer PINGREQ before they send it.
+
+use std::time::Duration;
+
+use ::mqtt::protocol::Protocol;
+use ::mqtt::protocol::wire::{self, Packet};
+
+use crate::retain_clear::{fates, retain_clear};
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::{Listener, Peer, Server};
+use crate::support::{for_versions, report, version};
+
+/// When the message that a client sends to itself comes back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Marker {
+    /// After what is retained, as every message that is published later.
+    InOrder,
+    AtOnce,
+    /// The client may not publish.
+    Never,
+    /// The client may not even subscribe.
+    Refused,
+}
+
+/// Answers PINGREQ at once, and sends what is retained this much later.
+struct Broker {
+    protocol: Protocol,
+    held_back: Duration,
+    marker: Marker,
+    /// How often messages were retained.
+    subscribed: usize,
+}
+
+impl Broker {
+    /// Serves one connection to its end; the kinds of the packets that came.
+    fn serve(&mut self, peer: &mut Peer) -> Vec<&'static str> {
+        let protocol = self.protocol;
+        let mut kinds = Vec::new();
+        let (mut is_new, mut marker) = (false, Vec::new());
+        while let Some(bytes) = peer.next() {
+            let packet = wire::decode(protocol, &bytes).unwrap();
+            kinds.push(match &packet {
+                Packet::Subscribe { .. } => "SUBSCRIBE",
+                Packet::Unsubscribe { .. } => "UNSUBSCRIBE",
+                Packet::Publish(_) => "PUBLISH",
+                Packet::PingReq => "PINGREQ",
+                Packet::Disconnect { .. } => "DISCONNECT",
+                other => panic!("{other:?}"),
+            });
+            match packet {
+                Packet::Subscribe { packet_identifier, filters, .. } => {
+                    let is_marker = |filter: &str| filter.starts_with("mqtt-marker/");
+                    let reasons: Vec<u8> = filters
+                        .iter()
+                        .map(|asked| {
+                            let refused = self.marker == Marker::Refused && is_marker(asked.filter);
+                            if refused { 0x80 } else { 0 }
+                        })
+                        .collect();
+                    is_new |= filters.iter().any(|asked| !is_marker(asked.filter));
+                    peer.send(&packets::suback(protocol, packet_identifier, &reasons));
+                }
+                Packet::Unsubscribe { packet_identifier, .. } => {
+                    peer.send(&packets::unsuback(protocol, packet_identifier, &[0]));
+                }
+                Packet::Publish(publish) => {
+                    assert!(!publish.retain && self.marker != Marker::Refused, "{publish:?}");
+                    let topic = std::str::from_utf8(publish.topic).unwrap();
+                    let back = Message::new(topic, publish.payload).bytes(protocol);
+                    match self.marker {
+                        Marker::InOrder => marker = back,
+                        Marker::AtOnce => peer.send(&back),
+                        Marker::Never | Marker::Refused => {}
+                    }
+                }
+                Packet::PingReq => {
+                    peer.send(&packets::pingresp());
+                    if std::mem::take(&mut is_new) {
+                        std::thread::sleep(self.held_back); // that is the broker under test
+                        self.subscribed += 1;
+                        for topic in ["a", "b"] {
+                            peer.send(&Message::new(topic, b"kept").retained().bytes(protocol));
+                        }
+                        peer.send(&std::mem::take(&mut marker));
+                    }
+                }
+                _ => {}
+            }
+        }
+        kinds
+    }
+}
+
+fn broker(protocol: Protocol, held_back: u64, marker: Marker) -> Server {
+    Server::start(move |listener: &mut Listener| {
+        let mut broker =
+            Broker { protocol, held_back: Duration::from_millis(held_back), marker, subscribed: 0 };
+        let mut peer = listener.accept_session(protocol);
+        broker.serve(&mut peer);
+        assert_eq!(broker.subscribed, 1);
+        listener.expect_nobody();
+    })
+}
+
+fn shows(protocol: Protocol, held_back: u64, marker: Marker) {
+    let server = broker(protocol, held_back, marker);
+    let line = ["-V", version(protocol), "-t", "#", "-v", "--retained-only"];
+    Mqtt::subscribe(server.port()).args(line).run().succeeds().prints("a kept\nb kept\n");
+    server.finish();
+}
+
+for_versions! {
+    fn retained_messages_after_pingresp_are_shown(protocol) {
+        shows(protocol, 50, Marker::InOrder);
+        shows(protocol, 2000, Marker::InOrder);
+    }
+}
+
+for_versions! {
+    fn retained_messages_after_the_marker_are_shown(protocol) {
+        shows(protocol, 50, Marker::AtOnce);
+    }
+}
+
+/// The pace of the broker decides.
+#[test]
+fn retained_messages_without_a_marker_are_shown() {
+    shows(Protocol::V3_1_1, 50, Marker::Never);
+}
+
+/// The refusal of the marker's subscription is no refusal of what was asked for.
+#[test]
+fn refused_marker_is_not_an_error() {
+    shows(Protocol::V5, 50, Marker::Refused);
+}
+
+/// The subscription to the marker would outlive the run.
+#[test]
+fn kept_session_gets_no_marker() {
+    let protocol = Protocol::V5;
+    let server = Server::start(move |listener| {
+        let mut broker =
+            Broker { protocol, held_back: Duration::ZERO, marker: Marker::InOrder, subscribed: 0 };
+        let mut peer = listener.accept_session(protocol);
+        let kinds = broker.serve(&mut peer);
+        assert_eq!(kinds, ["SUBSCRIBE", "PINGREQ", "DISCONNECT"]);
+    });
+    let line = ["-V", "5", "-t", "#", "-v", "--retained-only", "-c", "-i", "me", "-x", "60"];
+    Mqtt::subscribe(server.port()).args(line).run().succeeds().prints("a kept\nb kept\n");
+    server.finish();
+}
+
+for_versions! {
+    /// The end is DISCONNECT alone: no UNSUBSCRIBE of what there may be hundreds of.
+    fn scan_finds_what_comes_after_pingresp_and_leaves_by_closing(protocol) {
+        for marker in [Marker::InOrder, Marker::Refused] {
+            let server = Server::start(move |listener| {
+                let held_back = Duration::from_millis(50);
+                let mut broker = Broker { protocol, held_back, marker, subscribed: 0 };
+                let mut peer = listener.accept_session(protocol);
+                let kinds = broker.serve(&mut peer);
+                let again = kinds.iter().rposition(|kind| *kind == "SUBSCRIBE").unwrap();
+                assert!(!kinds[again + 1..].contains(&"UNSUBSCRIBE"), "{kinds:?}");
+                assert_eq!(kinds.last(), Some(&"DISCONNECT"));
+            });
+            let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
+            let outcome = retain_clear(server.port(), &line).run();
+            let report = report("retain-clear", &outcome.stdout);
+            assert_eq!(fates(&report), [("a", "kept"), ("b", "kept")]);
+            outcome.exits(0);
+            server.finish();
+        }
+    }
+}
+
+/// What was found is in the report, whatever became of the connection.
+#[test]
+fn scan_that_fails_reports_what_it_found() {
+    let protocol = Protocol::V5;
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        peer.send(&Message::new("a", b"kept").retained().bytes(protocol));
+        // Both marker and PINGREQ are there: so is the message.
+        while peer.packet() != packets::pingreq() {}
+        listener.close();
+        peer.reset();
+    });
+    let line = ["#", "--yes", "--json", "-V", "5", "-W", "1s"];
+    let outcome = retain_clear(server.port(), &line).run().exits(1).mentions("no scan within 1s");
+    server.finish();
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!((&report["interrupted"], &report["scan"]["ended_by"]), (&true.into(), &"error".into()));
+    assert_eq!(fates(&report), [("a", "kept")]);
+    outcome.mentions("ended while listing, 1 found: nothing was cleared");
+}
+
+/// A refusal is the broker's answer, whichever reason it has: 0x80 says no more than that.
+#[test]
+fn refused_filter_is_not_asked_for_again() {
+    for (command, line) in [("retain-clear", &["a", "--dry-run"][..]), ("rr", &["-t", "a", "-n", "-e", "b"])]
+    {
+        for reason in [0x80, 0x97] {
+            let server = Server::start(move |listener| {
+                let mut peer = listener.accept_session(Protocol::V5);
+                let (identifier, asked) = peer.expect_subscribe(Protocol::V5);
+                let reasons: Vec<u8> = asked.iter().map(|_| reason).collect();
+                peer.send(&packets::suback(Protocol::V5, identifier, &reasons));
+                peer.rest();
+                listener.close();
+            });
+            let port = server.port().to_string();
+            let run = Mqtt::new([command, "-h", "127.0.0.1", "-p", &port, "-V", "5"]).args(line).run();
+            run.exits(reason.into()).mentions("refused").does_not_mention("connection lost");
+            server.finish();
+        }
+    }
+}
