@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueHint;
 
+use super::MAX_HELP_WIDTH;
 use super::bench_load::{BenchMode, CourseArgs, LoadArgs, PatternName};
 use super::connection::{ConnectionArgs, Purpose};
 use super::origin::Rank;
@@ -13,7 +14,9 @@ use super::text::shown;
 use super::value;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Results, Stop};
-use crate::command::bench::{Config, MOST_PUBLISHERS, STAMP_BYTES, Task, Threshold, check_topic};
+use crate::command::bench::{
+    Config, MOST_PUBLISHERS, STAMP_BYTES, Task, Threshold, check_topic, figures_help,
+};
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS, topic};
 
@@ -23,7 +26,7 @@ use crate::protocol::{Protocol, QoS, topic};
 /// hide; losses, duplicates and reorderings are counted; and a run that shows the generator's limits
 /// and not the server's says so and ends with status 3.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = after_help())]
 // What every load refuses.
 #[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
 #[command(mut_arg("reconnect", |arg| arg.hide(true)))]
@@ -125,26 +128,12 @@ impl ResultArgs {
     }
 }
 
-const EXAMPLES: &str = "\
-Figures of --fail-if:
-  min, mean, p50, p90, p95, p99, p99.9, p99.99, max of the latency the mode is about; of others with
-  their name before: connect, tls_handshake, connack, connect_to_connack, suback, acknowledge,
-  delivery, round_trip, schedule_lag; from the actual send acknowledge_from_send,
-  delivery_from_send, round_trip_from_send
-  loss, lost, duplicates, reordered, stale, foreign, corrupt, unstamped, sent, acknowledged,
-  delivered, refused, unacknowledged, under-way, not-sent, connected, failed-connections,
-  lost-connections, refused-subscriptions, errors, rate, connected-rate, sent-rate, taken-rate,
-  acknowledged-rate, delivered-rate, cpu, memory, share-of-ceiling, full-windows, blocked-sockets
-  The words of the report are understood as well ('until CONNACK p99', 'TLS p99', 'late', 'taken'),
-  in upper or lower case, joined by space, _ or -.
-  In percent: loss and cpu; lost and delivered, of what was expected; duplicates and reordered, of
-  deliveries; acknowledged, unacknowledged, refused and not-sent, of messages; connected,
-  failed-connections and lost-connections, of connections.
-  A latency is compared as if messages without an answer, messages never sent and deliveries that
-  never came had taken longer than any limit.
-  rate is what the server took: of conn connections, of pub what it had read at QoS 0 ('taken') or
-  acknowledged, else deliveries.
+/// The end of the help.
+fn after_help() -> String {
+    format!("Figures of --fail-if:\n{}\n{EXAMPLES}", figures_help(MAX_HELP_WIDTH))
+}
 
+const EXAMPLES: &str = "\
 Examples:
   mqtt bench --embedded
   mqtt bench -h broker.example --rate 20k/s --publishers 100 --qos 1 --warmup 5s --duration 1m

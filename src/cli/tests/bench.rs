@@ -121,7 +121,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_opened() {
         (&["bench", "-V", "31", "-i", "longer-than-8"], "23 characters"),
         (&["bench", "--inflight", "3", "-M", "4"], "--inflight"),
         (&["bench", "--local-addr", "127.0.0.1", "-A", "127.0.0.2"], "--local-addr"),
-        (&["bench", "--fail-if", "p98 > 1ms"], "no figure"),
+        (&["bench", "--fail-if", "p98 > 1ms"], "unknown figure"),
         (&["bench", "--fail-if", "p99 > 1"], "unit of time"),
         (&["bench", "e2e", "x.json"], "compare"),
         (&["bench", "compare", "x.json"], "two"),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
+use super::figure::{CONNECTED_RATE, SENT_RATE};
 use super::summary::Report;
 use super::words::count;
 use super::{phases, preflight, read_report};
@@ -67,7 +68,7 @@ pub(super) async fn run(
     };
     preflight::check(&load, diagnostics)?;
     let report = part(&load, diagnostics).await?;
-    let connections = per_cpu_second(&report, report.connections.connected);
+    let connections = per_cpu_second(&report, report.counts.connected);
     load.publishers = PUBLISHERS;
     load.mode = Mode::Publish;
     load.stop = Stop::After(duration);
@@ -75,7 +76,7 @@ pub(super) async fn run(
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
         load.qos = qos;
         let report = part(&load, diagnostics).await?;
-        ceilings.push(per_cpu_second(&report, report.messages.sent));
+        ceilings.push(per_cpu_second(&report, report.measured().sent));
     }
     #[allow(clippy::cast_precision_loss, reason = "few threads")]
     let cores = threads as f64;
@@ -150,10 +151,11 @@ impl Calibration {
 
     /// A load's share of it.
     pub(super) fn share(&self, report: &Report) -> f64 {
-        match (report.mode, report.messages.qos) {
-            (Mode::Connect, _) => report.connections.connected_per_s / self.connections,
-            (_, 0) => report.throughput.sent_per_s / self.qos0,
-            _ => report.throughput.sent_per_s / self.qos1,
-        }
+        let (figure, ceiling) = match (report.mode, report.qos) {
+            (Mode::Connect, _) => (CONNECTED_RATE, self.connections),
+            (_, 0) => (SENT_RATE, self.qos0),
+            _ => (SENT_RATE, self.qos1),
+        };
+        figure.value(report).unwrap_or(0.0) / ceiling
     }
 }

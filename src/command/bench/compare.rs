@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::figure::{Better, FIGURES, Section, Unit};
+use super::latency::{LATENCIES, statistic};
 use super::read_report;
 use super::summary::{KIND, VERSION};
 use super::words::{count, time};
@@ -25,43 +27,40 @@ const WIDTH: usize = 80;
 /// Columns of a side's name.
 const NAME: usize = 12;
 
-/// Figures by their place in the report, with how they are shown.
-const FIGURES: [(&str, &str, Shown); 21] = [
-    ("connections/s", "/connections/connected_per_s", Shown::Count),
-    ("sent/s", "/throughput/sent_per_s", Shown::Count),
-    ("taken/s", "/throughput/taken_per_s", Shown::Count),
-    ("acknowledged/s", "/throughput/acknowledged_per_s", Shown::Count),
-    ("delivered/s", "/throughput/delivered_per_s", Shown::Count),
-    ("lost", "/messages/lost", Shown::Count),
-    ("duplicates", "/messages/duplicates", Shown::Count),
-    ("reordered", "/messages/reordered", Shown::Count),
-    ("CONNACK p99", "/latency_us/connack/p99", Shown::Time),
-    ("acknowledge p50", "/latency_us/acknowledge/p50", Shown::Time),
-    ("acknowledge p99", "/latency_us/acknowledge/p99", Shown::Time),
-    ("acknowledge p99.9", "/latency_us/acknowledge/p99_9", Shown::Time),
-    ("delivery p50", "/latency_us/delivery/p50", Shown::Time),
-    ("delivery p99", "/latency_us/delivery/p99", Shown::Time),
-    ("delivery p99.9", "/latency_us/delivery/p99_9", Shown::Time),
-    ("delivery max", "/latency_us/delivery/max", Shown::Time),
-    ("round trip p50", "/latency_us/round_trip/p50", Shown::Time),
-    ("round trip p99", "/latency_us/round_trip/p99", Shown::Time),
-    ("round trip p99.9", "/latency_us/round_trip/p99_9", Shown::Time),
-    ("own lateness p99", "/generator/schedule_lag_p99_us", Shown::Time),
-    ("own CPU, s", "/generator/process_cpu_s", Shown::Count),
-];
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shown {
-    Count,
-    Time,
+/// What is compared.
+struct Compared {
+    name: String,
+    /// In the report.
+    place: String,
+    unit: Unit,
+    better: Better,
 }
 
-impl Shown {
-    fn text(self, value: f64) -> String {
-        match self {
-            Self::Count => count(value),
-            Self::Time => time(value),
-        }
+/// What the table of figures has to be compared.
+fn compared() -> Vec<Compared> {
+    let figures = |own: bool| {
+        let figures = FIGURES.iter().filter(move |figure| (figure.section == Section::Generator) == own);
+        figures.filter_map(|figure| {
+            let place = format!("/{}/{}", figure.section.key(), figure.key);
+            Some(Compared { name: figure.compared?.into(), place, unit: figure.unit, better: figure.better })
+        })
+    };
+    let latencies = LATENCIES.iter().flat_map(|latency| {
+        let statistics = latency.compared.iter().filter_map(|name| statistic(name));
+        statistics.map(|statistic| Compared {
+            name: format!("{} {}", latency.label, statistic.name),
+            place: format!("/latency_us/{}/{}", latency.key, statistic.key),
+            unit: Unit::Microseconds,
+            better: Better::Less,
+        })
+    });
+    figures(false).chain(latencies).chain(figures(true)).collect()
+}
+
+impl Compared {
+    /// A value, without a unit where the name has it.
+    fn text(&self, value: f64) -> String {
+        if self.unit == Unit::Microseconds { time(value) } else { count(value) }
     }
 }
 
@@ -129,8 +128,8 @@ fn read(file: &Path) -> Result<Value, Error> {
 
 /// The report, if what is read of it is what it should be.
 fn checked(report: Value) -> Result<Value, String> {
-    for (_, place, _) in FIGURES {
-        if report.pointer(place).is_some_and(|value| !value.is_null() && !value.is_number()) {
+    for Compared { place, .. } in compared() {
+        if report.pointer(&place).is_some_and(|value| !value.is_null() && !value.is_number()) {
             return Err(format!("its {place} is no number"));
         }
     }
@@ -178,15 +177,15 @@ fn as_table(sides: &[Side]) -> String {
     out.truncate(out.trim_end().len());
     out.push('\n');
     let mut judged = false;
-    for (name, place, shown) in FIGURES {
-        let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
+    for figure in compared() {
+        let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(&figure.place)).collect();
         let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
         if medians.iter().all(|median| median.is_none_or(|median| median == 0.0)) {
             continue;
         }
-        let mut line = format!("{name:<17}");
+        let mut line = format!("{:<17}", figure.name);
         for (place, found) in medians.iter().enumerate() {
-            let _ = write!(line, " {:>NAME$}", found.map_or("-".into(), |median| shown.text(median)));
+            let _ = write!(line, " {:>NAME$}", found.map_or("-".into(), |median| figure.text(median)));
             if place == 0 {
                 continue;
             }
@@ -287,9 +286,9 @@ fn shown(value: &Value) -> String {
 }
 
 fn as_object(sides: &[Side]) -> Vec<u8> {
-    let figures: Vec<Value> = FIGURES
+    let figures: Vec<Value> = compared()
         .iter()
-        .filter_map(|(name, place, shown)| {
+        .filter_map(|Compared { name, place, unit, better }| {
             let values: Vec<Vec<f64>> = sides.iter().map(|side| side.values(place)).collect();
             let medians: Vec<Option<f64>> = values.iter().map(|values| median(values)).collect();
             medians.iter().any(Option::is_some).then(|| {
@@ -300,8 +299,8 @@ fn as_object(sides: &[Side]) -> Vec<u8> {
                     .collect();
                 let differs: Vec<Option<bool>> =
                     values[1..].iter().map(|other| differs(&values[0], other)).collect();
-                let unit = if *shown == Shown::Time { "us" } else { "1" };
-                json!({"name": name, "unit": unit, "medians": medians, "ratios": ratios, "more_than_noise": differs})
+                let unit = if *unit == Unit::Microseconds { "us" } else { "1" };
+                json!({"name": name, "unit": unit, "better": better.key(), "medians": medians, "ratios": ratios, "more_than_noise": differs})
             })
         })
         .collect();

@@ -4,9 +4,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde::ser::SerializeMap as _;
-use serde::{Serialize, Serializer};
-
 use super::stamp;
 use super::words::{count, time, whole};
 use crate::output::counted;
@@ -284,25 +281,11 @@ impl fmt::Display for Note {
     }
 }
 
-/// All that was found. In the report a list of texts and, in the same order, one of codes, for each.
+/// All that was found.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
     pub(super) problems: Vec<Problem>,
     pub(super) notes: Vec<Note>,
-}
-
-impl Serialize for Findings {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let texts = |all: &mut dyn Iterator<Item = String>| all.collect::<Vec<_>>();
-        let mut map = serializer.serialize_map(Some(4))?;
-        map.serialize_entry("problems", &texts(&mut self.problems.iter().map(ToString::to_string)))?;
-        let codes: Vec<_> = self.problems.iter().map(|problem| problem.code()).collect();
-        map.serialize_entry("problem_codes", &codes)?;
-        map.serialize_entry("notes", &texts(&mut self.notes.iter().map(ToString::to_string)))?;
-        let codes: Vec<_> = self.notes.iter().map(|note| note.code()).collect();
-        map.serialize_entry("note_codes", &codes)?;
-        map.end()
-    }
 }
 
 #[cfg(test)]

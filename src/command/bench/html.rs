@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::latency::{LatencyRow, STATISTICS};
 use super::rows::Course;
 use super::summary::{Report, SeriesSecond, buckets};
 use super::words::{self, Stage, count, short, short_time, whole};
@@ -262,8 +263,8 @@ fn ticks(low: f64, high: f64, finest: f64) -> Vec<f64> {
 
 /// The main latency by the share of messages that took no longer, each nine as wide as the last.
 fn percentiles(out: &mut String, report: &Report) {
-    let Some(name) = report.main_latency.as_deref() else { return };
-    let Some(histogram) = report.histograms_ns.get(name) else { return };
+    let main = report.main_latency.and_then(|main| report.latency(main));
+    let Some(histogram) = main.and_then(|main| main.all.as_ref()) else { return };
     let all = number(histogram.len());
     let mut below = 0.0;
     let mut points = Vec::new();
@@ -293,15 +294,15 @@ fn figures(out: &mut String, report: &Report) {
         let _ = write!(out, "<div><dt>{name}</dt><dd class=\"{class}\">{value}</dd></div>");
     };
     row("connections", "", &words::connections(report));
-    for Stage { name, number, per_s } in words::stages(report) {
+    for Stage { name, number, per_s, .. } in words::stages(report) {
         let rate = format!("{}/s", count(per_s));
-        row(name, "", &number.map_or_else(|| rate.clone(), |number| format!("{} ({rate})", whole(number))));
+        row(name, "", &number.map_or_else(|| rate.clone(), |number| format!("{} ({rate})", count(number))));
     }
     for (name, number) in words::defects(report) {
         row(name, "", &number);
     }
     for (name, number) in words::strays(report) {
-        row(name, "", &whole(number));
+        row(name, "", &number);
     }
     for (name, value) in words::generator(report) {
         row(&format!("generator: {name}"), "", &value);
@@ -320,21 +321,20 @@ fn figures(out: &mut String, report: &Report) {
 }
 
 fn latencies(out: &mut String, report: &Report) {
-    if report.latency_us.is_empty() {
+    if report.latencies.iter().all(|latency| latency.all.is_none()) {
         return;
     }
     out.push_str("<section class=\"wide\"><h2>Latency</h2><table class=\"n\"><tr><th></th>");
-    let statistics = ["p50", "p90", "p99", "p99.9", "p99.99", "max"];
-    for statistic in statistics {
-        let _ = write!(out, "<th>{statistic}</th>");
+    let statistics = || STATISTICS.iter().filter(|statistic| statistic.on_page);
+    for statistic in statistics() {
+        let _ = write!(out, "<th>{}</th>", statistic.name);
     }
     out.push_str("</tr>");
-    for (key, name) in words::LATENCIES {
-        let Some(latency) = report.latency_us.get(key) else { continue };
-        let class = if name.starts_with(' ') { " class=\"in\"" } else { "" };
-        let _ = write!(out, "<tr><td{class}>{}</td>", name.trim_start());
-        for statistic in statistics {
-            let _ = write!(out, "<td>{}</td>", short_time(latency.get(statistic)));
+    for (figure, latency) in words::latencies(report) {
+        let class = if figure.row == LatencyRow::Below { " class=\"in\"" } else { "" };
+        let _ = write!(out, "<tr><td{class}>{}</td>", figure.label);
+        for statistic in statistics() {
+            let _ = write!(out, "<td>{}</td>", short_time(latency.value(statistic)));
         }
         out.push_str("</tr>");
     }
@@ -357,7 +357,7 @@ fn configuration(out: &mut String, report: &Report) {
     for (name, value) in all.filter(|(_, value)| given(value)) {
         line(name, &value.as_str().map_or_else(|| value.to_string(), str::to_owned));
     }
-    line("version", report.tool_version);
+    line("version", crate::output::VERSION);
     out.push_str("</dl></section>\n");
 }
 

@@ -18,6 +18,7 @@
 //! | `stamp`, `flow` | what a message carries; which messages came |
 //! | `recorder`, `rows` | histograms and counts of a thread; the seconds of the series |
 //! | `summary`, `configuration` | the report; what was asked for |
+//! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
 //! | `finding` | what is wrong with a run, and what to know of it |
 //! | `verdict`, `threshold` | what it is worth; what must not be in it |
 //! | `text`, `csv`, `junit`, `html` | the report's forms |
@@ -36,12 +37,14 @@ mod configuration;
 mod credentials;
 mod csv;
 mod dialer;
+mod figure;
 mod finding;
 mod fleet;
 mod flow;
 mod host;
 mod html;
 mod junit;
+mod latency;
 mod orders;
 mod outputs;
 mod pacer;
@@ -64,6 +67,7 @@ mod words;
 mod worker;
 
 pub use config::{Config, Load, Task};
+pub use figure::help as figures_help;
 pub use plan::check_topic;
 pub use stamp_limits::{MOST_PUBLISHERS, STAMP_BYTES};
 pub use threshold::Threshold;

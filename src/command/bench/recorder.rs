@@ -32,20 +32,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 12] = [
-        Self::Connect,
-        Self::Tls,
-        Self::ConnAck,
-        Self::UntilConnAck,
-        Self::SubAck,
-        Self::Acknowledge,
-        Self::AcknowledgeFromSend,
-        Self::Delivery,
-        Self::DeliveryFromSend,
-        Self::RoundTrip,
-        Self::RoundTripFromSend,
-        Self::ScheduleLag,
-    ];
+    pub(super) const COUNT: usize = Self::ScheduleLag as usize + 1;
 
     /// The latency that a mode is about, if it has one: that of thresholds without a name, of the
     /// live display and of the distribution.
@@ -56,24 +43,6 @@ impl Kind {
             Mode::Publish => Some(Self::Acknowledge),
             Mode::Subscribe | Mode::EndToEnd => Some(Self::Delivery),
             Mode::Request => Some(Self::RoundTrip),
-        }
-    }
-
-    /// Its key in the report.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Tls => "tls_handshake",
-            Self::ConnAck => "connack",
-            Self::UntilConnAck => "connect_to_connack",
-            Self::SubAck => "suback",
-            Self::Acknowledge => "acknowledge",
-            Self::AcknowledgeFromSend => "acknowledge_from_send",
-            Self::Delivery => "delivery",
-            Self::DeliveryFromSend => "delivery_from_send",
-            Self::RoundTrip => "round_trip",
-            Self::RoundTripFromSend => "round_trip_from_send",
-            Self::ScheduleLag => "schedule_lag",
         }
     }
 }
@@ -180,9 +149,9 @@ pub(super) struct CpuTime {
 
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
-    latency: [Option<Histogram<u64>>; Kind::ALL.len()],
+    latency: [Option<Histogram<u64>>; Kind::COUNT],
     /// How long those had waited that had no answer when the run ended: less than their latency.
-    waited: [Option<Histogram<u64>>; Kind::ALL.len()],
+    waited: [Option<Histogram<u64>>; Kind::COUNT],
     pub(super) counts: Counts,
     pub(super) errors: BTreeMap<String, u64>,
     /// Of each thread, in the measurement.

@@ -8,8 +8,9 @@ use super::shard::Timeline;
 const SECOND: u64 = 1_000_000_000;
 
 /// Where the run is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Course {
+    #[default]
     Connect,
     WarmUp,
     Measure,

@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use hdrhistogram::Histogram;
+
+use super::latency::{self, LatencyRow, STATISTICS};
 use super::rows::Course;
-use super::summary::{Latency, Report, SeriesSecond, buckets};
+use super::summary::{Report, SeriesSecond, buckets};
 use super::words::{self, Stage, count, short, short_time, time, whole};
 use crate::output;
 
@@ -46,17 +49,16 @@ fn head(out: &mut String, report: &Report) {
 
 fn figures(out: &mut String, report: &Report) {
     row(out, "connections", &words::connections(report));
-    for Stage { name, number, per_s } in words::stages(report) {
-        let number = number.map_or_else(String::new, whole);
-        let more = if name == "taken" { "  until the server had read all" } else { "" };
-        row(out, name, &format!("{number:>14}  {:>12}/s{more}", count(per_s)));
+    for Stage { name, number, per_s, remark } in words::stages(report) {
+        let number = number.map_or_else(String::new, count);
+        row(out, name, &format!("{number:>14}  {:>12}/s  {remark}", count(per_s)));
     }
     if let [(name, lost), others @ ..] = &words::defects(report)[..] {
         let others: Vec<String> = others.iter().map(|(name, number)| format!("{name} {number}")).collect();
         row(out, name, &format!("{lost:>14}  {}", others.join(", ")));
     }
     let strays: Vec<String> =
-        words::strays(report).iter().map(|(what, number)| format!("{} {what}", whole(*number))).collect();
+        words::strays(report).iter().map(|(what, number)| format!("{number} {what}")).collect();
     if !strays.is_empty() {
         row(out, "also", &strays.join(", "));
     }
@@ -64,27 +66,21 @@ fn figures(out: &mut String, report: &Report) {
 }
 
 fn latencies(out: &mut String, report: &Report) {
-    if report.latency_us.is_empty() {
+    if report.latencies.iter().all(|latency| latency.all.is_none()) {
         return;
     }
-    let heading = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
     let _ = write!(out, "{:<16}", "latency");
-    for name in heading {
-        let _ = write!(out, " {name:>6}");
+    for statistic in &STATISTICS {
+        let _ = write!(out, " {:>6}", statistic.name);
     }
     out.push('\n');
-    for (key, name) in words::LATENCIES {
-        if let Some(latency) = report.latency_us.get(key) {
-            latency_row(out, name, latency, &heading);
+    for (figure, latency) in words::latencies(report) {
+        let indent = if figure.row == LatencyRow::Below { "  " } else { "" };
+        let _ = write!(out, "{:<16}", format!("{indent}{}", figure.label));
+        for statistic in &STATISTICS {
+            let _ = write!(out, " {:>6}", short_time(latency.value(statistic)));
         }
-    }
-    out.push('\n');
-}
-
-fn latency_row(out: &mut String, name: &str, latency: &Latency, heading: &[&str]) {
-    let _ = write!(out, "{name:<16}");
-    for statistic in heading {
-        let _ = write!(out, " {:>6}", short_time(latency.get(statistic)));
+        out.push('\n');
     }
     out.push('\n');
 }
@@ -98,14 +94,13 @@ fn latency_row(out: &mut String, name: &str, latency: &Latency, heading: &[&str]
     reason = "columns and rows on a screen"
 )]
 fn distribution(out: &mut String, report: &Report) {
-    let Some(name) = report.main_latency.as_deref() else { return };
-    let Some(buckets) = report.histograms_ns.get(name).map(buckets) else { return };
+    let Some(latency) = report.main_latency.and_then(|main| report.latency(main)) else { return };
+    let Some(buckets) = latency.all.as_ref().map(buckets) else { return };
     let [first, .., last] = &buckets[..] else { return };
     // What had only begun to wait when the run ended would take most of the scale, and says nothing.
-    let floor = report.latency_us.get(name).map_or(0.0, |latency| latency.min * 1000.0);
-    let (low, high) = (floor.max(first.0.max(1) as f64), last.0.max(2) as f64);
-    let of = words::LATENCIES.iter().find(|(key, _)| *key == name).map_or(name, |(_, word)| *word);
-    let names = ["distribution".to_owned(), format!("({of})")];
+    let floor = latency.answered.as_ref().map_or(0, Histogram::min);
+    let (low, high) = (floor.max(first.0).max(1) as f64, last.0.max(2) as f64);
+    let names = ["distribution".to_owned(), format!("({})", latency::entry(latency.kind).label)];
     let step = (high / low).powf(1.0 / ROWS as f64).max(1.000_001);
     let mut rows = [0_u64; ROWS];
     for (value, number) in &buckets {

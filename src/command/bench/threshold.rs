@@ -3,48 +3,39 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::figure::{FIGURES, Figure, Unit, Whole};
+use super::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
 use super::summary::{Report, ThresholdResult};
 
 /// A condition that must not hold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Threshold {
     /// As it was typed.
     pub text: String,
-    figure: Figure,
+    what: What,
     comparison: Comparison,
-    value: f64,
+    /// In the unit of what it limits.
+    limit: f64,
     /// What has to hold instead, as a person reads it.
     opposite: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Figure {
-    /// Of a latency, the main one if it has no name: nanoseconds.
-    Latency(Option<&'static str>, &'static str),
-    /// By its place in [`FIGURES`].
-    Other(usize),
-    /// A count by its place there, as a part of what it is counted among.
-    Part(usize),
+/// What has a limit.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    /// A statistic of a latency, the main one if it has no name: microseconds.
+    Latency(Option<&'static TimeFigure>, &'static Statistic),
+    Figure(&'static Figure),
+    /// A count as a part of what it is counted among.
+    Part(&'static Figure, Whole),
 }
 
-/// What the value of a figure is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unit {
-    Count,
-    PerSecond,
-    /// A part of 1, which people give in percent.
-    Share,
-    Bytes,
-}
-
-impl Unit {
-    /// Its name in the report.
-    fn key(self) -> &'static str {
+impl What {
+    fn unit(self) -> Unit {
         match self {
-            Self::Count => "count",
-            Self::PerSecond => "1/s",
-            Self::Share => "share",
-            Self::Bytes => "bytes",
+            Self::Latency(..) => Unit::Microseconds,
+            Self::Figure(figure) => figure.unit,
+            Self::Part(..) => Unit::Share,
         }
     }
 }
@@ -60,6 +51,17 @@ enum Comparison {
 }
 
 impl Comparison {
+    fn holds(self, value: f64, limit: f64) -> bool {
+        match self {
+            Self::Less => value < limit,
+            Self::LessOrEqual => value <= limit,
+            Self::Greater => value > limit,
+            Self::GreaterOrEqual => value >= limit,
+            Self::Equal => (value - limit).abs() < f64::EPSILON,
+            Self::NotEqual => (value - limit).abs() >= f64::EPSILON,
+        }
+    }
+
     /// The sign of what holds where this does not.
     fn opposite(self) -> &'static str {
         match self {
@@ -72,92 +74,6 @@ impl Comparison {
         }
     }
 }
-
-const STATISTICS: [&str; 9] = ["min", "mean", "p50", "p90", "p95", "p99", "p99.9", "p99.99", "max"];
-/// Figures that are no latencies: name, unit, and where the report has it, if the run yielded it.
-type Other = (&'static str, Unit, fn(&Report) -> Option<f64>);
-
-#[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-const FIGURES: [Other; 31] = [
-    ("loss", Unit::Share, |r| r.mode.receives_its_own().then(|| r.loss())),
-    ("lost", Unit::Count, |r| r.mode.receives_its_own().then_some(r.messages.lost as f64)),
-    ("duplicates", Unit::Count, |r| told_apart(r, r.messages.duplicates)),
-    ("reordered", Unit::Count, |r| told_apart(r, r.messages.reordered)),
-    ("foreign", Unit::Count, |r| Some(r.messages.foreign as f64)),
-    ("corrupt", Unit::Count, |r| Some(r.messages.corrupt as f64)),
-    ("stale", Unit::Count, |r| Some(r.messages.stale as f64)),
-    ("unstamped", Unit::Count, |r| Some(r.messages.unstamped as f64)),
-    ("sent", Unit::Count, |r| Some(r.messages.sent as f64)),
-    ("acknowledged", Unit::Count, |r| r.is_acknowledged().then_some(r.messages.acknowledged as f64)),
-    ("delivered", Unit::Count, |r| Some(r.messages.delivered as f64)),
-    ("refused", Unit::Count, |r| r.is_acknowledged().then_some(r.messages.refused as f64)),
-    ("unacknowledged", Unit::Count, |r| r.is_acknowledged().then_some(r.messages.unacknowledged as f64)),
-    ("under-way", Unit::Count, |r| Some(r.messages.under_way as f64)),
-    ("not-sent", Unit::Count, |r| Some(r.messages.not_sent as f64)),
-    ("connected", Unit::Count, |r| Some(r.connections.connected as f64)),
-    ("failed-connections", Unit::Count, |r| Some(r.connections.failed as f64)),
-    ("lost-connections", Unit::Count, |r| Some(r.connections.lost as f64)),
-    ("refused-subscriptions", Unit::Count, |r| Some(r.connections.refused_subscriptions as f64)),
-    ("errors", Unit::Count, |r| Some(r.errors.iter().map(|cause| cause.count).sum::<u64>() as f64)),
-    ("rate", Unit::PerSecond, |r| Some(r.rate())),
-    ("connected-rate", Unit::PerSecond, |r| Some(r.connections.connected_per_s)),
-    ("sent-rate", Unit::PerSecond, |r| Some(r.throughput.sent_per_s)),
-    ("taken-rate", Unit::PerSecond, |r| r.throughput.taken_per_s),
-    ("acknowledged-rate", Unit::PerSecond, |r| Some(r.throughput.acknowledged_per_s)),
-    ("delivered-rate", Unit::PerSecond, |r| Some(r.throughput.delivered_per_s)),
-    ("cpu", Unit::Share, |r| Some(r.generator.thread_cpu_share.iter().copied().fold(0.0, f64::max))),
-    ("share-of-ceiling", Unit::Share, |r| r.generator.share_of_ceiling),
-    ("memory", Unit::Bytes, |r| Some(r.generator.memory_bytes as f64)),
-    ("full-windows", Unit::Count, |r| Some(r.generator.full_windows as f64)),
-    ("blocked-sockets", Unit::Count, |r| Some(r.generator.blocked_sockets as f64)),
-];
-
-/// Who only receives may not know which messages there were.
-#[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-fn told_apart(report: &Report, number: Option<u64>) -> Option<f64> {
-    number.filter(|_| report.mode.receives_its_own()).map(|number| number as f64)
-}
-
-/// What a count is a part of, if a limit of it may be given in percent.
-fn whole_of(figure: &str) -> Option<fn(&Report) -> u64> {
-    let whole: fn(&Report) -> u64 = match figure {
-        "lost" | "delivered" => |r| r.messages.expected,
-        "duplicates" | "reordered" => |r| r.messages.delivered,
-        "acknowledged" | "unacknowledged" | "refused" => |r| r.messages.sent,
-        "not-sent" => |r| r.messages.sent + r.messages.not_sent,
-        "connected" | "failed-connections" => |r| r.connections.attempted,
-        "lost-connections" => |r| r.connections.connected,
-        _ => return None,
-    };
-    Some(whole)
-}
-
-/// What the table and `compare` call figures that have another name here, as [`plain`] has it.
-const WORDS: [(&str, &str); 8] = [
-    ("taken", "taken-rate"),
-    ("too-old-to-count", "stale"),
-    ("connections", "connected"),
-    ("connections-rate", "connected-rate"),
-    ("failed", "failed-connections"),
-    ("tls", "tls_handshake"),
-    ("until-connack", "connect_to_connack"),
-    ("late", "schedule_lag"),
-];
-
-const LATENCIES: [&str; 12] = [
-    "connect",
-    "tls_handshake",
-    "connack",
-    "connect_to_connack",
-    "suback",
-    "acknowledge",
-    "acknowledge_from_send",
-    "delivery",
-    "delivery_from_send",
-    "round_trip",
-    "round_trip_from_send",
-    "schedule_lag",
-];
 
 impl FromStr for Threshold {
     type Err = String;
@@ -176,20 +92,20 @@ impl FromStr for Threshold {
         let found = comparisons.iter().find_map(|(sign, meaning)| Some((*meaning, rest.strip_prefix(sign)?)));
         let (comparison, value) = found.ok_or("a comparison is one of > >= < <= == !=")?;
         let (name, limit) = (name.trim(), value.trim());
-        let mut figure = figure(name)?;
-        if let Figure::Other(place) = figure
+        let mut what = what(name)?;
+        if let What::Figure(figure) = what
+            && let Some(whole) = figure.whole
             && limit.ends_with('%')
-            && whole_of(FIGURES[place].0).is_some()
         {
-            figure = Figure::Part(place);
+            what = What::Part(figure, whole);
         }
-        let value = match figure {
-            Figure::Latency(..) => nanoseconds(limit)?,
-            Figure::Part(place) => number(FIGURES[place].0, Unit::Share, limit)?,
-            Figure::Other(place) => number(FIGURES[place].0, FIGURES[place].1, limit)?,
+        let value = match what {
+            What::Latency(..) => microseconds(limit)?,
+            What::Part(figure, _) => number(figure, Unit::Share, limit)?,
+            What::Figure(figure) => number(figure, figure.unit, limit)?,
         };
         let opposite = format!("{name} {} {limit}", comparison.opposite());
-        Ok(Self { text: text.trim().to_owned(), figure, comparison, value, opposite })
+        Ok(Self { text: text.trim().to_owned(), what, comparison, limit: value, opposite })
     }
 }
 
@@ -199,28 +115,49 @@ fn plain(name: &str) -> String {
     name.strip_suffix("/s").map_or_else(|| name.clone(), |count| format!("{count}-rate"))
 }
 
-/// The one of those names that is meant, be it by another word.
-fn known(names: impl IntoIterator<Item = &'static str>, typed: &str) -> Option<&'static str> {
-    let typed = plain(typed);
-    let word = WORDS.iter().find(|(word, _)| *word == typed).map(|(_, name)| plain(name));
-    let typed = word.unwrap_or(typed);
-    names.into_iter().find(|name| plain(name) == typed)
+/// Figures that can have a limit.
+fn limited() -> impl DoubleEndedIterator<Item = &'static Figure> {
+    FIGURES.iter().filter(|figure| !figure.name.is_empty())
 }
 
-fn figure(name: &str) -> Result<Figure, String> {
-    let others = || FIGURES.iter().map(|(name, ..)| *name);
-    if let Some(found) = known(others(), name) {
-        return others().position(|name| name == found).map(Figure::Other).ok_or_else(|| unknown(name));
+/// The figure of this name; else, the one that the report calls so, with `/s` or without.
+fn figure(typed: &str) -> Option<&'static Figure> {
+    let typed = plain(typed);
+    let label = |figure: &Figure| {
+        if figure.unit == Unit::PerSecond { format!("{}/s", figure.label) } else { figure.label.into() }
+    };
+    let by = |name: &dyn Fn(&Figure) -> String| limited().find(|figure| plain(&name(figure)) == typed);
+    by(&|figure| figure.name.into()).or_else(|| by(&label)).or_else(|| by(&|figure| figure.label.into()))
+}
+
+/// The latency of this name, or that the report calls so. What is from the actual send stands below another
+/// there, which its name alone does not tell.
+fn latency_figure(typed: &str) -> Option<&'static TimeFigure> {
+    let typed = plain(typed);
+    let is_labelled = |found: &&TimeFigure| found.row != LatencyRow::Below && plain(found.label) == typed;
+    LATENCIES.iter().find(|found| plain(found.key) == typed).or_else(|| LATENCIES.iter().find(is_labelled))
+}
+
+fn statistic(typed: &str) -> Option<&'static Statistic> {
+    latency::statistic(&plain(typed))
+}
+
+fn what(name: &str) -> Result<What, String> {
+    if let Some(found) = figure(name) {
+        return Ok(What::Figure(found));
     }
-    // As the table has it: only this percentile of it is shown.
-    if known(LATENCIES, name) == Some("schedule_lag") && plain(name) == "late" {
-        return Ok(Figure::Latency(Some("schedule_lag"), "p99"));
+    // As the report has it: only this statistic of it is shown.
+    if let Some(found) = latency_figure(name)
+        && let LatencyRow::Only(shown) = found.row
+        && let Some(statistic) = statistic(shown)
+        && plain(found.label) == plain(name)
+    {
+        return Ok(What::Latency(Some(found), statistic));
     }
     let parts = name.rsplit_once([' ', ':']);
-    let (of, statistic) = parts.map_or((None, name), |(of, statistic)| (Some(of.trim()), statistic));
-    let of = of.map(|of| known(LATENCIES, of).ok_or_else(|| unknown(of))).transpose()?;
-    let statistic = known(STATISTICS, statistic).ok_or_else(|| unknown(name))?;
-    Ok(Figure::Latency(of, statistic))
+    let (of, typed) = parts.map_or((None, name), |(of, statistic)| (Some(of.trim()), statistic));
+    let of = of.map(|of| latency_figure(of).ok_or_else(|| unknown(of))).transpose()?;
+    Ok(What::Latency(of, statistic(typed).ok_or_else(|| unknown(name))?))
 }
 
 /// A name that is not known, with the one that is most like it, or what there is.
@@ -228,33 +165,39 @@ fn unknown(name: &str) -> String {
     /// Names that are less alike than this have nothing to do with each other.
     const ALIKE: f64 = 0.8;
     let typed = plain(name);
-    if let Some(latency) = known(LATENCIES, name) {
-        return format!("of the latency {name} a statistic is needed, for example '{latency} p99'");
+    if let Some(TimeFigure { key, .. }) = latency_figure(name) {
+        return format!("the latency {name} needs a statistic, for example '{key} p99'");
     }
     if typed.strip_prefix('p').is_some_and(|percent| percent.parse::<f64>().is_ok()) {
-        return format!("'{name}' is no figure: percentiles are p50, p90, p95, p99, p99.9 and p99.99");
+        let percentiles = STATISTICS.iter().filter(|found| matches!(found.is, Is::Quantile(_)));
+        let percentiles: Vec<_> = percentiles.map(|found| found.name).collect();
+        return format!("unknown figure '{name}': the percentiles are {}", percentiles.join(", "));
     }
-    let names = FIGURES.map(|(name, ..)| name).into_iter().chain(STATISTICS).chain(LATENCIES);
-    let alike = names
-        .chain(WORDS.map(|(word, _)| word))
-        .map(|name| (strsim::jaro_winkler(&typed, &plain(name)), name));
-    match alike.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((like, close)) if like >= ALIKE => format!("'{name}' is no figure (is '{close}' meant?)"),
-        _ => format!("'{name}' is no figure: mqtt bench --help lists them"),
+    let figures = limited().flat_map(|figure| [figure.name, figure.label]);
+    let latencies = LATENCIES.iter().flat_map(|latency| [latency.key, latency.label]);
+    let names = figures.chain(latencies).chain(STATISTICS.iter().map(|statistic| statistic.name));
+    let alike = names.map(|name| (strsim::jaro_winkler(&typed, &plain(name)), name));
+    match alike.rev().max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((like, close)) if like >= ALIKE => format!("unknown figure '{name}'; did you mean '{close}'?"),
+        _ => format!("unknown figure '{name}': mqtt bench --help lists the figures"),
     }
 }
 
-fn nanoseconds(value: &str) -> Result<f64, String> {
+fn microseconds(value: &str) -> Result<f64, String> {
     let parsed = humantime::parse_duration(value);
     let duration: Duration =
         parsed.map_err(|_| format!("'{value}' has no unit of time; use for example 20ms"))?;
-    Ok(duration.as_secs_f64() * 1e9)
+    #[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
+    Ok(duration.as_nanos() as f64 / 1e3)
 }
 
 /// A value in the unit of its figure, perhaps in thousands or millions.
-fn number(name: &str, unit: Unit, value: &str) -> Result<f64, String> {
+fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
+    let name = figure.name;
     let suffixes: &[(&str, f64)] = match unit {
-        Unit::Count | Unit::PerSecond => &[("k", 1e3), ("M", 1e6), ("", 1.0)],
+        Unit::Count | Unit::PerSecond | Unit::Seconds | Unit::Microseconds => {
+            &[("k", 1e3), ("M", 1e6), ("", 1.0)]
+        }
         Unit::Share => &[("%", 0.01), ("", 1.0)],
         Unit::Bytes => &[
             ("KiB", 1024.0),
@@ -269,14 +212,14 @@ fn number(name: &str, unit: Unit, value: &str) -> Result<f64, String> {
     let bare = if unit == Unit::PerSecond { value.strip_suffix("/s").unwrap_or(value) } else { value };
     let found = suffixes.iter().find_map(|(suffix, factor)| Some((bare.strip_suffix(suffix)?, factor)));
     let (digits, factor) = found.unwrap_or((bare, &1.0));
-    let no_number = || format!("'{value}' is no number that {name} can have");
+    let no_number = || format!("'{value}' is not a number that {name} can have");
     let number: f64 = digits.trim().parse().map_err(|_| no_number())?;
     let number = Some(number * factor).filter(|number| number.is_finite()).ok_or_else(no_number)?;
     // Who types `loss > 5` means messages, or percent, and would wait for 500 % in vain.
     if unit == Unit::Share && number >= 1.0 && !value.ends_with('%') {
-        let messages =
-            if name == "loss" { format!(", or for messages 'lost > {digits}'") } else { String::new() };
-        return Err(format!("{name} is a share: give it in percent, '{digits}%'{messages}"));
+        let count = figure.count.map(|count| format!(", or as a number: '{} > {digits}'", count.name));
+        let count = count.unwrap_or_default();
+        return Err(format!("{name} is a share: give it in percent, '{digits}%'{count}"));
     }
     Ok(number)
 }
@@ -284,80 +227,52 @@ fn number(name: &str, unit: Unit, value: &str) -> Result<f64, String> {
 impl Threshold {
     /// What became of it.
     pub(super) fn result(&self, report: &Report) -> ThresholdResult {
-        let (value, broken) = self.check(report);
-        let (unit, scale) = match self.figure {
-            Figure::Latency(..) => ("us", 1e3),
-            Figure::Part(_) => (Unit::Share.key(), 1.0),
-            Figure::Other(place) => (FIGURES[place].1.key(), 1.0),
-        };
+        let value = self.value(report);
+        let unit = self.what.unit();
         ThresholdResult {
             fail_if: self.text.clone(),
-            value: value.filter(|value| value.is_finite()).map(|value| value / scale),
-            limit: self.value / scale,
-            unit,
-            text: self.shown(value, report),
-            broken,
+            value: value.filter(|value| value.is_finite()),
+            limit: self.limit,
+            unit: unit.key(),
+            text: match (value, self.what) {
+                (None, _) => "not measured".into(),
+                (Some(value), What::Latency(of, _)) if value.is_infinite() => {
+                    latency_of(of, report).map_or_else(String::new, Latency::without_answer)
+                }
+                (Some(value), _) => unit.text(value),
+            },
+            // A figure that the run did not yield has no value, and that is a failure too: nothing was shown.
+            broken: value.is_none_or(|value| self.comparison.holds(value, self.limit)),
             opposite: self.opposite.clone(),
         }
     }
 
-    /// The figure's value in a report and whether the condition holds, which is a failure. A figure
-    /// that the run did not yield has no value, and that is a failure too: nothing was shown.
-    fn check(&self, report: &Report) -> (Option<f64>, bool) {
-        let value = match &self.figure {
-            Figure::Latency(of, statistic) => {
-                let name = of.or(report.main_latency.as_deref());
-                name.and_then(|name| report.statistic(name, statistic))
-                    .map(|microseconds| microseconds * 1000.0)
-            }
-            Figure::Other(place) => FIGURES[*place].2(report),
-            Figure::Part(place) => part(*place, report),
-        };
-        let broken = value.is_none_or(|value| match self.comparison {
-            Comparison::Less => value < self.value,
-            Comparison::LessOrEqual => value <= self.value,
-            Comparison::Greater => value > self.value,
-            Comparison::GreaterOrEqual => value >= self.value,
-            Comparison::Equal => (value - self.value).abs() < f64::EPSILON,
-            Comparison::NotEqual => (value - self.value).abs() >= f64::EPSILON,
-        });
-        (value, broken)
-    }
-
-    /// A value of its figure as a person reads it.
-    fn shown(&self, value: Option<f64>, report: &Report) -> String {
-        match (value, &self.figure) {
-            (None, _) => "not measured".into(),
-            (Some(value), Figure::Latency(of, _)) if value.is_infinite() => {
-                let unanswered =
-                    of.or(report.main_latency.as_deref()).and_then(|of| report.unanswered.get(of));
-                unanswered.map_or_else(|| "not measured".into(), super::verdict::Unanswered::text)
-            }
-            (Some(value), Figure::Latency(..)) => super::words::time(value / 1000.0),
-            (Some(value), Figure::Part(_)) => format!("{:.3} %", value * 100.0),
-            (Some(value), Figure::Other(place)) => {
-                let count = super::words::count;
-                match FIGURES[*place].1 {
-                    Unit::Count => count(value),
-                    Unit::PerSecond => format!("{}/s", count(value)),
-                    Unit::Share => format!("{:.3} %", value * 100.0),
-                    Unit::Bytes => format!("{:.1} MiB", value / 1_048_576.0),
-                }
-            }
+    fn value(&self, report: &Report) -> Option<f64> {
+        match self.what {
+            What::Latency(of, statistic) => Some(latency_of(of, report)?.limited(statistic)),
+            What::Figure(figure) => figure.value(report),
+            What::Part(figure, whole) => figure.part(whole, report),
         }
     }
 }
 
-/// A count as a part of what it is counted among; of nothing there is no part.
-#[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-fn part(place: usize, report: &Report) -> Option<f64> {
-    let whole = whole_of(FIGURES[place].0)?(report);
-    FIGURES[place].2(report).filter(|_| whole > 0).map(|number| number / whole as f64)
+/// What was measured of a latency, or of the main one.
+fn latency_of<'a>(of: Option<&TimeFigure>, report: &'a Report) -> Option<&'a Latency> {
+    report.latency(of.map(|of| of.kind).or(report.main_latency)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What a condition is about.
+    fn about(what: What) -> String {
+        match what {
+            What::Latency(of, statistic) => format!("{} {}", of.map_or("", |of| of.key), statistic.name),
+            What::Figure(figure) => figure.name.into(),
+            What::Part(figure, _) => format!("{} in percent", figure.name),
+        }
+    }
 
     #[test]
     fn thresholds_are_read() {
@@ -377,7 +292,7 @@ mod tests {
             assert!(good.parse::<Threshold>().is_ok(), "{good}");
         }
         let threshold: Threshold = "p99 > 20ms".parse().unwrap();
-        assert!((threshold.value - 20e6).abs() < 1.0);
+        assert!((threshold.limit - 20e3).abs() < 1e-3);
     }
 
     /// What the report calls its figures, `--fail-if` calls so as well.
@@ -401,52 +316,44 @@ mod tests {
             ("CPU > 90%", "cpu > 90%"),
         ] {
             let [words, name] = [words, name].map(|text| text.parse::<Threshold>().unwrap());
-            assert_eq!((words.figure, words.value), (name.figure, name.value), "{words:?}");
+            assert_eq!((about(words.what), words.limit), (about(name.what), name.limit), "{words:?}");
         }
-        for (key, word) in super::super::words::LATENCIES {
-            let word = if word.starts_with(' ') { key } else { word };
-            let read = format!("{word} p99 > 1s").parse::<Threshold>().unwrap();
-            assert_eq!(read.figure, Figure::Latency(Some(key), "p99"), "{word}");
+        for latency in &LATENCIES {
+            for word in [latency.key, latency.label] {
+                let word = if latency.row == LatencyRow::Below { latency.key } else { word };
+                let read = format!("{word} p99 > 1s").parse::<Threshold>().unwrap();
+                assert_eq!(about(read.what), format!("{} p99", latency.key), "{word}");
+            }
         }
     }
 
     #[test]
     fn a_count_in_percent_is_a_part() {
         let part: Threshold = "delivered < 99%".parse().unwrap();
-        assert!(matches!(part.figure, Figure::Part(_)) && (part.value - 0.99).abs() < 1e-9, "{part:?}");
+        assert!(matches!(part.what, What::Part(..)) && (part.limit - 0.99).abs() < 1e-9, "{part:?}");
         assert_eq!(part.opposite, "delivered >= 99%");
         let count: Threshold = "delivered<99".parse().unwrap();
-        assert!(matches!(count.figure, Figure::Other(_)), "{count:?}");
+        assert!(matches!(count.what, What::Figure(_)), "{count:?}");
         assert_eq!(count.opposite, "delivered >= 99");
-    }
-
-    /// The help lists what there is.
-    #[test]
-    fn every_figure_is_in_the_help() {
-        let help = include_str!("../../../tests/golden/help/mqtt-bench.txt");
-        let words: Vec<&str> = help.split([' ', ',', ';', '\n']).collect();
-        for name in FIGURES.map(|(name, ..)| name).into_iter().chain(STATISTICS).chain(LATENCIES) {
-            assert!(words.contains(&name), "{name}");
-        }
     }
 
     #[test]
     fn what_is_wrong_is_named() {
         for (bad, words) in [
-            ("p98 > 1ms", "no figure"),
+            ("p98 > 1ms", "unknown figure 'p98'"),
             ("p99", "FIGURE > VALUE"),
             ("p99 > 20", "unit of time"),
-            ("loss > many", "no number"),
+            ("loss > many", "not a number"),
             ("p99 =! 1ms", "comparison"),
-            ("lunch p99 > 1ms", "no figure"),
-            ("loss > inf", "no number"),
+            ("lunch p99 > 1ms", "unknown figure"),
+            ("loss > inf", "not a number"),
             ("loss > 5", "lost > 5"),
-            ("foreign > 5%", "no number"),
-            ("p98 > 1ms", "percentiles are p50"),
-            ("acknowledgd > 1", "is 'acknowledged' meant?"),
-            ("lunch > 1", "--help lists them"),
+            ("foreign > 5%", "not a number"),
+            ("p98 > 1ms", "the percentiles are p50"),
+            ("acknowledgd > 1", "did you mean 'acknowledged'?"),
+            ("lunch > 1", "--help lists the figures"),
             ("connack > 1s", "'connack p99'"),
-            ("lost > 5/s", "no number"),
+            ("lost > 5/s", "not a number"),
         ] {
             let error = bad.parse::<Threshold>().unwrap_err();
             assert!(error.contains(words), "{bad}: {error}");

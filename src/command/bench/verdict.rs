@@ -1,18 +1,20 @@
 //! What a run is worth: whether it measured anything, and what is known of messages that had no
 //! answer when it ended. Left out, they would make a broker that hangs look fast.
 
-use std::collections::BTreeMap;
-
 use hdrhistogram::Histogram;
 
 use super::config::{Load, Mode, Rate, Stop};
+use super::figure::SENT_RATE;
 use super::finding::{Note, Nothing, Problem};
+use super::latency::statistic;
 use super::phases::Drained;
-use super::recorder::{Counts, Kind, Recorder, histogram};
-use super::summary::{MessageFigures, Report};
-use super::words::whole;
+use super::recorder::{Counts, Kind};
+use super::stamp;
+use super::summary::Report;
 use crate::protocol::QoS;
 
+/// A thread that is busy for this part of the time has no time to be on time.
+const MOST_CPU: f64 = 0.95;
 /// Own sending that is later than this is late, in nanoseconds.
 const LATE_NS: u64 = 5_000_000;
 /// So many late messages, and such a part of all, say more about the generator than about the
@@ -29,78 +31,21 @@ const FEWEST_WARMUP: u64 = 10;
 /// Below this part of the rate that was asked for, it was not reached.
 const REACHED: f64 = 0.9;
 
-/// Of a latency, what is not in its histogram.
-#[derive(Debug, Clone)]
-pub(super) struct Unanswered {
-    /// Those that had an answer.
-    answered: Histogram<u64>,
-    /// How many had none.
-    missing: u64,
-}
-
-impl Unanswered {
-    /// A statistic in microseconds for comparison with a limit. What had no answer took longer than
-    /// every limit: how much longer nobody knows, and so no percentile can be taken without it.
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "counts of messages are below 9 × 10¹⁵"
-    )]
-    pub(super) fn get(&self, statistic: &str) -> f64 {
-        let answered = self.answered.len();
-        let at = |rank: u64| {
-            if rank > answered {
-                return f64::INFINITY;
-            }
-            // Between two ranks, so that rounding leads to neither of the neighbours.
-            let quantile = (rank as f64 - 0.5) / answered as f64;
-            self.answered.value_at_quantile(quantile) as f64 / 1000.0
-        };
-        match (statistic, statistic.strip_prefix('p').and_then(|percent| percent.parse::<f64>().ok())) {
-            (_, Some(percent)) => {
-                at(((percent / 100.0 * (answered + self.missing) as f64).ceil() as u64).max(1))
-            }
-            ("min", _) => at(1),
-            _ => f64::INFINITY,
-        }
+/// How many are missing of a latency that are in no histogram: deliveries that never came, and connections
+/// that failed.
+pub(super) fn never(report: &Report, kind: Kind, has_answers: bool) -> u64 {
+    let unstamped = report.counts.unstamped > 0;
+    let undelivered = if unstamped { 0 } else { undelivered(&report.counts) };
+    match kind {
+        Kind::ConnAck | Kind::UntilConnAck => report.counts.failed,
+        Kind::Delivery | Kind::RoundTrip => undelivered,
+        Kind::DeliveryFromSend | Kind::RoundTripFromSend if has_answers => undelivered,
+        _ => 0,
     }
-
-    /// How many of how many had none, in words.
-    #[allow(clippy::cast_precision_loss, reason = "a percentage")]
-    pub(super) fn text(&self) -> String {
-        let all = self.answered.len() + self.missing;
-        let share = self.missing as f64 / all.max(1) as f64 * 100.0;
-        format!("beyond any limit: {share:.2} % never came ({} of {})", whole(self.missing), whole(all))
-    }
-}
-
-/// What is missing of each latency: what had no answer when the run ended, deliveries that never
-/// came, and connections that failed.
-pub(super) fn unanswered(
-    recorder: &Recorder,
-    messages: &MessageFigures,
-) -> BTreeMap<&'static str, Unanswered> {
-    let undelivered = if messages.unstamped > 0 { 0 } else { messages.lost + messages.under_way };
-    let mut all = BTreeMap::new();
-    for kind in Kind::ALL {
-        let answered = recorder.histogram(kind).cloned();
-        let never = match kind {
-            Kind::ConnAck | Kind::UntilConnAck => recorder.counts.failed,
-            Kind::Delivery | Kind::RoundTrip => undelivered,
-            Kind::DeliveryFromSend | Kind::RoundTripFromSend if answered.is_some() => undelivered,
-            _ => 0,
-        };
-        let missing = recorder.waited(kind).map_or(0, Histogram::len) + never;
-        if missing > 0 {
-            all.insert(kind.key(), Unanswered { answered: answered.unwrap_or_else(histogram), missing });
-        }
-    }
-    all
 }
 
 /// Why a load with messages has measured nothing, if it has not.
-pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<Nothing> {
+fn nothing_measured(load: &Load, counts: &Counts) -> Option<Nothing> {
     if load.mode == Mode::Connect || counts.connected == 0 {
         return None;
     }
@@ -125,7 +70,7 @@ pub(super) fn nothing_measured(load: &Load, counts: &Counts) -> Option<Nothing> 
 /// Whether a load has no result because the broker has not confirmed its messages. A closed loop waits with a
 /// broker that hangs, so that few messages are without an answer; and of messages at QoS 0 nothing else is
 /// known.
-pub(super) fn unconfirmed(load: &Load, drained: Drained) -> Option<Problem> {
+fn unconfirmed(load: &Load, drained: Drained) -> Option<Problem> {
     let unheard = load.mode == Mode::Publish && load.qos == QoS::AtMostOnce;
     ((load.rate == Rate::Max || unheard) && drained.is_unanswered)
         .then_some(Problem::Unanswered { drain: load.drain })
@@ -137,8 +82,7 @@ fn syn_note(p99_us: f64) -> Option<Note> {
 }
 
 /// Whether the generator was late too often to be what it should be.
-pub(super) fn lateness(recorder: &Recorder, mode: Mode) -> Option<Problem> {
-    let lag = recorder.histogram(Kind::ScheduleLag)?;
+fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
     let (late, of) = (lag.len() - lag.count_between(0, LATE_NS), lag.len());
     #[allow(clippy::cast_precision_loss, reason = "a time is shown with three digits")]
     let limit_us = LATE_NS as f64 / 1000.0;
@@ -150,15 +94,16 @@ pub(super) fn lateness(recorder: &Recorder, mode: Mode) -> Option<Problem> {
 }
 
 /// What to know of the messages that are not, or not only, in the figures.
-pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> Vec<Note> {
+fn notes(load: &Load, report: &Report) -> Vec<Note> {
+    let (counts, measured) = (&report.counts, report.measured());
     let timed = Kind::main(load.mode, load.qos).is_some();
     let own = load.mode.publishes();
     let about = [
-        (messages.not_sent, true, Note::NotSent { messages: messages.not_sent, timed }),
-        (messages.unacknowledged, true, Note::Unacknowledged(messages.unacknowledged)),
-        (messages.lost, own, Note::NeverArrived(messages.lost)),
-        (messages.under_way, own, Note::NotYetArrived(messages.under_way)),
-        (messages.foreign, own, Note::ForeignMessages(messages.foreign)),
+        (measured.not_sent, true, Note::NotSent { messages: measured.not_sent, timed }),
+        (measured.unacknowledged, true, Note::Unacknowledged(measured.unacknowledged)),
+        (report.lost(), own, Note::NeverArrived(report.lost())),
+        (report.under_way(), own, Note::NotYetArrived(report.under_way())),
+        (counts.foreign, own, Note::ForeignMessages(counts.foreign)),
     ];
     let mut notes: Vec<Note> = about
         .into_iter()
@@ -176,42 +121,76 @@ pub(super) fn notes(load: &Load, counts: &Counts, messages: &MessageFigures) -> 
 }
 
 impl Report {
-    /// What can be said only when all figures are known.
-    pub(super) fn explain(&mut self, load: &Load, drained: Drained) {
-        let notes = &mut self.findings.notes;
+    /// Whether the figures stand for the broker and the load that was asked for.
+    pub(super) fn judge(&mut self, load: &Load, drained: Drained) {
+        let lag = self.latency(Kind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
+        let late = lag.and_then(|lag| lateness(lag, load.mode));
+        let nothing = nothing_measured(load, &self.counts).filter(|_| !self.interrupted);
+        let share = self.generator.busiest();
+        let busy = (share > MOST_CPU).then_some(Problem::ThreadBusy { share });
+        let Counts { failed, lost, refused_subscriptions, attempted, .. } = self.counts;
+        let found = [
+            late,
+            unconfirmed(load, drained),
+            nothing.map(Problem::NothingMeasured),
+            busy,
+            (failed > 0).then_some(Problem::ConnectionsFailed { failed, attempted }),
+            (lost > 0).then_some(Problem::ConnectionsLost(lost)),
+            (refused_subscriptions > 0).then_some(Problem::SubscriptionsRefused(refused_subscriptions)),
+        ];
+        let problems = &mut self.findings.problems;
+        problems.extend(found.into_iter().flatten());
+        self.generator.saturated = problems.iter().any(|problem| problem.is_saturation());
+        self.valid = problems.is_empty();
+    }
+
+    /// What to know when reading the figures. The broker lets a client have so many messages in flight.
+    pub(super) fn explain(&mut self, load: &Load, drained: Drained, window: u16, payload_bytes: usize) {
+        let sent = SENT_RATE.value(self).unwrap_or(0.0);
+        let mut notes = notes(load, self);
+        let asked = load.client.max_inflight;
+        if load.mode.publishes() && load.qos != QoS::AtMostOnce && window < asked {
+            notes.push(Note::WindowLimited { window, asked });
+        }
+        if load.mode.publishes() && payload_bytes < stamp::BYTES {
+            notes.push(Note::NoStamp { payload_bytes });
+        }
+        let unstamped = self.counts.unstamped;
+        if load.mode == Mode::Subscribe && unstamped > 0 {
+            notes.push(Note::Unstamped(unstamped));
+        }
+        if load.mode == Mode::Subscribe && self.measured().delivered > unstamped {
+            notes.push(Note::OtherClock);
+        }
         if drained.is_unanswered && unconfirmed(load, drained).is_none() {
             notes.push(Note::Unanswered { drain: load.drain });
         }
-        if drained.is_arriving && self.messages.lost > 0 && !self.interrupted {
+        if drained.is_arriving && self.lost() > 0 && !self.interrupted {
             notes.push(Note::StillArriving { drain: load.drain });
         }
-        let connect = self.latency_us.get(Kind::Connect.key());
-        notes.extend(connect.and_then(|connect| syn_note(connect.p99)));
+        let connect = self.latency(Kind::Connect).zip(statistic("p99"));
+        notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.value(p99))));
         if let Stop::After(duration) = load.stop
             && self.phases_s.measure > 0.0
             && self.phases_s.measure < duration.as_secs_f64() * REACHED
-            && self.connections.lost > 0
+            && self.counts.lost > 0
             && !self.interrupted
         {
             let (asked_us, measured_us) = (duration.as_secs_f64() * 1e6, self.phases_s.measure * 1e6);
             notes.push(Note::CutShort { measured_us, asked_us });
         }
-        let Rate::PerSecond(asked) = load.rate else { return };
-        let sent = self.throughput.sent_per_s;
-        let disturbed = self.generator.saturated || self.interrupted || self.connections.lost > 0;
+        let disturbed = self.generator.saturated || self.interrupted || self.counts.lost > 0;
         // Jitter goes past the end, and a count ends with the last answer.
         let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, Stop::Count(_));
-        if load.mode.publishes() && !disturbed && sent > 0.0 && sent < asked * REACHED {
+        if let Rate::PerSecond(asked) = load.rate
+            && load.mode.publishes()
+            && !disturbed
+            && sent > 0.0
+            && sent < asked * REACHED
+        {
             notes.push(Note::RateNotReached { asked, sent });
         }
-    }
-
-    /// A statistic of a latency in microseconds, for comparison with a limit.
-    pub(super) fn statistic(&self, name: &str, statistic: &str) -> Option<f64> {
-        match self.unanswered.get(name) {
-            Some(unanswered) => Some(unanswered.get(statistic)),
-            None => self.latency_us.get(name).map(|latency| latency.get(statistic)),
-        }
+        self.findings.notes = notes;
     }
 }
 
@@ -229,26 +208,7 @@ pub(super) fn undelivered(counts: &Counts) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// A fifth without an answer is behind every percentile from the 80th on.
-    #[test]
-    fn what_is_missing_is_longer_than_every_limit() {
-        let mut answered = histogram();
-        for value in 1..=80_u64 {
-            answered.record(value * 1000).unwrap();
-        }
-        let unanswered = Unanswered { answered, missing: 20 };
-        for (statistic, expected) in [("min", 1.0), ("p50", 50.0)] {
-            let found = unanswered.get(statistic);
-            assert!((found / expected - 1.0).abs() < 0.01, "{statistic}: {found}");
-        }
-        for statistic in ["mean", "p90", "p95", "p99", "p99.9", "p99.99", "max"] {
-            assert!(unanswered.get(statistic).is_infinite(), "{statistic}");
-        }
-        assert_eq!(unanswered.text(), "beyond any limit: 20.00 % never came (20 of 100)");
-        let none = Unanswered { answered: histogram(), missing: 1 };
-        assert!(none.get("min").is_infinite() && none.get("p50").is_infinite());
-    }
+    use crate::command::bench::recorder::histogram;
 
     #[test]
     fn connections_that_asked_again_are_told() {
@@ -268,10 +228,10 @@ mod tests {
     #[test]
     fn a_few_late_messages_are_no_verdict() {
         let late = |late: u64, of: u64| {
-            let mut recorder = Recorder::default();
-            recorder.record_many(Kind::ScheduleLag, 20_000_000, late);
-            recorder.record_many(Kind::ScheduleLag, 100_000, of - late);
-            lateness(&recorder, Mode::Publish)
+            let mut lag = histogram();
+            lag.record_n(20_000_000, late).unwrap();
+            lag.record_n(100_000, of - late).unwrap();
+            lateness(&lag, Mode::Publish)
         };
         assert_eq!(late(0, 1), None);
         assert_eq!(late(9, 50), None, "9 are too few to tell");

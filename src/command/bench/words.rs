@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 
 use super::config::Mode;
+use super::figure::{CONNECTED_RATE, FIGURES, Figure, Row, Unit};
+use super::latency::{LATENCIES, Latency, LatencyRow, TimeFigure};
 use super::summary::Report;
 use crate::output::counted;
 
@@ -140,113 +142,97 @@ pub(super) fn phases(report: &Report) -> String {
 
 /// What became of the connections, in a line.
 pub(super) fn connections(report: &Report) -> String {
-    let c = &report.connections;
-    let mut text =
-        format!("{} of {} made, {}/s", whole(c.connected), whole(c.attempted), count(c.connected_per_s));
-    for (number, what) in [(c.failed, "failed"), (c.lost, "lost")] {
-        if number > 0 {
-            let _ = write!(text, ", {} {what}", whole(number));
+    let (made, rate) = (whole(report.counts.connected), CONNECTED_RATE.value(report).unwrap_or(0.0));
+    let mut text = format!("{made} of {} made, {}/s", whole(report.counts.attempted), count(rate));
+    for (figure, value) in shown(report, |row| matches!(row, Row::Connections)) {
+        if value > Some(0.0) {
+            let _ = write!(text, ", {} {}", figure.unit.text(value.unwrap_or(0.0)), figure.label);
         }
     }
     text
 }
 
+/// The figures with such a row that the run has, and their values if they are known.
+fn shown(
+    report: &Report,
+    row: fn(Row) -> bool,
+) -> impl Iterator<Item = (&'static Figure, Option<f64>)> + use<'_> {
+    let figures = FIGURES.iter().filter(move |figure| row(figure.row) && figure.when.holds(report));
+    figures.map(|figure| (figure, figure.value(report)))
+}
+
 /// Messages that went through a stage, with their rate.
 pub(super) struct Stage {
     pub(super) name: &'static str,
-    pub(super) number: Option<u64>,
+    pub(super) number: Option<f64>,
     pub(super) per_s: f64,
+    pub(super) remark: &'static str,
 }
 
-/// The stages that the mode has.
+/// The stages that the run has.
 pub(super) fn stages(report: &Report) -> Vec<Stage> {
-    let (m, t) = (&report.messages, &report.throughput);
-    let publishes = report.mode.publishes();
-    let receives = report.mode.receives_its_own() || report.mode == Mode::Subscribe;
-    let mut stages = Vec::new();
-    let mut add = |applies: bool, name, number, per_s: Option<f64>| {
-        stages.extend(per_s.filter(|_| applies).map(|per_s| Stage { name, number, per_s }));
-    };
-    add(publishes, "sent", Some(m.sent), Some(t.sent_per_s));
-    add(publishes, "taken", None, t.taken_per_s);
-    add(publishes && m.qos > 0, "acknowledged", Some(m.acknowledged), Some(t.acknowledged_per_s));
-    add(receives, "delivered", Some(m.delivered), Some(t.delivered_per_s));
-    stages
+    let stages = FIGURES.iter().filter_map(|figure| {
+        let Row::Stage(when, remark) = figure.row else { return None };
+        let per_s = figure.value(report).filter(|_| when.holds(report))?;
+        let number = figure.count.and_then(|count| count.value(report));
+        Some(Stage { name: figure.label, number, per_s, remark })
+    });
+    stages.collect()
 }
 
 /// Lost, doubled and reordered messages, where the mode can tell: how many, if they are known.
 pub(super) fn defects(report: &Report) -> Vec<(&'static str, String)> {
-    if !report.mode.receives_its_own() {
-        return Vec::new();
-    }
-    let m = &report.messages;
-    let some = |number: Option<u64>| number.map_or("-".into(), whole);
-    vec![("lost", whole(m.lost)), ("duplicates", some(m.duplicates)), ("reordered", some(m.reordered))]
+    shown(report, |row| matches!(row, Row::Defect))
+        .map(|(figure, value)| (figure.label, value.map_or("-".into(), |value| figure.unit.text(value))))
+        .collect()
 }
 
 /// What else became of messages, as far as it did.
-pub(super) fn strays(report: &Report) -> Vec<(&'static str, u64)> {
-    let m = &report.messages;
-    let mut strays = vec![("corrupt", m.corrupt)];
-    // Who only receives is a stranger to every message.
-    if report.mode != Mode::Subscribe {
-        strays.extend([
-            ("refused", m.refused),
-            ("unacknowledged", m.unacknowledged),
-            ("not sent", m.not_sent),
-            ("under way", m.under_way),
-            ("foreign", m.foreign),
-            ("too old to count", m.stale),
-        ]);
-    }
-    strays.retain(|(_, number)| *number > 0);
-    strays
+pub(super) fn strays(report: &Report) -> Vec<(&'static str, String)> {
+    let strays = shown(report, |row| matches!(row, Row::Stray(_)));
+    let here = strays.filter(|(figure, value)| {
+        *value > Some(0.0) && matches!(figure.row, Row::Stray(when) if when.holds(report))
+    });
+    here.map(|(figure, value)| (figure.label, figure.unit.text(value.unwrap_or(0.0)))).collect()
 }
 
-/// The latencies by their keys, in the order in which they happen, with their names; those from
-/// the actual send stand below the others.
-pub(super) const LATENCIES: [(&str, &str); 11] = [
-    ("connect", "connect"),
-    ("tls_handshake", "TLS"),
-    ("connack", "CONNACK"),
-    ("connect_to_connack", "until CONNACK"),
-    ("suback", "SUBACK"),
-    ("acknowledge", "acknowledge"),
-    ("acknowledge_from_send", "  from send"),
-    ("delivery", "delivery"),
-    ("delivery_from_send", "  from send"),
-    ("round_trip", "round trip"),
-    ("round_trip_from_send", "  from send"),
-];
+/// The latencies of the run that have a row, in the order in which they happen.
+pub(super) fn latencies(report: &Report) -> impl Iterator<Item = (&'static TimeFigure, &Latency)> {
+    let found = LATENCIES.iter().filter(|latency| !matches!(latency.row, LatencyRow::Only(_)));
+    let found = found.filter_map(|figure| Some((figure, report.latency(figure.kind)?)));
+    found.filter(|(_, latency)| latency.all.is_some())
+}
 
 /// What the generator needed, in parts.
 pub(super) fn generator(report: &Report) -> Vec<(&'static str, String)> {
-    let g = &report.generator;
-    let cpu: Vec<String> =
-        g.thread_cpu_share.iter().take(8).map(|share| format!("{:.0} %", share * 100.0)).collect();
-    #[allow(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let memory = g.memory_bytes as f64 / f64::from(1 << 20);
+    let shares = report.generator.thread_cpu_share.iter().take(8);
+    let cpu: Vec<String> = shares.map(|share| percent(*share)).collect();
     let mut parts = Vec::new();
     if !cpu.is_empty() {
         parts.push(("CPU", format!("{} of a core", cpu.join(" + "))));
     }
-    parts.push(("memory", format!("{memory:.1} MiB")));
-    if let Some(lag) = report.latency_us.get("schedule_lag") {
-        parts.push(("late", format!("{} (p99)", time(lag.p99))));
-    }
-    if let Some(share) = g.share_of_ceiling {
-        parts.push(("share of ceiling", format!("{:.0} %", share * 100.0)));
-    }
+    parts.extend(shown(report, |row| matches!(row, Row::Generator)).filter_map(|(figure, value)| {
+        let value = value.filter(|value| *value > 0.0)?;
+        Some((
+            figure.label,
+            if figure.unit == Unit::Share { percent(value) } else { figure.unit.text(value) },
+        ))
+    }));
     parts
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
 }
 
 /// How often something was due and the broker was not ready for it, in a line.
 pub(super) fn held_back(report: &Report) -> Option<String> {
-    let g = &report.generator;
-    (g.full_windows + g.blocked_sockets > 0).then(|| {
-        let (windows, sockets) = (whole(g.full_windows), whole(g.blocked_sockets));
-        format!("{windows} times a window was full, {sockets} times a socket")
-    })
+    let all: Vec<_> = shown(report, |row| matches!(row, Row::HeldBack)).collect();
+    let parts: Vec<String> = all
+        .iter()
+        .map(|(figure, value)| format!("{} times {}", figure.unit.text(value.unwrap_or(0.0)), figure.label))
+        .collect();
+    all.iter().any(|(_, value)| *value > Some(0.0)).then(|| parts.join(", "))
 }
 
 #[cfg(test)]

@@ -1,0 +1,509 @@
+//! The figures of a report: **the** table. The text, the page, the JSON object, `compare`, `--fail-if`
+//! with its suggestions, the list in the help and the schema all walk it. A new figure is a line here
+//! and the measurement that it is read from.
+
+use serde_json::Value;
+
+use self::Better::{Less, More};
+use self::Section::{Connections, Derived, Generator, Messages, Throughput};
+use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
+use self::When::{Acknowledged, Own, Publishing, Receiving};
+use super::config::Mode;
+use super::latency::{LATENCIES, LatencyRow, STATISTICS, TimeFigure, statistic};
+use super::recorder::Kind;
+use super::summary::{Report, per_second};
+use super::words::{count, time};
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    Count,
+    PerSecond,
+    /// A part of 1, which people give in percent.
+    Share,
+    Bytes,
+    Seconds,
+    Microseconds,
+}
+
+impl Unit {
+    /// Its name in the report.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Count => "count",
+            Self::PerSecond => "1/s",
+            Self::Share => "share",
+            Self::Bytes => "bytes",
+            Self::Seconds => "s",
+            Self::Microseconds => "us",
+        }
+    }
+
+    /// A value for people.
+    pub(super) fn text(self, value: f64) -> String {
+        match self {
+            Self::Count => count(value),
+            Self::PerSecond => format!("{}/s", count(value)),
+            Self::Share => format!("{:.3} %", value * 100.0),
+            Self::Bytes => format!("{:.1} MiB", value / 1_048_576.0),
+            Self::Seconds => format!("{} s", count(value)),
+            Self::Microseconds => time(value),
+        }
+    }
+}
+
+/// An object of the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Section {
+    Connections,
+    Throughput,
+    Messages,
+    Generator,
+    /// It is not in the JSON object, as it follows from other figures.
+    Derived,
+}
+
+impl Section {
+    pub(super) const ALL: [Self; 4] = [Self::Connections, Self::Messages, Self::Throughput, Self::Generator];
+
+    /// Its name in the report.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::Throughput => "throughput",
+            Self::Messages => "messages",
+            Self::Generator => "generator",
+            Self::Derived => "",
+        }
+    }
+}
+
+/// The runs that have something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    Always,
+    /// This program publishes.
+    Publishing,
+    /// It publishes, and the broker says of each message what became of it.
+    Acknowledged,
+    /// It receives messages.
+    Receiving,
+    /// It receives what it published itself, so that what is missing is known.
+    Own,
+}
+
+impl When {
+    pub(super) fn holds(self, report: &Report) -> bool {
+        let mode = report.mode;
+        match self {
+            Self::Always => true,
+            Self::Publishing => mode.publishes(),
+            Self::Acknowledged => mode.publishes() && report.qos > 0,
+            Self::Receiving => mode.receives_its_own() || mode == Mode::Subscribe,
+            Self::Own => mode.receives_its_own(),
+        }
+    }
+}
+
+/// What 100 % of a count is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Whole {
+    /// In the help.
+    pub(super) name: &'static str,
+    pub(super) read: fn(&Report) -> u64,
+}
+
+const EXPECTED: Whole = Whole { name: "what was expected", read: |r| r.measured().expected };
+const DELIVERIES: Whole = Whole { name: "deliveries", read: |r| r.measured().delivered };
+const SENDS: Whole = Whole { name: "messages", read: |r| r.measured().sent };
+const DUE: Whole = Whole { name: "messages", read: |r| r.measured().sent + r.measured().not_sent };
+const ATTEMPTS: Whole = Whole { name: "connections", read: |r| r.counts.attempted };
+const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connected };
+
+/// Where the table and the page show a figure.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Row {
+    Nowhere,
+    /// In the line of the connections, if it is not 0.
+    Connections,
+    /// A rate with the count it belongs to, and a remark.
+    Stage(When, &'static str),
+    /// Beside the number of lost messages.
+    Defect,
+    /// Among what else became of messages, if it is not 0.
+    Stray(When),
+    /// What the generator needed.
+    Generator,
+    /// How often this was in the way.
+    HeldBack,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Better {
+    More,
+    Less,
+    Neither,
+}
+
+impl Better {
+    /// Its name in a comparison.
+    pub(super) fn key(self) -> Option<&'static str> {
+        match self {
+            Self::More => Some("more"),
+            Self::Less => Some("less"),
+            Self::Neither => None,
+        }
+    }
+}
+
+/// How a figure is read from a report.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Reading {
+    Count(fn(&Report) -> u64),
+    Real(fn(&Report) -> f64),
+    /// Null in the report where there is no value.
+    CountIfKnown(fn(&Report) -> Option<u64>),
+    /// Likewise.
+    RealIfKnown(fn(&Report) -> Option<f64>),
+}
+
+/// A figure that is no latency.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Figure {
+    pub(super) section: Section,
+    /// In its section of the report.
+    pub(super) key: &'static str,
+    /// What `--fail-if` calls it; empty if it cannot have a limit.
+    pub(super) name: &'static str,
+    /// What people read; `--fail-if` understands it, too.
+    pub(super) label: &'static str,
+    pub(super) unit: Unit,
+    read: Reading,
+    /// Whether there is anything to compare with a limit.
+    pub(super) when: When,
+    pub(super) whole: Option<Whole>,
+    /// Of a rate or a share: the count it belongs to.
+    pub(super) count: Option<&'static Figure>,
+    pub(super) row: Row,
+    /// What `compare` calls it, if it shows it.
+    pub(super) compared: Option<&'static str>,
+    pub(super) better: Better,
+}
+
+impl Figure {
+    const fn new(section: Section, key: &'static str, name: &'static str, unit: Unit, read: Reading) -> Self {
+        Self {
+            section,
+            key,
+            name,
+            label: name,
+            unit,
+            read,
+            when: When::Always,
+            whole: None,
+            count: None,
+            row: Row::Nowhere,
+            compared: None,
+            better: Better::Neither,
+        }
+    }
+
+    const fn count(
+        section: Section,
+        key: &'static str,
+        name: &'static str,
+        read: fn(&Report) -> u64,
+    ) -> Self {
+        Self::new(section, key, name, Count, Reading::Count(read))
+    }
+
+    /// Events in the measurement by its length.
+    const fn rate(key: &'static str, name: &'static str, read: fn(&Report) -> f64) -> Self {
+        Self::new(Throughput, key, name, PerSecond, Reading::Real(read))
+    }
+
+    /// Its value, if the run has one that can be compared with a limit.
+    #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
+    pub(super) fn value(&self, report: &Report) -> Option<f64> {
+        let value = match self.read {
+            Reading::Count(read) => Some(read(report) as f64),
+            Reading::Real(read) => Some(read(report)),
+            Reading::CountIfKnown(read) => read(report).map(|count| count as f64),
+            Reading::RealIfKnown(read) => read(report),
+        };
+        value.filter(|_| self.when.holds(report))
+    }
+
+    /// The same, as a part of what it is counted among; of nothing there is no part.
+    #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
+    pub(super) fn part(&self, whole: Whole, report: &Report) -> Option<f64> {
+        let whole = (whole.read)(report);
+        self.value(report).filter(|_| whole > 0).map(|number| number / whole as f64)
+    }
+
+    /// Its value as the report has it, in every mode.
+    pub(super) fn json(&self, report: &Report) -> Value {
+        match self.read {
+            Reading::Count(read) => read(report).into(),
+            Reading::Real(read) => read(report).into(),
+            Reading::CountIfKnown(read) => read(report).into(),
+            Reading::RealIfKnown(read) => read(report).into(),
+        }
+    }
+}
+
+#[rustfmt::skip]
+pub(super) const CONNECTED_RATE: Figure = Figure {
+    label: "connections", compared: Some("connections/s"), better: More,
+    ..Figure::new(Connections, "connected_per_s", "connected-rate", PerSecond,
+                  Reading::Real(|r| per_second(r.counts.connected, r.connecting_s))) };
+#[rustfmt::skip]
+pub(super) const SENT_RATE: Figure = Figure {
+    label: "sent", count: Some(&SENT), row: Row::Stage(Publishing, ""), compared: Some("sent/s"), better: More,
+    ..Figure::rate("sent_per_s", "sent-rate", |r| r.per_second(r.counts.window.sent)) };
+#[rustfmt::skip]
+const TAKEN_RATE: Figure = Figure {
+    label: "taken", row: Row::Stage(Publishing, "until the broker had read all"), compared: Some("taken/s"), better: More,
+    ..Figure::new(Throughput, "taken_per_s", "taken-rate", PerSecond,
+                  Reading::RealIfKnown(|r| Some(per_second(r.measured().sent, r.taken_s?)))) };
+#[rustfmt::skip]
+const ACKNOWLEDGED_RATE: Figure = Figure {
+    label: "acknowledged", count: Some(&ACKNOWLEDGED), row: Row::Stage(Acknowledged, ""),
+    compared: Some("acknowledged/s"), better: More,
+    ..Figure::rate("acknowledged_per_s", "acknowledged-rate", |r| r.per_second(r.counts.window.acknowledged)) };
+#[rustfmt::skip]
+const DELIVERED_RATE: Figure = Figure {
+    label: "delivered", count: Some(&DELIVERED), row: Row::Stage(Receiving, ""),
+    compared: Some("delivered/s"), better: More,
+    ..Figure::rate("delivered_per_s", "delivered-rate", |r| r.per_second(r.counts.window.delivered)) };
+const SENT: Figure = Figure::count(Messages, "sent", "sent", |r| r.measured().sent);
+#[rustfmt::skip]
+const ACKNOWLEDGED: Figure = Figure { when: Acknowledged, whole: Some(SENDS), better: More,
+    ..Figure::count(Messages, "acknowledged", "acknowledged", |r| r.measured().acknowledged) };
+#[rustfmt::skip]
+const DELIVERED: Figure = Figure { whole: Some(EXPECTED), better: More,
+    ..Figure::count(Messages, "delivered", "delivered", |r| r.measured().delivered) };
+#[rustfmt::skip]
+const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: Row::Defect, compared: Some("lost"), better: Less,
+    ..Figure::count(Messages, "lost", "lost", Report::lost) };
+
+/// The table. Names above are of figures that are spoken of elsewhere.
+#[rustfmt::skip]
+pub(super) static FIGURES: &[Figure] = &[
+    Figure::count(Connections, "attempted", "attempted", |r| r.counts.attempted),
+    Figure { label: "connections", whole: Some(ATTEMPTS), better: More,
+        ..Figure::count(Connections, "connected", "connected", |r| r.counts.connected) },
+    Figure { label: "failed", whole: Some(ATTEMPTS), row: Row::Connections, better: Less,
+        ..Figure::count(Connections, "failed", "failed-connections", |r| r.counts.failed) },
+    Figure { label: "lost", whole: Some(CONNECTED), row: Row::Connections, better: Less,
+        ..Figure::count(Connections, "lost", "lost-connections", |r| r.counts.lost) },
+    CONNECTED_RATE,
+    Figure { better: More, ..Figure::count(Connections, "subscribed", "subscribed", |r| r.counts.subscribed) },
+    Figure { better: Less,
+        ..Figure::count(Connections, "refused_subscriptions", "refused-subscriptions",
+                        |r| r.counts.refused_subscriptions) },
+
+    Figure::new(Throughput, "window_s", "", Seconds, Reading::Real(|r| r.window_s)),
+    SENT_RATE, TAKEN_RATE, ACKNOWLEDGED_RATE, DELIVERED_RATE,
+    Figure { better: More,
+        ..Figure::rate("delivered_bytes_per_s", "delivered-bytes-rate",
+                       |r| r.per_second(r.counts.window.delivered_bytes)) },
+    // What the mode is about.
+    Figure { better: More, ..Figure::new(Derived, "", "rate", PerSecond, Reading::Real(Report::rate)) },
+
+    SENT, ACKNOWLEDGED,
+    Figure { when: Acknowledged, whole: Some(SENDS), row: Row::Stray(Publishing), better: Less,
+        ..Figure::count(Messages, "refused", "refused", |r| r.measured().refused) },
+    Figure { when: Acknowledged, whole: Some(SENDS), row: Row::Stray(Publishing), better: Less,
+        ..Figure::count(Messages, "unacknowledged", "unacknowledged", |r| r.measured().unacknowledged) },
+    Figure { label: "not sent", whole: Some(DUE), row: Row::Stray(Publishing), better: Less,
+        ..Figure::count(Messages, "not_sent", "not-sent", |r| r.measured().not_sent) },
+    Figure::count(Messages, "expected", "expected", |r| r.measured().expected),
+    DELIVERED, LOST,
+    Figure { when: Own, count: Some(&LOST), better: Less,
+        ..Figure::new(Derived, "", "loss", Share, Reading::Real(Report::loss)) },
+    Figure { label: "under way", row: Row::Stray(Publishing),
+        ..Figure::count(Messages, "under_way", "under-way", Report::under_way) },
+    Figure { when: Own, whole: Some(DELIVERIES), row: Row::Defect, compared: Some("duplicates"), better: Less,
+        ..Figure::new(Messages, "duplicates", "duplicates", Count,
+                      Reading::CountIfKnown(|r| r.told_apart(r.measured().duplicates))) },
+    Figure { when: Own, whole: Some(DELIVERIES), row: Row::Defect, compared: Some("reordered"), better: Less,
+        ..Figure::new(Messages, "reordered", "reordered", Count,
+                      Reading::CountIfKnown(|r| r.told_apart(r.measured().reordered))) },
+    Figure { label: "too old to count", row: Row::Stray(Publishing), better: Less,
+        ..Figure::count(Messages, "stale", "stale", |r| r.measured().stale) },
+    Figure { row: Row::Stray(Publishing), better: Less, ..Figure::count(Messages, "foreign", "foreign", |r| r.counts.foreign) },
+    Figure { row: Row::Stray(When::Always), better: Less, ..Figure::count(Messages, "corrupt", "corrupt", |r| r.counts.corrupt) },
+    // Counted, but too small to be told apart or timed.
+    Figure::count(Messages, "unstamped", "unstamped", |r| r.counts.unstamped),
+    // Sent before the measurement, and not part of the other figures.
+    Figure::count(Messages, "warmup_sent", "warmup-sent", |r| r.counts.messages[0].sent),
+
+    Figure { better: Less, ..Figure::count(Derived, "", "errors", |r| r.errors.iter().map(|cause| cause.count).sum()) },
+    Figure { better: Less, ..Figure::new(Derived, "", "cpu", Share, Reading::Real(|r| r.generator.busiest())) },
+    Figure { compared: Some("own CPU, s"), better: Less,
+        ..Figure::new(Generator, "process_cpu_s", "", Seconds, Reading::Real(|r| r.generator.process_cpu_s)) },
+    Figure { row: Row::Generator, better: Less,
+        ..Figure::new(Generator, "memory_bytes", "memory", Bytes, Reading::Count(|r| r.generator.memory_bytes)) },
+    Figure { label: "late p99", row: Row::Generator, compared: Some("own lateness p99"), better: Less,
+        ..Figure::new(Generator, "schedule_lag_p99_us", "", Microseconds, Reading::Real(Report::lateness)) },
+    Figure { label: "a window was full", row: Row::HeldBack, better: Less,
+        ..Figure::count(Generator, "full_windows", "full-windows", |r| r.counts.full_windows) },
+    Figure { label: "a socket took nothing", row: Row::HeldBack, better: Less,
+        ..Figure::count(Generator, "blocked_sockets", "blocked-sockets", |r| r.counts.blocked_sockets) },
+    Figure { label: "share of ceiling", row: Row::Generator,
+        ..Figure::new(Generator, "share_of_ceiling", "share-of-ceiling", Share,
+                      Reading::RealIfKnown(|r| r.generator.share_of_ceiling)) },
+];
+
+/// What figures are read from that is not a count of the recorder.
+impl Report {
+    /// Events in the measurement by its length.
+    fn per_second(&self, count: u64) -> f64 {
+        per_second(count, self.window_s)
+    }
+
+    /// Messages without a stamp are all alike.
+    fn told_apart(&self, count: u64) -> Option<u64> {
+        (self.counts.unstamped == 0).then_some(count)
+    }
+
+    fn lateness(&self) -> f64 {
+        self.latency(Kind::ScheduleLag).zip(statistic("p99")).map_or(0.0, |(lag, p99)| lag.value(p99))
+    }
+
+    /// The rate that the mode is about.
+    fn rate(&self) -> f64 {
+        let figure = match (self.mode, self.qos) {
+            (Mode::Connect, _) => CONNECTED_RATE,
+            (Mode::Publish, 0) => TAKEN_RATE,
+            (Mode::Publish, _) => ACKNOWLEDGED_RATE,
+            _ => DELIVERED_RATE,
+        };
+        figure.value(self).unwrap_or(0.0) // nothing is confirmed
+    }
+}
+
+/// The list of figures in the help, in lines of so many characters.
+#[must_use]
+pub fn help(width: usize) -> String {
+    let list = |names: &mut dyn Iterator<Item = &'static str>| names.collect::<Vec<_>>().join(", ");
+    let statistics = list(&mut STATISTICS.iter().map(|statistic| statistic.name));
+    let (own, below): (Vec<&TimeFigure>, Vec<_>) =
+        LATENCIES.iter().partition(|latency| latency.row != LatencyRow::Below);
+    let [own, below] = [own, below].map(|latencies| list(&mut latencies.iter().map(|latency| latency.key)));
+    let limited = || FIGURES.iter().filter(|figure| !figure.name.is_empty());
+    let shares: Vec<_> = limited().filter(|figure| figure.unit == Share).map(|figure| figure.name).collect();
+    let mut percent = vec![shares.join(", ")];
+    for whole in [EXPECTED, DELIVERIES, SENDS, ATTEMPTS] {
+        let of = |figure: &&Figure| figure.whole.is_some_and(|found| found.name == whole.name);
+        percent.push(format!("{}, of {}", list(&mut limited().filter(of).map(|f| f.name)), whole.name));
+    }
+    let paragraphs = [
+        format!(
+            "{statistics} of the latency the mode is about; of others with their name before: {own}; from the actual send {below}"
+        ),
+        list(&mut limited().map(|figure| figure.name)),
+        "The words of the report are understood as well ('until CONNACK p99', 'TLS p99', 'late', 'taken'), in upper or lower case, joined by space, _ or -.".into(),
+        format!("In percent: {}.", percent.join("; ")),
+        "A latency is compared as if messages without an answer, messages never sent and deliveries that never came had taken longer than any limit.".into(),
+        "rate is what the broker took: of conn connections, of pub what it had read at QoS 0 ('taken') or acknowledged, else deliveries.".into(),
+    ];
+    let lines = paragraphs.iter().flat_map(|text| crate::output::wrapped(text, width - 2));
+    lines.flat_map(|line| ["  ".to_owned(), line, "\n".to_owned()]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::bench::summary::SeriesSecond;
+    use serde_json::{Value, json};
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_name_is_there_once() {
+        let mut seen = HashSet::new();
+        let names = FIGURES.iter().map(|figure| figure.name).filter(|name| !name.is_empty());
+        for name in names.chain(LATENCIES.iter().map(|latency| latency.key)) {
+            assert!(seen.insert(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn help_lists_every_figure() {
+        let help = help(100);
+        let words: Vec<&str> = help.split([' ', ',', ';', '\n']).collect();
+        let figures = FIGURES.iter().map(|figure| figure.name).filter(|name| !name.is_empty());
+        let latencies = LATENCIES.iter().map(|latency| latency.key);
+        for name in figures.chain(latencies).chain(STATISTICS.iter().map(|statistic| statistic.name)) {
+            assert!(words.contains(&name), "{name}");
+        }
+        assert!(help.lines().all(|line| line.len() <= 100), "{help}");
+    }
+
+    /// Sets the properties of an object of the schema to those named, with their types; descriptions and
+    /// what else it has stay.
+    fn set(object: &mut Value, wanted: Vec<(String, Value)>) {
+        object["required"] = wanted.iter().map(|(name, _)| name.clone()).collect();
+        let before = object["properties"].take();
+        let property = |(name, kind): (String, Value)| {
+            let mut property = before.get(&name).cloned().unwrap_or_else(|| json!({}));
+            if property.get("type").is_none_or(|found| *found != kind) && property.get("enum").is_none() {
+                property["type"] = kind;
+                property["minimum"] = 0.into();
+            }
+            (name, property)
+        };
+        object["properties"] = Value::Object(wanted.into_iter().map(property).collect());
+    }
+
+    /// The schema has the figures of the table. `UPDATE_EXPECT=1` writes them into it.
+    #[test]
+    fn schema_has_every_figure() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/bench.schema.json");
+        let found: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let mut schema = found.clone();
+        for section in Section::ALL {
+            let figures = FIGURES.iter().filter(|figure| figure.section == section).map(|figure| {
+                let kind = match figure.read {
+                    Reading::Count(_) => json!("integer"),
+                    Reading::Real(_) => json!("number"),
+                    Reading::CountIfKnown(_) => json!(["integer", "null"]),
+                    Reading::RealIfKnown(_) => json!(["number", "null"]),
+                };
+                (figure.key.to_owned(), kind)
+            });
+            let others: &[(&str, &str)] = match section {
+                Section::Messages => &[("qos", "integer")],
+                Section::Generator => &[("saturated", "boolean"), ("thread_cpu_share", "array")],
+                _ => &[],
+            };
+            let others = others.iter().map(|(name, kind)| ((*name).to_owned(), json!(kind)));
+            set(&mut schema["properties"][section.key()], others.chain(figures).collect());
+        }
+        let counts = ["count", "unanswered"].map(|name| (name.to_owned(), json!("integer")));
+        let statistics = STATISTICS.iter().map(|statistic| (statistic.key.to_owned(), json!("number")));
+        set(&mut schema["$defs"]["latency"], counts.into_iter().chain(statistics).collect());
+        let columns = serde_json::to_value(SeriesSecond::default()).unwrap();
+        let kind = |value: &Value| match value {
+            Value::Null => json!(["number", "null"]),
+            Value::Number(number) if number.is_f64() => json!("number"),
+            Value::Number(_) => json!("integer"),
+            _ => json!("string"),
+        };
+        let columns = columns.as_object().unwrap().iter().map(|(name, value)| (name.clone(), kind(value)));
+        set(&mut schema["properties"]["series"]["items"], columns.collect());
+        let units = [Unit::Microseconds, Unit::Count, Unit::PerSecond, Unit::Share, Unit::Bytes];
+        schema["properties"]["thresholds"]["items"]["properties"]["unit"]["enum"] =
+            units.map(Unit::key).into_iter().collect();
+        for figure in FIGURES.iter().filter(|figure| !figure.name.is_empty()) {
+            assert!(units.contains(&figure.unit), "{}", figure.name);
+        }
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::write(path, format!("{schema:#}\n")).unwrap();
+        } else {
+            let text = |schema: &Value| format!("{schema:#}");
+            assert_eq!(text(&found), text(&schema), "UPDATE_EXPECT=1 cargo test --lib bench");
+        }
+    }
+}

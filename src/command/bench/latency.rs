@@ -1,0 +1,248 @@
+//! The table of latencies and of their statistics, and a latency as a run has measured it. Text, page, JSON
+//! object, `compare` and `--fail-if` walk the table.
+
+use hdrhistogram::Histogram;
+use serde_json::{Map, Value};
+
+use super::recorder::{Kind, Recorder};
+use super::words::whole;
+
+/// A latency in the table: each statistic of it is a figure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeFigure {
+    pub(super) kind: Kind,
+    /// Its name in the report and in `--fail-if`.
+    pub(super) key: &'static str,
+    /// What people read; `--fail-if` understands it, too.
+    pub(super) label: &'static str,
+    /// Whether the table and the page show it, and below which other.
+    pub(super) row: LatencyRow,
+    /// The statistics that `compare` shows.
+    pub(super) compared: &'static [&'static str],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LatencyRow {
+    Own,
+    /// From the actual send, below the one from the intended send.
+    Below,
+    /// Among what the generator needed, where only this statistic of it is shown.
+    Only(&'static str),
+}
+
+impl TimeFigure {
+    const fn new(kind: Kind, key: &'static str, label: &'static str) -> Self {
+        Self { kind, key, label, row: LatencyRow::Own, compared: &[] }
+    }
+
+    const fn below(kind: Kind, key: &'static str) -> Self {
+        Self { row: LatencyRow::Below, ..Self::new(kind, key, "from send") }
+    }
+
+    const fn compared(self, compared: &'static [&'static str]) -> Self {
+        Self { compared, ..self }
+    }
+}
+
+/// In the order in which they happen.
+pub(super) static LATENCIES: [TimeFigure; Kind::COUNT] = [
+    TimeFigure::new(Kind::Connect, "connect", "connect"),
+    TimeFigure::new(Kind::Tls, "tls_handshake", "TLS"),
+    TimeFigure::new(Kind::ConnAck, "connack", "CONNACK").compared(&["p99"]),
+    TimeFigure::new(Kind::UntilConnAck, "connect_to_connack", "until CONNACK"),
+    TimeFigure::new(Kind::SubAck, "suback", "SUBACK"),
+    TimeFigure::new(Kind::Acknowledge, "acknowledge", "acknowledge").compared(&["p50", "p99", "p99.9"]),
+    TimeFigure::below(Kind::AcknowledgeFromSend, "acknowledge_from_send"),
+    TimeFigure::new(Kind::Delivery, "delivery", "delivery").compared(&["p50", "p99", "p99.9", "max"]),
+    TimeFigure::below(Kind::DeliveryFromSend, "delivery_from_send"),
+    TimeFigure::new(Kind::RoundTrip, "round_trip", "round trip").compared(&["p50", "p99", "p99.9"]),
+    TimeFigure::below(Kind::RoundTripFromSend, "round_trip_from_send"),
+    TimeFigure { row: LatencyRow::Only("p99"), ..TimeFigure::new(Kind::ScheduleLag, "schedule_lag", "late") },
+];
+
+/// A statistic of a latency.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Statistic {
+    pub(super) name: &'static str,
+    /// Its name in the report.
+    pub(super) key: &'static str,
+    pub(super) is: Is,
+    /// Whether the page has room for it.
+    pub(super) on_page: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Is {
+    Min,
+    Mean,
+    Quantile(f64),
+    Max,
+}
+
+impl Statistic {
+    const fn new(name: &'static str, key: &'static str, is: Is, on_page: bool) -> Self {
+        Self { name, key, is, on_page }
+    }
+}
+
+pub(super) static STATISTICS: [Statistic; 9] = [
+    Statistic::new("min", "min", Is::Min, false),
+    Statistic::new("mean", "mean", Is::Mean, false),
+    Statistic::new("p50", "p50", Is::Quantile(0.5), true),
+    Statistic::new("p90", "p90", Is::Quantile(0.9), true),
+    Statistic::new("p95", "p95", Is::Quantile(0.95), false),
+    Statistic::new("p99", "p99", Is::Quantile(0.99), true),
+    Statistic::new("p99.9", "p99_9", Is::Quantile(0.999), true),
+    Statistic::new("p99.99", "p99_99", Is::Quantile(0.9999), true),
+    Statistic::new("max", "max", Is::Max, true),
+];
+
+/// The statistic of this name.
+pub(super) fn statistic(name: &str) -> Option<&'static Statistic> {
+    STATISTICS.iter().find(|statistic| statistic.name == name)
+}
+
+/// What the table has of a kind.
+pub(super) fn entry(kind: Kind) -> &'static TimeFigure {
+    let found = LATENCIES.iter().find(|latency| latency.kind == kind);
+    found.unwrap_or(&LATENCIES[0]) // each kind has its line, as a test shows
+}
+
+/// A latency of the run.
+#[derive(Debug, Clone)]
+pub(super) struct Latency {
+    pub(super) kind: Kind,
+    /// All that were measured, those that had no answer when the run ended with the time they had waited.
+    pub(super) all: Option<Histogram<u64>>,
+    /// Of them, those that had an answer.
+    pub(super) answered: Option<Histogram<u64>>,
+    /// How many had none, with those that are in no histogram.
+    pub(super) missing: u64,
+    waited: u64,
+}
+
+impl Latency {
+    /// What the recorder has of a kind, if it has anything; so many others never had an answer.
+    pub(super) fn new(recorder: &Recorder, kind: Kind, never: u64) -> Option<Self> {
+        let waited = recorder.waited(kind).map_or(0, Histogram::len);
+        let (all, answered) = (recorder.whole(kind), recorder.histogram(kind).cloned());
+        let missing = waited + never;
+        (all.is_some() || missing > 0).then_some(Self { kind, all, answered, missing, waited })
+    }
+
+    pub(super) fn key(&self) -> &'static str {
+        entry(self.kind).key
+    }
+
+    /// A statistic in microseconds.
+    pub(super) fn value(&self, statistic: &Statistic) -> f64 {
+        let Some(all) = &self.all else { return 0.0 };
+        match statistic.is {
+            // What was due in the last instant and had no answer has waited for nothing yet.
+            Is::Min => microseconds(self.answered.as_ref().unwrap_or(all).min()),
+            Is::Mean => round(all.mean() / 1000.0),
+            Is::Quantile(quantile) => microseconds(all.value_at_quantile(quantile)),
+            Is::Max => microseconds(all.max()),
+        }
+    }
+
+    pub(super) fn object(&self) -> Value {
+        let mut object = Map::new();
+        object.insert("count".into(), self.all.as_ref().map_or(0, Histogram::len).into());
+        // Of them, those that had no answer when the run ended.
+        object.insert("unanswered".into(), self.waited.into());
+        object.extend(STATISTICS.iter().map(|found| (found.key.to_owned(), self.value(found).into())));
+        object.into()
+    }
+
+    /// A statistic in microseconds for comparison with a limit. What had no answer took longer than
+    /// every limit: how much longer nobody knows, and so no percentile can be taken without it.
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "counts of messages are below 9 × 10¹⁵"
+    )]
+    pub(super) fn limited(&self, statistic: &Statistic) -> f64 {
+        if self.missing == 0 {
+            return self.value(statistic);
+        }
+        let answered = self.answered();
+        let at = |rank: u64| match &self.answered {
+            Some(histogram) if rank <= answered => {
+                // Between two ranks, so that rounding leads to neither of the neighbours.
+                let quantile = (rank as f64 - 0.5) / answered as f64;
+                histogram.value_at_quantile(quantile) as f64 / 1000.0
+            }
+            _ => f64::INFINITY,
+        };
+        match statistic.is {
+            Is::Quantile(quantile) => {
+                at(((quantile * (answered + self.missing) as f64).ceil() as u64).max(1))
+            }
+            Is::Min => at(1),
+            Is::Mean | Is::Max => f64::INFINITY,
+        }
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered.as_ref().map_or(0, Histogram::len)
+    }
+
+    /// How many of how many had no answer, in words.
+    #[allow(clippy::cast_precision_loss, reason = "a percentage")]
+    pub(super) fn without_answer(&self) -> String {
+        let all = self.answered() + self.missing;
+        let share = self.missing as f64 / all.max(1) as f64 * 100.0;
+        format!("beyond any limit: {share:.2} % never came ({} of {})", whole(self.missing), whole(all))
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
+pub(super) fn microseconds(nanoseconds: u64) -> f64 {
+    nanoseconds as f64 / 1000.0
+}
+
+/// To three digits after the point.
+pub(super) fn round(value: f64) -> f64 {
+    (value * 1000.0).round() / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_is_complete() {
+        assert!(LATENCIES.iter().enumerate().all(|(place, latency)| latency.kind as usize == place));
+        for latency in &LATENCIES {
+            let only = match latency.row {
+                LatencyRow::Only(name) => Some(name),
+                LatencyRow::Own | LatencyRow::Below => None,
+            };
+            for name in latency.compared.iter().copied().chain(only) {
+                assert!(statistic(name).is_some(), "{name}");
+            }
+        }
+    }
+
+    /// A fifth without an answer is behind every percentile from the 80th on.
+    #[test]
+    fn what_is_missing_is_longer_than_every_limit() {
+        let mut recorder = Recorder::default();
+        (1..=80_u64).for_each(|value| recorder.record(Kind::Delivery, value * 1000));
+        let latency = Latency::new(&recorder, Kind::Delivery, 20).unwrap();
+        let get = |name| latency.limited(statistic(name).unwrap());
+        for (statistic, expected) in [("min", 1.0), ("p50", 50.0)] {
+            let found = get(statistic);
+            assert!((found / expected - 1.0).abs() < 0.01, "{statistic}: {found}");
+        }
+        for statistic in ["mean", "p90", "p95", "p99", "p99.9", "p99.99", "max"] {
+            assert!(get(statistic).is_infinite(), "{statistic}");
+        }
+        assert_eq!(latency.without_answer(), "beyond any limit: 20.00 % never came (20 of 100)");
+        let none = Latency::new(&Recorder::default(), Kind::Delivery, 1).unwrap();
+        let get = |name| none.limited(statistic(name).unwrap());
+        assert!(get("min").is_infinite() && get("p50").is_infinite());
+    }
+}
