@@ -44,11 +44,27 @@ impl std::fmt::Display for Layer {
     }
 }
 
-/// Whether trying again later can help: decides between reconnecting and giving up.
+/// Whether trying again later can help: decides between reconnecting and giving up. A first connection
+/// without `--wait-for-server` is not tried again, whatever the cause.
+///
+/// What ends the attempts is this list; everything else is tried again, on every way and in every command,
+/// because a network, a proxy or a restarting server can cause it, or somebody in between can forge it:
+///
+/// | final | why | made by |
+/// |---|---|---|
+/// | a usage error; a file that cannot be read; a name, path or header that cannot be sent | the command line stays the same | [`Error::usage`], [`Error::file`], [`Error::fatal`] |
+/// | a certificate that we do not trust | a server that is not the right one must not get the password at the second attempt | [`Error::fatal`] in `net::tls` |
+/// | credentials refused by a proxy or by MQTT; SCRAM proof wrong | repeated attempts lock accounts | [`Error::fatal`], [`ReasonCode::retry`] |
+/// | another refusal by Reason Code that is about this client: identifier, version, ban, session taken over, what it has sent | the client stays the same | [`ReasonCode::retry`] |
+/// | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
+/// | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::handshake` |
+/// | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// A network or server condition that may pass.
     Later,
+    /// An answer that may pass; the second in a row counts.
+    Once,
     /// The same attempt would fail the same way.
     Never,
 }
@@ -146,6 +162,11 @@ impl Error {
     /// A failed layer that would fail again in the same way.
     pub fn fatal(layer: Layer, cause: impl Into<String>) -> Self {
         Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never, hung_up: false }
+    }
+
+    /// A failed layer, by an answer that counts when it comes twice in a row.
+    pub fn doubtful(layer: Layer, cause: impl Into<String>) -> Self {
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Once, hung_up: false }
     }
 
     /// A request that the server has answered with a failing Reason Code, and what it says beside that.

@@ -40,6 +40,7 @@ mod request;
 mod retain_clear;
 mod retain_clear_scale;
 mod retain_restore;
+mod retries;
 mod secrets;
 mod selection;
 mod spool;

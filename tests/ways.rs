@@ -22,7 +22,7 @@ use crate::support::{CONNECTING, Service as _};
 
 /// What stands between the program and the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Gate {
+pub(crate) enum Gate {
     Plain,
     Tls,
     WebSocket,
@@ -33,31 +33,31 @@ enum Gate {
 }
 
 /// A broker behind every gate.
-struct World {
-    broker: Broker,
-    authority: Authority,
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) authority: Authority,
     folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         Self { broker: Broker::start(), authority: Authority::new("Test CA"), folder, runtime }
     }
 
-    fn good_identity(&self) -> Identity {
+    pub(crate) fn good_identity(&self) -> Identity {
         self.authority.issue("broker", &["localhost", "127.0.0.1"])
     }
 
-    fn socket(&self) -> PathBuf {
+    pub(crate) fn socket(&self) -> PathBuf {
         self.folder.path().join("broker.sock")
     }
 
     /// Opens a gate and returns its port.
-    fn open(&self, gate: Gate, identity: &Identity) -> u16 {
+    pub(crate) fn open(&self, gate: Gate, identity: &Identity) -> u16 {
         let target = self.broker.port();
         let acceptor = acceptor(identity);
         if gate == Gate::Unix {
@@ -81,7 +81,7 @@ impl World {
     }
 
     /// The options that lead through an open gate.
-    fn options(&self, gate: Gate, port: u16) -> Vec<String> {
+    pub(crate) fn options(&self, gate: Gate, port: u16) -> Vec<String> {
         let ca = self.authority.file().display().to_string();
         let broker = self.broker.port().to_string();
         let proxied = |scheme: &str| {

@@ -372,14 +372,14 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
 /// The error for an answer to CONNECT that is no MQTT, with a guess at what it is.
 fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
-        return wants_tls();
+        return wants_tls(Error::link);
     }
     let start: String = String::from_utf8_lossy(&received[..received.len().min(40)])
         .chars()
         .map(|character| if character.is_control() { '·' } else { character })
         .collect();
     let error =
-        Error::fatal(Layer::Mqtt, format!("the server does not speak MQTT: its answer begins {start:?}"));
+        Error::link(Layer::Mqtt, format!("the server does not speak MQTT: its answer begins {start:?}"));
     match received {
         [b'H', b'T', b'T', b'P', ..] => {
             error.with_hint("this is a web server; a WebSocket needs a ws:// URL or --ws")
@@ -407,9 +407,9 @@ pub(super) fn unanswered(error: Error, endpoint: &Endpoint) -> Error {
     )
 }
 
-/// The error of a server that speaks TLS where none was spoken to it.
-fn wants_tls() -> Error {
-    Error::fatal(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
+/// The error of a server that speaks TLS where none was spoken to it, worth another attempt or not.
+fn wants_tls(error: impl FnOnce(Layer, &'static str) -> Error) -> Error {
+    error(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
         "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",
     )
 }
@@ -418,5 +418,5 @@ fn wants_tls() -> Error {
 /// Many servers just do that to a client without TLS, so whether it is TLS has to be asked. That
 /// takes a connection of its own, so it is for a first contact, and only once.
 pub async fn explained(error: Error, endpoint: &Endpoint) -> Error {
-    if error.is_hang_up() && net::speaks_tls(endpoint).await { wants_tls() } else { error }
+    if error.is_hang_up() && net::speaks_tls(endpoint).await { wants_tls(Error::fatal) } else { error }
 }

@@ -30,6 +30,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
     let mut run = Run::new(options);
     let started = Instant::now();
     let mut back_off = BackOff::new(options.reconnect.max_delay);
+    // The last attempt was answered in a way that counts when it comes again.
+    let mut doubtful = false;
     loop {
         let error = match run.connect_and_drive(handler).await {
             Ok(()) => return Ok(()),
@@ -53,7 +55,13 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
             !left.is_zero()
         };
         let works = !run.was_connected && handler.works_without_link();
-        if error.retry() == Retry::Never || !(patient || works) {
+        let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once);
+        let is_final = match error.retry() {
+            Retry::Later => false,
+            Retry::Once => is_second,
+            Retry::Never => true,
+        };
+        if is_final || !(patient || works) {
             return Err(error);
         }
         if patient {

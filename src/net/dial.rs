@@ -201,7 +201,7 @@ impl<'e, 'o> Way<'e, 'o> {
                     return Ok((socket, None));
                 }
                 // A proxy without IPv6 may still reach the broker's other addresses.
-                Err(error) if error.retry() == Retry::Later => failure = Some(error),
+                Err(error) if error.retry() != Retry::Never => failure = Some(error),
                 Err(error) => return Err(error),
             }
         }

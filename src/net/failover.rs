@@ -46,15 +46,10 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
     // One layer has to open the message; the others are named with their brokers.
     let first = failures.first().map_or(Layer::Connect, |(_, error)| layer(error));
     let same = failures.iter().all(|(_, error)| layer(error) == first);
-    let retry = failures.iter().any(|(_, error)| error.retry() == Retry::Later);
+    let any = |retry| failures.iter().any(|(_, error)| error.retry() == retry);
+    let retry = [Retry::Later, Retry::Once].into_iter().find(|retry| any(*retry)).unwrap_or(Retry::Never);
     let hint = failures.iter().find_map(|(_, error)| error.hint()).map(str::to_owned);
-    Error::Link {
-        layer: if same { first } else { Layer::Connect },
-        cause,
-        hint,
-        retry: if retry { Retry::Later } else { Retry::Never },
-        hung_up: false,
-    }
+    Error::Link { layer: if same { first } else { Layer::Connect }, cause, hint, retry, hung_up: false }
 }
 
 fn layer(error: &Error) -> Layer {

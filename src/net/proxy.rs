@@ -183,7 +183,7 @@ impl Proxy {
             }
             SocksError::PasswordAuthFailure(_) => self.fatal("refused the user name or the password"),
             SocksError::ConnectionNotAllowedByRuleset => {
-                self.fatal(&format!("does not allow a connection to {target}"))
+                self.doubtful(&format!("does not allow a connection to {target}"))
             }
             SocksError::NetworkUnreachable => {
                 self.failed(&format!("cannot reach {target}: network unreachable"))
@@ -200,7 +200,7 @@ impl Proxy {
             }
             SocksError::InvalidResponseVersion
             | SocksError::InvalidReservedByte
-            | SocksError::UnknownAddressType => self.fatal("does not speak SOCKS5"),
+            | SocksError::UnknownAddressType => self.failed("does not speak SOCKS5"),
             SocksError::InvalidTargetAddress(why) => {
                 self.fatal(&format!("cannot be asked for '{}': {why}", host.escape_debug()))
             }
@@ -229,8 +229,8 @@ impl Proxy {
             Ok(head) => head,
             Err(HeadError::Io(error)) => return Err(io_error(error)),
             Err(HeadError::Closed) => return Err(self.failed("closed the connection without an answer")),
-            Err(HeadError::Endless) => return Err(self.fatal("sends an answer without end")),
-            Err(HeadError::NotHttp(_)) => return Err(self.fatal("does not speak HTTP")),
+            Err(HeadError::Endless) => return Err(self.failed("sends an answer without end")),
+            Err(HeadError::NotHttp(_)) => return Err(self.failed("does not speak HTTP")),
         };
         if !(200..300).contains(&head.status) {
             return Err(self.refused(head, &mut socket, &target, &secrets).await);
@@ -238,7 +238,7 @@ impl Proxy {
         // MQTT's and TLS's servers wait for the client's first bytes; whatever came with the
         // proxy's answer is from neither.
         if !head.behind.is_empty() {
-            return Err(self.fatal("sent more than its answer before anything was asked of the broker"));
+            return Err(self.failed("sent more than its answer before anything was asked of the broker"));
         }
         Ok(socket)
     }
@@ -255,8 +255,11 @@ impl Proxy {
         let line =
             head.first_line(socket, secrets).await.map_or_else(String::new, |line| format!(": {line}"));
         let cause = format!("answered '{shown}' to a tunnel to {target}{line}");
-        // 5xx is mostly the proxy's way to say that the broker cannot be reached just now.
-        let error = if status >= 500 { self.failed(&cause) } else { self.fatal(&cause) };
+        let error = match status {
+            401 | 403 | 404 | 407 => self.doubtful(&cause),
+            // Mostly the proxy's way to say that it or the broker cannot do it just now.
+            _ => self.failed(&cause),
+        };
         match status {
             407 => error.with_hint("--proxy http://USER:PASSWORD@HOST gives the proxy its credentials"),
             _ => error,
@@ -265,6 +268,10 @@ impl Proxy {
 
     fn failed(&self, what: &str) -> Error {
         Error::link(Layer::Proxy, format!("{self} {what}"))
+    }
+
+    fn doubtful(&self, what: &str) -> Error {
+        Error::doubtful(Layer::Proxy, format!("{self} {what}"))
     }
 
     fn fatal(&self, what: &str) -> Error {

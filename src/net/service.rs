@@ -101,7 +101,7 @@ fn read_answer(answer: &Message<[u8]>, full_name: &str) -> Result<Vec<Address>, 
     // The root as target means "decidedly not available at this domain" (RFC 2782).
     records.retain(|record| !record.host.is_empty());
     if records.is_empty() {
-        return Err(Error::fatal(Layer::Resolve, format!("{full_name} says that there is no such service")));
+        return Err(Error::link(Layer::Resolve, format!("{full_name} says that there is no such service")));
     }
     let random = SystemRandom::new();
     let ordered = in_order(records, |end| {

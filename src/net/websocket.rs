@@ -163,7 +163,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
         && head.has_word(header::CONNECTION.as_str(), "upgrade")
         && accepted == Some(derive_accept_key(key.as_bytes()).as_bytes());
     if !switches {
-        return Err(Error::fatal(
+        return Err(Error::link(
             Layer::WebSocket,
             format!("the server answered '{}', but not as a WebSocket's server does", head.shown()),
         ));
@@ -172,7 +172,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
         Some(chosen) if chosen == SUBPROTOCOL.as_bytes() => Ok(()),
         chosen => {
             let which = if chosen.is_some() { "chose another subprotocol" } else { "chose no subprotocol" };
-            Err(Error::fatal(Layer::WebSocket, format!("the server {which}; MQTT needs '{SUBPROTOCOL}'"))
+            Err(Error::link(Layer::WebSocket, format!("the server {which}; MQTT needs '{SUBPROTOCOL}'"))
                 .with_hint("is this path an MQTT broker's? --ws-path"))
         }
     }
@@ -188,11 +188,10 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
         place.map_or_else(String::new, |place| format!(", pointing to {place}")),
         line.map_or_else(String::new, |line| format!(": {line}")),
     );
-    // A server that is overloaded or being restarted may think better of it.
-    let error = if status >= 500 {
-        Error::link(Layer::WebSocket, cause)
-    } else {
-        Error::fatal(Layer::WebSocket, cause)
+    // A gateway in front of a broker that is being restarted or is overloaded may answer anything.
+    let error = match status {
+        401 | 403 | 404 => Error::doubtful(Layer::WebSocket, cause),
+        _ => Error::link(Layer::WebSocket, cause),
     };
     match status {
         404 => error.with_hint("--ws-path gives the path of the broker's WebSocket, mostly /mqtt or /"),
@@ -206,20 +205,20 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
 /// An answer that is no HTTP.
 fn no_answer(error: &HeadError) -> Error {
     const SCHEMES: &str = "is this port a WebSocket's? plain MQTT is mqtt://, a WebSocket in TLS is wss://";
-    let fatal = |cause: &str| Error::fatal(Layer::WebSocket, cause).with_hint(SCHEMES);
+    let failed = |cause: &str| Error::link(Layer::WebSocket, cause).with_hint(SCHEMES);
     match error {
         // A TLS 1.3 server may turn our certificate down only now.
         HeadError::Io(error) if fault::is_tls(error) => fault::broken(error),
         HeadError::Io(error) => {
-            fatal(&format!("{} during the upgrade", fault::words(error))).without_a_word()
+            failed(&format!("{} during the upgrade", fault::words(error))).without_a_word()
         }
-        HeadError::Closed => fatal("the server closed the connection during the upgrade").without_a_word(),
-        HeadError::Endless => fatal("the server sends an HTTP answer without end"),
+        HeadError::Closed => failed("the server closed the connection during the upgrade").without_a_word(),
+        HeadError::Endless => failed("the server sends an HTTP answer without end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {
-            Error::fatal(Layer::WebSocket, "the server speaks TLS on this port")
+            Error::link(Layer::WebSocket, "the server speaks TLS on this port")
                 .with_hint("use wss://, or --cafile or --tls-use-os-certs beside --ws")
         }
-        HeadError::NotHttp(_) => fatal("the server's answer is not HTTP"),
+        HeadError::NotHttp(_) => failed("the server's answer is not HTTP"),
     }
 }
 

@@ -311,7 +311,7 @@ async fn an_http_refusal_gives_status_and_first_line() {
     let error = error_of(Layer::WebSocket, dialled(address).await);
     assert_says(&error, &["'HTTP 404 Not Found' to the upgrade of /mqtt: No broker here"]);
     assert!(error.hint().unwrap().contains("--ws-path"));
-    assert_eq!(error.retry(), Retry::Never);
+    assert_eq!(error.retry(), Retry::Once);
 
     let address = answering("HTTP/1.1 302 Found\r\nLocation: https://elsewhere/\r\n\r\n").await;
     assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["pointing to https://elsewhere/"]);

@@ -317,7 +317,8 @@ fn cut_off(error: &io::Error, attempt: &Attempt<'_>) -> Error {
 
 /// The server ended the handshake with an alert.
 fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
-    let refusal = |what: String| Error::fatal(Layer::Tls, what);
+    // Before the handshake is over anyone in between can have sent it.
+    let refusal = |what: String| Error::link(Layer::Tls, what);
     if attempt.notes.certificate_wanted && alert != AlertDescription::ProtocolVersion {
         return refusal(format!(
             "the server asks for a client certificate and got none ({})",
@@ -352,7 +353,10 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
 
 /// A failure of an open TLS stream, or of a handshake with nothing special about it.
 pub(in crate::net) fn error(cause: &TlsError) -> Error {
-    let error = Error::fatal(Layer::Tls, words(cause));
+    let error = match cause {
+        TlsError::InvalidCertificate(_) => Error::fatal(Layer::Tls, words(cause)),
+        _ => Error::link(Layer::Tls, words(cause)),
+    };
     match cause {
         TlsError::InvalidMessage(_) => error.with_hint(PLAIN_PORT),
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => error.with_hint(SHOW_CERTIFICATE),

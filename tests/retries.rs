@@ -1,0 +1,206 @@
+//! What is tried again: on every way, whatever a network or a gateway in between does, and what is final.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener, TcpStream};
+
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+use crate::support::pki::Authority;
+use crate::ways::{Gate, World};
+
+/// What a connection meets.
+#[derive(Debug, Clone, Copy)]
+enum Turn {
+    /// It is passed on to this port.
+    Pass(u16),
+    /// It is closed at once.
+    Cut,
+    /// Something is read, this is the answer, and it is closed.
+    Answer(&'static [u8]),
+}
+
+/// Listens in front of a gate; connections take turns, and the last turn stays.
+fn front(turns: impl IntoIterator<Item = Turn>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut turns: Vec<Turn> = turns.into_iter().collect();
+    turns.reverse();
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = listener.accept() {
+            let turn = if turns.len() > 1 { turns.pop() } else { turns.last().copied() };
+            match turn.unwrap() {
+                Turn::Pass(port) => pass(client, port),
+                Turn::Cut => {}
+                Turn::Answer(bytes) => {
+                    let _ = client.read(&mut [0; 4096]);
+                    let _ = client.write_all(bytes);
+                    // A reset must not overtake the answer.
+                    let _ = client.shutdown(Shutdown::Write);
+                    let _ = client.read_to_end(&mut Vec::new());
+                }
+            }
+        }
+    });
+    port
+}
+
+fn pass(client: TcpStream, port: u16) {
+    let server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    for (mut from, mut to) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
+        std::thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+            let _ = from.shutdown(Shutdown::Both);
+        });
+    }
+}
+
+const SOON: [&str; 2] = ["--reconnect-max-delay", "20ms"];
+
+/// A subscriber loses its link, meets all of this, and is there again.
+#[track_caller]
+fn survives(world: &World, gate: Gate, obstacles: &[Turn]) {
+    let port = world.open(gate, &world.good_identity());
+    let pass = Turn::Pass(port);
+    let front = front([&[pass], obstacles, &[pass]].concat());
+    let args = ["sub", "-t", "a", "-C", "1", "-d"];
+    let subscriber = Mqtt::new(args).args(world.options(gate, front)).args(SOON).spawn();
+    subscriber.wait_until_subscribed();
+    world.broker.embedded().cut_connections();
+    subscriber.wait_for_stderr_times("Subscribed (mid: ", 2);
+    world.broker.publish().args(["-t", "a", "-m", "x"]).run().succeeds();
+    subscriber.wait_for_end().exits(0).prints("x\n");
+}
+
+/// The same obstacles before the first link.
+#[track_caller]
+fn waits(world: &World, gate: Gate, obstacles: &[Turn]) {
+    let port = world.open(gate, &world.good_identity());
+    let front = front([obstacles, &[Turn::Pass(port)]].concat());
+    let args = ["pub", "-t", "a", "-m", "x", "-q", "1", "--wait-for-server", "60"];
+    Mqtt::new(args).args(world.options(gate, front)).args(SOON).run().exits(0);
+}
+
+/// An alert that anybody can send before the handshake is over: `handshake_failure`, and the ones about
+/// certificates.
+const ALERTS: [&[u8]; 4] =
+    [&[21, 3, 3, 0, 2, 2, 40], &[21, 3, 3, 0, 2, 2, 42], &[21, 3, 3, 0, 2, 2, 48], &[21, 3, 3, 0, 2, 2, 80]];
+
+fn obstacles_of_tls() -> Vec<Turn> {
+    let alerts = ALERTS.into_iter().map(Turn::Answer);
+    alerts.chain([Turn::Cut, Turn::Answer(b""), Turn::Answer(b"no TLS at all, but something else")]).collect()
+}
+
+const HTTP: [&[u8]; 9] = [
+    b"",
+    b"HTTP/1.1 ",
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    b"HTTP/1.0 503 Service Unavailable\r\n\r\nlater",
+    b"SSH-2.0-something\r\n",
+];
+
+fn obstacles_of_http() -> Vec<Turn> {
+    HTTP.into_iter().map(Turn::Answer).chain([Turn::Cut]).collect()
+}
+
+#[test]
+fn tls_obstacles_are_tried_again() {
+    let world = World::new();
+    survives(&world, Gate::Tls, &obstacles_of_tls());
+    waits(&world, Gate::Tls, &obstacles_of_tls());
+}
+
+#[test]
+fn websocket_obstacles_are_tried_again() {
+    let world = World::new();
+    survives(&world, Gate::WebSocket, &obstacles_of_http());
+    waits(&world, Gate::WebSocket, &obstacles_of_http());
+    survives(&world, Gate::SecureWebSocket, &obstacles_of_tls());
+}
+
+#[test]
+fn proxy_obstacles_are_tried_again() {
+    let world = World::new();
+    let mut obstacles = obstacles_of_http();
+    obstacles.retain(|turn| !matches!(turn, Turn::Answer(bytes) if bytes.starts_with(b"HTTP/1.1 200")));
+    survives(&world, Gate::HttpConnect, &obstacles);
+    waits(&world, Gate::HttpConnect, &obstacles);
+    // No SOCKS, general failure, host unreachable, a half answer.
+    let obstacles =
+        [Turn::Cut, Turn::Answer(b""), Turn::Answer(b"HTTP/1.1 400 Bad Request\r\n\r\n"), Turn::Answer(&[5])];
+    survives(&world, Gate::Socks5, &obstacles);
+    waits(&world, Gate::Socks5, &obstacles);
+}
+
+#[test]
+fn plain_obstacles_are_tried_again() {
+    let world = World::new();
+    let obstacles = [
+        Turn::Cut,
+        Turn::Answer(b""),
+        Turn::Answer(b"HTTP/1.1 503 Service Unavailable\r\n\r\n"),
+        Turn::Answer(&[21, 3, 3, 0, 2, 2, 40]),
+        // Server unavailable.
+        Turn::Answer(&[0x20, 3, 0, 0x88, 0]),
+    ];
+    survives(&world, Gate::Plain, &obstacles);
+    waits(&world, Gate::Plain, &obstacles[2..]);
+}
+
+/// An answer that may come from a gateway that is being set up counts when it comes twice.
+#[test]
+fn http_refusal_counts_the_second_time() {
+    let world = World::new();
+    let refusals: [&[u8]; 3] = [
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
+    ];
+    let port = world.open(Gate::WebSocket, &world.good_identity());
+    for refusal in refusals {
+        let refusal = Turn::Answer(refusal);
+        survives(&world, Gate::WebSocket, &[refusal, Turn::Cut, refusal]);
+        let front = front([Turn::Pass(port), refusal, refusal, Turn::Pass(port)]);
+        let options = world.options(Gate::WebSocket, front);
+        let subscriber = Mqtt::new(["sub", "-t", "a", "-d"]).args(options).args(SOON).spawn();
+        subscriber.wait_until_subscribed();
+        world.broker.embedded().cut_connections();
+        subscriber.wait_for_end().exits(1).mentions("to the upgrade of");
+    }
+}
+
+/// A server that is not the right one is not asked again, with the password in hand.
+#[test]
+fn certificate_that_is_not_trusted_is_final() {
+    let world = World::new();
+    let good = world.open(Gate::Tls, &world.good_identity());
+    let strange = world.open(Gate::Tls, &Authority::new("Stranger").issue("x", &["localhost"]));
+    let front = front([Turn::Pass(good), Turn::Pass(strange), Turn::Pass(good)]);
+    let options = world.options(Gate::Tls, front);
+    let subscriber = Mqtt::new(["sub", "-t", "a", "-d"]).args(options).args(SOON).spawn();
+    subscriber.wait_until_subscribed();
+    world.broker.embedded().cut_connections();
+    subscriber.wait_for_end().exits(1).mentions("CN=Stranger");
+}
+
+/// Nothing is tried again before the first link where nobody has asked for it.
+#[test]
+fn first_connection_fails_at_once() {
+    let broker = Broker::start();
+    let pass = Turn::Pass(broker.port());
+    for (scheme, turn) in [
+        ("mqtt", Turn::Answer(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")),
+        ("ws", Turn::Answer(b"HTTP/1.1 429 Too Many Requests\r\n\r\n")),
+        ("ws", Turn::Cut),
+    ] {
+        let front = front([turn, turn, pass]);
+        let url = format!("{scheme}://127.0.0.1:{front}");
+        let run = Mqtt::new(["sub", "-L", &url, "-t", "a", "-W", "60"]).run().exits(1);
+        run.does_not_mention("trying again");
+    }
+}
