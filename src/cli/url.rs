@@ -91,7 +91,15 @@ impl FromStr for BrokerUrl {
             Some(Err(user)) => (Some(user), None),
             Some(Ok((user, password))) => (Some(user), Some(password)),
         };
-        let (host, port) = split_port(address)?;
+        // An '@' behind the end of the authority: it has ended too early.
+        let ended_by = behind.chars().next().filter(|_| credentials.is_none() && behind.contains('@'));
+        let (host, port) = split_port(address).map_err(|UrlError(why)| match ended_by {
+            Some(end) => UrlError(format!(
+                "{why}; a '{end}' in a user name or password is written %{:02X}",
+                u32::from(end)
+            )),
+            None => UrlError(why),
+        })?;
         Ok(Self {
             tls,
             web_socket,

@@ -104,6 +104,19 @@ impl Proxy {
             None => (None, rest),
         };
         let (host, port) = host_and_port(place)?;
+        if let (ProxyKind::Socks5 | ProxyKind::Socks5RemoteNames, Some((user, password))) =
+            (kind, &credentials)
+        {
+            for (what, text) in [("user name", user), ("password", password)] {
+                if !(1..=255).contains(&text.len()) {
+                    let message = format!(
+                        "a SOCKS5 proxy takes a {what} of 1 to 255 bytes (RFC 1929), and this one has {}",
+                        text.len()
+                    );
+                    return Err(Error::usage(message).with_hint("--proxy socks5h://USER:PASSWORD@HOST"));
+                }
+            }
+        }
         Ok(Self { kind, host, port: port.unwrap_or(kind.default_port()), credentials })
     }
 
@@ -238,7 +251,10 @@ impl Proxy {
         // MQTT's and TLS's servers wait for the client's first bytes; whatever came with the
         // proxy's answer is from neither.
         if !head.behind.is_empty() {
-            return Err(self.failed("sent more than its answer before anything was asked of the broker"));
+            let shown = head.shown();
+            return Err(self
+                .failed(&format!("answered '{shown}' and sent more before anything was asked of the broker"))
+                .with_hint("a web server does that: is this a proxy?"));
         }
         Ok(socket)
     }

@@ -64,6 +64,12 @@ fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 fn failed(host: &str, reason: &str) -> Error {
     let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason);
     let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", host.escape_debug()));
+    if let Some((address, zone)) = host.split_once('%')
+        && address.parse::<Ipv6Addr>().is_ok()
+    {
+        let zone = zone.escape_debug();
+        return error.with_hint(format!("'{zone}' is no network interface of this machine"));
+    }
     match host.rsplit_once(':') {
         Some((name, _)) if host.contains("://") || name.contains("//") => {
             error.with_hint("a URL goes after -L; -h takes only the host")
@@ -110,6 +116,8 @@ mod tests {
         let url = failed("mqtt://broker:1883", "x");
         assert!(url.hint().unwrap().contains("-L"));
         assert_eq!(failed("broker", "x").hint(), None);
+        let zone = failed("fe80::1%nosuch", "x");
+        assert_eq!(zone.hint(), Some("'nosuch' is no network interface of this machine"));
     }
 
     #[test]

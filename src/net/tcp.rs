@@ -166,6 +166,15 @@ fn failed(host: &str, bind: Option<IpAddr>, failures: &[Failure]) -> Error {
     let refused_here = failures.iter().all(|(address, error)| {
         address.ip().is_loopback() && error.kind() == io::ErrorKind::ConnectionRefused
     });
+    let lacks_zone = failures.iter().find_map(|(address, _)| match address {
+        SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0 => Some(v6.ip()),
+        _ => None,
+    });
+    if let Some(address) = lacks_zone {
+        return error.with_hint(format!(
+            "a link-local address needs the interface as its zone, for example {address}%eth0"
+        ));
+    }
     if refused_here { error.with_hint("is a broker running? `mqtt broker` starts one") } else { error }
 }
 
