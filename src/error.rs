@@ -57,7 +57,7 @@ impl std::fmt::Display for Layer {
 /// | credentials refused by a proxy or by MQTT; SCRAM proof wrong | repeated attempts lock accounts | [`Error::fatal`], [`ReasonCode::retry`] |
 /// | another refusal by Reason Code that is about this client: identifier, version, ban, session taken over, what it has sent | the client stays the same | [`ReasonCode::retry`] |
 /// | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
-/// | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::handshake` |
+/// | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
 /// | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {

@@ -50,5 +50,6 @@ mod subscribe;
 mod support;
 mod tls;
 mod tls_options;
+mod versions;
 mod ways;
 mod will_test;

@@ -221,7 +221,7 @@ impl ConnectionArgs {
         let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
         let in_url = (target.url_user_name.take(), target.url_password.take());
         let credentials = self.credentials.clone().resolve(&self.origin, in_url)?;
-        let version = self.version(&credentials, purpose.needs_v5)?;
+        let (version, needs_v5) = self.version(&credentials, purpose.needs_v5)?;
         let authentication = self.authentication.clone().resolve(
             (authentication_method, authentication_data),
             credentials.user_name.as_deref(),
@@ -239,6 +239,7 @@ impl ConnectionArgs {
             service_records,
             name_servers,
             version,
+            needs_v5,
             client_identifier,
             clean_start: !self.disable_clean_session,
             keep_alive: self.keepalive,
@@ -282,8 +283,13 @@ impl ConnectionArgs {
         }
     }
 
-    /// `auto` must not fall back to a version that cannot do what was asked for.
-    fn version(&self, credentials: &Credentials, needs_v5: Option<&'static str>) -> Result<Version, Error> {
+    /// `auto` must not fall back to a version that cannot do what was asked for: MQTT 5 then, and the
+    /// option that needs it.
+    fn version(
+        &self,
+        credentials: &Credentials,
+        needs_v5: Option<&'static str>,
+    ) -> Result<(Version, Option<&'static str>), Error> {
         let lone_password = credentials.has_password() && credentials.user_name.is_none();
         let needs_v5 = [
             self.session_expiry.is_some().then_some("-x"),
@@ -292,12 +298,12 @@ impl ConnectionArgs {
             lone_password.then_some("a password without a user name"),
         ];
         match (Version::from(self.protocol_version), needs_v5.into_iter().flatten().next()) {
-            (Version::Auto, Some(_)) => Ok(Version::Only(Protocol::V5)),
+            (Version::Auto, Some(what)) => Ok((Version::Only(Protocol::V5), Some(what))),
             (Version::Only(protocol), Some(what)) if protocol != Protocol::V5 => {
                 let error = Error::usage(format!("{what} needs MQTT 5, and -V asks for MQTT {protocol}"));
                 Err(if lone_password { error.with_hint("give the user name with -u") } else { error })
             }
-            (version, _) => Ok(version),
+            (version, what) => Ok((version, what)),
         }
     }
 

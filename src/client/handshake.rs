@@ -10,7 +10,7 @@ use super::limits::ServerLimits;
 use super::options::ClientOptions;
 use super::redirect;
 use crate::error::{Error, Layer};
-use crate::net::{self, Address, Endpoint, Transport};
+use crate::net;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
@@ -155,6 +155,13 @@ impl Opening {
         let exchange = authentication
             .map(|authentication| Exchange::begin(&authentication.method, &mut properties))
             .transpose()?;
+        let made_up = if client_identifier.is_empty() && protocol == Protocol::V3_1 {
+            // MQTT 3.1 has no empty client identifiers, and at most 23 characters.
+            "mqtt-".chars().chain(std::iter::repeat_with(fastrand::alphanumeric).take(18)).collect()
+        } else {
+            String::new()
+        };
+        let client_identifier = if made_up.is_empty() { client_identifier } else { &made_up };
         let connect = encode_connect(options, protocol, client_identifier, clean_start, &properties);
         Ok(Self {
             protocol,
@@ -169,6 +176,11 @@ impl Opening {
     /// The CONNECT packet.
     pub(super) fn connect(&self) -> &[u8] {
         &self.connect
+    }
+
+    /// The CONNECT packet, when all is said.
+    pub(super) fn into_connect(self) -> Vec<u8> {
+        self.connect
     }
 
     /// Sends CONNECT and waits for the answer, and authenticates before that if it has come to that.
@@ -230,14 +242,44 @@ impl Opening {
         answer: &[u8],
     ) -> Result<Connected, Error> {
         let outcome = self.judge(answer);
-        if let Err(Error::Protocol(malformed)) = &outcome {
-            Box::pin(leave(stream, self.protocol, malformed.reason)).await;
+        match &outcome {
+            Err(Error::Protocol(malformed)) => {
+                Box::pin(leave(stream, self.protocol, malformed.reason)).await;
+            }
+            // It has let us in, and would publish the will of a client that just goes.
+            Err(_) if self.is_old_form(answer) && answer.ends_with(&[0]) => {
+                Box::pin(leave(stream, Protocol::V3_1_1, ReasonCode::SUCCESS)).await;
+            }
+            _ => {}
         }
         outcome
     }
 
+    /// Whether a CONNECT of MQTT 5 was answered with a CONNACK without properties: by a server that has
+    /// read it as one of 3.1.1, and would go on to read and write that.
+    fn is_old_form(&self, answer: &[u8]) -> bool {
+        self.protocol == Protocol::V5 && matches!(answer, [0x20, 2, ..])
+    }
+
     fn judge(&self, answer: &[u8]) -> Result<Connected, Error> {
-        let connected = accepted(self.protocol, answer, &wire::decode(self.protocol, answer)?)?;
+        let answered = accepted(self.protocol, answer, &wire::decode(self.protocol, answer)?);
+        let connected = match answered {
+            Ok(_) if self.is_old_form(answer) => {
+                return Err(Error::Refused {
+                    what: "connection refused".into(),
+                    reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+                    text: Some("the answer to CONNECT has the form of MQTT 3.1.1".into()),
+                    hint: None,
+                });
+            }
+            Err(refusal @ Error::Refused { .. })
+                if self.is_old_form(answer) && !is_about_version(&refusal) =>
+            {
+                let hint = "the answer has the form of MQTT 3.1.1: -V 311 asks for that from the start";
+                return Err(refusal.with_hint(hint));
+            }
+            answered => answered?,
+        };
         let broken = |what: &'static str| Err(Malformed::protocol_error(PacketType::ConnAck, what).into());
         // [MQTT-3.2.2-2], in 3.1.1 [MQTT-3.2.2-1]; MQTT 3.1 has no such flag.
         if connected.session_present && self.clean_start && self.protocol != Protocol::V3_1 {
@@ -251,6 +293,11 @@ impl Opening {
         }
         Ok(connected)
     }
+}
+
+/// Whether the server has said that it does not speak the version it was asked for.
+pub(super) fn is_about_version(error: &Error) -> bool {
+    matches!(error, Error::Refused { reason, .. } if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
 }
 
 /// What to reply to an answer to CONNECT; `None` ends the authentication.
@@ -277,7 +324,7 @@ fn authenticate(
 /// Tells the server why we go, if it listens and the version has a word for it ([MQTT-4.13.1-1]).
 async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, reason: ReasonCode) {
     let mut packet = BytesMut::new();
-    if protocol == Protocol::V5 {
+    if protocol == Protocol::V5 || reason == ReasonCode::SUCCESS {
         wire::disconnect(&mut packet, protocol, reason, &PropertyBlock::default());
     }
     // The connection is given up, whether that arrives or not.
@@ -388,35 +435,9 @@ fn not_mqtt(received: &[u8]) -> Error {
     }
 }
 
-/// The server did not answer CONNECT in this time.
-pub(super) fn no_answer(limit: Duration) -> Error {
-    let limit = humantime::format_duration(limit);
-    Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
-}
-
-/// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
-/// is mostly behind it.
-pub(super) fn unanswered(error: Error, endpoint: &Endpoint) -> Error {
-    let (Error::Link { hint: None, .. }, Transport::Plain, Address::Tcp { .. }) =
-        (&error, &endpoint.transport, &endpoint.address)
-    else {
-        return error;
-    };
-    error.with_hint(
-        "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
-    )
-}
-
 /// The error of a server that speaks TLS where none was spoken to it, worth another attempt or not.
-fn wants_tls(error: impl FnOnce(Layer, &'static str) -> Error) -> Error {
+pub(super) fn wants_tls(error: impl FnOnce(Layer, &'static str) -> Error) -> Error {
     error(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
         "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",
     )
-}
-
-/// The error of a server that hung up without a word: where TLS is what it expects, it is told so.
-/// Many servers just do that to a client without TLS, so whether it is TLS has to be asked. That
-/// takes a connection of its own, so it is for a first contact, and only once.
-pub async fn explained(error: Error, endpoint: &Endpoint) -> Error {
-    if error.is_hang_up() && net::speaks_tls(endpoint).await { wants_tls(Error::fatal) } else { error }
 }

@@ -210,6 +210,12 @@ impl Inflight {
         straggler?.kept.as_ref()
     }
 
+    /// What it takes to send publishes again, of all that are.
+    pub(super) fn all_kept(&mut self) -> impl Iterator<Item = &mut Kept> {
+        let stragglers = self.stragglers.iter_mut().filter_map(|straggler| straggler.kept.as_mut());
+        stragglers.chain(self.kept.iter_mut().flatten())
+    }
+
     /// Closes the oldest identifiers as long as these are them, in that order, and belong to QoS 1
     /// publishes with one token behind the other: servers answer in order, mostly. Their tokens.
     #[inline]

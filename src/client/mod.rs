@@ -5,6 +5,7 @@ pub mod alarm;
 pub mod authentication;
 mod back_off;
 mod brokers;
+mod connect;
 mod ending;
 mod event;
 pub mod handler;
@@ -34,7 +35,7 @@ mod link_tests;
 mod session_tests;
 
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
-pub use handshake::{Connected, explained};
+pub use handshake::Connected;
 pub use limits::{ServerLimits, too_large};
-pub use open::{Identity, OpenLink, Opened, Times, open};
+pub use open::{Identity, OpenLink, Opened, Times, open, open_first};
 pub use run::run;

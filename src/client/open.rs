@@ -1,14 +1,15 @@
 //! One connection, once: dialled, CONNECT sent, CONNACK received. No second attempt, no other
-//! version: who makes thousands of connections wants to know how each of them went.
+//! version: a load generator wants to know how each of thousands of connections went, and learns the
+//! version with the first.
 
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::handshake::{self, Connected, Opening};
+use super::connect::{Answer, Request, Versions, Watch};
+use super::handshake::{self, Connected};
 use super::link::Link;
 use super::options::ClientOptions;
 use super::redirect;
@@ -16,6 +17,7 @@ use super::session::Session;
 use crate::error::Error;
 use crate::net::{self, Address, Step, Stream, TlsConfig, Transport};
 use crate::protocol::Protocol;
+use crate::protocol::property::PropertyBlock;
 
 /// How long the steps of a connection took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -138,19 +140,51 @@ pub async fn open(
     let mut stream = net::dial_timed(&options.endpoint, observer, sleep.as_mut()).await?;
     let dialled = Instant::now();
     let properties = handshake::connect_properties(options);
-    let mut opening = Opening::new(options, protocol, client_identifier, options.clean_start, &properties)?;
     sleep.as_mut().reset((dialled + options.connect_timeout).into());
-    let answer = net::within(pin!(opening.exchange(&mut stream, |_, _| {})), sleep.as_mut()).await;
-    let answer = answer.unwrap_or_else(|| Err(handshake::no_answer(options.connect_timeout)));
-    let (packet, leftover) = answer.map_err(|error| handshake::unanswered(error, &options.endpoint))?;
-    let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
+    let request = request(options, client_identifier, &properties);
+    let answer = request.ask(&mut stream, protocol, sleep.as_mut(), &Watch::default()).await;
+    let answer = answer.map_err(|failure| redirect::not_followed(failure.error))?;
     let until_dialled = dialled - began;
     let times = Times {
         connect: connected_after.unwrap_or(until_dialled),
         tls: connected_after.map(|after| until_dialled.saturating_sub(after)),
         connack: dialled.elapsed(),
     };
-    let mut session = Session::new(protocol, options.max_inflight, &properties);
+    let mut opened = opened(options, &properties, stream, answer, times);
+    opened.link.keep_time_with(sleep);
+    Ok(opened)
+}
+
+/// As [`open`], with the version that the options ask for or the broker speaks, and untimed.
+///
+/// # Errors
+/// As for [`open`].
+pub async fn open_first(options: &ClientOptions, client_identifier: &str) -> Result<Opened, Error> {
+    let properties = handshake::connect_properties(options);
+    let request = request(options, client_identifier, &properties);
+    let up = Box::pin(request.negotiate(&mut Versions::default(), &Watch::default())).await;
+    let up = up.map_err(redirect::not_followed)?;
+    Ok(opened(options, &properties, up.stream, up.answer, Times::default()))
+}
+
+fn request<'a>(
+    options: &'a ClientOptions,
+    client_identifier: &'a str,
+    properties: &'a PropertyBlock,
+) -> Request<'a> {
+    Request { options, endpoint: &options.endpoint, client_identifier, resumes: false, properties }
+}
+
+fn opened(
+    options: &ClientOptions,
+    properties: &PropertyBlock,
+    stream: Stream,
+    answer: Answer,
+    times: Times,
+) -> Opened {
+    let Answer { connected, leftover, .. } = answer;
+    let protocol = connected.protocol;
+    let mut session = Session::new(protocol, options.max_inflight, properties);
     session.connected(protocol, connected.session_present, connected.limits());
     let mut link = Link::new(
         stream,
@@ -161,9 +195,8 @@ pub async fn open(
         leftover,
         connected.disconnect_properties(&options.disconnect_properties),
     );
-    link.keep_time_with(sleep);
     if let Some(authentication) = &options.authentication {
         link.authenticate_again(authentication);
     }
-    Ok(Opened { link, session, connected, times })
+    Opened { link, session, connected, times }
 }

@@ -12,7 +12,7 @@ use crate::protocol::{Protocol, QoS};
 /// Which version of the protocol to speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
-    /// MQTT 5, and 3.1.1 if the server refuses the version.
+    /// MQTT 5, and an older one if the broker does not speak it.
     Auto,
     /// This one only.
     Only(Protocol),
@@ -76,6 +76,8 @@ pub struct ClientOptions {
     pub name_servers: Vec<SocketAddr>,
     /// Which version of the protocol.
     pub version: Version,
+    /// The option for which it is MQTT 5 and no other.
+    pub needs_v5: Option<&'static str>,
     /// Empty: the server assigns one (MQTT 3.1, which cannot, gets a random one).
     pub client_identifier: String,
     /// Clean Start; Clean Session in MQTT 3.x.

@@ -1,11 +1,16 @@
 //! One connection by hand, for whoever tests a server: opened as every other, its packets read and
 //! acknowledged by the same session, but ended in any way, the wrong ones included.
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::mpsc;
+
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use super::handshake::{self, Connected, Opening};
+use super::connect::{Answer, Request, Seen, Up, Versions, Watch};
+use super::handshake::{self, Connected};
 use super::options::ClientOptions;
 use super::redirect;
 use super::session::{Event, Session};
@@ -123,22 +128,47 @@ impl<'a> RawLink<'a> {
         protocol: Protocol,
         trace: Option<Trace<'a>>,
     ) -> Result<Self, Error> {
-        let mut stream = net::dial(&options.endpoint).await?;
+        let attempt = async |request: &Request<'_>, watch: &Watch| {
+            request.attempt(protocol, watch).await.map_err(|failure| failure.error)
+        };
+        Self::open_by(options, trace, attempt).await
+    }
+
+    /// Connects with the version that the options ask for or the broker speaks.
+    ///
+    /// # Errors
+    /// As for [`Self::open`].
+    pub async fn open_first(options: &ClientOptions, trace: Option<Trace<'a>>) -> Result<Self, Error> {
+        let negotiate = async |request: &Request<'_>, watch: &Watch| {
+            request.negotiate(&mut Versions::default(), watch).await
+        };
+        Self::open_by(options, trace, negotiate).await
+    }
+
+    async fn open_by(
+        options: &ClientOptions,
+        trace: Option<Trace<'a>>,
+        connect: impl AsyncFnOnce(&Request<'_>, &Watch) -> Result<Up, Error>,
+    ) -> Result<Self, Error> {
         let properties = handshake::connect_properties(options);
-        let identifier = &options.client_identifier;
-        let mut opening = Opening::new(options, protocol, identifier, options.clean_start, &properties)?;
-        let connect = opening.connect().to_vec();
-        trace_all(trace.as_ref(), protocol, Direction::Sent, &connect);
-        let exchange = opening.exchange(&mut stream, |direction, packet| {
-            trace_all(trace.as_ref(), protocol, direction, packet);
+        let (endpoint, client_identifier) = (&options.endpoint, options.client_identifier.as_str());
+        let request =
+            Request { options, endpoint, client_identifier, resumes: false, properties: &properties };
+        let (sender, seen) = mpsc::channel();
+        let watch = Watch { steps: None, packets: trace.is_some().then_some(sender) };
+        let mut connecting = pin!(connect(&request, &watch));
+        let outcome = poll_fn(|cx| {
+            let outcome = connecting.as_mut().poll(cx);
+            for seen in seen.try_iter() {
+                if let Seen::Packet(protocol, direction, packet) = seen {
+                    trace_all(trace.as_ref(), protocol, direction, &packet);
+                }
+            }
+            outcome
         });
-        let limit = options.connect_timeout;
-        let (packet, leftover) = tokio::time::timeout(limit, exchange).await.map_err(|_| {
-            let limit = humantime::format_duration(limit);
-            Error::link(Layer::Mqtt, format!("the server did not answer CONNECT within {limit}"))
-        })??;
-        trace_all(trace.as_ref(), protocol, Direction::Received, &packet);
-        let connected = opening.accept(&mut stream, &packet).await.map_err(redirect::not_followed)?;
+        let Up { stream, answer, .. } = outcome.await.map_err(redirect::not_followed)?;
+        let Answer { connected, leftover, connect } = answer;
+        let protocol = connected.protocol;
         let mut session = Session::new(protocol, options.max_inflight, &properties);
         session.connected(protocol, connected.session_present, connected.limits());
         let now = Instant::now();

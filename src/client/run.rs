@@ -10,17 +10,18 @@ use tokio::time::Instant;
 
 use super::back_off::BackOff;
 use super::brokers::{brokers, is_worth_another_broker};
+use super::connect::{Answer, Request, Seen, Up, Versions, Watch};
 use super::handler::{Change, Handler};
-use super::handshake::{self, Connected, Opening};
+use super::handshake;
 use super::link::Link;
-use super::options::{ClientOptions, Version};
+use super::options::ClientOptions;
 use super::redirect::{self, MOST_REDIRECTS};
 use super::session::Session;
 use crate::error::{Error, Retry};
-use crate::net::{self, Address, Endpoint, Stream};
+use crate::net::{self, Endpoint};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::{Direction, Protocol, wire};
+use crate::protocol::{Protocol, wire};
 
 /// Connects, lets `handler` work until it is done, and reconnects as the options say.
 ///
@@ -39,6 +40,10 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
             Err(Failure::Link(error)) => error,
         };
         let Some(error) = run.follow(error, handler) else { continue };
+        if run.is_lost_to_rival(&error) {
+            run.tell_lost(&error, handler);
+            continue;
+        }
         if let Some(up_since) = run.up_since.take() {
             back_off.lived(up_since.elapsed());
         }
@@ -122,42 +127,22 @@ fn poll_between<H: Handler>(handler: &mut H, cx: &mut Context<'_>) -> Option<Res
     }
 }
 
-/// A stream past CONNACK, what the server said, and the bytes that came behind it.
-type Opened = (Stream, Connected, Vec<u8>);
-
-/// Goes the way to the broker, and tells the handler of each step if it wants to know. `None` if
-/// the handler was interrupted.
-async fn dial<H: Handler>(
-    endpoint: &Endpoint,
-    handler: &mut H,
-) -> Result<Option<Result<Stream, Error>>, Error> {
-    if !handler.observes() {
-        return interruptible(handler, net::dial(endpoint)).await;
+/// Shows the handler what was seen while a connection is made.
+fn show<H: Handler>(handler: &mut H, seen: Seen) {
+    match seen {
+        Seen::Step(step) => handler.on_step(step),
+        Seen::Packet(protocol, direction, packet) => {
+            if let Ok(packet) = wire::decode(protocol, &packet) {
+                handler.trace(direction, &packet);
+            }
+        }
     }
-    let (sender, steps) = mpsc::channel();
-    let mut observer = move |step| {
-        let _ = sender.send(step);
-    };
-    let mut way = pin!(net::dial_observed(endpoint, &mut observer));
-    poll_fn(move |cx| {
-        if let Some(over) = poll_between(handler, cx) {
-            return Poll::Ready(over.map(|()| None));
-        }
-        let outcome = way.as_mut().poll(cx);
-        for step in steps.try_iter() {
-            handler.on_step(step);
-        }
-        outcome.map(|outcome| Ok(Some(outcome)))
-    })
-    .await
 }
 
 /// What outlives a link.
 struct Run<'a> {
     options: &'a ClientOptions,
-    protocol: Protocol,
-    /// The version may still be lowered.
-    negotiable: bool,
+    versions: Versions,
     client_identifier: String,
     connect_properties: PropertyBlock,
     session: Session,
@@ -170,8 +155,8 @@ struct Run<'a> {
     elsewhere: Option<Elsewhere>,
     /// Redirects in a row.
     redirects: u32,
-    /// Servers that hung up on us and were asked whether they want TLS.
-    probed: Vec<Address>,
+    /// A second connection with the same client identifier was given up when this link came up.
+    had_rival: bool,
 }
 
 /// Why a link ended.
@@ -199,23 +184,12 @@ const SETTLED: Duration = Duration::from_secs(5);
 
 impl<'a> Run<'a> {
     fn new(options: &'a ClientOptions) -> Self {
-        let (protocol, negotiable) = match options.version {
-            Version::Auto => (Protocol::V5, true),
-            Version::Only(protocol) => (protocol, false),
-        };
-        let mut client_identifier = options.client_identifier.clone();
-        if client_identifier.is_empty() && protocol == Protocol::V3_1 {
-            // MQTT 3.1 has no empty client identifiers, and at most 23 characters.
-            client_identifier =
-                "mqtt-".chars().chain(std::iter::repeat_with(fastrand::alphanumeric).take(18)).collect();
-        }
         let connect_properties = handshake::connect_properties(options);
-        let session = Session::new(protocol, options.max_inflight, &connect_properties);
+        let session = Session::new(Protocol::V5, options.max_inflight, &connect_properties);
         Self {
             options,
-            protocol,
-            negotiable,
-            client_identifier,
+            versions: Versions::default(),
+            client_identifier: options.client_identifier.clone(),
             connect_properties,
             session,
             was_connected: false,
@@ -223,7 +197,7 @@ impl<'a> Run<'a> {
             lost: false,
             elsewhere: None,
             redirects: 0,
-            probed: Vec::new(),
+            had_rival: false,
         }
     }
 
@@ -236,11 +210,14 @@ impl<'a> Run<'a> {
     }
 
     async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), Failure> {
-        let Some((stream, connected, leftover)) = self.connect(handler).await? else { return Ok(()) };
+        let Some(Up { stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
+        let Answer { connected, leftover, .. } = answer;
+        self.had_rival = had_rival;
         if let Some(assigned) = connected.assigned_client_identifier() {
             assigned.clone_into(&mut self.client_identifier);
         }
-        let repeated = self.session.connected(self.protocol, connected.session_present, connected.limits());
+        let protocol = connected.protocol;
+        let repeated = self.session.connected(protocol, connected.session_present, connected.limits());
         if repeated > 0 {
             handler.on_change(Change::MayRepeat(repeated));
         }
@@ -257,7 +234,7 @@ impl<'a> Run<'a> {
         handler.on_connected(&mut self.session, &connected)?;
         let mut link = Link::new(
             stream,
-            self.protocol,
+            protocol,
             connected.keep_alive(self.options.keep_alive),
             self.options.connect_timeout,
             self.options.max_packet_bytes,
@@ -297,7 +274,7 @@ impl<'a> Run<'a> {
     }
 
     /// Connects to the first broker that lets us. `None` if the handler was interrupted.
-    async fn connect<H: Handler>(&mut self, handler: &mut H) -> Result<Option<Opened>, Error> {
+    async fn connect<H: Handler>(&mut self, handler: &mut H) -> Result<Option<Up>, Error> {
         let sent_to = match &self.elsewhere {
             Some(elsewhere) if elsewhere.is_permanent => Some(elsewhere.brokers.clone()),
             // For this time only; the next begins where the user said.
@@ -310,126 +287,57 @@ impl<'a> Run<'a> {
             let Some(brokers) = interruptible(handler, resolving).await? else { return Ok(None) };
             brokers?
         };
-        let (protocol, negotiable) = (self.protocol, self.negotiable);
         let mut failures = Vec::new();
         for (number, endpoint) in brokers.iter().enumerate() {
             let error = match self.connect_to(endpoint, handler).await {
                 Err(error) if is_worth_another_broker(&error) => error,
                 outcome => return outcome,
             };
-            let Some(error) = self.explained(error, endpoint, handler).await? else { return Ok(None) };
             if number + 1 < brokers.len() {
                 handler.on_change(Change::NextBroker(&error));
-                (self.protocol, self.negotiable) = (protocol, negotiable);
             }
             failures.push((endpoint.address.to_string(), error));
         }
         Err(net::none_answers(failures))
     }
 
-    /// Finds out what is behind a hang-up of a server that never let us in, once for each. `None` if
-    /// the handler was interrupted.
-    async fn explained<H: Handler>(
-        &mut self,
-        error: Error,
-        endpoint: &Endpoint,
-        handler: &mut H,
-    ) -> Result<Option<Error>, Error> {
-        let address = &endpoint.address;
-        if self.was_connected || !error.is_hang_up() || self.probed.contains(address) {
-            return Ok(Some(error));
-        }
-        self.probed.push(address.clone());
-        interruptible(handler, handshake::explained(error, endpoint)).await
-    }
-
-    /// Dials and shakes hands; once more with 3.1.1 if the server does not take 5. `None` if the
-    /// handler was interrupted.
+    /// Connects to this broker. `None` if the handler was interrupted.
     async fn connect_to<H: Handler>(
         &mut self,
         endpoint: &Endpoint,
         handler: &mut H,
-    ) -> Result<Option<Opened>, Error> {
-        loop {
-            let Some(stream) = dial(endpoint, handler).await? else { return Ok(None) };
-            let mut stream = stream?;
-            let mut opening = self.opening()?;
-            self.trace(handler, Direction::Sent, opening.connect());
-            let mut between = Vec::new();
-            let observe = |direction, packet: &[u8]| between.push((direction, packet.to_vec()));
-            let limit = pin!(tokio::time::sleep(self.options.connect_timeout));
-            let exchange = async { net::within(pin!(opening.exchange(&mut stream, observe)), limit).await };
-            let answer = interruptible(handler, exchange).await?;
-            for (direction, packet) in &between {
-                self.trace(handler, *direction, packet);
+    ) -> Result<Option<Up>, Error> {
+        let (sender, seen) = mpsc::channel();
+        let steps = handler.observes().then(|| sender.clone());
+        let watch = Watch { steps, packets: handler.traces().then_some(sender) };
+        let request = Request {
+            options: self.options,
+            endpoint,
+            client_identifier: &self.client_identifier,
+            resumes: self.was_connected,
+            properties: &self.connect_properties,
+        };
+        let mut connecting = pin!(request.negotiate(&mut self.versions, &watch));
+        poll_fn(|cx| {
+            if let Some(over) = poll_between(handler, cx) {
+                return Poll::Ready(over.map(|()| None));
             }
-            let Some(answer) = answer else { return Ok(None) };
-            let answer = answer.ok_or_else(|| {
-                handshake::unanswered(handshake::no_answer(self.options.connect_timeout), endpoint)
-            })?;
-            let refusal = match answer {
-                Err(error) if error.is_hang_up() => handshake::unanswered(error, endpoint),
-                Err(error) => return Err(handshake::unanswered(error, endpoint)),
-                Ok((packet, leftover)) => {
-                    self.trace(handler, Direction::Received, &packet);
-                    match opening.accept(&mut stream, &packet).await {
-                        Ok(connected) => return Ok(Some((stream, connected, leftover))),
-                        Err(error) => error,
-                    }
-                }
-            };
-            if !self.lower_version(&refusal) {
-                return Err(self.with_version_hint(refusal));
-            }
-        }
+            let outcome = connecting.as_mut().poll(cx);
+            seen.try_iter().for_each(|seen| show(handler, seen));
+            outcome.map(|outcome| outcome.map(Some))
+        })
+        .await
     }
 
-    /// A server that refuses the one version it was asked for may take another.
-    fn with_version_hint(&self, refusal: Error) -> Error {
-        let version = matches!(&refusal,
-            Error::Refused { reason, .. } if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION);
-        match (version, self.options.version) {
-            (true, Version::Only(Protocol::V5)) => refusal.with_hint("-V 311 speaks MQTT 3.1.1 to it"),
-            (true, Version::Only(_)) => refusal.with_hint("-V 5 speaks MQTT 5 to it"),
-            _ => refusal,
-        }
-    }
-
-    /// Whether to try again with 3.1.1: the server named the version as the reason, or is of the
-    /// kind that just hangs up on one it does not know ([MQTT-3.1.2-2]).
-    fn lower_version(&mut self, refusal: &Error) -> bool {
-        let version = match refusal {
-            Error::Refused { reason, .. } => *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
-            Error::Link { .. } => true,
+    /// Whether the link was lost to a connection of our own: the broker has read the CONNECT of one that
+    /// was given up when this link came up, and let it take over. Once for each.
+    fn is_lost_to_rival(&mut self, error: &Error) -> bool {
+        let is_closed = match error {
+            Error::Refused { reason, .. } => *reason == ReasonCode::SESSION_TAKEN_OVER,
+            Error::Link { retry, .. } => *retry == Retry::Later,
             _ => false,
         };
-        let lower = version && self.negotiable && !self.was_connected;
-        if lower {
-            self.protocol = Protocol::V3_1_1;
-            self.negotiable = false;
-        }
-        lower
-    }
-
-    fn opening(&self) -> Result<Opening, Error> {
-        // In MQTT 5 a later link asks for the session of the earlier one: Clean Start is for the
-        // first. In 3.x Clean Session also says what becomes of the session at the end, so it stays.
-        let resumes = self.was_connected && self.protocol == Protocol::V5;
-        let clean_start = self.options.clean_start && !resumes;
-        Opening::new(
-            self.options,
-            self.protocol,
-            &self.client_identifier,
-            clean_start,
-            &self.connect_properties,
-        )
-    }
-
-    fn trace<H: Handler>(&self, handler: &mut H, direction: Direction, packet: &[u8]) {
-        if handler.traces()
-            && let Ok(packet) = wire::decode(self.protocol, packet)
-        {
-            handler.trace(direction, &packet);
-        }
+        let is_soon = self.up_since.is_some_and(|since| since.elapsed() < self.options.connect_timeout);
+        is_closed && is_soon && std::mem::take(&mut self.had_rival)
     }
 }

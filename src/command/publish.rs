@@ -314,7 +314,8 @@ impl Publisher<'_> {
 
 impl Handler for Publisher<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
-        if self.template.is_none() {
+        // Another link may speak another version.
+        if self.template.as_ref().is_none_or(|template| !template.is_for(connected.protocol)) {
             let Config { topic, qos, retain, properties, .. } = self.config;
             let template =
                 PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);

@@ -373,14 +373,16 @@ fn put_latency(out: &mut Vec<u8>, took: Duration, format: &MessageFormat) {
 
 impl Handler for Requester<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
-        if self.exchange.is_none() {
+        // Another link may speak another version.
+        let fits = self.exchange.as_ref().is_some_and(|exchange| exchange.request.is_for(connected.protocol));
+        if !fits {
             match Exchange::new(self.config, connected) {
                 Ok(exchange) => self.exchange = Some(exchange),
                 Err(error) => self.misfit = Some(error), // said with DISCONNECT, or the will would go out
             }
         }
         self.kept_session = connected.session_present;
-        if self.sent.is_some() && self.acknowledged && connected.session_present {
+        if fits && self.sent.is_some() && self.acknowledged && connected.session_present {
             self.stage = Stage::Waiting;
             return Ok(());
         }

@@ -167,12 +167,12 @@ impl ReasonCode {
     #[must_use]
     pub fn advice(self) -> Option<&'static str> {
         Some(match self.0 {
-            0x84 => "try another version with -V, for example -V 311",
             0x85 => "give another client identifier with -i, or none",
             0x86 => "check the user name (-u) and the password (-P)",
             0x87 => "these credentials (-u, -P) are not allowed to do this",
             0x8C => "the server does not know this --auth-method",
             0x8E => "another client connected with the same client identifier (-i)",
+            0x93 => "fewer messages at once: -M",
             0x95 => "only smaller packets are accepted",
             0x97 => "the server's limit for this client is used up",
             0x9A => "the server keeps no retained messages: leave out -r",

@@ -36,7 +36,7 @@ impl Session {
     /// ([MQTT-4.4.0-1]), as new ones if it did not. Returns how many of the latter had been sent
     /// before at QoS 2 and may therefore arrive twice.
     pub fn connected(&mut self, protocol: Protocol, session_present: bool, limits: ServerLimits) -> usize {
-        self.protocol = protocol;
+        self.convert(protocol);
         self.limits = limits;
         self.window = self.max_inflight.min(limits.receive_maximum).clamp(1, MOST_PUBLISHES);
         self.open_publishes = 0;
@@ -68,6 +68,18 @@ impl Session {
         }
         self.unfinished.forgotten.extend(earlier);
         doubtful
+    }
+
+    /// The link speaks this version, which may be another than that of the last one.
+    fn convert(&mut self, protocol: Protocol) {
+        let before = std::mem::replace(&mut self.protocol, protocol);
+        if !self.was_connected || before == protocol {
+            return;
+        }
+        let forgotten = self.unfinished.forgotten.iter_mut().map(|publish| &mut publish.message);
+        for message in self.inflight.all_kept().chain(forgotten) {
+            message.template = Arc::new(message.template.converted(protocol));
+        }
     }
 
     /// The server kept the session: open publishes are taken up again; open requests are dropped,

@@ -28,12 +28,11 @@ use super::stamp::Phase;
 use super::summary::{Host, Phases, SeriesSecond};
 use super::thread;
 use crate::client::alarm::{now, process_cpu};
-use crate::client::options::{ClientOptions, Version};
+use crate::client::options::ClientOptions;
 use crate::client::{self, Opened};
 use crate::error::Error;
 use crate::output::{Diagnostics, Live};
 use crate::protocol::Protocol;
-use crate::protocol::reason::ReasonCode;
 
 /// How often the boards are looked at where the run goes on as soon as they say something.
 const TICK: u64 = 20_000_000;
@@ -205,17 +204,7 @@ async fn probe(
     if let Some(credentials) = credentials {
         credentials.apply(0, &mut first);
     }
-    let mut protocol = match options.version {
-        Version::Only(protocol) => protocol,
-        Version::Auto => Protocol::V5,
-    };
-    let mut opened = client::open(&first, &first.client_identifier, protocol).await;
-    if let (Version::Auto, Err(Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. })) =
-        (options.version, &opened)
-    {
-        protocol = Protocol::V3_1_1;
-        opened = client::open(&first, &first.client_identifier, protocol).await;
-    }
+    let opened = client::open_first(&first, &first.client_identifier).await;
     let mut opened = match opened {
         Ok(opened) => opened,
         Err(error @ Error::Refused { .. }) if credentials.is_some() => {
@@ -223,10 +212,10 @@ async fn probe(
                 error.with_hint("the first line of --credentials was used, as the first client uses it")
             );
         }
-        Err(error) => return Err(client::explained(error, &first.endpoint).await),
+        Err(error) => return Err(error),
     };
     options.aim_at(&mut opened);
-    let checked = check(&opened);
+    let (checked, protocol) = (check(&opened), opened.connected.protocol);
     goodbye(opened).await;
     checked?;
     Ok((protocol, broker))

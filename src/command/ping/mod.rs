@@ -203,6 +203,7 @@ impl Pinger<'_> {
 impl Handler for Pinger<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         let keep_alive = connected.keep_alive(self.config.client.keep_alive);
+        self.template = None; // another link may speak another version
         self.take(Taken::connack(self.since.elapsed(), connected, keep_alive));
         Ok(())
     }

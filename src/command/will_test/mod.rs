@@ -32,7 +32,6 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
 use super::attention::{Attention, Stop};
-use crate::client;
 use crate::client::options::{ClientOptions, Secret, Version, Will};
 use crate::client::raw::RawLink;
 use crate::error::Error;
@@ -121,7 +120,7 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
     let spoken = attention.during(prepared).await??;
     // A version that the server does not speak is a line of the matrix too.
     let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
-    let plans = plans(&config, protocols);
+    let plans = plans(&config, protocols, spoken);
     let (results, end) = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await;
     let cut_off = plans.len() - results.len();
     match end {
@@ -200,43 +199,41 @@ const MATRIX: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 /// A version that the server speaks. One connection first: what keeps every case from its work is
 /// said once, as an error.
 async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, Error> {
-    match config.client.version {
-        Version::Only(protocol) => probe(config, protocol, diagnostics).await.map(|()| protocol),
-        Version::Auto => {
-            if probe(config, Protocol::V5, diagnostics).await.is_ok() {
-                return Ok(Protocol::V5);
-            }
-            probe(config, Protocol::V3_1_1, diagnostics).await.map(|()| Protocol::V3_1_1)
-        }
-    }
+    let options = without_will(&identified(&config.client));
+    let mut link = RawLink::open_first(&options, trace(diagnostics, "probe")).await?;
+    let spoken = link.connected().protocol;
+    link.disconnect(ReasonCode::SUCCESS).await.map(|()| spoken)
 }
 
+/// Why a case is not run.
+const NEEDS_V5: &str = "needs MQTT 5";
+const LACKS_V5: &str = "needs MQTT 5, which this broker does not speak";
+
 /// What is to be run.
-fn plans(config: &Config, protocols: &[Protocol]) -> Vec<Plan> {
+fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<Plan> {
+    // It was asked for MQTT 5, and does not speak it.
+    let lacks_v5 = config.client.version == Version::Auto && spoken != Protocol::V5;
+    let missing = |protocol| if lacks_v5 && protocol == Protocol::V5 { Some(LACKS_V5) } else { None };
     let protocols = protocols.iter().copied();
     if let Some(will) = &config.client.will {
-        return protocols.map(|protocol| own(config, will, protocol)).collect();
+        let own = |protocol| Plan { skipped: missing(protocol), ..own(config, will, protocol) };
+        return protocols.map(own).collect();
     }
     let chosen = |case: &&Case| match config.cases.as_slice() {
         [] => config.strict || !case.strict,
         names => names.iter().any(|name| name == case.name),
     };
-    // What was asked for by name is not left out without a word.
-    let is_named = !config.cases.is_empty();
+    // What was asked for by name is not left out without a word, nor is what another broker would show.
+    let is_asked = !config.cases.is_empty() || (lacks_v5 && !config.version_matrix);
     let cases = |protocol| {
-        let fitting = CASES.iter().filter(chosen).filter(move |case| is_named || case.applies_to(protocol));
-        fitting.map(move |case| plan(config, case, protocol))
+        let fitting = CASES.iter().filter(chosen).filter(move |case| is_asked || case.applies_to(protocol));
+        fitting.map(move |case| {
+            let unfit = if lacks_v5 { LACKS_V5 } else { NEEDS_V5 };
+            let skipped = missing(protocol).or_else(|| (!case.applies_to(protocol)).then_some(unfit));
+            Plan { skipped, ..plan(config, case, protocol) }
+        })
     };
     protocols.flat_map(cases).collect()
-}
-
-/// Whether there is a server that speaks this version and lets the user in.
-async fn probe(config: &Config, protocol: Protocol, diagnostics: &Diagnostics) -> Result<(), Error> {
-    let options = without_will(&identified(&config.client));
-    match RawLink::open(&options, protocol, trace(diagnostics, &format!("probe/{protocol}"))).await {
-        Ok(mut link) => link.disconnect(ReasonCode::SUCCESS).await,
-        Err(error) => Err(client::explained(error, &options.endpoint).await),
-    }
 }
 
 /// Random letters of a client identifier: two runs at once must not take each other's sessions over.
@@ -290,7 +287,7 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
         returns: case.returns,
         expected: case.expected,
         later: case.later,
-        applies: case.applies_to(protocol),
+        skipped: None,
         is_own: false,
         note: "",
         if_none_came: String::new(),
@@ -314,7 +311,7 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
         expected: Expected::After(Duration::from_secs(delay.min(session).into())),
         later: if will.retain && !will.payload.is_empty() { Later::Kept } else { Later::Any },
         publisher,
-        applies: true,
+        skipped: None,
         is_own: true,
         note: if delay > session {
             "; the session ends before the will's delay (see -x), and so ends that"

@@ -31,8 +31,8 @@ pub(super) struct Plan {
     pub(super) returns: Option<Return>,
     pub(super) expected: Expected,
     pub(super) later: Later,
-    /// Whether this version of the protocol has what it is about.
-    pub(super) applies: bool,
+    /// Why it is not run, if it is not.
+    pub(super) skipped: Option<&'static str>,
     /// The topic is the user's: what was retained there before is put back.
     pub(super) is_own: bool,
     /// Something to know if it fails.
@@ -142,8 +142,8 @@ impl Plan {
     }
 
     async fn try_run<'a>(&self, setting: &Setting<'a>, tidying: &mut Tidying<'a>) -> Result<Outcome, Stop> {
-        if !self.applies {
-            return Err(Stop(Verdict::Skipped, "needs MQTT 5".into()));
+        if let Some(why) = self.skipped {
+            return Err(Stop(Verdict::Skipped, why.into()));
         }
         let mut watch = Watch::open(self, setting, "watcher").await?;
         self.check_features(&watch.link)?;

@@ -159,6 +159,23 @@ impl PublishTemplate {
         }
     }
 
+    /// Whether it is for this version of the protocol.
+    #[must_use]
+    pub fn is_for(&self, protocol: Protocol) -> bool {
+        // MQTT 5 has a length here even where there are no properties.
+        self.properties.is_empty() == (protocol != Protocol::V5)
+    }
+
+    /// The same for this version: 3.x has no properties, and those that it has left out are gone.
+    #[must_use]
+    pub fn converted(&self, protocol: Protocol) -> Self {
+        if self.is_for(protocol) {
+            return self.clone();
+        }
+        let properties = if protocol == Protocol::V5 { Bytes::from_static(&[0]) } else { Bytes::new() };
+        Self { properties, ..self.clone() }
+    }
+
     /// The same with an alias for its topic (MQTT 5); the properties hold none.
     #[must_use]
     pub fn with_topic_alias(self, topic_alias: TopicAlias) -> Self {

@@ -1,0 +1,469 @@
+//! How a connection is made, by every command: the way to the broker, CONNECT, CONNACK, and which
+//! version of the protocol is spoken. [`run`](super::run), [`open`](super::open) and
+//! [`raw`](super::raw) differ only in what they do with the link.
+//!
+//! Where no version is asked for, the broker is asked for MQTT 5 first. What it does decides:
+//!
+//! | at the CONNECT of MQTT 5 | then |
+//! |---|---|
+//! | refuses the version (0x84; return code 1) | 3.1.1, and it is remembered |
+//! | accepts in the form of 3.1.1 | 3.1.1, and it is remembered: it has not read the CONNECT as MQTT 5 |
+//! | closes or resets without an answer | 3.1.1, for this link |
+//! | is silent for [`SILENCE`] | 3.1.1 beside it, for this link: the first answer wins, the other connection is closed |
+//! | refuses for another reason | nothing: the answer counts |
+//! | refuses the version at the CONNECT of 3.1.1 as well | 3.1, and it is remembered |
+//!
+//! Closing and silence are guesses, because a broker that starts or a forwarder without one does the
+//! same: the next link begins with MQTT 5 again, and a broker that has accepted MQTT 5 once is not
+//! guessed about.
+
+use std::pin::{Pin, pin};
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use super::handshake::{Connected, Opening, is_about_version, wants_tls};
+use super::options::{ClientOptions, Version};
+use crate::error::{Error, Layer, Retry};
+use crate::net::{self, Address, Endpoint, Step, Stream, Transport};
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire;
+use crate::protocol::{Direction, Protocol};
+
+/// How long a broker may be silent at a CONNECT of MQTT 5 before it is asked for 3.1.1 as well; half the
+/// time limit where that is less.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// How long a broker may take to show that it speaks 3.1.1, where that is only to explain a failure.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
+
+/// How long the DISCONNECT of a connection that is not wanted any more may take to be written.
+const DISMISSAL_LIMIT: Duration = Duration::from_millis(100);
+
+/// What is seen while a connection is made.
+pub(super) enum Seen {
+    Step(Step),
+    Packet(Protocol, Direction, Vec<u8>),
+}
+
+/// Who wants to see it. Two connections may be made at once, so it is handed on, not called.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    pub(super) steps: Option<Sender<Seen>>,
+    pub(super) packets: Option<Sender<Seen>>,
+}
+
+impl Watch {
+    fn packet(&self, protocol: Protocol, direction: Direction, packet: &[u8]) {
+        if let Some(packets) = &self.packets {
+            // Nobody listens any more where the attempt is given up.
+            let _ = packets.send(Seen::Packet(protocol, direction, packet.to_vec()));
+        }
+    }
+}
+
+/// What the broker has answered to CONNECT.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) connected: Connected,
+    /// The bytes that came behind CONNACK.
+    pub(super) leftover: Vec<u8>,
+    /// The CONNECT, as it was sent.
+    pub(super) connect: Vec<u8>,
+}
+
+/// A stream past CONNACK.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) stream: Stream,
+    pub(super) answer: Answer,
+    /// A second connection with the same client identifier was made beside it, and is given up.
+    pub(super) had_rival: bool,
+}
+
+/// Why an attempt with one version made no link.
+pub(super) struct Failure {
+    pub(super) error: Error,
+    at: At,
+}
+
+/// Where an attempt has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// On the way, before CONNECT.
+    Way,
+    /// The broker has closed the connection in place of an answer.
+    Closed,
+    /// The broker has not answered in time.
+    Silent,
+    /// The broker has answered something else than yes.
+    Answer,
+}
+
+impl Failure {
+    fn refuses_version(&self) -> bool {
+        is_about_version(&self.error)
+    }
+}
+
+/// What is known of the versions that brokers speak. It outlives links.
+#[derive(Debug, Default)]
+pub(super) struct Versions(Vec<(Address, Known)>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// What it has accepted: MQTT 5, or an older version after it has refused the newer ones.
+    accepted: Option<Protocol>,
+    /// A failure was looked into.
+    explained: bool,
+}
+
+impl Versions {
+    fn of(&mut self, address: &Address) -> &mut Known {
+        let index = self.0.iter().position(|(known, _)| known == address).unwrap_or(self.0.len());
+        if index == self.0.len() {
+            self.0.push((address.clone(), Known::default()));
+        }
+        &mut self.0[index].1
+    }
+}
+
+/// What to connect with, and where to.
+pub(super) struct Request<'a> {
+    pub(super) options: &'a ClientOptions,
+    pub(super) endpoint: &'a Endpoint,
+    pub(super) client_identifier: &'a str,
+    /// There was a link before. In MQTT 5 a later one asks for the session of the earlier: Clean Start
+    /// is for the first. In 3.x Clean Session also says what becomes of the session at the end, so it
+    /// stays.
+    pub(super) resumes: bool,
+    /// Those of [`connect_properties`](super::handshake::connect_properties).
+    pub(super) properties: &'a PropertyBlock,
+}
+
+impl Request<'_> {
+    /// Connects with the version asked for, or the one that the policy finds.
+    ///
+    /// # Errors
+    /// The step that failed, or the broker's refusal; a first contact that fails is explained.
+    pub(super) async fn negotiate(&self, versions: &mut Versions, watch: &Watch) -> Result<Up, Error> {
+        let known = versions.of(&self.endpoint.address);
+        let mut protocol = match self.options.version {
+            Version::Only(protocol) => protocol,
+            Version::Auto => known.accepted.unwrap_or(Protocol::V5),
+        };
+        let mut guessed = false;
+        let mut tried = Vec::new();
+        let mut refusal = None;
+        loop {
+            let may_guess = self.options.version == Version::Auto
+                && protocol == Protocol::V5
+                && known.accepted != Some(Protocol::V5);
+            let outcome = if may_guess {
+                let (answered, outcome) = self.attempt_both(watch).await;
+                if answered != protocol {
+                    tried.push(protocol);
+                    guessed = true;
+                }
+                protocol = answered;
+                outcome
+            } else {
+                self.attempt(protocol, watch).await
+            };
+            tried.push(protocol);
+            let failure = match outcome {
+                Ok(up) => {
+                    known.explained = true;
+                    known.accepted = (!guessed).then_some(protocol).or(known.accepted);
+                    return Ok(up);
+                }
+                Err(failure) => failure,
+            };
+            let failure = match (failure.at, refusal.take()) {
+                // What it has said is more than that it is gone now.
+                (At::Way | At::Closed | At::Silent, Some(refusal)) if protocol == Protocol::V3_1 => refusal,
+                _ => failure,
+            };
+            let next = match (self.options.version, protocol) {
+                (Version::Only(_), _) => None,
+                // It has been replaced by a newer one.
+                (Version::Auto, Protocol::V3_1_1 | Protocol::V3_1)
+                    if failure.refuses_version() && tried.len() == 1 =>
+                {
+                    known.accepted = None;
+                    Some(Protocol::V5)
+                }
+                (Version::Auto, Protocol::V5) if failure.refuses_version() => Some(Protocol::V3_1_1),
+                (Version::Auto, Protocol::V5) if may_guess && failure.at == At::Closed => {
+                    guessed = true;
+                    Some(Protocol::V3_1_1)
+                }
+                (Version::Auto, Protocol::V3_1_1)
+                    if failure.refuses_version() && !tried.contains(&Protocol::V3_1) =>
+                {
+                    Some(Protocol::V3_1)
+                }
+                _ => None,
+            };
+            let Some(next) = next else {
+                let is_first = !std::mem::replace(&mut known.explained, true) && known.accepted.is_none();
+                return Err(self.explained(failure, &tried, is_first).await);
+            };
+            if failure.refuses_version() {
+                refusal = Some(failure);
+            }
+            protocol = next;
+        }
+    }
+
+    /// One attempt with one version.
+    ///
+    /// # Errors
+    /// Why there is no link.
+    pub(super) async fn attempt(&self, protocol: Protocol, watch: &Watch) -> Result<Up, Failure> {
+        let mut stream = self.dial(watch).await?;
+        let limit = pin!(sleep(self.options.connect_timeout));
+        let answer = self.ask(&mut stream, protocol, limit, watch).await?;
+        Ok(Up { stream, answer, had_rival: false })
+    }
+
+    /// Goes the way to the broker.
+    async fn dial(&self, watch: &Watch) -> Result<Stream, Failure> {
+        let outcome = match &watch.steps {
+            None => net::dial(self.endpoint).await,
+            Some(steps) => {
+                let mut observer = |step| {
+                    let _ = steps.send(Seen::Step(step));
+                };
+                net::dial_observed(self.endpoint, &mut observer).await
+            }
+        };
+        outcome.map_err(|error| Failure { error, at: At::Way })
+    }
+
+    /// Sends CONNECT and waits for the answer until the timer fires, which runs for
+    /// [`ClientOptions::connect_timeout`].
+    ///
+    /// # Errors
+    /// Why there is no link.
+    pub(super) async fn ask(
+        &self,
+        stream: &mut Stream,
+        protocol: Protocol,
+        timer: Pin<&mut Sleep>,
+        watch: &Watch,
+    ) -> Result<Answer, Failure> {
+        let answered = |error| Failure { error, at: At::Answer };
+        let clean_start = self.options.clean_start && !(self.resumes && protocol == Protocol::V5);
+        let (options, properties) = (self.options, self.properties);
+        let mut opening = Opening::new(options, protocol, self.client_identifier, clean_start, properties)
+            .map_err(answered)?;
+        watch.packet(protocol, Direction::Sent, opening.connect());
+        let observe = |direction, packet: &[u8]| watch.packet(protocol, direction, packet);
+        let outcome = match net::within(pin!(opening.exchange(stream, observe)), timer).await {
+            Some(outcome) => outcome,
+            None => {
+                let limit = humantime::format_duration(options.connect_timeout);
+                let cause = format!("the server did not answer CONNECT within {limit}");
+                let error = self.unanswered(Error::link(Layer::Mqtt, cause));
+                return Err(Failure { error, at: At::Silent });
+            }
+        };
+        let (packet, leftover) = outcome.map_err(|error| {
+            // What TLS says only at the first read is no word about MQTT.
+            let is_tls = matches!(error, Error::Link { layer: Layer::Tls, .. });
+            let at = if error.is_hang_up() && !is_tls { At::Closed } else { At::Answer };
+            Failure { error: self.unanswered(error), at }
+        })?;
+        watch.packet(protocol, Direction::Received, &packet);
+        let connected = opening.accept(stream, &packet).await.map_err(answered)?;
+        Ok(Answer { connected, leftover, connect: opening.into_connect() })
+    }
+
+    /// One attempt with MQTT 5 and, if the broker is silent at that, one with 3.1.1 beside it. Which of
+    /// them has decided, and how.
+    async fn attempt_both(&self, watch: &Watch) -> (Protocol, Result<Up, Failure>) {
+        let mut stream = match self.dial(watch).await {
+            Ok(stream) => stream,
+            Err(failure) => return (Protocol::V5, Err(failure)),
+        };
+        let limit = self.options.connect_timeout;
+        let until = Instant::now() + limit;
+        let mut rival = None;
+        let (protocol, answer) = {
+            let mut first = pin!(async {
+                let timer = pin!(sleep_until(until));
+                self.ask(&mut stream, Protocol::V5, timer, watch).await
+            });
+            match net::within(first.as_mut(), pin!(sleep(SILENCE.min(limit / 2)))).await {
+                Some(answer) => (Protocol::V5, answer),
+                None => Box::pin(self.race(first, &mut rival, until, watch)).await,
+            }
+        };
+        // Brokers read CONNECT before they notice that its connection is closed: a DISCONNECT behind it
+        // keeps them from publishing the will.
+        let (winner, loser) =
+            if protocol == Protocol::V5 { (Some(stream), rival) } else { (rival, Some(stream)) };
+        let had_rival = loser.is_some();
+        if let Some(loser) = loser {
+            dismiss(loser).await;
+        }
+        let up = |answer| winner.map(|stream| Up { stream, answer, had_rival });
+        match answer.map(up) {
+            Ok(Some(up)) => (protocol, Ok(up)),
+            Ok(None) => {
+                let error = Error::link(Layer::Connect, "the connection is gone");
+                (protocol, Err(Failure { error, at: At::Way }))
+            }
+            Err(failure) => (protocol, Err(failure)),
+        }
+    }
+
+    /// Asks for 3.1.1 on a second connection while `first` waits for MQTT 5. The first answer decides,
+    /// if it is one: a version that is refused, a connection that is closed or cannot be made leave it
+    /// to the other.
+    async fn race(
+        &self,
+        mut first: Pin<&mut impl Future<Output = Result<Answer, Failure>>>,
+        rival: &mut Option<Stream>,
+        until: Instant,
+        watch: &Watch,
+    ) -> (Protocol, Result<Answer, Failure>) {
+        let mut second = pin!(async {
+            let stream = rival.insert(self.dial(watch).await?);
+            let timer = pin!(sleep_until(until));
+            self.ask(stream, Protocol::V3_1_1, timer, watch).await
+        });
+        let (mut no_5, mut no_3_1_1) = (None, None);
+        loop {
+            tokio::select! {
+                biased;
+                answer = first.as_mut(), if no_5.is_none() => match answer {
+                    Err(failure) if failure.at != At::Answer || failure.refuses_version() => no_5 = Some(failure),
+                    answer => return (Protocol::V5, answer),
+                },
+                answer = second.as_mut(), if no_3_1_1.is_none() => match answer {
+                    Err(failure) if failure.at != At::Answer || failure.refuses_version() => no_3_1_1 = Some(failure),
+                    answer => return (Protocol::V3_1_1, answer),
+                },
+                else => {}
+            }
+            match (no_5.take(), no_3_1_1.take()) {
+                // What 3.1.1 was answered decides whether 3.1 is asked for.
+                (Some(_), Some(failure)) if failure.refuses_version() => {
+                    return (Protocol::V3_1_1, Err(failure));
+                }
+                (Some(failure), Some(_)) => return (Protocol::V3_1_1, Err(failure)),
+                (five, three) => (no_5, no_3_1_1) = (five, three),
+            }
+        }
+    }
+
+    /// The error to report, with what is known about its cause and what may help. A first contact is
+    /// worth connections of its own to find out.
+    async fn explained(&self, Failure { error, at }: Failure, tried: &[Protocol], is_first: bool) -> Error {
+        let wanted = self.options.version;
+        let needed_for = self.options.needs_v5;
+        let is_mute = matches!(at, At::Closed | At::Silent);
+        if is_about_version(&error) {
+            return match (wanted, needed_for) {
+                (Version::Auto, _) => error.with_hint(format!("{} were tried", listed(tried))),
+                (Version::Only(_), Some(option)) => error.with_hint(lacks_v5(option)),
+                (Version::Only(Protocol::V5), None) => error.with_hint("-V 311 speaks MQTT 3.1.1 to it"),
+                (Version::Only(_), None) => error.with_hint("-V 5 speaks MQTT 5 to it"),
+            };
+        }
+        if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks_3_1_1().await {
+            return match needed_for {
+                Some(option) => error.with_hint(lacks_v5(option)),
+                None => error.with_hint("it does answer MQTT 3.1.1: -V 311"),
+            };
+        }
+        if error.is_hang_up() && is_first && net::speaks_tls(self.endpoint).await {
+            return wants_tls(Error::fatal);
+        }
+        match (wanted, error.hint()) {
+            (Version::Auto, Some(hint)) if is_mute => {
+                let hint = format!("{hint}. {} were tried; -V 31 speaks MQTT 3.1", listed(tried));
+                error.with_hint(hint)
+            }
+            (Version::Auto, None) if is_mute => {
+                error.with_hint(format!("{} were tried; -V 31 speaks MQTT 3.1", listed(tried)))
+            }
+            _ => error,
+        }
+    }
+
+    /// Whether the broker answers a CONNECT of 3.1.1, which asks for nothing.
+    async fn speaks_3_1_1(&self) -> bool {
+        let limit = self.options.connect_timeout.min(PROBE_LIMIT);
+        let options = ClientOptions {
+            will: None,
+            clean_start: true,
+            authentication: None,
+            version: Version::Only(Protocol::V3_1_1),
+            connect_timeout: limit,
+            ..self.options.clone()
+        };
+        let none = PropertyBlock::default();
+        let bare =
+            Request { options: &options, client_identifier: "", resumes: false, properties: &none, ..*self };
+        let watch = Watch::default();
+        match tokio::time::timeout(limit, Box::pin(bare.attempt(Protocol::V3_1_1, &watch))).await {
+            Ok(Ok(up)) => {
+                dismiss(up.stream).await;
+                true
+            }
+            Ok(Err(failure)) => matches!(failure.error, Error::Refused { .. }) && !failure.refuses_version(),
+            Err(_) => false,
+        }
+    }
+
+    /// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
+    /// is mostly behind it.
+    fn unanswered(&self, error: Error) -> Error {
+        if let (Error::Link { hint: None, hung_up: false, retry: Retry::Later, .. }, Some(proxy)) =
+            (&error, &self.endpoint.proxy)
+        {
+            return error.with_hint(format!("the way leads through {proxy}: is that a proxy?"));
+        }
+        let (Error::Link { hint: None, .. }, Transport::Plain, Address::Tcp { .. }) =
+            (&error, &self.endpoint.transport, &self.endpoint.address)
+        else {
+            return error;
+        };
+        error.with_hint(
+            "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
+        )
+    }
+}
+
+fn lacks_v5(option: &str) -> String {
+    format!("this broker does not speak MQTT 5, which {option} needs")
+}
+
+/// Versions in a sentence.
+fn listed(protocols: &[Protocol]) -> String {
+    let names: Vec<String> = protocols.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [one] => format!("MQTT {one}"),
+        [others @ .., last] => format!("MQTT {} and {last}", others.join(", ")),
+        [] => String::new(),
+    }
+}
+
+/// Ends a connection that is not wanted any more, whatever the broker has read of it. The packet is the
+/// same in every version.
+async fn dismiss(mut stream: Stream) {
+    let mut packet = bytes::BytesMut::new();
+    wire::disconnect(&mut packet, Protocol::V3_1_1, ReasonCode::SUCCESS, &PropertyBlock::default());
+    let said = async {
+        stream.write_all(&packet).await?;
+        stream.flush().await
+    };
+    // The connection is given up, whether that arrives or not.
+    let _ = tokio::time::timeout(DISMISSAL_LIMIT, said).await;
+}

@@ -1,0 +1,363 @@
+//! Which version of the protocol is spoken where none is asked for, in every command.
+
+use std::collections::BTreeSet;
+
+use mqtt::broker::Options;
+use mqtt::protocol::Protocol::{V3_1, V3_1_1, V5};
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::PacketType;
+
+use crate::support::broker::Broker;
+use crate::support::middle::{self, Fate, Mischief};
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::Server;
+use crate::support::{CONNECTING, Service as _, report};
+
+/// What a broker of 3.1.1 does with a CONNECT of MQTT 5 whose protocol level it does not look at.
+#[derive(Debug, Clone, Copy)]
+enum Manner {
+    /// The connection is closed.
+    Closes,
+    /// Nothing, and the connection stays open.
+    IsSilent,
+    /// It reads it as one of 3.1.1, and answers that.
+    Misreads,
+}
+
+/// A CONNECT of 3.1.1 without anything.
+const CONNECT: [u8; 14] = [0x10, 12, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 60, 0, 0];
+
+impl Mischief for Manner {
+    fn to_server(&self, packet: &[u8]) -> Fate {
+        let is_v5 = packet[0] == 0x10 && packet.windows(5).any(|part| part == b"MQTT\x05");
+        match self {
+            _ if !is_v5 => Fate::Pass,
+            Self::Closes => Fate::Close,
+            Self::IsSilent => Fate::Instead(Vec::new()),
+            Self::Misreads => Fate::Instead(CONNECT.to_vec()),
+        }
+    }
+}
+
+/// A broker of 3.1.1 and its port, as it shows itself to a client of MQTT 5.
+fn broker_of_3_1_1(manner: Option<Manner>) -> (Broker, u16) {
+    let broker = Broker::with(Options { protocols: vec![V3_1_1], ..Options::default() });
+    let port = manner.map_or(broker.port(), |manner| middle::start(broker.port(), manner));
+    (broker, port)
+}
+
+#[track_caller]
+fn every_command_finds_3_1_1(manner: Option<Manner>) {
+    let (_broker, port) = broker_of_3_1_1(manner);
+    for line in CONNECTING {
+        let run = Mqtt::new(line[..1].iter().chain(&["-h", "127.0.0.1"]).copied());
+        // `bench` has a subcommand first.
+        let run = if line[0] == "bench" { Mqtt::new(["bench", line[1], "-h", "127.0.0.1"]) } else { run };
+        let rest = if line[0] == "bench" { &line[2..] } else { &line[1..] };
+        run.args(["-p", &port.to_string(), "--connect-timeout", "6s"]).args(rest).run().exits(0);
+    }
+}
+
+#[test]
+fn every_command_finds_3_1_1_where_the_version_is_refused() {
+    every_command_finds_3_1_1(None);
+}
+
+#[test]
+fn every_command_finds_3_1_1_where_mqtt_5_is_closed() {
+    every_command_finds_3_1_1(Some(Manner::Closes));
+}
+
+#[test]
+fn every_command_finds_3_1_1_where_mqtt_5_is_not_answered() {
+    every_command_finds_3_1_1(Some(Manner::IsSilent));
+}
+
+#[test]
+fn every_command_finds_3_1_1_where_mqtt_5_is_misread() {
+    every_command_finds_3_1_1(Some(Manner::Misreads));
+}
+
+/// A payload does not begin with the length of properties that the broker knows nothing of.
+#[test]
+fn messages_to_a_broker_that_misreads_mqtt_5_are_intact() {
+    let (broker, port) = broker_of_3_1_1(Some(Manner::Misreads));
+    let subscriber = broker.subscribe().args(["-V", "311", "-t", "a", "-C", "1", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    Mqtt::publish(port).args(["-t", "a", "-m", "x"]).run().succeeds();
+    subscriber.wait_for_end().exits(0).prints("x\n");
+}
+
+/// The loser leaves in good order: its CONNECT may carry a will.
+#[test]
+fn connection_in_the_old_form_is_left_with_disconnect() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&[0x20, 2, 0, 0]);
+        peer.expect_disconnect(V3_1_1);
+        let mut peer = server.accept_session(V3_1_1);
+        peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
+        peer.expect_fence_and_disconnect(V3_1_1);
+    });
+    let args = ["-t", "a", "-m", "x", "--will-topic", "w"];
+    Mqtt::publish(server.port()).args(args).run().succeeds();
+    server.finish();
+}
+
+/// Half the time limit, as that is less than three seconds.
+const QUICKLY: [&str; 2] = ["--connect-timeout", "4s"];
+
+#[test]
+fn first_answer_of_two_versions_wins_mqtt_5() {
+    let server = Server::start(|server| {
+        let mut slow = server.accept();
+        slow.expect_connect(V5);
+        let mut rival = server.accept();
+        rival.expect_connect(V3_1_1);
+        slow.send(&packets::connack(V5, false, 0));
+        slow.expect(V5, &Message::new("a", b"x").bytes(V5));
+        rival.expect_disconnect(V3_1_1);
+        slow.expect_fence_and_disconnect(V5);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(QUICKLY).run().succeeds();
+    server.finish();
+}
+
+#[test]
+fn first_answer_of_two_versions_wins_3_1_1() {
+    let server = Server::start(|server| {
+        let mut silent = server.accept();
+        silent.expect_connect(V5);
+        let mut peer = server.accept_session(V3_1_1);
+        peer.expect(V3_1_1, &Message::new("a", b"x").bytes(V3_1_1));
+        silent.expect_disconnect(V3_1_1);
+        peer.expect_fence_and_disconnect(V3_1_1);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).args(QUICKLY).run().succeeds();
+    server.finish();
+}
+
+/// A broker that reads the CONNECT of the connection that was given up lets it take the session over.
+#[test]
+fn session_taken_over_by_the_losing_connection_is_made_again() {
+    let server = Server::start(|server| {
+        let mut slow = server.accept();
+        slow.expect_connect(V5);
+        let mut rival = server.accept();
+        rival.expect_connect(V3_1_1);
+        slow.send(&packets::connack(V5, false, 0));
+        slow.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        slow.send(&packets::disconnect(V5, 0x8E));
+        slow.close();
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.send(&packets::ack(PacketType::PubAck, 2));
+        peer.send(&packets::ack(PacketType::PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-m", "x", "-q", "1", "-i", "same"];
+    Mqtt::publish(server.port()).args(args).args(QUICKLY).run().exits(0);
+    server.finish();
+}
+
+#[test]
+fn other_refusals_are_not_asked_again() {
+    for reason in [0x80, 0x82, 0x85, 0x86, 0x87, 0x88, 0x8A, 0x97] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&packets::connack(V5, false, reason));
+            peer.expect_end();
+            server.expect_nobody();
+        });
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
+        run.exits(i32::from(reason));
+        server.finish();
+    }
+    // In the form of 3.1.1.
+    for (code, reason) in [(4, 0x86), (5, 0x87)] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&[0x20, 2, 0, code]);
+            peer.expect_end();
+            server.expect_nobody();
+        });
+        let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
+        run.exits(reason).mentions("-V 311");
+        server.finish();
+    }
+}
+
+#[test]
+fn broker_of_3_1_is_met_after_two_refusals_of_the_version() {
+    let server = Server::start(|server| {
+        for protocol in [V5, V3_1_1] {
+            let mut peer = server.accept();
+            peer.expect_connect(protocol);
+            peer.send(&[0x20, 2, 0, 1]);
+            peer.expect_end();
+        }
+        let mut peer = server.accept_session(V3_1);
+        peer.expect(V3_1, &Message::new("a", b"x").bytes(V3_1));
+        peer.expect_fence_and_disconnect(V3_1);
+    });
+    Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run().succeeds();
+    server.finish();
+}
+
+/// No version is left to try, and none that failed is suggested.
+#[test]
+fn hints_know_which_versions_were_tried() {
+    let server = Server::start(|server| {
+        for protocol in [V5, V3_1_1, V3_1] {
+            let mut peer = server.accept();
+            peer.expect_connect(protocol);
+            peer.send(&[0x20, 2, 0, 1]);
+            peer.expect_end();
+        }
+    });
+    let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
+    run.exits(132).mentions("hint: MQTT 5, 3.1.1 and 3.1 were tried").does_not_mention("-V");
+    server.finish();
+    // Closed, both times: 3.1 is not tried, and so it is named.
+    let server = Server::start(|server| {
+        for protocol in [V5, V3_1_1] {
+            server.accept().expect_connect(protocol);
+        }
+    });
+    let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
+    run.exits(1).mentions("MQTT 5 and 3.1.1 were tried; -V 31 speaks").does_not_mention("-V 311");
+}
+
+/// Where an option needs MQTT 5, the broker's lack of it is named, however the broker shows it.
+#[test]
+fn option_that_needs_mqtt_5_is_named() {
+    for manner in [None, Some(Manner::Closes), Some(Manner::IsSilent), Some(Manner::Misreads)] {
+        let (_broker, port) = broker_of_3_1_1(manner);
+        for (option, args) in
+            [("-x", &["-x", "60"][..]), ("-D", &["-D", "connect", "user-property", "a", "b"])]
+        {
+            let args = [&["-t", "a", "-m", "x", "--connect-timeout", "3s"], args].concat();
+            let run = Mqtt::publish(port).args(args).run();
+            let hint = format!("hint: this broker does not speak MQTT 5, which {option}");
+            assert!(run.stderr.contains(&hint), "{manner:?} {option}: {}", run.stderr);
+        }
+    }
+}
+
+/// What was learnt by a guess holds for one link: behind a forwarder that closes at once, or at a broker
+/// that was away, MQTT 5 is asked for again.
+#[test]
+fn guessed_version_is_not_kept_for_the_next_link() {
+    let server = Server::start(|server| {
+        server.accept().expect_connect(V5);
+        let mut peer = server.accept_session(V3_1_1);
+        peer.grant_subscription(V3_1_1);
+        peer.close();
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").with(&[(PropertyId::ContentType, Value::Text("t"))]).bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-C", "1", "-F", "%p %C", "--reconnect-max-delay", "50ms"];
+    Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x t\n");
+    server.finish();
+}
+
+/// What the broker itself has said is remembered.
+#[test]
+fn refused_version_is_not_asked_for_again() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&[0x20, 2, 0, 1]);
+        peer.expect_end();
+        for _ in 0..2 {
+            let mut peer = server.accept_session(V3_1_1);
+            peer.grant_subscription(V3_1_1);
+            peer.close();
+        }
+        let mut peer = server.accept_session(V3_1_1);
+        peer.grant_subscription(V3_1_1);
+        peer.send(&Message::new("a", b"x").bytes(V3_1_1));
+        peer.expect_disconnect(V3_1_1);
+    });
+    let args = ["-t", "a", "-C", "1", "--reconnect-max-delay", "50ms"];
+    Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x\n");
+    server.finish();
+}
+
+/// A broker that has spoken MQTT 5 does not become one of 3.1.1 by being restarted.
+#[test]
+fn broker_that_has_accepted_mqtt_5_is_not_guessed_about() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.close();
+        for _ in 0..3 {
+            server.accept().expect_connect(V5);
+        }
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-C", "1", "--reconnect-max-delay", "50ms"];
+    Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x\n");
+    server.finish();
+}
+
+/// A message goes out again in the form of the version that the new link speaks.
+#[test]
+fn messages_in_flight_change_their_version_with_the_link() {
+    let server = Server::start(|server| {
+        server.accept().expect_connect(V5);
+        let mut peer = server.accept_session(V3_1_1);
+        peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"x");
+        peer.close();
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.close();
+        // It is replaced by an older one.
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&[0x20, 2, 0, 1]);
+        peer.expect_end();
+        let mut peer = server.accept_session(V3_1_1);
+        let (identifier, _) = peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"x");
+        peer.send(&packets::ack(PacketType::PubAck, identifier));
+        let (identifier, _) = peer.expect_publish(V3_1_1, QoS::AtLeastOnce, b"y");
+        peer.send(&packets::ack(PacketType::PubAck, identifier));
+        peer.expect_disconnect(V3_1_1);
+    });
+    let args = ["-t", "a", "-l", "-q", "1", "-M", "1", "--reconnect-max-delay", "50ms"];
+    Mqtt::publish(server.port()).args(args).stdin("x\ny\n").run().exits(0);
+    server.finish();
+}
+
+/// What such a broker cannot show is no open question.
+#[test]
+fn will_test_skips_what_needs_mqtt_5() {
+    for manner in [None, Some(Manner::Closes)] {
+        let (_broker, port) = broker_of_3_1_1(manner);
+        for args in [&[][..], &["--version-matrix"]] {
+            let line = ["will-test", "-h", "127.0.0.1", "-p", &port.to_string(), "--parallel", "--json"];
+            let run = Mqtt::new(line).args(["--tolerance", "10s"]).args(args).run().exits(0);
+            let report = report("will-test", &run.stdout);
+            assert_eq!((&report["failed"], &report["inconclusive"]), (&0.into(), &0.into()), "{report:#}");
+            let skipped: BTreeSet<&str> = report["cases"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|case| case["verdict"] == "skipped")
+                .map(|case| case["detail"].as_str().unwrap())
+                .collect();
+            let why = "needs MQTT 5, which this broker does not speak";
+            assert_eq!(skipped, BTreeSet::from([why]), "{report:#}");
+        }
+    }
+}
