@@ -59,6 +59,7 @@ impl std::fmt::Display for Layer {
 /// | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
 /// | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
 /// | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
+/// | the same packet ends three links | it would end the next | `client::strikes` |
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
     /// A network or server condition that may pass.

@@ -24,6 +24,7 @@ mod discovery;
 mod events;
 mod faults;
 mod generated;
+mod hang_ups;
 mod hostile;
 mod limits;
 mod memory;

@@ -46,6 +46,8 @@ pub enum Change<'a> {
     MayRepeat(usize),
     /// The server keeps the session for so many seconds, which is less than was asked for.
     ShorterSession(u32),
+    /// So many links in a row have ended soon after they were made. The client identifier is the user's.
+    ShortLinks(u32),
     /// QoS 0 messages were written, but the server did not answer the fence within this time.
     Unconfirmed(Duration),
 }
@@ -120,6 +122,12 @@ pub trait Handler {
     /// as long as it goes on, if not longer.
     fn works_without_link(&self) -> bool {
         false
+    }
+
+    /// What was sent on this link, is not answered and will be sent on the next, where the session does
+    /// not know of it.
+    fn awaits(&self) -> Option<&'static str> {
+        None
     }
 
     /// So many bytes were handed to the stream.

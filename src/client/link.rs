@@ -76,6 +76,8 @@ pub struct Link<S> {
     renewal: Option<Box<Renewal>>,
     phase: Phase,
     received_messages: bool,
+    /// It has ended because the server was silent.
+    timed_out: bool,
     outcome: Option<Box<Error>>,
     /// The run ends with `outcome`.
     is_decided: bool,
@@ -113,6 +115,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             renewal: None,
             phase: Phase::Running,
             received_messages: false,
+            timed_out: false,
             outcome: None,
             is_decided: false,
         }
@@ -134,6 +137,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             timer.as_mut().reset(deadline);
             self.timer = Some(timer);
         }
+    }
+
+    /// Whether it has ended because the server was silent.
+    pub(super) fn timed_out(&self) -> bool {
+        self.timed_out
     }
 
     /// The stream under the link.
@@ -337,8 +345,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             match self.keep_alive.due(Instant::now(), reading, !self.unwritten.is_empty()) {
                 Due::Nothing => {}
                 Due::Ping => session.ping(output),
-                Due::Dead => return Err(silent()),
-                Due::Stuck => return Err(stuck()),
+                due @ (Due::Dead | Due::Stuck) => {
+                    self.timed_out = true;
+                    return Err(if matches!(due, Due::Dead) { silent() } else { stuck() });
+                }
             }
             if let (Some(timer), Some(deadline)) = (&mut self.timer, self.keep_alive.deadline()) {
                 timer.as_mut().reset(deadline);

@@ -23,6 +23,7 @@ mod renewal;
 mod run;
 mod scratch;
 pub mod session;
+mod strikes;
 mod topic_alias;
 
 #[cfg(test)]

@@ -16,7 +16,8 @@ use super::handshake;
 use super::link::Link;
 use super::options::ClientOptions;
 use super::redirect::{self, MOST_REDIRECTS};
-use super::session::Session;
+use super::session::{Session, Unanswered};
+use super::strikes::{self, Ended, Strikes, Verdict};
 use crate::error::{Error, Retry};
 use crate::net::{self, Endpoint};
 use crate::protocol::property::PropertyBlock;
@@ -139,6 +140,18 @@ fn show<H: Handler>(handler: &mut H, seen: Seen) {
     }
 }
 
+/// Whether the server or the network has closed a link, and has given no reason that lies elsewhere.
+fn is_closed(error: &Error) -> bool {
+    match error {
+        Error::Link { retry, .. } => *retry == Retry::Later,
+        Error::Refused { reason, .. } => {
+            let elsewhere = [ReasonCode::SERVER_UNAVAILABLE, ReasonCode::SERVER_SHUTTING_DOWN];
+            error.retry() == Retry::Later && !elsewhere.contains(reason)
+        }
+        _ => false,
+    }
+}
+
 /// What outlives a link.
 struct Run<'a> {
     options: &'a ClientOptions,
@@ -157,6 +170,7 @@ struct Run<'a> {
     redirects: u32,
     /// A second connection with the same client identifier was given up when this link came up.
     had_rival: bool,
+    strikes: Strikes,
 }
 
 /// Why a link ended.
@@ -198,6 +212,7 @@ impl<'a> Run<'a> {
             elsewhere: None,
             redirects: 0,
             had_rival: false,
+            strikes: Strikes::default(),
         }
     }
 
@@ -244,8 +259,36 @@ impl<'a> Run<'a> {
         if let Some(authentication) = &self.options.authentication {
             link.authenticate_again(authentication);
         }
-        let result = poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await;
-        result.map_err(if link.is_decided() { Failure::Decided } else { Failure::Link })
+        let answers = self.session.answers();
+        let error = match poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await {
+            Ok(()) => return Ok(()),
+            Err(error) if link.is_decided() => return Err(Failure::Decided(error)),
+            Err(error) => error,
+        };
+        let ended = Ended {
+            closed: !link.timed_out() && is_closed(&error),
+            progress: self.session.answers() > answers,
+            session_present: connected.session_present,
+            lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
+        };
+        Err(Failure::Link(self.judged(error, ended, handler)))
+    }
+
+    /// The error of a link that has ended, or of a run in which it ends again and again.
+    fn judged<H: Handler>(&mut self, error: Error, mut ended: Ended, handler: &mut H) -> Error {
+        let awaited = handler.awaits();
+        // The rest of the link is answered each time.
+        ended.progress &= awaited.is_none();
+        let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());
+        let identifier = &self.options.client_identifier;
+        match (self.strikes.count(ended, unanswered.is_some()), unanswered) {
+            (Verdict::Hopeless(links), Some(what)) => return strikes::hopeless(links, &what, identifier),
+            (Verdict::Suspicious(links), _) if !identifier.is_empty() => {
+                handler.on_change(Change::ShortLinks(links));
+            }
+            _ => {}
+        }
+        error
     }
 
     /// Lets itself be sent to another server, if that is what the error says and the user wants: there

@@ -7,6 +7,7 @@
 //! means "written out".
 
 mod resumption;
+mod unanswered;
 
 use std::collections::{HashSet, VecDeque};
 use std::ops::Range;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use self::resumption::Unfinished;
+pub use self::unanswered::Unanswered;
 pub use super::event::Event;
 use super::inflight::{Entry, Inflight, Kept, Request, Stage};
 use super::limits::{ServerLimits, not_sent};
@@ -42,6 +44,8 @@ pub struct Session {
     open_publishes: u16,
     /// SUBSCRIBE and UNSUBSCRIBE requests under way.
     open_requests: u16,
+    /// Publishes and requests that have ended.
+    answers: u64,
     unfinished: Unfinished,
     was_connected: bool,
     /// How many packet identifiers may still belong to QoS 2 messages of an earlier run of the program
@@ -77,6 +81,7 @@ impl Session {
             inflight: Inflight::new(),
             open_publishes: 0,
             open_requests: 0,
+            answers: 0,
             unfinished: Unfinished::default(),
             was_connected: false,
             inherited: 0,
@@ -330,6 +335,7 @@ impl Session {
         let tokens = self.inflight.close_oldest(identifiers);
         let count = u16::try_from(tokens.end - tokens.start).unwrap_or(u16::MAX);
         self.open_publishes = self.open_publishes.saturating_sub(count);
+        self.answers += u64::from(count);
         tokens
     }
 
@@ -404,6 +410,7 @@ impl Session {
     fn close_request(&mut self, packet_identifier: u16) {
         self.inflight.close(packet_identifier);
         self.open_requests = self.open_requests.saturating_sub(1);
+        self.answers += 1;
     }
 
     fn received_publish<'a>(
@@ -487,6 +494,7 @@ impl Session {
     fn end_publish<'a>(&mut self, ack: &Ack<'a>, token: u64) -> Event<'a> {
         self.inflight.close(ack.packet_identifier);
         self.open_publishes = self.open_publishes.saturating_sub(1);
+        self.answers += 1;
         Event::Published { token, reason: ack.reason, properties: ack.properties }
     }
 

@@ -115,6 +115,9 @@ pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
             "the server keeps the session for {}, which is less than asked for",
             duration(Duration::from_secs(seconds.into()))
         )),
+        Change::ShortLinks(count) => diagnostics.warning(format_args!(
+            "the broker has ended {count} connections in a row soon after they were made: another client may have the same client identifier (-i)"
+        )),
         Change::Unconfirmed(limit) => diagnostics.warning(format_args!(
             "the server did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",
             duration(limit)

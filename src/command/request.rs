@@ -469,6 +469,11 @@ impl Handler for Requester<'_> {
         self.attention.poll(cx).map(|stop| Err(stop.error()))
     }
 
+    fn awaits(&self) -> Option<&'static str> {
+        let is_only_sent = self.stage == Stage::Waiting && self.config.qos == QoS::AtMostOnce;
+        is_only_sent.then_some("PUBLISH (QoS 0), the request")
+    }
+
     fn on_written(&mut self, bytes: usize) {
         self.unwritten_bytes = self.unwritten_bytes.saturating_sub(bytes);
     }

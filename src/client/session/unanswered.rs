@@ -1,0 +1,86 @@
+//! What the broker has not answered when a link ends.
+
+use std::fmt;
+
+use super::super::inflight::{Entry, Request, Stage};
+use super::Session;
+use crate::protocol::QoS;
+
+/// Packets that were sent on a link and have no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unanswered {
+    /// PUBLISH, or of a QoS 2 message that has come so far, PUBREL.
+    Publishes {
+        qos: QoS,
+        /// The oldest has come as far as PUBREL.
+        released: bool,
+        /// How many.
+        count: u16,
+        /// Packet identifier of the oldest and of the latest.
+        identifiers: (u16, u16),
+        /// The size of the oldest packet; 0 if it is not known any more.
+        bytes: usize,
+    },
+    /// SUBSCRIBE or UNSUBSCRIBE.
+    Request { name: &'static str, identifier: u16 },
+    /// What only the user of the session knows.
+    Other(&'static str),
+}
+
+/// At, or with, what a link has ended.
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publishes { qos, released, count, identifiers: (first, last), bytes } => {
+                let packet = if *released { "PUBREL" } else { "PUBLISH" };
+                if *count > 1 {
+                    return write!(
+                        f,
+                        "with the same {count} messages in flight: {packet} (QoS {qos}, packet identifiers {first} to {last})"
+                    );
+                }
+                write!(f, "at the same packet: {packet} (QoS {qos}, packet identifier {first}")?;
+                if *bytes > 0 && !released { write!(f, ", {bytes} bytes)") } else { f.write_str(")") }
+            }
+            Self::Request { name, identifier } => {
+                write!(f, "at the same packet: {name} (packet identifier {identifier})")
+            }
+            Self::Other(what) => write!(f, "at the same packet: {what}"),
+        }
+    }
+}
+
+impl Session {
+    /// How many publishes and requests have ended so far, on all links.
+    pub(in crate::client) fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// What was sent on this link and has no answer, the oldest first.
+    pub(in crate::client) fn unanswered(&self) -> Option<Unanswered> {
+        if self.open_publishes == 0 && self.open_requests == 0 {
+            return None;
+        }
+        let (identifier, entry) = self.inflight.iter().next()?;
+        Some(match entry {
+            Entry::Publish { qos, stage, .. } => {
+                let bytes = self.inflight.kept(identifier);
+                let bytes = bytes.map_or(0, |kept| kept.template.packet_bytes(kept.payload.len()));
+                let publishes =
+                    self.inflight.iter().filter(|(_, entry)| matches!(entry, Entry::Publish { .. }));
+                let count = self.open_publishes;
+                let last = publishes.take(usize::from(count)).last().map_or(identifier, |(last, _)| last);
+                let released = *stage == Stage::Released;
+                Unanswered::Publishes { qos: *qos, released, count, identifiers: (identifier, last), bytes }
+            }
+            Entry::Request(request) => {
+                let name = match **request {
+                    Request::Subscribe { .. } => "SUBSCRIBE",
+                    Request::Unsubscribe { .. } => "UNSUBSCRIBE",
+                };
+                Unanswered::Request { name, identifier }
+            }
+            Entry::Closed => return None,
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Brokers that end the link again and again: at a packet that they do not take, or because of another
+//! client with the same identifier.
+
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
+use mqtt::protocol::wire::PacketType;
+
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::{Peer, Server};
+use crate::support::{for_versions, version};
+
+const SOON: [&str; 2] = ["--reconnect-max-delay", "10ms"];
+
+/// A broker that accepts three sessions and ends each as `end` does; a fourth would be a failure.
+fn ends_three_links(protocol: Protocol, end: impl Fn(&mut Peer) + Send + 'static) -> Server {
+    Server::start(move |server| {
+        for _ in 0..3 {
+            let mut peer = server.accept_session(protocol);
+            end(&mut peer);
+            peer.close();
+        }
+    })
+}
+
+for_versions! {
+    /// NATS closes the connection at QoS 2.
+    fn qos_2_that_is_not_taken_ends_the_run(protocol) {
+        let server = ends_three_links(protocol, |peer| drop(peer.packet()));
+        let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2"];
+        let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
+        let cause = "mqtt: the broker has ended the connection 3 times in a row at the same packet: PUBLISH (QoS 2, packet identifier ";
+        run.exits(1).mentions(cause).mentions("it may not take QoS 2: -q 1");
+        server.finish();
+    }
+}
+
+for_versions! {
+    /// More at once than it takes.
+    fn window_that_is_not_taken_ends_the_run(protocol) {
+        let server = ends_three_links(protocol, |peer| (0..10).for_each(|_| drop(peer.packet())));
+        let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "1", "-M", "10"];
+        let lines: String = (0..50).map(|number| format!("{number}\n")).collect();
+        let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin(lines).run().exits(1);
+        run.mentions("3 times in a row with the same 10 messages in flight: PUBLISH (QoS 1, packet identifiers ")
+            .mentions("it may take fewer than 10 messages at once: -M 1 (--max-inflight)");
+        server.finish();
+    }
+}
+
+/// MQTT 3.1.1 has no word for a packet that is too large.
+#[test]
+fn large_packet_that_is_not_taken_ends_the_run() {
+    let server = ends_three_links(V3_1_1, |peer| drop(peer.packet()));
+    let args = ["-V", "311", "-t", "a", "-l", "-q", "1"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x".repeat(100_000)).run();
+    run.exits(1).mentions(", 100009 bytes)").mentions("it may not take packets of 100009 bytes");
+    server.finish();
+}
+
+/// The PUBLISH is taken, its PUBREL is not.
+#[test]
+fn pubrel_that_is_not_taken_ends_the_run() {
+    let server = ends_three_links(V5, |peer| {
+        let (identifier, _) = peer.expect_publish(V5, QoS::ExactlyOnce, b"x");
+        peer.send(&packets::ack(PacketType::PubRec, identifier));
+        peer.packet();
+    });
+    let args = ["-V", "5", "-t", "a", "-l", "-q", "2"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
+    run.exits(1).mentions("at the same packet: PUBREL (QoS 2, packet identifier ");
+    server.finish();
+}
+
+/// A broker that keeps the session goes on with it, and a bad network may end many links first.
+#[test]
+fn kept_session_is_given_more_links() {
+    let server = Server::start(|server| {
+        for _ in 0..6 {
+            let mut peer = server.accept_kept_session(V5);
+            peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+            peer.close();
+        }
+        let mut peer = server.accept_kept_session(V5);
+        let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
+        peer.send(&packets::ack(PacketType::PubAck, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-V", "5", "-t", "a", "-l", "-q", "1", "-c", "-i", "me"];
+    Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run().exits(0);
+    server.finish();
+}
+
+for_versions! {
+    fn subscribe_that_ends_each_link_ends_the_run(protocol) {
+        let server = ends_three_links(protocol, |peer| drop(peer.packet()));
+        let args = ["-V", version(protocol), "-t", "a"];
+        let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run();
+        run.exits(1).mentions("at the same packet: SUBSCRIBE (packet identifier ");
+        server.finish();
+    }
+}
+
+/// Each attempt may do what the request asks for once more.
+#[test]
+fn request_that_ends_each_link_ends_the_run() {
+    let server = ends_three_links(V5, |peer| {
+        peer.grant_subscription(V5);
+        // PINGREQ behind it may come first.
+        while peer.packet()[0] >> 4 != 3 {
+            peer.send(&packets::pingresp());
+        }
+    });
+    let args = ["rr", "-h", "127.0.0.1", "-p", &server.port().to_string(), "-V", "5", "-t", "a", "-m", "x"];
+    let run = Mqtt::new(args).args(["-e", "b", "--reconnect", "100", "-W", "100"]).args(SOON).run();
+    run.exits(1).mentions("at the same packet: PUBLISH (QoS 0), the request");
+    server.finish();
+}
+
+/// Whatever is answered in between is progress: a bad network is not a broker that will not.
+#[test]
+fn links_that_bring_progress_are_made_again() {
+    const LINES: usize = 8;
+    let server = Server::start(|server| {
+        for _ in 0..LINES {
+            let mut peer = server.accept_session(V3_1_1);
+            let packet = peer.packet();
+            peer.send(&packets::ack(PacketType::PubAck, u16::from_be_bytes([packet[5], packet[6]])));
+            peer.packet();
+            peer.close();
+        }
+        let mut peer = server.accept_session(V3_1_1);
+        let packet = peer.packet();
+        peer.send(&packets::ack(PacketType::PubAck, u16::from_be_bytes([packet[5], packet[6]])));
+        peer.expect_disconnect(V3_1_1);
+    });
+    let lines: String = (0..=LINES).map(|number| format!("{number}\n")).collect();
+    let args = ["-V", "311", "-t", "a", "-l", "-q", "1", "-M", "1"];
+    Mqtt::publish(server.port()).args(args).args(SOON).stdin(lines).run().exits(0);
+    server.finish();
+}
+
+/// 3.1.1 only shows that the connection is closed, during traffic or right after it.
+#[test]
+fn another_client_with_the_same_identifier_is_suspected() {
+    for identifier in [Some("same"), None] {
+        let server = Server::start(|server| {
+            for _ in 0..5 {
+                let mut peer = server.accept_session(V3_1_1);
+                peer.grant_subscription(V3_1_1);
+                peer.send(&Message::new("a", b"x").bytes(V3_1_1));
+                peer.close();
+            }
+            let mut peer = server.accept_session(V3_1_1);
+            peer.grant_subscription(V3_1_1);
+            peer.send(&Message::new("a", b"y").bytes(V3_1_1));
+            peer.expect_disconnect(V3_1_1);
+        });
+        let args = ["-V", "311", "-t", "a", "-C", "6"];
+        let named = identifier.map(|identifier| ["-i", identifier]);
+        let run = Mqtt::subscribe(server.port()).args(args).args(SOON).args(named.iter().flatten()).run();
+        let count = run.exits(0).stderr.matches("the same client identifier").count();
+        assert_eq!(count, usize::from(identifier.is_some()));
+        server.finish();
+    }
+}
