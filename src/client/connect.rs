@@ -101,6 +101,8 @@ enum At {
     Silent,
     /// The broker has answered something else than yes.
     Answer,
+    /// The broker has not answered MQTT 5, and 3.1.1 at once.
+    Older,
 }
 
 impl Failure {
@@ -159,10 +161,9 @@ impl Request<'_> {
         let mut tried = Vec::new();
         let mut refusal = None;
         loop {
-            let may_guess = self.options.version == Version::Auto
-                && protocol == Protocol::V5
-                && known.accepted != Some(Protocol::V5);
-            let outcome = if may_guess {
+            let is_unknown = protocol == Protocol::V5 && known.accepted != Some(Protocol::V5);
+            let may_guess = is_unknown && self.options.version == Version::Auto;
+            let outcome = if may_guess || (is_unknown && self.may_lack_v5()) {
                 let (answered, outcome) = self.attempt_both(watch).await;
                 if answered != protocol {
                     tried.push(protocol);
@@ -188,7 +189,6 @@ impl Request<'_> {
                 _ => failure,
             };
             let next = match (self.options.version, protocol) {
-                (Version::Only(_), _) => None,
                 // It has been replaced by a newer one.
                 (Version::Auto, Protocol::V3_1_1 | Protocol::V3_1)
                     if failure.refuses_version() && tried.len() == 1 =>
@@ -263,14 +263,12 @@ impl Request<'_> {
             .map_err(answered)?;
         watch.packet(protocol, Direction::Sent, opening.connect());
         let observe = |direction, packet: &[u8]| watch.packet(protocol, direction, packet);
-        let outcome = match net::within(pin!(opening.exchange(stream, observe)), timer).await {
-            Some(outcome) => outcome,
-            None => {
-                let limit = humantime::format_duration(options.connect_timeout);
-                let cause = format!("the server did not answer CONNECT within {limit}");
-                let error = self.unanswered(Error::link(Layer::Mqtt, cause));
-                return Err(Failure { error, at: At::Silent });
-            }
+        let outcome = net::within(pin!(opening.exchange(stream, observe)), timer).await;
+        let Some(outcome) = outcome else {
+            let limit = humantime::format_duration(options.connect_timeout);
+            let cause = format!("the server did not answer CONNECT within {limit}");
+            let error = self.unanswered(Error::link(Layer::Mqtt, cause));
+            return Err(Failure { error, at: At::Silent });
         };
         let (packet, leftover) = outcome.map_err(|error| {
             // What TLS says only at the first read is no word about MQTT.
@@ -300,7 +298,16 @@ impl Request<'_> {
             });
             match net::within(first.as_mut(), pin!(sleep(SILENCE.min(limit / 2)))).await {
                 Some(answer) => (Protocol::V5, answer),
-                None => Box::pin(self.race(first, &mut rival, until, watch)).await,
+                None if self.options.version == Version::Auto => {
+                    Box::pin(self.race(first, self, &mut rival, until, watch)).await
+                }
+                None => {
+                    let options = self.bare_options(limit);
+                    let bare = self.bare(&options);
+                    let race = self.race(first, &bare, &mut rival, until, watch);
+                    let (protocol, answer) = Box::pin(race).await;
+                    (protocol, if protocol == Protocol::V5 { answer } else { Err(no_5(answer.err())) })
+                }
             }
         };
         // Brokers read CONNECT before they notice that its connection is closed: a DISCONNECT behind it
@@ -328,14 +335,15 @@ impl Request<'_> {
     async fn race(
         &self,
         mut first: Pin<&mut impl Future<Output = Result<Answer, Failure>>>,
+        other: &Request<'_>,
         rival: &mut Option<Stream>,
         until: Instant,
         watch: &Watch,
     ) -> (Protocol, Result<Answer, Failure>) {
         let mut second = pin!(async {
-            let stream = rival.insert(self.dial(watch).await?);
+            let stream = rival.insert(other.dial(watch).await?);
             let timer = pin!(sleep_until(until));
-            self.ask(stream, Protocol::V3_1_1, timer, watch).await
+            other.ask(stream, Protocol::V3_1_1, timer, watch).await
         });
         let (mut no_5, mut no_3_1_1) = (None, None);
         loop {
@@ -376,6 +384,9 @@ impl Request<'_> {
                 (Version::Only(_), None) => error.with_hint("-V 5 speaks MQTT 5 to it"),
             };
         }
+        if let (At::Older, Some(option)) = (at, needed_for) {
+            return error.with_hint(lacks_v5(option));
+        }
         if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks_3_1_1().await {
             return match needed_for {
                 Some(option) => error.with_hint(lacks_v5(option)),
@@ -397,21 +408,35 @@ impl Request<'_> {
         }
     }
 
-    /// Whether the broker answers a CONNECT of 3.1.1, which asks for nothing.
-    async fn speaks_3_1_1(&self) -> bool {
-        let limit = self.options.connect_timeout.min(PROBE_LIMIT);
-        let options = ClientOptions {
+    /// Whether a broker that is silent at MQTT 5 is worth a question whether it speaks it: an option needs
+    /// it. Enhanced authentication may take its time.
+    fn may_lack_v5(&self) -> bool {
+        self.options.needs_v5.is_some() && self.options.authentication.is_none()
+    }
+
+    /// The options of a CONNECT that asks for nothing, to find out whether it is answered.
+    fn bare_options(&self, limit: Duration) -> ClientOptions {
+        ClientOptions {
             will: None,
             clean_start: true,
             authentication: None,
             version: Version::Only(Protocol::V3_1_1),
             connect_timeout: limit,
             ..self.options.clone()
-        };
-        let none = PropertyBlock::default();
-        let bare =
-            Request { options: &options, client_identifier: "", resumes: false, properties: &none, ..*self };
-        let watch = Watch::default();
+        }
+    }
+
+    /// That CONNECT, under a client identifier that the broker makes up: it must not take a session over.
+    fn bare<'b>(&'b self, options: &'b ClientOptions) -> Request<'b> {
+        const NONE: &PropertyBlock = &PropertyBlock::EMPTY;
+        Request { options, endpoint: self.endpoint, client_identifier: "", resumes: false, properties: NONE }
+    }
+
+    /// Whether the broker answers a CONNECT of 3.1.1.
+    async fn speaks_3_1_1(&self) -> bool {
+        let limit = self.options.connect_timeout.min(PROBE_LIMIT);
+        let options = self.bare_options(limit);
+        let (bare, watch) = (self.bare(&options), Watch::default());
         match tokio::time::timeout(limit, Box::pin(bare.attempt(Protocol::V3_1_1, &watch))).await {
             Ok(Ok(up)) => {
                 dismiss(up.stream).await;
@@ -438,6 +463,17 @@ impl Request<'_> {
         error.with_hint(
             "if this port expects TLS, use mqtts:// or --cafile; if it expects WebSockets, ws:// or --ws",
         )
+    }
+}
+
+/// The failure of a broker that was silent at MQTT 5 when 3.1.1 was answered, or failed as well.
+fn no_5(failure: Option<Failure>) -> Failure {
+    match failure {
+        Some(failure) if failure.at != At::Answer || failure.refuses_version() => failure,
+        _ => {
+            let cause = "the server answers CONNECT in MQTT 3.1.1, and not in MQTT 5";
+            Failure { error: Error::link(Layer::Mqtt, cause), at: At::Older }
+        }
     }
 }
 

@@ -366,7 +366,9 @@ impl<'a> Run<'a> {
                 return Poll::Ready(over.map(|()| None));
             }
             let outcome = connecting.as_mut().poll(cx);
-            seen.try_iter().for_each(|seen| show(handler, seen));
+            for seen in seen.try_iter() {
+                show(handler, seen);
+            }
             outcome.map(|outcome| outcome.map(Some))
         })
         .await

@@ -37,8 +37,10 @@ pub(super) struct Head {
 pub(super) enum HeadError {
     /// The socket's error.
     Io(io::Error),
-    /// It closed the connection, before its answer or in it.
+    /// It closed the connection in place of an answer.
     Closed,
+    /// It closed the connection in its answer.
+    CutOff,
     /// It is longer than anyone needs.
     Endless,
     /// It is no HTTP; these are its first bytes.
@@ -59,7 +61,7 @@ pub(super) async fn read_head(
             return Err(HeadError::Endless);
         }
         if stream.read_buf(&mut answer).await.map_err(HeadError::Io)? == 0 {
-            return Err(HeadError::Closed);
+            return Err(if answer.is_empty() { HeadError::Closed } else { HeadError::CutOff });
         }
     }
 }
@@ -171,7 +173,7 @@ mod tests {
         let none = Secrets::default();
         assert!(matches!(read_head(&mut &b"SSH-2.0-x\r\n"[..], &none).await, Err(HeadError::NotHttp(_))));
         assert!(matches!(read_head(&mut &b""[..], &none).await, Err(HeadError::Closed)));
-        assert!(matches!(read_head(&mut &b"HTTP/1.1 200 OK\r\nA"[..], &none).await, Err(HeadError::Closed)));
+        assert!(matches!(read_head(&mut &b"HTTP/1.1 200 OK\r\nA"[..], &none).await, Err(HeadError::CutOff)));
         let long = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(2 * MAX_HEAD));
         assert!(matches!(read_head(&mut long.as_bytes(), &none).await, Err(HeadError::Endless)));
         let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(MAX_HEADERS + 1));

@@ -242,6 +242,9 @@ impl Proxy {
             Ok(head) => head,
             Err(HeadError::Io(error)) => return Err(io_error(error)),
             Err(HeadError::Closed) => return Err(self.failed("closed the connection without an answer")),
+            Err(HeadError::CutOff) => {
+                return Err(self.failed("closed the connection in the middle of its answer"));
+            }
             Err(HeadError::Endless) => return Err(self.failed("sends an answer without end")),
             Err(HeadError::NotHttp(_)) => return Err(self.failed("does not speak HTTP")),
         };

@@ -213,6 +213,7 @@ fn no_answer(error: &HeadError) -> Error {
             failed(&format!("{} during the upgrade", fault::words(error))).without_a_word()
         }
         HeadError::Closed => failed("the server closed the connection during the upgrade").without_a_word(),
+        HeadError::CutOff => failed("the server closed the connection in the middle of its HTTP answer"),
         HeadError::Endless => failed("the server sends an HTTP answer without end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {
             Error::link(Layer::WebSocket, "the server speaks TLS on this port")

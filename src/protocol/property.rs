@@ -301,6 +301,9 @@ pub struct PropertyBlock {
 }
 
 impl PropertyBlock {
+    /// No properties.
+    pub const EMPTY: Self = Self { bytes: Vec::new() };
+
     /// A block from the bytes of [`PropertyBlock::bytes`].
     ///
     /// # Errors
