@@ -1,8 +1,6 @@
 //! When to send PINGREQ, and when a silent link is dead. Arithmetic on instants, no timer of its own.
 
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::net::LAST_LOOK;
 
@@ -131,6 +129,11 @@ impl KeepAlive {
     pub(super) fn last_look(&mut self, now: Instant) -> Option<Instant> {
         let until = *self.last_look.get_or_insert(now + LAST_LOOK);
         (now < until).then_some(until)
+    }
+
+    /// When that look is over, if there is one.
+    pub(super) fn looking(&self) -> Option<Instant> {
+        self.last_look
     }
 
     /// Another time limit begins.

@@ -6,7 +6,7 @@ pub mod authentication;
 mod back_off;
 mod brokers;
 mod connect;
-mod ending;
+mod connection;
 mod event;
 pub mod handler;
 mod handshake;

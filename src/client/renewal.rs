@@ -1,15 +1,13 @@
 //! Re-authentication ([MQTT-4.12.1]): the same proof again while the link is up, and every AUTH that
 //! comes on it.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use tokio::time::{Instant, Sleep};
 
 use super::authentication::{Authentication, Exchange, Method, unasked};
 use crate::error::{Error, Layer};
+use crate::net::LAST_LOOK;
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType};
@@ -18,7 +16,7 @@ use crate::protocol::wire::{self, PacketType};
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
     again: Option<Again>,
-    /// Under way since our AUTH (Re-authenticate).
+    /// In flight since our AUTH (Re-authenticate).
     exchange: Option<Exchange>,
 }
 
@@ -26,35 +24,49 @@ pub(super) struct Renewal {
 struct Again {
     method: Method,
     every: Duration,
-    timer: Pin<Box<Sleep>>,
+    due: Instant,
+    /// `due` is the end of a last look for the answer.
+    is_last_look: bool,
 }
 
 impl Renewal {
     /// For a link that began with this.
-    pub(super) fn of(authentication: &Authentication) -> Self {
+    pub(super) fn of(authentication: &Authentication, now: Instant) -> Self {
         let again = authentication.every.map(|every| Again {
             method: authentication.method.clone(),
             every,
-            timer: Box::pin(tokio::time::sleep(every)),
+            due: now + every,
+            is_last_look: false,
         });
         Self { again, exchange: None }
     }
 
-    /// Begins again when it is time to.
+    /// When to call [`Self::advance`].
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.again.as_ref().map(|again| again.due)
+    }
+
+    /// Begins again if it is time to. While nothing is read, an exchange in flight is waited for.
     ///
     /// # Errors
     /// The server has not answered since the last time.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, out: &mut BytesMut) -> Result<(), Error> {
-        let Some(Again { method, every, timer }) = &mut self.again else { return Ok(()) };
-        while let Poll::Ready(()) = timer.as_mut().poll(cx) {
-            if self.exchange.is_some() {
-                let cause = "the server did not answer the re-authentication before the next was due";
-                return Err(Error::link(Layer::Mqtt, cause));
-            }
+    pub(super) fn advance(
+        &mut self,
+        now: Instant,
+        is_reading: bool,
+        out: &mut BytesMut,
+    ) -> Result<(), Error> {
+        let Some(again) = self.again.as_mut().filter(|again| now >= again.due) else { return Ok(()) };
+        if self.exchange.is_some() && is_reading && again.is_last_look {
+            let cause = "the server did not answer the re-authentication before the next was due";
+            return Err(Error::link(Layer::Mqtt, cause));
+        }
+        again.is_last_look = self.exchange.is_some() && is_reading;
+        again.due = now + if again.is_last_look { LAST_LOOK } else { again.every };
+        if self.exchange.is_none() {
             let mut properties = PropertyBlock::default();
-            self.exchange = Some(Exchange::begin(method, &mut properties)?);
+            self.exchange = Some(Exchange::begin(&again.method, &mut properties)?);
             wire::auth(out, ReasonCode::RE_AUTHENTICATE, &properties);
-            timer.as_mut().reset(Instant::now() + *every);
         }
         Ok(())
     }

@@ -1,0 +1,490 @@
+//! A connection after CONNACK, without its network: keep-alive, back-pressure and closing. What was read
+//! and the time go in as arguments; bytes to write and the next deadline come out, and events go to the
+//! [`Handler`]. It knows no stream, no timer and no clock, so that every rule can be tested to the byte and
+//! to the second.
+//!
+//! For one wake-up the driver makes a [`WakeUp`] and does what [`Connection::next`] says, until that is to
+//! wait: lets the handler fill the output, writes once, reads once, decodes all, and only after the handler
+//! has dealt with it sends the acknowledgements. A stream wakes it once for many packets, so that all of
+//! them share the cost; in steady state nothing is allocated per message.
+
+mod inbound;
+mod outbound;
+mod state;
+
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::mem;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use self::outbound::Unwritten;
+pub(super) use self::state::EndedBy;
+use self::state::{Barrier, Broken, Closing, ClosingStage, ConnectionState, End};
+use super::authentication::Authentication;
+use super::handler::{Change, Flow, Handler};
+use super::keep_alive::{Due, KeepAlive};
+use super::renewal::Renewal;
+use super::scratch::OUTPUT_BYTES;
+use super::session::Session;
+use crate::error::{Error, Layer};
+use crate::net;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire;
+use crate::protocol::{Direction, Protocol};
+
+/// Reads after which others of the same thread get their turn: a broker that sends without pause
+/// must not starve them.
+const MOST_READS: u32 = 16;
+/// How long the broker may take to read what is left, DISCONNECT at its end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long to wait, after DISCONNECT, for the broker to close its side, and to read from one that takes
+/// nothing more.
+const LINGER_LIMIT: Duration = Duration::from_millis(500);
+
+/// What the driver is to do.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Write and flush [`Connection::output`]; report it with [`Connection::wrote`], whatever came of it.
+    Write,
+    /// Read once, to where [`Connection::space`] says; report what came with [`Connection::received`].
+    Read,
+    /// Close our side of the stream; report it with [`Connection::was_shut_down`].
+    ShutDown,
+    /// Wait for the stream, for the handler, or until [`Connection::next_deadline`]; then
+    /// [`Connection::advance`].
+    Wait,
+    /// As [`Action::Wait`], but ask for another wake-up: there may be more to do at once.
+    Yield,
+    /// The connection is over.
+    Done(Result<(), Error>),
+}
+
+/// One wake-up of the driver: what it works with, and how far it is.
+pub(super) struct WakeUp<'a, H> {
+    pub(super) now: Instant,
+    pub(super) cx: Context<'a>,
+    pub(super) session: &'a mut Session,
+    pub(super) handler: &'a mut H,
+    /// Packets of this wake-up; empty at its beginning.
+    pub(super) output: &'a mut BytesMut,
+    step: Step,
+    reads: u32,
+    /// The handler may have more once everything is written.
+    may_have_more: bool,
+}
+
+/// What is next in a wake-up.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Interrupt,
+    Fill,
+    Write,
+    ShutDown,
+    Read,
+    Wait,
+    Yield,
+}
+
+impl<'a, H: Handler> WakeUp<'a, H> {
+    pub(super) fn new(
+        now: Instant,
+        waker: &'a Waker,
+        session: &'a mut Session,
+        handler: &'a mut H,
+        output: &'a mut BytesMut,
+    ) -> Self {
+        let step = Step::Interrupt;
+        let cx = Context::from_waker(waker);
+        Self { now, cx, session, handler, output, step, reads: 0, may_have_more: false }
+    }
+}
+
+/// A connection after CONNACK.
+#[derive(Debug)]
+pub(super) struct Connection {
+    protocol: Protocol,
+    largest_packet_bytes: u32,
+    /// How long the broker may stay silent before it answers the last PINGREQ.
+    barrier_limit: Duration,
+    /// Of our DISCONNECT.
+    disconnect_properties: PropertyBlock,
+    /// The beginning of a packet whose rest is still to come.
+    partial: Vec<u8>,
+    /// `partial` holds what came with CONNACK and was not looked at.
+    has_leftover: bool,
+    unwritten: Unwritten,
+    keep_alive: KeepAlive,
+    /// What few connections have. In a box, as all that is rare: there may be thousands of them.
+    renewal: Option<Box<Renewal>>,
+    received_messages: bool,
+    state: ConnectionState,
+}
+
+impl Connection {
+    /// A connection past CONNACK; `leftover` is what came after it. `keep_alive` is in seconds, 0 is off;
+    /// `barrier_limit` is how long the broker may stay silent before it answers the last PINGREQ.
+    pub(super) fn new(
+        protocol: Protocol,
+        keep_alive: u16,
+        barrier_limit: Duration,
+        largest_packet_bytes: u32,
+        leftover: Vec<u8>,
+        disconnect_properties: PropertyBlock,
+        now: Instant,
+    ) -> Self {
+        Self {
+            protocol,
+            largest_packet_bytes,
+            barrier_limit,
+            disconnect_properties,
+            has_leftover: !leftover.is_empty(),
+            partial: leftover,
+            unwritten: Unwritten::new(),
+            keep_alive: KeepAlive::new(keep_alive, now),
+            renewal: None,
+            received_messages: false,
+            state: ConnectionState::Open(None),
+        }
+    }
+
+    /// The connection began with this authentication, and renews it if that is asked for.
+    pub(super) fn authenticate_again(&mut self, authentication: &Authentication, now: Instant) {
+        self.renewal = Some(Box::new(Renewal::of(authentication, now)));
+    }
+
+    /// What has ended the connection, once it is over.
+    pub(super) fn ended_by(&self) -> Option<EndedBy> {
+        match self.state {
+            ConnectionState::Over(by, _) => Some(by),
+            _ => None,
+        }
+    }
+
+    /// What is to be done next.
+    pub(super) fn next<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) -> Action {
+        loop {
+            if let ConnectionState::Over(_, outcome) = &mut self.state {
+                return Action::Done(outcome.take().map_or(Ok(()), |error| Err(*error)));
+            }
+            match wake_up.step {
+                Step::Interrupt => {
+                    wake_up.step = Step::Fill;
+                    self.look_for_interrupt(wake_up);
+                }
+                Step::Fill => {
+                    wake_up.step = Step::Write;
+                    self.fill(wake_up);
+                }
+                Step::Write => {
+                    wake_up.step = Step::ShutDown;
+                    if !(wake_up.output.is_empty() && self.unwritten.is_clear()) {
+                        return Action::Write;
+                    }
+                }
+                Step::ShutDown => {
+                    wake_up.step = Step::Read;
+                    if self.is_to_shut_down() {
+                        return Action::ShutDown;
+                    }
+                }
+                Step::Read if matches!(self.state, ConnectionState::Blocked(..)) => {
+                    wake_up.step = Step::Wait;
+                }
+                Step::Read if self.unwritten.is_full() => wake_up.step = Step::Wait,
+                Step::Read if wake_up.reads == MOST_READS => wake_up.step = Step::Yield,
+                Step::Read => {
+                    wake_up.reads += 1;
+                    let is_again = wake_up.may_have_more && self.unwritten.is_clear();
+                    wake_up.step = if is_again { Step::Fill } else { Step::Wait };
+                    if !mem::take(&mut self.has_leftover) {
+                        return Action::Read;
+                    }
+                    self.receive_collected(wake_up, &[]);
+                }
+                Step::Wait => return Action::Wait,
+                Step::Yield => return Action::Yield,
+            }
+        }
+    }
+
+    /// When [`Self::advance`] is to be called.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        if let Some(limit) = self.limit() {
+            return Some(self.keep_alive.looking().unwrap_or(limit));
+        }
+        let renewal = self.renewal.as_ref().and_then(|renewal| renewal.deadline());
+        [self.keep_alive.deadline(), renewal].into_iter().flatten().min()
+    }
+
+    /// The time limit of what the connection waits for; keep-alive has its own.
+    fn limit(&self) -> Option<Instant> {
+        match &self.state {
+            ConnectionState::Open(barrier) | ConnectionState::Blocked(barrier, _) => {
+                barrier.map(|barrier| barrier.until(self.keep_alive.last_moved(), self.barrier_limit))
+            }
+            ConnectionState::Broken(_, broken) => Some(broken.until),
+            ConnectionState::Closing(closing) => Some(closing.until),
+            ConnectionState::Over(..) => None,
+        }
+    }
+
+    /// The time has come to do something: it is `now`.
+    pub(super) fn advance<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, now: Instant) {
+        wake_up.now = now;
+        wake_up.step = Step::Fill;
+        let Some(limit) = self.limit() else { return self.keep_up(wake_up) };
+        if now < limit {
+            return self.keep_alive.look_away();
+        }
+        if self.keep_alive.last_look(now).is_some() {
+            return;
+        }
+        match self.take_state() {
+            ConnectionState::Open(barrier) | ConnectionState::Blocked(barrier, _) => {
+                if barrier == Some(Barrier::Sent) {
+                    wake_up.handler.on_change(Change::Unconfirmed(self.barrier_limit));
+                }
+                self.disconnect(wake_up, ReasonCode::SUCCESS, None);
+            }
+            ConnectionState::Broken(_, broken) => self.over(EndedBy::OtherSide, broken.error),
+            ConnectionState::Closing(closing) => self.over(EndedBy::ThisSide, closing.outcome),
+            state @ ConnectionState::Over(..) => self.state = state,
+        }
+    }
+
+    /// Re-authentication and keep-alive.
+    fn keep_up<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
+        let is_reading = matches!(self.state, ConnectionState::Open(_));
+        if let Some(renewal) = &mut self.renewal
+            && let Err(error) = renewal.advance(wake_up.now, is_reading, wake_up.output)
+        {
+            return self.over(EndedBy::OtherSide, Some(Box::new(error)));
+        }
+        match self.keep_alive.due(wake_up.now, is_reading, !self.unwritten.is_empty()) {
+            Due::Nothing => {}
+            Due::Ping => wake_up.session.ping(wake_up.output),
+            Due::Dead => self.over(EndedBy::KeepAlive, Some(Box::new(silent()))),
+            Due::Stuck => self.over(EndedBy::KeepAlive, Some(Box::new(stuck()))),
+        }
+    }
+
+    /// Signals and time limits of the handler.
+    fn look_for_interrupt<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
+        if !matches!(self.state, ConnectionState::Closing(_))
+            && let Poll::Ready(result) = wake_up.handler.poll_interrupt(&mut wake_up.cx)
+        {
+            // What the handler has not written out stays unacknowledged.
+            self.disconnect(wake_up, ReasonCode::SUCCESS, result.err());
+        }
+    }
+
+    /// Lets the handler go on: write out what it has, and put more into the output.
+    fn fill<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
+        if let ConnectionState::Blocked(barrier, held) = &mut self.state {
+            match wake_up.handler.poll_flush(&mut wake_up.cx) {
+                Poll::Ready(Ok(())) => {
+                    let (barrier, held) = (*barrier, mem::take(&mut **held));
+                    wake_up.output.extend_from_slice(&held.acknowledgements);
+                    self.state = ConnectionState::Open(barrier);
+                    self.end(wake_up, held.end);
+                }
+                Poll::Ready(Err(error)) => self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error)),
+                Poll::Pending => {}
+            }
+        }
+        if matches!(self.state, ConnectionState::Broken(..)) {
+            wake_up.output.clear();
+        }
+        // What could not be written before may be gone after this write, and then there is room for more:
+        // only the handler knows whether there is, and nothing else will ask it.
+        wake_up.may_have_more = !self.unwritten.is_empty();
+        if wake_up.may_have_more || !matches!(self.state, ConnectionState::Open(None)) {
+            return;
+        }
+        let before = wake_up.output.len();
+        wake_up.session.resume(wake_up.output, OUTPUT_BYTES);
+        match wake_up.handler.poll_fill(&mut wake_up.cx, wake_up.session, wake_up.output) {
+            Poll::Pending => {}
+            Poll::Ready(Ok(())) => self.leave(wake_up),
+            Poll::Ready(Err(error)) => self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error)),
+        }
+        wake_up.may_have_more = wake_up.output.len() > before;
+        while matches!(self.state, ConnectionState::Open(None))
+            && let Some(refusal) = wake_up.session.take_refusal()
+        {
+            wake_up.may_have_more = true;
+            match wake_up.handler.on_event(refusal.event()) {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::Stop) => self.leave(wake_up),
+                Err(error) => self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error)),
+            }
+        }
+    }
+
+    /// The bytes to write.
+    pub(super) fn output<'a, H: Handler>(
+        &'a mut self,
+        handler: &mut H,
+        output: &'a mut BytesMut,
+    ) -> &'a [u8] {
+        if handler.traces() {
+            trace_all(handler, self.protocol, output);
+        }
+        self.unwritten.joined(output)
+    }
+
+    /// The stream took `count` bytes of [`Self::output`]. `Ready`: it takes more, and has flushed everything
+    /// it took, or it is broken.
+    pub(super) fn wrote<H: Handler>(
+        &mut self,
+        wake_up: &mut WakeUp<'_, H>,
+        count: usize,
+        outcome: Poll<io::Result<()>>,
+    ) {
+        let had_waited = self.unwritten.took(wake_up.output, count, outcome.is_ready());
+        if count > 0 {
+            wake_up.handler.on_written(count);
+            if had_waited {
+                self.keep_alive.drained(wake_up.now);
+            } else {
+                self.keep_alive.sent(wake_up.now);
+            }
+        }
+        if let Poll::Ready(Err(error)) = outcome {
+            self.stream_broke(wake_up.now, net::broken(&error));
+        }
+    }
+
+    /// The stream takes nothing more.
+    fn stream_broke(&mut self, now: Instant, error: Error) {
+        let error = Some(Box::new(error));
+        self.unwritten.forget();
+        let barrier = match self.take_state() {
+            ConnectionState::Open(barrier) => barrier,
+            ConnectionState::Blocked(barrier, held) => match held.end {
+                None => barrier,
+                Some(end) => return self.state = ConnectionState::cut_short(end.error(), error),
+            },
+            ConnectionState::Closing(closing) => {
+                return self.state = ConnectionState::cut_short(closing.outcome, error);
+            }
+            state => return self.state = state,
+        };
+        self.keep_alive.look_away();
+        let broken = Broken { error, until: now + LINGER_LIMIT, read: 0 };
+        self.state = ConnectionState::Broken(barrier, Box::new(broken));
+    }
+
+    /// Begins to close the connection in good order: after a barrier, if the session needs one.
+    fn leave<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
+        let barrier = match self.state {
+            ConnectionState::Open(_) => Barrier::needed(wake_up.session, wake_up.now),
+            _ => None,
+        };
+        if barrier.is_none() {
+            return self.disconnect(wake_up, ReasonCode::SUCCESS, None);
+        }
+        wake_up.session.ping(wake_up.output);
+        self.keep_alive.sent(wake_up.now);
+        self.keep_alive.look_away();
+        self.state = ConnectionState::Open(barrier);
+    }
+
+    /// Puts DISCONNECT into the output; once it is written the connection ends with `outcome`.
+    fn disconnect<H: Handler>(
+        &mut self,
+        wake_up: &mut WakeUp<'_, H>,
+        reason: ReasonCode,
+        outcome: Option<Error>,
+    ) {
+        wire::disconnect(wake_up.output, self.protocol, reason, &self.disconnect_properties);
+        self.close(wake_up.now, outcome);
+    }
+
+    /// Closes the connection behind what is in the output, which is the last.
+    fn close(&mut self, now: Instant, outcome: Option<Error>) {
+        let outcome = outcome.map(Box::new);
+        if let ConnectionState::Broken(_, broken) = &mut self.state {
+            // Nothing can be sent, and there is nothing to wait for.
+            return self.state = ConnectionState::cut_short(outcome, broken.error.take());
+        }
+        self.keep_alive.look_away();
+        // A user who set a time limit does not want to wait for long beyond it.
+        let is_overdue = matches!(outcome.as_deref(), Some(Error::TimedOut { .. }));
+        let until = now + if is_overdue { LINGER_LIMIT } else { CLOSE_LIMIT };
+        self.state =
+            ConnectionState::Closing(Box::new(Closing { outcome, until, stage: ClosingStage::Writing }));
+    }
+
+    /// Ends the connection, if it is to end: after the acknowledgements of what came before.
+    fn end<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, end: Option<End>) {
+        match end {
+            None => {}
+            Some(End::Stopped) => self.leave(wake_up),
+            Some(End::Passed) => self.disconnect(wake_up, ReasonCode::SUCCESS, None),
+            Some(End::Failed(error)) => self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error)),
+            Some(End::Malformed(malformed)) if self.protocol == Protocol::V5 => {
+                let reason = malformed.reason;
+                self.disconnect(wake_up, reason, Some(Error::Protocol(malformed))); // [MQTT-4.13.1-1]
+            }
+            // MQTT 3.x has no way to say why: the connection is just closed ([MQTT-4.8.0-1]).
+            Some(End::Malformed(malformed)) => self.close(wake_up.now, Some(Error::Protocol(malformed))),
+        }
+    }
+
+    /// Whether our side of the stream is to be closed now.
+    fn is_to_shut_down(&mut self) -> bool {
+        let ConnectionState::Closing(closing) = &mut self.state else { return false };
+        if closing.stage == ClosingStage::Writing && self.unwritten.is_clear() {
+            closing.stage = ClosingStage::ShuttingDown;
+        }
+        closing.stage == ClosingStage::ShuttingDown
+    }
+
+    /// Our side of the stream is closed. The broker may have closed first, which is as good.
+    pub(super) fn was_shut_down(&mut self, now: Instant) {
+        let ConnectionState::Closing(closing) = &mut self.state else { return };
+        if self.received_messages {
+            closing.stage = ClosingStage::Lingering { read: 0 };
+            closing.until = now + LINGER_LIMIT;
+            self.keep_alive.look_away();
+        } else {
+            let outcome = closing.outcome.take();
+            self.over(EndedBy::ThisSide, outcome);
+        }
+    }
+
+    fn over(&mut self, by: EndedBy, outcome: Option<Box<Error>>) {
+        self.state = ConnectionState::Over(by, outcome);
+    }
+
+    /// Takes the state out, to put another in.
+    fn take_state(&mut self) -> ConnectionState {
+        mem::replace(&mut self.state, ConnectionState::Over(EndedBy::ThisSide, None))
+    }
+}
+
+fn silent() -> Error {
+    Error::link(Layer::Mqtt, "the server has been silent for one and a half keep-alive intervals")
+}
+
+fn stuck() -> Error {
+    let cause = "the server has read nothing of what waits for it for one and a half keep-alive intervals";
+    Error::link(Layer::Mqtt, cause)
+}
+
+fn trace_all<H: Handler>(handler: &mut H, protocol: Protocol, output: &[u8]) {
+    let mut rest = output;
+    while let Ok(Some(length)) = wire::frame(rest, wire::LARGEST_PACKET_BYTES) {
+        if let Ok(packet) = wire::decode(protocol, &rest[..length]) {
+            handler.trace(Direction::Sent, &packet);
+        }
+        rest = &rest[length..];
+    }
+}

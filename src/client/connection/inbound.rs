@@ -1,0 +1,228 @@
+//! The inbound half of a connection: one read, and everything it brought.
+
+use std::io;
+use std::mem;
+use std::task::Poll;
+
+use super::state::{Barrier, ClosingStage, ConnectionState, End, Ended, Held};
+use super::{Connection, EndedBy, Step, WakeUp};
+use crate::client::handler::{Flow, Handler};
+use crate::client::scratch::INPUT_BYTES;
+use crate::client::session::{Event, Session};
+use crate::error::{Error, Layer};
+use crate::net;
+use crate::protocol::Direction;
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{self, Packet};
+
+/// How much to read while waiting for the broker to close its side, or after it takes nothing more: one that
+/// sends at full speed must not cost half a second of it.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+
+impl Connection {
+    /// A packet larger than the scratch buffer collects in memory of its own, which grows with what really
+    /// arrives and not with what its header claims.
+    fn is_large(&self) -> bool {
+        self.partial.len() >= INPUT_BYTES / 2
+    }
+
+    /// Where to read to: before it there is space for the beginning of a packet that came earlier.
+    pub(in crate::client) fn space<'a>(&self, input: &'a mut [u8]) -> &'a mut [u8] {
+        if self.is_large() { input } else { &mut input[self.partial.len()..] }
+    }
+
+    /// One read has put so many bytes to where [`Self::space`] said; 0 is the end of the stream.
+    pub(in crate::client) fn received<H: Handler>(
+        &mut self,
+        wake_up: &mut WakeUp<'_, H>,
+        input: &mut [u8],
+        count: io::Result<usize>,
+    ) {
+        wake_up.step = Step::Fill;
+        let count = match count {
+            Ok(0) if self.partial.is_empty() => return self.stream_ended(closed("")),
+            Ok(0) => return self.stream_ended(closed(" in the middle of a packet")),
+            Ok(count) => count,
+            Err(error) => return self.stream_ended(net::broken(&error)),
+        };
+        match &mut self.state {
+            // Nothing may be said after DISCONNECT ([MQTT-3.14.4-2]).
+            ConnectionState::Closing(closing) => {
+                if let ClosingStage::Lingering { read } = &mut closing.stage {
+                    *read += count;
+                    if *read >= LINGER_BYTES {
+                        let outcome = closing.outcome.take();
+                        self.over(EndedBy::ThisSide, outcome);
+                    }
+                }
+                return;
+            }
+            ConnectionState::Broken(_, broken) => {
+                broken.read += count;
+                if broken.read >= LINGER_BYTES {
+                    return self.close(wake_up.now, None);
+                }
+            }
+            _ => {}
+        }
+        if self.is_large() {
+            return self.receive_collected(wake_up, &input[..count]);
+        }
+        let start = self.partial.len();
+        input[..start].copy_from_slice(&self.partial);
+        let bytes = &input[..start + count];
+        let used = self.take_in(wake_up, bytes, count);
+        self.partial.clear();
+        self.partial.extend_from_slice(&bytes[used..]);
+        if self.partial.is_empty() && self.partial.capacity() > INPUT_BYTES {
+            self.partial = Vec::new();
+        }
+    }
+
+    /// Takes in what has collected, and `bytes` after it.
+    pub(super) fn receive_collected<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) {
+        wake_up.step = Step::Fill;
+        let mut collected = mem::take(&mut self.partial);
+        if matches!(self.state, ConnectionState::Closing(_)) {
+            return;
+        }
+        collected.extend_from_slice(bytes);
+        let used = self.take_in(wake_up, &collected, bytes.len());
+        collected.drain(..used);
+        self.partial = collected;
+    }
+
+    /// The stream gives nothing more.
+    fn stream_ended(&mut self, error: Error) {
+        let error = Some(Box::new(error));
+        self.state = match self.take_state() {
+            ConnectionState::Closing(closing) if closing.stage == ClosingStage::Writing => {
+                ConnectionState::cut_short(closing.outcome, error)
+            }
+            // The broker has closed its side before our close got through, which is as good.
+            ConnectionState::Closing(closing) => ConnectionState::Over(EndedBy::ThisSide, closing.outcome),
+            ConnectionState::Broken(_, broken) => ConnectionState::Over(EndedBy::OtherSide, broken.error),
+            _ => ConnectionState::Over(EndedBy::OtherSide, error),
+        };
+    }
+
+    /// Deals with every whole packet, `count` bytes of which are new; returns how many bytes they were.
+    fn take_in<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8], count: usize) -> usize {
+        let (used, result) = self.decode_all(wake_up, bytes);
+        self.keep_alive.received(wake_up.now, count, used > 0);
+        let flushed = wake_up.handler.poll_flush(&mut wake_up.cx);
+        let end = match result {
+            Ok(()) => None,
+            Err(Ended::Here(end)) => Some(end),
+            Err(Ended::ByBroker(error)) => {
+                self.over(EndedBy::OtherSide, Some(Box::new(error)));
+                return used;
+            }
+        };
+        match (flushed, &self.state) {
+            (Poll::Ready(Err(error)), _) => {
+                wake_up.output.clear();
+                self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error));
+            }
+            (Poll::Pending, ConnectionState::Open(barrier)) => {
+                let held = Held { acknowledgements: wake_up.output[..].into(), end };
+                wake_up.output.clear();
+                self.state = ConnectionState::Blocked(*barrier, Box::new(held));
+            }
+            // On a broken stream there is nothing to hold back.
+            (Poll::Pending | Poll::Ready(Ok(())), _) => self.end(wake_up, end),
+        }
+        used
+    }
+
+    /// Decodes and handles every whole packet; returns how many bytes that were.
+    fn decode_all<H: Handler>(
+        &mut self,
+        wake_up: &mut WakeUp<'_, H>,
+        received: &[u8],
+    ) -> (usize, Result<(), Ended>) {
+        let mut used = 0;
+        let is_plain = !wake_up.handler.traces() && self.largest_packet_bytes as usize >= wire::PUBACK_BYTES;
+        loop {
+            let rest = &received[used..];
+            // Half of all packets where much is published, and so little that the way through
+            // `handle` would cost more than all that is done for them.
+            if is_plain {
+                let tokens = wake_up.session.acknowledged_in_order(wire::plain_pubacks(rest));
+                if !tokens.is_empty() {
+                    used += wire::PUBACK_BYTES * usize::try_from(tokens.end - tokens.start).unwrap_or(0);
+                    if let Err(ended) = self.go_on(wake_up.handler.on_published(tokens)) {
+                        return (used, Err(ended));
+                    }
+                    continue;
+                }
+            }
+            let length = match wire::frame(rest, self.largest_packet_bytes) {
+                Ok(Some(length)) => length,
+                Ok(None) => return (used, Ok(())),
+                Err(malformed) => return (used, Err(End::Malformed(malformed).into())),
+            };
+            used += length;
+            if let Err(ended) = self.handle(wake_up, &rest[..length]) {
+                return (used, Err(ended));
+            }
+        }
+    }
+
+    fn handle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) -> Result<(), Ended> {
+        let WakeUp { session, handler, output, .. } = wake_up;
+        let packet = wire::decode(self.protocol, bytes).map_err(End::Malformed)?;
+        if handler.traces() {
+            handler.trace(Direction::Received, &packet);
+        }
+        if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {
+            return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
+        }
+        let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
+        let is_release = matches!(event, Event::Released { .. });
+        match &event {
+            Event::Message(_) => self.received_messages = true,
+            Event::Pong { last: true } if self.barrier().is_some() => {
+                session.fenced();
+                return Err(End::Passed.into());
+            }
+            Event::Auth { reason, properties } => {
+                let renewal = self.renewal.get_or_insert_default();
+                return renewal.receive(*reason, properties, output).map_err(|error| match error {
+                    Error::Protocol(malformed) => End::Malformed(malformed).into(),
+                    error => End::Failed(error).into(),
+                });
+            }
+            Event::Disconnected { reason, properties } => {
+                return Err(Ended::ByBroker(Session::disconnected_error(*reason, properties)));
+            }
+            _ => {}
+        }
+        self.go_on(handler.on_event(event))?;
+        let is_release_awaited = matches!(self.barrier(), Some(Barrier::Received { .. }));
+        if is_release && is_release_awaited && !session.has_unreleased() {
+            return Err(End::Passed.into());
+        }
+        Ok(())
+    }
+
+    /// What the connection waits for before it is closed.
+    fn barrier(&self) -> Option<Barrier> {
+        match &self.state {
+            ConnectionState::Open(barrier) | ConnectionState::Broken(barrier, _) => *barrier,
+            _ => None,
+        }
+    }
+
+    /// What the answer of the handler means now.
+    fn go_on(&self, answer: Result<Flow, Error>) -> Result<(), Ended> {
+        match answer.map_err(End::Failed)? {
+            Flow::Stop if self.barrier().is_none() => Err(End::Stopped.into()),
+            Flow::Continue | Flow::Stop => Ok(()),
+        }
+    }
+}
+
+fn closed(when: &str) -> Error {
+    Error::link(Layer::Mqtt, format!("the server closed the connection{when}"))
+}
