@@ -3,6 +3,7 @@
 
 use std::sync::mpsc;
 
+use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType;
 use mqtt::protocol::{Protocol, QoS};
 use rustix::process::Signal;
@@ -94,4 +95,61 @@ fn flooded(flood: impl FnOnce(&mut Peer) -> usize + Send + 'static) {
     subscriber.signal(Signal::TERM);
     let outcome = subscriber.wait_for_end().exits(0);
     assert!(!outcome.stderr.contains("memory"), "{}", outcome.stderr);
+}
+
+/// Nested as deep as a packet has room for, and written in every form that a user may ask for.
+#[test]
+fn deep_nesting_in_every_form() {
+    const LEVELS: usize = 32_768;
+    let payload = ["[".repeat(LEVELS), "]".repeat(LEVELS)].concat();
+    for form in [
+        &["-F", "%J", "--pretty"][..],
+        &["-F", "%J"],
+        &["-F", "%j", "--pretty"],
+        &["--json", "--pretty"],
+        &["--json", "-d"],
+        &["-v", "--json-events"],
+        &["-F", "%x"],
+    ] {
+        let payload = payload.clone();
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            peer.send(&Message::new("a", payload.as_bytes()).bytes(V5));
+            peer.expect_disconnect(V5);
+        });
+        let outcome = subscribe(server.port()).args(["-C", "1"]).args(form).run().exits(0);
+        assert!(outcome.stdout.len() < 10 * 2 * LEVELS, "{form:?}: {} bytes", outcome.stdout.len());
+    }
+}
+
+/// What a server may repeat in one packet becomes a line, and not a tree of objects: 1 MiB of Reason Codes
+/// and of user properties.
+#[test]
+fn repeated_parts_of_a_packet() {
+    const BYTES: usize = 1024 * 1024;
+    for form in ["-d", "--json-events"] {
+        let server = Server::start(|server| {
+            let mut peer = server.accept_session(V5);
+            let (identifier, _) = peer.expect_subscribe(V5);
+            // The remaining length in four bytes, with identifier and no properties before the codes.
+            let length = u32::try_from(BYTES + 3).unwrap();
+            let digits =
+                [0, 7, 14, 21].map(|shift| (length >> shift) as u8 & 0x7F | u8::from(shift < 21) << 7);
+            peer.send(&[&[0x90][..], &digits, &identifier.to_be_bytes(), &[0]].concat());
+            peer.send(&vec![0x87; BYTES]);
+            peer.drain();
+        });
+        // Whether it is a violation of the standard or a refusal is not the question here.
+        let outcome = subscribe(server.port()).args([form]).run();
+        assert!(outcome.stderr.contains("SUBACK") && outcome.stdout.is_empty(), "{form}");
+        let server = Server::start(|server| {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            let pairs = vec![(PropertyId::UserProperty, Value::Pair("", "")); BYTES / 5];
+            peer.send(&Message::new("a", b"x").with(&pairs).bytes(V5));
+            peer.drain();
+        });
+        subscribe(server.port()).args(["-C", "1", form]).run().exits(0);
+    }
 }

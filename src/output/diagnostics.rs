@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 
 use super::events;
 use super::packet_log;
-use super::printable::printable;
+use super::printable::{LineFeed, printable, put_printable};
 use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
 use crate::error::Error;
@@ -163,10 +163,10 @@ impl Diagnostics {
         } else if self.verbosity == Verbosity::Debug {
             let assigned = self.assigned_client_identifier(packet);
             let name = if client_identifier.is_empty() { &assigned } else { client_identifier };
-            let mut lines = String::new();
+            let mut lines = Vec::new();
             packet_log::describe(name, direction, packet, |line| {
-                lines.push_str(&printable(line));
-                lines.push('\n');
+                put_printable(&mut lines, line.as_bytes(), LineFeed::Show);
+                lines.push(b'\n');
             });
             self.line(&lines);
         }

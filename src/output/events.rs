@@ -5,12 +5,12 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::json::{put_json_line, put_properties_object};
+use super::json::{put_properties_object, put_safe};
 use crate::error::Error;
 use crate::protocol::Direction;
-use crate::protocol::property::{Properties, PropertyId};
+use crate::protocol::property::Properties;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Ack, Connect, Packet, Publish, Subscription};
+use crate::protocol::wire::{Connect, Packet, Publish, Subscription};
 
 /// The version of the format: it changes when a key does.
 const VERSION: u32 = 1;
@@ -27,14 +27,49 @@ fn opening(kind: &str) -> Object {
 }
 
 fn line(object: &Object) -> String {
-    let mut line = Vec::new();
-    put_json_line(&mut line, object);
-    String::from_utf8_lossy(&line).into_owned()
+    line_with(object, &[], Properties::NONE)
+}
+
+/// The object, and in it what the other side may repeat as often as it likes: as text at once, because a
+/// tree of it would take fifty times the memory.
+fn line_with(object: &Object, reasons: &[u8], properties: Properties<'_>) -> String {
+    let mut text = Vec::new();
+    // Into memory, and without keys that are no strings: nothing that can fail.
+    let _ = serde_json::to_writer(&mut text, object);
+    text.pop();
+    put_further(&mut text, reasons, properties);
+    let mut line = Vec::with_capacity(text.len() + 2);
+    put_safe(&mut line, &text);
+    line.extend_from_slice(b"}\n");
+    String::from_utf8(line).unwrap_or_default()
+}
+
+/// Adds members to an object that is not closed yet.
+fn put_further(text: &mut Vec<u8>, reasons: &[u8], properties: Properties<'_>) {
+    for (index, reason) in reasons.iter().enumerate() {
+        text.extend_from_slice(if index == 0 { b",\"reason_codes\":[" } else { b"," });
+        text.extend_from_slice(reason.to_string().as_bytes());
+    }
+    if !reasons.is_empty() {
+        text.push(b']');
+    }
+    if !properties.is_empty() {
+        text.extend_from_slice(b",\"properties\":");
+        put_properties_object(text, properties);
+    }
 }
 
 /// Anything that is said in a sentence: a warning, a change of state, a line of a report.
 pub(super) fn text(kind: &str, message: &str) -> String {
     let mut object = opening(kind);
+    object.insert("message".into(), message.into());
+    line(&object)
+}
+
+/// A change in the state of the connection, by a name that stays what it is.
+pub(super) fn state(state: &str, message: &str) -> String {
+    let mut object = opening("state");
+    object.insert("state".into(), state.into());
     object.insert("message".into(), message.into());
     line(&object)
 }
@@ -64,43 +99,41 @@ pub(super) fn packet(direction: Direction, packet: &Packet<'_>) -> String {
     };
     object.insert("direction".into(), direction.into());
     object.insert("packet".into(), packet.kind().name().into());
+    let mut reason_codes: &[u8] = &[];
     match packet {
         Packet::Connect(connect) => put_connect(&mut object, connect),
-        Packet::ConnAck { session_present, reason, properties } => {
+        Packet::ConnAck { session_present, reason, .. } => {
             object.insert("session_present".into(), (*session_present).into());
             put_reason(&mut object, *reason);
-            put_properties(&mut object, *properties);
         }
         Packet::Publish(publish) => put_publish(&mut object, publish),
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
-            put_ack(&mut object, ack);
+            object.insert("mid".into(), ack.packet_identifier.into());
+            put_reason(&mut object, ack.reason);
         }
-        Packet::Subscribe { packet_identifier, properties, filters } => {
+        Packet::Subscribe { packet_identifier, filters, .. } => {
             object.insert("mid".into(), (*packet_identifier).into());
             object.insert("filters".into(), filters.iter().map(|filter| subscription(&filter)).collect());
-            put_properties(&mut object, *properties);
         }
-        Packet::Unsubscribe { packet_identifier, properties, filters } => {
+        Packet::Unsubscribe { packet_identifier, filters, .. } => {
             object.insert("mid".into(), (*packet_identifier).into());
             object.insert(
                 "filters".into(),
                 filters.iter().map(|one| json!({ "filter": one.filter })).collect(),
             );
-            put_properties(&mut object, *properties);
         }
-        Packet::SubAck { packet_identifier, properties, reasons }
-        | Packet::UnsubAck { packet_identifier, properties, reasons } => {
+        Packet::SubAck { packet_identifier, reasons, .. }
+        | Packet::UnsubAck { packet_identifier, reasons, .. } => {
             object.insert("mid".into(), (*packet_identifier).into());
-            object.insert("reason_codes".into(), reasons.iter().copied().collect());
-            put_properties(&mut object, *properties);
+            if reasons.is_empty() {
+                object.insert("reason_codes".into(), json!([]));
+            }
+            reason_codes = reasons;
         }
         Packet::PingReq | Packet::PingResp => {}
-        Packet::Disconnect { reason, properties } | Packet::Auth { reason, properties } => {
-            put_reason(&mut object, *reason);
-            put_properties(&mut object, *properties);
-        }
+        Packet::Disconnect { reason, .. } | Packet::Auth { reason, .. } => put_reason(&mut object, *reason),
     }
-    line(&object)
+    line_with(&object, reason_codes, packet.properties())
 }
 
 fn put_reason(object: &mut Object, reason: ReasonCode) {
@@ -125,10 +158,14 @@ fn put_connect(object: &mut Object, connect: &Connect<'_>) {
         inner.insert("qos".into(), (will.qos as u8).into());
         inner.insert("retain".into(), will.retain.into());
         inner.insert("payloadlen".into(), will.payload.len().into());
-        put_properties(&mut inner, will.properties);
+        if !will.properties.is_empty() {
+            let mut text = Vec::new();
+            put_properties_object(&mut text, will.properties);
+            // It was written by ourselves; were it no JSON, there would be no properties to show.
+            inner.insert("properties".into(), serde_json::from_slice(&text).unwrap_or_default());
+        }
         object.insert("will".into(), inner.into());
     }
-    put_properties(object, connect.properties);
 }
 
 fn put_publish(object: &mut Object, publish: &Publish<'_>) {
@@ -140,13 +177,6 @@ fn put_publish(object: &mut Object, publish: &Publish<'_>) {
         object.insert("mid".into(), publish.packet_identifier.into());
     }
     object.insert("payloadlen".into(), publish.payload.len().into());
-    put_properties(object, publish.properties);
-}
-
-fn put_ack(object: &mut Object, ack: &Ack<'_>) {
-    object.insert("mid".into(), ack.packet_identifier.into());
-    put_reason(object, ack.reason);
-    put_properties(object, ack.properties);
 }
 
 fn subscription(one: &Subscription<'_>) -> Value {
@@ -157,20 +187,4 @@ fn subscription(one: &Subscription<'_>) -> Value {
         "retain_as_published": one.retain_as_published,
         "retain_handling": one.retain_handling,
     })
-}
-
-/// The properties as in the record of a message; of authentication data the length only.
-fn put_properties(object: &mut Object, properties: Properties<'_>) {
-    if properties.is_empty() {
-        return;
-    }
-    let mut text = Vec::new();
-    put_properties_object(&mut text, properties);
-    // It was written by ourselves; were it no JSON, there would be no properties to show.
-    let mut shown: Object = serde_json::from_slice(&text).unwrap_or_default();
-    if let Some(data) = properties.binary(PropertyId::AuthenticationData) {
-        shown.shift_remove(PropertyId::AuthenticationData.name());
-        shown.insert("authentication-data-length".into(), data.len().into());
-    }
-    object.insert("properties".into(), shown.into());
 }

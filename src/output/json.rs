@@ -185,9 +185,18 @@ fn put_properties(out: &mut Vec<u8>, properties: Properties<'_>) {
         }
         seen |= bit;
         let name = property.id.name();
-        if let (PropertyId::CorrelationData, Value::Binary(bytes)) = (property.id, property.value) {
-            put_binary(out, name, bytes);
-            continue;
+        match (property.id, property.value) {
+            (PropertyId::CorrelationData, Value::Binary(bytes)) => {
+                put_binary(out, name, bytes);
+                continue;
+            }
+            // It may be as good as a password.
+            (PropertyId::AuthenticationData, Value::Binary(bytes)) => {
+                out.extend_from_slice(b"\"authentication-data-length\":");
+                put_number(out, bytes.len());
+                continue;
+            }
+            _ => {}
         }
         let same = || properties.iter().filter(|other| other.id == property.id);
         let array = match property.id {
@@ -220,7 +229,7 @@ fn put_value(out: &mut Vec<u8>, property: &Property<'_>) {
             put_string(out, value);
             out.push(b'}');
         }
-        // Correlation data is the only binary property that is shown, and written by `put_binary`.
+        // Binary properties are written by the caller.
         Value::Binary(bytes) => put_string(out, &String::from_utf8_lossy(bytes)),
     }
 }
@@ -272,10 +281,20 @@ pub fn put_json_line(out: &mut Vec<u8>, value: &impl serde::Serialize) {
     out.push(b'\n');
 }
 
+/// Values nested deeper than this stay on the line of the one that holds them.
+const MOST_INDENTED_LEVELS: usize = 32;
+/// What indentation may add for each byte of the JSON, and for any. What comes after that much stays on
+/// one line: JSON that people read has far less, and a stranger's must not fill the memory with blanks.
+const MOST_ADDED_PER_BYTE: usize = 8;
+const ADDED_FOR_ANY: usize = 64 * 1024;
+
 /// Appends valid JSON indented by two spaces a level. It only moves tokens, so the object is the
-/// same, with the same numbers.
+/// same, with the same numbers. Time and memory grow with the length alone, whatever is nested in what.
 pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
-    let mut depth = 0;
+    let mut indentation = Indentation {
+        depth: 0,
+        left: ADDED_FOR_ANY.saturating_add(json.len().saturating_mul(MOST_ADDED_PER_BYTE)),
+    };
     let mut at = 0;
     while let Some(byte) = json.get(at) {
         at += 1;
@@ -293,18 +312,22 @@ pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
                     out.push(*closing);
                     at = json.len() - inside.len() + 1;
                 } else {
-                    depth += 1;
-                    put_line_start(out, depth);
+                    indentation.depth += 1;
+                    indentation.start_line(out);
                 }
             }
             b'}' | b']' => {
-                depth -= 1;
-                put_line_start(out, depth);
+                // The end of a value stands on a line of its own if its beginning has ended one.
+                let was_split = indentation.splits();
+                indentation.depth -= 1;
+                if was_split {
+                    indentation.start_line(out);
+                }
                 out.push(*byte);
             }
             b',' => {
                 out.push(b',');
-                put_line_start(out, depth);
+                indentation.start_line(out);
             }
             b':' => out.extend_from_slice(b": "),
             b' ' | b'\t' | b'\n' | b'\r' => {}
@@ -313,9 +336,25 @@ pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
     }
 }
 
-fn put_line_start(out: &mut Vec<u8>, depth: usize) {
-    out.push(b'\n');
-    out.resize(out.len() + 2 * depth, b' ');
+/// How far the next line is indented, and how much may still be added.
+struct Indentation {
+    depth: usize,
+    left: usize,
+}
+
+impl Indentation {
+    fn splits(&self) -> bool {
+        self.depth <= MOST_INDENTED_LEVELS
+    }
+
+    fn start_line(&mut self, out: &mut Vec<u8>) {
+        let added = 1 + 2 * self.depth;
+        if self.splits() && added <= self.left {
+            self.left -= added;
+            out.push(b'\n');
+            out.resize(out.len() + 2 * self.depth, b' ');
+        }
+    }
 }
 
 /// The length of the rest of a string, closing quote included.

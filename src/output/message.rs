@@ -12,6 +12,9 @@ use super::template::render;
 use super::timestamp::{LocalTimes, RecordOpening};
 use crate::protocol::wire::Publish;
 
+/// A buffer that one huge message made larger than this is not kept.
+const KEPT_BYTES: usize = 1 << 20;
+
 /// A message that was written, but without a part that its payload cannot give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
@@ -121,6 +124,7 @@ impl RecordWriter {
             return json::put_record(out, opening, publish, form);
         }
         self.scratch.clear();
+        self.scratch.shrink_to(KEPT_BYTES);
         let fits = json::put_record(&mut self.scratch, opening, publish, form);
         if !self.terminal {
             json::put_indented(out, &self.scratch);

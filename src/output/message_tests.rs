@@ -344,3 +344,67 @@ fn the_schema_refuses_what_is_no_record() {
         assert!(!schema().is_valid(&wrong), "{key}");
     }
 }
+
+/// Payloads that a stranger may choose, of about `length` bytes.
+fn hostile_payloads(length: usize) -> Vec<Vec<u8>> {
+    let half = length / 2;
+    let nested = |open: &str, inside: &str, close: &str, depth: usize| {
+        [open.repeat(depth), inside.to_owned(), close.repeat(depth)].concat().into_bytes()
+    };
+    vec![
+        nested("[", "", "]", half),
+        nested("{\"\":", "0", "}", length / 6),
+        // As deep as is indented, and then as many lines as fit.
+        nested("[", &format!("{}0", "0,".repeat(half)), "]", 32),
+        nested("[", &format!("{}0", "[],".repeat(length / 3)), "]", 31),
+        [b"[".to_vec(), b" ".repeat(length), b"]".to_vec()].concat(),
+        b"\x01".repeat(length),
+        b"\xff".repeat(length),
+        "\u{9b}".repeat(half).into_bytes(),
+        b"\"\\".repeat(half),
+        b"\n".repeat(length),
+    ]
+}
+
+/// Whatever comes in whatever form, what is written grows with the length, and not with what is in it.
+#[test]
+fn output_is_linear_in_a_hostile_payload() {
+    /// The most for each byte: two of them are one control character, which JSON writes with six.
+    const MOST_EACH: usize = 10;
+    let template = |format: &str| MessageFormat::Template(Template::parse(format.as_bytes()).unwrap());
+    let pretty = |format: &str| MessageFormat::Template(Template::parse(format.as_bytes()).unwrap().pretty());
+    let formats = [PLAIN, VERBOSE, JSON, PRETTY]
+        .into_iter()
+        .chain(["%p", "%x", "%.2:x", "%J", "%j"].map(template))
+        .chain(["%J", "%j"].map(pretty));
+    for format in formats {
+        for length in [1_000, 300_000] {
+            for payload in hostile_payloads(length) {
+                for terminal in [false, true] {
+                    let mut out = Vec::new();
+                    let mut writer = MessageWriter::new(format.clone(), terminal);
+                    let _ = writer.write(&mut out, &message(b"t", &payload), at(0));
+                    let most = payload.len() * MOST_EACH + (96 << 10);
+                    let start = String::from_utf8_lossy(&payload[..20]);
+                    assert!(out.len() <= most, "{format:?} {start}: {} of {}", out.len(), payload.len());
+                }
+            }
+        }
+    }
+}
+
+/// What is nested deeper than is indented is still the same value.
+#[test]
+fn deep_nesting_is_indented_as_far_as_the_limit() {
+    let payload = [b"[1,".repeat(40), b"2".to_vec(), b"]".repeat(40)].concat();
+    let text = written(
+        MessageFormat::Template(Template::parse(b"%J").unwrap().pretty()),
+        false,
+        &message(b"t", &payload),
+    );
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["payload"], serde_json::from_slice::<serde_json::Value>(&payload).unwrap());
+    let deepest = text.lines().map(|line| line.len() - line.trim_start().len()).max();
+    assert_eq!(deepest, Some(64));
+    assert!(text.contains(&"[1,".repeat(5)), "{text}");
+}

@@ -125,8 +125,10 @@ fn describe_further(packet: &Packet<'_>, mut line: impl FnMut(&str)) {
         Packet::SubAck { reasons, .. } | Packet::UnsubAck { reasons, .. } => (None, *reasons),
         _ => (None, &[]),
     };
+    // Each once: the other side may say the same of as many filters as it likes.
+    let mut said = [false; 256];
     for reason in reason.into_iter().chain(many.iter().copied().map(ReasonCode)) {
-        if reason.is_failure() {
+        if reason.is_failure() && !std::mem::replace(&mut said[usize::from(reason.0)], true) {
             line(&format!("    {reason}"));
         }
     }
