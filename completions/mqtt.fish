@@ -95,7 +95,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -125,6 +125,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-payload -d 'Paylo
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
+state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -143,8 +145,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept an
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s d -l debug -d 'Show every packet sent and received, on standard error'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to; may be repeated' -r
@@ -161,6 +163,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l random-filter -d 'Show each message with this chance only: 0.1 to 100' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output. SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
@@ -207,7 +210,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Kee
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -237,6 +240,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-payload -d 'Paylo
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
+state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -263,8 +268,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept an
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s d -l debug -d 'Show every packet sent and received, on standard error'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s t -l topic -d 'Topic to publish the request to' -r
@@ -326,7 +331,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s k -l keepalive -d 'Keep
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -356,6 +361,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-payload -d 'Payloa
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
+state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -379,8 +386,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s d -l debug -d 'Show every packet sent and received, on standard error'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
@@ -409,7 +416,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s k -l keepalive -d 'K
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
@@ -486,6 +493,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l embedded -d 'Start t
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l json -d 'Write the report as one JSON object'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l allow-saturated -d 'Do not fail if the generator was the bottleneck'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l version -d 'Print version'
@@ -536,7 +544,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepaliv
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -561,6 +569,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-engine -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
+state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -577,8 +587,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-ce
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d 'Show every packet sent and received, on standard error'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l case -d 'Only this case; may be repeated' -r -f -a "close\t''
@@ -661,7 +671,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -686,6 +696,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-engine -d 'N
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
+state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -705,8 +717,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'Show every packet sent and received, on standard error'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s C -l count -d 'Round trips to measure; the server may take as long for each as --connect-timeout says' -r
@@ -749,7 +761,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s k -l keepalive -d 'Ke
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
@@ -774,6 +786,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-engine -d 'Not av
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
+state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -788,8 +802,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s d -l debug -d 'Show every packet sent and received, on standard error'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; usage errors, which come before, stay text'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
@@ -799,6 +813,7 @@ always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l until-eof -d 'End when standard input does, as it does with the program that has started this one with a pipe'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
@@ -827,7 +842,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the server\'s answer to CONNECT; also how long a server may be silent before it answers the PINGREQ behind the last QoS 0 message' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r

@@ -24,11 +24,12 @@ use crate::output::{ColorChoice, Diagnostics, Stdout, Verbosity};
 /// Runs a command line, program name first. Everything it has to say has been said when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let request = cli::parse(arguments, start_anew);
-    let (verbosity, color) = match &request {
-        Ok(Request::Run { invocation, color, .. }) => (invocation.verbosity(), *color),
-        _ => (Verbosity::Normal, ColorChoice::Auto),
+    let (verbosity, color, log_time) = match &request {
+        Ok(Request::Run { invocation, color, log_time, .. }) => (invocation.verbosity(), *color, *log_time),
+        _ => (Verbosity::Normal, ColorChoice::Auto, false),
     };
     let diagnostics = Diagnostics::new(verbosity, color);
+    let diagnostics = if log_time { diagnostics.with_times() } else { diagnostics };
     request.and_then(|request| fulfil(request, &diagnostics)).unwrap_or_else(|error| {
         diagnostics.error(&error);
         error.exit()

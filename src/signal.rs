@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::UnixStream;
 
@@ -34,14 +34,75 @@ impl Signals {
     /// Ready with the number of a signal that came.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<i32> {
         for (number, stream) in &mut self.caught {
-            let mut byte = [0];
-            let mut buffer = ReadBuf::new(&mut byte);
-            if std::pin::Pin::new(stream).poll_read(cx, &mut buffer).is_ready() {
+            if poll_one(stream, cx).is_ready() {
                 return Poll::Ready(*number);
             }
         }
         Poll::Pending
     }
+}
+
+/// SIGHUP, which asks a logger to open its file again, and tells every program that its terminal was
+/// closed.
+#[derive(Debug)]
+pub struct HangUps {
+    stream: UnixStream,
+    /// There is a terminal that may be closed.
+    on_terminal: bool,
+}
+
+/// Why there was a SIGHUP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HangUp {
+    /// The terminal that the run was started from is closed.
+    TerminalClosed,
+    /// Another program asks for it.
+    Asked,
+}
+
+impl HangUps {
+    /// Starts to catch, any number of them.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler.
+    pub fn catch() -> Result<Self, Error> {
+        // Who starts a program with SIGHUP ignored (`nohup`) wants it to outlive the terminal.
+        let on_terminal = !hang_up_is_ignored() && has_terminal();
+        let failed = |error| Error::file("cannot catch signals", error);
+        let (stream, theirs) = UnixStream::pair().map_err(failed)?;
+        let theirs = theirs.into_std().map_err(failed)?;
+        signal_hook::low_level::pipe::register(SIGHUP, theirs).map_err(failed)?;
+        Ok(Self { stream, on_terminal })
+    }
+
+    /// Ready when one came.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HangUp> {
+        std::task::ready!(poll_one(&mut self.stream, cx));
+        let closed = self.on_terminal && !has_terminal();
+        Poll::Ready(if closed { HangUp::TerminalClosed } else { HangUp::Asked })
+    }
+}
+
+/// Whether this process has a controlling terminal; the system takes it away when it is closed.
+fn has_terminal() -> bool {
+    std::fs::File::open("/dev/tty").is_ok()
+}
+
+/// Whether this process was started with SIGHUP ignored. Where the system does not say, it was not.
+#[must_use]
+pub fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
+}
+
+/// Ready when a byte stands for a signal that came.
+fn poll_one(stream: &mut UnixStream, cx: &mut Context<'_>) -> Poll<()> {
+    let mut byte = [0];
+    let mut buffer = ReadBuf::new(&mut byte);
+    std::pin::Pin::new(stream).poll_read(cx, &mut buffer).map(drop)
 }
 
 fn catch_one(number: i32) -> std::io::Result<UnixStream> {

@@ -146,3 +146,63 @@ fn quiet_contradicts_it() {
         .run()
         .fails(2, "--json-events and --quiet");
 }
+
+/// Changes of state by name, without a line for each packet.
+#[test]
+fn states_without_packets() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.reset();
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"x").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-C", "1", "--reconnect-max-delay", "10ms", "--json-events=state"];
+    let outcome = Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x\n");
+    let states: Vec<String> =
+        events(&outcome).iter().map(|event| event["state"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(states, ["connected", "subscribed", "lost", "reconnected", "subscribed", "closed"]);
+}
+
+/// Of what is no change of state the errors are shown, and a first connection is as it was with all events.
+#[test]
+fn errors_with_and_without_packets() {
+    let refuse = |server: &mut crate::support::server::Listener| {
+        let mut peer = server.accept_session(V5);
+        let (identifier, _) = peer.expect_subscribe(V5);
+        peer.send(&packets::suback(V5, identifier, &[0x87]));
+        peer.expect_disconnect(V5);
+    };
+    for (option, expected) in [
+        ("--json-events=state", &["state", "state", "error"][..]),
+        ("--json-events=all", &["sent CONNECT", "received CONNACK", "sent SUBSCRIBE", "received SUBACK"]),
+    ] {
+        let server = Server::start(refuse);
+        let outcome = Mqtt::subscribe(server.port()).args(["-t", "a", option]).run().exits(135);
+        let order: Vec<String> = events(&outcome).iter().map(shown).collect();
+        assert_eq!(order[..expected.len()], *expected, "{option}");
+    }
+    let contradiction = Mqtt::subscribe(1).args(["-t", "a", "-d", "--json-events=state"]).run();
+    contradiction.exits(2).mentions("--debug shows packets");
+}
+
+/// Every line has its time, those of `-d` and hints too.
+#[test]
+fn log_time_begins_each_line() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.packet();
+        peer.send(&packets::ack_with(PubAck, 1, 0x87));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-m", "x", "-q", "1", "-d", "--log-time"];
+    let outcome = Mqtt::publish(server.port()).args(args).run().exits(135);
+    assert!(outcome.stderr.contains("Z mqtt: publish refused: Not authorized"), "{}", outcome.stderr);
+    for line in outcome.stderr.lines() {
+        let (time, _) = line.split_once(' ').unwrap();
+        assert!(time.len() == "2026-11-20T09:38:06.123Z".len() && time.ends_with('Z'), "{line}");
+        humantime::parse_rfc3339(time).unwrap();
+    }
+}

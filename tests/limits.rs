@@ -1,6 +1,7 @@
 //! What the server allows, in its CONNACK, is kept; what it refuses is said, and in the exit status.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
@@ -9,8 +10,8 @@ use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
 use rustix::process::Signal;
 
 use crate::support::mqtt::{Mqtt, Outcome};
-use crate::support::packets;
-use crate::support::server::Server;
+use crate::support::packets::{self, Message};
+use crate::support::server::{Peer, Server};
 use crate::support::{for_versions, version};
 
 const NOT_AVAILABLE: Value<'static> = Value::Number(0);
@@ -352,4 +353,106 @@ fn server_session_expiry() {
         let args = ["-t", "a", "-n", "-q", "1", "-c", "-i", "me"];
         Mqtt::publish(server.port()).args(args).run().exits(0).says(line);
     }
+}
+
+/// What a run that ends by itself says when the answer does not come, whatever else the server says.
+#[track_caller]
+fn waits_in_vain(
+    args: &[&str],
+    connack: Vec<u8>,
+    script: impl FnOnce(&mut Peer) + Send + 'static,
+) -> Outcome {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&connack);
+        script(&mut peer);
+        peer.drain();
+    });
+    let port = server.port().to_string();
+    let line = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "--connect-timeout", "1s"];
+    Mqtt::new([&args[..1], &line, &args[1..]].concat()).run()
+}
+
+/// Sends messages, ten a second, and answers PINGREQ if asked to, until the client has gone.
+fn talk(peer: &mut Peer, answers_pings: bool) {
+    let message = Message::new("x", b"talk").bytes(V5);
+    while peer.send_if_there(&message) {
+        while let Some(packet) = peer.next_within(Duration::from_millis(100)) {
+            if answers_pings && packet == packets::pingreq() {
+                peer.send(&packets::pingresp());
+            }
+        }
+    }
+}
+
+/// Without keep-alive too, which the server may turn off.
+#[test]
+fn answer_that_never_comes_ends_a_one_shot() {
+    let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
+    let (puback, pubrec) =
+        ("did not answer PUBLISH with PUBACK within 1s", "did not answer PUBLISH with PUBREC");
+    let suback = "did not answer SUBSCRIBE with SUBACK within 1s";
+    for (args, text) in [
+        (&["pub", "-t", "a", "-m", "x", "-q", "1"][..], puback),
+        (&["pub", "-t", "a", "-m", "x", "-q", "1", "--repeat", "3"], puback),
+        (&["pub", "-t", "a", "-m", "x", "-q", "2"], pubrec),
+        (&["sub", "-t", "a", "-E"], suback),
+        (&["sub", "-t", "a", "--retained-only"], suback),
+        (&["sub", "-U", "a"], "did not answer UNSUBSCRIBE with UNSUBACK within 1s"),
+        (&["rr", "-t", "a", "-n"], suback),
+    ] {
+        for connack in [packets::connack_with(&[]), packets::connack_with(&off)] {
+            waits_in_vain(args, connack.clone(), |_| {}).exits(1).mentions(text);
+        }
+        waits_in_vain(args, packets::connack_with(&off), |peer| talk(peer, true)).exits(1).mentions(text);
+    }
+}
+
+/// The first half of the answer is not all of it.
+#[test]
+fn missing_pubcomp_is_named() {
+    let args = ["pub", "-t", "a", "-m", "x", "-q", "2"];
+    let outcome = waits_in_vain(&args, packets::connack_with(&[]), |peer| {
+        let (identifier, _) = peer.expect_publish(V5, QoS::ExactlyOnce, b"x");
+        peer.send(&packets::ack(PubRec, identifier));
+        talk(peer, true);
+    });
+    outcome.fails(1, "did not answer PUBLISH with PUBCOMP within 1s");
+}
+
+/// What a server says instead of PINGRESP does not put the end off for ever.
+#[test]
+fn talk_instead_of_pingresp_has_an_end() {
+    let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
+    let args = ["pub", "-t", "a", "-m", "x"];
+    let outcome = waits_in_vain(&args, packets::connack_with(&off), |peer| talk(peer, false));
+    outcome.exits(1).mentions("did not answer the last PINGREQ within 1s");
+}
+
+/// The limit for all of it is the user's, and has its own exit status.
+#[test]
+fn own_limit_replaces_that_of_the_answer() {
+    for args in
+        [&["pub", "-t", "a", "-n", "-q", "1"][..], &["sub", "-t", "a", "-E"], &["rr", "-t", "a", "-n"]]
+    {
+        let args = [args, &["-W", "1500ms"]].concat();
+        waits_in_vain(&args, packets::connack_with(&[]), |_| {}).exits(27).mentions("timed out after 1.5s");
+    }
+}
+
+/// Whoever waits for messages waits for as long as it takes.
+#[test]
+fn subscriber_has_no_limit_for_its_answers() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        let (identifier, asked) = peer.expect_subscribe(V5);
+        // Longer than the limit of those that end by themselves.
+        assert!(peer.next_within(Duration::from_millis(1500)).is_none());
+        peer.send(&packets::suback(V5, identifier, &asked));
+        peer.send(&Message::new("a", b"late").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-C", "1", "--connect-timeout", "1s"];
+    Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("late\n");
 }

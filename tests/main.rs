@@ -29,6 +29,7 @@ mod hostile;
 mod limits;
 mod memory;
 mod messages;
+mod output_closed;
 mod persistence;
 mod ping;
 mod profiles;

@@ -134,8 +134,8 @@ fn repeated_parts_of_a_packet() {
             let (identifier, _) = peer.expect_subscribe(V5);
             // The remaining length in four bytes, with identifier and no properties before the codes.
             let length = u32::try_from(BYTES + 3).unwrap();
-            let digits =
-                [0, 7, 14, 21].map(|shift| (length >> shift) as u8 & 0x7F | u8::from(shift < 21) << 7);
+            let digits = [0, 7, 14, 21]
+                .map(|shift| (length >> shift).to_le_bytes()[0] & 0x7F | u8::from(shift < 21) << 7);
             peer.send(&[&[0x90][..], &digits, &identifier.to_be_bytes(), &[0]].concat());
             peer.send(&vec![0x87; BYTES]);
             peer.drain();

@@ -563,12 +563,21 @@ fn closed_output_and_signals() {
     run.wait_for_end().dies_of(Signal::INT);
     server.finish();
 
-    let server = Server::start(|listener| {
+    // The reader that leaves ends the run at once, and not only when there is something to write.
+    let (tell, was_asked) = mpsc::channel();
+    let (go_on, reader_left) = mpsc::channel();
+    let server = Server::start(move |listener| {
         let (mut peer, filter, _) = asked(listener);
+        tell.send(()).unwrap();
+        reader_left.recv().unwrap();
         peer.send(&Message::new(&filter, b"42").bytes(V5));
         peer.expect_disconnect(V5);
     });
-    rr(server.port()).args(["-t", "a", "-n"]).close_stdout_after(0).run().succeeds();
+    let mut run = rr(server.port()).args(["-t", "a", "-n"]).hold_stdout().spawn();
+    was_asked.recv().unwrap();
+    run.close_stdout();
+    go_on.send(()).unwrap();
+    run.wait_for_end().succeeds();
     server.finish();
 }
 

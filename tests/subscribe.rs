@@ -1,5 +1,8 @@
 //! `mqtt sub`: what it asks for, what it shows, and when it acknowledges.
 
+use std::path::Path;
+use std::sync::mpsc;
+
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
@@ -8,7 +11,7 @@ use rustix::process::Signal;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{for_versions, version};
+use crate::support::{for_versions, version, wait_until};
 
 for_versions! {
     all fn shows_messages_of_each_qos(protocol) {
@@ -255,4 +258,152 @@ for_versions! {
         let args = ["-V", version(protocol), "-t", "a", "-q", "2", "-C", "1", "-c", "-i", "me"];
         Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("x\n");
     }
+}
+
+/// `logrotate` renames the file and sends SIGHUP: what comes next goes into a new one.
+#[test]
+fn hang_up_opens_the_output_file_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, old) = (folder.path().join("log"), folder.path().join("log.1"));
+    std::fs::write(&log, "before\n").unwrap();
+    let (more, wanted) = mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"1").at(QoS::AtLeastOnce, 1).bytes(V5));
+        peer.expect(V5, &packets::ack(PubAck, 1));
+        wanted.recv().unwrap();
+        peer.send(&Message::new("a", b"2").at(QoS::AtLeastOnce, 2).bytes(V5));
+        peer.expect(V5, &packets::ack(PubAck, 2));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-q", "1", "-C", "2", "--output", log.to_str().unwrap()];
+    let run = Mqtt::subscribe(server.port()).args(args).spawn();
+    // It is acknowledged once it is written.
+    let has = |path: &Path, text: &str| {
+        wait_until(|| std::fs::read_to_string(path).is_ok_and(|found| found == text));
+    };
+    has(&log, "before\n1\n");
+    std::fs::rename(&log, &old).unwrap();
+    run.signal(Signal::HUP);
+    has(&log, "");
+    more.send(()).unwrap();
+    run.wait_for_end().succeeds().prints("");
+    has(&log, "2\n");
+    has(&old, "before\n1\n");
+    server.finish();
+}
+
+/// `> FILE`: the file is the shell's, and the logger goes on.
+#[test]
+fn hang_up_does_not_end_a_run_that_writes_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.packet(); // the DISCONNECT of SIGTERM
+    });
+    let args = ["-t", "a", "-V", "5", "-d"];
+    let run = Mqtt::subscribe(server.port()).args(args).stdout_file(&log).spawn();
+    run.wait_until_subscribed().signal(Signal::HUP);
+    run.wait_for_stderr("SIGHUP: standard output cannot be opened again; --output FILE can be");
+    run.signal(Signal::TERM);
+    run.wait_for_end().exits(0);
+    server.finish();
+}
+
+/// A pipe cannot be opened again, and is nobody's log file: the run ends as by SIGTERM.
+#[test]
+fn hang_up_ends_a_run_that_writes_to_a_pipe() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "-d"]).spawn();
+    run.wait_until_subscribed().signal(Signal::HUP);
+    run.wait_for_end().exits(0);
+    server.finish();
+}
+
+/// With nohup it is not ended by it.
+#[test]
+fn ignored_hang_up_stays_ignored() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "-d"]).behind("trap '' HUP").spawn();
+    run.wait_until_subscribed().signal(Signal::HUP);
+    run.signal(Signal::TERM);
+    run.wait_for_stderr("sending DISCONNECT");
+    let outcome = run.wait_for_end().exits(0);
+    assert!(!outcome.stderr.contains("SIGHUP"), "{}", outcome.stderr);
+    server.finish();
+}
+
+/// Also where the messages go to a file: who closes the terminal wants the program to end.
+#[cfg(target_os = "linux")]
+#[test]
+fn closed_terminal_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (log, output) = (folder.path().join("log"), folder.path().join("output"));
+    for output_file in [false, true] {
+        let (tell, subscribed) = mpsc::channel();
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            peer.grant_subscription(V5);
+            tell.send(()).unwrap();
+            peer.expect_disconnect(V5);
+        });
+        let terminal = nix::pty::openpty(None, None).unwrap();
+        // The other side is this test's alone: who inherits it keeps the terminal open.
+        rustix::io::fcntl_setfd(&terminal.master, rustix::io::FdFlags::CLOEXEC).unwrap();
+        let mut session = std::process::Command::new("setsid");
+        session.args(["--ctty", env!("CARGO_BIN_EXE_mqtt"), "sub", "-h", "127.0.0.1", "-V", "5", "-t", "a"]);
+        session.args(["-p", &server.port().to_string()]);
+        if output_file {
+            session.arg("--output").arg(&output);
+        }
+        session.env_clear().stdin(terminal.slave).stdout(std::fs::File::create(&log).unwrap());
+        let mut child = session.stderr(std::process::Stdio::null()).spawn().unwrap();
+        drop(session);
+        subscribed.recv().unwrap();
+        drop(terminal.master);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        server.finish();
+    }
+}
+
+/// A file that cannot be had is found out before the broker is bothered.
+#[test]
+fn output_file_that_cannot_be_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("none/log");
+    Mqtt::subscribe(1).args(["-t", "a", "--output", path.to_str().unwrap()]).run().fails(1, "cannot open ");
+    let watch = ["-t", "a", "-w", "--output", "log"];
+    Mqtt::subscribe(1).args(watch).run().fails(2, "--watch draws on a terminal");
+}
+
+/// What does not fit the format is said once a run, and not once a message.
+#[test]
+fn misfit_is_said_once() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        for payload in [&b"not json"[..], b"{\"a\":1}", b"either", b"12345678"] {
+            peer.send(&Message::new("a", payload).bytes(V5));
+        }
+        peer.expect_disconnect(V5);
+    });
+    let outcome = Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "4", "-F", "%J %f"]).run().exits(0);
+    let said: Vec<&str> = outcome.stderr.lines().collect();
+    let number =
+        "mqtt: warning: requested float printing, but the payload has 7 bytes (this is not said again)";
+    let json = "mqtt: warning: requested JSON, but the payload is not JSON; it is shown as a string \
+                (this is not said again)";
+    assert_eq!(said, [json, number]);
+    assert_eq!(outcome.lines().len(), 4);
 }

@@ -97,8 +97,10 @@ pub(super) struct ConnectionArgs {
           value_parser = value::packet_bytes)]
     max_packet_size: u32,
 
-    /// Limit for connecting, and again for the server's answer to CONNECT; also how long a server may be
-    /// silent before it answers the PINGREQ behind the last QoS 0 message
+    /// Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has
+    /// no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the
+    /// PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on
+    /// sending something else
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,

@@ -124,6 +124,8 @@ pub enum Request {
         warnings: Vec<String>,
         /// Whether to use colour.
         color: ColorChoice,
+        /// Whether lines on standard error begin with the time.
+        log_time: bool,
     },
 }
 
@@ -217,13 +219,14 @@ pub fn parse(
         return Ok(Request::Print { text, problem });
     }
     let color = matches.get_one::<ColorChoice>("color").copied().unwrap_or_default();
+    let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
     let mut warnings = files::warnings(&matches, &given);
     let invocation = subcommand.resolve()?;
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if tls.is_some_and(|tls| tls.is_insecure()) {
         warnings.push("--insecure: nobody checks who the server is".into());
     }
-    Ok(Request::Run { invocation, warnings, color })
+    Ok(Request::Run { invocation, warnings, color, log_time })
 }
 
 /// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.

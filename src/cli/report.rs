@@ -12,10 +12,12 @@ pub(super) struct ReportArgs {
     #[arg(short = 'd', long)]
     debug: bool,
 
-    /// Write everything on standard error as JSON, one object a line, packets as with -d included;
-    /// usage errors, which come before, stay text
-    #[arg(long)]
-    json_events: bool,
+    #[arg(
+        help = "Write everything on standard error as JSON, one object a line, packets as with -d included; \
+                with =state changes of state, warnings and errors only. Usage errors, which come before, \
+                stay text",
+        long, value_name = "WHICH", num_args = 0..=1, require_equals = true, default_missing_value = "all")]
+    json_events: Option<Events>,
 
     #[command(flatten)]
     quiet: QuietArgs,
@@ -29,6 +31,12 @@ pub(super) struct QuietArgs {
     #[arg(long)]
     quiet: bool,
 
+    /// Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has
+    /// it anyway
+    #[arg(long)]
+    #[allow(dead_code, reason = "it is heeded beside the subcommand, which does not care")]
+    log_time: bool,
+
     #[arg(
         help = "Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never",
         long, value_name = "WHEN", default_value = "auto", value_parser = value::color(),
@@ -37,14 +45,25 @@ pub(super) struct QuietArgs {
     color: ColorChoice,
 }
 
+/// What `--json-events` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Events {
+    All,
+    State,
+}
+
 impl ReportArgs {
     pub(super) fn resolve(&self) -> Result<Verbosity, Error> {
         match (self.json_events, self.debug, self.quiet.resolve()) {
-            (true, _, Verbosity::Quiet) => {
+            (Some(_), _, Verbosity::Quiet) => {
                 Err(Error::usage("--json-events and --quiet contradict each other"))
             }
             (_, true, Verbosity::Quiet) => Err(Error::usage("--debug and --quiet contradict each other")),
-            (true, ..) => Ok(Verbosity::Events),
+            (Some(Events::State), true, _) => {
+                Err(Error::usage("--debug shows packets, and --json-events=state does not"))
+            }
+            (Some(Events::State), ..) => Ok(Verbosity::States),
+            (Some(Events::All), ..) => Ok(Verbosity::Events),
             (_, true, _) => Ok(Verbosity::Debug),
             (.., verbosity) => Ok(verbosity),
         }

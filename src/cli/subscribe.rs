@@ -82,6 +82,13 @@ pub(super) struct SubscribeArgs {
     #[command(flatten)]
     format: FormatArgs,
 
+    /// Append the messages to FILE instead of writing them to standard output. SIGHUP makes it open
+    /// FILE again, for programs that rename log files; a standard output that the shell has opened
+    /// (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed,
+    /// mqtt sub ends, unless it was started with nohup
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    output: Option<PathBuf>,
+
     /// Remember in FILE which QoS 2 messages were written out and not yet released, so that a run
     /// after a crash does not write them again; needs -c and -i
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Session")]
@@ -124,6 +131,9 @@ impl TryFrom<SubscribeArgs> for Config {
             return Err(Error::usage(
                 "--remove-retained clears what was written out, which not all is with --message-rate or --watch",
             ));
+        }
+        if args.watch && args.output.is_some() {
+            return Err(Error::usage("--watch draws on a terminal, and --output writes to a file"));
         }
         let in_url = args.connection.url_topic().filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
@@ -183,6 +193,7 @@ impl TryFrom<SubscribeArgs> for Config {
             kind,
             remove_retained: args.remove_retained,
             session_file: args.session_file,
+            output: args.output,
             display: display(args.format.resolve()?, args.message_rate, args.watch)?,
             verbosity: args.report.resolve()?,
         })

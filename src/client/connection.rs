@@ -226,7 +226,10 @@ impl Connection {
     fn limit(&self) -> Option<Instant> {
         match &self.state {
             ConnectionState::Open(barrier) | ConnectionState::Blocked(barrier, _) => {
-                barrier.map(|barrier| barrier.until(self.keep_alive.last_moved(), self.barrier_limit))
+                let keep_alive = &self.keep_alive;
+                let waiting_since = (!self.unwritten.is_empty()).then(|| keep_alive.last_sent());
+                barrier
+                    .map(|barrier| barrier.until(keep_alive.last_moved(), waiting_since, self.barrier_limit))
             }
             ConnectionState::Broken(_, broken) => Some(broken.until),
             ConnectionState::Closing(closing) => Some(closing.until),
@@ -247,7 +250,7 @@ impl Connection {
         }
         match self.take_state() {
             ConnectionState::Open(barrier) | ConnectionState::Blocked(barrier, _) => {
-                if barrier == Some(Barrier::Sent) {
+                if matches!(barrier, Some(Barrier::Sent { .. })) {
                     wake_up.handler.on_change(Change::Unconfirmed(self.barrier_limit));
                 }
                 self.disconnect(wake_up, ReasonCode::SUCCESS, None);
@@ -352,6 +355,9 @@ impl Connection {
             wake_up.handler.on_written(count);
             if had_waited {
                 self.keep_alive.drained(wake_up.now);
+                if let ConnectionState::Open(Some(Barrier::Sent { since })) = &mut self.state {
+                    *since = wake_up.now;
+                }
             } else {
                 self.keep_alive.sent(wake_up.now);
             }

@@ -38,10 +38,14 @@ pub enum Change<'a> {
     Redirected(&'a Error),
     /// There is no link yet, for this reason, and it is tried again. Said once.
     NotYet(&'a Error),
+    /// The first attempt has made the link.
+    ConnectedAtOnce,
     /// The link is there at last.
     Connected,
     /// The link is there again.
     Reconnected,
+    /// The run is done, and the link is closed in good order.
+    Closed,
     /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
     MayRepeat(usize),
     /// The server keeps the session for so many seconds, which is less than was asked for.
@@ -129,6 +133,9 @@ pub trait Handler {
     fn awaits(&self) -> Option<&'static str> {
         None
     }
+
+    /// So many bytes came of a packet that is not whole yet.
+    fn on_part(&mut self, _bytes: usize) {}
 
     /// So many bytes were handed to the stream.
     fn on_written(&mut self, _bytes: usize) {}

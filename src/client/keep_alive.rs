@@ -7,7 +7,7 @@ use crate::net::LAST_LOOK;
 /// How many bytes of a packet count as a sign of life before it is whole. A large message on a slow
 /// link must not end it, but a server that lets a packet drip, byte by byte, is as good as dead:
 /// nothing of it ever reaches anyone.
-const SIGN_OF_LIFE_BYTES: usize = 1024;
+pub(super) const SIGN_OF_LIFE_BYTES: usize = 1024;
 
 /// What the clock calls for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,11 @@ impl KeepAlive {
             self.last_received = now;
             self.asked = None;
         }
+    }
+
+    /// When bytes were last sent.
+    pub(super) fn last_sent(&self) -> Instant {
+        self.last_sent
     }
 
     /// When bytes were last sent, or a sign of life was received.

@@ -2,6 +2,7 @@
 //! subcommand uses both, `bench` included.
 
 pub mod alarm;
+mod answer_limit;
 pub mod authentication;
 mod back_off;
 mod brokers;
@@ -36,6 +37,7 @@ mod link_tests;
 mod session_tests;
 
 pub use crate::net::{CertificateFacts, Step, TlsFacts};
+pub use answer_limit::AnswerLimit;
 pub use handshake::Connected;
 pub use limits::{ServerLimits, too_large};
 pub use open::{Identity, OpenLink, Opened, Times, open, open_first};

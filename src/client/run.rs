@@ -36,7 +36,12 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
     let mut doubtful = false;
     loop {
         let error = match run.connect_and_drive(handler).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                if run.was_connected {
+                    handler.on_change(Change::Closed);
+                }
+                return Ok(());
+            }
             Err(Failure::Decided(error)) => return Err(error),
             Err(Failure::Link(error)) => error,
         };
@@ -240,6 +245,8 @@ impl<'a> Run<'a> {
         let again = std::mem::replace(&mut self.was_connected, true);
         if std::mem::take(&mut self.lost) {
             handler.on_change(if again { Change::Reconnected } else { Change::Connected });
+        } else if !again {
+            handler.on_change(Change::ConnectedAtOnce);
         }
         if let Some(granted) = connected.shorter_session(self.options.session_expiry_interval)
             && !again

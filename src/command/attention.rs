@@ -1,5 +1,5 @@
-//! What every command on a link has in common besides its work: it heeds signals and a time limit,
-//! and tells the user how the link is doing.
+//! What every command on a link has in common besides its work: it honours signals, a time limit and
+//! the end of its reader, and tells the user how the link is doing.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -11,15 +11,18 @@ use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
 use crate::client::handler::Change;
-use crate::error::Error;
-use crate::output::{Diagnostics, duration};
-use crate::signal::Signals;
+use crate::error::{Error, Layer};
+use crate::output::{Diagnostics, Reader, duration};
+use crate::signal::{HangUp, HangUps, Signals};
 
-/// Signals and a time limit.
+/// Signals, a time limit, and the reader of standard output.
 #[derive(Debug, Default)]
 pub(super) struct Attention {
     signals: Option<Signals>,
     limit: Option<(Duration, Pin<Box<Sleep>>)>,
+    /// Where the run is for the sake of what it writes there.
+    reader: Option<Reader>,
+    hang_ups: Option<HangUps>,
 }
 
 /// Why to stop.
@@ -27,6 +30,8 @@ pub(super) struct Attention {
 pub(super) enum Stop {
     Signal(i32),
     Limit(Duration),
+    /// Nobody reads standard output any more.
+    OutputClosed,
 }
 
 impl Stop {
@@ -35,6 +40,7 @@ impl Stop {
         match self {
             Self::Signal(number) => Error::Signal(number),
             Self::Limit(limit) => Error::timed_out(format!("after {}", duration(limit))),
+            Self::OutputClosed => Error::OutputClosed,
         }
     }
 }
@@ -43,7 +49,25 @@ impl Attention {
     /// Heeds signals from now on, and ends after `limit` if there is one.
     pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {
         let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
-        Ok(Self { signals: Some(Signals::catch()?), limit })
+        Ok(Self { signals: Some(Signals::catch()?), limit, reader: None, hang_ups: None })
+    }
+
+    /// The same, and from now on the run ends with the reader of standard output: for whoever has
+    /// nothing to do but to write there.
+    pub(super) fn for_reader(mut self) -> Self {
+        self.reader = Some(Reader::default());
+        self
+    }
+
+    /// The same, and SIGHUP no longer kills: see [`Attention::poll_hang_up`].
+    pub(super) fn for_hang_ups(mut self) -> Result<Self, Error> {
+        self.hang_ups = Some(HangUps::catch()?);
+        Ok(self)
+    }
+
+    /// Ready when there was a SIGHUP, if it is caught.
+    pub(super) fn poll_hang_up(&mut self, cx: &mut Context<'_>) -> Poll<HangUp> {
+        self.hang_ups.as_mut().map_or(Poll::Pending, |hang_ups| hang_ups.poll(cx))
     }
 
     /// Does work that blocks, on a thread of its own, unless a signal or the time limit comes first.
@@ -61,21 +85,32 @@ impl Attention {
         .await
     }
 
-    /// Waits for `work`, unless a signal comes first. A time limit is not looked at.
+    /// Waits for `work`, unless a signal or the end of the reader comes first. A time limit is not
+    /// looked at.
     pub(super) async fn during<F: Future>(&mut self, work: F) -> Result<F::Output, Error> {
-        let Some(signals) = &mut self.signals else { return Ok(work.await) };
         tokio::select! {
             biased;
             output = work => Ok(output),
-            number = poll_fn(|cx| signals.poll(cx)) => Err(Error::Signal(number)),
+            stop = poll_fn(|cx| self.poll_asked(cx)) => Err(stop.error()),
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+    /// Ready when somebody wants the end: by a signal, or by reading no further.
+    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
         if let Some(signals) = &mut self.signals
             && let Poll::Ready(number) = signals.poll(cx)
         {
             return Poll::Ready(Stop::Signal(number));
+        }
+        if let Some(reader) = &mut self.reader {
+            return reader.poll_gone(cx).map(|()| Stop::OutputClosed);
+        }
+        Poll::Pending
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        if let Poll::Ready(stop) = self.poll_asked(cx) {
+            return Poll::Ready(stop);
         }
         if let Some((limit, sleep)) = &mut self.limit
             && sleep.as_mut().poll(cx).is_ready()
@@ -84,6 +119,13 @@ impl Attention {
         }
         Poll::Pending
     }
+}
+
+/// The error of an answer that does not come, where the user has set no limit.
+pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error {
+    let cause = format!("the server did not answer {request} with {answer} within {}", duration(limit));
+    Error::fatal(Layer::Mqtt, cause)
+        .with_hint("--connect-timeout sets this limit, and -W one for the whole run")
 }
 
 /// Work that blocks, on a thread of its own; what comes of it can be awaited. Nobody waits for the thread
@@ -99,12 +141,16 @@ pub(super) fn in_background<T: Send + 'static>(
 /// Tells the user of a change in the state of the link.
 pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
-        Change::NextBroker(why) => diagnostics.state(format_args!("{why}; trying the next broker")),
-        Change::Redirected(why) => diagnostics.state(format_args!("{why}; going there")),
-        Change::Lost(why) => diagnostics.no_connection("connection lost", why),
-        Change::NotYet(why) => diagnostics.no_connection("no connection yet", why),
-        Change::Connected => diagnostics.state("connected"),
-        Change::Reconnected => diagnostics.state("connected again"),
+        Change::NextBroker(why) => {
+            diagnostics.change("next-broker", format_args!("{why}; trying the next broker"));
+        }
+        Change::Redirected(why) => diagnostics.change("redirected", format_args!("{why}; going there")),
+        Change::Lost(why) => diagnostics.no_connection("lost", "connection lost", why),
+        Change::NotYet(why) => diagnostics.no_connection("waiting", "no connection yet", why),
+        Change::ConnectedAtOnce => diagnostics.change_event("connected", "connected"),
+        Change::Connected => diagnostics.change("connected", "connected"),
+        Change::Reconnected => diagnostics.change("reconnected", "connected again"),
+        Change::Closed => diagnostics.change_event("closed", "connection closed"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
             "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
         )),

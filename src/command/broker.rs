@@ -92,7 +92,7 @@ async fn run_beside(broker: &Broker, mut command: Command, attention: &mut Atten
                     let _ = rustix::process::kill_process(process, signal);
                 }
             }
-            Err(Stop::Limit(_)) => {}
+            Err(Stop::Limit(_) | Stop::OutputClosed) => {}
         }
     };
     let status = status.unwrap_or_else(|_| Err(io::ErrorKind::Interrupted.into())).map_err(failed)?;

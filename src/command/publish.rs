@@ -11,13 +11,13 @@ use bytes::{Bytes, BytesMut};
 use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use tokio::time::Sleep;
 
-use super::attention::{Attention, report_change};
+use super::attention::{Attention, report_change, unanswered};
 use super::lines::{GivenUp, Lines};
 use super::spool;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
-use crate::client::{self, Connected};
+use crate::client::{self, AnswerLimit, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress, Verbosity, counted};
@@ -79,6 +79,15 @@ pub struct Config {
     pub verbosity: Verbosity,
 }
 
+impl Config {
+    /// How long the server may take to acknowledge, unless the user has set a limit for all of it, or the
+    /// messages come from a source that may have no end.
+    pub(super) fn answer_limit(&self) -> Option<Duration> {
+        let unlimited = self.timeout.is_some() || self.source == Source::StdinLines;
+        (!unlimited).then_some(self.client.connect_timeout)
+    }
+}
+
 /// Publishes everything and leaves when all of it is acknowledged.
 ///
 /// # Errors
@@ -124,6 +133,8 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         asked: None,
         pause: None,
         refusal: None,
+        answer: AnswerLimit::new(config.answer_limit()),
+        received: 0,
     };
     let result = client::run(&config.client, &mut publisher).await;
     if let Some(progress) = publisher.progress.take() {
@@ -242,9 +253,22 @@ struct Publisher<'a> {
     pause: Option<Pin<Box<Sleep>>>,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
+    answer: AnswerLimit,
+    /// QoS 2 messages that the server has received, and not yet completed.
+    received: u64,
 }
 
 impl Publisher<'_> {
+    /// The error of a message that is not acknowledged.
+    fn unanswered(&self, limit: Duration) -> Error {
+        let missing = match self.config.qos {
+            QoS::ExactlyOnce if self.received > 0 => "PUBCOMP",
+            QoS::ExactlyOnce => "PUBREC",
+            _ => "PUBACK",
+        };
+        unanswered("PUBLISH", missing, limit)
+    }
+
     /// The pause between repeats, which starts when everything sent so far has ended.
     fn poll_pause(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
         let over = matches!(self.work, Work::Repeat { left: 0, .. });
@@ -330,6 +354,83 @@ impl Handler for Publisher<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
+        match self.poll_publish(cx, session, out) {
+            Poll::Pending => {
+                self.answer.poll_waiting(cx, !session.is_idle()).map(|limit| Err(self.unanswered(limit)))
+            }
+            over @ Poll::Ready(_) => over,
+        }
+    }
+
+    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
+        // Not the answer to an earlier PINGREQ of the keep-alive, which says less.
+        if let Event::Pong { last: true } = event
+            && let Some(asked) = self.asked.take()
+        {
+            self.confirmed = asked;
+        }
+        if let Event::Received { .. } = event {
+            self.received += 1;
+            self.answer.renew();
+        }
+        if let Event::Published { token, reason, properties } = event {
+            self.received = self.received.saturating_sub(1);
+            self.answer.renew();
+            self.ended += 1;
+            if reason.is_failure() {
+                let error = Error::refused("publish refused", reason, &properties);
+                self.refuse(token, &error);
+            }
+            self.show_progress();
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Poll::Ready(limit) = self.answer.poll(cx) {
+            return Poll::Ready(Err(self.unanswered(limit)));
+        }
+        self.attention.poll(cx).map(|stop| Err(stop.error()))
+    }
+
+    fn on_written(&mut self, bytes: usize) {
+        self.answer.renew();
+        if let (Some(progress), Work::Repeat { .. }) = (&self.progress, &self.work) {
+            progress.add(bytes as u64);
+        }
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+        match change {
+            Change::Lost(..) => {
+                self.answer.stop();
+                self.report_possible_loss();
+            }
+            Change::Redirected(..) => self.answer.stop(),
+            Change::Unconfirmed(_) => {
+                self.refusal.get_or_insert(Exit::Failure);
+            }
+            _ => {}
+        }
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.shows_packets()
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    }
+}
+
+impl Publisher<'_> {
+    fn poll_publish(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        out: &mut BytesMut,
+    ) -> Poll<Result<(), Error>> {
         let Some(template) = self.template.clone() else { return Poll::Pending };
         while session.can_publish(template.qos()) {
             if out.len() >= OUTPUT_BYTES {
@@ -356,52 +457,5 @@ impl Handler for Publisher<'_> {
             self.show_progress();
         }
         Poll::Pending
-    }
-
-    fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
-        // Not the answer to an earlier PINGREQ of the keep-alive, which says less.
-        if let Event::Pong { last: true } = event
-            && let Some(asked) = self.asked.take()
-        {
-            self.confirmed = asked;
-        }
-        if let Event::Published { token, reason, properties } = event {
-            self.ended += 1;
-            if reason.is_failure() {
-                let error = Error::refused("publish refused", reason, &properties);
-                self.refuse(token, &error);
-            }
-            self.show_progress();
-        }
-        Ok(Flow::Continue)
-    }
-
-    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.attention.poll(cx).map(|stop| Err(stop.error()))
-    }
-
-    fn on_written(&mut self, bytes: usize) {
-        if let (Some(progress), Work::Repeat { .. }) = (&self.progress, &self.work) {
-            progress.add(bytes as u64);
-        }
-    }
-
-    fn on_change(&mut self, change: Change<'_>) {
-        report_change(self.diagnostics, change);
-        match change {
-            Change::Lost(..) => self.report_possible_loss(),
-            Change::Unconfirmed(_) => {
-                self.refusal.get_or_insert(Exit::Failure);
-            }
-            _ => {}
-        }
-    }
-
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
     }
 }

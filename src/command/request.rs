@@ -7,13 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 
-use super::attention::{Attention, report_change};
+use super::attention::{Attention, report_change, unanswered};
 use super::publish::Source;
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
-use crate::client::{self, Connected};
+use crate::client::{self, AnswerLimit, Connected};
 use crate::error::{Error, Layer};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted, put_json_line};
@@ -59,7 +59,7 @@ pub struct Config {
 /// A payload that cannot be read, a link that could not be made or kept, a refused subscription or
 /// request, the time limit reached, or an output that cannot be written.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let mut attention = Attention::start(config.timeout)?;
+    let mut attention = Attention::start(config.timeout)?.for_reader();
     let payload = config.source.payload_in_time(&mut attention).await?.unwrap_or_default();
     let mut requester = Requester {
         config: &config,
@@ -79,6 +79,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         acknowledged: false,
         over: false,
         others: Others::default(),
+        answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
     };
     let result = client::run(&config.client, &mut requester).await;
     let result = match result {
@@ -234,6 +235,8 @@ struct Requester<'a> {
     over: bool,
     /// Messages on the response topic that were no response to this request.
     others: Others,
+    /// Of what comes before the response, which may take any time.
+    answer: AnswerLimit,
 }
 
 /// Messages on the response topic, by why they are not the response.
@@ -424,7 +427,12 @@ impl Handler for Requester<'_> {
             }
             _ => {}
         }
-        Poll::Pending
+        let waits = self.stage == Stage::Subscribing;
+        self.answer.poll_waiting(cx, waits).map(|limit| Err(unanswered("SUBSCRIBE", "SUBACK", limit)))
+    }
+
+    fn on_part(&mut self, bytes: usize) {
+        self.answer.part(bytes);
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
@@ -466,6 +474,9 @@ impl Handler for Requester<'_> {
         if self.over {
             return Poll::Ready(Ok(()));
         }
+        if let Poll::Ready(limit) = self.answer.poll(cx) {
+            return Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)));
+        }
         self.attention.poll(cx).map(|stop| Err(stop.error()))
     }
 
@@ -479,7 +490,10 @@ impl Handler for Requester<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        if self.stage == Stage::Complete {
+        if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
+            self.answer.stop();
+        }
+        if self.stage == Stage::Complete && !matches!(change, Change::Closed) {
             self.over |= matches!(change, Change::Lost(_) | Change::Redirected(_));
         } else {
             report_change(self.diagnostics, change);

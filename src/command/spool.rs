@@ -8,17 +8,18 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
-use super::attention::{Attention, report_change};
+use super::attention::{Attention, report_change, unanswered};
 use super::lines::{Begun, GivenUp};
 use super::publish::{Config, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
-use crate::client::{self, Connected};
+use crate::client::{self, AnswerLimit, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
@@ -104,6 +105,7 @@ pub(super) async fn run(
         renewed: false,
         ended: 0,
         failed: failure.map(|error| error.exit()).or(damaged),
+        answer: AnswerLimit::new(config.answer_limit()),
     };
     let mut result = client::run(&config.client, &mut publisher).await;
     if let Err(Error::Link { .. } | Error::Refused { .. } | Error::Elsewhere { .. } | Error::Protocol(_)) =
@@ -291,6 +293,7 @@ struct Publisher<'a> {
     ended: u64,
     /// The exit status of the first failure the run has survived.
     failed: Option<Exit>,
+    answer: AnswerLimit,
 }
 
 impl Publisher<'_> {
@@ -450,6 +453,10 @@ impl Publisher<'_> {
     }
 }
 
+fn unanswered_publish(limit: Duration) -> Error {
+    unanswered("PUBLISH", "an acknowledgement", limit)
+}
+
 impl Handler for Publisher<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         if !std::mem::replace(&mut self.connected_before, true) {
@@ -469,7 +476,12 @@ impl Handler for Publisher<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        let result = self.poll_publish(cx, session, out);
+        let mut result = self.poll_publish(cx, session, out);
+        if result.is_pending()
+            && let Poll::Ready(limit) = self.answer.poll_waiting(cx, !session.is_idle())
+        {
+            result = Poll::Ready(Err(unanswered_publish(limit)));
+        }
         // Before anything of it goes out.
         if let Err(error) = self.spool.write() {
             out.clear();
@@ -480,8 +492,12 @@ impl Handler for Publisher<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Received { token } => self.spool.received(token),
+            Event::Received { token } => {
+                self.answer.renew();
+                self.spool.received(token);
+            }
             Event::Published { token, reason, properties } => {
+                self.answer.renew();
                 if reason.is_failure() {
                     let error = Error::refused("publish refused", reason, &properties);
                     let topic = self.spool.read(token)?.envelope.topic.clone();
@@ -504,6 +520,9 @@ impl Handler for Publisher<'_> {
         // What could not be taken in is said at once, link or no link. That something was taken in shows
         // in the spool, which is looked into before the next write.
         while self.poll_input(cx).is_ready() {}
+        if let Poll::Ready(limit) = self.answer.poll(cx) {
+            return Poll::Ready(Err(unanswered_publish(limit)));
+        }
         self.attention.poll(cx).map(|stop| Err(stop.error()))
     }
 
@@ -511,7 +530,14 @@ impl Handler for Publisher<'_> {
         self.input.is_some() && !self.spool.intake_waits()
     }
 
+    fn on_written(&mut self, _bytes: usize) {
+        self.answer.renew();
+    }
+
     fn on_change(&mut self, change: Change<'_>) {
+        if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
+            self.answer.stop();
+        }
         report_change(self.diagnostics, change);
     }
 

@@ -262,6 +262,11 @@ impl EndOfStored {
         self.stored.as_ref().is_some_and(|stored| stored.state == State::Subscribing)
     }
 
+    /// PINGRESP is not there yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.stored.as_ref().is_some_and(|stored| !stored.is_answered)
+    }
+
     /// PINGRESP came.
     pub(super) fn answered(&mut self) {
         if let Some(stored) = &mut self.stored {

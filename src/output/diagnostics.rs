@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use colored::{ColoredString, Colorize as _};
 use indicatif::ProgressBar;
@@ -25,6 +25,8 @@ use crate::protocol::wire::Packet;
 pub struct Diagnostics {
     verbosity: Verbosity,
     color: ColorChoice,
+    /// Lines begin with the time (`--log-time`).
+    has_times: bool,
     /// Looked at when the first line is written: most runs have nothing to say.
     terminal: OnceLock<Terminal>,
     /// A lock, because a load test has many threads; none of them comes here often.
@@ -58,10 +60,18 @@ impl Diagnostics {
         Self::with(verbosity, terminal.into(), out)
     }
 
+    /// The same, each line with the time before it. Events have their own.
+    #[must_use]
+    pub fn with_times(self) -> Self {
+        let has_times = !self.verbosity.is_json();
+        Self { has_times, ..self }
+    }
+
     fn with(verbosity: Verbosity, terminal: OnceLock<Terminal>, out: impl Write + Send + 'static) -> Self {
         Self {
             verbosity,
             color: ColorChoice::Auto,
+            has_times: false,
             terminal,
             out: Mutex::new(Out {
                 writer: Box::new(out),
@@ -89,7 +99,7 @@ impl Diagnostics {
         if quiet || matches!(error, Error::OutputClosed | Error::Signal(_)) {
             return;
         }
-        if self.verbosity == Verbosity::Events {
+        if self.verbosity.is_json() {
             return self.line(&events::error(None, error));
         }
         let name = self.terminal().stderr.paint("mqtt:", bold_red);
@@ -98,7 +108,7 @@ impl Diagnostics {
 
     /// Why one part of the work failed, named by `place`, while the run goes on.
     pub fn error_in(&self, place: impl Display, error: &Error) {
-        if self.verbosity == Verbosity::Events {
+        if self.verbosity.is_json() {
             self.line(&events::error(Some(&place.to_string()), error));
         } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt:", bold_red);
@@ -108,7 +118,7 @@ impl Diagnostics {
 
     /// Something to know about that stops nothing.
     pub fn warning(&self, text: impl Display) {
-        if self.verbosity == Verbosity::Events {
+        if self.verbosity.is_json() {
             self.line(&events::text("warning", &text.to_string()));
         } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt: warning:", |text| text.yellow().bold());
@@ -116,9 +126,25 @@ impl Diagnostics {
         }
     }
 
+    /// A change in the state of the connection, with its name for programs.
+    pub fn change(&self, state: &'static str, text: impl Display) {
+        if self.verbosity == Verbosity::States {
+            self.line(&events::state(state, &text.to_string()));
+        } else {
+            self.state(text);
+        }
+    }
+
+    /// The same where only a program that watches the run wants to know of it.
+    pub fn change_event(&self, state: &'static str, text: impl Display) {
+        if self.verbosity == Verbosity::States {
+            self.change(state, text);
+        }
+    }
+
     /// A change of state, for example `connected again`.
     pub fn state(&self, text: impl Display) {
-        if self.verbosity == Verbosity::Events {
+        if self.verbosity.is_json() {
             self.line(&events::text("state", &text.to_string()));
         } else if self.verbosity > Verbosity::Quiet {
             self.line(&format!("mqtt: {}\n", printable(&text.to_string())));
@@ -128,16 +154,16 @@ impl Diagnostics {
     /// A line of its own, without the program's name before it.
     pub fn plain(&self, text: &str) {
         match self.verbosity {
-            Verbosity::Events => self.line(&events::text("text", text)),
+            Verbosity::Events | Verbosity::States => self.line(&events::text("text", text)),
             _ => self.line(&format!("{}\n", printable(text))),
         }
     }
 
     /// There is no connection, and it will be made: `what` says which of its states that is.
-    pub fn no_connection(&self, what: &str, why: &Error) {
+    pub fn no_connection(&self, state: &'static str, what: &str, why: &Error) {
         match why {
-            Error::Link { cause, .. } => self.state(format_args!("{what}: {cause}; trying again")),
-            other => self.state(format_args!("{what}: {other}; trying again")),
+            Error::Link { cause, .. } => self.change(state, format_args!("{what}: {cause}; trying again")),
+            other => self.change(state, format_args!("{what}: {other}; trying again")),
         }
     }
 
@@ -146,7 +172,7 @@ impl Diagnostics {
         match self.verbosity {
             Verbosity::Events => self.line(&events::text("text", &text().to_string())),
             Verbosity::Debug => self.line(&format!("{}\n", printable(&text().to_string()))),
-            Verbosity::Quiet | Verbosity::Normal => {}
+            Verbosity::Quiet | Verbosity::Normal | Verbosity::States => {}
         }
     }
 
@@ -168,7 +194,7 @@ impl Diagnostics {
                 put_printable(&mut lines, line.as_bytes(), LineFeed::Show);
                 lines.push(b'\n');
             });
-            self.line(&lines);
+            self.line(&String::from_utf8(lines).unwrap_or_default());
         }
     }
 
@@ -214,6 +240,16 @@ impl Diagnostics {
     }
 
     fn line(&self, text: &str) {
+        if self.has_times {
+            // A clock before 1970 has no such form.
+            let now = humantime::format_rfc3339_millis(SystemTime::now().max(SystemTime::UNIX_EPOCH));
+            let lines: Vec<String> = text.split_inclusive('\n').map(|line| format!("{now} {line}")).collect();
+            return self.put(&lines.concat());
+        }
+        self.put(text);
+    }
+
+    fn put(&self, text: &str) {
         let Out { writer, bar, .. } = &mut *self.out();
         let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {
             Some(bar) => bar.suspend(|| writer.write_all(text.as_bytes())),
@@ -275,6 +311,25 @@ mod tests {
         Error::link(Layer::Connect, "connection refused by 127.0.0.1:1883").with_hint("is a broker there?")
     }
 
+    /// Each line has it, the hint as well; events have a key for it.
+    #[test]
+    fn time_begins_each_line_on_request() {
+        let kept = Kept::default();
+        for verbosity in [Verbosity::Debug, Verbosity::States] {
+            Diagnostics::into_writer(verbosity, Stream::default(), kept.clone())
+                .with_times()
+                .error(&refused());
+        }
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        for (line, rest) in lines.iter().zip(["mqtt: connection: connection refused", "hint: is a broker"]) {
+            let (time, line) = line.split_once(' ').unwrap();
+            humantime::parse_rfc3339(time).unwrap();
+            assert!(line.starts_with(rest), "{text}");
+        }
+        assert!(lines[2].starts_with("{\"type\":\"error\","), "{text}");
+    }
+
     #[test]
     fn an_error_is_a_line_and_a_hint() {
         let text = said(Verbosity::Normal, |d| d.error(&refused()));
@@ -313,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_reconnect_says_why_and_when() {
-        let text = said(Verbosity::Normal, |d| d.no_connection("connection lost", &refused()));
+        let text = said(Verbosity::Normal, |d| d.no_connection("lost", "connection lost", &refused()));
         assert_eq!(text, "mqtt: connection lost: connection refused by 127.0.0.1:1883; trying again\n");
     }
 

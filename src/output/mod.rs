@@ -14,6 +14,7 @@ mod password;
 mod printable;
 mod progress;
 mod prompt;
+mod reader;
 mod screen;
 mod stdout;
 mod template;
@@ -34,7 +35,8 @@ pub use password::read_password;
 pub use printable::{printable, wrapped};
 pub use progress::Progress;
 pub use prompt::{can_ask, confirm};
-pub use stdout::Stdout;
+pub use reader::Reader;
+pub use stdout::{Reopened, Stdout};
 pub use template::Template;
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
 pub use watch::Watch;
@@ -50,10 +52,20 @@ pub enum Verbosity {
     /// Errors and changes of state.
     #[default]
     Normal,
+    /// The same as JSON, the first connection and the end of the last included (`--json-events=state`).
+    States,
     /// Every packet (`-d`).
     Debug,
     /// Everything, every packet too, as JSON (`--json-events`).
     Events,
+}
+
+impl Verbosity {
+    /// Whether standard error is for a program.
+    #[must_use]
+    pub fn is_json(self) -> bool {
+        matches!(self, Self::States | Self::Events)
+    }
 }
 
 /// How a received message is written to standard output.

@@ -10,8 +10,13 @@
 //! * a socket cannot be opened again, but `send` takes "do not wait" with each call;
 //! * files, other devices, and systems other than Linux get plain blocking writes.
 //!
-//! Nothing of this happens before the first byte is to be written or the reader is to be watched.
+//! Nothing of this happens before the first byte is to be written. [`super::Reader`] watches for the
+//! end of the reader, with or without anything to write.
 
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,6 +33,8 @@ pub struct Stdout {
     /// How much of the buffer was written; the rest follows.
     written: usize,
     route: Option<Route>,
+    /// A file in place of standard output, with its name.
+    file: Option<(PathBuf, File)>,
     #[cfg(all(test, target_os = "linux"))]
     instead: Option<std::os::fd::OwnedFd>,
 }
@@ -57,6 +64,35 @@ impl Stdout {
         Self::default()
     }
 
+    /// A file in place of standard output: made if there is none, and appended to.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is a pipe, which would block.
+    pub fn file(path: &Path) -> Result<Self, Error> {
+        Ok(Self { file: Some((path.to_owned(), open(path)?)), ..Self::default() })
+    }
+
+    /// Opens the file once more by its name: what had it may have been renamed by now. What waits goes
+    /// into the old one.
+    ///
+    /// # Errors
+    /// It cannot be opened, and the old one is kept.
+    pub fn reopen(&mut self) -> Result<Reopened, Error> {
+        let Some((path, old)) = &mut self.file else {
+            let is_file = rustix::fs::fstat(rustix::stdio::stdout()).is_ok_and(|status| {
+                rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile
+            });
+            return Ok(if is_file { Reopened::Inherited } else { Reopened::NoFile });
+        };
+        let new = open(path)?;
+        let result = old.write_all(&self.buffer[self.written..]);
+        result.map_err(|error| cannot_write(path, error))?;
+        self.buffer.clear();
+        self.written = 0;
+        *old = new;
+        Ok(Reopened::Done)
+    }
+
     /// Where to append what is to be written.
     pub fn buffer(&mut self) -> &mut Vec<u8> {
         &mut self.buffer
@@ -81,7 +117,12 @@ impl Stdout {
                 Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
                     return Poll::Ready(Err(Error::OutputClosed));
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::file("standard output", error))),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(Err(match &self.file {
+                        Some((path, _)) => cannot_write(path, error),
+                        None => Error::file("standard output", error),
+                    }));
+                }
                 Poll::Pending => {
                     self.forget_written();
                     return Poll::Pending;
@@ -119,18 +160,6 @@ impl Stdout {
         Ok(false)
     }
 
-    /// Ready once the reader is gone, even if nothing is to be written: so `mqtt sub | head -1` ends
-    /// when `head` does, not at the next message. Never ready where that cannot be watched.
-    pub fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match self.route() {
-            Route::Blocking => Poll::Pending,
-            #[cfg(target_os = "linux")]
-            Route::Polled(channel) => channel.poll_closed(context),
-            #[cfg(target_os = "linux")]
-            Route::Closed => Poll::Ready(()),
-        }
-    }
-
     /// Keeps a buffer that is appended to while the reader is slow from growing at its front.
     fn forget_written(&mut self) {
         if self.written > self.buffer.len() / 2 {
@@ -153,6 +182,10 @@ impl Stdout {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        let rest = &self.buffer[self.written..];
+        if let Some((_, file)) = &mut self.file {
+            return Poll::Ready(file.write(rest));
+        }
         self.route();
         let rest = &self.buffer[self.written..];
         match &mut self.route {
@@ -163,6 +196,29 @@ impl Stdout {
             Some(Route::Blocking) | None => Poll::Ready(write_blocking(rest)),
         }
     }
+}
+
+/// What came of [`Stdout::reopen`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reopened {
+    Done,
+    /// It is a file that another program has opened, whose name is not known here.
+    Inherited,
+    /// It is no file.
+    NoFile,
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    let failed = |error| Error::file(format!("cannot open {}", path.display()), error);
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Err(Error::usage(format!("{} is a pipe", path.display()))
+            .with_hint(format!("> {} writes to it without blocking", path.display())));
+    }
+    File::options().append(true).create(true).open(path).map_err(failed)
+}
+
+fn cannot_write(path: &Path, error: std::io::Error) -> Error {
+    Error::file(format!("cannot write {}", path.display()), error)
 }
 
 /// Past the buffer of `std`, which would copy once more and look for line ends.
@@ -195,31 +251,22 @@ fn write_blocking(bytes: &[u8]) -> std::io::Result<usize> {
 mod linux {
     use std::io;
     use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
-    use std::pin::Pin;
-    use std::sync::Arc;
     use std::task::{Context, Poll, ready};
 
     use rustix::fs::{FileType, Mode, OFlags};
     use rustix::io::Errno;
     use rustix::net::SendFlags;
-    use tokio::io::Interest;
     use tokio::net::unix::pipe::Sender;
 
     use super::Route;
 
     /// A descriptor that says when a write would block, watched by the runtime.
+    #[derive(Debug)]
     pub(super) struct Channel {
         /// tokio's type for pipes; of other descriptors it is only the watch. (`AsyncFd` would say
         /// that better, but can no longer be made without `unsafe`.)
-        descriptor: Arc<Sender>,
+        descriptor: Sender,
         is_socket: bool,
-        closed: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    }
-
-    impl std::fmt::Debug for Channel {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.debug_struct("Channel").field("descriptor", &self.descriptor).finish_non_exhaustive()
-        }
     }
 
     /// The best way to what `inherited` is; blocking writes where there is no better.
@@ -243,11 +290,7 @@ mod linux {
         // without /proc: blocking writes are better than none.
         let Ok(descriptor) = descriptor else { return Route::Blocking };
         match Sender::from_owned_fd_unchecked(descriptor) {
-            Ok(sender) => Route::Polled(Channel {
-                descriptor: Arc::new(sender),
-                is_socket: file_type == FileType::Socket,
-                closed: None,
-            }),
+            Ok(descriptor) => Route::Polled(Channel { descriptor, is_socket: file_type == FileType::Socket }),
             Err(_) => Route::Blocking,
         }
     }
@@ -282,24 +325,6 @@ mod linux {
                     result => return Poll::Ready(result),
                 }
             }
-        }
-
-        /// The system reports errors and hang-ups whether asked or not: a pipe without reader is an
-        /// error, a closed socket or terminal a hang-up, which counts as readable.
-        pub(super) fn poll_closed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-            let watched = || -> Pin<Box<dyn Future<Output = ()> + Send>> {
-                let descriptor = Arc::clone(&self.descriptor);
-                Box::pin(async move {
-                    if descriptor.ready(Interest::ERROR | Interest::READABLE).await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                })
-            };
-            let closed = self.closed.get_or_insert_with(watched);
-            ready!(closed.as_mut().poll(context));
-            // A finished future must not be polled again, but we may be.
-            *closed = Box::pin(std::future::poll_fn(|_| Poll::Ready(())));
-            Poll::Ready(())
         }
     }
 }

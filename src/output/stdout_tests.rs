@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::fs::OFlags;
 
-use super::Stdout;
+use super::{Reader, Stdout};
 use crate::error::Error;
 
 fn in_runtime<T>(work: impl Future<Output = T>) -> T {
@@ -21,8 +21,8 @@ fn pipe() -> (Stdout, std::io::PipeReader, std::io::PipeWriter) {
     (Stdout::instead(OwnedFd::from(writer)), reader, inherited)
 }
 
-async fn closed(stdout: &mut Stdout) {
-    std::future::poll_fn(|context| stdout.poll_closed(context)).await;
+async fn gone(reader: &mut Reader) {
+    std::future::poll_fn(|context| reader.poll_gone(context)).await;
 }
 
 /// Fills more than a pipe or socket holds, sees the runtime go on, then reads it all.
@@ -91,18 +91,19 @@ fn a_reader_that_left_is_noticed_by_writing() {
 #[test]
 fn a_reader_that_left_is_noticed_without_writing() {
     in_runtime(async {
-        let (mut stdout, reader, _inherited) = pipe();
+        let (mut stdout, reader, inherited) = pipe();
+        let mut watched = Reader::of(inherited);
         tokio::select! {
             biased;
-            () = closed(&mut stdout) => panic!("the reader is there"),
+            () = gone(&mut watched) => panic!("the reader is there"),
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
         // Watching must not swallow the readiness that writing waits for.
         stdout.buffer().extend_from_slice(b"x");
         stdout.flush().await.unwrap();
         drop(reader);
-        closed(&mut stdout).await;
-        closed(&mut stdout).await;
+        gone(&mut watched).await;
+        gone(&mut watched).await;
     });
 }
 
@@ -110,22 +111,64 @@ fn a_reader_that_left_is_noticed_without_writing() {
 fn a_socket_whose_other_end_left_is_noticed() {
     in_runtime(async {
         let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut watched = Reader::of(&ours);
         let mut stdout = Stdout::instead(ours.into());
         stdout.buffer().extend_from_slice(b"x");
         stdout.flush().await.unwrap();
         drop(theirs);
-        closed(&mut stdout).await;
+        gone(&mut watched).await;
     });
 }
 
 #[test]
 fn a_reader_that_left_before_the_first_write() {
     in_runtime(async {
-        let (mut stdout, reader, _inherited) = pipe();
+        let (mut stdout, reader, inherited) = pipe();
         drop(reader);
-        closed(&mut stdout).await;
+        gone(&mut Reader::of(inherited)).await;
         stdout.buffer().extend_from_slice(b"x");
         assert!(matches!(stdout.flush().await, Err(Error::OutputClosed)));
+    });
+}
+
+/// Nothing was ever written to it, and nothing will be.
+#[test]
+fn silent_socket_whose_other_end_left_is_noticed() {
+    in_runtime(async {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let mut watched = Reader::of(&ours);
+        drop(theirs);
+        gone(&mut watched).await;
+    });
+}
+
+/// A TCP peer that has sent its last byte may go on reading; a reset is its end.
+#[test]
+fn half_closed_tcp_peer_is_a_reader_until_it_resets() {
+    in_runtime(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (ours, _) = listener.accept().unwrap();
+        let mut watched = Reader::of(&ours);
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        tokio::select! {
+            biased;
+            () = gone(&mut watched) => panic!("it still reads"),
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        rustix::net::sockopt::set_socket_linger(&peer, Some(Duration::ZERO)).unwrap();
+        drop(peer);
+        gone(&mut watched).await;
+    });
+}
+
+/// A file has no reader that could leave.
+#[test]
+fn file_has_no_reader() {
+    in_runtime(async {
+        let mut watched = Reader::of(std::fs::File::open("/dev/null").unwrap());
+        let polled = std::future::poll_fn(|context| std::task::Poll::Ready(watched.poll_gone(context)));
+        assert!(polled.await.is_pending());
     });
 }
 

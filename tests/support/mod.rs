@@ -46,6 +46,16 @@ pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
     report
 }
 
+/// Waits until this holds of something that tells nobody when it changes, such as a file.
+#[track_caller]
+pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + LIMIT;
+    while !holds() {
+        assert!(std::time::Instant::now() < deadline, "waited in vain");
+        std::thread::yield_now();
+    }
+}
+
 /// A file that only its owner can read.
 pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     let path = folder.join(name);

@@ -4,6 +4,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -41,13 +43,18 @@ enum Input {
     OwnTerminal,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Output {
     Collected,
     /// The reader goes away once it has so many lines.
     ClosedAfter(usize),
     /// A pipe that nobody reads and nobody closes.
     Unread,
+    /// A pipe that nobody reads, until the test closes it.
+    HeldPipe,
+    /// A socket that nobody reads, until the test closes it.
+    HeldSocket,
+    File(PathBuf),
     /// A terminal of so many columns and rows, whose bytes are collected.
     Terminal(u16, u16),
 }
@@ -141,6 +148,24 @@ impl Mqtt {
         self
     }
 
+    /// Standard output is this file, made by the shell.
+    pub(crate) fn stdout_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdout = Output::File(path.into());
+        self
+    }
+
+    /// Standard output is a pipe that is not read; see [`Running::close_stdout`].
+    pub(crate) fn hold_stdout(mut self) -> Self {
+        self.stdout = Output::HeldPipe;
+        self
+    }
+
+    /// Standard output is a socket that is not read; see [`Running::close_stdout`].
+    pub(crate) fn hold_stdout_socket(mut self) -> Self {
+        self.stdout = Output::HeldSocket;
+        self
+    }
+
     /// Standard output is a terminal of this size.
     pub(crate) fn stdout_on_a_terminal(mut self, columns: u16, rows: u16) -> Self {
         self.stdout = Output::Terminal(columns, rows);
@@ -191,6 +216,23 @@ impl Mqtt {
             }
             _ => None,
         };
+        let held: Option<OwnedFd> = match &self.stdout {
+            Output::HeldPipe => {
+                let (reader, writer) = std::io::pipe().unwrap();
+                command.stdout(writer);
+                Some(reader.into())
+            }
+            Output::HeldSocket => {
+                let (ours, theirs) = UnixStream::pair().unwrap();
+                command.stdout(OwnedFd::from(theirs));
+                Some(ours.into())
+            }
+            Output::File(path) => {
+                command.stdout(File::create(path).unwrap());
+                None
+            }
+            _ => None,
+        };
         let mut child = command.spawn().unwrap();
         // What is left of the terminal's other side is the child's: it ends when the child does.
         drop(command);
@@ -209,13 +251,16 @@ impl Mqtt {
             Output::Terminal(..) => Collected::from(screen.unwrap(), usize::MAX),
             Output::Collected => Collected::from(child.stdout.take().unwrap(), usize::MAX),
             Output::ClosedAfter(lines) => Collected::from(child.stdout.take().unwrap(), lines),
+            Output::HeldPipe | Output::HeldSocket | Output::File(_) => {
+                Collected::from(std::io::empty(), usize::MAX)
+            }
             Output::Unread => Collected::from(std::io::empty(), usize::MAX), // the child's handle keeps it open
         };
         let stderr = match terminal {
             Some(terminal) => Collected::from(terminal, usize::MAX),
             None => Collected::from(child.stderr.take().unwrap(), usize::MAX),
         };
-        Running { line: shown(&self.arguments), child, stdin, stdout, stderr, ended: false }
+        Running { line: shown(&self.arguments), child, stdin, stdout, held, stderr, ended: false }
     }
 }
 
@@ -257,6 +302,8 @@ pub(crate) struct Running {
     child: Child,
     stdin: Option<Sender<Vec<u8>>>,
     stdout: Collected,
+    /// The other side of standard output.
+    held: Option<OwnedFd>,
     stderr: Collected,
     ended: bool,
 }
@@ -329,6 +376,13 @@ impl Running {
     /// Ends standard input.
     pub(crate) fn close_stdin(&mut self) -> &mut Self {
         self.stdin = None;
+        self
+    }
+
+    /// The reader of standard output, which was held, leaves.
+    #[track_caller]
+    pub(crate) fn close_stdout(&mut self) -> &mut Self {
+        drop(self.held.take().unwrap());
         self
     }
 

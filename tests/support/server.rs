@@ -46,6 +46,12 @@ impl Server {
         self.join();
     }
 
+    /// Waits for the end of a script that needs one connection, or none: makes it if the program did not.
+    pub(crate) fn finish_or_refuse(self) {
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        self.finish();
+    }
+
     fn join(&mut self) {
         if let Some(Err(panic)) = self.script.take().map(JoinHandle::join) {
             std::panic::resume_unwind(panic);
@@ -147,6 +153,21 @@ impl Peer {
                 return None;
             }
         }
+    }
+
+    /// The next packet, if it comes within this time and the client has not closed its side.
+    pub(crate) fn next_within(&mut self, limit: Duration) -> Option<Vec<u8>> {
+        if wire::frame(&self.received, wire::LARGEST_PACKET_BYTES).unwrap().is_none() {
+            self.stream.set_read_timeout(Some(limit)).unwrap();
+            let mut buffer = [0; 4096];
+            if let Ok(count) = self.stream.read(&mut buffer) {
+                self.received.extend_from_slice(&buffer[..count]);
+            }
+            self.stream.set_read_timeout(Some(LIMIT)).unwrap();
+        }
+        let length = wire::frame(&self.received, wire::LARGEST_PACKET_BYTES).unwrap()?;
+        let rest = self.received.split_off(length);
+        Some(std::mem::replace(&mut self.received, rest))
     }
 
     /// Reads until the client closes its side, whatever it sends.
@@ -281,6 +302,11 @@ impl Peer {
     /// Sends bytes; that the client is gone is not noticed here.
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);
+    }
+
+    /// Sends bytes; whether the client is still there.
+    pub(crate) fn send_if_there(&mut self, bytes: &[u8]) -> bool {
+        self.stream.write_all(bytes).is_ok()
     }
 
     /// Sends these bytes again and again, and reads nothing, until the client has gone.

@@ -110,6 +110,9 @@ impl Connection {
     fn take_in<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8], count: usize) -> usize {
         let (used, result) = self.decode_all(wake_up, bytes);
         self.keep_alive.received(wake_up.now, count, used > 0);
+        if used == 0 {
+            wake_up.handler.on_part(count);
+        }
         let flushed = wake_up.handler.poll_flush(&mut wake_up.cx);
         let end = match result {
             Ok(()) => None,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::super::attention::Attention;
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
 use super::figure::{CONNECTED_RATE, SENT_RATE};
 use super::summary::Report;
@@ -117,7 +118,7 @@ fn per_cpu_second(report: &Report, done: u64) -> f64 {
 }
 
 async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
-    let outcome = phases::run(load.clone(), diagnostics).await?;
+    let outcome = phases::run(load.clone(), Attention::start(None)?, diagnostics).await?;
     if outcome.interrupted {
         return Err(Error::Signal(2));
     }

@@ -80,6 +80,7 @@ use self::calibrate::Calibration;
 use self::outputs::Outputs;
 use self::phases::Outcome;
 use self::summary::Report;
+use super::attention::Attention;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::file::read_at_most;
@@ -110,7 +111,10 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     // What can be known to fail at the end of the run fails before it.
     let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
     let outputs = Outputs::open(&results)?;
-    let outcome = match put_load(&mut load, diagnostics).await {
+    let attention = Attention::start(None)?;
+    // A report that goes into a file as well is not for the reader of standard output alone.
+    let attention = if outputs.is_empty() { attention.for_reader() } else { attention };
+    let outcome = match put_load(&mut load, attention, diagnostics).await {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
@@ -144,10 +148,14 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     })
 }
 
-async fn put_load(load: &mut Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
+async fn put_load(
+    load: &mut Load,
+    attention: Attention,
+    diagnostics: &Diagnostics,
+) -> Result<Outcome, Error> {
     preflight::check(load, diagnostics)?;
     let _target = target::start(load)?;
-    phases::run(load.clone(), diagnostics).await
+    phases::run(load.clone(), attention, diagnostics).await
 }
 
 async fn print(text: &[u8]) -> Result<Exit, Error> {

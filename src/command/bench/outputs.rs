@@ -32,6 +32,11 @@ impl Outputs {
         wanted.map(|(path, form)| Output::open(path, form)).collect::<Result<_, _>>().map(Self)
     }
 
+    /// Whether no file was asked for.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Writes the report to all files, to the others even if one fails.
     ///
     /// # Errors

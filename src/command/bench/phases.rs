@@ -100,12 +100,15 @@ pub(super) struct Outcome {
 ///
 /// # Errors
 /// A broker that cannot be reached at all; files that cannot be read.
-pub(super) async fn run(mut load: Load, diagnostics: &Diagnostics) -> Result<Outcome, Error> {
+pub(super) async fn run(
+    mut load: Load,
+    mut attention: Attention,
+    diagnostics: &Diagnostics,
+) -> Result<Outcome, Error> {
     let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
     let credentials = load.credentials.as_deref();
     let credentials =
         credentials.map(|path| Credentials::read(path, &load.client, load.clients())).transpose()?;
-    let mut attention = Attention::start(None)?;
     let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();

@@ -51,10 +51,12 @@ pub struct Config {
 /// # Errors
 /// The step that failed, the server's refusal, or the time limit.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let attention = Attention::start(config.timeout)?;
+    let is_silent = !config.json && config.verbosity == Verbosity::Quiet;
     let mut pinger = Pinger {
         config: &config,
         diagnostics,
-        attention: Attention::start(config.timeout)?,
+        attention: if is_silent { attention } else { attention.for_reader() },
         stdout: Stdout::new(),
         report: Report::default(),
         since: Instant::now(),

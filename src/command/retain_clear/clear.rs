@@ -37,7 +37,9 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         .with_hint("--yes clears without asking, --dry-run only shows what it would clear"));
     }
     let mut backup = clear.backup.as_deref().map(Backup::create).transpose()?;
-    let mut attention = Attention::start(None)?;
+    let attention = Attention::start(None)?;
+    // A list is for its reader; a clearing is not.
+    let mut attention = if clear.dry_run { attention.for_reader() } else { attention };
     let mut client = config.client.clone();
     attention.during(client.settle()).await??;
     let mut shown = Shown::default();

@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 use tokio::time::{Instant, Sleep};
 
-use super::super::attention::{Attention, Stop, report_change};
+use super::super::attention::{Attention, report_change};
 use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
 use super::entry::{Entry, Fate, fingerprint};
@@ -505,8 +505,8 @@ impl Handler for Scanner<'_> {
     /// The deadline ends the scan whatever the server does: sends without end, answers nothing that
     /// stands between us and leaving, or is gone.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Poll::Ready(Stop::Signal(number)) = self.attention.poll(cx) {
-            return Poll::Ready(Err(Error::Signal(number)));
+        if let Poll::Ready(stop) = self.attention.poll(cx) {
+            return Poll::Ready(Err(stop.error()));
         }
         if matches!(self.link, Link::NotYet) {
             return Poll::Pending; // the limits of connecting are others

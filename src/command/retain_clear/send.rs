@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep};
 
-use super::super::attention::{Attention, Stop, report_change};
+use super::super::attention::{Attention, report_change};
 use crate::client;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::options::ClientOptions;
@@ -211,8 +211,8 @@ impl<W: Work> Handler for Sender<'_, W> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Poll::Ready(Stop::Signal(number)) = self.attention.poll(cx) {
-            return Poll::Ready(Err(Error::Signal(number)));
+        if let Poll::Ready(stop) = self.attention.poll(cx) {
+            return Poll::Ready(Err(stop.error()));
         }
         if self.outstanding == 0 {
             self.patience.renew();

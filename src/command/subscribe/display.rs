@@ -40,7 +40,7 @@ impl Shower {
     /// # Errors
     /// What is to be shown needs a terminal, and there is none.
     pub(super) fn new(config: &Config, diagnostics: &Diagnostics) -> Result<Self, Error> {
-        let is_terminal = diagnostics.terminal().stdout.is_terminal;
+        let is_terminal = config.output.is_none() && diagnostics.terminal().stdout.is_terminal;
         Ok(match &config.display {
             Display::Messages(format) => Self::Messages(MessageWriter::new(format.clone(), is_terminal)),
             Display::Rate { json } => Self::Rate(Rate::new(*json)),

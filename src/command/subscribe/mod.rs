@@ -1,5 +1,6 @@
 //! `mqtt sub`: receive messages and write them out.
 
+use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
@@ -9,6 +10,7 @@ use bytes::BytesMut;
 mod clears;
 mod display;
 mod filters;
+mod output;
 mod rate;
 
 use self::clears::Clears;
@@ -16,15 +18,15 @@ pub use self::display::Display;
 use self::display::Shower;
 pub use self::filters::FilterOptions;
 use self::filters::{Group, groups};
-use super::attention::{Attention, Stop, report_change};
+use super::attention::{Attention, Stop, report_change, unanswered};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
-use crate::client::{self, Connected};
+use crate::client::{self, AnswerLimit, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, Verbosity};
+use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Packet, Publish, Subscription};
@@ -73,8 +75,20 @@ pub struct Config {
     pub session_file: Option<PathBuf>,
     /// What is shown of them.
     pub display: Display,
+    /// A file in place of standard output (`--output`).
+    pub output: Option<PathBuf>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
+}
+
+impl Config {
+    /// How long the server may take for its next answer where the run ends by itself, unless the user has
+    /// set a limit for all of it.
+    fn answer_limit(&self) -> Option<Duration> {
+        let ends_by_itself =
+            self.exit_after_subscribing || self.filters.is_empty() || self.kind == Kind::Retained;
+        (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
+    }
 }
 
 /// Subscribes, writes out what comes, and leaves when the configuration says so.
@@ -83,15 +97,16 @@ pub struct Config {
 /// A link that could not be made or kept, all subscriptions refused, the time limit reached, or an
 /// output that cannot be written.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let stdout = output::open(&config)?;
     let identifier = &config.client.client_identifier;
     let unreleased =
         config.session_file.as_ref().map(|path| Unreleased::open(path, identifier)).transpose()?;
     let mut subscriber = Subscriber {
         config: &config,
         diagnostics,
-        attention: Attention::start(config.timeout)?,
+        attention: output::attention(&config)?,
         shower: Shower::new(&config, diagnostics)?,
-        stdout: Stdout::new(),
+        stdout,
         unreleased,
         restored: false,
         received: None,
@@ -111,6 +126,8 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
                 || config.client.session_expiry_interval.is_some_and(|seconds| seconds > 0);
             EndOfStored::new(!keeps_session, false)
         }),
+        misfits: Vec::new(),
+        answer: AnswerLimit::new(config.answer_limit()),
     };
     let result = client::run(&config.client, &mut subscriber).await;
     let some_refused = subscriber.some_refused;
@@ -193,6 +210,10 @@ struct Subscriber<'a> {
     outcome: Option<Result<(), Error>>,
     /// With `--retained-only`.
     end_of_retained: Option<EndOfStored>,
+    /// What has been warned of.
+    misfits: Vec<Discriminant<Misfit>>,
+    /// Where the run ends by itself: how long the next step to its end may take.
+    answer: AnswerLimit,
 }
 
 impl Subscriber<'_> {
@@ -265,6 +286,7 @@ impl Subscriber<'_> {
             self.diagnostics.error(&error);
             self.some_refused = true;
         }
+        self.diagnostics.change_event("subscribed", "subscribed");
         Flow::Continue
     }
 
@@ -302,6 +324,7 @@ impl Subscriber<'_> {
                 return Flow::Continue;
             }
             if publish.retain {
+                self.answer.renew();
                 end.came();
             }
         }
@@ -311,7 +334,7 @@ impl Subscriber<'_> {
         // One clock reading a batch: what is read together was received together.
         let received = *self.received.get_or_insert_with(SystemTime::now);
         if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
-            self.diagnostics.warning(misfit);
+            self.warn_of(misfit);
         }
         self.shown += 1;
         self.clears.shown(publish);
@@ -321,6 +344,24 @@ impl Subscriber<'_> {
             return if self.clears.is_empty() { Flow::Stop } else { Flow::Continue };
         }
         Flow::Continue
+    }
+
+    /// The error of a run that would end by itself if the server answered.
+    fn unanswered(&self, limit: Duration) -> Error {
+        match self.requests {
+            Requests::Answered => unanswered("PINGREQ", "PINGRESP", limit),
+            _ if self.config.filters.is_empty() => unanswered("UNSUBSCRIBE", "UNSUBACK", limit),
+            _ => unanswered("SUBSCRIBE", "SUBACK", limit),
+        }
+    }
+
+    /// Says it once for the whole run: what does not fit one message mostly fits none.
+    fn warn_of(&mut self, misfit: Misfit) {
+        let kind = discriminant(&misfit);
+        if !self.misfits.contains(&kind) {
+            self.misfits.push(kind);
+            self.diagnostics.warning(format_args!("{misfit} (this is not said again)"));
+        }
     }
 
     /// Ends in this way: at once, or when what was shown is cleared.
@@ -393,8 +434,12 @@ impl Handler for Subscriber<'_> {
         }
         self.clears.fill(session, out, self.diagnostics);
         if self.work == Work::Unfinished {
-            return Poll::Pending;
+            // Behind the last answer it is only a quiet time that is waited for.
+            let waits = self.requests != Requests::Answered
+                || self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
+            return self.answer.poll_waiting(cx, waits).map(|limit| Err(self.unanswered(limit)));
         }
+        self.answer.stop();
         self.poll_cleared(cx)
     }
 
@@ -417,12 +462,16 @@ impl Handler for Subscriber<'_> {
                 }
             }
             Event::Subscribed { token, reasons, properties } => {
+                self.answer.renew();
                 return Ok(self.subscribed(token, reasons, &properties));
             }
             Event::Published { token, reason, properties } => {
                 self.clears.answered(token, reason, &properties, self.diagnostics);
             }
-            Event::Unsubscribed { reasons, properties, .. } => self.unsubscribed(reasons, &properties),
+            Event::Unsubscribed { reasons, properties, .. } => {
+                self.answer.renew();
+                self.unsubscribed(reasons, &properties);
+            }
             Event::Pong { .. } => {
                 if let Some(end) = &mut self.end_of_retained {
                     end.answered();
@@ -443,18 +492,23 @@ impl Handler for Subscriber<'_> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Poll::Ready(limit) = self.answer.poll(cx) {
+            return Poll::Ready(Err(self.unanswered(limit)));
+        }
         if self.work == Work::Over || self.outcome.is_some() {
             return self.poll_cleared(cx);
         }
-        if self.shown > 0 && self.stdout.poll_closed(cx).is_ready() {
-            return self.leave(cx, Err(Error::OutputClosed));
+        while let Poll::Ready(hang_up) = self.attention.poll_hang_up(cx) {
+            if output::ends(hang_up, &mut self.stdout, self.diagnostics) {
+                return self.leave(cx, Ok(()));
+            }
         }
         if let Poll::Ready(error) = self.shower.poll(cx, &mut self.stdout) {
             return Poll::Ready(Err(error));
         }
         match ready!(self.attention.poll(cx)) {
             Stop::Signal(_) => self.leave(cx, Ok(())),
-            stop @ Stop::Limit(_) => self.leave(cx, Err(stop.error())),
+            stop => self.leave(cx, Err(stop.error())),
         }
     }
 
@@ -464,15 +518,22 @@ impl Handler for Subscriber<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
+        if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
+            self.answer.stop();
+        }
         if matches!(change, Change::Lost(_)) {
             self.clears.link_is_lost();
             if self.work == Work::Complete {
                 self.work = Work::Over;
             }
         }
-        if self.work == Work::Unfinished {
+        if self.work == Work::Unfinished || matches!(change, Change::Closed) {
             report_change(self.diagnostics, change);
         }
+    }
+
+    fn on_part(&mut self, bytes: usize) {
+        self.answer.part(bytes);
     }
 
     fn traces(&self) -> bool {

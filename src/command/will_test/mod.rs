@@ -31,7 +31,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use super::attention::{Attention, Stop};
+use super::attention::Attention;
 use crate::client::options::{ClientOptions, Secret, Version, Will};
 use crate::client::raw::RawLink;
 use crate::error::Error;
@@ -108,7 +108,9 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         junit = Some((file.map_err(|error| cannot_write(&path, error))?, path));
     }
-    let mut attention = Attention::start(None)?;
+    let attention = Attention::start(None)?;
+    // A report that goes into a file as well is not for the reader of standard output alone.
+    let mut attention = if junit.is_none() { attention.for_reader() } else { attention };
     let prepared = async {
         config.client.settle().await?;
         let spoken = spoken(&config, diagnostics).await?;
@@ -117,7 +119,13 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         }
         Ok::<_, Error>(spoken)
     };
-    let spoken = attention.during(prepared).await??;
+    let spoken = match attention.during(prepared).await {
+        Err(Error::OutputClosed) => {
+            diagnostics.state("standard output was closed before the first case was run");
+            return Ok(Exit::Failure);
+        }
+        spoken => spoken??,
+    };
     // A version that the server does not speak is a line of the matrix too.
     let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
     let plans = plans(&config, protocols, spoken);
@@ -183,14 +191,6 @@ fn replace(mut file: File, content: &[u8]) -> std::io::Result<()> {
         file.set_len(0)?;
     }
     file.write_all(content)
-}
-
-async fn signal(attention: &mut Attention) -> i32 {
-    loop {
-        if let Stop::Signal(number) = poll_fn(|cx| attention.poll(cx)).await {
-            return number;
-        }
-    }
 }
 
 /// The versions of `--version-matrix`.
@@ -387,8 +387,8 @@ async fn run_all(
                 stop.send_replace(end.is_some());
                 continue;
             }
-            number = signal(attention), if end.is_none() => {
-                end = Some(Error::Signal(number));
+            asked = poll_fn(|cx| attention.poll(cx)), if end.is_none() => {
+                end = Some(asked.error());
                 stop.send_replace(true);
                 continue;
             }

@@ -1,0 +1,130 @@
+//! How long a command that ends by itself waits for the server's answer to what it asked.
+//!
+//! Keep-alive alone is no limit for that: a server may go on talking and never answer, and may turn
+//! keep-alive off.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::keep_alive::SIGN_OF_LIFE_BYTES;
+use crate::net::LAST_LOOK;
+
+/// The time since the last thing that brought the answer nearer. It makes no timer before something is
+/// waited for, and does not move it with every packet.
+#[derive(Debug)]
+pub struct AnswerLimit {
+    limit: Option<Duration>,
+    /// Something is waited for, and this is when it last came nearer.
+    since: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// The time is over; the stream is looked at once more.
+    last_look: bool,
+    /// Of the packet that is being received.
+    part_bytes: usize,
+}
+
+impl AnswerLimit {
+    /// No limit without a duration.
+    #[must_use]
+    pub fn new(limit: Option<Duration>) -> Self {
+        Self { limit, since: None, timer: None, last_look: false, part_bytes: 0 }
+    }
+
+    /// Something came, or went, that brings the answer nearer.
+    pub fn renew(&mut self) {
+        self.part_bytes = 0;
+        self.last_look = false;
+        if let Some(since) = &mut self.since {
+            *since = Instant::now();
+        }
+    }
+
+    /// So much of a packet came that is not whole yet: on a slow link a large one takes its time.
+    pub fn part(&mut self, bytes: usize) {
+        self.part_bytes = self.part_bytes.saturating_add(bytes);
+        if self.part_bytes >= SIGN_OF_LIFE_BYTES {
+            self.renew();
+        }
+    }
+
+    /// There is no link, and nothing to wait for.
+    pub fn stop(&mut self) {
+        self.since = None;
+    }
+
+    /// Says whether something is waited for now. Ready, with the limit, when that takes too long.
+    pub fn poll_waiting(&mut self, cx: &mut Context<'_>, waiting: bool) -> Poll<Duration> {
+        if !waiting {
+            self.stop();
+        } else if self.since.is_none() && self.limit.is_some() {
+            self.since = Some(Instant::now());
+            self.last_look = false;
+        }
+        self.poll(cx)
+    }
+
+    /// Ready, with the limit, when what is waited for takes too long.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+        let (Some(limit), Some(since)) = (self.limit, self.since) else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(since + limit)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            let now = Instant::now();
+            if since + limit > now {
+                timer.as_mut().reset(since + limit);
+            } else if !std::mem::replace(&mut self.last_look, true) {
+                timer.as_mut().reset(now + LAST_LOOK);
+            } else {
+                return Poll::Ready(limit);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    /// How long it waits if something brings the answer nearer after each of these times.
+    async fn waits(limit: Option<Duration>, news: &[u64]) -> Option<Duration> {
+        let start = Instant::now();
+        let mut answer = AnswerLimit::new(limit);
+        let pending = poll_fn(|cx| Poll::Ready(answer.poll_waiting(cx, true).is_pending())).await;
+        assert!(pending);
+        for seconds in news {
+            tokio::time::sleep(Duration::from_secs(*seconds)).await;
+            answer.renew();
+        }
+        let waited = tokio::time::timeout(Duration::from_secs(3600), poll_fn(|cx| answer.poll(cx))).await;
+        waited.ok().map(|_| start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limit_counts_from_the_last_news() {
+        assert_eq!(waits(Some(LIMIT), &[]).await, Some(LIMIT + LAST_LOOK));
+        assert_eq!(waits(Some(LIMIT), &[9, 9]).await, Some(LIMIT + LAST_LOOK + Duration::from_secs(18)));
+        assert_eq!(waits(None, &[]).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn drops_of_a_packet_are_no_news() {
+        let mut answer = AnswerLimit::new(Some(LIMIT));
+        assert!(poll_fn(|cx| Poll::Ready(answer.poll_waiting(cx, true).is_pending())).await);
+        for (bytes, is_late) in [(SIGN_OF_LIFE_BYTES, false), (1, true)] {
+            tokio::time::sleep(LIMIT / 2).await;
+            answer.part(bytes);
+            tokio::time::sleep(LIMIT / 2 + LAST_LOOK).await;
+            // The first look past the limit is not the last.
+            let _ = poll_fn(|cx| Poll::Ready(answer.poll(cx))).await;
+            tokio::time::sleep(LAST_LOOK).await;
+            assert_eq!(poll_fn(|cx| Poll::Ready(answer.poll(cx).is_ready())).await, is_late);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Where the messages go, and what becomes of it when its reader leaves or SIGHUP comes.
+//!
+//! | SIGHUP, and the messages go to | |
+//! |---|---|
+//! | the file of `--output` | the file is opened again by its name, as `logrotate` asks for it |
+//! | a file that the shell has opened | nothing, with a warning: its name is not known here |
+//! | anything else, or the terminal was closed | the run ends, as by SIGTERM |
+//!
+//! A run that was started with SIGHUP ignored (`nohup`) is not ended by it.
+
+use super::super::attention::Attention;
+use super::Config;
+use crate::error::Error;
+use crate::output::{Diagnostics, Reopened, Stdout};
+use crate::signal::{HangUp, hang_up_is_ignored};
+
+pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
+    config.output.as_deref().map_or_else(|| Ok(Stdout::new()), Stdout::file)
+}
+
+/// What the run is to attend to.
+pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
+    let attention = Attention::start(config.timeout)?;
+    if config.output.is_some() {
+        return attention.for_hang_ups();
+    }
+    let attention = if hang_up_is_ignored() { attention } else { attention.for_hang_ups()? };
+    // Without messages to show, what is wanted is not what standard output gets.
+    let shows_messages = !config.exit_after_subscribing && !config.filters.is_empty();
+    Ok(if shows_messages { attention.for_reader() } else { attention })
+}
+
+/// Deals with SIGHUP; whether it ends the run.
+pub(super) fn ends(hang_up: HangUp, stdout: &mut Stdout, diagnostics: &Diagnostics) -> bool {
+    if hang_up == HangUp::TerminalClosed {
+        return true;
+    }
+    match stdout.reopen() {
+        Ok(Reopened::Done) => false,
+        Ok(Reopened::NoFile) => true,
+        Ok(Reopened::Inherited) => {
+            diagnostics.warning("SIGHUP: standard output cannot be opened again; --output FILE can be");
+            false
+        }
+        Err(error) => {
+            diagnostics.error_in("SIGHUP", &error);
+            false
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Whether standard output still has a reader: `mqtt sub | head -1` ends when `head` does, not at the
+//! next message, which may never come.
+//!
+//! The descriptor is watched, not written to, so a second one for the same open file description
+//! serves, whatever it is and whoever owns it. What the system reports is
+//!
+//! * for a pipe without reader an error, also if the reader left before the first look;
+//! * for a closed socket or terminal a hang-up. A TCP connection whose peer only stopped sending may
+//!   still be read by it, so that alone is no end; TCP keep-alive finds out whether the peer is gone.
+//!
+//! Files and other devices have no reader. Systems other than Linux notice the end with the next write.
+
+use std::task::{Context, Poll};
+
+/// The reader of standard output.
+#[derive(Default)]
+pub struct Reader {
+    /// `None` before the first look: a run that never waits looks at nothing.
+    watch: Option<Watch>,
+}
+
+enum Watch {
+    /// There is no reader, or none that can be watched.
+    Unseen,
+    #[cfg(target_os = "linux")]
+    Seen(std::pin::Pin<Box<dyn Future<Output = ()> + Send>>),
+    #[cfg(target_os = "linux")]
+    Gone,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("looked", &self.watch.is_some()).finish()
+    }
+}
+
+impl Reader {
+    /// Ready once the reader is gone, and from then on. Must be called inside a tokio runtime with I/O
+    /// enabled, always from the same task.
+    pub fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match self.watch.get_or_insert_with(look) {
+            Watch::Unseen => Poll::Pending,
+            #[cfg(target_os = "linux")]
+            Watch::Seen(gone) => {
+                std::task::ready!(gone.as_mut().poll(context));
+                self.watch = Some(Watch::Gone);
+                Poll::Ready(())
+            }
+            #[cfg(target_os = "linux")]
+            Watch::Gone => Poll::Ready(()),
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn look() -> Watch {
+    linux::watch(rustix::stdio::stdout())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn look() -> Watch {
+    Watch::Unseen
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::fd::BorrowedFd;
+    use std::time::Duration;
+
+    use rustix::fs::FileType;
+    use rustix::net::sockopt;
+    use tokio::io::Interest;
+    use tokio::net::unix::pipe::Sender;
+
+    use super::Watch;
+
+    /// How long a TCP connection is idle before its peer is asked whether it is there, and how often then.
+    const IDLE: Duration = Duration::from_secs(15);
+
+    pub(super) fn watch(output: BorrowedFd<'_>) -> Watch {
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Watch::Unseen;
+        }
+        let Ok(status) = rustix::fs::fstat(output) else { return Watch::Unseen };
+        match FileType::from_raw_mode(status.st_mode) {
+            FileType::Fifo => {}
+            FileType::Socket => keep_alive(output),
+            FileType::CharacterDevice if rustix::termios::isatty(output) => {}
+            _ => return Watch::Unseen,
+        }
+        // tokio's type for pipes; of other descriptors, too, it is only the watch. It asks for room to
+        // write; errors and hang-ups the system reports unasked, a hang-up as "readable".
+        let watched = rustix::io::fcntl_dupfd_cloexec(output, 3).map_err(Into::into);
+        let Ok(descriptor) = watched.and_then(Sender::from_owned_fd_unchecked) else { return Watch::Unseen };
+        Watch::Seen(Box::pin(async move {
+            if descriptor.ready(Interest::ERROR | Interest::READABLE).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }))
+    }
+
+    /// Where it is refused, as by a socket that is not TCP, nothing depends on it.
+    fn keep_alive(socket: BorrowedFd<'_>) {
+        let _ = sockopt::set_socket_keepalive(socket, true);
+        let _ = sockopt::set_tcp_keepidle(socket, IDLE);
+        let _ = sockopt::set_tcp_keepintvl(socket, IDLE);
+        let _ = sockopt::set_tcp_keepcnt(socket, 3);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+impl Reader {
+    /// The reader of another descriptor in place of standard output.
+    pub(super) fn of(descriptor: impl std::os::fd::AsFd) -> Self {
+        Self { watch: Some(linux::watch(descriptor.as_fd())) }
+    }
+}
