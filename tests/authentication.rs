@@ -1,6 +1,7 @@
 //! Enhanced authentication against a server of our own making: SCRAM written once more from RFC 5802,
 //! and everything a server can do wrong.
 
+use aws_lc_rs::{digest, hmac, pbkdf2};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::BytesMut;
@@ -10,7 +11,6 @@ use mqtt::protocol::property::{PropertyId as Id, Value};
 use mqtt::protocol::reason::ReasonCode;
 use mqtt::protocol::wire::PacketType::PubAck;
 use mqtt::protocol::wire::{self, Packet};
-use ring::{digest, hmac, pbkdf2};
 
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::{self, properties};

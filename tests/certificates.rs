@@ -235,3 +235,17 @@ fn certificates_of_clients() {
     let options = [trusting(&root), pair.options().to_vec()].concat();
     publish(1, &options).fails(1, "is not the private key of the certificate in");
 }
+
+/// OpenSSL's server shows a P-521 certificate in TLS 1.2 only to a client that offers P-521 key exchange.
+#[test]
+fn p521_keys_of_both_sides_are_accepted_in_both_versions() {
+    let root = Authority::with_keys_of("P-521 CA", &rcgen::PKCS_ECDSA_P521_SHA512);
+    let setup = Setup::new().tls(&root.issue("broker", &["localhost"])).client_certificates(&root);
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    for version in ["tlsv1.2", "tlsv1.3"] {
+        let mut options = trusting(&root);
+        options.extend(["--tls-version".into(), version.into()]);
+        options.extend(root.issue("client", &[]).options());
+        publish(broker.port(), &options).succeeds();
+    }
+}

@@ -8,7 +8,6 @@ use domain::base::{Message, Name};
 use domain::rdata::Srv;
 use domain::resolv::stub::StubResolver;
 use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
-use ring::rand::{SecureRandom, SystemRandom};
 
 use super::endpoint::Address;
 use super::fault;
@@ -103,13 +102,7 @@ fn read_answer(answer: &Message<[u8]>, full_name: &str) -> Result<Vec<Address>, 
     if records.is_empty() {
         return Err(Error::link(Layer::Resolve, format!("{full_name} says that there is no such service")));
     }
-    let random = SystemRandom::new();
-    let ordered = in_order(records, |end| {
-        let mut bytes = [0; 8];
-        // Without randomness the load is not spread, which is no reason to fail.
-        let _ = random.fill(&mut bytes);
-        u64::from_ne_bytes(bytes) % end
-    });
+    let ordered = in_order(records, |end| fastrand::u64(..end));
     Ok(ordered.into_iter().map(|record| Address::Tcp { host: record.host, port: record.port }).collect())
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
-    DnType, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber,
+    DnType, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, SignatureAlgorithm,
 };
 use tempfile::TempDir;
 
@@ -24,6 +24,12 @@ pub(crate) struct Identity {
 impl Authority {
     pub(crate) fn new(common_name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
+        Self::of(CertifiedIssuer::self_signed(authority_params(common_name), key).unwrap())
+    }
+
+    /// One with such a key, which vouches for the same kind.
+    pub(crate) fn with_keys_of(common_name: &str, algorithm: &'static SignatureAlgorithm) -> Self {
+        let key = KeyPair::generate_for(algorithm).unwrap();
         Self::of(CertifiedIssuer::self_signed(authority_params(common_name), key).unwrap())
     }
 
@@ -110,7 +116,7 @@ impl Authority {
     }
 
     fn issue_as(&self, name: &str, params: &CertificateParams) -> Identity {
-        let key = KeyPair::generate().unwrap();
+        let key = KeyPair::generate_for(self.issuer.key().algorithm()).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         self.write(name, &certificate.pem(), &key)
     }

@@ -7,6 +7,7 @@ mod server;
 mod service;
 mod tcp;
 mod tls;
+mod tls_algorithms;
 mod tls_extras;
 #[cfg(unix)]
 mod unix;

@@ -1,6 +1,6 @@
 //! Certificates made for one test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
@@ -45,13 +45,19 @@ pub(super) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {
     pub(super) fn root(common_name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
+        Self::root_of(common_name, KeyPair::generate().unwrap())
+    }
+
+    pub(super) fn root_of(common_name: &str, key: KeyPair) -> Self {
         Self(CertifiedIssuer::self_signed(Self::params(common_name), key).unwrap())
     }
 
     /// An authority that this one vouches for.
     pub(super) fn intermediate(&self, params: CertificateParams) -> Self {
-        let key = KeyPair::generate().unwrap();
+        self.intermediate_of(params, KeyPair::generate().unwrap())
+    }
+
+    pub(super) fn intermediate_of(&self, params: CertificateParams, key: KeyPair) -> Self {
         Self(CertifiedIssuer::signed_by(params, key, &self.0).unwrap())
     }
 
@@ -110,6 +116,11 @@ pub(super) fn pem(label: &str, der: &[u8]) -> String {
         at += 65;
     }
     format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+}
+
+/// A file of those that were made once by OpenSSL.
+pub(super) fn key_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/net/tests/keys").join(name)
 }
 
 /// A directory for the files of one test.

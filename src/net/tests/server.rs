@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
@@ -83,7 +83,7 @@ impl TlsServer {
     }
 
     pub(super) fn acceptor(self) -> TlsAcceptor {
-        let provider = Arc::new(ring::default_provider());
+        let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(&self.versions)
             .unwrap();
@@ -94,7 +94,7 @@ impl TlsServer {
             ),
         };
         // Not `with_single_cert`, which refuses what rustls cannot read; some servers show just that.
-        let key = ring::sign::any_supported_type(&self.identity.key_der()).unwrap();
+        let key = aws_lc_rs::sign::any_supported_type(&self.identity.key_der()).unwrap();
         let shown = SingleCertAndKey::from(CertifiedKey::new(self.identity.chain, key));
         let mut config = builder.with_cert_resolver(Arc::new(shown));
         config.alpn_protocols = self.alpn;

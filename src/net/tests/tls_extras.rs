@@ -1,7 +1,7 @@
 //! TLS beyond the everyday: keys in every form, versions and ciphers, pins, revocation, key log.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rcgen::{
@@ -11,7 +11,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::pki::{Authority, Files, Identity, params};
+use super::pki::{Authority, Files, Identity, key_file, params};
 use super::server::TlsServer;
 use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer};
@@ -26,10 +26,6 @@ fn load_error(options: &TlsOptions) -> Error {
     let error = TlsConfig::load(options).unwrap_err();
     assert!(!error.to_string().contains('\n'), "{error}");
     error
-}
-
-fn key_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/net/tests/keys").join(name)
 }
 
 /// Options that trust `authority`.

@@ -63,7 +63,7 @@ fn openssl_name(iana: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tokio_rustls::rustls::crypto::ring::ALL_CIPHER_SUITES;
+    use tokio_rustls::rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 
     use super::*;
 

@@ -344,9 +344,8 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
                 .with_hint("--tls-server-name chooses the name to ask for")
         }
         // The server has not asked for a certificate at this point, so it is none it misses.
-        AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert)).with_hint(
-            "it may offer only old cipher suites or a P-521 key; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20",
-        ),
+        AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert))
+            .with_hint("it may offer only old cipher suites; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
         _ => self::error(&TlsError::AlertReceived(alert)),
     }
 }

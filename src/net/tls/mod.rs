@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | what can be asked for, as data |
+//! | `provider` | the cryptographic algorithms |
 //! | `ciphers` | cipher suites by name |
 //! | `pin` | the public key that a server has to have |
 //! | `key_log` | session keys written out for a debugger |
@@ -26,6 +27,7 @@ mod key_log;
 mod options;
 mod pin;
 pub(super) mod probe;
+mod provider;
 mod unavailable;
 mod verify;
 
@@ -36,7 +38,7 @@ use std::sync::Arc;
 use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::{self, ClientConfig};
 
@@ -72,7 +74,7 @@ impl TlsConfig {
     /// cannot be read, and [`Layer::Tls`] for one that does not hold what it should; every one
     /// names its file.
     pub fn load(options: &TlsOptions) -> Result<Self, Error> {
-        let mut provider = ring::default_provider();
+        let mut provider = provider::with_all_algorithms();
         if let Some(list) = &options.ciphers {
             provider.cipher_suites = ciphers::chosen(list, &provider.cipher_suites)?;
         }

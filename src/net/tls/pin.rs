@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use rustls_pki_types::CertificateDer;
 
 use super::certificate;
