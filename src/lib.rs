@@ -3,6 +3,7 @@
 pub mod broker;
 pub mod cli;
 pub mod client;
+pub mod clock;
 pub mod command;
 pub mod dispatch;
 pub mod error;

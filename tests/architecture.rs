@@ -9,19 +9,23 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("dispatch", &["cli", "command", "error", "exit", "output"]),
     ("cli", &["command", "output", "client", "net", "protocol", "file", "error"]),
-    ("command", &["output", "client", "broker", "storage", "protocol", "file", "signal", "error", "exit"]),
-    ("output", &["protocol", "error"]),
+    (
+        "command",
+        &["output", "client", "broker", "storage", "protocol", "file", "clock", "signal", "error", "exit"],
+    ),
+    ("output", &["protocol", "clock", "error"]),
     ("client", &["net", "protocol", "error"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
     ("storage", &["protocol", "error"]),
-    ("net", &["file", "error"]),
+    ("net", &["file", "clock", "error"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry"]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit"]),
     ("exit", &[]),
+    ("clock", &[]),
     ("file", &[]),
 ];
 

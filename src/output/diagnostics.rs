@@ -16,6 +16,7 @@ use super::packet_log;
 use super::printable::{LineFeed, printable, put_printable};
 use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
+use crate::clock;
 use crate::error::Error;
 use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
@@ -241,8 +242,7 @@ impl Diagnostics {
 
     fn line(&self, text: &str) {
         if self.has_times {
-            // A clock before 1970 has no such form.
-            let now = humantime::format_rfc3339_millis(SystemTime::now().max(SystemTime::UNIX_EPOCH));
+            let now = clock::rfc3339_millis(SystemTime::now());
             let lines: Vec<String> = text.split_inclusive('\n').map(|line| format!("{now} {line}")).collect();
             return self.put(&lines.concat());
         }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::json::{put_properties_object, put_safe};
+use crate::clock;
 use crate::error::Error;
 use crate::protocol::Direction;
 use crate::protocol::property::Properties;
@@ -22,7 +23,7 @@ fn opening(kind: &str) -> Object {
     let mut object = Object::new();
     object.insert("type".into(), kind.into());
     object.insert("version".into(), VERSION.into());
-    object.insert("tst".into(), humantime::format_rfc3339_micros(SystemTime::now()).to_string().into());
+    object.insert("tst".into(), clock::rfc3339_micros(SystemTime::now()).into());
     object
 }
 

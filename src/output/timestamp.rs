@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 
+use crate::clock;
+
 /// Time since 1970. A clock set before that is shown as 1970: the message must be written all the
 /// same.
 pub(super) fn since_epoch(time: SystemTime) -> Duration {
@@ -38,10 +40,8 @@ impl RecordOpening {
     }
 
     fn set_second(&mut self, second: u64) {
-        // RFC 3339 has four digits for the year; later is shown as the end of 9999.
-        let second = second.min(253_402_300_799);
-        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
-        let shown = humantime::format_rfc3339_seconds(time).to_string();
+        let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(second));
+        let shown = clock::rfc3339_seconds(time.unwrap_or(SystemTime::UNIX_EPOCH));
         self.text.clear();
         self.text.extend_from_slice(Self::BEFORE_TIME);
         self.text.extend_from_slice(shown.trim_end_matches('Z').as_bytes());

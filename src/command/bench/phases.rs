@@ -30,6 +30,7 @@ use super::thread;
 use crate::client::alarm::{now, process_cpu};
 use crate::client::options::ClientOptions;
 use crate::client::{self, Opened};
+use crate::clock;
 use crate::error::Error;
 use crate::output::{Diagnostics, Live};
 use crate::protocol::Protocol;
@@ -109,7 +110,7 @@ pub(super) async fn run(
     let credentials = load.credentials.as_deref();
     let credentials =
         credentials.map(|path| Credentials::read(path, &load.client, load.clients())).transpose()?;
-    let started = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    let started = clock::rfc3339_seconds(std::time::SystemTime::now());
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();
     let (plan, run) = (Arc::new(Plan::new(&load)), fastrand::u32(..));

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
 use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
+use crate::clock;
 use crate::error::Error;
 use crate::output::{counted, printable, put_json_line};
 use crate::protocol::property::{Property, PropertyId, Value};
@@ -283,8 +284,8 @@ impl Certificate {
             subject: facts.subject,
             issuer: facts.issuer,
             names: facts.names,
-            not_before: humantime::format_rfc3339_seconds(facts.not_before).to_string(),
-            not_after: humantime::format_rfc3339_seconds(facts.not_after).to_string(),
+            not_before: clock::rfc3339_seconds(facts.not_before),
+            not_after: clock::rfc3339_seconds(facts.not_after),
             ends: facts.not_after,
         }
     }

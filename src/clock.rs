@@ -1,0 +1,137 @@
+//! Moments in words, whatever a clock says: machines without a battery for it start in 1970 or
+//! before, and a typing error can put one into the far future.
+
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+
+/// What helps where [`before_1970`] is said.
+pub const SET_IT: &str = "set the clock: certificates are dated, and no date is before 1970";
+
+/// The last second with a year of four digits.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+/// RFC 3339 in UTC, in whole seconds. It has four digits for the year: what is before year 0 is shown
+/// as its beginning, and what is after 9999 as its last second.
+#[must_use]
+pub fn rfc3339_seconds(moment: SystemTime) -> String {
+    match shown(moment) {
+        Ok(moment) => humantime::format_rfc3339_seconds(moment).to_string(),
+        Err(before) => format!("{before:.0}"),
+    }
+}
+
+/// The same in milliseconds.
+#[must_use]
+pub fn rfc3339_millis(moment: SystemTime) -> String {
+    match shown(moment) {
+        Ok(moment) => humantime::format_rfc3339_millis(moment).to_string(),
+        Err(before) => format!("{before:.3}"),
+    }
+}
+
+/// The same in microseconds.
+#[must_use]
+pub fn rfc3339_micros(moment: SystemTime) -> String {
+    match shown(moment) {
+        Ok(moment) => humantime::format_rfc3339_micros(moment).to_string(),
+        Err(before) => format!("{before:.6}"),
+    }
+}
+
+/// What can be shown of a moment: from 1970 to 9999, or an earlier one, at which humantime panics.
+fn shown(moment: SystemTime) -> Result<SystemTime, Timestamp> {
+    const YEAR_0: i64 = -62_167_219_200;
+    match since_1970(moment) {
+        Some(since) if since.as_secs() <= LAST_SECOND => Ok(moment),
+        Some(_) => Ok(SystemTime::UNIX_EPOCH + Duration::from_secs(LAST_SECOND)),
+        None => {
+            let first = Timestamp::from_second(YEAR_0).unwrap_or(Timestamp::MIN);
+            Err(Timestamp::try_from(moment).map_or(first, |moment| moment.max(first)))
+        }
+    }
+}
+
+/// The time since 1970; `None` before.
+#[must_use]
+pub fn since_1970(moment: SystemTime) -> Option<Duration> {
+    moment.duration_since(SystemTime::UNIX_EPOCH).ok()
+}
+
+/// That this machine's clock is before 1970, where nothing can be dated.
+#[must_use]
+pub fn before_1970() -> String {
+    format!("this machine's clock is at {}", rfc3339_seconds(SystemTime::now()))
+}
+
+/// A length of time in years and days, or in hours and minutes if it is shorter than a day.
+#[must_use]
+pub fn rough(span: Duration) -> String {
+    const MINUTE: u64 = 60;
+    const DAY: u64 = 24 * 60 * MINUTE;
+    let counted = |count: u64, unit: &str| match count {
+        1 => format!("1 {unit}"),
+        count => format!("{count} {unit}s"),
+    };
+    let both = |large: u64, unit: &str, small: u64, small_unit: &str| match (large, small) {
+        (0, small) => counted(small, small_unit),
+        (large, 0) => counted(large, unit),
+        (large, small) => format!("{} {}", counted(large, unit), counted(small, small_unit)),
+    };
+    match (span.as_secs() / DAY, span.as_secs() / MINUTE) {
+        (0, 0) => "less than a minute".into(),
+        (0, minutes) => both(minutes / 60, "hour", minutes % 60, "minute"),
+        (days, _) => both(days / 365, "year", days % 365, "day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_moment_has_a_text() {
+        let after = |seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).unwrap();
+        let before = |seconds| SystemTime::UNIX_EPOCH.checked_sub(Duration::from_secs(seconds)).unwrap();
+        for (moment, text) in [
+            (after(0), "1970-01-01T00:00:00Z"),
+            (before(1), "1969-12-31T23:59:59Z"),
+            (before(62_167_219_200), "0000-01-01T00:00:00Z"),
+            (before(62_167_219_201), "0000-01-01T00:00:00Z"),
+            (before(1 << 40), "0000-01-01T00:00:00Z"),
+            (before(i64::MAX.unsigned_abs()), "0000-01-01T00:00:00Z"),
+            // The ends of 32 bits, signed and unsigned.
+            (after(1 << 31), "2038-01-19T03:14:08Z"),
+            (after(1 << 32), "2106-02-07T06:28:16Z"),
+            (after(253_402_300_799), "9999-12-31T23:59:59Z"),
+            (after(253_402_300_800), "9999-12-31T23:59:59Z"),
+            (after(i64::MAX.unsigned_abs()), "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(rfc3339_seconds(moment), text);
+            assert_eq!(rfc3339_micros(moment).len(), "1970-01-01T00:00:00.000000Z".len());
+        }
+        assert_eq!(rfc3339_micros(before(1) + Duration::from_micros(5)), "1969-12-31T23:59:59.000005Z");
+    }
+
+    #[test]
+    fn there_is_no_time_since_1970_before_it() {
+        let second = Duration::from_secs(1);
+        assert_eq!(since_1970(SystemTime::UNIX_EPOCH + second), Some(second));
+        assert_eq!(since_1970(SystemTime::UNIX_EPOCH - second), None);
+    }
+
+    #[test]
+    fn spans_are_rough() {
+        for (seconds, text) in [
+            (59, "less than a minute"),
+            (60, "1 minute"),
+            (3_725, "1 hour 2 minutes"),
+            (86_400 + 5, "1 day"),
+            (86_400 * 12 + 5, "12 days"),
+            (86_400 * 2_160, "5 years 335 days"),
+            (86_400 * 365, "1 year"),
+        ] {
+            assert_eq!(rough(Duration::from_secs(seconds)), text);
+        }
+    }
+}
