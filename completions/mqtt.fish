@@ -102,8 +102,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'Fo
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -112,7 +112,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-server-name -d 'Na
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -140,7 +140,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-retain -d 'Retain the will'
@@ -217,8 +217,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'Fo
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -227,7 +227,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-server-name -d 'Na
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -263,7 +263,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-retain -d 'Retain the will'
@@ -338,8 +338,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l wait-for-server -d 'For
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -348,7 +348,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-server-name -d 'Nam
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -381,7 +381,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l nodelay -d 'Send small 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-retain -d 'Retain the will'
@@ -420,8 +420,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l connect-timeout -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -430,7 +430,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-server-name -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -486,7 +486,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l ws -d 'Speak MQTT in
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench" -l embedded -d 'Start the broker of this program in a process of its own, and test that'
@@ -551,8 +551,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-serv
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -561,7 +561,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-server-na
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -583,7 +583,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l nodelay -d 'S
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d 'Show every packet sent and received, on standard error'
@@ -678,8 +678,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server 
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -688,7 +688,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-server-name 
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -713,7 +713,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l nodelay -d 'Send
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'Show every packet sent and received, on standard error'
@@ -725,7 +725,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s C -l count -d 'Round 
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l interval -d 'Pause between two round trips' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s W -l timeout -d 'Give up after this time, whatever was reached; exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l publish -d 'Send a message to this topic as well, and measure how long it takes to come back' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l warn-expiry -d 'Warn, with exit status 3, of a certificate that expires within this time' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l warn-expiry -d 'Warn, with exit status 3, of a certificate that expires within this time: the broker\'s, its authorities\', and the client\'s own (--cert)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
@@ -768,8 +768,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l wait-for-server -d 'F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -778,7 +778,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-server-name -d 'N
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -798,7 +798,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l nodelay -d 'Send smal
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s d -l debug -d 'Show every packet sent and received, on standard error'
@@ -849,8 +849,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -859,7 +859,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-server-name -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l crl -d 'Certificate revocation lists to heed, a PEM file; may be repeated' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk -d 'Not available: pre-shared keys' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk-identity -d 'Not available: pre-shared keys' -r
@@ -873,7 +873,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send sm
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help'

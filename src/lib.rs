@@ -61,9 +61,12 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
                 let exit = print(&text).await?;
                 problem.map_or(Ok(exit), Err)
             }
-            Request::Run { invocation, warnings, .. } => {
+            Request::Run { invocation, warnings, details, .. } => {
                 for warning in warnings {
                     diagnostics.warning(warning);
+                }
+                for detail in details {
+                    diagnostics.debug(|| detail);
                 }
                 dispatch::dispatch(invocation, diagnostics).await
             }

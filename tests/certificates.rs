@@ -98,7 +98,7 @@ fn certificates_of_servers() {
             options: trust(),
             words: words(&[
                 "an authority CN=Test CA, but not by the one of that name",
-                "hint: was the authority made anew?",
+                "hint: that authority may have a new key",
             ]),
         },
         Case {

@@ -13,7 +13,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::pki::Authority;
 use crate::support::server::{Listener, Server};
-use crate::support::{CONNECTING, Service, for_versions, report, version};
+use crate::support::{CONNECTING, Service, for_versions, report, skip, version};
 
 /// Enough for many TLS records.
 const LINES: usize = 20_000;
@@ -216,4 +216,53 @@ fn files_that_are_none() {
     std::fs::write(&empty, "").unwrap();
     let run = publish(1).args(["--cafile".as_ref(), empty.as_os_str()]).run();
     run.fails(1, "no certificate in this file (PEM)");
+}
+
+/// The library that lies about the clock (Debian's package `faketime`).
+fn faketime() -> Option<PathBuf> {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().filter_map(Result::ok);
+    let found =
+        folders.map(|folder| folder.path().join("faketime/libfaketime.so.1")).find(|path| path.exists());
+    if found.is_none() {
+        skip("libfaketime is not installed");
+    }
+    found
+}
+
+/// Whatever the clock says, a run ends with a result or with an error in words.
+#[test]
+fn no_clock_makes_a_run_panic() {
+    let Some(library) = faketime() else { return };
+    let authority = Authority::new("Test CA");
+    let Some(broker) = Mosquitto::start(&Setup::new().tls(&authority.issue("broker", &["localhost"]))) else {
+        return;
+    };
+    let port = broker.port().to_string();
+    let at = |time: &str, arguments: &[&str]| {
+        Mqtt::new(arguments)
+            .args(["-h", "localhost", "-p", &port, "--cafile"])
+            .args([authority.file()])
+            .env("LD_PRELOAD", &library)
+            .env("FAKETIME", format!("@{time}"))
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .run()
+    };
+    let publish = ["pub", "-t", "a", "-m", "x", "-q", "1"];
+    let bench = ["bench", "conn", "--clients", "1"];
+    let subscribe = ["sub", "-t", "a", "-E", "--json-events"];
+    let ping = ["ping", "-C", "1", "--json", "--warn-expiry", "10000d"];
+    for command in [&publish[..], &bench, &subscribe, &ping] {
+        let early = at("1969-12-31 12:00:00", command).exits(1);
+        assert!(early.stderr.contains("this machine's clock is at 1969-12-31T"), "{}", early.stderr);
+        assert!(early.stderr.contains("set the clock: certificates are dated"), "{}", early.stderr);
+        at("1970-01-01 12:00:00", command).exits(1).mentions("is not valid before 1975-01-01T00:00:00Z");
+        at("9999-12-31 12:00:00", command).exits(1).mentions("expired on 4096-01-01T00:00:00Z");
+    }
+    for time in ["2038-01-20 00:00:00", "2106-02-08 00:00:00", "2262-04-12 00:00:00"] {
+        for command in [&publish[..], &subscribe, &ping] {
+            at(time, command).exits(0);
+        }
+    }
+    let unchecked = [&publish[..], &["--insecure"]].concat();
+    at("1969-12-31 12:00:00", &unchecked).exits(0);
 }

@@ -122,6 +122,8 @@ pub enum Request {
         invocation: Invocation,
         /// What to warn of before.
         warnings: Vec<String>,
+        /// For `--debug`.
+        details: Vec<String>,
         /// Whether to use colour.
         color: ColorChoice,
         /// Whether lines on standard error begin with the time.
@@ -223,10 +225,15 @@ pub fn parse(
     let mut warnings = files::warnings(&matches, &given);
     let invocation = subcommand.resolve()?;
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
-    if tls.is_some_and(|tls| tls.is_insecure()) {
-        warnings.push("--insecure: nobody checks who the server is".into());
+    let mut details = Vec::new();
+    if let Some(tls) = tls {
+        if tls.is_insecure() {
+            warnings.push("--insecure: nobody checks who the server is".into());
+        }
+        warnings.extend_from_slice(tls.warnings());
+        details.extend_from_slice(tls.details());
     }
-    Ok(Request::Run { invocation, warnings, color, log_time })
+    Ok(Request::Run { invocation, warnings, details, color, log_time })
 }
 
 /// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.

@@ -11,7 +11,7 @@ use super::origin::{Origin, Rank};
 use super::target::counts;
 use crate::error::Error;
 use crate::net::tls::{Unavailable, aws_iot_protocol, unavailable};
-use crate::net::{KeyPassword, Pin, TlsConfig, TlsOptions, TlsVersion};
+use crate::net::{KeyPassword, Pin, SystemStore, TlsConfig, TlsOptions, TlsVersion};
 
 /// The port on which TLS is expected ([IANA] secure-mqtt).
 pub(super) const TLS_PORT: u16 = 8883;
@@ -23,16 +23,20 @@ const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "TLS")]
 pub(super) struct TlsArgs {
-    /// Trust the certificate authorities in this PEM file; turns TLS on
+    /// Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is
+    /// named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a
+    /// trusted authority do not count
     #[arg(long, env = "MQTT_CAFILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     cafile: Option<PathBuf>,
 
-    /// Trust the certificate authorities in the PEM files of this directory; turns TLS on
+    /// Trust the certificate authorities in the PEM files of this directory, whatever their names;
+    /// turns TLS on. A file that cannot be used is named, and the others are trusted
     #[arg(long, env = "MQTT_CAPATH", value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     capath: Option<PathBuf>,
 
-    /// Trust the operating system's certificate authorities; turns TLS on. The default where TLS is
-    /// on without --cafile and --capath
+    /// Trust the operating system's certificate authorities, or those that SSL_CERT_FILE and
+    /// SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath
+    #[expect(clippy::doc_markdown, reason = "it is help for a terminal")]
     #[arg(long, env = "MQTT_TLS_USE_OS_CERTS", value_parser = BoolishValueParser::new())]
     tls_use_os_certs: bool,
 
@@ -73,7 +77,8 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_TLS_PIN", value_name = "PIN")]
     tls_pin: Vec<Pin>,
 
-    /// Certificate revocation lists to heed, a PEM file; may be repeated
+    /// Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is
+    /// an error
     #[arg(long, env = "MQTT_CRL", value_name = "FILE", value_hint = ValueHint::FilePath)]
     crl: Vec<PathBuf>,
 
@@ -262,6 +267,7 @@ impl TlsArgs {
         Ok(TlsOptions {
             ca_files: self.cafile.into_iter().collect(),
             ca_paths: self.capath.into_iter().collect(),
+            system_store: system_store(),
             certificate: self.cert,
             key: self.key,
             insecure: self.insecure,
@@ -278,6 +284,18 @@ impl TlsArgs {
             crl_files: self.crl,
             key_log: self.tls_keylog.map(key_log).transpose()?,
         })
+    }
+}
+
+/// The authorities that the environment names, as it does for OpenSSL.
+fn system_store() -> SystemStore {
+    let given = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let directories = given("SSL_CERT_DIR").unwrap_or_default();
+    SystemStore {
+        file: given("SSL_CERT_FILE").map(Into::into),
+        directories: std::env::split_paths(&directories)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect(),
     }
 }
 

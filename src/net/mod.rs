@@ -49,6 +49,8 @@ pub use fault::{broken, explain};
 pub use proxy::{Proxy, ProxyKind};
 pub use service::brokers_of;
 pub use stream::Stream;
-pub use tls::{CertificateFacts, Encrypted, KeyPassword, Pin, TlsConfig, TlsFacts, TlsOptions, TlsVersion};
+pub use tls::{
+    CertificateFacts, Encrypted, KeyPassword, Pin, SystemStore, TlsConfig, TlsFacts, TlsOptions, TlsVersion,
+};
 pub use websocket::WebSocket;
 pub use within::{LAST_LOOK, within};

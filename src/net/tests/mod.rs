@@ -9,6 +9,8 @@ mod tcp;
 mod tls;
 mod tls_algorithms;
 mod tls_extras;
+mod tls_files;
+mod tls_rejections;
 #[cfg(unix)]
 mod unix;
 mod websocket;

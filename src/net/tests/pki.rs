@@ -52,6 +52,10 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(Self::params(common_name), key).unwrap())
     }
 
+    pub(super) fn root_with(params: CertificateParams) -> Self {
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
     /// An authority that this one vouches for.
     pub(super) fn intermediate(&self, params: CertificateParams) -> Self {
         self.intermediate_of(params, KeyPair::generate().unwrap())

@@ -313,10 +313,17 @@ fn a_file_without_revocation_lists_says_so() {
         ..trusting(&files, &authority)
     };
     assert_says(&load_error(&options), &["wrong.pem: no certificate revocation list in this file"]);
-    let garbage = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
-    let options =
-        TlsOptions { crl_files: vec![files.write("garbage.pem", garbage)], ..trusting(&files, &authority) };
-    assert_says(&load_error(&options), &["garbage.pem: a revocation list cannot be used"]);
+    for (garbage, says) in [
+        ("MAMCAQU=", "garbage.pem: a revocation list cannot be used"),
+        ("AAAA", "garbage.pem: block 1 (X509 CRL, line 1): it does not hold DER"),
+    ] {
+        let garbage = format!("-----BEGIN X509 CRL-----\n{garbage}\n-----END X509 CRL-----\n");
+        let options = TlsOptions {
+            crl_files: vec![files.write("garbage.pem", garbage)],
+            ..trusting(&files, &authority)
+        };
+        assert_says(&load_error(&options), &[says]);
+    }
 }
 
 #[tokio::test]

@@ -7,12 +7,16 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use rustls_pki_types::CertificateDer;
-use x509_cert::Certificate;
-use x509_cert::der::{Decode, Encode};
-use x509_cert::ext::pkix::SubjectAltName;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
+use x509_cert::certificate::{Certificate, Version};
+use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
+use x509_cert::der::oid::AssociatedOid;
+use x509_cert::der::{Decode, Encode, SliceReader};
 use x509_cert::ext::pkix::name::GeneralName;
+use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
 use x509_cert::name::Name;
+
+use super::pem;
 
 /// What a certificate says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,15 +36,7 @@ pub struct CertificateFacts {
 impl CertificateFacts {
     /// Reads a certificate; `None` if it is not sound enough to be read.
     pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
-        let certificate = Certificate::from_der(der).ok()?;
-        let content = certificate.tbs_certificate();
-        Some(Self {
-            subject: name(content.subject()),
-            issuer: name(content.issuer()),
-            names: alternative_names(&certificate),
-            not_before: content.validity().not_before.to_system_time(),
-            not_after: content.validity().not_after.to_system_time(),
-        })
+        Details::read(der).map(|details| details.facts)
     }
 
     /// Whether subject and issuer are one: a root, or a self-signed certificate.
@@ -55,6 +51,240 @@ impl fmt::Display for CertificateFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.subject)
     }
+}
+
+/// A certificate with what its acceptance hangs on.
+#[derive(Debug)]
+pub(super) struct Details {
+    pub(super) facts: CertificateFacts,
+    certificate: Certificate,
+}
+
+impl Details {
+    pub(super) fn read(der: &CertificateDer<'_>) -> Option<Self> {
+        let certificate = Certificate::from_der(der).ok()?;
+        let content = certificate.tbs_certificate();
+        let facts = CertificateFacts {
+            subject: name(content.subject()),
+            issuer: name(content.issuer()),
+            names: alternative_names(&certificate),
+            not_before: content.validity().not_before.to_system_time(),
+            not_after: content.validity().not_after.to_system_time(),
+        };
+        Some(Self { facts, certificate })
+    }
+
+    fn extension<'a, T: Decode<'a> + AssociatedOid>(&'a self) -> Option<T> {
+        self.certificate.tbs_certificate().get_extension().ok()?.map(|(_, value)| value)
+    }
+
+    /// Its key usage, if it is limited, allows what `allows` looks for.
+    fn key_usage_allows(&self, allows: impl FnOnce(KeyUsage) -> bool) -> bool {
+        self.extension().is_none_or(allows)
+    }
+
+    /// Whether an authority with this certificate may issue others [RFC 5280, section 6.1.4 (n)].
+    pub(super) fn may_sign_certificates(&self) -> bool {
+        self.key_usage_allows(|usage| usage.key_cert_sign())
+    }
+
+    /// Whether its key may be used in a handshake [RFC 5280, section 4.2.1.3]: TLS needs a
+    /// signature, but recipes of the time of RSA key exchange allow only encipherment, and their
+    /// certificates are accepted everywhere.
+    pub(super) fn may_serve(&self) -> bool {
+        self.key_usage_allows(|usage| {
+            usage.digital_signature() || usage.key_encipherment() || usage.key_agreement()
+        })
+    }
+
+    /// Whether it calls itself an authority's (CA:TRUE).
+    pub(super) fn is_authority(&self) -> bool {
+        self.extension().is_some_and(|constraints: BasicConstraints| constraints.ca)
+    }
+
+    /// The purposes it is limited to, in words, if they do not include servers.
+    pub(super) fn other_purposes(&self) -> Option<String> {
+        let ExtendedKeyUsage(purposes) = self.extension()?;
+        let is_for_servers = purposes.contains(&SERVER_AUTHENTICATION);
+        (!is_for_servers).then(|| listed(purposes.iter().map(|purpose| named(purpose, PURPOSES))))
+    }
+
+    /// The critical extensions that are not understood here, in words.
+    pub(super) fn unsupported_extensions(&self) -> Option<String> {
+        let all = self.certificate.tbs_certificate().extensions()?;
+        let unsupported =
+            all.iter().filter(|one| one.critical && !SUPPORTED_EXTENSIONS.contains(&one.extn_id));
+        let named: Vec<String> = unsupported.map(|one| named(&one.extn_id, EXTENSIONS)).collect();
+        (!named.is_empty()).then(|| listed(named.into_iter()))
+    }
+
+    /// An IP address that it lists as a DNS name, where it counts for nothing.
+    pub(super) fn lists_as_dns_name(&self, address: IpAddr) -> bool {
+        self.extension().is_some_and(|SubjectAltName(names)| {
+            names.iter().any(|name| match name {
+                GeneralName::DnsName(name) => name.as_str().parse() == Ok(address),
+                _ => false,
+            })
+        })
+    }
+
+    /// Whether it has alternative names of any kind.
+    pub(super) fn has_alternative_names(&self) -> bool {
+        self.extension().is_some_and(|SubjectAltName(names)| !names.is_empty())
+    }
+
+    pub(super) fn is_version_3(&self) -> bool {
+        self.certificate.tbs_certificate().version() == Version::V3
+    }
+
+    /// How it is signed: `ECDSA with SHA-256`.
+    pub(super) fn signature(&self) -> String {
+        named(&self.certificate.signature_algorithm().oid, SIGNATURES)
+    }
+
+    /// The kind of its key: `RSA, 2048 bits` or `EC, P-256`.
+    pub(super) fn key(&self) -> String {
+        let key = self.certificate.tbs_certificate().subject_public_key_info();
+        let kind = named(&key.algorithm.oid, KEYS);
+        let curve = || key.algorithm.parameters.as_ref()?.decode_as::<ObjectIdentifier>().ok();
+        match self.rsa_bits() {
+            Some(bits) => format!("{kind}, {bits} bits"),
+            None => match curve() {
+                Some(curve) => format!("{kind}, {}", named(&curve, CURVES)),
+                None => kind,
+            },
+        }
+    }
+
+    /// The length of its RSA key, if it has one.
+    pub(super) fn rsa_bits(&self) -> Option<usize> {
+        let key = self.certificate.tbs_certificate().subject_public_key_info();
+        if key.algorithm.oid != RSA {
+            return None;
+        }
+        // RSAPublicKey: the modulus is the first of two numbers [RFC 8017, appendix A.1.1].
+        let numbers = AnyRef::from_der(key.subject_public_key.raw_bytes()).ok()?.value();
+        let modulus = AnyRef::decode(&mut SliceReader::new(numbers).ok()?).ok()?.value();
+        let leading = modulus.iter().take_while(|byte| **byte == 0).count();
+        let first = modulus.get(leading)?;
+        Some((modulus.len() - leading) * 8 - first.leading_zeros() as usize)
+    }
+
+    /// Whether the key of `issuer` made the signature on `der`, which is this certificate; `None`
+    /// where no algorithm is for that signature and that key.
+    pub(super) fn is_signed_by(
+        &self,
+        der: &[u8],
+        issuer: &Self,
+        algorithms: &[&dyn SignatureVerificationAlgorithm],
+    ) -> Option<bool> {
+        let key = issuer.certificate.tbs_certificate().subject_public_key_info();
+        let key_algorithm = key.algorithm.to_der().ok()?;
+        let signature_algorithm = self.certificate.signature_algorithm().to_der().ok()?;
+        let key_algorithm = AnyRef::from_der(&key_algorithm).ok()?.value();
+        let signature_algorithm = AnyRef::from_der(&signature_algorithm).ok()?.value();
+        let content = AnyRef::from_der(der).ok()?.value();
+        let signed = content.get(..pem::element_length(content)?)?;
+        algorithms
+            .iter()
+            .filter(|algorithm| {
+                algorithm.public_key_alg_id().as_ref() == key_algorithm
+                    && algorithm.signature_alg_id().as_ref() == signature_algorithm
+            })
+            .map(|algorithm| {
+                let key = key.subject_public_key.raw_bytes();
+                algorithm.verify_signature(key, signed, self.certificate.signature().raw_bytes()).is_ok()
+            })
+            .reduce(|one, other| one || other)
+    }
+}
+
+const fn oid(text: &str) -> ObjectIdentifier {
+    ObjectIdentifier::new_unwrap(text)
+}
+
+const RSA: ObjectIdentifier = oid("1.2.840.113549.1.1.1");
+const SERVER_AUTHENTICATION: ObjectIdentifier = oid("1.3.6.1.5.5.7.3.1");
+
+/// Those that the verifier reads. It takes no account of policies.
+const SUPPORTED_EXTENSIONS: &[ObjectIdentifier] = &[
+    oid("2.5.29.15"),
+    oid("2.5.29.17"),
+    oid("2.5.29.19"),
+    oid("2.5.29.30"),
+    oid("2.5.29.31"),
+    oid("2.5.29.37"),
+];
+
+const EXTENSIONS: &[(&str, &str)] = &[
+    ("2.5.29.32", "certificatePolicies"),
+    ("2.5.29.33", "policyMappings"),
+    ("2.5.29.36", "policyConstraints"),
+    ("2.5.29.54", "inhibitAnyPolicy"),
+    ("1.3.6.1.5.5.7.1.24", "tlsfeature"),
+    ("1.3.6.1.4.1.11129.2.4.3", "precertificate poison"),
+];
+
+const PURPOSES: &[(&str, &str)] = &[
+    ("1.3.6.1.5.5.7.3.2", "clientAuth"),
+    ("1.3.6.1.5.5.7.3.3", "codeSigning"),
+    ("1.3.6.1.5.5.7.3.4", "emailProtection"),
+    ("1.3.6.1.5.5.7.3.8", "timeStamping"),
+    ("1.3.6.1.5.5.7.3.9", "OCSPSigning"),
+    ("2.5.29.37.0", "anyExtendedKeyUsage"),
+];
+
+const SIGNATURES: &[(&str, &str)] = &[
+    ("1.2.840.113549.1.1.4", "RSA with MD5"),
+    ("1.2.840.113549.1.1.5", "RSA with SHA-1"),
+    ("1.2.840.113549.1.1.10", "RSA-PSS"),
+    ("1.2.840.113549.1.1.11", "RSA with SHA-256"),
+    ("1.2.840.113549.1.1.12", "RSA with SHA-384"),
+    ("1.2.840.113549.1.1.13", "RSA with SHA-512"),
+    ("1.2.840.113549.1.1.14", "RSA with SHA-224"),
+    ("1.2.840.10040.4.3", "DSA with SHA-1"),
+    ("2.16.840.1.101.3.4.3.2", "DSA with SHA-256"),
+    ("1.2.840.10045.4.1", "ECDSA with SHA-1"),
+    ("1.2.840.10045.4.3.1", "ECDSA with SHA-224"),
+    ("1.2.840.10045.4.3.2", "ECDSA with SHA-256"),
+    ("1.2.840.10045.4.3.3", "ECDSA with SHA-384"),
+    ("1.2.840.10045.4.3.4", "ECDSA with SHA-512"),
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
+];
+
+const KEYS: &[(&str, &str)] = &[
+    ("1.2.840.113549.1.1.1", "RSA"),
+    ("1.2.840.113549.1.1.10", "RSA-PSS"),
+    ("1.2.840.10040.4.1", "DSA"),
+    ("1.2.840.10045.2.1", "EC"),
+    ("1.3.101.112", "Ed25519"),
+    ("1.3.101.113", "Ed448"),
+];
+
+const CURVES: &[(&str, &str)] = &[
+    ("1.2.840.10045.3.1.1", "P-192"),
+    ("1.3.132.0.33", "P-224"),
+    ("1.2.840.10045.3.1.7", "P-256"),
+    ("1.3.132.0.34", "P-384"),
+    ("1.3.132.0.35", "P-521"),
+    ("1.3.132.0.10", "secp256k1"),
+    ("1.3.36.3.3.2.8.1.1.7", "brainpoolP256r1"),
+    ("1.3.36.3.3.2.8.1.1.11", "brainpoolP384r1"),
+    ("1.3.36.3.3.2.8.1.1.13", "brainpoolP512r1"),
+];
+
+/// An object identifier by its name, if it has one here.
+fn named(identifier: &ObjectIdentifier, names: &[(&str, &str)]) -> String {
+    let number = identifier.to_string();
+    match names.iter().find(|(known, _)| *known == number) {
+        Some((_, name)) => (*name).to_owned(),
+        None => number,
+    }
+}
+
+fn listed(names: impl Iterator<Item = String>) -> String {
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The public key as it stands in a certificate (`SubjectPublicKeyInfo`, DER).

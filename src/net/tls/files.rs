@@ -1,53 +1,50 @@
 //! Certificates and keys off the disk. Every error names the file.
 
+use std::io;
 use std::path::Path;
 
-use pkcs8::{EncryptedPrivateKeyInfoOwned, Error as Pkcs8Error, SecretDocument, pkcs5};
-use rustls_pki_types::pem::PemObject;
+use pkcs8::der::Decode as _;
+use pkcs8::{EncryptedPrivateKeyInfoOwned, Error as Pkcs8Error, pkcs5};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::options::KeyPassword;
+use super::pem::{self, Block, Kind};
 use crate::error::{Error, Layer};
 use crate::file::read_at_most;
-
-/// The first byte of anything in DER that could be meant here: a SEQUENCE.
-const DER_SEQUENCE: u8 = 0x30;
 
 /// The longest file taken: the revocation lists of large authorities are the longest.
 const LONGEST_FILE_BYTES: u64 = 64 << 20;
 
-/// All certificates of a PEM file, in their order; at least one.
+/// All certificates of a PEM file, in their order; at least one. A chain is shown whole, so that one
+/// damaged block is an error.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let content = read(path, "certificates")?;
-    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
-    match found {
-        Ok(certificates) if certificates.is_empty() => Err(missing(path, "certificate", &content)),
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(unusable(path, &format!("not a sound PEM file: {error}"))),
-    }
+    let wanted = |kind| matches!(kind, Kind::Certificate | Kind::TrustedCertificate);
+    let found = contents(path, "certificate", wanted)?.into_iter().map(|mut der| {
+        // OpenSSL's trust settings follow a certificate.
+        der.truncate(pem::element_length(&der).unwrap_or(der.len()));
+        der.into()
+    });
+    Ok(found.collect())
 }
 
-/// All certificates of a directory's files. Files that hold none are passed over: such
-/// directories also carry hash links, CRLs and notes.
-pub(super) fn certificates_in_directory(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    std::fs::read_dir(path)
-        .map_err(|error| Error::file(format!("CA directory {}", path.display()), error))?;
-    let found = rustls_native_certs::load_certs_from_paths(None, Some(path)).certs;
-    if found.is_empty() {
-        return Err(unusable(path, "no certificate in this directory (PEM)"));
-    }
-    Ok(found)
-}
-
-/// All revocation lists of a PEM file; at least one.
+/// All revocation lists of a PEM file, at least one. Without one that is damaged, certificates would
+/// be accepted that it may revoke.
 pub(super) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
-    let content = read(path, "certificate revocation list")?;
-    let found: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&content).collect();
-    match found {
-        Ok(lists) if lists.is_empty() => Err(missing(path, "certificate revocation list", &content)),
-        Ok(lists) => Ok(lists),
-        Err(error) => Err(unusable(path, &format!("not a sound PEM file: {error}"))),
-    }
+    let found = contents(path, "certificate revocation list", |kind| kind == Kind::RevocationList)?;
+    Ok(found.into_iter().map(Into::into).collect())
+}
+
+/// What is in the blocks of one kind, all of which have to be sound.
+fn contents(path: &Path, what: &str, wanted: impl Fn(Kind) -> bool) -> Result<Vec<Vec<u8>>, Error> {
+    let file = read(path, what)?;
+    let blocks = pem::blocks(&file).into_iter().filter(|block| wanted(block.kind));
+    let found: Vec<Vec<u8>> = blocks.map(|block| content_of(path, block)).collect::<Result<_, _>>()?;
+    if found.is_empty() { Err(missing(path, what, &file)) } else { Ok(found) }
+}
+
+fn content_of(path: &Path, block: Block) -> Result<Vec<u8>, Error> {
+    let place = block.to_string();
+    block.content.map_err(|damage| unusable(path, &format!("{place}: {damage}")))
 }
 
 /// The private key of a PEM file, decrypted with `password` if it is encrypted.
@@ -55,11 +52,15 @@ pub(super) fn private_key(
     path: &Path,
     password: Option<&KeyPassword>,
 ) -> Result<PrivateKeyDer<'static>, Error> {
-    let content = read(path, "private key")?;
-    if let Some(encrypted) = section(&content, "ENCRYPTED PRIVATE KEY") {
-        return decrypted(path, encrypted, password);
-    }
-    if contains(&content, "Proc-Type: 4,ENCRYPTED") {
+    let file = read(path, "private key")?;
+    let is_key = |block: &Block| {
+        use Kind::{EcPrivateKey, EncryptedPrivateKey, PrivateKey, RsaPrivateKey};
+        matches!(block.kind, PrivateKey | EncryptedPrivateKey | RsaPrivateKey | EcPrivateKey)
+    };
+    let Some(block) = pem::blocks(&file).into_iter().find(is_key) else {
+        return Err(missing(path, "private key", &file));
+    };
+    if block.is_encrypted_by_headers {
         return Err(unusable(
             path,
             "this private key is encrypted in OpenSSL's old way, which is not supported",
@@ -69,13 +70,20 @@ pub(super) fn private_key(
             path.display()
         )));
     }
-    PrivateKeyDer::from_pem_slice(&content).map_err(|_| missing(path, "private key", &content))
+    let kind = block.kind;
+    let content = content_of(path, block)?;
+    match kind {
+        Kind::EncryptedPrivateKey => decrypted(path, &content, password),
+        Kind::RsaPrivateKey => Ok(PrivateKeyDer::Pkcs1(content.into())),
+        Kind::EcPrivateKey => Ok(PrivateKeyDer::Sec1(content.into())),
+        _ => Ok(PrivateKeyDer::Pkcs8(content.into())),
+    }
 }
 
 /// A key out of its encrypted PKCS#8 armour.
 fn decrypted(
     path: &Path,
-    pem: &str,
+    content: &[u8],
     password: Option<&KeyPassword>,
 ) -> Result<PrivateKeyDer<'static>, Error> {
     let Some(password) = password else {
@@ -88,8 +96,7 @@ fn decrypted(
             path.display()
         ))
     };
-    let (_, document) = SecretDocument::from_pem(pem).map_err(|error| unsound(&error))?;
-    let encrypted: EncryptedPrivateKeyInfoOwned = document.decode_msg().map_err(|error| unsound(&error))?;
+    let encrypted = EncryptedPrivateKeyInfoOwned::from_der(content).map_err(|error| unsound(&error))?;
     match encrypted.decrypt(password.as_bytes()) {
         Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.to_bytes().to_vec()).into()),
         // A wrong password shows only in what comes out: wrong padding, or bytes that are no key.
@@ -100,33 +107,35 @@ fn decrypted(
     }
 }
 
-/// The PEM section of that label, armour included.
-fn section<'a>(content: &'a [u8], label: &str) -> Option<&'a str> {
-    let start = memchr::memmem::find(content, format!("-----BEGIN {label}-----").as_bytes())?;
-    let end_line = format!("-----END {label}-----");
-    let end = start + memchr::memmem::find(&content[start..], end_line.as_bytes())? + end_line.len();
-    std::str::from_utf8(&content[start..end]).ok()
+pub(super) fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+    content(path).map_err(|error| Error::file(format!("{what} {}", path.display()), error))
 }
 
-fn contains(content: &[u8], text: &str) -> bool {
-    memchr::memmem::find(content, text.as_bytes()).is_some()
-}
-
-fn read(path: &Path, what: &str) -> Result<Vec<u8>, Error> {
+pub(super) fn content(path: &Path) -> io::Result<Vec<u8>> {
     read_at_most(path, LONGEST_FILE_BYTES)
-        .map_err(|error| Error::file(format!("{what} {}", path.display()), error))
 }
 
 /// A file that does not hold what it should, and what it seems to hold instead.
-fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
+pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     let error = unusable(path, &format!("no {what} in this file (PEM)"));
-    let holds = |label: &str| contains(content, label);
-    if content.first() == Some(&DER_SEQUENCE) {
-        error.with_hint("it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) makes PEM of it")
-    } else if holds("PRIVATE KEY-----") {
+    if pem::element_length(content).is_some() {
+        return error
+            .with_hint("it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) makes PEM of it");
+    }
+    let blocks = pem::blocks(content);
+    let has = |wanted: fn(&str) -> bool| blocks.iter().any(|block| wanted(&block.label));
+    if has(|label| label == "OPENSSH PRIVATE KEY") {
+        error.with_hint("it holds a key of OpenSSH: `ssh-keygen -p -m PKCS8 -f FILE` rewrites it")
+    } else if has(|label| label.ends_with("PRIVATE KEY")) {
         error.with_hint("it holds a private key: that goes after --key")
-    } else if holds("BEGIN CERTIFICATE-----") {
+    } else if has(|label| matches!(Kind::of(label), Kind::Certificate | Kind::TrustedCertificate)) {
         error.with_hint("it holds a certificate: that goes after --cert or --cafile")
+    } else if has(|label| label.ends_with("CERTIFICATE REQUEST")) {
+        error.with_hint("it holds a request for a certificate, which the authority has to sign first")
+    } else if has(|label| label == "PKCS7") {
+        error.with_hint("it holds PKCS#7: `openssl pkcs7 -print_certs -in FILE` makes certificates of it")
+    } else if has(|label| Kind::of(label) == Kind::RevocationList) {
+        error.with_hint("it holds a revocation list: that goes after --crl")
     } else {
         error
     }

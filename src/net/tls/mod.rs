@@ -9,14 +9,18 @@
 //! | `pin` | the public key that a server has to have |
 //! | `key_log` | session keys written out for a debugger |
 //! | `unavailable` | what rustls has not got, and what to use instead |
+//! | `pem` | the blocks of a PEM file |
 //! | `files` | certificates and keys off the disk, each error naming its file |
+//! | `authorities` | the certificate authorities to trust |
 //! | `verify` | whether the server is who it should be |
 //! | `insecure` | the checks turned off |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
 //! | `encrypted` | the stream that a handshake ends in |
-//! | `explain` | handshake failures in words |
+//! | `rejection` | why a certificate was turned down, in words |
+//! | `explain` | other handshake failures in words |
 //! | `probe` | whether a port taken for a plain one expects TLS |
 
+mod authorities;
 mod certificate;
 mod ciphers;
 mod encrypted;
@@ -25,31 +29,37 @@ mod files;
 mod insecure;
 mod key_log;
 mod options;
+mod pem;
 mod pin;
 pub(super) mod probe;
 mod provider;
+mod rejection;
 mod unavailable;
 mod verify;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use rustls_pki_types::ServerName;
+use rustls_pki_types::{ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 pub use certificate::CertificateFacts;
 pub use encrypted::Encrypted;
-pub use options::{KeyPassword, TlsOptions, TlsVersion, aws_iot_protocol};
+pub use options::{KeyPassword, SystemStore, TlsOptions, TlsVersion, aws_iot_protocol};
 pub use pin::Pin;
 pub use unavailable::{Unavailable, unavailable};
 
 use key_log::KeyLog;
+use verify::Verification;
 
+use crate::clock;
 use crate::error::{Error, Layer};
 
 /// Trust, credentials and versions, read and checked: what every handshake shares, session
@@ -62,6 +72,11 @@ pub struct TlsConfig {
     has_certificate: bool,
     /// Whether [`TlsOptions::insecure`] turned every check off.
     insecure: bool,
+    own_certificates: Vec<CertificateFacts>,
+    /// What its user should know.
+    warnings: Vec<String>,
+    /// What helps to find a fault.
+    details: Vec<String>,
 }
 
 impl TlsConfig {
@@ -80,11 +95,14 @@ impl TlsConfig {
         }
         let provider = Arc::new(provider);
         let versions = options.protocol_versions()?;
+        let clock = Clock { now: SystemTime::now, dates_matter: !options.insecure };
         let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
         let certificate = client_certificate(options, &provider)?;
         let has_certificate = certificate.is_some();
-        let verifier = verify::verifier(options, &provider)?;
-        let builder = ClientConfig::builder_with_provider(provider)
+        let shown = certificate.iter().flat_map(|pair| &pair.cert);
+        let own_certificates = shown.filter_map(CertificateFacts::read).collect();
+        let Verification { verifier, warnings, details } = verify::verification(options, &provider)?;
+        let builder = ClientConfig::builder_with_details(provider, Arc::new(clock))
             .with_protocol_versions(&versions)
             .map_err(|_| {
                 Error::usage("none of the cipher suites asked for belongs to a TLS version asked for")
@@ -99,7 +117,15 @@ impl TlsConfig {
         if let Some(path) = &options.key_log {
             client.key_log = Arc::new(KeyLog::open(path)?);
         }
-        Ok(Self { client: Arc::new(client), server_name, has_certificate, insecure: options.insecure })
+        Ok(Self {
+            client: Arc::new(client),
+            server_name,
+            has_certificate,
+            insecure: options.insecure,
+            own_certificates,
+            warnings,
+            details,
+        })
     }
 
     /// The same, but every handshake is a full one: no session is taken up again. For who stands
@@ -108,8 +134,7 @@ impl TlsConfig {
     pub fn without_resumption(&self) -> Self {
         let mut client = ClientConfig::clone(&self.client);
         client.resumption = rustls::client::Resumption::disabled();
-        let server_name = self.server_name.clone();
-        Self { client: Arc::new(client), server_name, ..*self }
+        self.with_client(client, self.has_certificate)
     }
 
     /// The same, showing this certificate to a server that asks for one. It takes up no session,
@@ -125,8 +150,46 @@ impl TlsConfig {
         if let Some(pair) = client_certificate(&options, client.crypto_provider())? {
             client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
         }
-        let server_name = self.server_name.clone();
-        Ok(Self { client: Arc::new(client), server_name, has_certificate: true, ..*self })
+        Ok(self.with_client(client, true))
+    }
+
+    /// The same with another `client`. What there was to say is said already.
+    fn with_client(&self, client: ClientConfig, has_certificate: bool) -> Self {
+        Self {
+            client: Arc::new(client),
+            server_name: self.server_name.clone(),
+            has_certificate,
+            insecure: self.insecure,
+            own_certificates: Vec::new(),
+            warnings: Vec::new(),
+            details: Vec::new(),
+        }
+    }
+
+    /// The same at another time.
+    #[cfg(test)]
+    pub(super) fn at(&self, now: fn() -> SystemTime) -> Self {
+        let mut client = ClientConfig::clone(&self.client);
+        client.time_provider = Arc::new(Clock { now, dates_matter: !self.insecure });
+        self.with_client(client, self.has_certificate)
+    }
+
+    /// The certificates that are shown to a server that asks, the client's own first.
+    #[must_use]
+    pub fn own_certificates(&self) -> &[CertificateFacts] {
+        &self.own_certificates
+    }
+
+    /// What its user should know: authorities that were given and cannot be used.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What helps to find a fault: the operating system's authorities that cannot be used.
+    #[must_use]
+    pub fn details(&self) -> &[String] {
+        &self.details
     }
 
     /// Whether every check of the server is off, which deserves a warning.
@@ -146,6 +209,22 @@ impl TlsConfig {
             Some(name) => Ok(name.clone()),
             None => checkable_name(host),
         }
+    }
+}
+
+/// The time for rustls, whose own way to it panics before 1970.
+#[derive(Debug)]
+struct Clock {
+    now: fn() -> SystemTime,
+    /// Without a check of dates, any time will do.
+    dates_matter: bool,
+}
+
+impl TimeProvider for Clock {
+    fn current_time(&self) -> Option<UnixTime> {
+        let since = clock::since_1970((self.now)());
+        let since = if self.dates_matter { since } else { Some(since.unwrap_or_default()) };
+        since.map(UnixTime::since_unix_epoch)
     }
 }
 
@@ -186,9 +265,9 @@ fn client_certificate(
     };
     let chain = files::certificates(chain_file)?;
     let key = files::private_key(key_file, options.key_password.as_ref())?;
-    let signer = provider.key_provider.load_private_key(key).map_err(|error| {
-        let what = format!("{}: this private key cannot be used: {error}", key_file.display());
-        Error::fatal(Layer::Tls, what)
+    let signer = provider.key_provider.load_private_key(key).map_err(|_| {
+        files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
+            .with_hint("supported are RSA from 2048 to 8192 bits, EC on P-256, P-384 and P-521, and Ed25519")
     })?;
     // rustls would compare the two by itself, but reads only version 3 certificates, and old
     // recipes for client certificates make version 1.

@@ -18,6 +18,8 @@ pub struct TlsOptions {
     pub ca_files: Vec<PathBuf>,
     /// Directories of such files.
     pub ca_paths: Vec<PathBuf>,
+    /// Where the operating system keeps its authorities, if it was told another place than usual.
+    pub system_store: SystemStore,
     /// PEM files of certificate revocation lists. With any, one has to cover the server's own
     /// certificate, and none may be out of date.
     pub crl_files: Vec<PathBuf>,
@@ -60,6 +62,23 @@ impl TlsOptions {
             [(TlsVersion::Tls12, &rustls::version::TLS12), (TlsVersion::Tls13, &rustls::version::TLS13)];
         let allowed = known.into_iter().filter(|(version, _)| (min..=max).contains(version));
         Ok(allowed.map(|(_, supported)| supported).collect())
+    }
+}
+
+/// The authorities that are trusted unless [`TlsOptions::ca_files`] or [`TlsOptions::ca_paths`]
+/// name others.
+#[derive(Debug, Clone, Default)]
+pub struct SystemStore {
+    /// A PEM file (`SSL_CERT_FILE`).
+    pub file: Option<PathBuf>,
+    /// Directories of such files (`SSL_CERT_DIR`).
+    pub directories: Vec<PathBuf>,
+}
+
+impl SystemStore {
+    /// Whether it is not the usual one.
+    pub(super) fn is_given(&self) -> bool {
+        self.file.is_some() || !self.directories.is_empty()
     }
 }
 

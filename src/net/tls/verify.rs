@@ -4,8 +4,10 @@
 //! is about. What the user needs to know about them is therefore written down while they are at
 //! hand, in notes that belong to the one handshake being polled ([`with_notes`]).
 
+use std::borrow::Cow;
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -14,17 +16,16 @@ use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVe
 use tokio_rustls::rustls::client::{
     ResolvesClientCert, VerifierBuilderError, WebPkiServerVerifier, verify_server_name,
 };
-use tokio_rustls::rustls::crypto::CryptoProvider;
+use tokio_rustls::rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms};
 use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::rustls::sign::CertifiedKey;
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
-};
+use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
 
-use super::certificate::CertificateFacts;
-use super::explain::{self, Rejection};
+use super::authorities::Authorities;
+use super::certificate::{CertificateFacts, Details};
 use super::options::TlsOptions;
 use super::pin::Pin;
+use super::rejection::{self, Presented, Rejection};
 use super::{files, insecure};
 use crate::error::{Error, Layer};
 
@@ -56,41 +57,35 @@ fn note(write: impl FnOnce(&mut Notes)) {
     let _ = NOTES.try_with(|notes| write(&mut notes.borrow_mut()));
 }
 
-/// The verifier that `options` ask for.
-pub(super) fn verifier(
+/// How the server is checked.
+pub(super) struct Verification {
+    pub(super) verifier: Arc<dyn ServerCertVerifier>,
+    /// Authorities that were given and cannot be used.
+    pub(super) warnings: Vec<String>,
+    /// The same of the operating system's, which its user can seldom mend.
+    pub(super) details: Vec<String>,
+}
+
+/// The checks that `options` ask for.
+pub(super) fn verification(
     options: &TlsOptions,
     provider: &Arc<CryptoProvider>,
-) -> Result<Arc<dyn ServerCertVerifier>, Error> {
-    let given = given_authorities(options)?;
+) -> Result<Verification, Error> {
+    // Files that cannot be read are an error with --insecure, too.
     let lists = Lists::read(&options.crl_files)?;
     if options.insecure {
-        return Ok(insecure::verifier(options.pins.clone(), provider));
+        Authorities::given(options)?;
+        let verifier = insecure::verifier(options.pins.clone(), provider);
+        return Ok(Verification { verifier, warnings: Vec::new(), details: Vec::new() });
     }
-    let mut roots = RootCertStore::empty();
-    let (authorities, place) = if let Some(Authorities { found, place }) = given {
-        for (path, certificate) in &found {
-            roots.add(certificate.clone()).map_err(|error| {
-                let why = format!("holds a certificate that cannot be read: {error}");
-                files::unusable(path, &why)
-            })?;
-        }
-        let certificates = found.into_iter().map(|(_, certificate)| certificate);
-        (certificates.collect(), place)
-    } else {
-        let system = rustls_native_certs::load_native_certs();
-        roots.add_parsable_certificates(system.certs);
-        (Vec::new(), "the operating system's trust store".to_owned())
-    };
-    if roots.is_empty() {
-        return Err(Error::fatal(Layer::Tls, format!("{place} holds no certificate"))
-            .with_hint("give the certificate authority's certificate with --cafile"));
-    }
+    let Authorities { roots, certificates, unusable: left_out, place, are_the_systems } =
+        Authorities::load(options)?;
     let roots = Arc::new(roots);
     let builder = || WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
     let unusable = |error| match error {
         VerifierBuilderError::InvalidCrl(error) => Error::fatal(
             Layer::Tls,
-            format!("{}: a revocation list cannot be used: {}", lists.place, explain::list_words(&error)),
+            format!("{}: a revocation list cannot be used: {}", lists.place, rejection::list_words(&error)),
         ),
         other => Error::fatal(Layer::Tls, other.to_string()),
     };
@@ -117,15 +112,22 @@ pub(super) fn verifier(
     }
     let lists_place = lists.place;
     let pins = options.pins.clone();
-    Ok(Arc::new(TrustedServer {
+    let verifier = Arc::new(TrustedServer {
         own_revocation,
         chain,
         chain_revocation,
-        authorities,
+        authorities: if are_the_systems { HashSet::new() } else { certificates },
         place,
         lists_place,
         pins,
-    }))
+        algorithms: provider.signature_verification_algorithms,
+    });
+    let left_out = left_out.into_iter().map(|what| format!("left out as an authority: {what}")).collect();
+    Ok(if are_the_systems {
+        Verification { verifier, warnings: Vec::new(), details: left_out }
+    } else {
+        Verification { verifier, warnings: left_out, details: Vec::new() }
+    })
 }
 
 /// The revocation lists given.
@@ -146,32 +148,6 @@ impl Lists {
     }
 }
 
-/// The certificates given as authorities, each with the file or directory it is from.
-struct Authorities<'a> {
-    found: Vec<(&'a Path, CertificateDer<'static>)>,
-    /// All files and directories, for messages.
-    place: String,
-}
-
-fn given_authorities(options: &TlsOptions) -> Result<Option<Authorities<'_>>, Error> {
-    if options.ca_files.is_empty() && options.ca_paths.is_empty() {
-        return Ok(None);
-    }
-    let mut found = Vec::new();
-    let mut places = Vec::new();
-    for path in &options.ca_files {
-        let certificates = files::certificates(path)?;
-        found.extend(certificates.into_iter().map(|one| (path.as_path(), one)));
-        places.push(path.display().to_string());
-    }
-    for path in &options.ca_paths {
-        let certificates = files::certificates_in_directory(path)?;
-        found.extend(certificates.into_iter().map(|one| (path.as_path(), one)));
-        places.push(path.display().to_string());
-    }
-    Ok(Some(Authorities { found, place: places.join(" or ") }))
-}
-
 /// Checks the chain, the dates and the name, as the Web does, with one addition: a server whose
 /// own certificate is, byte for byte, one of those given as authorities is accepted, if its dates
 /// and names are right. `rustls` alone refuses what `openssl req -x509` makes (`CA:TRUE`, used by
@@ -185,12 +161,13 @@ struct TrustedServer {
     /// Refuse a chain with a certificate that one of several revocation lists revokes.
     chain_revocation: Vec<Arc<WebPkiServerVerifier>>,
     /// The certificates given as authorities; empty with the operating system's.
-    authorities: Vec<CertificateDer<'static>>,
+    authorities: HashSet<CertificateDer<'static>>,
     /// Where the authorities are from, for messages.
     place: String,
     /// Where the revocation lists are from, for messages.
     lists_place: String,
     pins: Vec<Pin>,
+    algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerCertVerifier for TrustedServer {
@@ -206,16 +183,20 @@ impl ServerCertVerifier for TrustedServer {
         let outcome = if self.authorities.contains(end_entity) {
             verify_dates_and_name(end_entity, server_name, now)
         } else {
+            let issuers = issuers(intermediates);
             let check = |verifier: &WebPkiServerVerifier| {
-                verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+                verifier.verify_server_cert(end_entity, &issuers, server_name, ocsp_response, now)
             };
             let own = self.own_revocation.iter().try_for_each(|verifier| check(verifier).map(|_| ()));
             own_is_revoked = own.is_err();
             let rest = || self.chain_revocation.iter().try_for_each(|verifier| check(verifier).map(|_| ()));
-            own.and_then(|()| rest()).and_then(|()| check(&self.chain))
+            own.and_then(|()| rest()).and_then(|()| check(&self.chain)).and_then(|verified| {
+                let may_serve = Details::read(end_entity).is_none_or(|details| details.may_serve());
+                may_serve.then_some(verified).ok_or(CertificateError::InvalidPurpose.into())
+            })
         };
         let verified = outcome.inspect_err(|error| {
-            let presented = explain::Presented {
+            let presented = Presented {
                 end_entity,
                 intermediates,
                 name: server_name,
@@ -223,8 +204,10 @@ impl ServerCertVerifier for TrustedServer {
                 place: &self.place,
                 lists_place: &self.lists_place,
                 own_is_revoked,
+                now,
+                algorithms: self.algorithms.all,
             };
-            note(|notes| notes.rejection = Some(explain::rejection(error, &presented)));
+            note(|notes| notes.rejection = Some(rejection::rejection(error, &presented)));
         })?;
         verify_pin(&self.pins, end_entity)?;
         Ok(verified)
@@ -253,13 +236,26 @@ impl ServerCertVerifier for TrustedServer {
     }
 }
 
+/// The certificates of a chain that may have issued others [RFC 5280, section 6.1.4 (n)]; webpki takes no
+/// account of key usage. An authority that is trusted is not a part of the chain, and only its name and
+/// key count [RFC 5280, section 6.1.1 (d)]: not its dates, and not its key usage.
+fn issuers<'a, 'b>(intermediates: &'a [CertificateDer<'b>]) -> Cow<'a, [CertificateDer<'b>]> {
+    let may_issue =
+        |one: &&CertificateDer<'_>| Details::read(one).is_none_or(|details| details.may_sign_certificates());
+    if intermediates.iter().all(|one| may_issue(&one)) {
+        Cow::Borrowed(intermediates)
+    } else {
+        Cow::Owned(intermediates.iter().filter(may_issue).cloned().collect())
+    }
+}
+
 /// Whether the certificate's key is one of those pinned, if any are.
 pub(super) fn verify_pin(pins: &[Pin], certificate: &CertificateDer<'_>) -> Result<(), TlsError> {
     let found = Pin::of(certificate);
     if pins.is_empty() || found.is_some_and(|found| pins.contains(&found)) {
         return Ok(());
     }
-    note(|notes| notes.rejection = Some(explain::wrong_key(found)));
+    note(|notes| notes.rejection = Some(rejection::wrong_key(found)));
     Err(CertificateError::ApplicationVerificationFailure.into())
 }
 

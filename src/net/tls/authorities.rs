@@ -1,0 +1,264 @@
+//! The certificate authorities to trust, out of files and directories. One that cannot be used is
+//! named and left out, and the others are trusted all the same.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use rustls_pki_types::CertificateDer;
+use tokio_rustls::rustls::RootCertStore;
+use x509_cert::der::asn1::AnyRef;
+use x509_cert::der::{self, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
+
+use super::certificate::CertificateFacts;
+use super::files;
+use super::options::{SystemStore, TlsOptions};
+use super::pem::{self, Block, Kind};
+use crate::error::{Error, Layer};
+
+/// Authorities, and what was left out.
+#[derive(Debug)]
+pub(super) struct Authorities {
+    pub(super) roots: RootCertStore,
+    /// The same, as they were given.
+    pub(super) certificates: HashSet<CertificateDer<'static>>,
+    /// What could not be used, in words.
+    pub(super) unusable: Vec<String>,
+    /// All files and directories, for messages.
+    pub(super) place: String,
+    pub(super) are_the_systems: bool,
+}
+
+impl Authorities {
+    /// Those that `options` name, or else the operating system's.
+    ///
+    /// # Errors
+    ///
+    /// A file or directory that was named and cannot be read or holds nothing usable, and a system
+    /// without authorities.
+    pub(super) fn load(options: &TlsOptions) -> Result<Self, Error> {
+        let given = Self::given(options)?;
+        let authorities = given.unwrap_or_else(|| Self::of_the_system(&options.system_store));
+        if authorities.roots.is_empty() {
+            return Err(Error::fatal(Layer::Tls, format!("{} holds no certificate", authorities.place))
+                .with_hint("give the certificate authority's certificate with --cafile"));
+        }
+        Ok(authorities)
+    }
+
+    fn none(place: String, are_the_systems: bool) -> Self {
+        Self {
+            roots: RootCertStore::empty(),
+            certificates: HashSet::new(),
+            unusable: Vec::new(),
+            place,
+            are_the_systems,
+        }
+    }
+
+    /// Those that `options` name, if they name any.
+    pub(super) fn given(options: &TlsOptions) -> Result<Option<Self>, Error> {
+        if options.ca_files.is_empty() && options.ca_paths.is_empty() {
+            return Ok(None);
+        }
+        let places = options.ca_files.iter().chain(&options.ca_paths);
+        let place = places.map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ");
+        let mut this = Self::none(place, false);
+        for path in &options.ca_files {
+            let content = files::read(path, "certificates")?;
+            let from = this.unusable.len();
+            if this.add_blocks(path, &content) == 0 {
+                let missing = files::missing(path, "certificate", &content);
+                return Err(this.nothing_usable(path, from).unwrap_or(missing));
+            }
+        }
+        let mut seen = SeenFiles::default();
+        for path in &options.ca_paths {
+            let from = this.unusable.len();
+            let found = this
+                .add_directory(path, &mut seen)
+                .map_err(|error| Error::file(format!("CA directory {}", path.display()), error))?;
+            if found == 0 {
+                let missing = files::unusable(path, "no certificate in this directory (PEM)");
+                return Err(this.nothing_usable(path, from).unwrap_or(missing));
+            }
+        }
+        Ok(Some(this))
+    }
+
+    fn of_the_system(store: &SystemStore) -> Self {
+        let mut this = Self::none("the operating system's trust store".into(), true);
+        let (file, directories) = if store.is_given() {
+            (store.file.clone(), store.directories.clone())
+        } else {
+            match usual_places() {
+                Some(places) => places,
+                None => return this.with_native_certificates(),
+            }
+        };
+        let mut seen = SeenFiles::default();
+        if let Some(path) = &file {
+            this.add_file(path, &mut seen);
+        }
+        for path in &directories {
+            if let Err(error) = this.add_directory(path, &mut seen) {
+                this.unusable.push(format!("{}: {error}", path.display()));
+            }
+        }
+        this
+    }
+
+    /// What a store that is no file gives.
+    fn with_native_certificates(mut self) -> Self {
+        let system = rustls_native_certs::load_native_certs();
+        self.unusable.extend(system.errors.iter().map(ToString::to_string));
+        for certificate in system.certs {
+            let subject = CertificateFacts::read(&certificate);
+            if let Err(why) = self.add(certificate) {
+                let which = subject.map_or_else(|| "a certificate".into(), |facts| facts.subject);
+                self.unusable.push(format!("{which}: {why}"));
+            }
+        }
+        self
+    }
+
+    /// Why there is nothing usable in one place, by what was left out there.
+    fn nothing_usable(&self, path: &Path, from: usize) -> Option<Error> {
+        let (first, others) = self.unusable[from..].split_first()?;
+        // Each begins with its file, which may be the same.
+        let shown = path.display().to_string();
+        let first = first.strip_prefix(&format!("{shown}: ")).unwrap_or(first);
+        let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
+        Some(files::unusable(path, &format!("no usable certificate: {first}{more}")))
+    }
+
+    /// Files that hold no certificates are passed over: such directories also hold revocation
+    /// lists and notes. Of several links to one file, one is read.
+    fn add_directory(&mut self, path: &Path, seen: &mut SeenFiles) -> std::io::Result<usize> {
+        let mut entries: Vec<PathBuf> =
+            std::fs::read_dir(path)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+        entries.sort_unstable();
+        Ok(entries.iter().map(|file| self.add_file(file, seen)).sum())
+    }
+
+    /// The number of certificates that a file added.
+    fn add_file(&mut self, path: &Path, seen: &mut SeenFiles) -> usize {
+        let readable = std::fs::metadata(path).and_then(|metadata| {
+            let is_new = metadata.is_file() && seen.is_first_visit(&metadata);
+            is_new.then(|| files::content(path)).transpose()
+        });
+        match readable {
+            Ok(Some(content)) => self.add_blocks(path, &content),
+            Ok(None) => 0,
+            // A link to nothing.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => {
+                self.unusable.push(format!("{}: {error}", path.display()));
+                0
+            }
+        }
+    }
+
+    fn add_blocks(&mut self, path: &Path, content: &[u8]) -> usize {
+        let mut added = 0;
+        for mut block in pem::blocks(content) {
+            if !matches!(block.kind, Kind::Certificate | Kind::TrustedCertificate) {
+                continue;
+            }
+            match self.add_block(&mut block) {
+                Ok(()) => added += 1,
+                Err(why) => self.unusable.push(format!("{}: {block}: {why}", path.display())),
+            }
+        }
+        added
+    }
+
+    fn add_block(&mut self, block: &mut Block) -> Result<(), String> {
+        let content = block.content.as_mut().map_err(|damage| damage.to_string())?;
+        let settings = content.split_off(pem::element_length(content).unwrap_or(content.len()));
+        let certificate = CertificateDer::from(std::mem::take(content));
+        if block.kind == Kind::TrustedCertificate && !settings.is_empty() {
+            match is_trusted_for_servers(&settings) {
+                Ok(true) => {}
+                Ok(false) => return Err("its trust settings do not allow it for servers".into()),
+                Err(_) => return Err("its trust settings cannot be read".into()),
+            }
+        }
+        self.add(certificate)
+    }
+
+    fn add(&mut self, certificate: CertificateDer<'static>) -> Result<(), String> {
+        if !self.certificates.contains(&certificate) {
+            self.roots.add(certificate.clone()).map_err(|_| "it is not a valid X.509 certificate")?;
+            self.certificates.insert(certificate);
+        }
+        Ok(())
+    }
+}
+
+/// Where the system keeps its authorities: a file and directories of PEM files. `None` where it
+/// keeps them in another way.
+#[allow(clippy::unnecessary_wraps, reason = "it depends on the system")]
+fn usual_places() -> Option<(Option<PathBuf>, Vec<PathBuf>)> {
+    #[cfg(all(unix, not(target_vendor = "apple")))]
+    {
+        let places = openssl_probe::probe();
+        Some((places.cert_file, places.cert_dir))
+    }
+    #[cfg(not(all(unix, not(target_vendor = "apple"))))]
+    None
+}
+
+/// Files that were read already, whatever their names.
+#[derive(Debug, Default)]
+struct SeenFiles {
+    #[cfg(unix)]
+    identities: HashSet<(u64, u64)>,
+}
+
+impl SeenFiles {
+    fn is_first_visit(&mut self, metadata: &std::fs::Metadata) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt as _;
+            self.identities.insert((metadata.dev(), metadata.ino()))
+        }
+        #[cfg(not(unix))]
+        {
+            let _ = metadata;
+            true
+        }
+    }
+}
+
+/// What OpenSSL's trust settings (`X509_CERT_AUX`) say: a list of purposes, if there is one, has to
+/// name servers, and a list of refusals must not.
+fn is_trusted_for_servers(settings: &[u8]) -> der::Result<bool> {
+    const REFUSALS: Tag = Tag::ContextSpecific { constructed: true, number: TagNumber(0) };
+    let mut is_trusted = true;
+    for field in elements(AnyRef::from_der(settings)?.value())? {
+        match field.tag() {
+            Tag::Sequence => is_trusted &= names_servers(field.value())?,
+            REFUSALS => is_trusted &= !names_servers(field.value())?,
+            _ => {}
+        }
+    }
+    Ok(is_trusted)
+}
+
+fn names_servers(purposes: &[u8]) -> der::Result<bool> {
+    /// 1.3.6.1.5.5.7.3.1
+    const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 1];
+    /// 2.5.29.37.0
+    const ANY_PURPOSE: &[u8] = &[0x55, 0x1d, 0x25, 0];
+    let purposes = elements(purposes)?;
+    Ok(purposes.iter().any(|purpose| [SERVER_AUTHENTICATION, ANY_PURPOSE].contains(&purpose.value())))
+}
+
+fn elements(content: &[u8]) -> der::Result<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(content)?;
+    let mut found = Vec::new();
+    while !reader.is_finished() {
+        found.push(AnyRef::decode(&mut reader)?);
+    }
+    Ok(found)
+}

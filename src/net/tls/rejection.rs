@@ -1,0 +1,563 @@
+//! Why a certificate was turned down: what was found, what was expected and what to do.
+
+use std::collections::HashSet;
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+use tokio_rustls::rustls::{CertRevocationListError, CertificateError, Error as TlsError, OtherError};
+use webpki::Error as PathError;
+
+use super::certificate::{CertificateFacts, Details};
+use super::explain;
+use super::pin::Pin;
+use crate::clock;
+
+/// What a certificate was turned down for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Rejection {
+    pub(super) words: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Rejection {
+    fn new(words: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { words: words.into(), hint: Some(hint.into()) }
+    }
+
+    fn bare(words: impl Into<String>) -> Self {
+        Self { words: words.into(), hint: None }
+    }
+}
+
+/// What the server presented, and what it was held against.
+pub(super) struct Presented<'a> {
+    pub(super) end_entity: &'a CertificateDer<'a>,
+    pub(super) intermediates: &'a [CertificateDer<'a>],
+    /// The name asked for.
+    pub(super) name: &'a ServerName<'a>,
+    pub(super) now: UnixTime,
+    /// The certificates given as authorities.
+    pub(super) authorities: &'a HashSet<CertificateDer<'static>>,
+    /// Where the authorities are from.
+    pub(super) place: &'a str,
+    /// Where the revocation lists are from.
+    pub(super) lists_place: &'a str,
+    /// A revocation is the server's own certificate's, not an authority's above it.
+    pub(super) own_is_revoked: bool,
+    /// What signatures can be verified.
+    pub(super) algorithms: &'a [&'a dyn SignatureVerificationAlgorithm],
+}
+
+/// The certificates presented, as far as they can be read, the server's own first.
+struct Chain<'a> {
+    /// With their places in the chain, counted from 1.
+    links: Vec<(usize, &'a CertificateDer<'a>, Details)>,
+}
+
+const GIVE_IT: &str = "if it is the one you expect, give its file with --cafile";
+const OPERATOR: &str = "the server's operator has to renew it";
+const ALGORITHMS: &str = "supported are ECDSA on P-256, P-384 and P-521 and RSA from 2048 to 8192 bits, both with \
+                          SHA-256, SHA-384 or SHA-512, and Ed25519";
+
+impl<'a> Chain<'a> {
+    fn of(presented: &Presented<'a>) -> Self {
+        let all = std::iter::once(presented.end_entity).chain(presented.intermediates).enumerate();
+        let links = all.filter_map(|(at, der)| Some((at + 1, der, Details::read(der)?))).collect();
+        Self { links }
+    }
+
+    /// The first certificate that a condition is about; without one, the server's own is assumed.
+    fn which(&self, about: impl Fn(&Details) -> bool) -> String {
+        let found = self.links.iter().find(|(_, _, details)| about(details)).or(self.links.first());
+        found.map_or_else(
+            || "the server's certificate".into(),
+            |(place, _, details)| named(*place, &details.facts),
+        )
+    }
+}
+
+fn named(place: usize, facts: &CertificateFacts) -> String {
+    match place {
+        1 => format!("the server's certificate ({facts}, issued by {})", facts.issuer),
+        place => format!("certificate {place} of the server's chain, the authority {facts},"),
+    }
+}
+
+/// Why a certificate is turned down, with the certificate in question.
+pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejection {
+    use CertificateError as Cause;
+    let lists = presented.lists_place;
+    if let TlsError::InvalidCertRevocationList(cause) = error {
+        return Rejection::bare(format!(
+            "the revocation list ({lists}) cannot be used: {}",
+            list_words(cause)
+        ));
+    }
+    let TlsError::InvalidCertificate(cause) = error else {
+        return Rejection::bare(explain::words(error));
+    };
+    let chain = Chain::of(presented);
+    let Some((1, _, own)) = chain.links.first() else {
+        return unreadable(presented);
+    };
+    match cause {
+        Cause::BadEncoding => unreadable(presented),
+        Cause::Expired if chain.links.iter().any(|(_, _, one)| is_reversed(one)) => reversed(&chain),
+        Cause::Expired | Cause::ExpiredContext { .. } => expired(&chain, system_time(presented.now)),
+        Cause::NotValidYet | Cause::NotValidYetContext { .. } => {
+            not_yet_valid(&chain, system_time(presented.now))
+        }
+        Cause::NotValidForName | Cause::NotValidForNameContext { .. } => wrong_name(own, presented.name),
+        Cause::UnknownIssuer
+        | Cause::BadSignature
+        | Cause::UnsupportedSignatureAlgorithmContext { .. }
+        | Cause::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            not_trusted(cause, &chain, presented)
+        }
+        Cause::InvalidPurpose if !own.may_serve() => wrong_usage(own),
+        Cause::InvalidPurpose | Cause::InvalidPurposeContext { .. } => wrong_purpose(&chain),
+        Cause::Revoked if presented.own_is_revoked => {
+            Rejection::new(format!("{} has been revoked, says {lists}", chain.which(|_| true)), OPERATOR)
+        }
+        Cause::Revoked => Rejection::new(
+            format!(
+                "an authority above the server's certificate ({}) has been revoked, says {lists}",
+                own.facts
+            ),
+            "the server needs a certificate of another authority",
+        ),
+        Cause::UnknownRevocationStatus => Rejection::new(
+            format!(
+                "whether {} has been revoked is unknown: {lists} holds no list of that issuer",
+                chain.which(|_| true)
+            ),
+            "add that issuer's list with another --crl",
+        ),
+        Cause::ExpiredRevocationList => Rejection::new(
+            format!("the revocation list ({lists}) is out of date"),
+            "fetch the current one from the authority",
+        ),
+        Cause::ExpiredRevocationListContext { next_update, .. } => Rejection::new(
+            format!(
+                "the revocation list ({lists}) is out of date since {}",
+                clock::rfc3339_seconds(system_time(*next_update))
+            ),
+            "fetch the current one from the authority",
+        ),
+        Cause::UnhandledCriticalExtension => unsupported_extension(&chain),
+        Cause::InvalidOcspResponse => Rejection::bare("the server's OCSP response is not valid"),
+        Cause::ApplicationVerificationFailure => {
+            Rejection::bare(format!("{} was not accepted", chain.which(|_| true)))
+        }
+        Cause::Other(OtherError(other)) => match other.downcast_ref::<PathError>() {
+            Some(cause) => of_path(cause, &chain, presented),
+            None => unspecified(&chain),
+        },
+        _ => unspecified(&chain),
+    }
+}
+
+/// The causes that rustls hands on as the verifier gave them.
+fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> Rejection {
+    let own = chain.which(|_| true);
+    match cause {
+        PathError::CaUsedAsEndEntity => match chain.links.first() {
+            Some((_, _, details)) if details.facts.is_self_issued() => {
+                not_trusted(&CertificateError::UnknownIssuer, chain, presented)
+            }
+            _ => Rejection::new(
+                format!("{own} is a certificate authority's own, not a server's (CA:TRUE)"),
+                GIVE_IT,
+            ),
+        },
+        PathError::EndEntityUsedAsCa => {
+            let issuer = chain.links.iter().skip(1).find(|(_, _, details)| !details.is_authority());
+            let issuer = issuer.map_or_else(
+                || format!("what issued {own}"),
+                |(place, _, details)| named(*place, &details.facts),
+            );
+            Rejection::new(
+                format!(
+                    "{issuer} is not a certificate authority's (no CA:TRUE), and issued another certificate"
+                ),
+                "certificates can only be issued with one that has basicConstraints=CA:TRUE",
+            )
+        }
+        PathError::PathLenConstraintViolated => Rejection::new(
+            format!("an authority above {own} allows fewer authorities below it than there are"),
+            "its pathLenConstraint has to be larger, or the chain shorter",
+        ),
+        PathError::NameConstraintViolation => Rejection::new(
+            format!("{own} names a host that an authority above it may not issue for (name constraints)"),
+            "the server needs a certificate of another authority, or one for another name",
+        ),
+        PathError::InvalidNetworkMaskConstraint | PathError::MalformedNameConstraint => {
+            Rejection::bare(format!("an authority above {own} has name constraints that are not valid"))
+        }
+        PathError::UnsupportedCertVersion => {
+            let which = chain.which(|details| !details.is_version_3());
+            Rejection::new(
+                format!("{which} is of X.509 version 1, which names no hosts and cannot be checked"),
+                "make one with a subjectAltName extension, which makes it version 3",
+            )
+        }
+        PathError::UnsupportedCriticalExtension => unsupported_extension(chain),
+        PathError::EmptyEkuExtension => Rejection::new(
+            format!("{own} or an authority above it has an extended key usage that lists no purpose"),
+            "make one with extendedKeyUsage=serverAuth, or without that extension",
+        ),
+        PathError::SignatureAlgorithmMismatch => Rejection::bare(format!(
+            "{own} or an authority above it names two different algorithms for its one signature"
+        )),
+        PathError::InvalidSerialNumber => Rejection::new(
+            format!("{own} or an authority above it has a serial number that is not valid"),
+            "a serial number is positive and at most 20 bytes long",
+        ),
+        PathError::MalformedDnsIdentifier => {
+            Rejection::bare(format!("{own} lists a host name that is not a valid one"))
+        }
+        PathError::ExtensionValueInvalid | PathError::MalformedExtensions => {
+            Rejection::bare(format!("{own} or an authority above it has an extension that is not valid"))
+        }
+        PathError::CertDistrusted => Rejection::bare(format!("the key of {own} is distrusted")),
+        PathError::MaximumPathDepthExceeded
+        | PathError::MaximumPathBuildCallsExceeded
+        | PathError::MaximumSignatureChecksExceeded
+        | PathError::MaximumNameConstraintComparisonsExceeded => Rejection::new(
+            format!("the chain of {own} is too long or too tangled to be checked"),
+            "the server should send its own certificate and one chain of at most 6 authorities",
+        ),
+        _ => unspecified(chain),
+    }
+}
+
+fn unspecified(chain: &Chain<'_>) -> Rejection {
+    Rejection::new(
+        format!("{} or an authority above it is not a valid X.509 certificate", chain.which(|_| true)),
+        "`openssl x509 -in FILE -text` shows what is in it",
+    )
+}
+
+/// A certificate that was turned down, where nothing more is known of it.
+pub(super) fn of_unknown_certificate(cause: &CertificateError) -> String {
+    match cause {
+        CertificateError::BadSignature => {
+            "the server's signature on the handshake is not by the key of its certificate".into()
+        }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the server signed the handshake in a way that its certificate's key does not allow".into()
+        }
+        CertificateError::BadEncoding => "the server's certificate is damaged: it is not valid X.509".into(),
+        _ => "the server's certificate cannot be used".into(),
+    }
+}
+
+fn unreadable(presented: &Presented<'_>) -> Rejection {
+    let all = std::iter::once(presented.end_entity).chain(presented.intermediates);
+    let damaged = all.map(Details::read).position(|details| details.is_none());
+    let which = match damaged {
+        Some(0) => "the server's certificate".into(),
+        Some(at) => format!("certificate {} of the server's chain", at + 1),
+        None => "a certificate of the server's chain".to_owned(),
+    };
+    Rejection::new(
+        format!("{which} is damaged: it is not valid X.509 (DER)"),
+        "the server's operator should look at the certificate's file",
+    )
+}
+
+fn unsupported_extension(chain: &Chain<'_>) -> Rejection {
+    let which = chain.which(|details| details.unsupported_extensions().is_some());
+    let found = chain.links.iter().find_map(|(_, _, details)| details.unsupported_extensions());
+    let found = found.map_or_else(String::new, |names| format!(": {names}"));
+    Rejection::new(
+        format!("{which} has a critical extension that is not supported here{found}"),
+        "a certificate without it, or with it not marked critical, is accepted",
+    )
+}
+
+/// A server whose key is not one of those pinned.
+pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
+    match found {
+        Some(found) => Rejection::new(
+            format!("the server's public key is {found}, which is not a pinned one"),
+            "if the server has a new key that you trust, pin that",
+        ),
+        None => Rejection::bare("the server's certificate cannot be read, so its key matches no pin"),
+    }
+}
+
+/// A server's own certificate whose key is not for that.
+fn wrong_usage(own: &Details) -> Rejection {
+    Rejection::new(
+        format!(
+            "the server's certificate ({}) is not made for servers: its key usage allows no signature",
+            own.facts
+        ),
+        "make one with keyUsage=digitalSignature, or without key usage",
+    )
+}
+
+/// What is wrong with a revocation list.
+pub(super) fn list_words(error: &CertRevocationListError) -> String {
+    use CertRevocationListError as Cause;
+    let words = match error {
+        Cause::BadSignature => "its signature is not the issuer's",
+        Cause::UnsupportedSignatureAlgorithmContext { .. }
+        | Cause::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "it is signed with an algorithm that is not supported, or not with the issuer's kind of key"
+        }
+        Cause::IssuerInvalidForCrl => "its issuer's certificate may not sign lists (no cRLSign key usage)",
+        Cause::InvalidCrlNumber => "its number is not valid",
+        Cause::InvalidRevokedCertSerialNumber => "the serial number of a revoked certificate is not valid",
+        Cause::ParseError => "it cannot be read",
+        Cause::UnsupportedCrlVersion => "it is not of version 2",
+        Cause::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
+        Cause::UnsupportedDeltaCrl => "it is a delta list, and those are not supported",
+        Cause::UnsupportedIndirectCrl => "it is an indirect list, and those are not supported",
+        Cause::UnsupportedRevocationReason => "it has a reason of revocation that is not supported",
+        Cause::Other(OtherError(other)) => match other.downcast_ref::<PathError>() {
+            Some(PathError::UnsupportedCrlIssuingDistributionPoint) => {
+                "its issuing distribution point is not supported"
+            }
+            Some(PathError::UnsupportedRevocationReasonsPartitioning) => {
+                "it is for some reasons of revocation only, and such lists are not supported"
+            }
+            _ => "it is not valid",
+        },
+        _ => "it is not valid",
+    };
+    words.into()
+}
+
+fn expired(chain: &Chain<'_>, now: SystemTime) -> Rejection {
+    let is_over = |details: &Details| details.facts.not_after < now;
+    let which = chain.which(is_over);
+    let over = chain.links.iter().map(|(_, _, details)| details).find(|details| is_over(details));
+    let Some(end) = over.map(|details| details.facts.not_after) else {
+        return Rejection::new(format!("{which} has expired"), OPERATOR);
+    };
+    let ago = clock::rough(now.duration_since(end).unwrap_or_default());
+    Rejection::new(format!("{which} expired on {}, {ago} ago", clock::rfc3339_seconds(end)), OPERATOR)
+}
+
+fn not_yet_valid(chain: &Chain<'_>, now: SystemTime) -> Rejection {
+    let is_early = |details: &Details| details.facts.not_before > now;
+    let which = chain.which(is_early);
+    let early = chain.links.iter().map(|(_, _, details)| details).find(|details| is_early(details));
+    let start = early.map_or(now, |details| details.facts.not_before);
+    let ahead = clock::rough(start.duration_since(now).unwrap_or_default());
+    Rejection::new(
+        format!("{which} is not valid before {}, {ahead} from now", clock::rfc3339_seconds(start)),
+        format!("this machine's clock says {}: is it right?", clock::rfc3339_seconds(now)),
+    )
+}
+
+fn is_reversed(details: &Details) -> bool {
+    details.facts.not_before > details.facts.not_after
+}
+
+fn reversed(chain: &Chain<'_>) -> Rejection {
+    Rejection::new(
+        format!("{} is never valid: its validity ends before it begins", chain.which(is_reversed)),
+        OPERATOR,
+    )
+}
+
+fn wrong_name(own: &Details, asked: &ServerName<'_>) -> Rejection {
+    let facts = &own.facts;
+    let address = match asked {
+        ServerName::IpAddress(address) => Some(IpAddr::from(*address)),
+        _ => None,
+    };
+    let asked = asked.to_str();
+    let kind = if address.is_some() { "IP" } else { "DNS" };
+    if address.is_some_and(|address| own.lists_as_dns_name(address)) {
+        return Rejection::new(
+            format!(
+                "the server's certificate ({facts}) lists '{asked}' as a DNS name, where an IP address does not count"
+            ),
+            format!("make one with subjectAltName=IP:{asked}"),
+        );
+    }
+    if facts.names.is_empty() {
+        let why = if own.has_alternative_names() {
+            "its subject alternative names are neither DNS names nor IP addresses"
+        } else {
+            "it has no subject alternative name"
+        };
+        return Rejection::new(
+            format!("the server's certificate ({facts}) names no host ({why}), so it is not for '{asked}'"),
+            format!("make one that does, for example with subjectAltName={kind}:{asked}"),
+        );
+    }
+    let names: Vec<String> = facts.names.iter().map(|name| format!("'{name}'")).collect();
+    Rejection::new(
+        format!("the server's certificate ({facts}) is for {}, not for '{asked}'", names.join(", ")),
+        "connect by a name it is for, or give that name with --tls-server-name",
+    )
+}
+
+fn wrong_purpose(chain: &Chain<'_>) -> Rejection {
+    let which = chain.which(|details| details.other_purposes().is_some());
+    let found = chain.links.iter().find_map(|(_, _, details)| details.other_purposes());
+    Rejection::new(
+        format!(
+            "{which} is not made for servers: its purpose is {}",
+            found.unwrap_or_else(|| "another".into())
+        ),
+        "make one with extendedKeyUsage=serverAuth, or without extended key usage",
+    )
+}
+
+/// No authority was reached whose key made the signature. The way from the server's certificate
+/// upwards is gone once more, to say where it ends and why.
+fn not_trusted(cause: &CertificateError, chain: &Chain<'_>, presented: &Presented<'_>) -> Rejection {
+    let given: Vec<Details> = presented.authorities.iter().filter_map(Details::read).collect();
+    let mut at = &chain.links[0];
+    for _ in &chain.links {
+        let (_, der, child) = at;
+        if child.facts.is_self_issued() {
+            break;
+        }
+        let issuer = &child.facts.issuer;
+        let verdict = |candidate: &Details| child.is_signed_by(der, candidate, presented.algorithms);
+        let namesakes: Vec<&Details> = given.iter().filter(|one| one.facts.subject == *issuer).collect();
+        if let Some(namesake) = namesakes.first()
+            && !namesakes.iter().any(|one| verdict(one) == Some(true))
+        {
+            return wrong_authority(at, namesake, verdict(namesake), presented.place);
+        }
+        let above = || chain.links.iter().filter(|(_, _, one)| one.facts.subject == *issuer);
+        if let Some(link) = above().find(|(_, _, one)| verdict(one) == Some(true)) {
+            if !link.2.may_sign_certificates() {
+                return Rejection::new(
+                    format!(
+                        "{} may not issue certificates (no keyCertSign key usage), and issued {}",
+                        named(link.0, &link.2.facts),
+                        child.facts
+                    ),
+                    "its certificate has to have keyUsage=keyCertSign, or no key usage",
+                );
+            }
+            at = link;
+        } else if let Some((place, _, link)) = above().next() {
+            let which = named(*place, &link.facts);
+            return wrong_issuer(
+                at,
+                link,
+                verdict(link),
+                &format!("{which} sent with it"),
+                "the server's operator has to send the authorities that belong to it",
+            );
+        } else {
+            break;
+        }
+    }
+    let (place, _, child) = at;
+    let which = named(*place, &child.facts);
+    match cause {
+        _ if child.facts.is_self_issued() => unknown_issuer(chain, at, presented.place),
+        CertificateError::BadSignature => Rejection::new(
+            format!(
+                "{which} is not signed by the key of the authority {} in {}",
+                child.facts.issuer, presented.place
+            ),
+            "it is forged or damaged, or that authority has a new key",
+        ),
+        CertificateError::UnknownIssuer => unknown_issuer(chain, at, presented.place),
+        _ => Rejection::new(
+            format!("{which} is signed with {}, which is not supported here", child.signature()),
+            ALGORITHMS,
+        ),
+    }
+}
+
+type Link<'a> = (usize, &'a CertificateDer<'a>, Details);
+
+/// The authority of the right name is known, and did not sign.
+fn wrong_authority(at: &Link<'_>, namesake: &Details, verdict: Option<bool>, place: &str) -> Rejection {
+    let issuer = format!("the one of that name in {place}");
+    wrong_issuer(
+        at,
+        namesake,
+        verdict,
+        &issuer,
+        "that authority may have a new key: its certificate and the server's have to belong together",
+    )
+}
+
+fn wrong_issuer(
+    at: &Link<'_>,
+    issuer: &Details,
+    verdict: Option<bool>,
+    which: &str,
+    hint: &str,
+) -> Rejection {
+    let (place, _, child) = at;
+    let child_name = if *place == 1 {
+        format!("the server's certificate ({})", child.facts)
+    } else {
+        named(*place, &child.facts)
+    };
+    let weak = issuer.rsa_bits().filter(|bits| !(2048..=8192).contains(bits));
+    let (key, signature) = (issuer.key(), child.signature());
+    let key_kind = key.split([',', ' ']).next().unwrap_or_default();
+    let fits = match key_kind {
+        "EC" => signature.starts_with("ECDSA"),
+        kind => signature.starts_with(kind),
+    };
+    match verdict {
+        _ if weak.is_some() => Rejection::new(
+            format!(
+                "the key of {which} ({key}) is of a length that is not supported, so that {child_name} cannot be verified"
+            ),
+            ALGORITHMS,
+        ),
+        None if fits => Rejection::new(
+            format!("{child_name} is signed with {signature} and a key ({key}), which is not supported here"),
+            ALGORITHMS,
+        ),
+        _ => {
+            let kinds = if fits {
+                String::new()
+            } else {
+                format!(": it is signed with {signature}, and that key is {key}")
+            };
+            Rejection::new(
+                format!(
+                    "{child_name} was issued by an authority {}, but not by {which}{kinds}",
+                    issuer.facts
+                ),
+                hint,
+            )
+        }
+    }
+}
+
+fn unknown_issuer(chain: &Chain<'_>, at: &Link<'_>, place: &str) -> Rejection {
+    let own = &chain.links[0].2.facts;
+    let last = &at.2.facts;
+    if own.is_self_issued() {
+        return Rejection::new(
+            format!("the server's certificate ({own}) is self-signed and not in {place}"),
+            GIVE_IT,
+        );
+    }
+    let whose = if at.0 == 1 {
+        format!("the server's certificate ({own})")
+    } else {
+        format!("the server's certificate ({own}), through {last},")
+    };
+    let issuer = &last.issuer;
+    Rejection::new(
+        format!("{whose} was issued by {issuer}, which is unknown: it is not in {place}"),
+        "give that authority's certificate with --cafile; if it is an intermediate, the server should send it",
+    )
+}
+
+fn system_time(moment: UnixTime) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(moment.as_secs())
+}
