@@ -332,8 +332,38 @@ fn ping_reports_every_step() {
     // A certificate that ends too soon is a no.
     let soon = report(&ping(&["--warn-expiry", "1000000d"]).exits(3).mentions("certificate CN=broker"));
     assert_eq!(soon["ok"], false);
+    let certificate = &good["steps"][2]["certificates"][0];
+    let (start, end) = (&certificate["not_before_unix_s"], &certificate["not_after_unix_s"]);
+    assert_eq!((start.as_i64(), end.as_i64()), (Some(157_766_400), Some(67_090_118_400)), "{certificate}");
+    assert!((700_000..760_000).contains(&certificate["days_left"].as_i64().unwrap()), "{certificate}");
     let failed = report(&Mqtt::new(["ping", "--json", "-h", "127.0.0.1", "-p", "1"]).run().exits(1));
     assert!(failed["error"]["message"].as_str().unwrap().contains("connection refused"));
+}
+
+/// A client's own certificate ends unseen: the broker refuses it one day.
+#[test]
+fn ping_warns_of_the_clients_own_certificate() {
+    let world = World::new();
+    let authority = Authority::new("Client CA");
+    let identity = world.good_identity();
+    let port = world.open(Gate::Tls, &identity);
+    let ping = |shown: &Identity, options: &[&str]| {
+        Mqtt::new(["ping", "-C", "1"])
+            .args(world.options(Gate::Tls, port))
+            .args(shown.options())
+            .args(["--warn-expiry", "30d"])
+            .args(options)
+            .run()
+    };
+    let old = authority.issue_expired("old", &[]);
+    let outcome = ping(&old, &[]).exits(3);
+    outcome.mentions("warning: client certificate CN=old by CN=Client CA expired 2021-01-01T00:00:00Z");
+    let reported = report(&ping(&old, &["--json"]).exits(3));
+    assert_eq!(reported["ok"], false);
+    assert_eq!(reported["client_certificates"][0]["subject"], "CN=old");
+    assert!(reported["client_certificates"][0]["days_left"].as_i64().unwrap() < 0);
+    let good = report(&ping(&authority.issue("good", &[]), &["--json"]).exits(0));
+    assert_eq!(good["client_certificates"][0]["subject"], "CN=good");
 }
 
 #[test]

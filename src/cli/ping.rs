@@ -34,7 +34,8 @@ pub(super) struct PingArgs {
     #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     publish: Option<OsString>,
 
-    /// Warn, with exit status 3, of a certificate that expires within this time
+    /// Warn, with exit status 3, of a certificate that expires within this time: the broker's, its
+    /// authorities', and the client's own (--cert)
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     warn_expiry: Option<Duration>,
 

@@ -69,10 +69,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     };
     let result = client::run(&config.client, &mut pinger).await;
     let Pinger { mut report, mut stdout, .. } = pinger;
-    let expiring = match config.warn_expiry {
-        Some(within) => report.expiring(SystemTime::now() + within),
-        None => Vec::new(),
-    };
+    if let Some(tls) = &config.client.endpoint.tls {
+        report.set_client_certificates(tls.own_certificates());
+    }
+    let end = config.warn_expiry.and_then(|within| SystemTime::now().checked_add(within));
+    let expiring = end.map(|end| report.expiring(end)).unwrap_or_default();
     report.finish(result.as_ref().err(), &expiring);
     if config.json {
         report.put_json(stdout.buffer());

@@ -64,6 +64,10 @@ struct Certificate {
     names: Vec<String>,
     not_before: String,
     not_after: String,
+    not_before_unix_s: i64,
+    not_after_unix_s: i64,
+    /// Whole days until its end, negative after it.
+    days_left: i64,
     #[serde(skip)]
     ends: SystemTime,
 }
@@ -104,6 +108,8 @@ pub(super) struct Report {
     pub(super) steps: Vec<Step>,
     pub(super) pings: Vec<Duration>,
     pub(super) messages: Vec<Duration>,
+    /// Those of the client itself, which it shows where the server asks for them.
+    client_certificates: Vec<Certificate>,
     failure: Option<Failure>,
     expiring: Vec<String>,
 }
@@ -118,6 +124,8 @@ struct Record<'a> {
     pings: Option<Statistics>,
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<Statistics>,
+    #[serde(skip_serializing_if = "<[Certificate]>::is_empty")]
+    client_certificates: &'a [Certificate],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     expiring: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,7 +139,14 @@ impl Report {
             Step::Tls { facts, .. } => Some(&facts.certificates),
             _ => None,
         });
-        tls.flatten().filter(|certificate| certificate.ends <= at).map(Certificate::end).collect()
+        let server = tls.flatten().map(|certificate| ("", certificate));
+        let own = self.client_certificates.iter().map(|certificate| ("client ", certificate));
+        let ending = server.chain(own).filter(|(_, certificate)| certificate.ends <= at);
+        ending.map(|(whose, certificate)| format!("{whose}{}", certificate.end())).collect()
+    }
+
+    pub(super) fn set_client_certificates(&mut self, certificates: &[CertificateFacts]) {
+        self.client_certificates = certificates.iter().cloned().map(Certificate::of).collect();
     }
 
     pub(super) fn finish(&mut self, error: Option<&Error>, expiring: &[String]) {
@@ -152,6 +167,7 @@ impl Report {
             steps: &self.steps,
             pings: Statistics::of(&self.pings),
             messages: Statistics::of(&self.messages),
+            client_certificates: &self.client_certificates,
             expiring: &self.expiring,
             error: self.failure.as_ref(),
         };
@@ -286,6 +302,9 @@ impl Certificate {
             names: facts.names,
             not_before: clock::rfc3339_seconds(facts.not_before),
             not_after: clock::rfc3339_seconds(facts.not_after),
+            not_before_unix_s: unix_seconds(facts.not_before),
+            not_after_unix_s: unix_seconds(facts.not_after),
+            days_left: (unix_seconds(facts.not_after) - unix_seconds(SystemTime::now())).div_euclid(86_400),
             ends: facts.not_after,
         }
     }
@@ -301,6 +320,14 @@ impl Certificate {
             Err(past) => format!("expired {}, {} ago", self.not_after, days(past.duration())),
         };
         format!("certificate {} by {} {when}", self.subject, self.issuer)
+    }
+}
+
+fn unix_seconds(moment: SystemTime) -> i64 {
+    let seconds = |span: Duration| i64::try_from(span.as_secs()).unwrap_or(i64::MAX);
+    match moment.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => seconds(since),
+        Err(before) => -seconds(before.duration()),
     }
 }
 
