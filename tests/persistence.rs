@@ -228,7 +228,7 @@ fn through_killed_publishers(total: usize, spool: &Path, publish: impl Fn() -> M
     }
     let text: String = (next..total).map(|number| format!("n{number}\n")).collect();
     publish().args(["-l", "--spool"]).args([spool]).stdin(text).run().exits(0);
-    assert_eq!(std::fs::metadata(spool).unwrap().len(), 16, "nothing is left in the spool");
+    assert_eq!(std::fs::metadata(spool).unwrap().len(), 24, "nothing is left in the spool");
 }
 
 for_versions! {
@@ -455,7 +455,7 @@ fn a_full_disk_is_an_error_and_what_fits_is_sent() {
     subscriber.wait_for_lines(taken);
     subscriber.signal(Signal::TERM);
     assert_eq!(subscriber.wait_for_end().exits(0).lines().len(), taken);
-    assert_eq!(std::fs::metadata(&spool).unwrap().len(), 16, "all that was taken is sent");
+    assert_eq!(std::fs::metadata(&spool).unwrap().len(), 24, "all that was taken is sent");
 }
 
 /// And is said as soon as it happens, though there is no link: while one is waited for, and before the

@@ -1,23 +1,28 @@
 //! `mqtt pub --spool`: what is refused, by whom, and what becomes of it; and a file that was spoilt.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use mqtt::broker::{Limits, Options};
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_setfl, mknodat};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::support::Service;
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::{Peer, Server};
+use crate::support::{LIMIT, Service};
 
 /// No message of this length is left in a spool.
-const EMPTY_BYTES: u64 = 16;
+const EMPTY_BYTES: u64 = 24;
 
 fn nobody() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -176,7 +181,7 @@ fn the_spool_goes_on_beside_what_stays() {
 fn what_no_packet_can_hold_is_not_taken_in() {
     let folder = Folder::new();
     let input = folder.0.path().join("input");
-    let file = std::fs::File::create(&input).unwrap();
+    let file = File::create(&input).unwrap();
     let large = 268_435_461;
     file.write_all_at(b"first\n", 0).unwrap();
     file.write_all_at(b"\nlast\n", 6 + large).unwrap();
@@ -231,6 +236,64 @@ fn a_full_spool_without_a_server_ends_the_run() {
         let run = folder.publish(nobody(), &args, &lines).run().exits(1);
         run.mentions("and those behind it were not taken: cannot write ").mentions("messages are kept");
         assert!(folder.length() <= most, "{} of {most}", folder.length());
+    }
+}
+
+/// A program that is killed while its spool is full: what it has read is in the file, the rest is still in
+/// the pipe, and at most the line it was in the middle of is in neither.
+#[test]
+fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
+    const LINE_BYTES: u64 = 20; // 19 digits and a line feed
+    for round in 0..5_u64 {
+        let folder = Folder::new();
+        let pipe = folder.0.path().join("pipe");
+        mknodat(CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        // Both ends, so that neither the program nor this test waits for the other.
+        let mut both = File::options().read(true).write(true).open(&pipe).unwrap();
+        fcntl_setfl(&both, OFlags::RDWR | OFlags::NONBLOCK).unwrap();
+        let most = 5_000 + round * 777;
+        let args =
+            ["-q", "1", "--wait-for-server", "1h", "--spool-max-size", &most.to_string()].map(str::to_owned);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let running = folder.publish(nobody(), &args, "").stdin_file(&pipe).spawn();
+        let mut written = 0_u64;
+        let began = Instant::now();
+        // Full: no line more has room, whatever part of one was read.
+        while std::fs::metadata(folder.spool()).map_or(0, |file| file.len()) + 3 * LINE_BYTES + 40 < most {
+            assert!(began.elapsed() < LIMIT, "the spool does not fill up");
+            match both.write(format!("{written:019}\n").as_bytes()) {
+                Ok(_) => written += 1,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        }
+        running.signal(Signal::KILL);
+        running.finish().dies_of(Signal::KILL);
+        let mut rest = Vec::new();
+        let _ = both.read_to_end(&mut rest); // ends with "would block"
+        let rest = String::from_utf8(rest).unwrap();
+        let whole = rest.lines().filter(|line| line.len() as u64 == LINE_BYTES - 1).count() as u64;
+        let broker = Broker::start();
+        let run = folder.publish_the_rest(broker.port()).run().exits(0);
+        let kept = written - whole;
+        let said = |messages: u64| run.stderr.contains(&format!("sending {messages} of an earlier run"));
+        assert!(said(kept) || said(kept - 1), "{written} lines, {whole} left in the pipe: {}", run.stderr);
+    }
+}
+
+/// A file that could not even be begun, or that filled its disk, is no loss: what was taken in is whole, what
+/// was not is named, and the next run has nothing to complain of.
+#[test]
+fn a_write_that_failed_leaves_no_damage() {
+    // As a full disk: writes beyond a size fail, with an error and not with a signal.
+    for limit in ["trap '' XFSZ; ulimit -f 0", "trap '' XFSZ; ulimit -f 2"] {
+        let folder = Folder::new();
+        let lines: String = (0..200).map(|number| format!("{number:0100}\n")).collect();
+        folder.publish(nobody(), &["-q", "1"], &lines).behind(limit).run().exits(1);
+        let broker = Broker::start();
+        let run = folder.publish(broker.port(), &["-q", "1"], "one more\n").run().exits(0);
+        run.does_not_mention("damaged").does_not_mention("lost");
+        assert_eq!(folder.length(), EMPTY_BYTES);
     }
 }
 

@@ -80,6 +80,11 @@ impl Begun {
         self.bytes == 0
     }
 
+    /// Bytes of it in memory.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
     pub(super) fn extend(&mut self, piece: &[u8]) {
         self.bytes += piece.len() as u64;
         self.no_memory |= self.kept.try_reserve(piece.len()).is_err();

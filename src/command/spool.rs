@@ -3,7 +3,7 @@
 //! A thread takes in standard input whether there is a link or not; the link sends from the front of
 //! the file. The rules of the file, and when what is written, are those of [`storage::spool`].
 
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,14 +54,13 @@ pub(super) async fn run(
     options: &SpoolOptions,
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
-    let identifier = &config.client.client_identifier;
-    let (spool, left) = match config.source {
-        // A file that is not there is a mistyped name sooner than a spool with nothing in it.
-        Source::Spool => Spool::open_existing(&options.path, identifier)?,
-        _ => Spool::open(&options.path, identifier)?,
-    };
+    let mut attention = Attention::start(config.timeout)?;
+    let (path, identifier) = (options.path.clone(), config.client.client_identifier.clone());
+    // A file that is not there is a mistyped name sooner than a spool with nothing in it.
+    let open = if matches!(config.source, Source::Spool) { Spool::open_existing } else { Spool::open };
+    // A long file takes its time to be read.
+    let (spool, left) = attention.blocking(move || open(&path, &identifier)).await?;
     report_left(diagnostics, options, &left);
-    let attention = Attention::start(config.timeout)?;
     let envelope = Envelope {
         qos: config.qos,
         retain: config.retain,
@@ -170,11 +169,11 @@ fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
     Ok(!both[0].revents().is_empty())
 }
 
-/// Takes in lines as they come: what one read brings is in the file before the next. The beginning of
-/// a line whose end has not come is no message yet. Ends with the input, or when `over` is closed at the
-/// other end and there is none.
+/// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
+/// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
+/// the input, or when `over` is closed at the other end and there is none.
 fn take_in_lines(
-    mut input: impl Read + AsFd,
+    input: impl AsFd,
     over: &OwnedFd,
     intake: &mut Intake,
     notes: &mpsc::Sender<Note>,
@@ -183,15 +182,29 @@ fn take_in_lines(
     let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
     let mut number = 0_u64;
     loop {
-        // Nothing is read that there is no room for.
+        // A short file that is to be cut is cut before more comes.
         intake.take_in()?;
-        let count =
-            match has_input(&input, over).and_then(|has| has.then(|| input.read(&mut block)).transpose()) {
-                Ok(Some(count)) => count,
-                Ok(None) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::file("standard input", error)),
-            };
+        match has_input(&input, over) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::file("standard input", error)),
+        }
+        let room = intake.wait_for_room(begun.kept_bytes());
+        // Without room one byte tells whether there is a line that is not taken, or only the end.
+        let most = room.unwrap_or(1).min(BLOCK_BYTES);
+        // Past the standard library's buffer, which would read on.
+        let count = match rustix::io::read(&input, &mut block[..most]) {
+            Ok(count) => count,
+            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
+            Err(error) => return Err(Error::file("standard input", error.into())),
+        };
+        if room.is_none() && count > 0 {
+            return Err(not_taken(
+                intake.no_room(),
+                &format!("line {} and those behind it were", number + 1),
+            ));
+        }
         let mut rest = &block[..count];
         while let Some(end) = memchr::memchr(b'\n', rest) {
             if begun.is_empty() {

@@ -19,10 +19,9 @@ use crate::error::Error;
 
 /// Opens a file for reading and writing, and locks it for as long as it is open: two processes that
 /// write their own truth into it would spoil both. The lock ends with the process, even one that is
-/// killed. Where there is no file, `begin` makes an empty one.
-fn open_alone(path: &Path, begin: bool) -> io::Result<File> {
-    let mut options = private();
-    let file = options.read(true).create(begin).truncate(false).open(path)?;
+/// killed.
+fn open_alone(path: &Path) -> io::Result<File> {
+    let file = private().read(true).open(path)?;
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(ErrorKind::InvalidInput, "not an ordinary file"));
     }

@@ -78,11 +78,11 @@ impl Unreleased {
     /// # Errors
     /// It cannot be used, is in use, is something else, damaged, or belongs to another client identifier.
     pub fn open(path: &Path, client_identifier: &str) -> Result<Self, Error> {
-        let file = match open_alone(path, false) {
+        let file = match open_alone(path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 make_whole(path, &fresh(client_identifier))
                     .map_err(|error| Error::file(format!("cannot make {}", path.display()), error))?;
-                open_alone(path, false)
+                open_alone(path)
             }
             opened => opened,
         };

@@ -2,9 +2,9 @@
 
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
-use super::record::put;
+use super::record::{HEADER_BYTES, put, seal};
 use super::{BLOCK_BYTES, Course, Shared, Tail};
 use crate::error::Error;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
@@ -39,7 +39,7 @@ impl Intake {
     /// Adds a message to those that [`Intake::take_in`] will take. It must be one that
     /// [is possible](Intake::is_possible): nobody could ever send another.
     pub fn add(&mut self, payload: &[u8]) {
-        put(&mut self.batch, &self.envelope, payload);
+        put(&mut self.batch, self.shared.key, &self.envelope, payload);
         self.ends.push(self.batch.len());
     }
 
@@ -56,14 +56,44 @@ impl Intake {
     }
 
     fn has_no_room(&self, tail: &Tail) -> bool {
-        let draining = tail.draining && tail.messages > tail.kept;
-        tail.course != Course::Closed && (draining || !self.ends.is_empty() && self.fitting(tail) == 0)
+        tail.course != Course::Closed
+            && (Self::is_draining(tail) || !self.ends.is_empty() && self.fitting(tail) == 0)
     }
 
     /// How many of the messages added there is room for. One always finds some where nothing waits.
     fn fitting(&self, tail: &Tail) -> usize {
         let fit = self.ends.partition_point(|end| tail.end + *end as u64 <= self.most_bytes);
         fit.max(usize::from(tail.messages == 0))
+    }
+
+    /// Waits until at least one more byte of input has a place in the file, whatever it is: the end of a
+    /// line of which `begun` bytes were read, or a line of its own. Returns how many bytes have one;
+    /// `None` if there is no room and will be none in this run. What is read beyond that would be lost
+    /// with the program.
+    pub fn wait_for_room(&mut self, begun: usize) -> Option<usize> {
+        let shared = Arc::clone(&self.shared);
+        let mut tail = shared.tail();
+        loop {
+            let per_line = (HEADER_BYTES + self.envelope.len()) as u64;
+            let room = self.most_bytes.saturating_sub(tail.end + begun as u64);
+            // Each byte may be a line feed, and with it an empty message.
+            let bytes = room / (per_line + 1);
+            if tail.course == Course::Closed || bytes > 0 && !Self::is_draining(&tail) {
+                break Some(usize::try_from(bytes.max(1)).unwrap_or(usize::MAX));
+            }
+            if tail.messages == 0 {
+                // One message finds room where nothing waits, even one longer than the limit.
+                break Some(if room == 0 { usize::MAX } else { 1 });
+            }
+            if tail.course == Course::Ending || tail.messages == tail.kept {
+                break None;
+            }
+            tail = shared.wait_for_room(tail, true);
+        }
+    }
+
+    fn is_draining(tail: &Tail) -> bool {
+        tail.draining && tail.messages > tail.kept
     }
 
     /// The error for what finds no room.
@@ -87,12 +117,8 @@ impl Intake {
             if tail.course == Course::Ending || tail.messages == tail.kept {
                 return if self.ends.is_empty() { Ok(()) } else { Err(self.no_room()) };
             }
-            // A short file is left as it is when all of it is done, unless somebody waits for that.
-            tail.draining = true;
-            tail.intake_waits = !self.ends.is_empty();
-            tail = shared.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
+            tail = shared.wait_for_room(tail, !self.ends.is_empty());
         }
-        tail.intake_waits = false;
         if self.ends.is_empty() {
             return Ok(());
         }
@@ -101,7 +127,12 @@ impl Intake {
             return Err(self.shared.failed(closed));
         }
         let fitting = self.fitting(&tail);
-        let batch = &self.batch[..self.ends[fitting - 1]];
+        let mut begin = 0;
+        for end in &self.ends[..fitting] {
+            seal(&mut self.batch[begin..*end], self.shared.key, tail.end + begin as u64);
+            begin = *end;
+        }
+        let batch = &self.batch[..begin];
         let written = self.shared.file.write_all_at(batch, tail.end);
         let whole = if written.is_ok() {
             fitting

@@ -28,7 +28,7 @@
 //! next run, and is not sent again in this one. The file then is cut behind the last of these.
 //!
 //! **Damage.** Each message has a checksum. What is not whole is passed over, wherever in the file,
-//! and what is whole behind it is used.
+//! and what is whole behind it is used. Nothing inside a payload is taken for a message ([`record`]).
 
 mod intake;
 mod record;
@@ -46,8 +46,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use self::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, MAGIC, STAGE_OFFSET, Stage, file_header};
-use super::{not_ours, open_alone, unusable};
+use self::record::{
+    Beginning, FILE_HEADER_BYTES, FILE_HEADER_LENGTH, FileHeader, HEADER_BYTES, Header, Key, STAGE_OFFSET,
+    Stage,
+};
+use super::{invalid, make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
 use crate::protocol::Protocol;
 use crate::protocol::wire::PublishTemplate;
@@ -70,6 +73,7 @@ const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(1);
 struct Shared {
     path: PathBuf,
     file: File,
+    key: Key,
     tail: Mutex<Tail>,
     /// The intake may go on.
     room: Condvar,
@@ -113,6 +117,16 @@ impl Shared {
 
     fn failed(&self, error: std::io::Error) -> Error {
         Error::file(format!("cannot write {}", self.path.display()), error)
+    }
+
+    /// Waits for what is in the file to be sent; `for_input`: there is something to take in.
+    fn wait_for_room<'a>(&self, mut tail: MutexGuard<'a, Tail>, for_input: bool) -> MutexGuard<'a, Tail> {
+        // A short file is left as it is when all of it is done, unless somebody waits for that.
+        tail.draining = true;
+        tail.intake_waits = for_input;
+        let mut tail = self.room.wait(tail).unwrap_or_else(PoisonError::into_inner);
+        tail.intake_waits = false;
+        tail
     }
 
     /// There is something to synchronise.
@@ -189,11 +203,12 @@ impl Spool {
     /// # Errors
     /// It cannot be used, is in use, or is something else.
     pub fn open(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
-        match open_alone(path, false) {
+        match open_alone(path) {
+            // Made with its header or not at all: an empty file would look like one that was cut off.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                let file = open_alone(path, true).map_err(unusable(path))?;
-                let (spool, left) = Self::read_in(path, file, client_identifier)?;
-                Ok((spool, Left { emptied: false, ..left }))
+                let header = FileHeader::new(Key::random(), client_identifier);
+                let made = make_whole(path, &header.encode()).and_then(|()| open_alone(path));
+                Self::read_in(path, made.map_err(unusable(path))?, client_identifier)
             }
             file => Self::read_in(path, file.map_err(unusable(path))?, client_identifier),
         }
@@ -204,30 +219,35 @@ impl Spool {
     /// # Errors
     /// As of [`Spool::open`], and where there is none.
     pub fn open_existing(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
-        let file = open_alone(path, false).map_err(unusable(path))?;
+        let file = open_alone(path).map_err(unusable(path))?;
         Self::read_in(path, file, client_identifier)
     }
 
     fn read_in(path: &Path, file: File, client_identifier: &str) -> Result<(Self, Left), Error> {
         let failed = unusable(path);
-        let header = file_header(client_identifier);
-        let mut found = vec![0; header.len()];
+        let mut first = vec![0; FILE_HEADER_LENGTH];
         let length = file.metadata().map_err(&failed)?.len();
-        found.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-        file.read_exact_at(&mut found, 0).map_err(&failed)?;
-        let is_new = found.len() < header.len() && MAGIC.starts_with(&found[..found.len().min(MAGIC.len())]);
-        let is_ours = is_new || found.starts_with(&MAGIC) && found.ends_with(&[0; 4]);
-        if !is_ours {
-            return Err(not_ours(path, "a spool"));
-        }
-        let of_another_client = !is_new && found != header;
+        first.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+        file.read_exact_at(&mut first, 0).map_err(&failed)?;
         // The header is written at once, so a part of it is what is left of more.
-        let left_of_header = if is_new { found.len() as u64 } else { 0 };
-        if is_new {
-            file.set_len(0).map_err(&failed)?;
+        let (before, left_of_header) = match FileHeader::read(&first) {
+            Beginning::Whole(header) => (Some(header), 0),
+            Beginning::CutOff(bytes) => (None, bytes as u64),
+            Beginning::OtherVersion => {
+                return Err(invalid(path, "it is a spool of another version of mqtt, and is left as it is"));
+            }
+            Beginning::Foreign => return Err(not_ours(path, "a spool")),
+        };
+        let key = before.map_or_else(Key::random, |header| header.key);
+        let header = FileHeader::new(key, client_identifier);
+        let of_another_client = before.is_some_and(|before| before != header);
+        if before != Some(header) {
+            if before.is_none() {
+                file.set_len(0).map_err(&failed)?;
+            }
+            file.write_all_at(&header.encode(), 0).map_err(&failed)?;
         }
-        file.write_all_at(&header, 0).map_err(&failed)?;
-        let found = scan::scan(&file).map_err(&failed)?;
+        let found = scan::scan(&file, key).map_err(&failed)?;
         if found.torn_bytes > 0 {
             file.set_len(found.end).map_err(&failed)?;
         }
@@ -263,6 +283,7 @@ impl Spool {
         let shared = Shared {
             path: path.to_owned(),
             file,
+            key,
             tail: Mutex::new(tail),
             room: Condvar::new(),
             changed: Condvar::new(),
@@ -394,7 +415,8 @@ impl Spool {
     }
 
     fn header(&mut self, place: u64, end: u64) -> Result<Header, Error> {
-        let header = Header::read(self.bytes(place, HEADER_BYTES, end)?);
+        let key = self.shared.key;
+        let header = Header::read(self.bytes(place, HEADER_BYTES, end)?, key, place);
         header.ok_or_else(|| not_ours(&self.shared.path, "the spool that was opened"))
     }
 
@@ -402,7 +424,7 @@ impl Spool {
         let foreign = not_ours(&self.shared.path, "the spool that was opened");
         let known = self.envelope.take();
         let body = self.bytes(place + HEADER_BYTES as u64, header.body_bytes, end)?;
-        let mut sum = header.sum();
+        let mut sum = crc32fast::Hasher::new();
         sum.update(body);
         let Some(length) = Envelope::measure(body).filter(|_| header.matches(sum)) else {
             return Err(foreign);

@@ -2,39 +2,69 @@
 //!
 //! | bytes | of the file |
 //! |---|---|
-//! | 8 | `mqttspl1` |
-//! | 4 | CRC-32 of the client identifier that QoS 2 messages under way belong to |
-//! | 4 | zero |
+//! | 8 | `mqttspl2` |
+//! | 8 | key: drawn at random for this file |
+//! | 4 | CRC-32 of the client identifier that QoS 2 messages in flight belong to |
+//! | 4 | CRC-32 of the 20 bytes before |
 //!
-//! and then messages, one behind the other:
+//! and then records, one after the other:
 //!
-//! | bytes | of a message |
+//! | bytes | of a record |
 //! |---|---|
-//! | 4 | marker |
-//! | 1 | stage: 0 waiting, 1 sent, 2 received by the server (PUBREC), 3 done |
-//! | 1 | zero |
-//! | 2 | packet identifier, for stages 1 and 2 |
+//! | 8 | key of the file |
+//! | 4 | stage: 0 waiting, 1 sent, 2 received by the broker (PUBREC), 3 done; zero; packet identifier, for stages 1 and 2 |
 //! | 4 | length of the body |
-//! | 4 | CRC-32 of that length and the body |
+//! | 4 | CRC-32 of the body |
+//! | 4 | CRC-32 of the key, the record's offset in the file, and the two fields before |
 //! | … | body: QoS and RETAIN, topic name, properties, payload |
 //!
 //! Numbers are little-endian. Stage and packet identifier are written in place, four bytes at a
-//! time, and are not covered by the checksum; the rest never changes.
+//! time, and are not covered by a checksum; the rest never changes.
+//!
+//! Behind damage the next record is found by its key. A payload cannot pretend to be a record: whoever
+//! writes one does not know the key, and a copy of a record, key and all (a spool that is itself
+//! published through a spool), has another offset. The header's own checksum makes the length
+//! trustworthy before the body is read, so each byte of a file is read twice at most, whatever is in it.
+//! (A checksum over the record before, in place of offset and key, would do as much, but one damaged
+//! record would leave those behind it without proof.)
+
+use std::hash::{BuildHasher as _, RandomState};
 
 use crate::protocol::QoS;
 use crate::protocol::property::{Place, PropertyBlock};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType};
 
-pub(super) const MAGIC: [u8; 8] = *b"mqttspl1";
+/// What every spool begins with, of whatever version.
+const FAMILY: [u8; 7] = *b"mqttspl";
+pub(super) const MAGIC: [u8; 8] = *b"mqttspl2";
 /// Bytes of the file before the first message.
-pub(super) const FILE_HEADER_LENGTH: usize = 16;
+pub(super) const FILE_HEADER_LENGTH: usize = 24;
 pub(super) const FILE_HEADER_BYTES: u64 = FILE_HEADER_LENGTH as u64;
 /// Bytes of a message before its body.
-pub(super) const HEADER_BYTES: usize = 16;
+pub(super) const HEADER_BYTES: usize = 24;
 /// Where the changing bytes of a message begin.
-pub(super) const STAGE_OFFSET: u64 = 4;
+pub(super) const STAGE_OFFSET: u64 = 8;
+/// Where the bytes begin that never change, and where their checksum does.
+const LENGTH_OFFSET: usize = 12;
+const HEADER_SUM_OFFSET: usize = 20;
 
-const MARKER: [u8; 4] = [0xF5, b'M', b'S', 0xF6];
+/// What marks the records of one file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key([u8; 8]);
+
+impl Key {
+    pub(super) const BYTES: usize = 8;
+
+    /// One that nobody can guess: the standard library seeds its hash maps from the system's random numbers.
+    pub(super) fn random() -> Self {
+        Self(RandomState::new().hash_one(MAGIC).to_le_bytes())
+    }
+
+    /// Where it is first found.
+    pub(super) fn find(self, bytes: &[u8]) -> Option<usize> {
+        memchr::memmem::find(bytes, &self.0)
+    }
+}
 
 /// How far a message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,22 +106,25 @@ impl Stage {
 pub(super) struct Header {
     pub(super) stage: Stage,
     pub(super) body_bytes: usize,
-    checksum: u32,
+    body_sum: u32,
 }
 
 impl Header {
-    /// The header these bytes are, if they can be one.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let (marker, rest) = bytes.split_first_chunk::<4>()?;
-        let (stage, rest) = rest.split_first_chunk::<4>()?;
-        let (length, rest) = rest.split_first_chunk::<4>()?;
-        let (checksum, _) = rest.split_first_chunk::<4>()?;
+    /// The header these bytes are, at this offset of the file with this key; `None` if they are none.
+    pub(super) fn read(bytes: &[u8], key: Key, offset: u64) -> Option<Self> {
+        let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
+        let (marker, rest) = header.split_first_chunk()?;
+        let (stage, rest) = rest.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (body_sum, header_sum) = rest.split_first_chunk()?;
         let length = u32::from_le_bytes(*length);
-        let possible = *marker == MARKER && length <= LARGEST_PACKET_BYTES;
-        possible.then_some(Self {
+        let is_one = Key(*marker) == key
+            && length <= LARGEST_PACKET_BYTES
+            && header_sum == header_checksum(key, offset, header);
+        is_one.then(|| Self {
             stage: Stage::decode(*stage),
             body_bytes: length as usize,
-            checksum: u32::from_le_bytes(*checksum),
+            body_sum: u32::from_le_bytes(*body_sum),
         })
     }
 
@@ -99,21 +132,19 @@ impl Header {
         (HEADER_BYTES + self.body_bytes) as u64
     }
 
-    /// A sum to be updated with the body and compared by [`Header::matches`].
-    pub(super) fn sum(&self) -> crc32fast::Hasher {
-        let mut sum = crc32fast::Hasher::new();
-        sum.update(&u32::try_from(self.body_bytes).unwrap_or(u32::MAX).to_le_bytes());
-        sum
-    }
-
-    pub(super) fn matches(&self, sum: crc32fast::Hasher) -> bool {
-        sum.finalize() == self.checksum
+    /// Whether the sum of a body is that of the record's.
+    pub(super) fn matches(&self, body: crc32fast::Hasher) -> bool {
+        body.finalize() == self.body_sum
     }
 }
 
-/// Where the next message may begin: the first marker at or behind `from`.
-pub(super) fn find_marker(bytes: &[u8], from: usize) -> Option<usize> {
-    memchr::memmem::find(bytes.get(from..)?, &MARKER).map(|found| from + found)
+/// Of everything in a header that never changes, and of where it stands.
+fn header_checksum(key: Key, offset: u64, header: &[u8; HEADER_BYTES]) -> [u8; 4] {
+    let mut sum = crc32fast::Hasher::new();
+    sum.update(&key.0);
+    sum.update(&offset.to_le_bytes());
+    sum.update(&header[LENGTH_OFFSET..HEADER_SUM_OFFSET]);
+    sum.finalize().to_le_bytes()
 }
 
 /// A message without its payload: what stays the same from one to the next of a publisher.
@@ -174,25 +205,78 @@ fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(u32::from_le_bytes(*length) as usize)
 }
 
-/// Appends one message, waiting. `envelope` is [`Envelope::encode`]d.
-pub(super) fn put(out: &mut Vec<u8>, envelope: &[u8], payload: &[u8]) {
-    let length = u32::try_from(envelope.len() + payload.len()).unwrap_or(u32::MAX).to_le_bytes();
+/// Appends one message, waiting. `envelope` is [`Envelope::encode`]d. It still has to be [`seal`]ed.
+pub(super) fn put(out: &mut Vec<u8>, key: Key, envelope: &[u8], payload: &[u8]) {
+    let length = u32::try_from(envelope.len() + payload.len()).unwrap_or(u32::MAX);
     let mut sum = crc32fast::Hasher::new();
-    for part in [&length[..], envelope, payload] {
-        sum.update(part);
-    }
-    out.extend_from_slice(&MARKER);
+    sum.update(envelope);
+    sum.update(payload);
+    out.extend_from_slice(&key.0);
     out.extend_from_slice(&Stage::Waiting.encode());
-    out.extend_from_slice(&length);
+    out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&sum.finalize().to_le_bytes());
+    out.extend_from_slice(&[0; HEADER_BYTES - HEADER_SUM_OFFSET]);
     out.extend_from_slice(envelope);
     out.extend_from_slice(payload);
 }
 
+/// Makes a message valid at the offset at which it will be written.
+pub(super) fn seal(record: &mut [u8], key: Key, offset: u64) {
+    if let Some(header) = record.first_chunk_mut::<HEADER_BYTES>() {
+        let sum = header_checksum(key, offset, header);
+        header[HEADER_SUM_OFFSET..].copy_from_slice(&sum);
+    }
+}
+
 /// The first bytes of a file.
-pub(super) fn file_header(client_identifier: &str) -> [u8; FILE_HEADER_LENGTH] {
-    let mut header = [0; FILE_HEADER_LENGTH];
-    header[..8].copy_from_slice(&MAGIC);
-    header[8..12].copy_from_slice(&crc32fast::hash(client_identifier.as_bytes()).to_le_bytes());
-    header
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FileHeader {
+    pub(super) key: Key,
+    client: [u8; 4],
+}
+
+/// What the beginning of a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    Whole(FileHeader),
+    /// A part of a header, of so many bytes, and nothing else.
+    CutOff(usize),
+    OtherVersion,
+    Foreign,
+}
+
+impl FileHeader {
+    pub(super) fn new(key: Key, client_identifier: &str) -> Self {
+        Self { key, client: crc32fast::hash(client_identifier.as_bytes()).to_le_bytes() }
+    }
+
+    /// Looks at the first bytes of a file, [`FILE_HEADER_LENGTH`] of them if it has as many.
+    pub(super) fn read(bytes: &[u8]) -> Beginning {
+        let Some(bytes) = bytes.first_chunk::<FILE_HEADER_LENGTH>() else {
+            let is_ours = MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]);
+            return if is_ours { Beginning::CutOff(bytes.len()) } else { Beginning::other(bytes) };
+        };
+        let (mut key, mut client) = ([0; 8], [0; 4]);
+        key.copy_from_slice(&bytes[8..16]);
+        client.copy_from_slice(&bytes[16..20]);
+        let header = Self { key: Key(key), client };
+        if header.encode() == *bytes { Beginning::Whole(header) } else { Beginning::other(bytes) }
+    }
+
+    pub(super) fn encode(&self) -> [u8; FILE_HEADER_LENGTH] {
+        let mut header = [0; FILE_HEADER_LENGTH];
+        header[..8].copy_from_slice(&MAGIC);
+        header[8..16].copy_from_slice(&self.key.0);
+        header[16..20].copy_from_slice(&self.client);
+        let sum = crc32fast::hash(&header[..20]);
+        header[20..].copy_from_slice(&sum.to_le_bytes());
+        header
+    }
+}
+
+impl Beginning {
+    fn other(bytes: &[u8]) -> Self {
+        let is_version = bytes.starts_with(&FAMILY) && !bytes.starts_with(&MAGIC);
+        if is_version && bytes.len() >= MAGIC.len() { Self::OtherVersion } else { Self::Foreign }
+    }
 }

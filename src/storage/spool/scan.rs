@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use super::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, Stage, find_marker};
+use super::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, Key, Stage};
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
@@ -24,14 +24,26 @@ pub(super) struct Found {
     pub(super) torn_bytes: u64,
 }
 
-/// Reads the whole file.
-pub(super) fn scan(file: &File) -> io::Result<Found> {
+/// Reads the whole file. Time grows with its length, whatever is in it.
+pub(super) fn scan(file: &File, key: Key) -> io::Result<Found> {
     let length = file.metadata()?.len();
-    let mut window = Window { file, length, start: 0, bytes: Vec::new() };
+    let mut window = Window { file, key, length, start: 0, bytes: Vec::new() };
     let mut found = Found { end: FILE_HEADER_BYTES, ..Found::default() };
     let mut at = FILE_HEADER_BYTES;
     while at < length {
-        if let Some(header) = window.whole_message(at)? {
+        let Some(header) = window.header(at)? else {
+            // The header is damaged, and with it the length: the next key shows where to go on.
+            match window.find_key(at + 1)? {
+                Some(next) => at = next,
+                None => break,
+            }
+            continue;
+        };
+        let end = at + header.record_bytes();
+        if end > length {
+            break; // cut off: what would come next begins behind the end of the file
+        }
+        if window.has_whole_body(at, &header)? {
             if at > found.end {
                 found.damaged.push((found.end, at));
             }
@@ -39,15 +51,9 @@ pub(super) fn scan(file: &File) -> io::Result<Found> {
             if matches!(header.stage, Stage::Sent(_) | Stage::Received(_)) {
                 found.sent.push((at, header.stage));
             }
-            at += header.record_bytes();
-            found.end = at;
-        } else {
-            // Where the next one begins nobody says, so it is looked for.
-            match window.marker(at + 1)? {
-                Some(next) => at = next,
-                None => break,
-            }
+            found.end = end;
         }
+        at = end;
     }
     found.torn_bytes = length - found.end;
     Ok(found)
@@ -56,52 +62,56 @@ pub(super) fn scan(file: &File) -> io::Result<Found> {
 /// A piece of the file in memory.
 struct Window<'a> {
     file: &'a File,
+    key: Key,
     length: u64,
     start: u64,
     bytes: Vec<u8>,
 }
 
 impl Window<'_> {
-    /// The bytes from `at` on, `wanted` of them or as many as there are.
-    fn at(&mut self, at: u64, wanted: usize) -> io::Result<&[u8]> {
-        let wanted = wanted.min(usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX));
-        let inside = at >= self.start && at + wanted as u64 <= self.start + self.bytes.len() as u64;
-        if !inside {
-            let left = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX);
-            self.bytes.resize(left.min(BLOCK_BYTES.max(wanted)), 0);
+    /// The bytes from `at` on: `least` of them, or as many as there are, and what else is in memory.
+    fn at(&mut self, at: u64, least: usize) -> io::Result<&[u8]> {
+        let left = self.length.saturating_sub(at);
+        let end = self.start + self.bytes.len() as u64;
+        if at < self.start || at + left.min(least as u64) > end {
+            let count = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+            self.bytes.resize(count, 0);
             self.file.read_exact_at(&mut self.bytes, at)?;
             self.start = at;
         }
         let from = usize::try_from(at - self.start).unwrap_or(usize::MAX);
-        Ok(&self.bytes[from..from + wanted])
+        Ok(self.bytes.get(from..).unwrap_or_default())
     }
 
-    /// The header of a message that is whole and sound.
-    fn whole_message(&mut self, at: u64) -> io::Result<Option<Header>> {
-        let Some(header) = Header::read(self.at(at, HEADER_BYTES)?) else { return Ok(None) };
-        if at + header.record_bytes() > self.length {
-            return Ok(None);
-        }
-        let mut sum = header.sum();
+    fn header(&mut self, at: u64) -> io::Result<Option<Header>> {
+        let key = self.key;
+        Ok(Header::read(self.at(at, HEADER_BYTES)?, key, at))
+    }
+
+    /// Whether the body of a record is the one that was written.
+    fn has_whole_body(&mut self, at: u64, header: &Header) -> io::Result<bool> {
+        let mut sum = crc32fast::Hasher::new();
         let (mut body, mut left) = (at + HEADER_BYTES as u64, header.body_bytes);
         while left > 0 {
-            let piece = self.at(body, left.min(BLOCK_BYTES))?;
+            let piece = self.at(body, 1)?;
+            let piece = &piece[..piece.len().min(left)];
             sum.update(piece);
             left -= piece.len();
             body += piece.len() as u64;
         }
-        Ok(header.matches(sum).then_some(header))
+        Ok(header.matches(sum))
     }
 
-    /// The first marker at or behind `at`.
-    fn marker(&mut self, mut at: u64) -> io::Result<Option<u64>> {
+    /// The first key at or behind `at`.
+    fn find_key(&mut self, mut at: u64) -> io::Result<Option<u64>> {
+        let key = self.key;
         while at < self.length {
-            let block = self.at(at, BLOCK_BYTES)?;
-            if let Some(found) = find_marker(block, 0) {
+            let block = self.at(at, Key::BYTES)?;
+            if let Some(found) = key.find(block) {
                 return Ok(Some(at + found as u64));
             }
-            // A marker may lie across the border of two blocks.
-            at += block.len().saturating_sub(3).max(1) as u64;
+            // A key may lie across the border of two blocks.
+            at += block.len().saturating_sub(Key::BYTES - 1).max(1) as u64;
         }
         Ok(None)
     }
