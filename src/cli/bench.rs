@@ -13,9 +13,9 @@ use super::report::QuietArgs;
 use super::text::shown;
 use super::value;
 use crate::client::options::{ClientOptions, Version};
-use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Results, Stop};
+use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
 use crate::command::bench::{
-    Config, MOST_PUBLISHERS, STAMP_BYTES, Task, Threshold, check_topic, figures_help,
+    Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Task, Threshold, check_topic, figures_help,
 };
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS, topic};
@@ -155,9 +155,11 @@ impl TryFrom<BenchArgs> for Config {
         let verbosity = args.quiet.resolve();
         let results = Results {
             json: args.results.json,
-            csv: args.results.csv.clone(),
-            html: args.results.html.clone(),
-            junit: args.results.junit.clone(),
+            files: Files {
+                csv: args.results.csv.clone(),
+                html: args.results.html.clone(),
+                junit: args.results.junit.clone(),
+            },
             fail_if: args.results.fail_if.clone(),
             allow_saturated: args.results.allow_saturated,
             calibration: args.results.calibration.clone(),

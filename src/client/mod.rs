@@ -1,7 +1,6 @@
 //! The MQTT client: a sans-IO session, and a driver that carries its packets over a stream. Every
 //! subcommand uses both, `bench` included.
 
-pub mod alarm;
 mod answer_limit;
 pub mod authentication;
 mod back_off;

@@ -10,10 +10,11 @@ use serde_json::json;
 
 use super::super::attention::Attention;
 use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
-use super::figure::{CONNECTED_RATE, SENT_RATE};
-use super::summary::Report;
-use super::words::count;
-use super::{phases, preflight, read_report};
+use super::report::Report;
+use super::report::export::read_report;
+use super::report::figure::{CONNECTED_RATE, SENT_RATE};
+use super::report::numbers::count;
+use super::{director, machine};
 use crate::broker::Sink;
 use crate::client::options::ClientOptions;
 use crate::error::Error;
@@ -67,7 +68,7 @@ pub(super) async fn run(
         embedded: None,
         seed: 1,
     };
-    preflight::check(&load, diagnostics)?;
+    machine::check_limits(&load, diagnostics)?;
     let report = part(&load, diagnostics).await?;
     let connections = per_cpu_second(&report, report.counts.connected);
     load.publishers = PUBLISHERS;
@@ -118,7 +119,7 @@ fn per_cpu_second(report: &Report, done: u64) -> f64 {
 }
 
 async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
-    let outcome = phases::run(load.clone(), Attention::start(None)?, diagnostics).await?;
+    let outcome = director::run(load.clone(), Attention::start(None)?, diagnostics).await?;
     if outcome.interrupted {
         return Err(Error::Signal(2));
     }

@@ -8,11 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::figure::{Better, FIGURES, Section, Unit};
-use super::latency::{LATENCIES, statistic};
-use super::read_report;
-use super::summary::{KIND, VERSION};
-use super::words::{count, time};
+use super::report::export::{KIND, VERSION, read_report};
+use super::report::figure::{Better, FIGURES, Section, Unit};
+use super::report::latency::{LATENCIES, statistic};
+use super::report::numbers::{count, time};
 use crate::error::Error;
 use crate::output::{printable, put_json_line, wrapped};
 

@@ -7,91 +7,91 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `config` | what is asked for |
-//! | `plan` | topics, filters, expected deliveries |
-//! | `phases` | the course of a run |
-//! | `fleet`, `orders` | what all threads know, and what is said between them |
-//! | `worker`, `ready` | one thread: its loop, its list of clients that have something to do |
-//! | `abandoned` | messages of clients that were lost |
-//! | `client`, `shard` | one client and its turns, and what the clients of a thread have in common |
-//! | `pacer` | the schedule |
-//! | `stamp`, `flow` | what a message carries; which messages came |
-//! | `recorder`, `rows` | histograms and counts of a thread; the seconds of the series |
-//! | `summary`, `configuration` | the report; what was asked for |
-//! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
-//! | `finding` | what is wrong with a run, and what to know of it |
-//! | `verdict`, `threshold` | what it is worth; what must not be in it |
-//! | `text`, `csv`, `junit`, `html` | the report's forms |
-//! | `outputs` | the files they go to |
-//! | `words` | what table and page say alike |
+//! | `config` | what is asked for, and what of it the report holds |
+//! | `plan`, `pacer`, `stamp` | who sends what to whom; when; how a message is known again |
+//! | `director` | the phases of a run, and the orders to the threads |
+//! | [`engine`] | the threads and their clients |
+//! | `recorder` | histograms, counts and the seconds of the series |
+//! | [`report`] | what a run has led to, in every form |
+//! | `threshold` | what must not be in a report |
 //! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
-//! | `target` | the embedded broker as a process |
-//! | `credentials`, `host`, `preflight` | files and facts |
+//! | `machine`, `credentials` | this machine and its limits; files with credentials |
 
-mod abandoned;
 mod calibrate;
-mod client;
 mod compare;
 pub mod config;
-mod configuration;
 mod credentials;
-mod csv;
-mod dialer;
-mod figure;
-mod finding;
-mod fleet;
-mod flow;
-mod host;
-mod html;
-mod junit;
-mod latency;
-mod orders;
-mod outputs;
+mod director;
+mod engine;
+mod machine;
 mod pacer;
-mod phases;
 mod plan;
-mod preflight;
-mod ready;
 mod recorder;
-mod rows;
-mod shard;
+mod report;
 mod stamp;
-mod summary;
-mod target;
-mod text;
-mod thread;
 mod threshold;
-mod under_way;
-mod verdict;
-mod words;
-mod worker;
 
-pub use config::{Config, Load, Task};
-pub use figure::help as figures_help;
+pub use config::Load;
 pub use plan::check_topic;
-pub use stamp_limits::{MOST_PUBLISHERS, STAMP_BYTES};
+pub use report::export::Files;
+pub use report::figure::help as figures_help;
+pub use stamp::{BYTES as STAMP_BYTES, MOST_PUBLISHERS};
 pub use threshold::Threshold;
 
-use std::path::Path;
-
-use serde_json::Value;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use self::calibrate::Calibration;
-use self::outputs::Outputs;
-use self::phases::Outcome;
-use self::summary::Report;
+use self::report::export::{Outputs, json};
+use self::report::{Outcome, Report, text};
 use super::attention::Attention;
+use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::file::read_at_most;
-use crate::output::{Diagnostics, Stdout, put_json_line};
+use crate::output::{Diagnostics, Stdout, Verbosity};
 
-/// What the stamp's form allows, for the command line's checks.
-mod stamp_limits {
-    /// Publishers that can be told apart.
-    pub const MOST_PUBLISHERS: u32 = super::stamp::MOST_PUBLISHERS;
-    /// Bytes of a payload below which messages are only counted.
-    pub const STAMP_BYTES: usize = super::stamp::BYTES;
+/// A checked command line of `mqtt bench`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// What to do.
+    pub task: Task,
+    /// Where the results go.
+    pub results: Results,
+    /// What is said on standard error.
+    pub verbosity: Verbosity,
+}
+
+/// What to do.
+#[derive(Debug, Clone)]
+pub enum Task {
+    /// Put load on a broker.
+    Load(Box<Load>),
+    /// Put load on a server that throws everything away, to see what this machine can generate.
+    Calibrate {
+        /// Whose version and limits are used; the address is the server's own.
+        client: Box<ClientOptions>,
+        /// The threads to use.
+        threads: usize,
+        /// How long each part takes.
+        duration: Duration,
+    },
+    /// Set reports side by side.
+    Compare(Vec<PathBuf>),
+}
+
+/// Where the results go.
+#[derive(Debug, Clone, Default)]
+pub struct Results {
+    /// One JSON object on standard output instead of the table.
+    pub json: bool,
+    /// The files.
+    pub files: Files,
+    /// What must not be.
+    pub fail_if: Vec<Threshold>,
+    /// A saturated generator is no failure.
+    pub allow_saturated: bool,
+    /// The report of an earlier `calibrate`, to compare the load with.
+    pub calibration: Option<PathBuf>,
 }
 
 /// Runs a load and reports.
@@ -110,7 +110,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     };
     // What can be known to fail at the end of the run fails before it.
     let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
-    let outputs = Outputs::open(&results)?;
+    let outputs = Outputs::open(&results.files)?;
     let attention = Attention::start(None)?;
     // A report that goes into a file as well is not for the reader of standard output alone.
     let attention = if outputs.is_empty() { attention.for_reader() } else { attention };
@@ -153,9 +153,9 @@ async fn put_load(
     attention: Attention,
     diagnostics: &Diagnostics,
 ) -> Result<Outcome, Error> {
-    preflight::check(load, diagnostics)?;
-    let _target = target::start(load)?;
-    phases::run(load.clone(), attention, diagnostics).await
+    machine::check_limits(load, diagnostics)?;
+    let _target = machine::start_target(load)?;
+    director::run(load.clone(), attention, diagnostics).await
 }
 
 async fn print(text: &[u8]) -> Result<Exit, Error> {
@@ -163,32 +163,4 @@ async fn print(text: &[u8]) -> Result<Exit, Error> {
     stdout.buffer().extend_from_slice(text);
     stdout.flush().await?;
     Ok(Exit::Success)
-}
-
-fn json(report: &Report) -> Result<Vec<u8>, Error> {
-    let report =
-        serde_json::to_value(report).map_err(|error| Error::file("cannot write the report", error.into()))?;
-    let mut line = Vec::new();
-    put_json_line(&mut line, &report);
-    Ok(line)
-}
-
-/// The most a report read back may have: days of seconds.
-const MOST_BYTES: u64 = 64 << 20;
-
-/// A report that an earlier run wrote with `--json`.
-///
-/// # Errors
-/// A file that cannot be read or holds something else.
-fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<Value, Error> {
-    let what = || format!("cannot read {}", file.display());
-    let text = read_at_most(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
-    let other = |why| Error::file(what(), std::io::Error::other(why));
-    let no_report = format!("it is no report of {command} --json");
-    let report: Value =
-        serde_json::from_slice(&text).map_err(|error| other(format!("{no_report}: {error}")))?;
-    if report["type"] == kind && report["version"] == version {
-        return Ok(report);
-    }
-    Err(other(no_report))
 }

@@ -7,6 +7,14 @@ use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS, topic};
 
+/// What a client is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Idle,
+    Publisher(u32),
+    Subscriber(u32),
+}
+
 /// The topology of a load.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {

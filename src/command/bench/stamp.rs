@@ -11,11 +11,17 @@
 //! | 3 | actual send time, likewise |
 //!
 //! The check makes a damaged message known as one: of 16 million, one goes unnoticed.
+//!
+//! Which messages of a flow have come: new ones, late ones, ones that came before. A flow is what
+//! one publisher sends on one topic to one subscriber (or one group of them), numbered from 0.
+//!
+//! Memory is constant: a bit for each of the latest messages. A message older than that is neither
+//! called new nor a duplicate but stale, and the report says how many there were.
 
 /// Bytes of a stamp. Shorter payloads carry none and are only counted.
-pub(super) const BYTES: usize = 32;
+pub const BYTES: usize = 32;
 /// Publishers the stamp can tell apart.
-pub(super) const MOST_PUBLISHERS: u32 = 1 << 24;
+pub const MOST_PUBLISHERS: u32 = 1 << 24;
 
 const SEQUENCE_BITS: u32 = 40;
 const CHECK_SHIFT: u32 = 40;
@@ -25,6 +31,26 @@ const CHECK_SHIFT: u32 = 40;
 pub(super) enum Phase {
     Warmup = 0,
     Measure = 1,
+}
+
+/// The marks of the run on the monotonic clock, in nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Timeline {
+    /// The first message is due.
+    pub(super) start: u64,
+    /// The first message that counts is due.
+    pub(super) measure: u64,
+    /// No message is due from here on; `u64::MAX` until it is known.
+    pub(super) end: u64,
+}
+
+impl Timeline {
+    /// Before the start of everything.
+    pub(super) const NEVER: Self = Self { start: u64::MAX, measure: u64::MAX, end: u64::MAX };
+
+    pub(super) fn phase(&self, intended: u64) -> Phase {
+        if intended < self.measure { Phase::Warmup } else { Phase::Measure }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,10 +157,84 @@ impl Stamp {
     }
 }
 
+/// What a message is to its flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// The next one, or one behind a gap.
+    InOrder,
+    /// The first time, but after one that was sent later (RFC 4737).
+    Reordered,
+    /// Not the first time.
+    Duplicate,
+    /// So old that nobody can say.
+    Stale,
+}
+
+/// Words of memory for a flow with one receiver.
+pub(super) const PLAIN_WORDS: usize = 8;
+/// For a group, whose members may be thousands of messages apart.
+pub(super) const SHARED_WORDS: usize = 1024;
+
+/// The flows of one thread.
+#[derive(Debug)]
+pub(super) struct Flows {
+    /// The lowest number that has not come, and neither has any after it.
+    next: Vec<u64>,
+    /// Zeroed by the system and not touched before they are used, so that a flow without messages
+    /// takes no memory.
+    bits: Vec<u64>,
+    words: usize,
+}
+
+impl Flows {
+    pub(super) fn new(flows: usize, words: usize) -> Self {
+        Self { next: vec![0; flows], bits: vec![0; flows * words], words }
+    }
+
+    /// Bytes that so many flows take once all of them are in use.
+    pub(super) fn bytes(flows: usize, words: usize) -> u64 {
+        (flows * (words + 1) * 8) as u64
+    }
+
+    /// Takes note of a message; `None` if there is no such flow.
+    pub(super) fn observe(&mut self, flow: usize, sequence: u64) -> Option<Arrival> {
+        let next = self.next.get_mut(flow)?;
+        let window = &mut self.bits[flow * self.words..][..self.words];
+        let bits = window.len() as u64 * 64;
+        let place = |sequence: u64| {
+            let bit = sequence % bits;
+            (usize::try_from(bit / 64).unwrap_or(0), 1_u64 << (bit % 64))
+        };
+        let (word, mask) = place(sequence);
+        if sequence >= *next {
+            if sequence - *next >= bits {
+                window.fill(0);
+            } else {
+                for skipped in *next..sequence {
+                    let (word, mask) = place(skipped);
+                    window[word] &= !mask;
+                }
+            }
+            window[word] |= mask;
+            *next = sequence + 1;
+            return Some(Arrival::InOrder);
+        }
+        if *next - sequence > bits {
+            return Some(Arrival::Stale);
+        }
+        if window[word] & mask != 0 {
+            return Some(Arrival::Duplicate);
+        }
+        window[word] |= mask;
+        Some(Arrival::Reordered)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::collections::HashSet;
 
     fn stamp(run: u32, publisher: u32, sequence: u64) -> Stamp {
         let publisher = publisher % MOST_PUBLISHERS;
@@ -176,5 +276,46 @@ mod tests {
         assert_eq!(Stamp::read(&bytes[..BYTES + 3], Some(5)), Seen::Corrupt);
         assert_eq!(Stamp::read(&bytes[..BYTES - 1], Some(5)), Seen::Foreign);
         assert_eq!(Stamp::read(b"", Some(5)), Seen::Foreign);
+    }
+
+    proptest! {
+        /// Against a set that remembers everything.
+        #[test]
+        fn counts_are_exact_within_the_window(
+            start in 0_u64..2000,
+            steps in proptest::collection::vec((0_u64..40, 0_u64..200), 1..2000),
+        ) {
+            let mut flows = Flows::new(3, PLAIN_WORDS);
+            let mut seen = HashSet::new();
+            let (mut position, mut next) = (start, 0);
+            for (forward, back) in steps {
+                position += forward;
+                let sequence = position.saturating_sub(back);
+                let expected = if !seen.insert(sequence) {
+                    Arrival::Duplicate
+                } else if sequence >= next {
+                    Arrival::InOrder
+                } else {
+                    Arrival::Reordered
+                };
+                let expected = if next > sequence + 512 { Arrival::Stale } else { expected };
+                next = next.max(sequence + 1);
+                prop_assert_eq!(flows.observe(1, sequence), Some(expected));
+            }
+            prop_assert_eq!(flows.observe(0, 0), Some(Arrival::InOrder));
+        }
+    }
+
+    #[test]
+    fn a_long_gap_forgets_the_window() {
+        let mut flows = Flows::new(1, PLAIN_WORDS);
+        assert_eq!(flows.observe(0, 0), Some(Arrival::InOrder));
+        assert_eq!(flows.observe(0, 512), Some(Arrival::InOrder));
+        assert_eq!(flows.observe(0, 1), Some(Arrival::Reordered));
+        assert_eq!(flows.observe(0, 0), Some(Arrival::Stale));
+        assert_eq!(flows.observe(0, 100_000), Some(Arrival::InOrder));
+        assert_eq!(flows.observe(0, 99_999), Some(Arrival::Reordered));
+        assert_eq!(flows.observe(0, 99_999), Some(Arrival::Duplicate));
+        assert_eq!(flows.observe(1, 0), None);
     }
 }

@@ -3,9 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::figure::{FIGURES, Figure, Unit, Whole};
-use super::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
-use super::summary::{Report, ThresholdResult};
+use super::report::figure::{FIGURES, Figure, Unit, Whole};
+use super::report::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
+use super::report::{Report, ThresholdResult};
 
 /// A condition that must not hold.
 #[derive(Debug, Clone)]

@@ -16,18 +16,16 @@ use tokio::time::Instant;
 use super::super::attention::Attention;
 use super::config::{Load, Mode, Rate, Stop};
 use super::credentials::Credentials;
-use super::finding::Problem;
-use super::fleet::Fleet;
-use super::host;
-use super::orders::{Board, News, Order};
+use super::engine;
+use super::engine::shared::{Board, Fleet, Message, News, Order};
+use super::engine::wake::{now, process_cpu};
+use super::machine;
 use super::plan::Plan;
-use super::recorder::{Recorder, Second};
-use super::rows::Row;
-use super::shard::{Message, Timeline};
-use super::stamp::Phase;
-use super::summary::{Host, Phases, SeriesSecond};
-use super::thread;
-use crate::client::alarm::{now, process_cpu};
+use super::recorder::{Recorder, Row, Second};
+use super::report::finding::Problem;
+use super::report::text;
+use super::report::{Drained, Outcome, Phases, SeriesSecond};
+use super::stamp::{Phase, Timeline};
 use crate::client::options::ClientOptions;
 use crate::client::{self, Opened};
 use crate::clock;
@@ -51,15 +49,6 @@ const STILL: u64 = 200_000_000;
 /// Seconds of a row that is shown as the run goes.
 const SHORTEST_SHOWN: f64 = 0.1;
 
-/// How the drain ended.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Drained {
-    /// Its time was over, and the server had not answered everything that was sent.
-    pub(super) is_unanswered: bool,
-    /// Likewise, and deliveries were still coming.
-    pub(super) is_arriving: bool,
-}
-
 /// Deliveries as the boards show them.
 struct Arrivals {
     delivered: u64,
@@ -73,28 +62,6 @@ impl Arrivals {
             *self = Self { delivered, last: Some(now()) };
         }
     }
-}
-
-/// What a run has led to.
-pub(super) struct Outcome {
-    pub(super) recorder: Recorder,
-    pub(super) series: Vec<SeriesSecond>,
-    pub(super) phases: Phases,
-    pub(super) timeline: Timeline,
-    /// Length of the measurement.
-    pub(super) window_s: f64,
-    pub(super) interrupted: bool,
-    pub(super) drained: Drained,
-    pub(super) problems: Vec<Problem>,
-    pub(super) started: String,
-    pub(super) broker: String,
-    pub(super) protocol: String,
-    pub(super) host: Host,
-    pub(super) payload_bytes: usize,
-    /// Messages that the server lets a client have in flight, up to those that were asked for.
-    pub(super) window: u16,
-    pub(super) process_cpu_s: f64,
-    pub(super) memory_bytes: u64,
 }
 
 /// Runs a load to its end.
@@ -162,7 +129,7 @@ pub(super) async fn run(
         started,
         broker,
         protocol: protocol.to_string(),
-        host: host::facts(),
+        host: machine::facts(),
         payload_bytes,
         window,
         process_cpu_s: seconds(process_cpu()),
@@ -324,7 +291,7 @@ impl<'a> Director<'a> {
             director.boards.push(Arc::clone(&board));
             let (fleet, tell) = (Arc::clone(fleet), tell.clone());
             let builder = std::thread::Builder::new().name(format!("bench-{thread}"));
-            let run = move || thread::run(&fleet, thread, orders, &tell, board);
+            let run = move || engine::run(&fleet, thread, orders, &tell, board);
             director
                 .threads
                 .push(builder.spawn(run).map_err(|error| Error::file("cannot start a thread", error))?);
@@ -401,7 +368,7 @@ impl<'a> Director<'a> {
             })
             .await;
         }
-        self.memory_bytes = host::resident_bytes();
+        self.memory_bytes = machine::resident_bytes();
         timeline.end = end.min(now()).max(measure.min(now()));
         self.order(Order::End(timeline.end));
         self.drain(load, limit, arrivals).await;
@@ -446,7 +413,7 @@ impl<'a> Director<'a> {
     /// Lets everyone leave, and merges what they measured.
     async fn finish(&mut self, fleet: &Fleet, timeline: Timeline) -> Result<(Recorder, Phases), Error> {
         if self.memory_bytes == 0 {
-            self.memory_bytes = host::resident_bytes();
+            self.memory_bytes = machine::resident_bytes();
         }
         // A server that has let the drain pass without an answer has been waited for.
         let hasty = self.interrupted || self.drained.is_unanswered;
@@ -548,7 +515,7 @@ impl<'a> Director<'a> {
                     // A moment of a phase is in the series, and would only push others off the screen.
                     if shown.length_s >= SHORTEST_SHOWN {
                         let before = self.series.last().map_or(0, |before| before.connected);
-                        let line = super::text::live_line(&shown, before, self.has_messages);
+                        let line = text::live_line(&shown, before, self.has_messages);
                         self.live.show(self.diagnostics, &line);
                     }
                     self.seconds.remove(&row);

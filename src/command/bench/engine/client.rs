@@ -3,28 +3,24 @@
 
 mod turn;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use tokio_util::sync::ReusableBoxFuture;
 
 use self::turn::InTurn;
-use super::plan::Plan;
-use super::shard::Shard;
-use super::under_way::UnderWay;
-use crate::client::OpenLink;
+use super::super::plan::{Plan, Role};
+use super::in_flight::UnderWay;
+use super::shared::Shard;
+use crate::client::options::ClientOptions;
 use crate::client::session::Session;
+use crate::client::{self, OpenLink, Opened};
 use crate::error::Error;
+use crate::protocol::Protocol;
 use crate::protocol::wire::PublishTemplate;
-
-/// What a client is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Role {
-    Idle,
-    Publisher(u32),
-    Subscriber(u32),
-}
 
 /// How far its subscriptions are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +34,7 @@ enum Subscribing {
 
 /// A connected client.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     link: OpenLink,
     session: Session,
     state: State,
@@ -102,7 +98,7 @@ impl State {
 
 /// How a turn of a client ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// It waits for its link.
     Waiting,
     /// It has more to do and let others go first.
@@ -112,7 +108,7 @@ pub(super) enum Turn {
 }
 
 impl Client {
-    pub(super) fn new(link: OpenLink, session: Session, role: Role, flows: usize) -> Self {
+    pub(crate) fn new(link: OpenLink, session: Session, role: Role, flows: usize) -> Self {
         let publisher = matches!(role, Role::Publisher(_)).then(Box::default);
         let state = State {
             role,
@@ -129,24 +125,24 @@ impl Client {
         Self { link, session, state }
     }
 
-    pub(super) fn role(&self) -> Role {
+    pub(crate) fn role(&self) -> Role {
         self.state.role
     }
 
-    pub(super) fn publishes(&self) -> bool {
+    pub(crate) fn publishes(&self) -> bool {
         matches!(self.state.role, Role::Publisher(_))
     }
 
-    pub(super) fn subscribe(&mut self) {
+    pub(crate) fn subscribe(&mut self) {
         self.state.subscribing = Subscribing::Wanted;
     }
 
-    pub(super) fn is_subscribing(&self) -> bool {
+    pub(crate) fn is_subscribing(&self) -> bool {
         matches!(self.state.subscribing, Subscribing::Wanted | Subscribing::Sent(..))
     }
 
     /// Since when answers to SUBSCRIBE are awaited, and how many.
-    pub(super) fn unsubscribed(&self) -> Option<(u64, u32)> {
+    pub(crate) fn unsubscribed(&self) -> Option<(u64, u32)> {
         match self.state.subscribing {
             Subscribing::Sent(since, requests) => Some((since, requests)),
             _ => None,
@@ -154,44 +150,44 @@ impl Client {
     }
 
     /// A publisher publishes from now on as long as there is room.
-    pub(super) fn pull(&mut self) {
+    pub(crate) fn pull(&mut self) {
         self.state.pulling = matches!(self.state.role, Role::Publisher(_));
     }
 
-    pub(super) fn fence(&mut self) {
+    pub(crate) fn fence(&mut self) {
         self.state.pulling = false;
         self.state.fence = Fence::Wanted;
     }
 
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.state.leaving = true;
         self.state.pulling = false;
     }
 
     /// A message is due.
-    pub(super) fn push(&mut self, intended: u64) {
+    pub(crate) fn push(&mut self, intended: u64) {
         self.state.backlog.push_back(intended);
     }
 
-    pub(super) fn backlog(&self) -> usize {
+    pub(crate) fn backlog(&self) -> usize {
         self.state.backlog.len()
     }
 
     /// Publishes without an answer.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.session.unacknowledged()
     }
 
     /// Messages without an answer, with the time when they were due, the time when they were sent, and
     /// how many they are.
-    pub(super) fn unanswered(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (u64, u64, u64)> {
         let under_way = self.state.publisher.iter().flat_map(|publisher| publisher.under_way.unanswered());
         under_way.map(|(message, count)| (message.intended, message.sent, count))
     }
 
     /// Messages that are due and not sent, with the time when they were due and the number of
     /// subscribers they would go to.
-    pub(super) fn unsent(&self, plan: &Plan) -> impl Iterator<Item = (u64, u64)> {
+    pub(crate) fn unsent(&self, plan: &Plan) -> impl Iterator<Item = (u64, u64)> {
         let next = self.state.publisher.as_ref().map_or(0, |publisher| publisher.sequence);
         let number = match self.state.role {
             Role::Publisher(number) => number,
@@ -205,7 +201,7 @@ impl Client {
     }
 
     /// Whether nothing of it is under way.
-    pub(super) fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.state.backlog.is_empty()
             && self.session.is_idle()
             && self.state.fence == Fence::No
@@ -216,7 +212,7 @@ impl Client {
     ///
     /// # Errors
     /// Why the link has ended.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, shard: &mut Shard) -> Result<Turn, Error> {
         let waited = !self.state.backlog.is_empty();
         let mut turn = InTurn::new(&mut self.state, shard);
         let ended = self.link.poll(cx, &mut self.session, &mut turn);
@@ -236,6 +232,83 @@ impl Client {
             Poll::Pending => Ok(Turn::Waiting),
             Poll::Ready(Ok(())) => Ok(Turn::Ended),
             Poll::Ready(Err(error)) => Err(error),
+        }
+    }
+}
+
+/// Who is to be connected: the options, and the client identifier.
+pub(crate) type Order = (Arc<ClientOptions>, String);
+
+/// One connection at a time.
+pub(crate) struct Dialer(ReusableBoxFuture<'static, Result<Opened, Error>>);
+
+impl Dialer {
+    /// Connects this client, once it is polled.
+    pub(crate) fn new(order: Order, protocol: Protocol) -> Self {
+        Self(ReusableBoxFuture::new(connect(order, protocol)))
+    }
+
+    /// Connects this client next. To be called when the last is connected.
+    pub(crate) fn start(&mut self, order: Order, protocol: Protocol) {
+        self.0.set(connect(order, protocol));
+    }
+
+    /// The connection, when it is there.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opened, Error>> {
+        self.0.poll(cx)
+    }
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dialer").finish_non_exhaustive()
+    }
+}
+
+async fn connect((options, identifier): Order, protocol: Protocol) -> Result<Opened, Error> {
+    client::open(&options, &identifier, protocol).await
+}
+
+/// Messages that were due within so many nanoseconds are kept together, as due at the end of them:
+/// the schedule goes on for hours, and the memory must not grow with every message.
+const TOGETHER: u64 = 10_000_000;
+
+/// Messages of connections that were lost. They have no answer when the run ends, however long that takes, so what
+/// they had waited is known only then.
+#[derive(Debug, Default)]
+pub(crate) struct Abandoned {
+    /// Sent: when due, when sent, how many.
+    unanswered: Vec<(u64, u64, u64)>,
+    /// Never sent, by when they were due: how many, and to how many subscribers.
+    unsent: BTreeMap<u64, (u64, u64)>,
+}
+
+impl Abandoned {
+    /// Takes over what a lost client leaves behind.
+    pub(crate) fn take(&mut self, client: &Client, shard: &Shard) {
+        self.unanswered.extend(client.unanswered());
+        for (due, receivers) in client.unsent(&shard.plan) {
+            self.add(due, receivers, shard);
+        }
+    }
+
+    /// A message is due whose client is gone.
+    pub(crate) fn add(&mut self, due: u64, receivers: u64, shard: &Shard) {
+        let measure = shard.timeline.measure;
+        let together = due.next_multiple_of(TOGETHER);
+        let together = if due < measure { together.min(measure - 1) } else { together };
+        let (count, deliveries) = self.unsent.entry(together).or_default();
+        *count += 1;
+        *deliveries += receivers;
+    }
+
+    /// The run ends at this time.
+    pub(crate) fn count(&mut self, shard: &mut Shard, time: u64) {
+        for (due, sent, count) in self.unanswered.drain(..) {
+            shard.unanswered(due, sent, time, count);
+        }
+        for (due, (count, deliveries)) in std::mem::take(&mut self.unsent) {
+            shard.unsent(due, time, count, deliveries);
         }
     }
 }

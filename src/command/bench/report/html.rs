@@ -6,10 +6,11 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::super::recorder::Course;
 use super::latency::{LatencyRow, STATISTICS};
-use super::rows::Course;
-use super::summary::{Report, SeriesSecond, buckets};
-use super::words::{self, Stage, count, short, short_time, whole};
+use super::numbers::{count, short, short_time, whole};
+use super::text::{self, Stage};
+use super::{Report, SeriesSecond, buckets};
 use crate::output::printable;
 
 /// Units of a chart's own coordinates.
@@ -50,7 +51,7 @@ struct Line<'a> {
     points: Vec<(f64, f64)>,
 }
 
-pub(super) fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let c = &report.configuration;
     let title = escaped(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
     let mut out = format!(
@@ -59,9 +60,9 @@ pub(super) fn render(report: &Report) -> String {
     let mut say = |class: &str, text: &str| {
         let _ = writeln!(out, "<p class=\"{class}\">{}</p>", escaped(text));
     };
-    say("", &words::load(report));
-    say("dim", &format!("{}, {}", report.started, words::protocol(report)));
-    say("dim", &words::phases(report));
+    say("", &text::load(report));
+    say("dim", &format!("{}, {}", report.started, text::protocol(report)));
+    say("dim", &text::phases(report));
     for problem in &report.findings.problems {
         say("bad", &format!("Not valid: {problem}"));
     }
@@ -293,21 +294,21 @@ fn figures(out: &mut String, report: &Report) {
         let (name, value) = (escaped(name), escaped(value));
         let _ = write!(out, "<div><dt>{name}</dt><dd class=\"{class}\">{value}</dd></div>");
     };
-    row("connections", "", &words::connections(report));
-    for Stage { name, number, per_s, .. } in words::stages(report) {
+    row("connections", "", &text::connections(report));
+    for Stage { name, number, per_s, .. } in text::stages(report) {
         let rate = format!("{}/s", count(per_s));
         row(name, "", &number.map_or_else(|| rate.clone(), |number| format!("{} ({rate})", count(number))));
     }
-    for (name, number) in words::defects(report) {
+    for (name, number) in text::defects(report) {
         row(name, "", &number);
     }
-    for (name, number) in words::strays(report) {
+    for (name, number) in text::strays(report) {
         row(name, "", &number);
     }
-    for (name, value) in words::generator(report) {
+    for (name, value) in text::generator(report) {
         row(&format!("generator: {name}"), "", &value);
     }
-    if let Some(text) = words::held_back(report) {
+    if let Some(text) = text::held_back(report) {
         row("held back", "", &text);
     }
     for cause in &report.errors {
@@ -330,7 +331,7 @@ fn latencies(out: &mut String, report: &Report) {
         let _ = write!(out, "<th>{}</th>", statistic.name);
     }
     out.push_str("</tr>");
-    for (figure, latency) in words::latencies(report) {
+    for (figure, latency) in text::latencies(report) {
         let class = if figure.row == LatencyRow::Below { " class=\"in\"" } else { "" };
         let _ = write!(out, "<tr><td{class}>{}</td>", figure.label);
         for statistic in statistics() {

@@ -1,24 +1,25 @@
-//! A timer finer than the runtime's, whose clock ticks in milliseconds: a load of 50,000 messages
-//! a second has one due every 20 µs.
+//! What wakes a thread: the clock, its alarm, and the list of its clients that have something to do.
 
 use std::io;
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 
 /// The monotonic clock of this machine, in nanoseconds: the same in every process on it.
 #[must_use]
-pub fn now() -> u64 {
+pub(crate) fn now() -> u64 {
     to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::Monotonic))
 }
 
 /// The CPU time this thread has used, in nanoseconds.
 #[must_use]
-pub fn thread_cpu() -> u64 {
+pub(crate) fn thread_cpu() -> u64 {
     to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime))
 }
 
 /// The CPU time this process has used, in nanoseconds.
 #[must_use]
-pub fn process_cpu() -> u64 {
+pub(crate) fn process_cpu() -> u64 {
     to_nanoseconds(rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime))
 }
 
@@ -27,9 +28,10 @@ fn to_nanoseconds(time: rustix::time::Timespec) -> u64 {
     seconds.unwrap_or(0) * 1_000_000_000 + nanoseconds.unwrap_or(0)
 }
 
-/// One alarm, set again and again. It belongs to one task of the runtime it was made in.
+/// A timer finer than the runtime's, whose clock ticks in milliseconds: a load of 50,000 messages a second has one
+/// due every 20 µs. One alarm, set again and again. It belongs to one task of the runtime it was made in.
 #[derive(Debug)]
-pub struct Alarm {
+pub(crate) struct Alarm {
     timer: timer::Timer,
     /// What it is set to; asking for the same again costs nothing.
     set_to: Option<u64>,
@@ -40,12 +42,12 @@ impl Alarm {
     ///
     /// # Errors
     /// The system's, if it has no timer left.
-    pub fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         Ok(Self { timer: timer::Timer::new()?, set_to: None })
     }
 
     /// `Ready` once [`now`] has reached `deadline`; until then the task is woken at that time.
-    pub fn poll_until(&mut self, cx: &mut Context<'_>, deadline: u64) -> Poll<()> {
+    pub(crate) fn poll_until(&mut self, cx: &mut Context<'_>, deadline: u64) -> Poll<()> {
         loop {
             if now() >= deadline {
                 return Poll::Ready(());
@@ -75,16 +77,16 @@ mod timer {
 
     /// A timer descriptor. Tokio's type for pipes is only the watch: a timer reads like one.
     #[derive(Debug)]
-    pub(super) struct Timer(Receiver);
+    pub(crate) struct Timer(Receiver);
 
     impl Timer {
-        pub(super) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let descriptor = timerfd_create(TimerfdClockId::Monotonic, flags)?;
             Receiver::from_owned_fd_unchecked(descriptor).map(Self)
         }
 
-        pub(super) fn set(&mut self, deadline: u64) {
+        pub(crate) fn set(&mut self, deadline: u64) {
             let seconds = i64::try_from(deadline / 1_000_000_000).unwrap_or(i64::MAX);
             let nanoseconds = i64::try_from(deadline % 1_000_000_000).unwrap_or(0);
             let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -94,7 +96,7 @@ mod timer {
             let _ = timerfd_settime(&self.0, TimerfdTimerFlags::ABSTIME, &spec);
         }
 
-        pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
             loop {
                 match self.0.poll_read_ready(cx) {
                     Poll::Pending => return Poll::Pending,
@@ -118,20 +120,90 @@ mod timer {
 
     /// The runtime's own timer, as coarse as it is.
     #[derive(Debug)]
-    pub(super) struct Timer(Pin<Box<tokio::time::Sleep>>);
+    pub(crate) struct Timer(Pin<Box<tokio::time::Sleep>>);
 
     impl Timer {
-        pub(super) fn new() -> io::Result<Self> {
+        pub(crate) fn new() -> io::Result<Self> {
             Ok(Self(Box::pin(tokio::time::sleep(Duration::ZERO))))
         }
 
-        pub(super) fn set(&mut self, deadline: u64) {
+        pub(crate) fn set(&mut self, deadline: u64) {
             let left = Duration::from_nanos(deadline.saturating_sub(super::now()));
             self.0.as_mut().reset(tokio::time::Instant::now() + left);
         }
 
-        pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
             self.0.as_mut().poll(cx)
+        }
+    }
+}
+
+/// Which clients of a thread have something to do. Each client has a waker of its own that puts its number on a
+/// list; the thread's one task goes through the list. That is what a runtime does with tasks, but clients need no
+/// allocation for a task each, and can share what is the thread's. The lock is only ever taken by the one thread, and so is never waited for.
+#[derive(Debug, Default)]
+pub(crate) struct Ready {
+    list: Mutex<List>,
+}
+
+#[derive(Debug, Default)]
+struct List {
+    clients: Vec<u32>,
+    /// Of the thread's task.
+    task: Option<Waker>,
+}
+
+impl Ready {
+    /// Who is woken for the next client.
+    pub(crate) fn register(&self, task: &Waker) {
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        if list.task.as_ref().is_none_or(|known| !known.will_wake(task)) {
+            list.task = Some(task.clone());
+        }
+    }
+
+    /// Takes the list in exchange for an empty one.
+    pub(crate) fn take(&self, empty: &mut Vec<u32>) {
+        let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut list.clients, empty);
+    }
+}
+
+/// The waker of one client.
+#[derive(Debug)]
+pub(crate) struct ClientWaker {
+    client: u32,
+    listed: AtomicBool,
+    ready: Arc<Ready>,
+}
+
+impl ClientWaker {
+    pub(crate) fn new(client: u32, ready: &Arc<Ready>) -> Arc<Self> {
+        Arc::new(Self { client, listed: AtomicBool::new(false), ready: Arc::clone(ready) })
+    }
+
+    /// To be called before the client's turn: what happens in it lists the client again.
+    pub(crate) fn unlist(&self) {
+        self.listed.store(false, Ordering::Relaxed);
+    }
+}
+
+impl Wake for ClientWaker {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.listed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let mut list = self.ready.list.lock().unwrap_or_else(PoisonError::into_inner);
+        list.clients.push(self.client);
+        // Once is enough: the task goes through the whole list.
+        if list.clients.len() == 1
+            && let Some(task) = &list.task
+        {
+            task.wake_by_ref();
         }
     }
 }

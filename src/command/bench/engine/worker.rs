@@ -10,20 +10,14 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::abandoned::Abandoned;
-use super::client::{Client, Role, Turn};
-use super::config::{Mode, Rate, Stop};
-use super::dialer::Dialer;
-use super::fleet::Fleet;
-use super::flow::{Flows, PLAIN_WORDS, SHARED_WORDS};
-use super::orders::{Board, News, Order};
-use super::pacer::{Pacer, Schedule};
-use super::ready::{ClientWaker, Ready};
-use super::recorder::{CpuTime, Kind, Recorder};
-use super::rows::{Row, Rows};
-use super::shard::{Shard, Timeline};
-use super::stamp::Phase;
-use crate::client::alarm::{Alarm, now, thread_cpu};
+use super::super::config::{Mode, Rate, Stop};
+use super::super::pacer::{Pacer, Schedule};
+use super::super::plan::Role;
+use super::super::recorder::{CpuTime, Kind, Recorder, Row, Rows};
+use super::super::stamp::{Flows, PLAIN_WORDS, Phase, SHARED_WORDS, Timeline};
+use super::client::{Abandoned, Client, Dialer, Turn};
+use super::shared::{Board, Fleet, News, Order, Shard};
+use super::wake::{Alarm, ClientWaker, Ready, now, thread_cpu};
 use crate::error::Error;
 
 /// Connections a thread is making at once where there is no ramp that says when each is due.
@@ -59,7 +53,7 @@ struct Place {
     waker: Waker,
 }
 
-pub(super) struct Worker {
+pub(crate) struct Worker {
     fleet: Arc<Fleet>,
     thread: u32,
     shard: Shard,
@@ -104,7 +98,7 @@ enum Stage {
 }
 
 impl Worker {
-    pub(super) fn new(
+    pub(crate) fn new(
         fleet: &Arc<Fleet>,
         thread: u32,
         orders: UnboundedReceiver<Order>,
@@ -180,7 +174,7 @@ impl Worker {
     }
 
     /// Whether anything is left to do.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.ready.register(cx.waker());
         for _ in 0..LOOKS_PER_POLL {
             while let Poll::Ready(order) = self.orders.poll_recv(cx) {
@@ -535,8 +529,9 @@ impl Worker {
 
     fn show(&self) {
         let counts = &self.shard.recorder.counts;
-        let sum =
-            |count: fn(&super::recorder::Messages) -> u64| counts.messages.iter().map(count).sum::<u64>();
+        let sum = |count: fn(&super::super::recorder::Messages) -> u64| {
+            counts.messages.iter().map(count).sum::<u64>()
+        };
         self.board.sent.store(sum(|m| m.sent), Ordering::Relaxed);
         self.board.acknowledged.store(sum(|m| m.acknowledged), Ordering::Relaxed);
         self.board.expected.store(sum(|m| m.expected), Ordering::Relaxed);
@@ -577,7 +572,7 @@ impl Worker {
 
 impl Worker {
     /// What it has recorded.
-    pub(super) fn finish(mut self) -> Recorder {
+    pub(crate) fn finish(mut self) -> Recorder {
         self.count_cpu();
         self.report(self.rows.last(now()));
         self.shard.recorder

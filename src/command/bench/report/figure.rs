@@ -8,15 +8,16 @@ use self::Better::{Less, More};
 use self::Section::{Connections, Derived, Generator, Messages, Throughput};
 use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
 use self::When::{Acknowledged, Own, Publishing, Receiving};
-use super::config::Mode;
+use super::super::config::Mode;
+use super::super::recorder::Kind;
 use super::latency::{LATENCIES, LatencyRow, STATISTICS, TimeFigure, statistic};
-use super::recorder::Kind;
-use super::summary::{Report, per_second};
-use super::words::{count, time};
+
+use super::numbers::{count, time};
+use super::{Report, per_second};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unit {
+pub(crate) enum Unit {
     Count,
     PerSecond,
     /// A part of 1, which people give in percent.
@@ -28,7 +29,7 @@ pub(super) enum Unit {
 
 impl Unit {
     /// Its name in the report.
-    pub(super) fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Count => "count",
             Self::PerSecond => "1/s",
@@ -40,7 +41,7 @@ impl Unit {
     }
 
     /// A value for people.
-    pub(super) fn text(self, value: f64) -> String {
+    pub(crate) fn text(self, value: f64) -> String {
         match self {
             Self::Count => count(value),
             Self::PerSecond => format!("{}/s", count(value)),
@@ -54,7 +55,7 @@ impl Unit {
 
 /// An object of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Section {
+pub(crate) enum Section {
     Connections,
     Throughput,
     Messages,
@@ -64,10 +65,10 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 4] = [Self::Connections, Self::Messages, Self::Throughput, Self::Generator];
+    pub(crate) const ALL: [Self; 4] = [Self::Connections, Self::Messages, Self::Throughput, Self::Generator];
 
     /// Its name in the report.
-    pub(super) fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Connections => "connections",
             Self::Throughput => "throughput",
@@ -80,7 +81,7 @@ impl Section {
 
 /// The runs that have something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum When {
+pub(crate) enum When {
     Always,
     /// This program publishes.
     Publishing,
@@ -93,7 +94,7 @@ pub(super) enum When {
 }
 
 impl When {
-    pub(super) fn holds(self, report: &Report) -> bool {
+    pub(crate) fn holds(self, report: &Report) -> bool {
         let mode = report.mode;
         match self {
             Self::Always => true,
@@ -107,10 +108,10 @@ impl When {
 
 /// What 100 % of a count is.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Whole {
+pub(crate) struct Whole {
     /// In the help.
-    pub(super) name: &'static str,
-    pub(super) read: fn(&Report) -> u64,
+    pub(crate) name: &'static str,
+    pub(crate) read: fn(&Report) -> u64,
 }
 
 const EXPECTED: Whole = Whole { name: "what was expected", read: |r| r.measured().expected };
@@ -122,7 +123,7 @@ const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connect
 
 /// Where the table and the page show a figure.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Row {
+pub(crate) enum Row {
     Nowhere,
     /// In the line of the connections, if it is not 0.
     Connections,
@@ -139,7 +140,7 @@ pub(super) enum Row {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Better {
+pub(crate) enum Better {
     More,
     Less,
     Neither,
@@ -147,7 +148,7 @@ pub(super) enum Better {
 
 impl Better {
     /// Its name in a comparison.
-    pub(super) fn key(self) -> Option<&'static str> {
+    pub(crate) fn key(self) -> Option<&'static str> {
         match self {
             Self::More => Some("more"),
             Self::Less => Some("less"),
@@ -158,7 +159,7 @@ impl Better {
 
 /// How a figure is read from a report.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reading {
+pub(crate) enum Reading {
     Count(fn(&Report) -> u64),
     Real(fn(&Report) -> f64),
     /// Null in the report where there is no value.
@@ -169,25 +170,25 @@ pub(super) enum Reading {
 
 /// A figure that is no latency.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Figure {
-    pub(super) section: Section,
+pub(crate) struct Figure {
+    pub(crate) section: Section,
     /// In its section of the report.
-    pub(super) key: &'static str,
+    pub(crate) key: &'static str,
     /// What `--fail-if` calls it; empty if it cannot have a limit.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// What people read; `--fail-if` understands it, too.
-    pub(super) label: &'static str,
-    pub(super) unit: Unit,
+    pub(crate) label: &'static str,
+    pub(crate) unit: Unit,
     read: Reading,
     /// Whether there is anything to compare with a limit.
-    pub(super) when: When,
-    pub(super) whole: Option<Whole>,
+    pub(crate) when: When,
+    pub(crate) whole: Option<Whole>,
     /// Of a rate or a share: the count it belongs to.
-    pub(super) count: Option<&'static Figure>,
-    pub(super) row: Row,
+    pub(crate) count: Option<&'static Figure>,
+    pub(crate) row: Row,
     /// What `compare` calls it, if it shows it.
-    pub(super) compared: Option<&'static str>,
-    pub(super) better: Better,
+    pub(crate) compared: Option<&'static str>,
+    pub(crate) better: Better,
 }
 
 impl Figure {
@@ -224,7 +225,7 @@ impl Figure {
 
     /// Its value, if the run has one that can be compared with a limit.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-    pub(super) fn value(&self, report: &Report) -> Option<f64> {
+    pub(crate) fn value(&self, report: &Report) -> Option<f64> {
         let value = match self.read {
             Reading::Count(read) => Some(read(report) as f64),
             Reading::Real(read) => Some(read(report)),
@@ -236,13 +237,13 @@ impl Figure {
 
     /// The same, as a part of what it is counted among; of nothing there is no part.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-    pub(super) fn part(&self, whole: Whole, report: &Report) -> Option<f64> {
+    pub(crate) fn part(&self, whole: Whole, report: &Report) -> Option<f64> {
         let whole = (whole.read)(report);
         self.value(report).filter(|_| whole > 0).map(|number| number / whole as f64)
     }
 
     /// Its value as the report has it, in every mode.
-    pub(super) fn json(&self, report: &Report) -> Value {
+    pub(crate) fn json(&self, report: &Report) -> Value {
         match self.read {
             Reading::Count(read) => read(report).into(),
             Reading::Real(read) => read(report).into(),
@@ -253,12 +254,12 @@ impl Figure {
 }
 
 #[rustfmt::skip]
-pub(super) const CONNECTED_RATE: Figure = Figure {
+pub(crate) const CONNECTED_RATE: Figure = Figure {
     label: "connections", compared: Some("connections/s"), better: More,
     ..Figure::new(Connections, "connected_per_s", "connected-rate", PerSecond,
                   Reading::Real(|r| per_second(r.counts.connected, r.connecting_s))) };
 #[rustfmt::skip]
-pub(super) const SENT_RATE: Figure = Figure {
+pub(crate) const SENT_RATE: Figure = Figure {
     label: "sent", count: Some(&SENT), row: Row::Stage(Publishing, ""), compared: Some("sent/s"), better: More,
     ..Figure::rate("sent_per_s", "sent-rate", |r| r.per_second(r.counts.window.sent)) };
 #[rustfmt::skip]
@@ -289,7 +290,7 @@ const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: Row::Defect
 
 /// The table. Names above are of figures that are spoken of elsewhere.
 #[rustfmt::skip]
-pub(super) static FIGURES: &[Figure] = &[
+pub(crate) static FIGURES: &[Figure] = &[
     Figure::count(Connections, "attempted", "attempted", |r| r.counts.attempted),
     Figure { label: "connections", whole: Some(ATTEMPTS), better: More,
         ..Figure::count(Connections, "connected", "connected", |r| r.counts.connected) },
@@ -415,8 +416,8 @@ pub fn help(width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::SeriesSecond;
     use super::*;
-    use crate::command::bench::summary::SeriesSecond;
     use serde_json::{Value, json};
     use std::collections::HashSet;
 

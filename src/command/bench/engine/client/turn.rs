@@ -6,15 +6,15 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Fence, Role, State, Subscribing};
-use crate::client::alarm::now;
+use super::super::in_flight::Message;
+use super::super::shared::Shard;
+use super::super::wake::now;
+use super::{Fence, State, Subscribing};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
-use crate::command::bench::plan::{Plan, correlation};
+use crate::command::bench::plan::{Plan, Role, correlation};
 use crate::command::bench::recorder::Kind;
-use crate::command::bench::shard::Shard;
 use crate::command::bench::stamp::{Phase, Seen, Stamp};
-use crate::command::bench::under_way::Message;
 use crate::error::Error;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;

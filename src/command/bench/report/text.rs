@@ -1,14 +1,18 @@
 //! The report as a table for people, at most 80 columns wide.
+//!
+//! The page says the same in the same words: the functions of single lines are for both.
 
 use std::fmt::Write as _;
 
 use hdrhistogram::Histogram;
 
-use super::latency::{self, LatencyRow, STATISTICS};
-use super::rows::Course;
-use super::summary::{Report, SeriesSecond, buckets};
-use super::words::{self, Stage, count, short, short_time, time, whole};
-use crate::output;
+use super::super::config::Mode;
+use super::super::recorder::Course;
+use super::figure::{CONNECTED_RATE, FIGURES, Figure, Row, Unit};
+use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
+use super::numbers::{count, short, short_time, time, whole};
+use super::{Report, SeriesSecond, buckets};
+use crate::output::{self, counted};
 
 /// Columns of everything.
 const WIDTH: usize = 80;
@@ -18,13 +22,13 @@ const BAR: usize = 40;
 const ROWS: usize = 12;
 
 /// The whole report.
-pub(super) fn render(report: &Report) -> String {
+pub(crate) fn render(report: &Report) -> String {
     let mut out = String::new();
     head(&mut out, report);
-    figures(&mut out, report);
-    latencies(&mut out, report);
+    put_figures(&mut out, report);
+    put_latencies(&mut out, report);
     distribution(&mut out, report);
-    generator(&mut out, report);
+    put_generator(&mut out, report);
     verdict(&mut out, report);
     out
 }
@@ -41,31 +45,31 @@ fn row(out: &mut String, name: &str, value: &str) {
 
 fn head(out: &mut String, report: &Report) {
     let broker = &report.configuration.broker;
-    wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode.name(), words::protocol(report)));
-    wrapped(out, "load", &words::load(report));
-    row(out, "phases", &words::phases(report));
+    wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode.name(), protocol(report)));
+    wrapped(out, "load", &load(report));
+    row(out, "phases", &phases(report));
     out.push('\n');
 }
 
-fn figures(out: &mut String, report: &Report) {
-    row(out, "connections", &words::connections(report));
-    for Stage { name, number, per_s, remark } in words::stages(report) {
+fn put_figures(out: &mut String, report: &Report) {
+    row(out, "connections", &connections(report));
+    for Stage { name, number, per_s, remark } in stages(report) {
         let number = number.map_or_else(String::new, count);
         row(out, name, &format!("{number:>14}  {:>12}/s  {remark}", count(per_s)));
     }
-    if let [(name, lost), others @ ..] = &words::defects(report)[..] {
+    if let [(name, lost), others @ ..] = &defects(report)[..] {
         let others: Vec<String> = others.iter().map(|(name, number)| format!("{name} {number}")).collect();
         row(out, name, &format!("{lost:>14}  {}", others.join(", ")));
     }
     let strays: Vec<String> =
-        words::strays(report).iter().map(|(what, number)| format!("{number} {what}")).collect();
+        strays(report).iter().map(|(what, number)| format!("{number} {what}")).collect();
     if !strays.is_empty() {
         row(out, "also", &strays.join(", "));
     }
     out.push('\n');
 }
 
-fn latencies(out: &mut String, report: &Report) {
+fn put_latencies(out: &mut String, report: &Report) {
     if report.latencies.iter().all(|latency| latency.all.is_none()) {
         return;
     }
@@ -74,7 +78,7 @@ fn latencies(out: &mut String, report: &Report) {
         let _ = write!(out, " {:>6}", statistic.name);
     }
     out.push('\n');
-    for (figure, latency) in words::latencies(report) {
+    for (figure, latency) in latencies(report) {
         let indent = if figure.row == LatencyRow::Below { "  " } else { "" };
         let _ = write!(out, "{:<16}", format!("{indent}{}", figure.label));
         for statistic in &STATISTICS {
@@ -120,11 +124,11 @@ fn distribution(out: &mut String, report: &Report) {
     out.push('\n');
 }
 
-fn generator(out: &mut String, report: &Report) {
+fn put_generator(out: &mut String, report: &Report) {
     let parts: Vec<String> =
-        words::generator(report).iter().map(|(name, value)| format!("{name} {value}")).collect();
+        generator(report).iter().map(|(name, value)| format!("{name} {value}")).collect();
     wrapped(out, "generator", &parts.join(", "));
-    if let Some(text) = words::held_back(report) {
+    if let Some(text) = held_back(report) {
         row(out, "held back", &text);
     }
 }
@@ -163,7 +167,7 @@ fn whole_rate(per_second: f64) -> u64 {
 
 /// A second of the run on one line of 80 columns; only where it has errors or is behind as well may it
 /// be longer, and they do not stand at its end, which a terminal cuts off.
-pub(super) fn live_line(second: &SeriesSecond, connected_before: u64, has_messages: bool) -> String {
+pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messages: bool) -> String {
     let phase = if second.phase == Course::WarmUp { "warm-up" } else { second.phase.key() };
     let (end, up) = (second.second + second.length_s, short(second.connected));
     let mut line = format!("{end:>3.0}s {phase} {up} up");
@@ -188,6 +192,165 @@ pub(super) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
         let _ = write!(line, ", p50 {} p99 {}", short_time(p50), short_time(p99));
     }
     line
+}
+
+/// What was asked for, in a line.
+pub(crate) fn load(report: &Report) -> String {
+    let c = &report.configuration;
+    let (publisher, subscriber) =
+        if report.mode == Mode::Request { ("requester", "responder") } else { ("publisher", "subscriber") };
+    let clients = [
+        c.clients.map(|number| (number, "client")),
+        c.sending.as_ref().map(|sending| (sending.publishers, publisher)),
+        c.receiving.as_ref().map(|receiving| (receiving.subscribers, subscriber)),
+    ];
+    let clients = clients.into_iter().flatten().map(|(number, what)| counted(number.into(), what));
+    let mut parts: Vec<String> = clients.collect();
+    if let Some(receiving) = &c.receiving {
+        match receiving.shared_groups {
+            0 if receiving.pattern == "all" => parts.push("all to all".into()),
+            0 => {}
+            groups => parts.push(counted(groups.into(), "shared group")),
+        }
+    }
+    let qos = c.messages.as_ref().map_or(0, |messages| messages.qos);
+    if let Some(sending) = &c.sending {
+        parts.push(match sending.rate_per_s {
+            Some(rate) => format!("{}/s {}", count(rate), sending.arrivals),
+            None if qos == 0 && report.mode != Mode::Request => "closed loop".into(),
+            None => format!("closed loop, window {}", sending.inflight),
+        });
+        if sending.jitter_s > 0.0 {
+            parts.push(format!("jitter up to {}", short_time(sending.jitter_s * 1e6)));
+        }
+    }
+    if c.messages.is_some() {
+        parts.push(format!("QoS {qos}"));
+    }
+    if let Some(sending) = &c.sending {
+        parts.push(counted(u64::try_from(sending.payload_bytes).unwrap_or(u64::MAX), "byte"));
+    }
+    parts.join(", ")
+}
+
+/// How the broker is spoken to, in brackets behind its name.
+pub(crate) fn protocol(report: &Report) -> String {
+    let c = &report.configuration;
+    let transport = match c.transport {
+        "tls" => " over TLS",
+        "ws" => " over WebSocket",
+        "wss" => " over WebSocket with TLS",
+        _ => "",
+    };
+    let embedded = if c.embedded { ", embedded broker" } else { "" };
+    format!("MQTT {}{transport}{embedded}", c.protocol)
+}
+
+/// How long each phase took, in a line.
+pub(crate) fn phases(report: &Report) -> String {
+    let p = &report.phases_s;
+    format!(
+        "connect {:.1} s, warm-up {:.1} s, measure {:.1} s, drain {:.1} s",
+        p.connect + p.subscribe,
+        p.warmup,
+        p.measure,
+        p.drain
+    )
+}
+
+/// What became of the connections, in a line.
+pub(crate) fn connections(report: &Report) -> String {
+    let (made, rate) = (whole(report.counts.connected), CONNECTED_RATE.value(report).unwrap_or(0.0));
+    let mut text = format!("{made} of {} made, {}/s", whole(report.counts.attempted), count(rate));
+    for (figure, value) in shown(report, |row| matches!(row, Row::Connections)) {
+        if value > Some(0.0) {
+            let _ = write!(text, ", {} {}", figure.unit.text(value.unwrap_or(0.0)), figure.label);
+        }
+    }
+    text
+}
+
+/// The figures with such a row that the run has, and their values if they are known.
+fn shown(
+    report: &Report,
+    row: fn(Row) -> bool,
+) -> impl Iterator<Item = (&'static Figure, Option<f64>)> + use<'_> {
+    let figures = FIGURES.iter().filter(move |figure| row(figure.row) && figure.when.holds(report));
+    figures.map(|figure| (figure, figure.value(report)))
+}
+
+/// Messages that went through a stage, with their rate.
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    pub(crate) number: Option<f64>,
+    pub(crate) per_s: f64,
+    pub(crate) remark: &'static str,
+}
+
+/// The stages that the run has.
+pub(crate) fn stages(report: &Report) -> Vec<Stage> {
+    let stages = FIGURES.iter().filter_map(|figure| {
+        let Row::Stage(when, remark) = figure.row else { return None };
+        let per_s = figure.value(report).filter(|_| when.holds(report))?;
+        let number = figure.count.and_then(|count| count.value(report));
+        Some(Stage { name: figure.label, number, per_s, remark })
+    });
+    stages.collect()
+}
+
+/// Lost, doubled and reordered messages, where the mode can tell: how many, if they are known.
+pub(crate) fn defects(report: &Report) -> Vec<(&'static str, String)> {
+    shown(report, |row| matches!(row, Row::Defect))
+        .map(|(figure, value)| (figure.label, value.map_or("-".into(), |value| figure.unit.text(value))))
+        .collect()
+}
+
+/// What else became of messages, as far as it did.
+pub(crate) fn strays(report: &Report) -> Vec<(&'static str, String)> {
+    let strays = shown(report, |row| matches!(row, Row::Stray(_)));
+    let here = strays.filter(|(figure, value)| {
+        *value > Some(0.0) && matches!(figure.row, Row::Stray(when) if when.holds(report))
+    });
+    here.map(|(figure, value)| (figure.label, figure.unit.text(value.unwrap_or(0.0)))).collect()
+}
+
+/// The latencies of the run that have a row, in the order in which they happen.
+pub(crate) fn latencies(report: &Report) -> impl Iterator<Item = (&'static TimeFigure, &Latency)> {
+    let found = LATENCIES.iter().filter(|latency| !matches!(latency.row, LatencyRow::Only(_)));
+    let found = found.filter_map(|figure| Some((figure, report.latency(figure.kind)?)));
+    found.filter(|(_, latency)| latency.all.is_some())
+}
+
+/// What the generator needed, in parts.
+pub(crate) fn generator(report: &Report) -> Vec<(&'static str, String)> {
+    let shares = report.generator.thread_cpu_share.iter().take(8);
+    let cpu: Vec<String> = shares.map(|share| percent(*share)).collect();
+    let mut parts = Vec::new();
+    if !cpu.is_empty() {
+        parts.push(("CPU", format!("{} of a core", cpu.join(" + "))));
+    }
+    parts.extend(shown(report, |row| matches!(row, Row::Generator)).filter_map(|(figure, value)| {
+        let value = value.filter(|value| *value > 0.0)?;
+        Some((
+            figure.label,
+            if figure.unit == Unit::Share { percent(value) } else { figure.unit.text(value) },
+        ))
+    }));
+    parts
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// How often something was due and the broker was not ready for it, in a line.
+pub(crate) fn held_back(report: &Report) -> Option<String> {
+    let all: Vec<_> = shown(report, |row| matches!(row, Row::HeldBack)).collect();
+    let parts: Vec<String> = all
+        .iter()
+        .map(|(figure, value)| format!("{} times {}", figure.unit.text(value.unwrap_or(0.0)), figure.label))
+        .collect();
+    all.iter().any(|(_, value)| *value > Some(0.0)).then(|| parts.join(", "))
 }
 
 #[cfg(test)]

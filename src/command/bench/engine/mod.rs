@@ -1,17 +1,28 @@
 //! A thread of the load: its runtime, with the worker as its one task, and the last word that it always
 //! has.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `shared` | what all threads know, what is said between them, and what the clients of a thread have in common |
+//! | `worker`, `wake` | one thread: its loop; its clock, its timer and its list of clients that have something to do |
+//! | `client`, `in_flight` | one client, from connecting to what a lost one leaves; its turns; its messages without an answer |
+
+mod client;
+mod in_flight;
+pub(super) mod shared;
+pub(super) mod wake;
+mod worker;
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::fleet::Fleet;
-use super::orders::{Board, News, Order};
-use super::worker::Worker;
+use self::shared::{Board, Fleet, News, Order};
+use self::worker::Worker;
 use crate::error::Error;
 
 /// Runs a thread's part to its end.
-pub(super) fn run(
+pub(crate) fn run(
     fleet: &Arc<Fleet>,
     thread: u32,
     orders: UnboundedReceiver<Order>,

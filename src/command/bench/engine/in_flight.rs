@@ -7,13 +7,13 @@ const MOST_MESSAGES: u32 = (1 << BATCH_BITS) - 1;
 
 /// One message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Message {
+pub(crate) struct Message {
     /// Its number among the publisher's.
-    pub(super) sequence: u64,
+    pub(crate) sequence: u64,
     /// Nanoseconds of the monotonic clock.
-    pub(super) intended: u64,
+    pub(crate) intended: u64,
     /// Likewise.
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
 }
 
 /// Messages one behind the other with the same times: in the closed loop all of one write.
@@ -27,7 +27,7 @@ struct Batch {
 
 /// All of them. There are never more batches than messages in the window.
 #[derive(Debug, Default)]
-pub(super) struct UnderWay {
+pub(crate) struct UnderWay {
     batches: Vec<Batch>,
     free: Vec<usize>,
     /// The batch that may grow.
@@ -38,7 +38,7 @@ impl UnderWay {
     /// The token of the message that comes next, and with it of up to `most` that follow it with the
     /// same times: theirs run on from it.
     #[inline]
-    pub(super) fn token(&mut self, message: Message, most: u32) -> u64 {
+    pub(crate) fn token(&mut self, message: Message, most: u32) -> u64 {
         let fits = self.batches.get(self.current).is_some_and(|batch| {
             (batch.first.intended, batch.first.sent) == (message.intended, message.sent)
                 && batch.first.sequence + u64::from(batch.messages) == message.sequence
@@ -53,7 +53,7 @@ impl UnderWay {
 
     /// So many messages got the tokens from the last [`UnderWay::token`] on.
     #[inline]
-    pub(super) fn opened(&mut self, count: u32) {
+    pub(crate) fn opened(&mut self, count: u32) {
         if let Some(batch) = self.batches.get_mut(self.current) {
             batch.messages += count;
             batch.open += count;
@@ -61,7 +61,7 @@ impl UnderWay {
     }
 
     /// Those without an answer, as the first of each batch and how many of it there are.
-    pub(super) fn unanswered(&self) -> impl Iterator<Item = (Message, u64)> {
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (Message, u64)> {
         self.batches.iter().filter(|batch| batch.open > 0).map(|batch| (batch.first, batch.open.into()))
     }
 
@@ -79,7 +79,7 @@ impl UnderWay {
 
     /// The first message of so many tokens one behind the other, all of which have their answer.
     #[inline]
-    pub(super) fn close(&mut self, token: u64, count: u32) -> Message {
+    pub(crate) fn close(&mut self, token: u64, count: u32) -> Message {
         let slot = usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX);
         let Some(batch) = self.batches.get_mut(slot) else { return Message::default() };
         batch.open = batch.open.saturating_sub(count);

@@ -4,25 +4,25 @@
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value};
 
-use super::recorder::{Kind, Recorder};
-use super::words::whole;
+use super::super::recorder::{Kind, Recorder};
+use super::numbers::whole;
 
 /// A latency in the table: each statistic of it is a figure.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TimeFigure {
-    pub(super) kind: Kind,
+pub(crate) struct TimeFigure {
+    pub(crate) kind: Kind,
     /// Its name in the report and in `--fail-if`.
-    pub(super) key: &'static str,
+    pub(crate) key: &'static str,
     /// What people read; `--fail-if` understands it, too.
-    pub(super) label: &'static str,
+    pub(crate) label: &'static str,
     /// Whether the table and the page show it, and below which other.
-    pub(super) row: LatencyRow,
+    pub(crate) row: LatencyRow,
     /// The statistics that `compare` shows.
-    pub(super) compared: &'static [&'static str],
+    pub(crate) compared: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LatencyRow {
+pub(crate) enum LatencyRow {
     Own,
     /// From the actual send, below the one from the intended send.
     Below,
@@ -45,7 +45,7 @@ impl TimeFigure {
 }
 
 /// In the order in which they happen.
-pub(super) static LATENCIES: [TimeFigure; Kind::COUNT] = [
+pub(crate) static LATENCIES: [TimeFigure; Kind::COUNT] = [
     TimeFigure::new(Kind::Connect, "connect", "connect"),
     TimeFigure::new(Kind::Tls, "tls_handshake", "TLS"),
     TimeFigure::new(Kind::ConnAck, "connack", "CONNACK").compared(&["p99"]),
@@ -62,17 +62,17 @@ pub(super) static LATENCIES: [TimeFigure; Kind::COUNT] = [
 
 /// A statistic of a latency.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Statistic {
-    pub(super) name: &'static str,
+pub(crate) struct Statistic {
+    pub(crate) name: &'static str,
     /// Its name in the report.
-    pub(super) key: &'static str,
-    pub(super) is: Is,
+    pub(crate) key: &'static str,
+    pub(crate) is: Is,
     /// Whether the page has room for it.
-    pub(super) on_page: bool,
+    pub(crate) on_page: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Is {
+pub(crate) enum Is {
     Min,
     Mean,
     Quantile(f64),
@@ -85,7 +85,7 @@ impl Statistic {
     }
 }
 
-pub(super) static STATISTICS: [Statistic; 9] = [
+pub(crate) static STATISTICS: [Statistic; 9] = [
     Statistic::new("min", "min", Is::Min, false),
     Statistic::new("mean", "mean", Is::Mean, false),
     Statistic::new("p50", "p50", Is::Quantile(0.5), true),
@@ -98,44 +98,44 @@ pub(super) static STATISTICS: [Statistic; 9] = [
 ];
 
 /// The statistic of this name.
-pub(super) fn statistic(name: &str) -> Option<&'static Statistic> {
+pub(crate) fn statistic(name: &str) -> Option<&'static Statistic> {
     STATISTICS.iter().find(|statistic| statistic.name == name)
 }
 
 /// What the table has of a kind.
-pub(super) fn entry(kind: Kind) -> &'static TimeFigure {
+pub(crate) fn entry(kind: Kind) -> &'static TimeFigure {
     let found = LATENCIES.iter().find(|latency| latency.kind == kind);
     found.unwrap_or(&LATENCIES[0]) // each kind has its line, as a test shows
 }
 
 /// A latency of the run.
 #[derive(Debug, Clone)]
-pub(super) struct Latency {
-    pub(super) kind: Kind,
+pub(crate) struct Latency {
+    pub(crate) kind: Kind,
     /// All that were measured, those that had no answer when the run ended with the time they had waited.
-    pub(super) all: Option<Histogram<u64>>,
+    pub(crate) all: Option<Histogram<u64>>,
     /// Of them, those that had an answer.
-    pub(super) answered: Option<Histogram<u64>>,
+    pub(crate) answered: Option<Histogram<u64>>,
     /// How many had none, with those that are in no histogram.
-    pub(super) missing: u64,
+    pub(crate) missing: u64,
     waited: u64,
 }
 
 impl Latency {
     /// What the recorder has of a kind, if it has anything; so many others never had an answer.
-    pub(super) fn new(recorder: &Recorder, kind: Kind, never: u64) -> Option<Self> {
+    pub(crate) fn new(recorder: &Recorder, kind: Kind, never: u64) -> Option<Self> {
         let waited = recorder.waited(kind).map_or(0, Histogram::len);
         let (all, answered) = (recorder.whole(kind), recorder.histogram(kind).cloned());
         let missing = waited + never;
         (all.is_some() || missing > 0).then_some(Self { kind, all, answered, missing, waited })
     }
 
-    pub(super) fn key(&self) -> &'static str {
+    pub(crate) fn key(&self) -> &'static str {
         entry(self.kind).key
     }
 
     /// A statistic in microseconds.
-    pub(super) fn value(&self, statistic: &Statistic) -> f64 {
+    pub(crate) fn value(&self, statistic: &Statistic) -> f64 {
         let Some(all) = &self.all else { return 0.0 };
         match statistic.is {
             // What was due in the last instant and had no answer has waited for nothing yet.
@@ -146,7 +146,7 @@ impl Latency {
         }
     }
 
-    pub(super) fn object(&self) -> Value {
+    pub(crate) fn object(&self) -> Value {
         let mut object = Map::new();
         object.insert("count".into(), self.all.as_ref().map_or(0, Histogram::len).into());
         // Of them, those that had no answer when the run ended.
@@ -163,7 +163,7 @@ impl Latency {
         clippy::cast_sign_loss,
         reason = "counts of messages are below 9 × 10¹⁵"
     )]
-    pub(super) fn limited(&self, statistic: &Statistic) -> f64 {
+    pub(crate) fn limited(&self, statistic: &Statistic) -> f64 {
         if self.missing == 0 {
             return self.value(statistic);
         }
@@ -191,7 +191,7 @@ impl Latency {
 
     /// How many of how many had no answer, in words.
     #[allow(clippy::cast_precision_loss, reason = "a percentage")]
-    pub(super) fn without_answer(&self) -> String {
+    pub(crate) fn without_answer(&self) -> String {
         let all = self.answered() + self.missing;
         let share = self.missing as f64 / all.max(1) as f64 * 100.0;
         format!("beyond any limit: {share:.2} % never came ({} of {})", whole(self.missing), whole(all))
@@ -199,12 +199,12 @@ impl Latency {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "exact up to 104 days")]
-pub(super) fn microseconds(nanoseconds: u64) -> f64 {
+pub(crate) fn microseconds(nanoseconds: u64) -> f64 {
     nanoseconds as f64 / 1000.0
 }
 
 /// To three digits after the point.
-pub(super) fn round(value: f64) -> f64 {
+pub(crate) fn round(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 

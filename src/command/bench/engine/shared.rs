@@ -1,51 +1,155 @@
-//! What the clients of one thread have in common: the plan, the clock's marks, the payload they
-//! patch in place, and the recorder.
+//! What the threads of a load share: what all of them know, what is said between them and the director, and what
+//! the clients of one thread have in common.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
-use super::config::{Load, Mode, Payload, Rate, Stop};
-use super::flow::{Arrival, Flows};
-use super::plan::Plan;
-use super::recorder::{Kind, Recorder};
-use super::stamp::{self, Phase, Seen, Stamp};
+use super::super::config::{Load, Mode, Payload, Rate, Stop};
+use super::super::credentials::Credentials;
+use super::super::pacer::share;
+use super::super::plan::{Plan, Role};
+use super::super::recorder::{Kind, Recorder, Row, Second};
+use super::super::stamp::{self, Arrival, Flows, Phase, Seen, Stamp, Timeline};
+use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::file::read_at_most;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
-/// The marks of the run on the monotonic clock, in nanoseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Timeline {
-    /// The first message is due.
-    pub(super) start: u64,
-    /// The first message that counts is due.
-    pub(super) measure: u64,
-    /// No message is due from here on; `u64::MAX` until it is known.
-    pub(super) end: u64,
+/// What all threads know.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) load: Load,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) protocol: Protocol,
+    pub(crate) run: u32,
+    pub(crate) threads: u32,
+    pub(crate) credentials: Option<Credentials>,
+    /// What clients connect with, one for each local address.
+    pub(crate) options: Vec<Arc<ClientOptions>>,
+    /// When the run began: the connections' ramp and the series count from here.
+    pub(crate) began: u64,
 }
 
-impl Timeline {
-    /// Before the start of everything.
-    pub(super) const NEVER: Self = Self { start: u64::MAX, measure: u64::MAX, end: u64::MAX };
-
-    pub(super) fn phase(&self, intended: u64) -> Phase {
-        if intended < self.measure { Phase::Warmup } else { Phase::Measure }
+impl Fleet {
+    /// A thread's part of the messages of the closed loop, if they are counted; a schedule counts
+    /// its own.
+    pub(crate) fn quota(&self, thread: u32) -> u64 {
+        let (Stop::Count(count), Rate::Max) = (self.load.stop, self.load.rate) else { return u64::MAX };
+        let publishers = self.load.publishers;
+        let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
+        let own = share(publishers, thread, self.threads);
+        let up_to = |part: u32| {
+            let part = u128::from(count) * u128::from(part) / u128::from(publishers.max(1));
+            u64::try_from(part).unwrap_or(u64::MAX)
+        };
+        up_to(before + own) - up_to(before)
     }
+
+    /// When a client is to connect.
+    pub(crate) fn connect_time(&self, number: u32) -> u64 {
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "neither negative nor too long"
+        )]
+        let delay = self.load.ramp.map_or(0, |rate| (f64::from(number) / rate * 1e9) as u64);
+        self.began + delay
+    }
+
+    /// What clients connect with who have no credentials of their own, one for each local address.
+    pub(crate) fn options(load: &Load, run: u32) -> Vec<Arc<ClientOptions>> {
+        let mut options = load.client.clone();
+        if options.client_identifier.is_empty() {
+            options.client_identifier = format!("bench-{run:08x}");
+        }
+        if load.local_addresses.is_empty() {
+            return vec![Arc::new(options)];
+        }
+        let from = |address: &IpAddr| {
+            let mut options = options.clone();
+            options.endpoint.bind = Some(*address);
+            Arc::new(options)
+        };
+        load.local_addresses.iter().map(from).collect()
+    }
+
+    /// What a client connects with, and its client identifier.
+    pub(crate) fn options_of(&self, number: u32, role: Role) -> (Arc<ClientOptions>, String) {
+        let options = &self.options[number as usize % self.options.len()];
+        let (kind, own) = match role {
+            Role::Idle => ("", number),
+            Role::Publisher(n) => ("p", n),
+            Role::Subscriber(n) => ("s", n),
+        };
+        let mut digits = itoa::Buffer::new();
+        let identifier = [&options.client_identifier, "-", kind, digits.format(own)].concat();
+        let Some(credentials) = &self.credentials else { return (Arc::clone(options), identifier) };
+        let mut own = ClientOptions { client_identifier: identifier, ..ClientOptions::clone(options) };
+        credentials.apply(number, &mut own);
+        let identifier = own.client_identifier.clone();
+        (Arc::new(own), identifier)
+    }
+}
+
+/// What a thread is told.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Order {
+    Subscribe,
+    Start(Timeline),
+    /// Nothing more is to be published from this time on.
+    End(u64),
+    /// Disconnect everything; what is not gone by this time is dropped.
+    Leave(u64),
+}
+
+/// What a thread tells.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// Every connection was made or has failed.
+    Connected,
+    /// Every subscription was answered, or its client lost.
+    Subscribed,
+    /// The last of its connections is gone before its time.
+    Alone,
+    /// A row of the series is over.
+    Second(Row, Box<Second>),
+    /// It is over.
+    Finished(Box<Recorder>),
+    /// The thread could not do its work at all.
+    Failed(Error),
+}
+
+/// Where a thread stands, for whoever watches. Written by one thread only.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Board {
+    pub(crate) connected: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    pub(crate) sent: AtomicU64,
+    pub(crate) acknowledged: AtomicU64,
+    pub(crate) expected: AtomicU64,
+    pub(crate) delivered: AtomicU64,
+    /// No more messages come on the schedule or out of the quota.
+    pub(crate) ended: AtomicU64,
+    /// Everything that was to be sent is sent and answered.
+    pub(crate) idle: AtomicU64,
 }
 
 /// The bytes of a message, whose stamp is written anew for each.
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Message {
+    pub(crate) bytes: Vec<u8>,
     /// Of what stands behind the stamp.
-    pub(super) rest_hash: u64,
+    pub(crate) rest_hash: u64,
     /// What is behind the stamp differs from message to message.
     template: Option<Vec<u8>>,
 }
 
 impl Message {
     /// Reads and fills a payload.
-    pub(super) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
+    pub(crate) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
         let mut random = fastrand::Rng::with_seed(seed);
         let head = [0; stamp::BYTES];
         let (bytes, template) = match payload {
@@ -70,12 +174,12 @@ impl Message {
     }
 
     /// Whether messages differ in more than their stamps.
-    pub(super) fn varies(&self) -> bool {
+    pub(crate) fn varies(&self) -> bool {
         self.template.is_some()
     }
 
     /// Makes what is behind the stamp that of a message.
-    pub(super) fn fill(&mut self, publisher: u32, sequence: u64) {
+    pub(crate) fn fill(&mut self, publisher: u32, sequence: u64) {
         let Some(template) = &self.template else { return };
         self.bytes.truncate(stamp::BYTES);
         let mut rest = &template[..];
@@ -99,16 +203,16 @@ impl Message {
 }
 
 #[derive(Debug)]
-pub(super) struct Shard {
-    pub(super) plan: Arc<Plan>,
-    pub(super) run: u32,
-    pub(super) publishers: u32,
-    pub(super) qos: QoS,
-    pub(super) per_write: u32,
+pub(crate) struct Shard {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) run: u32,
+    pub(crate) publishers: u32,
+    pub(crate) qos: QoS,
+    pub(crate) per_write: u32,
     /// Subscribers answer what they get.
-    pub(super) answers: bool,
+    pub(crate) answers: bool,
     /// Requests a client of the closed loop may have without a response.
-    pub(super) most_requests: u32,
+    pub(crate) most_requests: u32,
     mode: Mode,
     /// The latency that the run is about.
     main: Option<Kind>,
@@ -116,16 +220,16 @@ pub(super) struct Shard {
     scheduled: bool,
     /// The measurement ends with the last event of so many messages.
     counted: bool,
-    pub(super) timeline: Timeline,
+    pub(crate) timeline: Timeline,
     /// Messages of the measurement that may still be sent.
-    pub(super) quota: u64,
-    pub(super) payload: Message,
-    pub(super) flows: Flows,
-    pub(super) recorder: Recorder,
+    pub(crate) quota: u64,
+    pub(crate) payload: Message,
+    pub(crate) flows: Flows,
+    pub(crate) recorder: Recorder,
 }
 
 impl Shard {
-    pub(super) fn new(
+    pub(crate) fn new(
         load: &Load,
         plan: Arc<Plan>,
         run: u32,
@@ -154,7 +258,7 @@ impl Shard {
 
     /// How many messages may be sent at this time, up to `most`. Those of the measurement are taken
     /// from the quota.
-    pub(super) fn take(&mut self, time: u64, most: u32) -> u32 {
+    pub(crate) fn take(&mut self, time: u64, most: u32) -> u32 {
         if time >= self.timeline.end {
             return 0;
         }
@@ -166,7 +270,7 @@ impl Shard {
         taken
     }
 
-    pub(super) fn template(&self, protocol: Protocol, publisher: u32, sequence: u64) -> PublishTemplate {
+    pub(crate) fn template(&self, protocol: Protocol, publisher: u32, sequence: u64) -> PublishTemplate {
         self.plan.template(protocol, self.run, publisher, sequence)
     }
 
@@ -176,7 +280,7 @@ impl Shard {
     }
 
     /// Takes note of messages that were sent at this time, and of the deliveries they lead to.
-    pub(super) fn sent(&mut self, phase: Phase, time: u64, count: u64, expected: u64) {
+    pub(crate) fn sent(&mut self, phase: Phase, time: u64, count: u64, expected: u64) {
         let messages = self.recorder.messages(phase);
         messages.sent += count;
         messages.expected += expected;
@@ -192,7 +296,7 @@ impl Shard {
     }
 
     /// Takes note of the acknowledgements of so many messages with the same times.
-    pub(super) fn acknowledged(&mut self, intended: u64, sent: u64, arrived: u64, count: u64) {
+    pub(crate) fn acknowledged(&mut self, intended: u64, sent: u64, arrived: u64, count: u64) {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).acknowledged += count;
         self.recorder.second.acknowledged += count;
@@ -205,7 +309,7 @@ impl Shard {
     }
 
     /// Takes note of messages that had no answer at this time, which is the last.
-    pub(super) fn unanswered(&mut self, intended: u64, sent: u64, time: u64, count: u64) {
+    pub(crate) fn unanswered(&mut self, intended: u64, sent: u64, time: u64, count: u64) {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).unacknowledged += count;
         if phase == Phase::Measure {
@@ -217,7 +321,7 @@ impl Shard {
     }
 
     /// Takes note of answers to SUBSCRIBE that will not come any more: since when, and how many.
-    pub(super) fn unsubscribed(&mut self, awaited: Option<(u64, u32)>, time: u64) {
+    pub(crate) fn unsubscribed(&mut self, awaited: Option<(u64, u32)>, time: u64) {
         if let Some((since, requests)) = awaited {
             self.recorder.wait(Kind::SubAck, time.saturating_sub(since), requests.into());
         }
@@ -225,7 +329,7 @@ impl Shard {
 
     /// Takes note of messages that were due and not sent by this time, which is the last, and of the
     /// deliveries they would have led to.
-    pub(super) fn unsent(&mut self, intended: u64, time: u64, count: u64, deliveries: u64) {
+    pub(crate) fn unsent(&mut self, intended: u64, time: u64, count: u64, deliveries: u64) {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).not_sent += count;
         if phase == Phase::Measure {
@@ -264,7 +368,7 @@ impl Shard {
 
     /// Takes note of a message that arrived, and says whether it was one of this run that had not arrived
     /// before. `flows` is the receiver's first flow.
-    pub(super) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) -> bool {
+    pub(crate) fn received(&mut self, flows: usize, payload: &[u8], arrived: u64) -> bool {
         let own = (self.mode != Mode::Subscribe).then_some(self.run);
         if payload.len() < stamp::BYTES && (payload.len() == self.payload.bytes.len() || own.is_none()) {
             self.recorder.counts.unstamped += 1;

@@ -4,13 +4,13 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::stamp;
-use super::words::{count, time, whole};
+use super::super::stamp;
+use super::numbers::{count, time, whole};
 use crate::output::counted;
 
 /// Why the figures do not stand for the broker and the load that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// So many messages of all were sent more than `limit_us` after their time.
     SentLate {
         late: u64,
@@ -43,7 +43,7 @@ pub(super) enum Problem {
 
 /// Why nothing was measured, with the number of messages it was about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Nothing {
+pub(crate) enum Nothing {
     NoneDue,
     StillWarmUp,
     NoneSent(u64),
@@ -56,7 +56,7 @@ pub(super) enum Nothing {
 
 impl Problem {
     /// Its name for programs, which stays when the text changes.
-    pub(super) fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::SentLate { .. } => "sent-late",
             Self::ConnectedLate { .. } => "connected-late",
@@ -71,7 +71,7 @@ impl Problem {
     }
 
     /// Whether it shows the limits of the generator and not those of the broker.
-    pub(super) fn is_saturation(self) -> bool {
+    pub(crate) fn is_saturation(self) -> bool {
         matches!(self, Self::SentLate { .. } | Self::ConnectedLate { .. } | Self::ThreadBusy { .. })
     }
 }
@@ -126,7 +126,7 @@ impl fmt::Display for Nothing {
 
 /// What to know when reading the figures.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Note {
+pub(crate) enum Note {
     /// Messages were due and not sent when the run ended; whether latencies count them.
     NotSent {
         messages: u64,
@@ -179,7 +179,7 @@ pub(super) enum Note {
 
 impl Note {
     /// Its name for programs, which stays when the text changes.
-    pub(super) fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         match self {
             Self::NotSent { .. } => "not-sent",
             Self::Unacknowledged(_) => "unacknowledged",
@@ -283,9 +283,9 @@ impl fmt::Display for Note {
 
 /// All that was found.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Findings {
-    pub(super) problems: Vec<Problem>,
-    pub(super) notes: Vec<Note>,
+pub(crate) struct Findings {
+    pub(crate) problems: Vec<Problem>,
+    pub(crate) notes: Vec<Note>,
 }
 
 #[cfg(test)]
@@ -330,7 +330,7 @@ mod tests {
     #[test]
     fn schema_has_every_code() {
         let schema: serde_json::Value =
-            serde_json::from_str(include_str!("../../../tests/schema/bench.schema.json")).unwrap();
+            serde_json::from_str(include_str!("../../../../tests/schema/bench.schema.json")).unwrap();
         let (problems, notes) = one_of_each();
         let codes = |list: &str| schema["properties"][list]["items"]["enum"].clone();
         let found: Vec<_> = problems.iter().map(|problem| problem.code()).collect();

@@ -1,17 +1,19 @@
-//! What a run is worth: whether it measured anything, and what is known of messages that had no
-//! answer when it ended. Left out, they would make a broker that hangs look fast.
+//! How a report follows from what was recorded, and what it is worth: whether the run measured anything, and what
+//! is known of messages that had no answer when it ended. Left out, they would make a broker that hangs look fast.
 
 use hdrhistogram::Histogram;
 
-use super::config::{Load, Mode, Rate, Stop};
+use super::super::config::{Configuration, Load, Mode, Rate, Stop};
+use super::super::recorder::{Counts, CpuTime, Kind};
+use super::super::stamp;
 use super::figure::SENT_RATE;
-use super::finding::{Note, Nothing, Problem};
-use super::latency::statistic;
-use super::phases::Drained;
-use super::recorder::{Counts, Kind};
-use super::stamp;
-use super::summary::Report;
+use super::finding::{Findings, Note, Nothing, Problem};
+use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
+use super::{Cause, Drained, Generator, Outcome, Report, undelivered};
 use crate::protocol::QoS;
+
+/// Shares of CPU time are of this time or longer: what a thread does in a moment says nothing.
+const SHORTEST_WATCH: u64 = 100_000_000;
 
 /// A thread that is busy for this part of the time has no time to be on time.
 const MOST_CPU: f64 = 0.95;
@@ -31,9 +33,74 @@ const FEWEST_WARMUP: u64 = 10;
 /// Below this part of the rate that was asked for, it was not reached.
 const REACHED: f64 = 0.9;
 
+impl Report {
+    /// Sums a run up.
+    pub(crate) fn new(load: &Load, outcome: Outcome) -> Self {
+        let recorder = outcome.recorder;
+        let counts = recorder.counts;
+        let taken_s = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
+            .then(|| microseconds(recorder.fenced_at - outcome.timeline.measure) / 1e6)
+            .filter(|_| {
+                load.qos == QoS::AtMostOnce && load.mode.publishes() && !outcome.drained.is_unanswered
+            });
+        // At 1 a second, the first of 3 connections is made at once, and yet they take 3 seconds.
+        let ramp_s = load.ramp.map_or(0.0, |ramp| quotient(counts.attempted, ramp));
+        let share =
+            |cpu: &CpuTime| round(microseconds(cpu.busy) / microseconds(cpu.passed.max(SHORTEST_WATCH)));
+        let mut errors: Vec<Cause> = recorder
+            .errors
+            .iter()
+            .map(|(cause, count)| Cause { cause: cause.clone(), count: *count })
+            .collect();
+        errors.sort_by_key(|cause| std::cmp::Reverse(cause.count));
+        let mut report = Self {
+            mode: load.mode,
+            qos: load.qos as u8,
+            valid: true,
+            findings: Findings { problems: outcome.problems, notes: Vec::new() },
+            interrupted: outcome.interrupted,
+            started: outcome.started,
+            host: outcome.host,
+            configuration: Configuration::of(load, outcome.broker, outcome.protocol, outcome.payload_bytes),
+            phases_s: outcome.phases,
+            counts,
+            connecting_s: outcome.phases.connect.max(ramp_s),
+            window_s: outcome.window_s,
+            taken_s,
+            main_latency: None,
+            latencies: Vec::new(),
+            generator: Generator {
+                saturated: false,
+                thread_cpu_share: recorder.cpu.iter().map(share).collect(),
+                threads_cpu_s: microseconds(recorder.cpu.iter().map(|cpu| cpu.busy).sum()) / 1e6,
+                process_cpu_s: round(outcome.process_cpu_s),
+                memory_bytes: outcome.memory_bytes,
+                share_of_ceiling: None,
+            },
+            errors,
+            thresholds: Vec::new(),
+            series: outcome.series,
+        };
+        let never = |kind| never(&report, kind, recorder.histogram(kind).is_some());
+        let latencies = LATENCIES.iter().map(|latency| latency.kind);
+        report.latencies = latencies.filter_map(|kind| Latency::new(&recorder, kind, never(kind))).collect();
+        let main = Kind::main(load.mode, load.qos);
+        report.main_latency =
+            main.filter(|main| report.latency(*main).is_some_and(|found| found.all.is_some()));
+        report.judge(load, outcome.drained);
+        report.explain(load, outcome.drained, outcome.window, outcome.payload_bytes);
+        report
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a time needs no 16 digits")]
+fn quotient(count: u64, per_second: f64) -> f64 {
+    count as f64 / per_second
+}
+
 /// How many are missing of a latency that are in no histogram: deliveries that never came, and connections
 /// that failed.
-pub(super) fn never(report: &Report, kind: Kind, has_answers: bool) -> u64 {
+pub(crate) fn never(report: &Report, kind: Kind, has_answers: bool) -> u64 {
     let unstamped = report.counts.unstamped > 0;
     let undelivered = if unstamped { 0 } else { undelivered(&report.counts) };
     match kind {
@@ -122,7 +189,7 @@ fn notes(load: &Load, report: &Report) -> Vec<Note> {
 
 impl Report {
     /// Whether the figures stand for the broker and the load that was asked for.
-    pub(super) fn judge(&mut self, load: &Load, drained: Drained) {
+    pub(crate) fn judge(&mut self, load: &Load, drained: Drained) {
         let lag = self.latency(Kind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
         let late = lag.and_then(|lag| lateness(lag, load.mode));
         let nothing = nothing_measured(load, &self.counts).filter(|_| !self.interrupted);
@@ -145,7 +212,7 @@ impl Report {
     }
 
     /// What to know when reading the figures. The broker lets a client have so many messages in flight.
-    pub(super) fn explain(&mut self, load: &Load, drained: Drained, window: u16, payload_bytes: usize) {
+    pub(crate) fn explain(&mut self, load: &Load, drained: Drained, window: u16, payload_bytes: usize) {
         let sent = SENT_RATE.value(self).unwrap_or(0.0);
         let mut notes = notes(load, self);
         let asked = load.client.max_inflight;
@@ -194,21 +261,11 @@ impl Report {
     }
 }
 
-/// Deliveries that did not come: lost, or still under way when the run was interrupted. What came and is
-/// too old to tell from a duplicate makes up for nothing.
-pub(super) fn undelivered(counts: &Counts) -> u64 {
-    let [warmup, measured] = counts.messages;
-    // Messages that carry no stamp tell no phase: all of them are weighed against all.
-    if counts.unstamped > 0 {
-        return (warmup.expected + measured.expected).saturating_sub(warmup.delivered + measured.delivered);
-    }
-    measured.expected.saturating_sub(measured.delivered)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::recorder::histogram;
+    use super::super::undelivered;
     use super::*;
-    use crate::command::bench::recorder::histogram;
 
     #[test]
     fn connections_that_asked_again_are_told() {

@@ -1,14 +1,59 @@
-//! What can be known to be short before the first connection: descriptors, ports, memory. The soft
-//! limit of descriptors is raised without asking; for the rest the commands are named.
+//! This machine: what it is and has, what can be known to be short before the first connection, and the embedded
+//! broker as a process of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Resource, getrlimit, setrlimit};
+use serde::Serialize;
 
 use super::config::{Load, Mode};
-use super::flow::{Flows, PLAIN_WORDS, SHARED_WORDS};
-use super::host;
 use super::plan::Plan;
+use super::stamp::{Flows, PLAIN_WORDS, SHARED_WORDS};
 use crate::error::Error;
 use crate::output::Diagnostics;
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Host {
+    pub(super) os: String,
+    pub(super) architecture: String,
+    pub(super) kernel: String,
+    pub(super) cpus: usize,
+    pub(super) memory_bytes: u64,
+}
+
+pub(super) fn facts() -> Host {
+    let system = rustix::system::uname();
+    let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
+    Host {
+        os: text(system.sysname()),
+        architecture: text(system.machine()),
+        kernel: text(system.release()),
+        cpus: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        memory_bytes: memory("MemTotal:"),
+    }
+}
+
+/// Bytes of memory that this process could still get; 0 where the system does not say.
+pub(super) fn available_bytes() -> u64 {
+    memory("MemAvailable:")
+}
+
+/// Bytes of memory this process has in use; 0 where the system does not say.
+pub(super) fn resident_bytes() -> u64 {
+    kibibytes(&std::fs::read_to_string("/proc/self/status").unwrap_or_default(), "VmRSS:")
+}
+
+fn memory(name: &str) -> u64 {
+    kibibytes(&std::fs::read_to_string("/proc/meminfo").unwrap_or_default(), name)
+}
+
+fn kibibytes(text: &str, name: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let number = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    number.unwrap_or(0) * 1024
+}
 
 /// Descriptors beside those of the connections: the runtimes', timers, files, standard streams.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -18,14 +63,15 @@ const TLS_BYTES: u64 = 24 * 1024;
 /// Where Linux keeps the range of ports that connections start from.
 const PORT_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
-/// Raises what can be raised.
+/// Checks what can be known to be short before the first connection: descriptors, ports, memory. The soft
+/// limit of descriptors is raised without asking; for the rest the commands are named.
 ///
 /// # Errors
 /// What is short, with the commands that help.
-pub(super) fn check(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
+pub(super) fn check_limits(load: &Load, diagnostics: &Diagnostics) -> Result<(), Error> {
     descriptors(u64::from(load.clients()) + OTHER_DESCRIPTORS)?;
     ports(load)?;
-    memory(load, diagnostics);
+    check_memory(load, diagnostics);
     Ok(())
 }
 
@@ -73,10 +119,10 @@ fn ports(load: &Load) -> Result<(), Error> {
 }
 
 /// Too little memory is a warning: nobody knows what will be free by then.
-fn memory(load: &Load, diagnostics: &Diagnostics) {
+fn check_memory(load: &Load, diagnostics: &Diagnostics) {
     let each = if load.client.endpoint.transport.is_secure() { TLS_BYTES } else { PLAIN_BYTES };
     let needed = u64::from(load.clients()) * each + flow_bytes(load);
-    let available = host::available_bytes();
+    let available = available_bytes();
     if available > 0 && needed > available {
         let mebibytes = |bytes: u64| bytes >> 20;
         diagnostics.warning(format_args!(
@@ -99,4 +145,39 @@ fn flow_bytes(load: &Load) -> u64 {
 
 fn short(what: String) -> Error {
     Error::Usage { message: what, hint: None }
+}
+
+/// The embedded broker as a target: a process of its own, so that it does not share the generator's threads. It
+/// ends when this is dropped.
+pub(super) struct Target(Child);
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the broker if the load asks for it, and aims the load at it.
+pub(super) fn start_target(load: &mut Load) -> Result<Option<Target>, Error> {
+    let Some(program) = &load.embedded else { return Ok(None) };
+    let failed = |error| Error::file("cannot start the embedded broker", error);
+    let mut command = Command::new(program);
+    // The pipe to it is closed however this process ends, and then it ends as well.
+    command.args(["broker", "--port", "0", "--quiet", "--until-eof"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    // Ctrl-C is for the generator, which still has to hear the broker out.
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    let mut target = Target(command.spawn().map_err(failed)?);
+    let mut line = String::new();
+    if let Some(stdout) = target.0.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+    }
+    let address = line.trim().rsplit(' ').next().and_then(|word| word.parse::<SocketAddr>().ok());
+    let Some(address) = address else {
+        return Err(failed(std::io::Error::other(format!("it said {line:?}"))));
+    };
+    load.client.aim(&address.ip().to_string(), address.port());
+    Ok(Some(target))
 }

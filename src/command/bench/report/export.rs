@@ -1,0 +1,349 @@
+//! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to. They are opened before
+//! the run: what cannot be written must not be found out after an hour of load.
+
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::super::config::Mode;
+use super::figure::{FIGURES, Section};
+use super::{Report, SeriesSecond, html, latency};
+use crate::error::Error;
+use crate::file::read_at_most;
+use crate::output::{printable, put_json_line};
+
+/// The type of the report.
+pub(crate) const KIND: &str = "bench";
+/// The version of its form.
+pub(crate) const VERSION: u32 = 1;
+impl Serialize for Report {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("type", KIND)?;
+        map.serialize_entry("version", &VERSION)?;
+        map.serialize_entry("tool_version", crate::output::VERSION)?;
+        map.serialize_entry("mode", &self.mode)?;
+        map.serialize_entry("valid", &self.valid)?;
+        map.serialize_entry("problems", &texts(&self.findings.problems))?;
+        let codes: Vec<_> = self.findings.problems.iter().map(|problem| problem.code()).collect();
+        map.serialize_entry("problem_codes", &codes)?;
+        map.serialize_entry("notes", &texts(&self.findings.notes))?;
+        let codes: Vec<_> = self.findings.notes.iter().map(|note| note.code()).collect();
+        map.serialize_entry("note_codes", &codes)?;
+        map.serialize_entry("interrupted", &self.interrupted)?;
+        map.serialize_entry("started", &self.started)?;
+        map.serialize_entry("host", &self.host)?;
+        map.serialize_entry("configuration", &self.configuration)?;
+        map.serialize_entry("phases_s", &self.phases_s)?;
+        for section in Section::ALL {
+            map.serialize_entry(section.key(), &self.section(section))?;
+        }
+        map.serialize_entry("main_latency", &self.main_latency.map(|main| latency::entry(main).key))?;
+        let shown = || self.latencies.iter().filter_map(|latency| Some((latency, latency.all.as_ref()?)));
+        let latencies: Object =
+            shown().map(|(latency, _)| (latency.key().into(), latency.object())).collect();
+        map.serialize_entry("latency_us", &latencies)?;
+        map.serialize_entry("errors", &self.errors)?;
+        map.serialize_entry("thresholds", &self.thresholds)?;
+        map.serialize_entry("series", &self.series)?;
+        let histograms = shown().map(|(latency, all)| Ok((latency.key().into(), encoded(all)?.into())));
+        let histograms: Object = histograms.collect::<Result<_, S::Error>>()?;
+        map.serialize_entry("histograms_ns", &histograms)?;
+        map.end()
+    }
+}
+
+type Object = serde_json::Map<String, Value>;
+
+fn texts(all: &[impl ToString]) -> Vec<String> {
+    all.iter().map(ToString::to_string).collect()
+}
+
+impl Report {
+    /// An object of the report: its figures in the order of the table.
+    fn section(&self, section: Section) -> Object {
+        let mut object = Object::new();
+        match section {
+            Section::Messages => {
+                object.insert("qos".into(), self.qos.into());
+            }
+            Section::Generator => {
+                object.insert("saturated".into(), self.generator.saturated.into());
+                object.insert("thread_cpu_share".into(), self.generator.thread_cpu_share.clone().into());
+            }
+            Section::Connections | Section::Throughput | Section::Derived => {}
+        }
+        let figures = FIGURES.iter().filter(|figure| figure.section == section);
+        object.extend(figures.map(|figure| (figure.key.to_owned(), figure.json(self))));
+        object
+    }
+}
+
+/// Histograms in the form in which those of `HdrHistogram` exchange theirs, V2 and compressed, as
+/// base64: a line of its logs. Without compression most of them would not take it.
+fn encoded<E: serde::ser::Error>(histogram: &Histogram<u64>) -> Result<String, E> {
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new().serialize(histogram, &mut bytes).map_err(E::custom)?;
+    Ok(BASE64.encode(bytes))
+}
+
+pub(crate) fn json(report: &Report) -> Result<Vec<u8>, Error> {
+    let report =
+        serde_json::to_value(report).map_err(|error| Error::file("cannot write the report", error.into()))?;
+    let mut line = Vec::new();
+    put_json_line(&mut line, &report);
+    Ok(line)
+}
+
+/// The most a report read back may have: days of seconds.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// A report that an earlier run wrote with `--json`.
+///
+/// # Errors
+/// A file that cannot be read or holds something else.
+pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<Value, Error> {
+    let what = || format!("cannot read {}", file.display());
+    let text = read_at_most(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
+    let other = |why| Error::file(what(), std::io::Error::other(why));
+    let no_report = format!("it is no report of {command} --json");
+    let report: Value =
+        serde_json::from_slice(&text).map_err(|error| other(format!("{no_report}: {error}")))?;
+    if report["type"] == kind && report["version"] == version {
+        return Ok(report);
+    }
+    Err(other(no_report))
+}
+
+/// The seconds of the report as CSV (RFC 4180), one line each.
+fn csv(report: &Report) -> String {
+    // No field needs quotes, so no crate is needed.
+    let columns = |second: &SeriesSecond| match serde_json::to_value(second) {
+        Ok(Value::Object(columns)) => columns,
+        _ => serde_json::Map::new(), // a struct of numbers and names is always an object
+    };
+    let heading = columns(&SeriesSecond::default()).keys().map(String::as_str).collect::<Vec<_>>().join(",");
+    let rows = report.series.iter().map(|second| {
+        let fields: Vec<String> = columns(second).values().map(field).collect();
+        fields.join(",")
+    });
+    std::iter::once(heading).chain(rows).map(|line| line + "\r\n").collect()
+}
+
+fn field(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(name) => name.clone(),
+        // 1 and not 1.0.
+        Value::Number(number) if number.is_f64() => number.as_f64().unwrap_or_default().to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// A test case.
+struct Case {
+    /// What has to hold.
+    name: String,
+    outcome: Verdict,
+}
+
+enum Verdict {
+    /// It holds, by what one sees that.
+    Passed(Option<String>),
+    /// It does not, and why.
+    Failed(String),
+    /// It cannot be told, and why.
+    Skipped(String),
+}
+
+impl Case {
+    fn new(name: &str, failure: Option<String>) -> Self {
+        Self { name: name.to_owned(), outcome: failure.map_or(Verdict::Passed(None), Verdict::Failed) }
+    }
+}
+
+/// Thresholds as test cases in `JUnit`'s XML, for continuous integration.
+fn junit(report: &Report) -> String {
+    let mut cases = vec![Case::new("the run is valid", (!report.valid).then(|| problems(report)))];
+    if report.interrupted {
+        // Like the exit status: whoever interrupts a run does not mean that something is wrong.
+        let why = "it was interrupted: the figures are of what was done until then";
+        let outcome = Verdict::Skipped(why.to_owned());
+        cases.push(Case { name: "the run went to its end".to_owned(), outcome });
+    }
+    cases.extend(report.thresholds.iter().map(|result| {
+        let was = format!("it was {}", result.text);
+        let outcome = if result.broken { Verdict::Failed(was) } else { Verdict::Passed(Some(was)) };
+        Case { name: result.opposite.clone(), outcome }
+    }));
+    suite(report.mode, report.phases_s.measure, &cases)
+}
+
+fn problems(report: &Report) -> String {
+    let problems: Vec<String> = report.findings.problems.iter().map(ToString::to_string).collect();
+    problems.join("; ")
+}
+
+/// A run that could not be made.
+fn junit_of_failure(mode: Mode, why: &str) -> String {
+    suite(mode, 0.0, &[Case::new("the run is valid", Some(why.to_owned()))])
+}
+
+fn suite(mode: Mode, time: f64, cases: &[Case]) -> String {
+    let mode = mode.name();
+    let count = |is: fn(&Verdict) -> bool| cases.iter().filter(|case| is(&case.outcome)).count();
+    let failures = count(|outcome| matches!(outcome, Verdict::Failed(_)));
+    let skipped = count(|outcome| matches!(outcome, Verdict::Skipped(_)));
+    let mut out = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"mqtt bench {mode}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{time:.3}\">\n",
+        cases.len()
+    );
+    for Case { name, outcome } in cases {
+        let _ = write!(out, "<testcase classname=\"mqtt.bench.{mode}\" name=\"{}\"", in_xml(name));
+        let _ = match outcome {
+            Verdict::Passed(None) => writeln!(out, "/>"),
+            Verdict::Passed(Some(what)) => {
+                writeln!(out, "><system-out>{}</system-out></testcase>", in_xml(what))
+            }
+            Verdict::Failed(why) => writeln!(out, "><failure message=\"{}\"/></testcase>", in_xml(why)),
+            Verdict::Skipped(why) => writeln!(out, "><skipped message=\"{}\"/></testcase>", in_xml(why)),
+        };
+    }
+    out + "</testsuite></testsuites>\n"
+}
+
+/// Text as XML has it: what it cannot hold is shown as an escape or a question mark.
+fn in_xml(text: &str) -> String {
+    let mut out = String::new();
+    for c in printable(text).chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\u{fffe}' | '\u{ffff}' => out.push('?'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The files that results go to.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Figures per second.
+    pub csv: Option<PathBuf>,
+    /// A page to look at.
+    pub html: Option<PathBuf>,
+    /// Thresholds as test cases.
+    pub junit: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Csv,
+    Html,
+    Junit,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Outputs(Vec<Output>);
+
+impl Outputs {
+    /// Opens the files that results go to, and leaves what they hold.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub(crate) fn open(files: &Files) -> Result<Self, Error> {
+        let wanted = [(&files.csv, Form::Csv), (&files.html, Form::Html), (&files.junit, Form::Junit)];
+        let wanted = wanted.into_iter().filter_map(|(path, form)| Some((path.as_ref()?, form)));
+        wanted.map(|(path, form)| Output::open(path, form)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether no file was asked for.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Writes the report to all files, to the others even if one fails.
+    ///
+    /// # Errors
+    /// The first failure.
+    pub(crate) fn write(self, report: &Report) -> Result<(), Error> {
+        let render = |form| match form {
+            Form::Csv => csv(report),
+            Form::Html => html::render(report),
+            Form::Junit => junit(report),
+        };
+        let written: Vec<_> = self.0.into_iter().map(|output| output.write(render)).collect();
+        written.into_iter().collect()
+    }
+
+    /// Says why there is no report: continuous integration looks for a test that failed.
+    pub(crate) fn fail(self, mode: Mode, error: &Error) {
+        for output in self.0.into_iter().filter(|output| output.form == Form::Junit) {
+            // Why there is no report is the error to end with.
+            let _ = output.write(|_| junit_of_failure(mode, &error.to_string()));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Output {
+    path: PathBuf,
+    file: File,
+    form: Form,
+    /// There was none before, and it holds nothing yet.
+    is_new: bool,
+}
+
+impl Output {
+    fn open(path: &Path, form: Form) -> Result<Self, Error> {
+        let failed = |error| failed(path, error);
+        let (file, is_new) = match OpenOptions::new().write(true).create_new(true).open(path) {
+            Ok(file) => (file, true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                (OpenOptions::new().write(true).open(path).map_err(failed)?, false)
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Self { path: path.to_owned(), file, form, is_new })
+    }
+
+    fn write(mut self, render: impl FnOnce(Form) -> String) -> Result<(), Error> {
+        let text = render(self.form);
+        let mut write = || {
+            // A pipe or a terminal has no length.
+            if self.file.metadata()?.is_file() {
+                self.file.set_len(0)?;
+            }
+            self.file.write_all(text.as_bytes())
+        };
+        write().map_err(|error| failed(&self.path, error))?;
+        self.is_new = false;
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    /// A run without a report leaves no empty files.
+    fn drop(&mut self) {
+        if self.is_new {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn failed(path: &Path, error: std::io::Error) -> Error {
+    Error::file(format!("cannot write {}", path.display()), error)
+}
