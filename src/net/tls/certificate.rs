@@ -9,12 +9,12 @@ use std::time::SystemTime;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use x509_cert::certificate::{Certificate, Version};
-use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
+use x509_cert::der::asn1::{Any, AnyRef, ObjectIdentifier};
 use x509_cert::der::oid::AssociatedOid;
-use x509_cert::der::{Decode, Encode, SliceReader};
+use x509_cert::der::{Decode, Encode, SliceReader, Tag, Tagged as _};
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAltName};
-use x509_cert::name::Name;
+use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::pem;
 
@@ -299,7 +299,27 @@ fn name(name: &Name) -> String {
     if name.is_empty() {
         return "(no subject)".into();
     }
-    printable(&name.to_string())
+    printable(&in_utf8(name))
+}
+
+/// The same name with its texts of the Windows of old (`BMPString`) in UTF-8; the library writes those in
+/// hexadecimal.
+fn in_utf8(name: &Name) -> String {
+    let parts = name.iter_rdn().map(|part| {
+        let attributes = part.as_ref().iter().cloned().map(|mut attribute| {
+            if attribute.value.tag() == Tag::BmpString {
+                let units = attribute.value.value().chunks_exact(2);
+                let units = units.map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
+                let text: String = char::decode_utf16(units).map(|c| c.unwrap_or('\u{fffd}')).collect();
+                if let Ok(value) = Any::new(Tag::Utf8String, text.into_bytes()) {
+                    attribute.value = value;
+                }
+            }
+            attribute
+        });
+        RelativeDistinguishedName::try_from(attributes.collect::<Vec<_>>()).unwrap_or_else(|_| part.clone())
+    });
+    RdnSequence::from(parts.collect::<Vec<_>>()).to_string()
 }
 
 fn alternative_names(certificate: &Certificate) -> Vec<String> {
@@ -342,6 +362,36 @@ mod tests {
     use rcgen::PublicKeyData;
 
     use super::*;
+
+    #[test]
+    fn any_certificate_is_described_without_a_panic() {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["x".into(), "192.0.2.1".into()]).unwrap();
+        params
+            .distinguished_name
+            .push(rcgen::DnType::OrganizationName, rcgen::DnValue::BmpString("Bär".try_into().unwrap()));
+        params.key_usages = vec![rcgen::KeyUsagePurpose::KeyCertSign];
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let der = params.self_signed(&key).unwrap().der().to_vec();
+        let describe = |der: &[u8]| {
+            let details = Details::read(&CertificateDer::from(der))?;
+            let described = [details.key(), details.signature(), details.facts.subject.clone()];
+            let _ = (details.other_purposes(), details.unsupported_extensions(), details.rsa_bits());
+            let _ = (details.may_serve(), details.may_sign_certificates(), details.is_authority());
+            let _ = (details.lists_as_dns_name([192, 0, 2, 1].into()), details.has_alternative_names());
+            details.is_signed_by(der, &details, &[]);
+            Some(described)
+        };
+        assert!(describe(&der).unwrap()[2].contains("O=Bär"), "{:?}", describe(&der));
+        proptest::proptest!(|(changes: Vec<(proptest::sample::Index, u8)>)| {
+            let mut der = der.clone();
+            for (at, byte) in changes.iter().take(4) {
+                let at = at.index(der.len());
+                der[at] = *byte;
+            }
+            describe(&der);
+        });
+    }
 
     #[test]
     fn a_certificate_describes_itself() {
