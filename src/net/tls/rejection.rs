@@ -561,3 +561,7 @@ fn unknown_issuer(chain: &Chain<'_>, at: &Link<'_>, place: &str) -> Rejection {
 fn system_time(moment: UnixTime) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(moment.as_secs())
 }
+
+#[cfg(test)]
+#[path = "rejection_tests.rs"]
+mod tests;
