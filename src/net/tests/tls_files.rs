@@ -166,7 +166,10 @@ async fn a_bad_certificate_of_the_system_is_a_detail() {
     dial(&Endpoint::tls("localhost", address.port(), Arc::new(config))).await.unwrap();
     let system_store = SystemStore { file: Some(files.write("empty.pem", "")), directories: vec![] };
     let error = TlsConfig::load(&TlsOptions { system_store, ..TlsOptions::default() });
-    assert_says(&error_of(Layer::Tls, error), &["the operating system's trust store holds no certificate"]);
+    assert_says(&error_of(Layer::Tls, error), &["SSL_CERT_FILE (", "empty.pem) holds no usable certificate"]);
+    let system_store = SystemStore { file: Some(files.path("nowhere.pem")), directories: vec![] };
+    let error = TlsConfig::load(&TlsOptions { system_store, ..TlsOptions::default() });
+    assert_says(&error_of(Layer::Tls, error), &["holds no usable certificate: ", "nowhere.pem: "]);
 }
 
 #[tokio::test]

@@ -39,8 +39,12 @@ impl Authorities {
         let given = Self::given(options)?;
         let authorities = given.unwrap_or_else(|| Self::of_the_system(&options.system_store));
         if authorities.roots.is_empty() {
-            return Err(Error::fatal(Layer::Tls, format!("{} holds no certificate", authorities.place))
-                .with_hint("give the certificate authority's certificate with --cafile"));
+            let why = authorities.unusable.first().map_or_else(String::new, |first| format!(": {first}"));
+            return Err(Error::fatal(
+                Layer::Tls,
+                format!("{} holds no usable certificate{why}", authorities.place),
+            )
+            .with_hint("give the certificate authority's certificate with --cafile"));
         }
         Ok(authorities)
     }
@@ -86,7 +90,9 @@ impl Authorities {
     }
 
     fn of_the_system(store: &SystemStore) -> Self {
-        let mut this = Self::none("the operating system's trust store".into(), true);
+        let place =
+            if store.is_given() { store.to_string() } else { "the operating system's trust store".into() };
+        let mut this = Self::none(place, true);
         let (file, directories) = if store.is_given() {
             (store.file.clone(), store.directories.clone())
         } else {
@@ -96,13 +102,21 @@ impl Authorities {
             }
         };
         let mut seen = SeenFiles::default();
-        if let Some(path) = &file {
-            this.add_file(path, &mut seen);
+        if let Some(path) = &file
+            && this.add_file(path, &mut seen) == 0
+            && let Err(error) = std::fs::metadata(path)
+            && error.kind() == std::io::ErrorKind::NotFound
+        {
+            this.unusable.push(format!("{}: {error}", path.display()));
         }
         for path in &directories {
             if let Err(error) = this.add_directory(path, &mut seen) {
                 this.unusable.push(format!("{}: {error}", path.display()));
             }
+        }
+        if !store.is_given() {
+            // They are many, and a server's own certificate is not one of them.
+            this.certificates = HashSet::new();
         }
         this
     }

@@ -75,6 +75,15 @@ pub struct SystemStore {
     pub directories: Vec<PathBuf>,
 }
 
+/// As the environment names it.
+impl fmt::Display for SystemStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let file = self.file.iter().map(|path| format!("SSL_CERT_FILE ({})", path.display()));
+        let directories = self.directories.iter().map(|path| format!("SSL_CERT_DIR ({})", path.display()));
+        f.write_str(&file.chain(directories).collect::<Vec<_>>().join(" or "))
+    }
+}
+
 impl SystemStore {
     /// Whether it is not the usual one.
     pub(super) fn is_given(&self) -> bool {

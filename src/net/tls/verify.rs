@@ -116,7 +116,7 @@ pub(super) fn verification(
         own_revocation,
         chain,
         chain_revocation,
-        authorities: if are_the_systems { HashSet::new() } else { certificates },
+        authorities: certificates,
         place,
         lists_place,
         pins,
