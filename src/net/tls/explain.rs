@@ -24,6 +24,8 @@ pub(super) struct Attempt<'a> {
 }
 
 const SHOW_CERTIFICATE: &str = "give one that the server accepts with --cert and --key";
+const VERSIONS: &str =
+    "TLS 1.2 and 1.3 are offered, or only the one of --tls-version; older ones are obsolete (RFC 8996)";
 const PLAIN_PORT: &str = "is this a port without TLS? MQTT over TLS mostly has port 8883";
 
 /// A handshake that failed, as the program's own error.
@@ -87,7 +89,8 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
         }
         // The server has not asked for a certificate at this point, so it is none it misses.
         AlertDescription::HandshakeFailure => self::error(&TlsError::AlertReceived(alert))
-            .with_hint("it may offer only old cipher suites; TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
+            .with_hint("it may offer only old cipher suites, or have a key of a kind that is not supported here (DSA, Ed448); \
+             TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
         _ => self::error(&TlsError::AlertReceived(alert)),
     }
 }
@@ -100,6 +103,7 @@ pub(in crate::net) fn error(cause: &TlsError) -> Error {
     };
     match cause {
         TlsError::FailedToGetCurrentTime => error.with_hint(clock::SET_IT),
+        TlsError::AlertReceived(AlertDescription::ProtocolVersion) => error.with_hint(VERSIONS),
         TlsError::InvalidMessage(_) => error.with_hint(PLAIN_PORT),
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => error.with_hint(SHOW_CERTIFICATE),
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => {

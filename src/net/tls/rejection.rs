@@ -57,8 +57,8 @@ struct Chain<'a> {
 
 const GIVE_IT: &str = "if it is the one you expect, give its file with --cafile";
 const OPERATOR: &str = "the server's operator has to renew it";
-const ALGORITHMS: &str = "supported are ECDSA on P-256, P-384 and P-521 and RSA from 2048 to 8192 bits, both with \
-                          SHA-256, SHA-384 or SHA-512, and Ed25519";
+const ALGORITHMS: &str = "supported are ECDSA on P-256, P-384 and P-521 and RSA from 2048 to 8192 bits (PKCS#1, \
+                          or PSS with a salt as long as the hash), both with SHA-256, SHA-384 or SHA-512, and Ed25519";
 
 impl<'a> Chain<'a> {
     fn of(presented: &Presented<'a>) -> Self {
