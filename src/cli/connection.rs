@@ -66,8 +66,8 @@ pub(super) struct ConnectionArgs {
     #[arg(short = 'I', long, env = "MQTT_ID_PREFIX", value_name = "PREFIX", allow_hyphen_values = true)]
     id_prefix: Option<String>,
 
-    /// Version of MQTT; auto is 5, and 3.1.1 if the server refuses it. mqttv31, mqttv311 and mqttv5
-    /// mean the same as 31, 311 and 5
+    /// Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or
+    /// 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5
     #[arg(short = 'V', long, env = "MQTT_PROTOCOL_VERSION", value_name = "VERSION", default_value = "auto")]
     protocol_version: ProtocolVersion,
 
@@ -105,7 +105,8 @@ pub(super) struct ConnectionArgs {
           value_parser = value::positive_duration)]
     connect_timeout: Duration,
 
-    /// When the link is lost: never, always, or how many attempts in a row may fail
+    /// When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials,
+    /// an untrusted certificate and three hang-ups on the same packet end the run all the same
     /// [default: always for sub and pub -l, 10 for retain-clear, else never]
     #[arg(long, env = "MQTT_RECONNECT", value_name = "WHEN")]
     reconnect: Option<ReconnectAttempts>,

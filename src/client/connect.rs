@@ -17,8 +17,10 @@
 //! same: the next link begins with MQTT 5 again, and a broker that has accepted MQTT 5 once is not
 //! guessed about.
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::mpsc::Sender;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -284,11 +286,17 @@ impl Request<'_> {
     /// One attempt with MQTT 5 and, if the broker is silent at that, one with 3.1.1 beside it. Which of
     /// them has decided, and how.
     async fn attempt_both(&self, watch: &Watch) -> (Protocol, Result<Up, Failure>) {
+        let limit = self.options.connect_timeout;
+        let patience = SILENCE.min(limit / 2);
+        // Registered before the timer of the way: a timer that is due before the one the runtime waits for
+        // costs a system call.
+        let mut silence = pin!(sleep(patience));
+        let _ = poll_fn(|cx| Poll::Ready(silence.as_mut().poll(cx))).await;
         let mut stream = match self.dial(watch).await {
             Ok(stream) => stream,
             Err(failure) => return (Protocol::V5, Err(failure)),
         };
-        let limit = self.options.connect_timeout;
+        silence.as_mut().reset(Instant::now() + patience);
         let until = Instant::now() + limit;
         let mut rival = None;
         let (protocol, answer) = {
@@ -296,7 +304,7 @@ impl Request<'_> {
                 let timer = pin!(sleep_until(until));
                 self.ask(&mut stream, Protocol::V5, timer, watch).await
             });
-            match net::within(first.as_mut(), pin!(sleep(SILENCE.min(limit / 2)))).await {
+            match net::within(first.as_mut(), silence).await {
                 Some(answer) => (Protocol::V5, answer),
                 None if self.options.version == Version::Auto => {
                     Box::pin(self.race(first, self, &mut rival, until, watch)).await
