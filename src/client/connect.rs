@@ -17,10 +17,8 @@
 //! same: the next link begins with MQTT 5 again, and a broker that has accepted MQTT 5 once is not
 //! guessed about.
 
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::mpsc::Sender;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
@@ -226,21 +224,22 @@ impl Request<'_> {
     /// # Errors
     /// Why there is no link.
     pub(super) async fn attempt(&self, protocol: Protocol, watch: &Watch) -> Result<Up, Failure> {
-        let mut stream = self.dial(watch).await?;
-        let limit = pin!(sleep(self.options.connect_timeout));
-        let answer = self.ask(&mut stream, protocol, limit, watch).await?;
+        let mut timer = pin!(sleep(self.endpoint.connect_timeout));
+        let mut stream = self.dial(watch, timer.as_mut()).await?;
+        timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
+        let answer = self.ask(&mut stream, protocol, timer, watch).await?;
         Ok(Up { stream, answer, had_rival: false })
     }
 
-    /// Goes the way to the broker.
-    async fn dial(&self, watch: &Watch) -> Result<Stream, Failure> {
+    /// Goes the way to the broker, with a timer for [`net::dial_timed`].
+    async fn dial(&self, watch: &Watch, timer: Pin<&mut Sleep>) -> Result<Stream, Failure> {
         let outcome = match &watch.steps {
-            None => net::dial(self.endpoint).await,
+            None => net::dial_timed(self.endpoint, None, timer).await,
             Some(steps) => {
                 let mut observer = |step| {
                     let _ = steps.send(Seen::Step(step));
                 };
-                net::dial_observed(self.endpoint, &mut observer).await
+                net::dial_timed(self.endpoint, Some(&mut observer), timer).await
             }
         };
         outcome.map_err(|error| Failure { error, at: At::Way })
@@ -288,11 +287,10 @@ impl Request<'_> {
     async fn attempt_both(&self, watch: &Watch) -> (Protocol, Result<Up, Failure>) {
         let limit = self.options.connect_timeout;
         let patience = SILENCE.min(limit / 2);
-        // Registered before the timer of the way: a timer that is due before the one the runtime waits for
+        // One timer for the way and the silence. One that is due before the timer that the runtime waits for
         // costs a system call.
-        let mut silence = pin!(sleep(patience));
-        let _ = poll_fn(|cx| Poll::Ready(silence.as_mut().poll(cx))).await;
-        let mut stream = match self.dial(watch).await {
+        let mut silence = pin!(sleep(patience.min(self.endpoint.connect_timeout)));
+        let mut stream = match self.dial(watch, silence.as_mut()).await {
             Ok(stream) => stream,
             Err(failure) => return (Protocol::V5, Err(failure)),
         };
@@ -349,8 +347,9 @@ impl Request<'_> {
         watch: &Watch,
     ) -> (Protocol, Result<Answer, Failure>) {
         let mut second = pin!(async {
-            let stream = rival.insert(other.dial(watch).await?);
-            let timer = pin!(sleep_until(until));
+            let mut timer = pin!(sleep(other.endpoint.connect_timeout));
+            let stream = rival.insert(other.dial(watch, timer.as_mut()).await?);
+            timer.as_mut().reset(until);
             other.ask(stream, Protocol::V3_1_1, timer, watch).await
         });
         let (mut no_5, mut no_3_1_1) = (None, None);

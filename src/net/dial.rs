@@ -78,8 +78,8 @@ pub async fn dial_observed(
 /// Who is told of the steps.
 pub type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
 
-/// As [`dial_observed`], with a timer that the caller has use for before and after, and which runs
-/// for [`Endpoint::connect_timeout`].
+/// As [`dial_observed`], with a timer that the caller has use for before and after. It must not run for
+/// longer than [`Endpoint::connect_timeout`]; if it fires before, it is set to that.
 ///
 /// # Errors
 ///
@@ -90,7 +90,8 @@ pub async fn dial_timed(
     timer: Pin<&mut Sleep>,
 ) -> Result<Stream, Error> {
     let mut way = Way::new(observer);
-    let outcome = within::within(pin!(way.go(endpoint)), timer).await;
+    let until = tokio::time::Instant::now() + endpoint.connect_timeout;
+    let outcome = within::within_until(pin!(way.go(endpoint)), timer, until).await;
     outcome.unwrap_or_else(|| Err(way.timed_out(endpoint.connect_timeout)))
 }
 

@@ -10,18 +10,31 @@ use tokio::time::{Instant, Sleep};
 pub const LAST_LOOK: Duration = Duration::from_millis(10);
 
 /// Waits for `future` until the timer fires, and for a last look. `None`: the time is over.
-pub async fn within<F: Future>(mut future: Pin<&mut F>, mut timer: Pin<&mut Sleep>) -> Option<F::Output> {
-    for is_last in [false, true] {
+pub async fn within<F: Future>(future: Pin<&mut F>, timer: Pin<&mut Sleep>) -> Option<F::Output> {
+    let until = timer.deadline();
+    within_until(future, timer, until).await
+}
+
+/// The same with a timer that may fire before the time is over.
+pub(super) async fn within_until<F: Future>(
+    mut future: Pin<&mut F>,
+    mut timer: Pin<&mut Sleep>,
+    until: Instant,
+) -> Option<F::Output> {
+    let mut is_last = false;
+    loop {
         tokio::select! {
             biased;
             output = future.as_mut() => return Some(output),
             () = timer.as_mut() => {}
         }
-        if !is_last {
-            timer.as_mut().reset(Instant::now() + LAST_LOOK);
+        if is_last {
+            return None;
         }
+        let now = Instant::now();
+        is_last = now >= until;
+        timer.as_mut().reset(if is_last { now + LAST_LOOK } else { until });
     }
-    None
 }
 
 #[cfg(test)]
