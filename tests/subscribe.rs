@@ -8,10 +8,11 @@ use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
 use rustix::process::Signal;
 
+use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{for_versions, version, wait_until};
+use crate::support::{Service as _, for_versions, version, wait_until};
 
 for_versions! {
     all fn shows_messages_of_each_qos(protocol) {
@@ -406,4 +407,40 @@ fn misfit_is_said_once() {
                 (this is not said again)";
     assert_eq!(said, [json, number]);
     assert_eq!(outcome.lines().len(), 4);
+}
+
+/// A disk that fills up in the middle of a line: only whole lines stay, and the next run goes on behind them
+/// with the line that was not acknowledged.
+#[test]
+fn full_disk_leaves_whole_lines_and_the_next_run_goes_on_behind_them() {
+    for to_stdout in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let broker = Broker::start();
+        let session = ["-t", "a", "-q", "1", "-c", "-i", "logger"];
+        let subscribe = || {
+            let run = broker.subscribe().args(session);
+            if to_stdout { run.stdout_file(&log) } else { run.args(["--output", log.to_str().unwrap()]) }
+        };
+        let lines: Vec<String> = (0..40).map(|number| format!("{number:0100}")).collect();
+        subscribe().args(["-E"]).run().succeeds();
+        for line in &lines {
+            broker.publish().args(["-t", "a", "-q", "1", "-m", line]).run().succeeds();
+        }
+        // Stands for a full disk: a write beyond 1,024 bytes fails, with an error and not with a signal.
+        subscribe().behind("trap '' XFSZ; ulimit -f 2").run().exits(1);
+        let first = std::fs::read_to_string(&log).unwrap();
+        assert!(!first.is_empty() && first.ends_with('\n'), "{first:?}");
+        let kept = first.lines().count();
+        assert_eq!(first.lines().collect::<Vec<_>>(), lines[..kept]);
+        // What the first run has written and not acknowledged comes again.
+        let last = lines.last().unwrap();
+        let run = subscribe().spawn();
+        wait_until(|| std::fs::read_to_string(&log).is_ok_and(|found| found.ends_with(&format!("{last}\n"))));
+        run.signal(Signal::INT);
+        run.finish().exits(0);
+        let all = std::fs::read_to_string(&log).unwrap();
+        assert!(all.lines().all(|line| lines.iter().any(|one| one == line)), "a line in two pieces");
+        assert_eq!(all.lines().skip(kept).last(), lines.last().map(String::as_str));
+    }
 }

@@ -15,6 +15,7 @@
 
 use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
@@ -118,6 +119,11 @@ impl Stdout {
                     return Poll::Ready(Err(Error::OutputClosed));
                 }
                 Poll::Ready(Err(error)) => {
+                    // Where it cannot be taken back, the error is the same.
+                    let _ = self.take_back_part();
+                    // Nor is the rest of it tried again at the end of the run.
+                    self.buffer.clear();
+                    self.written = 0;
                     return Poll::Ready(Err(match &self.file {
                         Some((path, _)) => cannot_write(path, error),
                         None => Error::file("standard output", error),
@@ -133,6 +139,26 @@ impl Stdout {
         self.written = 0;
         self.buffer.shrink_to(KEPT_BYTES);
         Poll::Ready(Ok(()))
+    }
+
+    /// After a write to a file that failed, as on a full disk: takes back what was written of a line that
+    /// is not whole, or the next run would append its first line behind it. Nothing of it was
+    /// acknowledged. A file that someone else has added to since is left alone.
+    fn take_back_part(&mut self) -> rustix::io::Result<()> {
+        use rustix::fs::{FileType, SeekFrom, fstat, ftruncate, seek};
+        let written = &self.buffer[..self.written];
+        let part = written.len() - memchr::memrchr(b'\n', written).map_or(0, |end| end + 1);
+        let file = self.file.as_ref().map_or(rustix::stdio::stdout(), |(_, file)| file.as_fd());
+        let status = fstat(file)?;
+        let end = u64::try_from(status.st_size).unwrap_or_default();
+        let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
+        if part == 0 || !is_file || seek(file, SeekFrom::Current(0))? != end {
+            return Ok(());
+        }
+        let end = end.saturating_sub(part as u64);
+        ftruncate(file, end)?;
+        seek(file, SeekFrom::Start(end))?;
+        Ok(())
     }
 
     /// Writes everything that waits, however long the reader takes.

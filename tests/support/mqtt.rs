@@ -148,7 +148,7 @@ impl Mqtt {
         self
     }
 
-    /// Standard output is this file, made by the shell.
+    /// Standard output is this file, opened by the shell, and appended to.
     pub(crate) fn stdout_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.stdout = Output::File(path.into());
         self
@@ -228,7 +228,7 @@ impl Mqtt {
                 Some(ours.into())
             }
             Output::File(path) => {
-                command.stdout(File::create(path).unwrap());
+                command.stdout(File::options().create(true).append(true).open(path).unwrap());
                 None
             }
             _ => None,
