@@ -15,6 +15,7 @@ use super::link_tests::{BOTH, FENCE_LIMIT, message};
 use super::scratch::OUTPUT_BYTES;
 use super::session::{Event, Session};
 use crate::error::Error;
+use crate::net::Stream;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Packet, PacketType, PublishTemplate, TopicAlias};
@@ -182,4 +183,10 @@ fn nothing_is_allocated_per_publish_in_steady_state() {
         });
         assert_eq!(measured.count_total, 0, "QoS {qos}, {alias:?}");
     }
+}
+
+/// A load of ten thousand connections has ten thousand of them.
+#[test]
+fn a_link_stays_small() {
+    assert!(size_of::<Link<Stream>>() <= 328, "{}", size_of::<Link<Stream>>());
 }

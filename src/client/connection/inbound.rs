@@ -202,8 +202,8 @@ impl Connection {
             _ => {}
         }
         self.go_on(handler.on_event(event))?;
-        let is_release_awaited = matches!(self.barrier(), Some(Barrier::Received { .. }));
-        if is_release && is_release_awaited && !session.has_unreleased() {
+        if is_release && matches!(self.barrier(), Some(Barrier::Received { .. })) && !session.has_unreleased()
+        {
             return Err(End::Passed.into());
         }
         Ok(())

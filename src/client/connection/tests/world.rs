@@ -22,8 +22,10 @@ const PONG: [u8; 2] = [0xD0, 0];
 /// The command: publishes, receives, and stops when it is told to.
 #[derive(Default)]
 pub(super) struct Recorder {
-    /// Numbers of the messages received, and whether they are to be acknowledged.
-    pub(super) delivered: Vec<(u32, bool)>,
+    /// Numbers of the messages received.
+    pub(super) delivered: Vec<u32>,
+    /// Those of them that are to be acknowledged.
+    pub(super) to_acknowledge: Vec<u32>,
     /// How many of these are written out.
     pub(super) written_out: usize,
     pub(super) is_blocked: bool,
@@ -59,7 +61,10 @@ impl Handler for Recorder {
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         if let Event::Message(publish) = event {
             let number = u32::from_be_bytes(publish.payload[..4].try_into().unwrap());
-            self.delivered.push((number, publish.qos != QoS::AtMostOnce));
+            self.delivered.push(number);
+            if publish.qos != QoS::AtMostOnce {
+                self.to_acknowledge.push(number);
+            }
         }
         Ok(Flow::Continue)
     }
@@ -68,7 +73,7 @@ impl Handler for Recorder {
         if self.is_blocked {
             return Poll::Pending;
         }
-        self.written_out = self.delivered.len();
+        self.written_out = self.to_acknowledge.len();
         Poll::Ready(Ok(()))
     }
 
@@ -256,10 +261,8 @@ impl World {
             let kind = match packet {
                 Packet::Publish(_) => "PUBLISH",
                 Packet::PubAck(ack) | Packet::PubRec(ack) => {
-                    let written_out = &handler.delivered[..handler.written_out];
-                    let mut expected = written_out.iter().filter(|(_, is_acknowledged)| *is_acknowledged);
-                    let (number, _) =
-                        expected.nth(self.acknowledged).expect("acknowledged before written out");
+                    assert!(self.acknowledged < handler.written_out, "acknowledged before it was written out");
+                    let number = handler.to_acknowledge[self.acknowledged];
                     assert_eq!(u32::from(ack.packet_identifier), (number + 1) % 60_000 + 1);
                     self.acknowledged += 1;
                     "ACK"
@@ -315,10 +318,6 @@ impl World {
             Some((_, Err(error))) => error.to_string(),
             other => panic!("{other:?}"),
         }
-    }
-
-    pub(super) fn delivered(&self) -> Vec<u32> {
-        self.handler.delivered.iter().map(|(number, _)| *number).collect()
     }
 
     pub(super) fn count(&self, kind: &str) -> usize {
