@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::authentication::Authentication;
 use super::connection::{Action, Connection, EndedBy, WakeUp};
 use super::handler::Handler;
+use super::handshake::Connected;
+use super::options::ClientOptions;
 use super::scratch::{self, Scratch};
 use super::session::Session;
 use crate::error::Error;
@@ -50,9 +51,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Self { stream, connection, timer: None }
     }
 
-    /// The link began with this authentication, and renews it if that is asked for.
-    pub(super) fn authenticate_again(&mut self, authentication: &Authentication) {
-        self.connection.authenticate_again(authentication, Instant::now().into_std());
+    /// A link as the user asked for it and the broker granted it.
+    pub(super) fn past_connack(
+        stream: S,
+        options: &ClientOptions,
+        connected: &Connected,
+        leftover: Vec<u8>,
+    ) -> Self {
+        let mut link = Self::new(
+            stream,
+            connected.protocol,
+            connected.keep_alive(options.keep_alive),
+            options.connect_timeout,
+            options.max_packet_bytes,
+            leftover,
+            connected.disconnect_properties(&options.disconnect_properties),
+        );
+        if let Some(authentication) = &options.authentication {
+            link.connection.authenticate_again(authentication, Instant::now().into_std());
+        }
+        link
     }
 
     /// The link keeps time with this timer, which the connection was made with.

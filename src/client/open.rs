@@ -186,17 +186,6 @@ fn opened(
     let protocol = connected.protocol;
     let mut session = Session::new(protocol, options.max_inflight, properties);
     session.connected(protocol, connected.session_present, connected.limits());
-    let mut link = Link::new(
-        stream,
-        protocol,
-        connected.keep_alive(options.keep_alive),
-        options.connect_timeout,
-        options.max_packet_bytes,
-        leftover,
-        connected.disconnect_properties(&options.disconnect_properties),
-    );
-    if let Some(authentication) = &options.authentication {
-        link.authenticate_again(authentication);
-    }
+    let link = Link::past_connack(stream, options, &connected, leftover);
     Opened { link, session, connected, times }
 }

@@ -254,18 +254,7 @@ impl<'a> Run<'a> {
             handler.on_change(Change::ShorterSession(granted));
         }
         handler.on_connected(&mut self.session, &connected)?;
-        let mut link = Link::new(
-            stream,
-            protocol,
-            connected.keep_alive(self.options.keep_alive),
-            self.options.connect_timeout,
-            self.options.max_packet_bytes,
-            leftover,
-            connected.disconnect_properties(&self.options.disconnect_properties),
-        );
-        if let Some(authentication) = &self.options.authentication {
-            link.authenticate_again(authentication);
-        }
+        let mut link = Link::past_connack(stream, self.options, &connected, leftover);
         let answers = self.session.answers();
         let error = match poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await {
             Ok(()) => return Ok(()),
