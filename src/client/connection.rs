@@ -26,7 +26,7 @@ use self::outbound::Unwritten;
 pub(super) use self::state::EndedBy;
 use self::state::{Barrier, Broken, Closing, ClosingStage, ConnectionState, End};
 use super::authentication::Authentication;
-use super::handler::{Change, Flow, Handler};
+use super::handler::{Change, Flow, Handler, Supervision};
 use super::keep_alive::{Due, KeepAlive};
 use super::renewal::Renewal;
 use super::scratch::OUTPUT_BYTES;
@@ -77,6 +77,8 @@ pub(super) struct WakeUp<'a, H> {
     reads: u32,
     /// The handler may have more once everything is written.
     may_have_more: bool,
+    /// Packets are shown to the user.
+    is_traced: bool,
 }
 
 /// What is next in a wake-up.
@@ -101,7 +103,8 @@ impl<'a, H: Handler> WakeUp<'a, H> {
     ) -> Self {
         let step = Step::Interrupt;
         let cx = Context::from_waker(waker);
-        Self { now, cx, session, handler, output, step, reads: 0, may_have_more: false }
+        let is_traced = handler.supervisor().is_some_and(|supervisor| supervisor.traces());
+        Self { now, cx, session, handler, output, step, reads: 0, may_have_more: false, is_traced }
     }
 }
 
@@ -336,8 +339,8 @@ impl Connection {
         handler: &mut H,
         output: &'a mut BytesMut,
     ) -> &'a [u8] {
-        if handler.traces() {
-            trace_all(handler, self.protocol, output);
+        if let Some(supervisor) = handler.supervisor().filter(|supervisor| supervisor.traces()) {
+            trace_all(supervisor, self.protocol, output);
         }
         self.unwritten.joined(output)
     }
@@ -485,11 +488,11 @@ fn stuck() -> Error {
     Error::link(Layer::Mqtt, cause)
 }
 
-fn trace_all<H: Handler>(handler: &mut H, protocol: Protocol, output: &[u8]) {
+fn trace_all(supervisor: &mut dyn Supervision, protocol: Protocol, output: &[u8]) {
     let mut rest = output;
     while let Ok(Some(length)) = wire::frame(rest, wire::LARGEST_PACKET_BYTES) {
         if let Ok(packet) = wire::decode(protocol, &rest[..length]) {
-            handler.trace(Direction::Sent, &packet);
+            supervisor.trace(Direction::Sent, &packet);
         }
         rest = &rest[length..];
     }

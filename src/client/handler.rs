@@ -56,6 +56,25 @@ pub enum Change<'a> {
     Unconfirmed(Duration),
 }
 
+/// What is the same for all subcommands that a user watches: they end on a signal or at a time limit, and
+/// show the user the state of the link and, on request, its packets.
+pub trait Supervision {
+    /// Signals and time limits: `Ready` ends the link at once, however busy it is.
+    ///
+    /// # Errors
+    /// Ends the link with DISCONNECT, and the run with this error.
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>>;
+
+    /// The state of the link has changed in a way a user wants to know of.
+    fn on_change(&mut self, change: Change<'_>);
+
+    /// Whether [`Supervision::trace`] wants to see packets.
+    fn traces(&self) -> bool;
+
+    /// One packet was sent or received.
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>);
+}
+
 /// What a subcommand does with a link. Methods are called from one task, never concurrently.
 pub trait Handler {
     /// Called before every write, with the output not yet full: appends packets by way of
@@ -106,12 +125,17 @@ pub trait Handler {
         Poll::Ready(Ok(()))
     }
 
-    /// Signals and time limits: `Ready` ends the link at once, however busy it is.
+    /// Who ends the link on request and shows its state. A load has none: it is asked for its state.
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        None
+    }
+
+    /// As [`Supervision::poll_interrupt`], for a subcommand that has more reasons to end at once.
     ///
     /// # Errors
     /// Ends the link with DISCONNECT, and the run with this error.
-    fn poll_interrupt(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Pending
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.supervisor().map_or(Poll::Pending, |supervisor| supervisor.poll_interrupt(cx))
     }
 
     /// A link is up. Subscriptions are made in the next [`Handler::poll_fill`].
@@ -140,8 +164,12 @@ pub trait Handler {
     /// So many bytes were handed to the stream.
     fn on_written(&mut self, _bytes: usize) {}
 
-    /// The state of the link has changed in a way a user wants to know of.
-    fn on_change(&mut self, _change: Change<'_>) {}
+    /// As [`Supervision::on_change`], for a subcommand that has something to do then.
+    fn on_change(&mut self, change: Change<'_>) {
+        if let Some(supervisor) = self.supervisor() {
+            supervisor.on_change(change);
+        }
+    }
 
     /// Whether [`Handler::on_step`] wants to hear of the steps of the way.
     fn observes(&self) -> bool {
@@ -150,12 +178,4 @@ pub trait Handler {
 
     /// One step of the way to the broker was taken.
     fn on_step(&mut self, _step: Step) {}
-
-    /// Whether [`Handler::trace`] wants to see packets.
-    fn traces(&self) -> bool {
-        false
-    }
-
-    /// One packet on its way.
-    fn trace(&mut self, _direction: Direction, _packet: &Packet<'_>) {}
 }

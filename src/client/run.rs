@@ -138,8 +138,8 @@ fn show<H: Handler>(handler: &mut H, seen: Seen) {
     match seen {
         Seen::Step(step) => handler.on_step(step),
         Seen::Packet(protocol, direction, packet) => {
-            if let Ok(packet) = wire::decode(protocol, &packet) {
-                handler.trace(direction, &packet);
+            if let (Ok(packet), Some(supervisor)) = (wire::decode(protocol, &packet), handler.supervisor()) {
+                supervisor.trace(direction, &packet);
             }
         }
     }
@@ -348,7 +348,8 @@ impl<'a> Run<'a> {
     ) -> Result<Option<Up>, Error> {
         let (sender, seen) = mpsc::channel();
         let steps = handler.observes().then(|| sender.clone());
-        let watch = Watch { steps, packets: handler.traces().then_some(sender) };
+        let is_traced = handler.supervisor().is_some_and(|supervisor| supervisor.traces());
+        let watch = Watch { steps, packets: is_traced.then_some(sender) };
         let request = Request {
             options: self.options,
             endpoint,

@@ -10,9 +10,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
 
-use crate::client::handler::Change;
+use crate::client::handler::{Change, Supervision};
+use crate::client::options::ClientOptions;
 use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Reader, duration};
+use crate::protocol::Direction;
+use crate::protocol::wire::Packet;
 use crate::signal::{HangUp, HangUps, Signals};
 
 /// Signals, a time limit, and the reader of standard output.
@@ -138,8 +141,43 @@ pub(super) fn in_background<T: Send + 'static>(
     done
 }
 
+/// What all commands on a link have in common: attention, and a user who is told.
+pub(super) struct Supervisor<'a> {
+    pub(super) attention: &'a mut Attention,
+    diagnostics: &'a Diagnostics,
+    client_identifier: &'a str,
+}
+
+impl<'a> Supervisor<'a> {
+    pub(super) fn new(
+        attention: &'a mut Attention,
+        diagnostics: &'a Diagnostics,
+        client: &'a ClientOptions,
+    ) -> Self {
+        Self { attention, diagnostics, client_identifier: &client.client_identifier }
+    }
+}
+
+impl Supervision for Supervisor<'_> {
+    fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.attention.poll(cx).map(|stop| Err(stop.error()))
+    }
+
+    fn on_change(&mut self, change: Change<'_>) {
+        report_change(self.diagnostics, change);
+    }
+
+    fn traces(&self) -> bool {
+        self.diagnostics.shows_packets()
+    }
+
+    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
+        self.diagnostics.packet(self.client_identifier, direction, packet);
+    }
+}
+
 /// Tells the user of a change in the state of the link.
-pub(super) fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
+fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
     match change {
         Change::NextBroker(why) => {
             diagnostics.change("next-broker", format_args!("{why}; trying the next broker"));

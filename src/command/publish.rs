@@ -11,19 +11,19 @@ use bytes::{Bytes, BytesMut};
 use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use tokio::time::Sleep;
 
-use super::attention::{Attention, report_change, unanswered};
+use super::attention::{Attention, Supervisor, unanswered};
 use super::lines::{GivenUp, Lines};
 use super::spool;
-use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress, Verbosity, counted};
+use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
-use crate::protocol::wire::{Packet, PublishTemplate, TopicAlias};
-use crate::protocol::{Direction, QoS};
+use crate::protocol::wire::{PublishTemplate, TopicAlias};
 
 pub use super::spool::SpoolOptions;
 
@@ -108,7 +108,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
     let one_shot = matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
-    let attention = match limited {
+    let mut attention = match limited {
         Some(attention) => attention,
         None if one_shot => Attention::default(),
         None => Attention::start(None)?,
@@ -123,7 +123,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let mut publisher = Publisher {
         config: &config,
         diagnostics,
-        attention,
+        supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         progress,
         work,
         template: None,
@@ -236,7 +236,7 @@ impl Work {
 struct Publisher<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
-    attention: Attention,
+    supervisor: Supervisor<'a>,
     progress: Option<Progress>,
     work: Work,
     /// Made when the version of the protocol is known.
@@ -390,7 +390,7 @@ impl Handler for Publisher<'_> {
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(self.unanswered(limit)));
         }
-        self.attention.poll(cx).map(|stop| Err(stop.error()))
+        self.supervisor.poll_interrupt(cx)
     }
 
     fn on_written(&mut self, bytes: usize) {
@@ -401,7 +401,7 @@ impl Handler for Publisher<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        report_change(self.diagnostics, change);
+        self.supervisor.on_change(change);
         match change {
             Change::Lost(..) => {
                 self.answer.stop();
@@ -415,12 +415,8 @@ impl Handler for Publisher<'_> {
         }
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }
 

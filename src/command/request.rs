@@ -7,10 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 
-use super::attention::{Attention, report_change, unanswered};
+use super::attention::{Attention, Supervisor, unanswered};
 use super::publish::Source;
 use super::stored::{Care, EndOfStored};
-use crate::client::handler::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
@@ -19,8 +19,8 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted, put_json_line};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, Publish, PublishTemplate, Subscription, TopicAlias};
-use crate::protocol::{Direction, Protocol, QoS, topic};
+use crate::protocol::wire::{Publish, PublishTemplate, Subscription, TopicAlias};
+use crate::protocol::{Protocol, QoS, topic};
 
 /// A checked command line of `mqtt rr`.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let mut requester = Requester {
         config: &config,
         diagnostics,
-        attention,
+        supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         writer: MessageWriter::new(config.format.clone(), diagnostics.terminal().stdout.is_terminal),
         stdout: Stdout::new(),
         payload,
@@ -212,7 +212,7 @@ fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
 struct Requester<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
-    attention: Attention,
+    supervisor: Supervisor<'a>,
     writer: MessageWriter,
     stdout: Stdout,
     payload: Vec<u8>,
@@ -310,7 +310,7 @@ impl Requester<'_> {
     /// Waits for the reader of standard output, as long as it may.
     async fn written_out(&mut self) -> Result<(), Error> {
         poll_fn(|cx| match self.stdout.poll_flush(cx) {
-            Poll::Pending => self.attention.poll(cx).map(|stop| match stop.error() {
+            Poll::Pending => self.supervisor.attention.poll(cx).map(|stop| match stop.error() {
                 Error::TimedOut { when, .. } => Err(self.timed_out(&when)),
                 error => Err(error),
             }),
@@ -477,7 +477,7 @@ impl Handler for Requester<'_> {
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)));
         }
-        self.attention.poll(cx).map(|stop| Err(stop.error()))
+        self.supervisor.poll_interrupt(cx)
     }
 
     fn awaits(&self) -> Option<&'static str> {
@@ -496,15 +496,11 @@ impl Handler for Requester<'_> {
         if self.stage == Stage::Complete && !matches!(change, Change::Closed) {
             self.over |= matches!(change, Change::Lost(_) | Change::Redirected(_));
         } else {
-            report_change(self.diagnostics, change);
+            self.supervisor.on_change(change);
         }
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }

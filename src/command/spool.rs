@@ -14,18 +14,18 @@ use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
-use super::attention::{Attention, report_change, unanswered};
+use super::attention::{Attention, Supervisor, unanswered};
 use super::lines::{Begun, GivenUp};
 use super::publish::{Config, Source, stdin};
-use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{LARGEST_PACKET_BYTES, Packet, PublishTemplate};
-use crate::protocol::{Direction, Protocol, QoS};
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
+use crate::protocol::{Protocol, QoS};
 use crate::storage::spool::{Envelope, Intake, Left, Message, Spool, UnderWay};
 
 /// What is read of standard input at once.
@@ -93,7 +93,7 @@ pub(super) async fn run(
     let mut publisher = Publisher {
         config,
         diagnostics,
-        attention,
+        supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         progress,
         spool,
         left,
@@ -291,7 +291,7 @@ struct Input {
 struct Publisher<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
-    attention: Attention,
+    supervisor: Supervisor<'a>,
     progress: Option<Progress>,
     spool: Spool,
     left: Left,
@@ -354,7 +354,7 @@ impl Publisher<'_> {
         let Some(Input { mut notes, running }) = self.input.take() else { return Ok(()) };
         drop(running);
         self.spool.stop_waiting();
-        while let Some(note) = self.attention.during(notes.recv()).await? {
+        while let Some(note) = self.supervisor.attention.during(notes.recv()).await? {
             self.note(note);
         }
         Ok(())
@@ -410,7 +410,7 @@ impl Publisher<'_> {
                     "this run has a session of its own (-c -i ID goes on with the earlier one): {count} QoS 2 messages are sent again and may arrive twice"
                 ));
             } else if count > 0 {
-                report_change(self.diagnostics, Change::MayRepeat(count));
+                self.supervisor.on_change(Change::MayRepeat(count));
             }
             self.spool.forget_sent();
             return self.spool.write();
@@ -536,7 +536,7 @@ impl Handler for Publisher<'_> {
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(unanswered_publish(limit)));
         }
-        self.attention.poll(cx).map(|stop| Err(stop.error()))
+        self.supervisor.poll_interrupt(cx)
     }
 
     fn works_without_link(&self) -> bool {
@@ -551,14 +551,10 @@ impl Handler for Publisher<'_> {
         if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
             self.answer.stop();
         }
-        report_change(self.diagnostics, change);
+        self.supervisor.on_change(change);
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }

@@ -145,7 +145,7 @@ impl Connection {
         received: &[u8],
     ) -> (usize, Result<(), Ended>) {
         let mut used = 0;
-        let is_plain = !wake_up.handler.traces() && self.largest_packet_bytes as usize >= wire::PUBACK_BYTES;
+        let is_plain = !wake_up.is_traced && self.largest_packet_bytes as usize >= wire::PUBACK_BYTES;
         loop {
             let rest = &received[used..];
             // Half of all packets where much is published, and so little that the way through
@@ -173,10 +173,10 @@ impl Connection {
     }
 
     fn handle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) -> Result<(), Ended> {
-        let WakeUp { session, handler, output, .. } = wake_up;
+        let WakeUp { session, handler, output, is_traced, .. } = wake_up;
         let packet = wire::decode(self.protocol, bytes).map_err(End::Malformed)?;
-        if handler.traces() {
-            handler.trace(Direction::Received, &packet);
+        if *is_traced && let Some(supervisor) = handler.supervisor() {
+            supervisor.trace(Direction::Received, &packet);
         }
         if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.

@@ -12,18 +12,18 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use self::report::{Report, Step as Taken};
-use super::attention::{Attention, Stop, report_change};
-use crate::client::handler::{Change, Flow, Handler};
+use super::attention::{Attention, Stop, Supervisor};
+use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected, Step};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity, duration};
+use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, PublishTemplate, Subscription};
-use crate::protocol::{Direction, QoS};
+use crate::protocol::wire::{PublishTemplate, Subscription};
 
 /// A checked command line of `mqtt ping`.
 #[derive(Debug, Clone)]
@@ -51,12 +51,14 @@ pub struct Config {
 /// # Errors
 /// The step that failed, the server's refusal, or the time limit.
 pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let attention = Attention::start(config.timeout)?;
+    let mut attention = Attention::start(config.timeout)?;
     let is_silent = !config.json && config.verbosity == Verbosity::Quiet;
+    if !is_silent {
+        attention = attention.for_reader();
+    }
     let mut pinger = Pinger {
         config: &config,
-        diagnostics,
-        attention: if is_silent { attention } else { attention.for_reader() },
+        supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         stdout: Stdout::new(),
         report: Report::default(),
         since: Instant::now(),
@@ -108,8 +110,7 @@ const PUBLISH_TOKEN: u64 = 2;
 
 struct Pinger<'a> {
     config: &'a Config,
-    diagnostics: &'a Diagnostics,
-    attention: Attention,
+    supervisor: Supervisor<'a>,
     stdout: Stdout,
     report: Report,
     /// When the last step was done.
@@ -297,7 +298,7 @@ impl Handler for Pinger<'_> {
         if let Poll::Ready(Err(error)) = self.stdout.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        match self.attention.poll(cx) {
+        match self.supervisor.attention.poll(cx) {
             // As ping(8): what was measured is shown, and that is that.
             Poll::Ready(Stop::Signal(_)) if !self.report.pings.is_empty() => Poll::Ready(Ok(())),
             Poll::Ready(Stop::Limit(limit)) => Poll::Ready(Err(self.timed_out(limit))),
@@ -308,7 +309,7 @@ impl Handler for Pinger<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        report_change(self.diagnostics, change);
+        self.supervisor.on_change(change);
     }
 
     fn observes(&self) -> bool {
@@ -328,11 +329,7 @@ impl Handler for Pinger<'_> {
         self.take(Taken::of(step));
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }

@@ -19,21 +19,21 @@ use std::time::{Duration, SystemTime};
 use bytes::BytesMut;
 use tokio::time::{Instant, Sleep};
 
-use super::super::attention::{Attention, report_change};
+use super::super::attention::{Attention, Supervisor};
 use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
 use super::entry::{Entry, Fate, fingerprint};
 use super::pass::{Pass, Purpose, State};
 use super::selection::Selection;
-use crate::client::handler::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Progress, duration};
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, Publish, Subscription};
-use crate::protocol::{Direction, QoS, topic};
+use crate::protocol::wire::{Publish, Subscription};
+use crate::protocol::{QoS, topic};
 
 /// Topics asked for by name at once: well below what servers queue for a client.
 const NAMES_PER_PASS: usize = 400;
@@ -138,11 +138,10 @@ pub(super) async fn scan(
 ) -> Scanned {
     let started = Instant::now();
     let mut scanner = Scanner {
-        client_identifier: &client.client_identifier,
         options,
         looking,
         backup,
-        attention,
+        supervisor: Supervisor::new(attention, diagnostics, client),
         diagnostics,
         now: SystemTime::now(),
         limit: Box::pin(tokio::time::sleep_until(started + options.timeout)),
@@ -192,11 +191,10 @@ enum Link {
 }
 
 struct Scanner<'a> {
-    client_identifier: &'a str,
     options: &'a ScanOptions,
     looking: Looking<'a>,
     backup: Option<&'a mut Backup>,
-    attention: &'a mut Attention,
+    supervisor: Supervisor<'a>,
     diagnostics: &'a Diagnostics,
     /// One reading for the whole scan: ages are compared with it.
     now: SystemTime,
@@ -505,8 +503,8 @@ impl Handler for Scanner<'_> {
     /// The deadline ends the scan whatever the server does: sends without end, answers nothing that
     /// stands between us and leaving, or is gone.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Poll::Ready(stop) = self.attention.poll(cx) {
-            return Poll::Ready(Err(stop.error()));
+        if let Poll::Ready(end) = self.supervisor.poll_interrupt(cx) {
+            return Poll::Ready(end);
         }
         if matches!(self.link, Link::NotYet) {
             return Poll::Pending; // the limits of connecting are others
@@ -538,14 +536,10 @@ impl Handler for Scanner<'_> {
             (Change::Lost(why), _) => self.link = Link::Lost(why.to_string()),
             _ => {}
         }
-        report_change(self.diagnostics, change);
+        self.supervisor.on_change(change);
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(self.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }

@@ -9,16 +9,16 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Instant, Sleep};
 
-use super::super::attention::{Attention, report_change};
+use super::super::attention::{Attention, Supervisor};
 use crate::client;
-use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
+use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Progress, counted, duration};
+use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, PublishTemplate};
-use crate::protocol::{Direction, QoS};
+use crate::protocol::wire::PublishTemplate;
 
 /// A message to send.
 pub(super) struct Outgoing {
@@ -50,9 +50,8 @@ pub(super) async fn send(
     diagnostics: &Diagnostics,
 ) -> Result<(), Error> {
     let mut sender = Sender {
-        client_identifier: &client.client_identifier,
         work,
-        attention,
+        supervisor: Supervisor::new(attention, diagnostics, client),
         diagnostics,
         progress: Progress::messages(diagnostics, total),
         pace: limits.rate.map(Pace::new),
@@ -138,9 +137,8 @@ impl Pace {
 }
 
 struct Sender<'a, W> {
-    client_identifier: &'a str,
     work: &'a mut W,
-    attention: &'a mut Attention,
+    supervisor: Supervisor<'a>,
     diagnostics: &'a Diagnostics,
     progress: Progress,
     pace: Option<Pace>,
@@ -211,8 +209,8 @@ impl<W: Work> Handler for Sender<'_, W> {
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Poll::Ready(stop) = self.attention.poll(cx) {
-            return Poll::Ready(Err(stop.error()));
+        if let Poll::Ready(end) = self.supervisor.poll_interrupt(cx) {
+            return Poll::Ready(end);
         }
         if self.outstanding == 0 {
             self.patience.renew();
@@ -223,7 +221,7 @@ impl<W: Work> Handler for Sender<'_, W> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
-        report_change(self.diagnostics, change);
+        self.supervisor.on_change(change);
         if matches!(change, Change::Lost(..)) && self.unconfirmed > 0 {
             let count = std::mem::take(&mut self.unconfirmed);
             self.diagnostics.warning(format_args!(
@@ -233,12 +231,8 @@ impl<W: Work> Handler for Sender<'_, W> {
         }
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(self.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }
 

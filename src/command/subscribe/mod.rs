@@ -18,9 +18,9 @@ pub use self::display::Display;
 use self::display::Shower;
 pub use self::filters::FilterOptions;
 use self::filters::{Group, groups};
-use super::attention::{Attention, Stop, report_change, unanswered};
+use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::{Care, EndOfStored};
-use crate::client::handler::{Change, Flow, Handler};
+use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
@@ -29,8 +29,8 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Packet, Publish, Subscription};
-use crate::protocol::{Direction, QoS, topic};
+use crate::protocol::wire::{Publish, Subscription};
+use crate::protocol::{QoS, topic};
 use crate::storage::unreleased::Unreleased;
 
 /// Which messages are shown, by whether they are retained.
@@ -101,10 +101,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let identifier = &config.client.client_identifier;
     let unreleased =
         config.session_file.as_ref().map(|path| Unreleased::open(path, identifier)).transpose()?;
+    let mut attention = output::attention(&config)?;
     let mut subscriber = Subscriber {
         config: &config,
         diagnostics,
-        attention: output::attention(&config)?,
+        supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         shower: Shower::new(&config, diagnostics)?,
         stdout,
         unreleased,
@@ -185,7 +186,7 @@ const MARKER_TOKEN: u64 = UNSUBSCRIBE_TOKEN - 1;
 struct Subscriber<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
-    attention: Attention,
+    supervisor: Supervisor<'a>,
     shower: Shower,
     stdout: Stdout,
     unreleased: Option<Unreleased>,
@@ -498,7 +499,7 @@ impl Handler for Subscriber<'_> {
         if self.work == Work::Over || self.outcome.is_some() {
             return self.poll_cleared(cx);
         }
-        while let Poll::Ready(hang_up) = self.attention.poll_hang_up(cx) {
+        while let Poll::Ready(hang_up) = self.supervisor.attention.poll_hang_up(cx) {
             if output::ends(hang_up, &mut self.stdout, self.diagnostics) {
                 return self.leave(cx, Ok(()));
             }
@@ -506,7 +507,7 @@ impl Handler for Subscriber<'_> {
         if let Poll::Ready(error) = self.shower.poll(cx, &mut self.stdout) {
             return Poll::Ready(Err(error));
         }
-        match ready!(self.attention.poll(cx)) {
+        match ready!(self.supervisor.attention.poll(cx)) {
             Stop::Signal(_) => self.leave(cx, Ok(())),
             stop => self.leave(cx, Err(stop.error())),
         }
@@ -528,7 +529,7 @@ impl Handler for Subscriber<'_> {
             }
         }
         if self.work == Work::Unfinished || matches!(change, Change::Closed) {
-            report_change(self.diagnostics, change);
+            self.supervisor.on_change(change);
         }
     }
 
@@ -536,11 +537,7 @@ impl Handler for Subscriber<'_> {
         self.answer.part(bytes);
     }
 
-    fn traces(&self) -> bool {
-        self.diagnostics.shows_packets()
-    }
-
-    fn trace(&mut self, direction: Direction, packet: &Packet<'_>) {
-        self.diagnostics.packet(&self.config.client.client_identifier, direction, packet);
+    fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
+        Some(&mut self.supervisor)
     }
 }

@@ -261,7 +261,10 @@ impl World {
             let kind = match packet {
                 Packet::Publish(_) => "PUBLISH",
                 Packet::PubAck(ack) | Packet::PubRec(ack) => {
-                    assert!(self.acknowledged < handler.written_out, "acknowledged before it was written out");
+                    assert!(
+                        self.acknowledged < handler.written_out,
+                        "acknowledged before it was written out"
+                    );
                     let number = handler.to_acknowledge[self.acknowledged];
                     assert_eq!(u32::from(ack.packet_identifier), (number + 1) % 60_000 + 1);
                     self.acknowledged += 1;
