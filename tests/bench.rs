@@ -475,7 +475,7 @@ fn mistakes_are_explained() {
         (&["calibrate", "--size", "5"], "--size goes with pub, e2e and rr"),
         (&["--pattern", "fan-in", "--subscribers", "2"], "fan-in has one subscriber"),
         (&["conn", "--ramp", "max"], "without --ramp clients connect as fast as they can"),
-        (&["pub", "conn"], "'conn' stands behind a mode"),
+        (&["pub", "conn"], "pub does not take 'conn'"),
         (&["conn", "-L", "mqtt://127.0.0.1/a/b"], "conn has no messages"),
         (&["-t", "foo"], "hint: use --topic"),
         (&["-q", "1"], "hint: use --qos"),

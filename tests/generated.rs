@@ -66,12 +66,17 @@ fn completions() {
 fn manual_pages() {
     let mut command = mqtt::cli::command();
     command.build();
-    let subcommands: Vec<clap::Command> = command.get_subcommands().cloned().collect();
-    let pages = std::iter::once(&command).chain(&subcommands).map(|command| {
+    let pages = with_all_below(&command).into_iter().map(|command| {
         let name = command.get_display_name().unwrap_or(command.get_name());
         (format!("{name}.1"), manual_page(name, command))
     });
     check("man", &pages.collect());
+}
+
+/// A command, its subcommands and theirs.
+fn with_all_below(command: &clap::Command) -> Vec<&clap::Command> {
+    let below = command.get_subcommands().flat_map(with_all_below);
+    std::iter::once(command).chain(below).collect()
 }
 
 /// A page in `clap_mangen`'s words, but with a synopsis that does not repeat every option, and with
@@ -120,10 +125,9 @@ fn escaped(line: &str) -> String {
 fn help_texts() {
     let mut command = mqtt::cli::command().term_width(HELP_WIDTH);
     command.build();
-    let mut texts = BTreeMap::from([("mqtt.txt".into(), command.render_help().to_string())]);
-    for subcommand in command.get_subcommands_mut() {
-        let text = subcommand.render_help().to_string();
-        texts.insert(format!("mqtt-{}.txt", subcommand.get_name()), text);
-    }
-    check("tests/golden/help", &texts);
+    let texts = with_all_below(&command).into_iter().map(|command| {
+        let name = command.get_display_name().unwrap_or(command.get_name());
+        (format!("{name}.txt"), command.clone().render_help().to_string())
+    });
+    check("tests/golden/help", &texts.collect());
 }

@@ -1,546 +1,469 @@
-//! `mqtt bench`.
+//! `mqtt bench` and its modes. Each mode is a subcommand with the options that it takes; without one,
+//! `bench` is `bench e2e`.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueHint;
+use clap::{Arg, Args as _, ValueHint};
 
 use super::MAX_HELP_WIDTH;
-use super::bench_load::{BenchMode, CourseArgs, LoadArgs, PatternName};
+use super::bench_load::{
+    CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, check_plain, one, refuse_broker,
+    threads,
+};
 use super::connection::{ConnectionArgs, Purpose};
-use super::origin::Rank;
 use super::report::QuietArgs;
 use super::text::shown;
 use super::value;
-use crate::client::options::{ClientOptions, Version};
-use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
-use crate::command::bench::{
-    Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Task, Threshold, check_topic, figures_help,
-};
+use crate::command::bench::config::{Mode, Pattern, Stop};
+use crate::command::bench::{Config, Results, Task, figures_help};
 use crate::error::Error;
-use crate::protocol::{Protocol, QoS, topic};
+use crate::protocol::{QoS, topic};
 
-/// Put load on a server and measure how it bears it
+/// Generate load and measure latency, throughput and loss
 ///
-/// Latency counts from the time each message was to be sent, so a server that stands still cannot
-/// hide; losses, duplicates and reorderings are counted; and a run that shows the generator's limits
-/// and not the server's says so and ends with status 3.
+/// Latency counts from the time each message was to be sent, so a broker that stalls cannot hide;
+/// losses, duplicates and reorderings are counted; and a run that shows the generator's limits and
+/// not the broker's says so and ends with status 3. Without a mode, it is e2e.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = after_help())]
-// What every load refuses.
-#[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
-#[command(mut_arg("reconnect", |arg| arg.hide(true)))]
-#[command(mut_arg("reconnect_max_delay", |arg| arg.hide(true)))]
-#[command(mut_arg("wait_for_server", |arg| arg.hide(true)))]
+#[command(after_help = figures_and(EXAMPLES), args_conflicts_with_subcommands = true)]
+#[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
 pub(super) struct BenchArgs {
-    /// What to measure: conn, pub, sub, e2e, rr; or calibrate, compare
-    #[arg(value_name = "MODE", default_value = "e2e", hide_possible_values = true)]
-    mode: BenchMode,
-
-    /// Reports to compare; with 'vs' between, several runs on each side
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
-    files: Vec<PathBuf>,
+    #[command(subcommand)]
+    mode: Option<BenchMode>,
 
     #[command(flatten)]
-    pub(super) connection: ConnectionArgs,
+    e2e: EndToEndArgs,
+}
+
+#[derive(Debug, Clone, clap::Subcommand)]
+enum BenchMode {
+    Conn(Box<ConnectArgs>),
+    Pub(Box<PublishArgs>),
+    Sub(Box<SubscribeArgs>),
+    E2e(Box<EndToEndArgs>),
+    Rr(Box<RequestArgs>),
+    Compare(CompareArgs),
+    Calibrate(Box<CalibrateArgs>),
+}
+
+/// Make connections that do nothing
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = figures_and(CONNECT_EXAMPLES))]
+struct ConnectArgs {
+    /// Clients [default: 100]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    clients: Option<u32>,
+
+    /// How long to hold the connections [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration, help_heading = "Course")]
+    hold: Option<Duration>,
+
+    /// Refused: it is --hold here
+    #[arg(long, hide = true, value_parser = hold_instead)]
+    duration: Option<Duration>,
 
     #[command(flatten)]
-    load: LoadArgs,
+    ceiling: CeilingArgs,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Publish, without subscribers
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = figures_and(PUBLISH_EXAMPLES))]
+struct PublishArgs {
+    #[command(flatten)]
+    send: SendArgs,
 
     #[command(flatten)]
     course: CourseArgs,
 
     #[command(flatten)]
-    results: ResultArgs,
+    ceiling: CeilingArgs,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// What `sub` subscribes to without `--topic`: the topics of all loads.
+const FILTER: &str = "bench/#";
+
+/// Subscribe, to what other programs publish
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = figures_and(SUBSCRIBE_EXAMPLES))]
+#[command(mut_arg("count", |arg| arg.help("Measure this many messages, instead of a time")))]
+struct SubscribeArgs {
+    /// Clients that subscribe [default: 10]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    subscribers: Option<u32>,
+
+    /// QoS of the subscriptions [default: 0]
+    #[arg(long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true,
+          help_heading = "Load")]
+    qos: Option<QoS>,
+
+    /// Topic filter [default: bench/#]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true, help_heading = "Load")]
+    topic: Option<String>,
+
+    /// Let the subscribers form this many shared-subscription groups, each of which gets every
+    /// message once (MQTT 5)
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    shared_groups: Option<u32>,
+
+    #[command(flatten)]
+    course: CourseArgs,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Publish and receive: from publisher to subscriber
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = figures_and(EXAMPLES))]
+struct EndToEndArgs {
+    #[command(flatten)]
+    send: SendArgs,
+
+    /// Clients that subscribe [default: 10]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    subscribers: Option<u32>,
+
+    /// Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they
+    /// are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out
+    /// (one publisher) [default: pairs]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        hide_possible_values = true,
+        help_heading = "Load",
+        conflicts_with = "shared_groups"
+    )]
+    pattern: Option<PatternName>,
+
+    /// Let the subscribers form this many shared-subscription groups, each of which gets every
+    /// message once (MQTT 5)
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    shared_groups: Option<u32>,
+
+    #[command(flatten)]
+    course: CourseArgs,
+
+    #[command(flatten)]
+    ceiling: CeilingArgs,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Send requests and receive their responses: round trips
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = figures_and(REQUEST_EXAMPLES))]
+#[command(mut_arg("publishers", |arg| arg.help("Clients that send requests [default: 10]")))]
+#[command(mut_arg("inflight", |arg| arg.help(
+    "Most QoS 1 and 2 messages of a client sent and not yet acknowledged; with --rate max, requests without a \
+     response [default: as -M]")))]
+#[command(mut_arg("topic", |arg| arg.help(
+    "Topic of the requests, with {client} and {topic} as levels; responses go to \
+     bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}]")))]
+struct RequestArgs {
+    #[command(flatten)]
+    send: SendArgs,
+
+    /// Clients that respond [default: 1]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
+    subscribers: Option<u32>,
+
+    #[command(flatten)]
+    course: CourseArgs,
+
+    #[command(flatten)]
+    ceiling: CeilingArgs,
+
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// Set reports side by side
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = COMPARE_EXAMPLES)]
+struct CompareArgs {
+    /// Reports of earlier runs, written with --json; with 'vs' between, several runs on each side
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    files: Vec<PathBuf>,
+
+    /// Write the comparison as one JSON object
+    #[arg(long)]
+    json: bool,
 
     #[command(flatten)]
     quiet: QuietArgs,
 }
 
-/// The options of what comes out.
+/// Measure what this machine can generate
+///
+/// The load goes to a sink of this program, which throws everything away.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Results")]
-struct ResultArgs {
-    /// Write the report as one JSON object
+#[command(after_help = CALIBRATE_EXAMPLES)]
+#[command(mut_args(|arg| if is_of_broker(&arg) { arg.hide(true) } else { arg }))]
+struct CalibrateArgs {
+    /// How long to measure each part [default: 3s]
+    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
+    duration: Option<Duration>,
+
+    /// Threads to share the clients out to [default: one for each core]
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    threads: Option<u32>,
+
+    /// Write the result as one JSON object
     #[arg(long)]
     json: bool,
 
-    /// Write the figures of each second to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    csv: Option<PathBuf>,
+    #[command(flatten)]
+    connection: ConnectionArgs,
 
-    /// Write a page with charts to this file
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    html: Option<PathBuf>,
-
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
-          help = "Write the thresholds as JUnit test cases to this file")]
-    junit: Option<PathBuf>,
-
-    /// End with status 3 if this holds, such as 'p99 > 20ms', 'connect p95 > 1s', 'loss > 0' or
-    /// 'rate < 50k/s'; may be repeated. Figures are listed below
-    #[arg(long, value_name = "CONDITION")]
-    fail_if: Vec<Threshold>,
-
-    /// Do not fail if the generator was the bottleneck
-    #[arg(long)]
-    allow_saturated: bool,
-
-    /// Report of an earlier calibrate --json; shows what share of it the load is
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    calibration: Option<PathBuf>,
+    #[command(flatten)]
+    quiet: QuietArgs,
 }
 
-impl ResultArgs {
-    /// The table or the JSON object is there already.
-    fn check_files(&self) -> Result<(), Error> {
-        let files = [("--csv", &self.csv), ("--html", &self.html), ("--junit", &self.junit)];
-        let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
-        let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
-        for (name, path) in files {
-            if path.as_os_str() == "-" {
-                return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
-            }
-            if let Some((other, _)) =
-                seen.iter().find(|(_, other)| *other == path && !path.starts_with("/dev"))
-            {
-                return Err(Error::usage(format!("{other} and {name} need a file each")));
-            }
-            seen.push((name, path));
-        }
-        Ok(())
-    }
-
-    /// Only loads have results that go anywhere but to standard output.
-    fn refuse(&self, mode: &str) -> Result<(), Error> {
-        let given = [
-            ("--csv", self.csv.is_some()),
-            ("--html", self.html.is_some()),
-            ("--junit", self.junit.is_some()),
-            ("--fail-if", !self.fail_if.is_empty()),
-            ("--allow-saturated", self.allow_saturated),
-            ("--calibration", self.calibration.is_some()),
-        ];
-        match given.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(Error::usage(format!("{mode} does not take {name}"))),
-            None => Ok(()),
-        }
-    }
+/// The sink of `calibrate` is no broker that could be chosen, and asks for nothing; what says how to speak to
+/// it counts.
+fn is_of_broker(arg: &Arg) -> bool {
+    let kept = ["protocol_version", "keepalive", "connect_timeout", "max_packet_size"];
+    matches!(arg.get_help_heading(), Some("Connection" | "TLS")) && !kept.contains(&arg.get_id().as_str())
 }
 
-/// The end of the help.
-fn after_help() -> String {
-    format!("Figures of --fail-if:\n{}\n{EXAMPLES}", figures_help(MAX_HELP_WIDTH))
+/// The end of the help of a load.
+fn figures_and(examples: &str) -> String {
+    format!("Figures of --fail-if:\n{}\n{examples}", figures_help(MAX_HELP_WIDTH))
 }
 
 const EXAMPLES: &str = "\
 Examples:
   mqtt bench --embedded
   mqtt bench -h broker.example --rate 20k/s --publishers 100 --qos 1 --warmup 5s --duration 1m
+  mqtt bench --pattern fan-out --subscribers 1000 --fail-if 'loss > 0'
+  mqtt bench --json > before.json";
+const CONNECT_EXAMPLES: &str = "\
+Examples:
   mqtt bench conn -h broker.example --clients 10000 --ramp 500/s --hold 1m
+  mqtt bench conn --embedded --fail-if 'failed > 0' --fail-if 'until CONNACK p99 > 100ms'";
+const PUBLISH_EXAMPLES: &str = "\
+Examples:
   mqtt bench pub --rate max --publishers 100 --fail-if 'rate < 100k/s'
+  mqtt bench pub -h broker.example --qos 1 --rate 5k/s --size 1k --duration 1m";
+const SUBSCRIBE_EXAMPLES: &str = "\
+Examples:
+  mqtt bench sub -h broker.example --topic 'sensors/#' --duration 1m
+  mqtt bench sub --subscribers 100 --count 1000000";
+const REQUEST_EXAMPLES: &str = "\
+Examples:
   mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms' --fail-if 'loss > 0' --junit bench.xml
-  mqtt bench --json > before.json
+  mqtt bench rr --rate max --inflight 1";
+const COMPARE_EXAMPLES: &str = "\
+Examples:
   mqtt bench compare before.json after.json
   mqtt bench compare old1.json old2.json old3.json vs new1.json new2.json new3.json";
+const CALIBRATE_EXAMPLES: &str = "\
+Examples:
+  mqtt bench calibrate --json > ceiling.json
+  mqtt bench pub --rate max --calibration ceiling.json";
 
-/// Topics of the load, as they are without `--topic`.
-const TOPIC: &str = "bench/{client}/{topic}";
-const FILTER: &str = "bench/#";
+impl BenchArgs {
+    pub(super) fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        let common = match &mut self.mode {
+            None => &mut self.e2e.common,
+            Some(BenchMode::Conn(args)) => &mut args.common,
+            Some(BenchMode::Pub(args)) => &mut args.common,
+            Some(BenchMode::Sub(args)) => &mut args.common,
+            Some(BenchMode::E2e(args)) => &mut args.common,
+            Some(BenchMode::Rr(args)) => &mut args.common,
+            Some(BenchMode::Calibrate(args)) => return Some(&mut args.connection),
+            Some(BenchMode::Compare(_)) => return None,
+        };
+        Some(&mut common.connection)
+    }
+}
 
 impl TryFrom<BenchArgs> for Config {
     type Error = Error;
 
     fn try_from(args: BenchArgs) -> Result<Self, Error> {
-        let verbosity = args.quiet.resolve();
-        let results = Results {
-            json: args.results.json,
-            files: Files {
-                csv: args.results.csv.clone(),
-                html: args.results.html.clone(),
-                junit: args.results.junit.clone(),
-            },
-            fail_if: args.results.fail_if.clone(),
-            allow_saturated: args.results.allow_saturated,
-            calibration: args.results.calibration.clone(),
-        };
-        args.results.check_files()?;
-        if let (Some(file), true) = (args.files.first(), args.mode != BenchMode::Compare) {
-            return Err(Error::usage(format!(
-                "only compare takes files, and '{}' stands behind a mode",
-                shown(file.as_os_str())
-            )));
-        }
-        let task = match mode(args.mode) {
-            Some(mode) => Task::Load(Box::new(load(args, mode)?)),
-            None if args.mode == BenchMode::Compare => {
-                refuse(&args.given(), &[], "compare")?;
-                args.results.refuse("compare")?;
-                refuse_broker(&args, "compare")?;
-                if args.files.len() < 2 {
-                    return Err(Error::usage("compare needs two reports or more"));
-                }
-                Task::Compare(args.files)
-            }
-            None => {
-                refuse(&args.given(), &["--threads", "--duration"], "calibrate")?;
-                args.results.refuse("calibrate")?;
-                refuse_broker(&args, "calibrate")?;
-                let client = args.connection.resolve(Purpose::default())?;
-                check_plain(&client, "calibrate")?;
-                Task::Calibrate {
-                    client: Box::new(client),
-                    threads: threads(args.course.threads),
-                    duration: args.course.duration.unwrap_or(Duration::from_secs(3)),
-                }
-            }
-        };
-        Ok(Self { task, results, verbosity })
-    }
-}
-
-fn mode(mode: BenchMode) -> Option<Mode> {
-    match mode {
-        BenchMode::Conn => Some(Mode::Connect),
-        BenchMode::Pub => Some(Mode::Publish),
-        BenchMode::Sub => Some(Mode::Subscribe),
-        BenchMode::E2e => Some(Mode::EndToEnd),
-        BenchMode::Rr => Some(Mode::Request),
-        BenchMode::Calibrate | BenchMode::Compare => None,
-    }
-}
-
-impl BenchArgs {
-    /// The load's options that were given.
-    fn given(&self) -> Vec<&'static str> {
-        let (l, c) = (&self.load, &self.course);
-        [
-            ("--clients", l.clients.is_some()),
-            ("--publishers", l.publishers.is_some()),
-            ("--subscribers", l.subscribers.is_some()),
-            ("--rate", l.rate.is_some()),
-            ("--rate-per-client", l.rate_per_client.is_some()),
-            ("--arrivals", l.arrivals.is_some()),
-            ("--jitter", l.jitter.is_some()),
-            ("--inflight", l.inflight.is_some()),
-            ("--per-write", l.per_write.is_some()),
-            ("--qos", l.qos.is_some()),
-            ("--size", l.size.is_some()),
-            ("--payload", l.payload.is_some()),
-            ("--payload-file", l.payload_file.is_some()),
-            ("--topics", l.topics.is_some()),
-            ("--topic", l.topic.is_some()),
-            ("--pattern", l.pattern.is_some()),
-            ("--shared-groups", l.shared_groups.is_some()),
-            ("--duration", c.duration.is_some()),
-            ("--count", c.count.is_some()),
-            ("--warmup", c.warmup.is_some()),
-            ("--drain", c.drain.is_some()),
-            ("--ramp", c.ramp.is_some()),
-            ("--hold", c.hold.is_some()),
-            ("--credentials", c.credentials.is_some()),
-            ("--local-addr", !c.local_addr.is_empty()),
-            ("--threads", c.threads.is_some()),
-            ("--embedded", c.embedded),
-            ("--seed", c.seed.is_some()),
-        ]
-        .into_iter()
-        .filter_map(|(name, given)| given.then_some(name))
-        .collect()
-    }
-}
-
-/// What every load can have.
-const COMMON: [&str; 6] = ["--ramp", "--credentials", "--local-addr", "--threads", "--embedded", "--seed"];
-/// What a load with messages of its own can have.
-const SENDING: [&str; 17] = [
-    "--publishers",
-    "--rate",
-    "--rate-per-client",
-    "--arrivals",
-    "--jitter",
-    "--inflight",
-    "--per-write",
-    "--qos",
-    "--size",
-    "--payload",
-    "--payload-file",
-    "--topics",
-    "--topic",
-    "--duration",
-    "--count",
-    "--warmup",
-    "--drain",
-];
-
-fn allowed(mode: Mode) -> Vec<&'static str> {
-    let own: &[&[&str]] = match mode {
-        Mode::Connect => &[&["--clients", "--hold"]],
-        Mode::Publish => &[&SENDING],
-        Mode::Subscribe => {
-            &[&["--subscribers", "--qos", "--topic", "--shared-groups", "--duration", "--count", "--warmup"]]
-        }
-        Mode::EndToEnd => &[&SENDING, &["--subscribers", "--pattern", "--shared-groups"]],
-        Mode::Request => &[&SENDING, &["--subscribers"]],
-    };
-    [&[&COMMON[..]], own].concat().concat()
-}
-
-/// An option that a mode would not heed is a mistake.
-fn refuse(given: &[&'static str], allowed: &[&str], mode: &str) -> Result<(), Error> {
-    match given.iter().find(|name| !allowed.contains(name)) {
-        None => Ok(()),
-        Some(&"--duration") if mode == "conn" => Err(Error::usage("conn takes --hold, not --duration")),
-        Some(name) => {
-            let modes = [Mode::Connect, Mode::Publish, Mode::Subscribe, Mode::EndToEnd, Mode::Request];
-            let takers: Vec<&str> = modes
-                .into_iter()
-                .filter(|mode| self::allowed(*mode).contains(name))
-                .map(Mode::name)
-                .collect();
-            let takers = match &takers[..] {
-                [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
-                takers => takers.concat(),
-            };
-            Err(Error::usage(format!("{mode} does not take {name}"))
-                .with_hint(format!("{name} goes with {takers}")))
+        match args.mode {
+            None => args.e2e.try_into(),
+            Some(BenchMode::Conn(args)) => (*args).try_into(),
+            Some(BenchMode::Pub(args)) => (*args).try_into(),
+            Some(BenchMode::Sub(args)) => (*args).try_into(),
+            Some(BenchMode::E2e(args)) => (*args).try_into(),
+            Some(BenchMode::Rr(args)) => (*args).try_into(),
+            Some(BenchMode::Compare(args)) => args.try_into(),
+            Some(BenchMode::Calibrate(args)) => (*args).try_into(),
         }
     }
 }
 
-fn threads(given: Option<u32>) -> usize {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    given.and_then(|given| usize::try_from(given).ok()).unwrap_or(cores)
-}
+impl TryFrom<ConnectArgs> for Config {
+    type Error = Error;
 
-fn both(one: &str, other: &str) -> Error {
-    Error::usage(format!("{one} and {other} cannot be used together"))
-}
-
-fn load(args: BenchArgs, mode: Mode) -> Result<Load, Error> {
-    refuse(&args.given(), &allowed(mode), mode.name())?;
-    let origin = args.connection.origin.clone();
-    check_connection(&args, |id| origin.rank(id))?;
-    let (l, c) = (&args.load, &args.course);
-    let (publishers, subscribers, pattern) = clients(mode, l)?;
-    let rate = rate(l, publishers)?;
-    let qos = l.qos.unwrap_or_default();
-    if l.per_write.is_some() && (rate != Rate::Max || qos != QoS::AtMostOnce) {
-        return Err(Error::usage("--per-write needs --rate max and QoS 0"));
-    }
-    let payload = payload(l)?;
-    if let (Mode::Request, Payload::Size(size)) = (mode, &payload)
-        && *size < STAMP_BYTES
-    {
-        return Err(Error::usage(format!(
-            "rr needs payloads of {STAMP_BYTES} bytes or more, to pair the answers"
-        )));
-    }
-    let topics = l.topics.unwrap_or(1);
-    let topic = topic_of(mode, l.topic.as_deref(), &args.connection, topics)?;
-    let stop = match (mode, c.count, c.duration) {
-        (Mode::Connect, ..) => Stop::After(c.hold.unwrap_or(Duration::from_secs(1))),
-        (_, Some(_), Some(_)) => return Err(both("--count", "--duration")),
-        (_, Some(count), None) => Stop::Count(count),
-        (_, None, duration) => Stop::After(duration.unwrap_or(Duration::from_secs(10))),
-    };
-    let shared_groups = l.shared_groups.unwrap_or(0);
-    let seed = c.seed.unwrap_or(1);
-    let embedded = if c.embedded { Some(own_program()?) } else { None };
-    let arrivals = l.arrivals.unwrap_or(Arrivals::Uniform);
-    let (jitter, warmup) = (l.jitter.unwrap_or_default(), c.warmup.unwrap_or_default());
-    let drain = c.drain.unwrap_or(Duration::from_secs(5));
-    let (per_write, inflight) = (l.per_write.unwrap_or(u32::MAX), l.inflight);
-    let course = args.course;
-    let mut client = args.connection.resolve(Purpose {
-        needs_v5: (shared_groups > 0).then_some("--shared-groups"),
-        ..Purpose::default()
-    })?;
-    client.max_inflight = inflight.unwrap_or(client.max_inflight);
-    if embedded.is_some() {
-        check_plain(&client, "--embedded")?;
-    }
-    if args.results.calibration.is_some() && (mode == Mode::Subscribe || qos == QoS::ExactlyOnce) {
-        return Err(Error::usage("--calibration knows publishing at QoS 0 and 1, and connecting"));
-    }
-    if client.version == Version::Only(Protocol::V3_1) && client.client_identifier.len() > 8 {
-        return Err(Error::usage(
-            "MQTT 3.1 takes 23 characters of client identifier, of which -i may have 8",
-        ));
-    }
-    Ok(Load {
-        mode,
-        client,
-        publishers,
-        subscribers,
-        rate,
-        arrivals,
-        jitter,
-        per_write,
-        payload,
-        topics,
-        topic,
-        pattern,
-        shared_groups,
-        qos,
-        stop,
-        warmup,
-        drain,
-        ramp: course.ramp,
-        credentials: course.credentials,
-        local_addresses: course.local_addr,
-        threads: threads(course.threads),
-        embedded,
-        seed,
-    })
-}
-
-/// Who brings a server along, or needs none, must not be told of another.
-fn refuse_broker(args: &BenchArgs, what: &str) -> Result<(), Error> {
-    let typed = |id: &str| args.connection.origin.rank(id) == Rank::Flag;
-    for (id, option) in [("host", "-h"), ("port", "-p"), ("url", "-L"), ("unix", "--unix"), ("srv", "-S")] {
-        if typed(id) {
-            return Err(both(what, option));
+    fn try_from(
+        ConnectArgs { clients, hold, duration: _, ceiling, common }: ConnectArgs,
+    ) -> Result<Self, Error> {
+        if let Some(topic) = common.typed_topic() {
+            let topic = shown(topic.as_ref());
+            let why = format!("conn has no messages, and -L names a topic for them, '{topic}'");
+            return Err(Error::usage(why));
         }
-    }
-    Ok(())
-}
-
-/// The servers of this program are reached over plain TCP.
-fn check_plain(client: &ClientOptions, what: &str) -> Result<(), Error> {
-    if client.transport_name() == "tcp" && client.endpoint.proxy.is_none() {
-        return Ok(());
-    }
-    Err(Error::usage(format!("{what} goes with plain TCP only: no TLS, WebSocket, Unix socket or proxy")))
-}
-
-fn check_connection(args: &BenchArgs, rank: impl Fn(&str) -> Rank) -> Result<(), Error> {
-    let typed = |id: &str| rank(id) == Rank::Flag;
-    if rank("disable_clean_session") > Rank::Default {
-        return Err(Error::usage("bench starts every session anew: -c does not go with it"));
-    }
-    if args.load.inflight.is_some() && typed("max_inflight") {
-        return Err(both("--inflight", "-M"));
-    }
-    if !args.course.local_addr.is_empty() && typed("bind_address") {
-        return Err(both("--local-addr", "-A"));
-    }
-    if args.course.embedded {
-        refuse_broker(args, "--embedded")?;
-    }
-    for (id, option) in [
-        ("reconnect", "--reconnect"),
-        ("wait_for_server", "--wait-for-server"),
-        ("reconnect_max_delay", "--reconnect-max-delay"),
-    ] {
-        if typed(id) {
-            return Err(Error::usage(format!("bench does not reconnect: it takes no {option}")));
-        }
-    }
-    Ok(())
-}
-
-fn clients(mode: Mode, l: &LoadArgs) -> Result<(u32, u32, Pattern), Error> {
-    if mode == Mode::Connect {
-        return Ok((l.clients.unwrap_or(100), 0, Pattern::Pairs));
-    }
-    let one = |given: Option<u32>, pattern: &str, what: &str| match given {
-        None | Some(1) => Ok(1),
-        Some(given) => Err(Error::usage(format!(
-            "--pattern {pattern} has one {what}, and --{what}s {given} asks for more"
-        ))),
-    };
-    let (publishers, subscribers) = (l.publishers.unwrap_or(10), l.subscribers);
-    let sharing = l.shared_groups.is_some();
-    if sharing && l.pattern.is_some() {
-        return Err(both("--shared-groups", "--pattern"));
-    }
-    let (publishers, subscribers, pattern) = match (mode, l.pattern) {
-        (Mode::Publish, _) => (publishers, 0, Pattern::Pairs),
-        (Mode::Subscribe, _) => (0, subscribers.unwrap_or(10), Pattern::All),
-        (Mode::Request, _) => (publishers, subscribers.unwrap_or(1), Pattern::Pairs),
-        (_, Some(PatternName::FanIn)) => {
-            (publishers, one(subscribers, "fan-in", "subscriber")?, Pattern::All)
-        }
-        (_, Some(PatternName::FanOut)) => {
-            (one(l.publishers, "fan-out", "publisher")?, subscribers.unwrap_or(10), Pattern::All)
-        }
-        (_, Some(PatternName::All)) => (publishers, subscribers.unwrap_or(10), Pattern::All),
-        (_, None | Some(PatternName::Pairs)) => (publishers, subscribers.unwrap_or(10), Pattern::Pairs),
-    };
-    if l.shared_groups.is_some_and(|groups| groups > subscribers) {
-        return Err(Error::usage(format!("--shared-groups is more than the {subscribers} subscribers")));
-    }
-    if publishers >= MOST_PUBLISHERS {
-        return Err(Error::usage(format!("there may be fewer than {MOST_PUBLISHERS} publishers")));
-    }
-    Ok((publishers, subscribers, pattern))
-}
-
-/// Messages a second that no machine can do: what is due and not sent takes memory.
-const MOST_RATE: f64 = 2e7;
-
-fn rate(l: &LoadArgs, publishers: u32) -> Result<Rate, Error> {
-    let rate = match (l.rate, l.rate_per_client) {
-        (Some(_), Some(_)) => return Err(both("--rate", "--rate-per-client")),
-        (None, Some(each)) => Rate::PerSecond(each * f64::from(publishers)),
-        (rate, None) => rate.unwrap_or(Rate::PerSecond(1000.0)),
-    };
-    for (given, option) in [(l.arrivals.is_some(), "--arrivals"), (l.jitter.is_some(), "--jitter")] {
-        if given && rate == Rate::Max {
-            return Err(Error::usage(format!("--rate max has no schedule, so there is no {option}")));
-        }
-    }
-    if matches!(rate, Rate::PerSecond(rate) if rate > MOST_RATE) {
-        return Err(Error::usage(format!("a schedule has no more than {MOST_RATE} messages a second"))
-            .with_hint("--rate max has no schedule"));
-    }
-    Ok(rate)
-}
-
-fn payload(l: &LoadArgs) -> Result<Payload, Error> {
-    match (l.size, &l.payload, &l.payload_file) {
-        (None, None, None) => Ok(Payload::Size(64)),
-        (Some(size), None, None) => Ok(Payload::Size(size)),
-        (None, Some(text), None) => Ok(Payload::Template(value::bytes(text.clone()))),
-        (None, None, Some(path)) => Ok(Payload::File(path.clone())),
-        _ => Err(Error::usage("give one of --size, --payload and --payload-file")),
+        let clients = Clients::pairs(clients.unwrap_or(100), 0);
+        common.config(Mode::Connect, clients, ceiling, |load| {
+            load.stop = Stop::After(hold.unwrap_or(Duration::from_secs(1)));
+            Ok(())
+        })
     }
 }
 
-/// The topic of `--topic` or, as `pub` and `sub` have it, of the broker's URL.
-fn topic_of(
-    mode: Mode,
-    given: Option<&str>,
-    connection: &ConnectionArgs,
-    topics: u32,
-) -> Result<String, Error> {
-    let in_url = connection.url_topic();
-    let typed = in_url.filter(|_| connection.url_is_typed());
-    if let (Mode::Connect, Some(topic)) = (mode, typed) {
-        let topic = shown(topic.as_ref());
-        return Err(Error::usage(format!("conn has no messages, and -L names a topic for them, '{topic}'")));
+impl TryFrom<PublishArgs> for Config {
+    type Error = Error;
+
+    fn try_from(PublishArgs { send, course, ceiling, common }: PublishArgs) -> Result<Self, Error> {
+        let clients = Clients::pairs(send.publishers(), 0);
+        common.sending(Mode::Publish, clients, send, &course, ceiling)
     }
-    let in_url = in_url.filter(|_| mode != Mode::Connect);
-    if let (Some(given), Some(typed)) = (given, typed)
-        && given != typed
-    {
-        return Err(Error::usage("-L and --topic say different things"));
-    }
-    let given = given.or(in_url);
-    if mode == Mode::Subscribe {
-        let filter = given.unwrap_or(FILTER);
+}
+
+impl TryFrom<SubscribeArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
+        let SubscribeArgs { subscribers, qos, topic, shared_groups, course, common } = args;
+        let subscribers = subscribers.unwrap_or(10);
+        let clients = Clients { publishers: 0, subscribers, pattern: Pattern::All, shared_groups };
+        let filter = common.topic(topic.as_deref(), FILTER)?;
         let checked = topic::check_filter(filter.as_bytes()).map(|_| ());
         checked.map_err(|why| Error::usage(format!("topic filter '{}': {why}", shown(filter.as_ref()))))?;
-        return Ok(filter.into());
+        common.config(Mode::Subscribe, clients, CeilingArgs::default(), |load| {
+            (load.topic, load.qos) = (filter, qos.unwrap_or_default());
+            course.apply(load);
+            Ok(())
+        })
     }
-    let name = given.unwrap_or(TOPIC);
-    check_topic(name, topics)
-        .map_err(|why| Error::usage(format!("topic '{}': {why}", shown(name.as_ref()))))?;
-    Ok(name.into())
 }
 
-fn own_program() -> Result<PathBuf, Error> {
-    std::env::current_exe()
-        .map_err(|error| Error::file("cannot find this program, to start its broker", error))
+impl TryFrom<EndToEndArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: EndToEndArgs) -> Result<Self, Error> {
+        let EndToEndArgs { send, subscribers, pattern, shared_groups, course, ceiling, common } = args;
+        let (publishers, all) = (send.publishers(), subscribers.unwrap_or(10));
+        let (publishers, subscribers, pattern) = match pattern {
+            Some(PatternName::FanIn) => (publishers, one(subscribers, "fan-in", "subscriber")?, Pattern::All),
+            Some(PatternName::FanOut) => (send.one_publisher("fan-out")?, all, Pattern::All),
+            Some(PatternName::All) => (publishers, all, Pattern::All),
+            None | Some(PatternName::Pairs) => (publishers, all, Pattern::Pairs),
+        };
+        let clients = Clients { publishers, subscribers, pattern, shared_groups };
+        common.sending(Mode::EndToEnd, clients, send, &course, ceiling)
+    }
+}
+
+impl TryFrom<RequestArgs> for Config {
+    type Error = Error;
+
+    fn try_from(
+        RequestArgs { send, subscribers, course, ceiling, common }: RequestArgs,
+    ) -> Result<Self, Error> {
+        let clients = Clients::pairs(send.publishers(), subscribers.unwrap_or(1));
+        common.sending(Mode::Request, clients, send, &course, ceiling)
+    }
+}
+
+impl TryFrom<CompareArgs> for Config {
+    type Error = Error;
+
+    fn try_from(CompareArgs { files, json, quiet }: CompareArgs) -> Result<Self, Error> {
+        if files.len() < 2 {
+            return Err(Error::usage("compare needs two reports or more"));
+        }
+        let results = Results { json, ..Results::default() };
+        Ok(Self { task: Task::Compare(files), results, verbosity: quiet.resolve() })
+    }
+}
+
+impl TryFrom<CalibrateArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: CalibrateArgs) -> Result<Self, Error> {
+        let CalibrateArgs { duration, threads: given, json, connection, quiet } = args;
+        refuse_broker(&connection.origin, "calibrate")?;
+        let client = connection.resolve(Purpose::default())?;
+        check_plain(&client, "calibrate")?;
+        let task = Task::Calibrate {
+            client: Box::new(client),
+            threads: threads(given),
+            duration: duration.unwrap_or(Duration::from_secs(3)),
+        };
+        let results = Results { json, ..Results::default() };
+        Ok(Self { task, results, verbosity: quiet.resolve() })
+    }
+}
+
+fn hold_instead(_: &str) -> Result<Duration, String> {
+    Err("conn takes --hold, not --duration".into())
+}
+
+/// The arguments with the mode directly behind `bench`: `mqtt bench -h broker pub` is
+/// `mqtt bench pub -h broker`.
+pub(super) fn mode_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    const FIRST: usize = 2;
+    let rest = arguments.get(FIRST..).unwrap_or_default();
+    // Nearly always nothing is to be moved, and the definition is not needed to see that.
+    if arguments.get(1).is_none_or(|name| name != "bench") || rest.first().is_none_or(|word| !is_option(word))
+    {
+        return arguments;
+    }
+    let definition = BenchArgs::augment_args(clap::Command::new("bench"));
+    if let Some(place) = first_word(rest, &definition)
+        && definition.find_subcommand(&rest[place]).is_some()
+    {
+        let mode = arguments.remove(FIRST + place);
+        arguments.insert(FIRST, mode);
+    }
+    arguments
+}
+
+fn is_option(word: &OsString) -> bool {
+    word.as_encoded_bytes().starts_with(b"-")
+}
+
+/// The place of the first word that is neither an option of any mode nor the value of one.
+fn first_word(words: &[OsString], definition: &clap::Command) -> Option<usize> {
+    let commands = || std::iter::once(definition).chain(definition.get_subcommands());
+    let takes_value = |is_it: &dyn Fn(&Arg) -> bool| {
+        let mut found = commands().flat_map(clap::Command::get_arguments).filter(|arg| is_it(arg));
+        found.any(|arg| arg.get_action().takes_values())
+    };
+    let mut place = 0;
+    while let Some(word) = words.get(place) {
+        let text = word.to_string_lossy();
+        let value_is_next = if text == "--" {
+            return None;
+        } else if let Some(long) = text.strip_prefix("--") {
+            let is_it = |arg: &Arg| {
+                arg.get_long() == Some(long)
+                    || arg.get_all_aliases().is_some_and(|names| names.contains(&long))
+            };
+            !long.contains('=') && takes_value(&is_it)
+        } else if let Some(letters) = text.strip_prefix('-') {
+            let valued = letters
+                .char_indices()
+                .find(|(_, letter)| takes_value(&|arg| arg.get_short() == Some(*letter)));
+            valued.is_some_and(|(at, letter)| at + letter.len_utf8() == letters.len())
+        } else {
+            return Some(place);
+        };
+        place += if value_is_next { 2 } else { 1 };
+    }
+    None
 }

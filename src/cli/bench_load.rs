@@ -1,4 +1,4 @@
-//! The options of a load: `mqtt bench`'s own values and groups.
+//! What the modes of `mqtt bench` have in common: their groups of options, and the load that these describe.
 
 use std::ffi::OsString;
 use std::net::IpAddr;
@@ -8,28 +8,18 @@ use std::time::Duration;
 
 use clap::{ValueEnum, ValueHint};
 
+use super::connection::{ConnectionArgs, Purpose};
+use super::origin::{Origin, Rank};
+use super::report::QuietArgs;
+use super::text::shown;
 use super::value;
-use crate::command::bench::config::{Arrivals, Rate};
-use crate::protocol::QoS;
-
-/// What `bench` does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum BenchMode {
-    /// Connections that do nothing
-    Conn,
-    /// Publishers alone
-    Pub,
-    /// Subscribers alone, to what others publish
-    Sub,
-    /// From publisher to subscriber
-    E2e,
-    /// Request and response, there and back
-    Rr,
-    /// What this machine can generate
-    Calibrate,
-    /// Reports side by side
-    Compare,
-}
+use crate::client::options::{ClientOptions, Version};
+use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop, TOPIC};
+use crate::command::bench::{
+    Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Task, Threshold, check_topic,
+};
+use crate::error::Error;
+use crate::protocol::{Protocol, QoS};
 
 /// Who gets whose messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -44,135 +34,441 @@ pub(super) enum PatternName {
     FanOut,
 }
 
-/// The options of what is sent, and by whom.
+/// The options of what is sent.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Load")]
-pub(super) struct LoadArgs {
-    /// Clients of conn [default: 100]
+pub(super) struct SendArgs {
+    /// Clients that publish [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) clients: Option<u32>,
+    publishers: Option<u32>,
 
-    /// Clients that publish; of rr, that ask [default: 10]
-    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) publishers: Option<u32>,
-
-    /// Clients that subscribe; of rr, that answer [default: 10, of rr 1]
-    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) subscribers: Option<u32>,
-
-    /// Messages a second of all publishers together, on a schedule that waits for nobody, such as
-    /// 50k/s; or max, as fast as the server takes them [default: 1k/s]
-    #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub(super) rate: Option<Rate>,
+    /// Messages a second of all publishers together, on a schedule that does not wait for the broker,
+    /// such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]
+    #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "rate_per_client")]
+    rate: Option<Rate>,
 
     /// Messages a second of each publisher
     #[arg(long, value_name = "RATE", value_parser = value::per_second)]
-    pub(super) rate_per_client: Option<f64>,
+    rate_per_client: Option<f64>,
 
     /// How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]
     #[arg(long, value_name = "ARRIVALS", value_parser = arrivals)]
-    pub(super) arrivals: Option<Arrivals>,
+    arrivals: Option<Arrivals>,
 
     /// Send each message later by a random time up to this
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
-    pub(super) jitter: Option<Duration>,
+    jitter: Option<Duration>,
 
-    /// Most QoS 1 and 2 messages of a client sent and not yet acknowledged; of rr with --rate max, requests
-    /// without a response [default: as -M]
+    /// Most QoS 1 and 2 messages of a client sent and not yet acknowledged [default: as -M]
     #[arg(long, value_name = "COUNT", value_parser = value::inflight)]
-    pub(super) inflight: Option<u16>,
+    inflight: Option<u16>,
 
     /// With --rate max and QoS 0: most messages in one write [default: as many as fit]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) per_write: Option<u32>,
+    per_write: Option<u32>,
 
     /// QoS of messages and subscriptions [default: 0]
     #[arg(long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true)]
-    pub(super) qos: Option<QoS>,
+    qos: Option<QoS>,
 
-    /// Bytes of each payload, with the stamp of 32 by which messages are told apart; smaller ones
-    /// are only counted [default: 64]
-    #[arg(long, value_name = "BYTES", value_parser = bytes)]
-    pub(super) size: Option<usize>,
+    /// Bytes of each payload, with the stamp of 32 that identifies the message; smaller payloads are only
+    /// counted [default: 64]
+    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["payload", "payload_file"])]
+    size: Option<usize>,
 
     /// Text behind the stamp; {client} and {sequence} are filled in
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
-    pub(super) payload: Option<OsString>,
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "payload_file")]
+    payload: Option<OsString>,
 
     /// Content of this file behind the stamp
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) payload_file: Option<PathBuf>,
+    payload_file: Option<PathBuf>,
 
     /// Topics each publisher goes through in turn [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) topics: Option<u32>,
+    topics: Option<u32>,
 
-    /// Topic, with {client} and {topic} as levels; of sub, a filter. Responses of rr go to
-    /// bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}, of sub bench/#]
+    /// Topic, with {client} and {topic} as levels [default: bench/{client}/{topic}]
     #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
-    pub(super) topic: Option<String>,
+    topic: Option<String>,
 
-    /// Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they
-    /// are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out
-    /// (one publisher) [default: pairs]
-    #[arg(long, value_name = "PATTERN", hide_possible_values = true)]
-    pub(super) pattern: Option<PatternName>,
-
-    /// Let the subscribers form this many shared-subscription groups, each of which gets every
-    /// message once (MQTT 5)
-    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) shared_groups: Option<u32>,
+    /// Longest wait at the end for messages in flight [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = value::duration, help_heading = "Course")]
+    drain: Option<Duration>,
 }
 
-/// The options of how long and from where.
+/// The options of how long.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Course")]
 pub(super) struct CourseArgs {
     /// How long to measure [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
-    pub(super) duration: Option<Duration>,
+    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration, conflicts_with = "count")]
+    duration: Option<Duration>,
 
     /// Measure this many messages of all publishers together, instead of a time
     #[arg(long, value_name = "COUNT", value_parser = value::count)]
-    pub(super) count: Option<u64>,
+    count: Option<u64>,
 
     /// Load that does not count, before the measurement [default: 0]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
-    pub(super) warmup: Option<Duration>,
+    warmup: Option<Duration>,
+}
 
-    /// Longest wait at the end for messages under way [default: 5s]
-    #[arg(long, value_name = "DURATION", value_parser = value::duration)]
-    pub(super) drain: Option<Duration>,
+/// The option of the loads that `calibrate` has measured.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct CeilingArgs {
+    /// Report of an earlier calibrate --json; shows what share of it the load is
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Results")]
+    calibration: Option<PathBuf>,
+}
 
+/// The options of every load.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Course")]
+// What every load refuses.
+#[command(mut_arg("disable_clean_session", |arg| arg.hide(true)))]
+#[command(mut_arg("reconnect", |arg| arg.hide(true)))]
+#[command(mut_arg("reconnect_max_delay", |arg| arg.hide(true)))]
+#[command(mut_arg("wait_for_server", |arg| arg.hide(true)))]
+pub(super) struct CommonArgs {
     /// New connections a second, such as 2k/s [default: as fast as they are made]
     #[arg(long, value_name = "RATE", value_parser = ramp)]
-    pub(super) ramp: Option<f64>,
-
-    /// Of conn: how long to hold the connections [default: 1s]
-    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
-    pub(super) hold: Option<Duration>,
+    ramp: Option<f64>,
 
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           help = "CSV file with a heading and a line for each client, publishers and requesters first: \
                   client_id, username, password, cert, key; files of certificates as seen from its \
                   folder. Lines without a client_id serve several clients if there are fewer lines than clients")]
-    pub(super) credentials: Option<PathBuf>,
+    credentials: Option<PathBuf>,
 
     /// Local addresses to connect from in turn, each with all of its ports
     #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = value::ip_address)]
-    pub(super) local_addr: Vec<IpAddr>,
+    local_addr: Vec<IpAddr>,
 
     /// Threads to share the clients out to [default: one for each core]
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
-    pub(super) threads: Option<u32>,
+    threads: Option<u32>,
 
     /// Start the broker of this program in a process of its own, and test that
     #[arg(long)]
-    pub(super) embedded: bool,
+    embedded: bool,
 
     /// Seed of everything random, for the same load again [default: 1]
     #[arg(long, value_name = "NUMBER")]
-    pub(super) seed: Option<u64>,
+    seed: Option<u64>,
+
+    #[command(flatten)]
+    results: ResultArgs,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    quiet: QuietArgs,
+}
+
+/// The options of what comes out.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Results")]
+struct ResultArgs {
+    /// Write the report as one JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// Write the figures of each second to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    csv: Option<PathBuf>,
+
+    /// Write a page with charts to this file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    html: Option<PathBuf>,
+
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
+          help = "Write the thresholds as JUnit test cases to this file")]
+    junit: Option<PathBuf>,
+
+    /// End with status 3 if this holds, such as 'p99 > 20ms', 'connect p95 > 1s', 'loss > 0' or
+    /// 'rate < 50k/s'; may be repeated. Figures are listed below
+    #[arg(long, value_name = "CONDITION")]
+    fail_if: Vec<Threshold>,
+
+    /// Do not fail if the generator was the bottleneck
+    #[arg(long)]
+    allow_saturated: bool,
+}
+
+impl ResultArgs {
+    /// The table or the JSON object is there already.
+    fn check_files(&self) -> Result<(), Error> {
+        let files = [("--csv", &self.csv), ("--html", &self.html), ("--junit", &self.junit)];
+        let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+        let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
+        for (name, path) in files {
+            if path.as_os_str() == "-" {
+                return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
+            }
+            if let Some((other, _)) =
+                seen.iter().find(|(_, other)| *other == path && !path.starts_with("/dev"))
+            {
+                return Err(Error::usage(format!("{other} and {name} need a file each")));
+            }
+            seen.push((name, path));
+        }
+        Ok(())
+    }
+
+    fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
+        self.check_files()?;
+        Ok(Results {
+            json: self.json,
+            files: Files { csv: self.csv, html: self.html, junit: self.junit },
+            fail_if: self.fail_if,
+            allow_saturated: self.allow_saturated,
+            calibration,
+        })
+    }
+}
+
+/// How many clients there are, and who shares messages.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Clients {
+    pub(super) publishers: u32,
+    pub(super) subscribers: u32,
+    pub(super) pattern: Pattern,
+    pub(super) shared_groups: Option<u32>,
+}
+
+impl Clients {
+    /// Each message goes to one of the subscribers, if there are any.
+    pub(super) fn pairs(publishers: u32, subscribers: u32) -> Self {
+        Self { publishers, subscribers, pattern: Pattern::Pairs, shared_groups: None }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let Self { publishers, subscribers, shared_groups, .. } = *self;
+        if shared_groups.is_some_and(|groups| groups > subscribers) {
+            return Err(Error::usage(format!("--shared-groups is more than the {subscribers} subscribers")));
+        }
+        if publishers >= MOST_PUBLISHERS {
+            return Err(Error::usage(format!("there may be fewer than {MOST_PUBLISHERS} publishers")));
+        }
+        Ok(())
+    }
+}
+
+impl SendArgs {
+    pub(super) fn publishers(&self) -> u32 {
+        self.publishers.unwrap_or(10)
+    }
+
+    /// The one publisher of a pattern.
+    pub(super) fn one_publisher(&self, pattern: &str) -> Result<u32, Error> {
+        one(self.publishers, pattern, "publisher")
+    }
+
+    fn rate(&self, publishers: u32) -> Result<Rate, Error> {
+        let rate = match self.rate_per_client {
+            Some(each) => Rate::PerSecond(each * f64::from(publishers)),
+            None => self.rate.unwrap_or(Rate::PerSecond(1000.0)),
+        };
+        for (given, option) in [(self.arrivals.is_some(), "--arrivals"), (self.jitter.is_some(), "--jitter")]
+        {
+            if given && rate == Rate::Max {
+                return Err(Error::usage(format!("--rate max has no schedule, so there is no {option}")));
+            }
+        }
+        if matches!(rate, Rate::PerSecond(rate) if rate > MOST_RATE) {
+            return Err(Error::usage(format!("a schedule has no more than {MOST_RATE} messages a second"))
+                .with_hint("--rate max has no schedule"));
+        }
+        Ok(rate)
+    }
+
+    /// What is sent, and how.
+    fn apply(self, load: &mut Load) -> Result<(), Error> {
+        load.rate = self.rate(load.publishers)?;
+        load.qos = self.qos.unwrap_or_default();
+        if self.per_write.is_some() && (load.rate != Rate::Max || load.qos != QoS::AtMostOnce) {
+            return Err(Error::usage("--per-write needs --rate max and QoS 0"));
+        }
+        load.payload = match (self.size, self.payload, self.payload_file) {
+            (_, Some(text), _) => Payload::Template(value::bytes(text)),
+            (_, _, Some(path)) => Payload::File(path),
+            (size, None, None) => Payload::Size(size.unwrap_or(64)),
+        };
+        load.arrivals = self.arrivals.unwrap_or(load.arrivals);
+        load.jitter = self.jitter.unwrap_or(load.jitter);
+        load.per_write = self.per_write.unwrap_or(load.per_write);
+        load.client.max_inflight = self.inflight.unwrap_or(load.client.max_inflight);
+        load.drain = self.drain.unwrap_or(load.drain);
+        Ok(())
+    }
+}
+
+/// The one client of a pattern.
+pub(super) fn one(given: Option<u32>, pattern: &str, what: &str) -> Result<u32, Error> {
+    match given {
+        None | Some(1) => Ok(1),
+        Some(given) => Err(Error::usage(format!(
+            "--pattern {pattern} has one {what}, and --{what}s {given} asks for more"
+        ))),
+    }
+}
+
+/// Messages a second that no machine can do: what is due and not sent takes memory.
+const MOST_RATE: f64 = 2e7;
+
+impl CourseArgs {
+    pub(super) fn apply(&self, load: &mut Load) {
+        let duration = self.duration.map(Stop::After);
+        load.stop = self.count.map(Stop::Count).or(duration).unwrap_or(load.stop);
+        load.warmup = self.warmup.unwrap_or(load.warmup);
+    }
+}
+
+impl CommonArgs {
+    /// The topic that was typed in the broker's URL.
+    pub(super) fn typed_topic(&self) -> Option<&str> {
+        self.connection.url_topic().filter(|_| self.connection.url_is_typed())
+    }
+
+    /// The topic of `--topic` or, as `pub` and `sub` have it, of the broker's URL.
+    pub(super) fn topic(&self, given: Option<&str>, default: &str) -> Result<String, Error> {
+        match (given, self.typed_topic()) {
+            (Some(given), Some(typed)) if given != typed => {
+                Err(Error::usage("-L and --topic say different things"))
+            }
+            (given, _) => Ok(given.or(self.connection.url_topic()).unwrap_or(default).into()),
+        }
+    }
+
+    /// A load with messages of its own.
+    pub(super) fn sending(
+        self,
+        mode: Mode,
+        clients: Clients,
+        send: SendArgs,
+        course: &CourseArgs,
+        ceiling: CeilingArgs,
+    ) -> Result<Config, Error> {
+        let topics = send.topics.unwrap_or(1);
+        let topic = self.topic(send.topic.as_deref(), TOPIC)?;
+        check_topic(&topic, topics)
+            .map_err(|why| Error::usage(format!("topic '{}': {why}", shown(topic.as_ref()))))?;
+        if send.inflight.is_some() && self.connection.origin.rank("max_inflight") == Rank::Flag {
+            return Err(both("--inflight", "-M"));
+        }
+        self.config(mode, clients, ceiling, |load| {
+            (load.topics, load.topic) = (topics, topic);
+            send.apply(load)?;
+            course.apply(load);
+            match load.payload {
+                Payload::Size(size) if mode == Mode::Request && size < STAMP_BYTES => {
+                    let why =
+                        format!("rr needs payloads of {STAMP_BYTES} bytes or more, to pair the answers");
+                    Err(Error::usage(why))
+                }
+                _ => Ok(()),
+            }
+        })
+    }
+
+    /// The load, with what the mode makes of it.
+    pub(super) fn config(
+        self,
+        mode: Mode,
+        clients: Clients,
+        ceiling: CeilingArgs,
+        fill: impl FnOnce(&mut Load) -> Result<(), Error>,
+    ) -> Result<Config, Error> {
+        clients.check()?;
+        self.check_connection()?;
+        let verbosity = self.quiet.resolve();
+        let results = self.results.resolve(ceiling.calibration)?;
+        let needs_v5 = clients.shared_groups.map(|_| "--shared-groups");
+        let client = self.connection.resolve(Purpose { needs_v5, ..Purpose::default() })?;
+        let mut load = Load {
+            pattern: clients.pattern,
+            shared_groups: clients.shared_groups.unwrap_or(0),
+            ramp: self.ramp,
+            credentials: self.credentials,
+            local_addresses: self.local_addr,
+            embedded: if self.embedded { Some(own_program()?) } else { None },
+            seed: self.seed.unwrap_or(1),
+            ..Load::new(mode, client, clients.publishers, clients.subscribers, threads(self.threads))
+        };
+        fill(&mut load)?;
+        if self.embedded {
+            check_plain(&load.client, "--embedded")?;
+        }
+        if results.calibration.is_some() && load.qos == QoS::ExactlyOnce {
+            return Err(Error::usage("--calibration is for QoS 0 and 1"));
+        }
+        if load.client.version == Version::Only(Protocol::V3_1) && load.client.client_identifier.len() > 8 {
+            return Err(Error::usage(
+                "MQTT 3.1 takes 23 characters of client identifier, of which -i may have 8",
+            ));
+        }
+        Ok(Config { task: Task::Load(Box::new(load)), results, verbosity })
+    }
+
+    fn check_connection(&self) -> Result<(), Error> {
+        let origin = &self.connection.origin;
+        let typed = |id: &str| origin.rank(id) == Rank::Flag;
+        if origin.rank("disable_clean_session") > Rank::Default {
+            return Err(Error::usage("-c is not supported by bench"));
+        }
+        if !self.local_addr.is_empty() && typed("bind_address") {
+            return Err(both("--local-addr", "-A"));
+        }
+        if self.embedded {
+            refuse_broker(origin, "--embedded")?;
+        }
+        for (id, option) in [
+            ("reconnect", "--reconnect"),
+            ("wait_for_server", "--wait-for-server"),
+            ("reconnect_max_delay", "--reconnect-max-delay"),
+        ] {
+            if typed(id) {
+                return Err(Error::usage(format!(
+                    "{option} is not supported by bench, which does not reconnect"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a broker is brought along, or none is needed, no other can be named on the command line. Variables and
+/// profiles may name one: clap's own conflicts would not let them.
+pub(super) fn refuse_broker(origin: &Origin, what: &str) -> Result<(), Error> {
+    let options = [("host", "-h"), ("port", "-p"), ("url", "-L"), ("unix", "--unix"), ("srv", "-S")];
+    match options.iter().find(|(id, _)| origin.rank(id) == Rank::Flag) {
+        Some((_, option)) => Err(both(what, option)),
+        None => Ok(()),
+    }
+}
+
+/// The brokers of this program are reached over plain TCP.
+pub(super) fn check_plain(client: &ClientOptions, what: &str) -> Result<(), Error> {
+    if client.transport_name() == "tcp" && client.endpoint.proxy.is_none() {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{what} needs plain TCP: no TLS, WebSocket, Unix socket or proxy")))
+}
+
+pub(super) fn threads(given: Option<u32>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    given.and_then(|given| usize::try_from(given).ok()).unwrap_or(cores)
+}
+
+fn both(one: &str, other: &str) -> Error {
+    Error::usage(format!("{one} and {other} cannot be used together"))
+}
+
+fn own_program() -> Result<PathBuf, Error> {
+    std::env::current_exe()
+        .map_err(|error| Error::file("cannot find this program, to start its broker", error))
 }
 
 fn rate(text: &str) -> Result<Rate, String> {

@@ -200,7 +200,7 @@ pub fn parse(
     let arguments = with_help_as_option(arguments.into_iter().collect());
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
-    let arguments = typed.unwrap_or(arguments);
+    let arguments = bench::mode_first(typed.unwrap_or(arguments));
     let hide = |typed: &clap::ArgMatches| {
         if !is_hidden && let Some(hidden) = hidden::hide(&arguments, typed) {
             start_anew(&hidden);
@@ -210,7 +210,7 @@ pub fn parse(
         hide(&read.matches);
         read
     } else {
-        match read(command().mut_subcommands(without_empty_environment), &arguments, hide)? {
+        match read(everywhere(command(), without_empty_environment), &arguments, hide)? {
             Err(text) => return Ok(Request::Print { text, problem: None }),
             Ok(read) => read,
         }
@@ -240,7 +240,7 @@ pub fn parse(
 fn with_help_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
     if arguments.get(1).is_some_and(|word| word == "help") {
         arguments.remove(1);
-        arguments.truncate(2);
+        arguments.truncate(3);
         arguments.push("--help".into());
     }
     arguments
@@ -281,7 +281,6 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
         "pub" => one(arguments, Subcommand::Publish),
         "sub" => one(arguments, Subcommand::Subscribe),
         "rr" => one(arguments, Subcommand::Request),
-        "bench" => one(arguments, Subcommand::Bench),
         _ => None,
     }
 }
@@ -298,18 +297,17 @@ fn read(
         Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
     };
     let mut given = Vec::new();
-    if let Some((name, typed)) = matches.subcommand()
-        && let Some(subcommand) = command.find_subcommand(name)
-    {
+    let (names, subcommand, typed) = called(&command, &matches);
+    if names > 1 {
         hide(typed);
         given = files::given(subcommand, typed)?;
         if !given.is_empty() {
             for one in &given {
-                check(&command, &arguments[..2], one)?;
+                check(&command, &arguments[..names], one)?;
             }
             let words = given.iter().flat_map(|one| &one.words);
             let all: Vec<OsString> =
-                arguments[..2].iter().chain(words).chain(&arguments[2..]).cloned().collect();
+                arguments[..names].iter().chain(words).chain(&arguments[names..]).cloned().collect();
             matches = match command.try_get_matches_from_mut(&all) {
                 Ok(matches) => matches,
                 Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
@@ -323,21 +321,40 @@ fn read(
                     connection.origin.demote([one.id.as_str()], one.rank);
                 }
             }
-            let (name, matches) = matches.remove_subcommand().unwrap_or_default();
-            let definition = command.find_subcommand(name).cloned().unwrap_or_default();
+            let (_, definition, matches) = called(&command, &matches);
+            let (definition, matches) = (definition.clone(), matches.clone());
             Ok(Ok(Read { definition, matches, given, subcommand: cli.subcommand }))
         }
         Err(error) => usage::from_clap(error, &command, arguments).map(Err),
     }
 }
 
+/// The subcommand that is called, and its values: of `bench`, that of its mode. How many words name it.
+fn called<'a>(
+    mut command: &'a clap::Command,
+    mut matches: &'a clap::ArgMatches,
+) -> (usize, &'a clap::Command, &'a clap::ArgMatches) {
+    let mut names = 1;
+    while let Some((name, inner)) = matches.subcommand()
+        && let Some(subcommand) = command.find_subcommand(name)
+    {
+        (names, command, matches) = (names + 1, subcommand, inner);
+    }
+    (names, command, matches)
+}
+
+/// Changes the subcommands and theirs.
+fn everywhere(command: clap::Command, change: fn(clap::Command) -> clap::Command) -> clap::Command {
+    command.mut_subcommands(|subcommand| everywhere(change(subcommand), change))
+}
+
 /// Checks one option of a file by itself, so that an error can say where it stands.
 fn check(command: &clap::Command, names: &[OsString], given: &Given) -> Result<(), Error> {
     let line: Vec<OsString> = names.iter().chain(&given.words).cloned().collect();
     // What else the subcommand needs is not the file's business.
-    let mut command = command
-        .clone()
-        .mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.required(false).env(None::<&str>)));
+    let mut command = everywhere(command.clone(), |subcommand| {
+        subcommand.mut_args(|arg| arg.required(false).env(None::<&str>))
+    });
     match command.try_get_matches_from_mut(&line) {
         Ok(_) => Ok(()),
         Err(error) => match usage::from_clap(error, &command, &line) {
@@ -355,7 +372,7 @@ impl Subcommand {
             Self::Publish(args) => Some(&mut args.connection),
             Self::Subscribe(args) => Some(&mut args.connection),
             Self::Request(args) => Some(&mut args.connection),
-            Self::Bench(args) => Some(&mut args.connection),
+            Self::Bench(args) => args.connection_mut(),
             Self::RetainClear(args) => Some(&mut args.connection),
             Self::WillTest(args) => Some(&mut args.connection),
             Self::Ping(args) => Some(&mut args.connection),
@@ -383,7 +400,7 @@ impl Subcommand {
 /// not depend on environment or terminal.
 #[must_use]
 pub fn command() -> clap::Command {
-    finish(Cli::command()).mut_subcommands(finish)
+    everywhere(finish(Cli::command()), finish)
 }
 
 /// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, and the

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 
 use super::text::shown;
 use crate::error::Error;
@@ -20,7 +20,8 @@ pub(super) fn from_clap(
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return Ok(error.render().to_string());
     }
-    let subcommand = subcommand(command, arguments);
+    let path = called(command, arguments);
+    let subcommand = path.last().copied();
     let from_environment = environment_of(&error, subcommand.unwrap_or(command), arguments);
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
         // Not even a misspelt header is shown: it may hold a token.
@@ -46,11 +47,14 @@ pub(super) fn from_clap(
     if let Some(variable) = from_environment {
         message = format!("{message} (from the environment: {variable})");
     }
-    let help = match subcommand {
-        Some(subcommand) => format!("see mqtt {} --help", subcommand.get_name()),
-        None => "see mqtt --help".into(),
-    };
-    let tip = long_name(&error, subcommand).or(tip);
+    let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
+    let help = format!("see mqtt {}--help", names.concat());
+    let mut tip = long_name(&error, subcommand).or(tip);
+    if let Some(both) = conflict(&error) {
+        message = both;
+    } else if let Some((refusal, takers)) = of_another_mode(&error, &path) {
+        (message, tip) = (refusal, takers.or(tip));
+    }
     Err(Error::Usage { message, hint: Some(tip.unwrap_or(help)) })
 }
 
@@ -73,10 +77,59 @@ fn split(text: &str) -> (String, Option<String>) {
     (message, tip.map(str::to_owned))
 }
 
-/// The subcommand that was being read.
-fn subcommand<'a>(command: &'a Command, arguments: &[OsString]) -> Option<&'a Command> {
-    let name = arguments.iter().skip(1).find(|argument| !argument.as_encoded_bytes().starts_with(b"-"))?;
-    command.find_subcommand(name)
+/// The subcommand that was being read and, of `bench`, its mode.
+fn called<'a>(mut command: &'a Command, arguments: &[OsString]) -> Vec<&'a Command> {
+    let is_option = |argument: &&OsString| argument.as_encoded_bytes().starts_with(b"-");
+    let mut names = arguments.iter().skip(1).skip_while(is_option);
+    let mut path = Vec::new();
+    while let Some(subcommand) = names.next().and_then(|name| command.find_subcommand(name)) {
+        path.push(subcommand);
+        command = subcommand;
+    }
+    path
+}
+
+/// What two options that exclude each other are told.
+fn conflict(error: &clap::Error) -> Option<String> {
+    let name = |kind| match error.get(kind)? {
+        ContextValue::String(shown) => Some(shown.clone()),
+        ContextValue::Strings(shown) => shown.first().cloned(),
+        _ => None,
+    };
+    let without_value = |shown: String| shown.split(' ').next().map(str::to_owned);
+    let one = name(ContextKind::PriorArg).and_then(without_value)?;
+    let other = name(ContextKind::InvalidArg).and_then(without_value)?;
+    (error.kind() == ErrorKind::ArgumentConflict)
+        .then(|| format!("{other} and {one} cannot be used together"))
+}
+
+/// An argument that this mode does not take and others do: the refusal, and a hint that names them.
+fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Option<String>)> {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidArg) else { return None };
+    let modes = path.iter().find(|command| command.has_subcommands())?;
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let own = path.last()?.get_name();
+    let has = |arg: &Arg| match (typed.strip_prefix("--"), typed.strip_prefix('-')) {
+        (Some(long), _) => arg.get_long() == Some(long) && !arg.is_hide_set(),
+        (None, Some(letter)) => {
+            letter.chars().eq(arg.get_short()) && arg.get_short().is_some() && !arg.is_hide_set()
+        }
+        (None, None) => arg.is_positional(),
+    };
+    let takers = modes.get_subcommands().filter(|mode| mode.get_arguments().any(has));
+    let takers: Vec<&str> = takers.map(Command::get_name).collect();
+    let listed = match &takers[..] {
+        [] => return None,
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        takers => takers.concat(),
+    };
+    Some(if typed.starts_with('-') {
+        (format!("{own} does not take {typed}"), Some(format!("{typed} goes with {listed}")))
+    } else {
+        (format!("{own} does not take '{}': only {listed} takes arguments", shown(typed.as_ref())), None)
+    })
 }
 
 /// The variable that a refused value came from, if it did not come from the command line.

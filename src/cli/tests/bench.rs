@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Invocation;
-use super::{all_wrong, good};
+use super::{all_wrong, good, stage_one, words};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
 use crate::command::bench::{Config, Task};
 use crate::protocol::QoS;
@@ -46,6 +46,58 @@ fn loads() {
     assert_eq!(load(&["sub", "--topic", "a/#"]).topic, "a/#");
     assert_eq!(load(&["rr"]).subscribers, 1);
     assert_eq!(load(&["--size", "4k"]).payload, Payload::Size(4096));
+}
+
+/// As it was when the mode was an argument.
+#[test]
+fn options_may_stand_before_the_mode() {
+    for (line, mode) in [
+        (&["-h", "example.org", "pub", "--rate", "5"][..], Mode::Publish),
+        (&["--rate", "5", "-V5", "rr", "--subscribers", "2"], Mode::Request),
+        (&["--subscribers=3", "--embedded", "sub"], Mode::Subscribe),
+        (&["-ipub", "--topic", "conn"], Mode::EndToEnd),
+    ] {
+        assert_eq!(load(line).mode, mode, "{line:?}");
+    }
+    assert_eq!(load(&["--topic", "pub"]).topic, "pub");
+    assert_eq!(load(&["-i", "sub", "pub", "--topic", "rr"]).client.client_identifier, "sub");
+    assert!(matches!(bench(&["--json", "compare", "a", "b"]).task, Task::Compare(files) if files.len() == 2));
+}
+
+/// The help of a mode shows what it takes, and nothing else.
+#[test]
+fn help_shows_what_the_mode_takes() {
+    for (mode, takes, not) in [
+        (
+            "conn",
+            &["--clients", "--hold", "--ramp", "--csv"][..],
+            &["--rate ", "--topic ", "--drain", "--duration"][..],
+        ),
+        ("pub", &["--rate ", "--size", "--drain", "--duration"], &["--subscribers", "--pattern", "--hold"]),
+        (
+            "sub",
+            &["--subscribers", "--topic", "--count"],
+            &["--publishers", "--rate ", "--drain", "--calibration"],
+        ),
+        ("e2e", &["--pattern", "--shared-groups", "--rate "], &["--clients", "--hold"]),
+        ("rr", &["--subscribers", "--inflight"], &["--pattern", "--shared-groups", "--clients"]),
+        ("compare", &["--json", "FILE"], &["--host", "--fail-if", "--rate ", "--threads"]),
+        (
+            "calibrate",
+            &["--threads", "--duration", "--json"],
+            &["--host", "--cafile", "--fail-if", "--rate "],
+        ),
+    ] {
+        let help = stage_one(&words(&["bench", mode, "--help"])).unwrap().expect_err("a text");
+        for option in takes {
+            assert!(help.contains(option), "{mode} {option}: {help}");
+        }
+        for option in not.iter().chain(&["--reconnect", "--disable-clean-session"]) {
+            let shown =
+                help.lines().any(|line| line.trim_start().trim_start_matches("-c, ").starts_with(option));
+            assert!(!shown, "{mode} {option}: {help}");
+        }
+    }
 }
 
 #[test]
@@ -106,7 +158,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_opened() {
         (&["bench", "--qos", "3"], "--qos"),
         (&["bench", "--size", "-1"], "--size"),
         (&["bench", "--size", "1G"], "--size"),
-        (&["bench", "--payload", "x", "--payload-file", "y"], "one of"),
+        (&["bench", "--payload", "x", "--payload-file", "y"], "--payload and --payload-file"),
         (&["bench", "--local-addr", "localhost"], "--local-addr"),
         (&["bench", "--fail-if", "loss > 5"], "share"),
         (&["bench", "--fail-if", "p99"], "FIGURE"),

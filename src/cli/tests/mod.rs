@@ -17,7 +17,7 @@ mod will_test;
 use std::ffi::OsString;
 
 use super::origin::Rank;
-use super::{Invocation, Subcommand, command, read};
+use super::{Invocation, Subcommand, command, everywhere, read};
 use crate::client::options::ClientOptions;
 use crate::command::{publish::Config as Publish, subscribe::Config as Subscribe};
 use crate::error::Error;
@@ -26,7 +26,8 @@ use crate::exit::Exit;
 /// Stage one alone.
 fn stage_one(arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error> {
     let without_environment =
-        command().mut_subcommands(|subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
+        everywhere(command(), |subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
+    let arguments = &super::bench::mode_first(arguments.to_vec());
     Ok(read(without_environment, arguments, |_| ())?.map(|read| read.subcommand))
 }
 

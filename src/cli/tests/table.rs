@@ -6,8 +6,13 @@ use clap::Arg;
 
 use super::super::command;
 
+/// All subcommands, and the modes of `bench`.
 fn subcommands() -> Vec<clap::Command> {
-    command().get_subcommands().cloned().collect()
+    let command = command();
+    let with_modes = |command: &clap::Command| -> Vec<clap::Command> {
+        std::iter::once(command).chain(command.get_subcommands()).cloned().collect()
+    };
+    command.get_subcommands().flat_map(with_modes).collect()
 }
 
 fn arguments(name: &str) -> Vec<Arg> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::attention::Attention;
-use super::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
+use super::config::{Load, Mode, Rate, Stop};
 use super::report::Report;
 use super::report::export::read_report;
 use super::report::figure::{CONNECTED_RATE, SENT_RATE};
@@ -44,29 +44,9 @@ pub(super) async fn run(
     client.aim(&sink.address().ip().to_string(), sink.address().port());
     client.max_inflight = WINDOW;
     let mut load = Load {
-        mode: Mode::Connect,
-        client,
-        publishers: CONNECTIONS,
-        subscribers: 0,
         rate: Rate::Max,
-        arrivals: Arrivals::Uniform,
-        jitter: Duration::ZERO,
-        per_write: u32::MAX,
-        payload: Payload::Size(64),
-        topics: 1,
-        topic: "bench/{client}/{topic}".into(),
-        pattern: Pattern::Pairs,
-        shared_groups: 0,
-        qos: QoS::AtMostOnce,
         stop: Stop::After(Duration::from_millis(100)),
-        warmup: Duration::ZERO,
-        drain: Duration::from_secs(5),
-        ramp: None,
-        credentials: None,
-        local_addresses: Vec::new(),
-        threads,
-        embedded: None,
-        seed: 1,
+        ..Load::new(Mode::Connect, client, CONNECTIONS, 0, threads)
     };
     machine::check_limits(&load, diagnostics)?;
     let report = part(&load, diagnostics).await?;

@@ -106,6 +106,9 @@ pub enum Stop {
     Count(u64),
 }
 
+/// The topics of a load without `--topic`.
+pub const TOPIC: &str = "bench/{client}/{topic}";
+
 /// A load on a broker.
 #[derive(Debug, Clone)]
 pub struct Load {
@@ -158,6 +161,36 @@ pub struct Load {
 }
 
 impl Load {
+    /// A small load of these clients, as it is without options: 1,000 messages a second for ten seconds.
+    #[must_use]
+    pub fn new(mode: Mode, client: ClientOptions, publishers: u32, subscribers: u32, threads: usize) -> Self {
+        Self {
+            mode,
+            client,
+            publishers,
+            subscribers,
+            rate: Rate::PerSecond(1000.0),
+            arrivals: Arrivals::Uniform,
+            jitter: Duration::ZERO,
+            per_write: u32::MAX,
+            payload: Payload::Size(64),
+            topics: 1,
+            topic: TOPIC.into(),
+            pattern: Pattern::Pairs,
+            shared_groups: 0,
+            qos: QoS::AtMostOnce,
+            stop: Stop::After(Duration::from_secs(10)),
+            warmup: Duration::ZERO,
+            drain: Duration::from_secs(5),
+            ramp: None,
+            credentials: None,
+            local_addresses: Vec::new(),
+            threads,
+            embedded: None,
+            seed: 1,
+        }
+    }
+
     /// All clients.
     #[must_use]
     pub fn clients(&self) -> u32 {
