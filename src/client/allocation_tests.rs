@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::handler::{Flow, Handler};
 use super::limits::ServerLimits;
 use super::link::Link;
-use super::link_tests::{BOTH, FENCE_LIMIT, message};
+use super::link_tests::{BARRIER_LIMIT, BOTH, message};
 use super::scratch::OUTPUT_BYTES;
 use super::session::{Event, Session};
 use crate::error::Error;
@@ -96,7 +96,7 @@ fn allocations(protocol: Protocol, qos: QoS, publishes: bool, input: Vec<u8>) ->
     session.connected(protocol, false, ServerLimits::default());
     let stream = Endless { input, reads: 100 };
     let mut link =
-        Link::new(stream, protocol, 60, FENCE_LIMIT, 1 << 20, Vec::new(), PropertyBlock::default());
+        Link::new(stream, protocol, 60, BARRIER_LIMIT, 1 << 20, Vec::new(), PropertyBlock::default());
     let mut turn = |link: &mut Link<Endless>| {
         // A busy link gives way to others now and then, and is polled again.
         while link.stream_mut().reads > 0 {

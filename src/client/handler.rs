@@ -52,7 +52,7 @@ pub enum Change<'a> {
     ShorterSession(u32),
     /// So many links in a row have ended soon after they were made. The client identifier is the user's.
     ShortLinks(u32),
-    /// QoS 0 messages were written, but the server did not answer the fence within this time.
+    /// QoS 0 messages were written, but the server did not answer the barrier within this time.
     Unconfirmed(Duration),
 }
 

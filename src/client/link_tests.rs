@@ -93,7 +93,7 @@ impl Bench {
         let mut session = Session::new(protocol, 20, &PropertyBlock::default());
         session.connected(protocol, false, ServerLimits::default());
         let nothing = PropertyBlock::default();
-        let link = Link::new(client, protocol, keep_alive, FENCE_LIMIT, 10_000_000, leftover, nothing);
+        let link = Link::new(client, protocol, keep_alive, BARRIER_LIMIT, 10_000_000, leftover, nothing);
         Self { link, session, handler, server, protocol }
     }
 
@@ -137,11 +137,11 @@ pub(super) fn message(protocol: Protocol, qos: QoS, identifier: u16, payload: &[
     out
 }
 
-pub(super) const FENCE_LIMIT: Duration = Duration::from_secs(30);
+pub(super) const BARRIER_LIMIT: Duration = Duration::from_secs(30);
 pub(super) const BOTH: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 
 #[tokio::test]
-async fn leaving_after_qos_0_is_fenced() {
+async fn leaving_after_qos_0_waits_for_the_barrier() {
     for protocol in BOTH {
         let handler = Recorder { to_publish: vec!["a", "b"], leave: true, ..Recorder::default() };
         let mut bench = Bench::new(protocol, 60, handler);
@@ -150,25 +150,25 @@ async fn leaving_after_qos_0_is_fenced() {
         bench.server.write_all(&[0xD0, 0]).await.unwrap();
         bench.run().await.unwrap();
         assert_eq!(bench.received().await, ["DISCONNECT"]);
-        assert!(!bench.session.is_unfenced());
+        assert!(!bench.session.has_unconfirmed());
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fence_nobody_answers_is_given_up_and_said() {
+async fn a_barrier_without_answer_is_given_up_and_reported() {
     let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
     let mut bench = Bench::new(Protocol::V5, 60, handler);
     let began = Instant::now();
     bench.run().await.unwrap();
-    assert_eq!(began.elapsed().as_secs(), FENCE_LIMIT.as_secs());
+    assert_eq!(began.elapsed().as_secs(), BARRIER_LIMIT.as_secs());
     assert_eq!(bench.handler.changes, 1);
-    assert!(bench.session.is_unfenced());
+    assert!(bench.session.has_unconfirmed());
     assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ", "DISCONNECT"]);
 }
 
 /// The keep-alive has asked before: its answer says nothing of what was published since.
 #[tokio::test(start_paused = true)]
-async fn an_earlier_answer_is_not_the_fence() {
+async fn an_earlier_answer_does_not_pass_the_barrier() {
     let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
     assert!(tokio::time::timeout(Duration::from_secs(11), bench.run()).await.is_err());
     assert_eq!(bench.received().await, ["PINGREQ"]);
@@ -178,14 +178,14 @@ async fn an_earlier_answer_is_not_the_fence() {
     assert_eq!(bench.received().await, ["PUBLISH", "PINGREQ"]);
     bench.server.write_all(&[0xD0, 0]).await.unwrap();
     assert!(bench.poll_once().is_pending());
-    assert!(bench.session.is_unfenced());
+    assert!(bench.session.has_unconfirmed());
     assert!(bench.received().await.is_empty(), "the answer to the first PINGREQ is not that to the second");
     bench.server.write_all(&[0xD0, 0]).await.unwrap();
     bench.run().await.unwrap();
     assert_eq!(bench.received().await, ["DISCONNECT"]);
 }
 
-/// A received QoS 2 message: the fence is there so that its exchange can end, and not longer than that
+/// A received QoS 2 message: the barrier is there so that its exchange can end, and not longer than that
 /// takes; a server that ends nothing and answers nothing is not waited for as one that may lose messages.
 #[tokio::test(start_paused = true)]
 async fn leaving_after_qos_2_waits_for_the_release_only() {
@@ -220,22 +220,22 @@ async fn leaving_after_qos_2_waits_for_the_release_only() {
 
 /// On a slow link the answer comes behind everything that was on its way before it.
 #[tokio::test(start_paused = true)]
-async fn a_fence_is_not_given_up_while_the_server_is_heard() {
+async fn a_barrier_is_not_given_up_while_the_broker_is_heard() {
     let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
     let mut bench = Bench::new(Protocol::V5, 60, handler);
     assert!(bench.poll_once().is_pending());
     for _ in 0..5 {
         bench.server.write_all(&message(Protocol::V5, QoS::AtMostOnce, 0, b"late")).await.unwrap();
-        assert!(tokio::time::timeout(FENCE_LIMIT * 2 / 3, bench.run()).await.is_err());
+        assert!(tokio::time::timeout(BARRIER_LIMIT * 2 / 3, bench.run()).await.is_err());
     }
     bench.server.write_all(&[0xD0, 0]).await.unwrap();
     bench.run().await.unwrap();
     assert_eq!(bench.handler.changes, 0);
-    assert!(!bench.session.is_unfenced());
+    assert!(!bench.session.has_unconfirmed());
 }
 
 #[tokio::test]
-async fn a_lost_fence_is_an_error() {
+async fn a_barrier_lost_with_the_connection_is_an_error() {
     let handler = Recorder { to_publish: vec!["a"], leave: true, ..Recorder::default() };
     let mut bench = Bench::new(Protocol::V5, 60, handler);
     assert!(bench.poll_once().is_pending());
@@ -470,7 +470,7 @@ async fn a_full_stream_that_drains_is_filled_again() {
     let mut session = Session::new(Protocol::V5, 20, &PropertyBlock::default());
     session.connected(Protocol::V5, false, ServerLimits::default());
     let nothing = PropertyBlock::default();
-    let mut link = Link::new(client, Protocol::V5, 0, FENCE_LIMIT, 10_000_000, Vec::new(), nothing);
+    let mut link = Link::new(client, Protocol::V5, 0, BARRIER_LIMIT, 10_000_000, Vec::new(), nothing);
     let mut flood = Flood { left: 2000 };
     let reader = tokio::spawn(async move {
         let mut buffer = vec![0; 4096];

@@ -52,7 +52,7 @@ pub struct Session {
     /// that the server has received and not seen released.
     inherited: u16,
     /// QoS 0 messages were published since the server was last heard to have read everything.
-    unfenced: bool,
+    unconfirmed: bool,
     /// PINGREQs not yet answered.
     pings: u32,
     /// Received QoS 2 messages that are delivered but not yet released ([MQTT-4.3.3-10]).
@@ -85,7 +85,7 @@ impl Session {
             unfinished: Unfinished::default(),
             was_connected: false,
             inherited: 0,
-            unfenced: false,
+            unconfirmed: false,
             pings: 0,
             unreleased: HashSet::new(),
             inbound_aliases: InboundAliases::new(two(PropertyId::TopicAliasMaximum).unwrap_or(0)),
@@ -126,15 +126,15 @@ impl Session {
         !self.unreleased.is_empty()
     }
 
-    /// Whether QoS 0 messages are on their way of which nobody can say that they arrived.
+    /// Whether QoS 0 messages were sent that the broker is not known to have read.
     #[must_use]
-    pub fn is_unfenced(&self) -> bool {
-        self.unfenced
+    pub fn has_unconfirmed(&self) -> bool {
+        self.unconfirmed
     }
 
-    /// A PINGREQ sent behind everything was answered: the server has read all of it.
-    pub fn fenced(&mut self) {
-        self.unfenced = false;
+    /// The broker has answered a PINGREQ that was sent after everything: it has read all of it.
+    pub fn confirmed(&mut self) {
+        self.unconfirmed = false;
     }
 
     /// The identifiers of received QoS 2 messages that are delivered but not yet released.
@@ -190,7 +190,7 @@ impl Session {
         let bytes = alias.map_or(plain_bytes, aliased_bytes);
         self.limits.check_publish(template, bytes).map_err(not_sent)?;
         let identifier = if template.qos() == QoS::AtMostOnce {
-            self.unfenced = true;
+            self.unconfirmed = true;
             0
         } else {
             let kept = keep().map(|payload| Kept { template: Arc::clone(template), payload });
@@ -239,7 +239,7 @@ impl Session {
         self.check_publish(template, payload.len())?;
         let (identifier, count) = match template.qos() {
             QoS::AtMostOnce => {
-                self.unfenced = true;
+                self.unconfirmed = true;
                 (0, most)
             }
             qos => {

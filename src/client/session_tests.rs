@@ -97,7 +97,7 @@ fn outbound_qos_1_and_2() {
         peer.publish(QoS::AtLeastOnce, 2);
         peer.publish(QoS::ExactlyOnce, 3);
         assert_eq!(peer.sent(), ["publish 0 1", "publish 1 2", "publish 2 3"]);
-        assert!(peer.session.is_unfenced());
+        assert!(peer.session.has_unconfirmed());
         assert_eq!(peer.receive(&Packet::PubAck(ack(1, 0))), Ok(Some("published 2 00".into())));
         assert_eq!(peer.receive(&Packet::PubRec(ack(2, 0))), Ok(Some("Received { token: 3 }".into())));
         assert_eq!(peer.sent(), ["pubrel 2 00"]);

@@ -45,7 +45,7 @@ pub enum Source {
 }
 
 /// How many QoS 0 messages may be on their way before the server is asked how far it has read.
-const MESSAGES_PER_FENCE: u64 = 10_000;
+const MESSAGES_PER_BARRIER: u64 = 10_000;
 
 /// A payload that takes long enough to show how far it is.
 const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
@@ -303,7 +303,7 @@ impl Publisher<'_> {
     /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the server has read:
     /// if the link is lost, the number of messages that may be lost with it is known and small.
     fn ask_how_far(&mut self, session: &mut Session, out: &mut BytesMut) {
-        if self.asked.is_none() && self.ended - self.confirmed >= MESSAGES_PER_FENCE {
+        if self.asked.is_none() && self.ended - self.confirmed >= MESSAGES_PER_BARRIER {
             session.ping(out);
             self.asked = Some(self.ended);
         }

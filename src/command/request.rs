@@ -420,7 +420,7 @@ impl Handler for Requester<'_> {
             Stage::Request if session.can_publish(self.config.qos) => {
                 session.publish(out, &exchange.request, &self.payload, || None, 0)?;
                 // The response says that the request was read; without one there is nothing to be sure of.
-                session.fenced();
+                session.confirmed();
                 (self.sent, self.acknowledged) = (Some(Instant::now()), false);
                 self.unwritten_bytes = out.len();
                 self.stage = Stage::Waiting;

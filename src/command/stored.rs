@@ -306,12 +306,12 @@ impl EndOfStored {
             }
             let (topic, nothing) = (self.topic.as_bytes(), PropertyBlock::default());
             let template = PublishTemplate::new(session.protocol(), topic, QoS::AtMostOnce, false, &nothing);
-            let was_unfenced = session.is_unfenced();
+            let was_unconfirmed = session.has_unconfirmed();
             // A broker that does not take it leaves the marker unanswered, which makes up for it too.
             let _ = session.publish(out, &Arc::new(template), &self.number.to_be_bytes(), || None, 0);
             // It is no message that anyone would miss.
-            if !was_unfenced {
-                session.fenced();
+            if !was_unconfirmed {
+                session.confirmed();
             }
         }
         session.ping(out);

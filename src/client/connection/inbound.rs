@@ -186,7 +186,7 @@ impl Connection {
         match &event {
             Event::Message(_) => self.received_messages = true,
             Event::Pong { last: true } if self.barrier().is_some() => {
-                session.fenced();
+                session.confirmed();
                 return Err(End::Passed.into());
             }
             Event::Auth { reason, properties } => {

@@ -64,7 +64,7 @@ pub(super) enum Barrier {
 impl Barrier {
     /// The barrier that a session needs before its connection is closed.
     pub(super) fn needed(session: &Session, now: Instant) -> Option<Self> {
-        if session.is_unfenced() {
+        if session.has_unconfirmed() {
             Some(Self::Sent { since: now })
         } else {
             session.has_unreleased().then_some(Self::Received { since: now })

@@ -41,7 +41,7 @@ impl Session {
         self.window = self.max_inflight.min(limits.receive_maximum).clamp(1, MOST_PUBLISHES);
         self.open_publishes = 0;
         self.open_requests = 0;
-        self.unfenced = false;
+        self.unconfirmed = false;
         self.pings = 0;
         self.inbound_aliases.clear();
         self.outbound_aliases.clear();

@@ -333,7 +333,7 @@ impl Handler for InTurn<'_> {
     ) -> Poll<Result<(), Error>> {
         if self.state.fence == Fence::Answered {
             // Nothing was published behind it, so leaving need not ask again.
-            session.fenced();
+            session.confirmed();
             self.state.fence = Fence::No;
         }
         if self.state.leaving {
