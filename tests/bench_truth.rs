@@ -379,7 +379,7 @@ fn an_interrupted_run_says_what_it_knows() {
     assert!(table.iter().any(|line| line.starts_with("interrupted")), "{table:?}");
     assert!(table.iter().all(|line| !line.starts_with("held back") && !line.contains("CPU  ")), "{table:?}");
     let xml = std::fs::read_to_string(junit).unwrap();
-    assert!(xml.contains("failures=\"0\" skipped=\"1\""), "as the exit status says: {xml}");
+    assert!(xml.contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "as the exit status says: {xml}");
     assert!(xml.contains("name=\"the run went to its end\"><skipped message=\"it was interrupted"), "{xml}");
 }
 

@@ -7,6 +7,7 @@
 mod diagnostics;
 mod events;
 mod json;
+mod junit;
 mod live;
 mod message;
 mod packet_log;
@@ -29,6 +30,7 @@ mod stdout_tests;
 
 pub use diagnostics::{Diagnostics, counted, duration};
 pub use json::put_json_line;
+pub use junit::{TestCase, TestOutcome, junit};
 pub use live::Live;
 pub use message::{MessageWriter, Misfit};
 pub use password::read_password;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::judge::Verdict;
 use super::run::{Outcome, Plan};
-use crate::output::{duration, printable, put_json_line, wrapped};
+use crate::output::{self, TestCase, TestOutcome, duration, printable, put_json_line, wrapped};
 
 /// Of the form that `version` stands for.
 const VERSION: u32 = 1;
@@ -144,51 +144,21 @@ fn micros(duration: Duration) -> u64 {
 /// The form that build servers read: a test suite, inconclusive cases as errors.
 pub(super) fn junit(results: &[Result]) -> String {
     let total: f64 = results.iter().map(|result| result.outcome.took.as_secs_f64()).sum();
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
-        xml,
-        "<testsuite name=\"mqtt will-test\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\" time=\"{total:.3}\">",
-        results.len(),
-        count(results, Verdict::Fail),
-        count(results, Verdict::Inconclusive),
-        count(results, Verdict::Skipped),
-    );
-    for Result { plan, outcome } in results {
-        let (name, protocol, time) = (escaped(&plan.name), plan.protocol, outcome.took.as_secs_f64());
-        let element = match outcome.verdict {
-            Verdict::Pass => None,
-            Verdict::Fail => Some("failure"),
-            Verdict::Skipped => Some("skipped"),
-            Verdict::Inconclusive => Some("error"),
-        };
-        let open =
-            format!("<testcase classname=\"will-test MQTT {protocol}\" name=\"{name}\" time=\"{time:.3}\"");
-        let _ = match element {
-            None => writeln!(xml, "  {open}/>"),
-            Some(element) => {
-                let detail = escaped(&format!("{}: {}", plan.section, outcome.detail));
-                writeln!(xml, "  {open}><{element} message=\"{detail}\"/></testcase>")
-            }
-        };
-    }
-    xml.push_str("</testsuite>\n");
-    xml
-}
-
-/// Text inside an attribute; XML has no way to say most control characters.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in printable(text).chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\t' => escaped.push(' '),
-            _ => escaped.push(character),
+    let cases = results.iter().map(|Result { plan, outcome }| {
+        let detail = format!("{}: {}", plan.section, outcome.detail);
+        TestCase {
+            class: format!("will-test MQTT {}", plan.protocol),
+            name: plan.name.clone(),
+            seconds: Some(outcome.took.as_secs_f64()),
+            outcome: match outcome.verdict {
+                Verdict::Pass => TestOutcome::Passed(None),
+                Verdict::Fail => TestOutcome::Failed(detail),
+                Verdict::Skipped => TestOutcome::Skipped(detail),
+                Verdict::Inconclusive => TestOutcome::Inconclusive(detail),
+            },
         }
-    }
-    escaped
+    });
+    output::junit("mqtt will-test", total, &cases.collect::<Vec<_>>())
 }
 
 #[cfg(test)]
@@ -224,10 +194,5 @@ mod tests {
             // A file or pipe gets a line a case, for grep.
             assert_eq!(put(None).lines().count(), 1);
         }
-    }
-
-    #[test]
-    fn attributes_hold_any_text() {
-        assert_eq!(escaped("a<b>\"&\u{1}\n"), "a&lt;b&gt;&quot;&amp;\\x01\\n");
     }
 }

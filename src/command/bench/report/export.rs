@@ -1,7 +1,6 @@
 //! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to. They are opened before
 //! the run: what cannot be written must not be found out after an hour of load.
 
-use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ use super::figure::{FIGURES, Section};
 use super::{Report, SeriesSecond, html, latency};
 use crate::error::Error;
 use crate::file::read_at_most;
-use crate::output::{printable, put_json_line};
+use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
 /// The type of the report.
 pub(crate) const KIND: &str = "bench";
@@ -149,92 +148,40 @@ fn field(value: &Value) -> String {
     }
 }
 
-/// A test case.
-struct Case {
-    /// What has to hold.
-    name: String,
-    outcome: Verdict,
-}
-
-enum Verdict {
-    /// It holds, by what one sees that.
-    Passed(Option<String>),
-    /// It does not, and why.
-    Failed(String),
-    /// It cannot be told, and why.
-    Skipped(String),
-}
-
-impl Case {
-    fn new(name: &str, failure: Option<String>) -> Self {
-        Self { name: name.to_owned(), outcome: failure.map_or(Verdict::Passed(None), Verdict::Failed) }
-    }
-}
-
 /// Thresholds as test cases in `JUnit`'s XML, for continuous integration.
 fn junit(report: &Report) -> String {
-    let mut cases = vec![Case::new("the run is valid", (!report.valid).then(|| problems(report)))];
+    let problems = texts(&report.findings.problems).join("; ");
+    let valid = if report.valid { TestOutcome::Passed(None) } else { TestOutcome::Failed(problems) };
+    let mut cases = vec![(VALID.to_owned(), valid)];
     if report.interrupted {
         // Like the exit status: whoever interrupts a run does not mean that something is wrong.
         let why = "it was interrupted: the figures are of what was done until then";
-        let outcome = Verdict::Skipped(why.to_owned());
-        cases.push(Case { name: "the run went to its end".to_owned(), outcome });
+        cases.push(("the run went to its end".to_owned(), TestOutcome::Skipped(why.to_owned())));
     }
     cases.extend(report.thresholds.iter().map(|result| {
         let was = format!("it was {}", result.text);
-        let outcome = if result.broken { Verdict::Failed(was) } else { Verdict::Passed(Some(was)) };
-        Case { name: result.opposite.clone(), outcome }
+        let outcome = if result.broken { TestOutcome::Failed(was) } else { TestOutcome::Passed(Some(was)) };
+        (result.opposite.clone(), outcome)
     }));
-    suite(report.mode, report.phases_s.measure, &cases)
+    suite(report.mode, report.phases_s.measure, cases)
 }
 
-fn problems(report: &Report) -> String {
-    let problems: Vec<String> = report.findings.problems.iter().map(ToString::to_string).collect();
-    problems.join("; ")
-}
+const VALID: &str = "the run is valid";
 
 /// A run that could not be made.
 fn junit_of_failure(mode: Mode, why: &str) -> String {
-    suite(mode, 0.0, &[Case::new("the run is valid", Some(why.to_owned()))])
+    suite(mode, 0.0, vec![(VALID.to_owned(), TestOutcome::Failed(why.to_owned()))])
 }
 
-fn suite(mode: Mode, time: f64, cases: &[Case]) -> String {
-    let mode = mode.name();
-    let count = |is: fn(&Verdict) -> bool| cases.iter().filter(|case| is(&case.outcome)).count();
-    let failures = count(|outcome| matches!(outcome, Verdict::Failed(_)));
-    let skipped = count(|outcome| matches!(outcome, Verdict::Skipped(_)));
-    let mut out = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites><testsuite name=\"mqtt bench {mode}\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\" time=\"{time:.3}\">\n",
-        cases.len()
-    );
-    for Case { name, outcome } in cases {
-        let _ = write!(out, "<testcase classname=\"mqtt.bench.{mode}\" name=\"{}\"", in_xml(name));
-        let _ = match outcome {
-            Verdict::Passed(None) => writeln!(out, "/>"),
-            Verdict::Passed(Some(what)) => {
-                writeln!(out, "><system-out>{}</system-out></testcase>", in_xml(what))
-            }
-            Verdict::Failed(why) => writeln!(out, "><failure message=\"{}\"/></testcase>", in_xml(why)),
-            Verdict::Skipped(why) => writeln!(out, "><skipped message=\"{}\"/></testcase>", in_xml(why)),
-        };
-    }
-    out + "</testsuite></testsuites>\n"
-}
-
-/// Text as XML has it: what it cannot hold is shown as an escape or a question mark.
-fn in_xml(text: &str) -> String {
-    let mut out = String::new();
-    for c in printable(text).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\u{fffe}' | '\u{ffff}' => out.push('?'),
-            c => out.push(c),
-        }
-    }
-    out
+fn suite(mode: Mode, seconds: f64, cases: Vec<(String, TestOutcome)>) -> String {
+    let class = format!("mqtt.bench.{}", mode.name());
+    let cases = cases.into_iter().map(|(name, outcome)| TestCase {
+        class: class.clone(),
+        name,
+        seconds: None,
+        outcome,
+    });
+    output::junit(&format!("mqtt bench {}", mode.name()), seconds, &cases.collect::<Vec<_>>())
 }
 
 /// The files that results go to.
