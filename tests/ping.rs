@@ -1,6 +1,6 @@
 //! `mqtt ping`: what the server says and limits, statistics, and what was under way when time was up.
 
-use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::Protocol::{V3_1_1, V5};
 use mqtt::protocol::property::{PropertyId, Value};
 
 use crate::support::mqtt::Mqtt;
@@ -176,4 +176,44 @@ fn a_closed_pipe_is_no_failure() {
         .run()
         .exits(0)
         .says("");
+}
+
+/// A broker that wants another version is gone to twice, and the way there is shown once.
+#[test]
+fn way_that_is_gone_twice_is_shown_once() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&packets::connack(V5, false, 0x84));
+        let mut peer = listener.accept_session(V3_1_1);
+        peer.expect(V3_1_1, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.expect_disconnect(V3_1_1);
+    });
+    let lines = ping(server.port()).run().exits(0).lines();
+    let names: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["resolve", "connect", "connack", "ping"], "{lines:#?}");
+    server.finish();
+}
+
+/// On a terminal lines end at a word, and go on where their text began.
+#[test]
+fn long_lines_are_wrapped_on_a_terminal() {
+    let words = "word ".repeat(30);
+    let connack = packets::connack_with(&[(PropertyId::ReasonString, Value::Text(words.trim_end()))]);
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept();
+        peer.expect_connect(V5);
+        peer.send(&connack);
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.expect_disconnect(V5);
+    });
+    let run = ping(server.port()).stdout_on_a_terminal(60, 24).run().exits(0);
+    let shown = String::from_utf8(run.stdout).unwrap();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert!(lines.iter().all(|line| line.len() <= 60), "{shown}");
+    assert_eq!(shown.matches("word").count(), 30, "{shown}");
+    let further = lines.iter().filter(|line| line.starts_with(&" ".repeat(26)) && line.contains("word"));
+    assert!(further.count() > 3, "{shown}");
 }

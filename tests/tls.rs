@@ -79,6 +79,17 @@ fn certificates_that_are_refused() {
         let Some(broker) = Mosquitto::start(&Setup::new().tls(&identity)) else { return };
         let cafile = ["--cafile".into(), authority.file().into_os_string()];
         publish(broker.port()).args(&cafile).run().fails(1, text);
+        // What the server presented is seen all the same.
+        let port = broker.port().to_string();
+        let ping = Mqtt::new(["ping", "-h", "localhost", "-p", &port]).args(&cafile);
+        let lines = ping.run().exits(1).lines().join("\n");
+        assert!(lines.contains(" ms  refused; the server presented\n"), "{lines}");
+        assert!(lines.contains("certificate CN=") && lines.contains(" by CN="), "{lines}");
+        let ping = Mqtt::new(["ping", "--json", "-h", "localhost", "-p", &port]).args(&cafile);
+        let last =
+            report("ping", &ping.run().exits(1).stdout)["steps"].as_array().unwrap().last().unwrap().clone();
+        assert_eq!(last["step"], "refused");
+        assert!(last["certificates"][0]["subject"].as_str().unwrap().starts_with("CN="), "{last}");
         // Only who says so gets along without; it is warned.
         let run = publish(broker.port()).args(&cafile).args(["--insecure"]).run();
         run.exits(0).says("mqtt: warning: --insecure: nobody checks who the server is\n");

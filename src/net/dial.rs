@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::client::Request;
 
 use super::endpoint::{Address, Endpoint, Transport, WebSocketOptions};
 use super::stream::Stream;
-use super::tls::{self, TlsConfig, TlsFacts};
+use super::tls::{self, CertificateFacts, TlsConfig, TlsFacts};
 use super::{resolve, tcp, websocket, within};
 use crate::error::{Error, Layer, Retry};
 
@@ -43,6 +43,13 @@ pub enum Step {
     Encrypted {
         /// What it agreed on.
         facts: Box<TlsFacts>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// The server's certificates were turned down: the way ends here, with an error that says why.
+    Refused {
+        /// As the server presented them, its own first.
+        certificates: Vec<CertificateFacts>,
         /// How long it took.
         took: Duration,
     },
@@ -234,7 +241,12 @@ impl<'e, 'o> Way<'e, 'o> {
         peer: String,
     ) -> Result<Stream, Error> {
         self.begin(Stage::Encrypting(peer));
-        let stream = Box::pin(tls::handshake(config, name, socket)).await?;
+        let mut certificates = Vec::new();
+        let outcome = Box::pin(tls::handshake(config, name, socket, &mut certificates)).await;
+        if !certificates.is_empty() {
+            self.report(|took| Step::Refused { certificates, took });
+        }
+        let stream = outcome?;
         self.report(|took| Step::Encrypted { facts: Box::new(stream.facts()), took });
         Ok(Stream::Tls(Box::new(stream)))
     }

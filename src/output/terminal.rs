@@ -80,6 +80,12 @@ pub struct Terminal {
 }
 
 impl Terminal {
+    /// The columns of standard output, if it is a terminal.
+    #[must_use]
+    pub fn stdout_width(&self) -> Option<u16> {
+        self.stdout.is_terminal.then(|| columns(std::io::stdout())).flatten()
+    }
+
     /// Looks at the streams of this process.
     #[must_use]
     pub fn detect(choice: ColorChoice, environment: Environment) -> Self {

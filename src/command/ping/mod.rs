@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
-use self::report::{Report, Step as Taken};
+use self::report::{Layout, Report, Step as Taken};
 use super::attention::{Attention, Stop, Supervisor};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
@@ -61,6 +61,8 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         stdout: Stdout::new(),
         report: Report::default(),
+        layout: Layout { width: diagnostics.terminal().stdout_width().map(usize::from) },
+        shown: Vec::new(),
         since: Instant::now(),
         stage: Stage::Subscribe,
         sent: Instant::now(),
@@ -113,6 +115,9 @@ struct Pinger<'a> {
     supervisor: Supervisor<'a>,
     stdout: Stdout,
     report: Report,
+    layout: Layout,
+    /// Steps of earlier attempts, which are shown.
+    shown: Vec<Taken>,
     /// When the last step was done.
     since: Instant,
     stage: Stage,
@@ -128,17 +133,20 @@ struct Pinger<'a> {
 
 impl Pinger<'_> {
     /// Writes lines for people, if anyone wants them.
-    fn show(&mut self, lines: impl FnOnce(&Report) -> String) {
+    fn show(&mut self, lines: impl FnOnce() -> String) {
         if !self.config.json && self.config.verbosity > Verbosity::Quiet {
-            let lines = lines(&self.report);
+            let lines = lines();
             self.stdout.buffer().extend_from_slice(lines.as_bytes());
         }
     }
 
     fn take(&mut self, step: Taken) {
-        let lines = step.text();
+        // To go the same way once more, with another version of the protocol for example, is no news.
+        if !self.shown.iter().any(|shown| shown.is_like(&step)) {
+            let layout = self.layout;
+            self.show(|| step.text(layout));
+        }
         self.report.steps.push(step);
-        self.show(|_| lines);
         self.since = Instant::now();
     }
 
@@ -156,6 +164,7 @@ impl Pinger<'_> {
             Some(Taken::Resolve { .. }) => "the connection",
             Some(Taken::Connect { .. }) => next(&[(transport.proxy, "the proxy"), tls, upgrade]),
             Some(Taken::Proxy { .. }) => next(&[tls, upgrade]),
+            Some(Taken::Refused { .. }) => "the TLS handshake",
             Some(Taken::Tls { .. }) => next(&[upgrade]),
             Some(Taken::Upgrade { .. }) => next(&[]),
             Some(Taken::Connack { .. }) => match self.stage {
@@ -194,7 +203,8 @@ impl Pinger<'_> {
         let times = if is_ping { &mut self.report.pings } else { &mut self.report.messages };
         times.push(took);
         let (name, number) = (if is_ping { "ping" } else { "message" }, times.len());
-        self.show(|_| report::line(&format!("{name} {number}"), took, ""));
+        let layout = self.layout;
+        self.show(|| layout.line(&format!("{name} {number}"), took, ""));
         let enough = self.report.pings.len() as u64 >= self.config.count;
         self.stage = match (is_ping, &self.config.publish) {
             (true, Some(_)) => Stage::Publish,
@@ -324,7 +334,7 @@ impl Handler for Pinger<'_> {
         };
         if begins {
             // Another broker, or the same with another version of the protocol.
-            self.report.steps.clear();
+            self.shown.append(&mut self.report.steps);
         }
         self.take(Taken::of(step));
     }

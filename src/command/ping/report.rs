@@ -3,14 +3,14 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
-use serde_json::{Map, Value as Json};
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
 
 use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
 use crate::clock;
 use crate::error::Error;
-use crate::output::{counted, printable, put_json_line};
-use crate::protocol::property::{Property, PropertyId, Value};
+use crate::output::{counted, printable, put_json_line, wrapped};
+use crate::protocol::property::{Property, PropertyBlock, PropertyId, Value};
 
 /// Of the form that `version` stands for.
 const VERSION: u32 = 1;
@@ -36,6 +36,11 @@ pub(super) enum Step {
         #[serde(flatten)]
         facts: Tls,
     },
+    /// The server's certificates were turned down.
+    Refused {
+        took_us: u64,
+        certificates: Vec<Certificate>,
+    },
     Upgrade {
         took_us: u64,
     },
@@ -57,8 +62,8 @@ pub(super) struct Tls {
     certificates: Vec<Certificate>,
 }
 
-#[derive(Debug, Serialize)]
-struct Certificate {
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Certificate {
     subject: String,
     issuer: String,
     names: Vec<String>,
@@ -77,10 +82,8 @@ pub(super) struct Answer {
     protocol: String,
     session_present: bool,
     keep_alive_s: u16,
-    properties: Map<String, Json>,
-    /// What the properties mean, for people.
-    #[serde(skip)]
-    notes: Vec<String>,
+    #[serde(serialize_with = "serialize_properties")]
+    properties: PropertyBlock,
 }
 
 #[derive(Debug, Serialize)]
@@ -207,15 +210,44 @@ fn millis(micros: u64) -> String {
     format!("{}.{:03}", micros / 1000, micros % 1000)
 }
 
-/// `name      1.234 ms  text`
-pub(super) fn line(name: &str, took: Duration, text: &str) -> String {
-    let line = format!("{name:<10} {:>10} ms  {}", millis(micros(took)), printable(text));
-    format!("{}\n", line.trim_end())
+/// How lines are laid out for people.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout {
+    /// The columns of the terminal, if it is one.
+    pub(super) width: Option<usize>,
 }
 
-/// A further line of a step.
-fn more(text: &str) -> String {
-    format!("{:26}{}\n", "", printable(text))
+/// Where the text of a step begins.
+const INDENT: usize = 26;
+/// Fewer columns for the text than this are not worth a line.
+const LEAST_COLUMNS: usize = 20;
+
+impl Layout {
+    /// `name      1.234 ms  text`
+    pub(super) fn line(self, name: &str, took: Duration, text: &str) -> String {
+        let mut parts = self.parts(text).into_iter();
+        let first = parts.next().unwrap_or_default();
+        let line = format!("{name:<10} {:>10} ms  {first}", millis(micros(took)));
+        let rest: String = parts.map(|part| further(&part)).collect();
+        format!("{}\n{rest}", line.trim_end())
+    }
+
+    /// A further line of a step.
+    fn more(self, text: &str) -> String {
+        self.parts(text).iter().map(|part| further(part)).collect()
+    }
+
+    fn parts(self, text: &str) -> Vec<String> {
+        let text = printable(text);
+        match self.width.map(|width| width.saturating_sub(INDENT)) {
+            Some(columns) if columns >= LEAST_COLUMNS => wrapped(&text, columns),
+            _ => vec![text],
+        }
+    }
+}
+
+fn further(text: &str) -> String {
+    format!("{:INDENT$}{text}\n", "")
 }
 
 impl Step {
@@ -228,56 +260,71 @@ impl Step {
             Way::Connected { peer, took } => Self::Connect { took_us: micros(took), peer },
             Way::Tunnelled { proxy, took } => Self::Proxy { took_us: micros(took), proxy },
             Way::Encrypted { facts, took } => Self::Tls { took_us: micros(took), facts: Tls::of(*facts) },
+            Way::Refused { certificates, took } => Self::Refused {
+                took_us: micros(took),
+                certificates: certificates.into_iter().map(Certificate::of).collect(),
+            },
             Way::Upgraded { took } => Self::Upgrade { took_us: micros(took) },
         }
     }
 
     pub(super) fn connack(took: Duration, connected: &Connected, keep_alive: u16) -> Self {
-        let mut properties = Map::new();
-        let mut notes = Vec::new();
-        for property in connected.properties.view().iter() {
-            put(&mut properties, &property);
-            notes.push(note(&property));
-        }
         Self::Connack {
             took_us: micros(took),
             answer: Answer {
                 protocol: connected.protocol.to_string(),
                 session_present: connected.session_present,
                 keep_alive_s: keep_alive,
-                properties,
-                notes,
+                properties: connected.properties.clone(),
             },
         }
     }
 
     /// Its lines for people.
-    pub(super) fn text(&self) -> String {
-        let show = |name, took_us: &u64, text: &str| line(name, Duration::from_micros(*took_us), text);
+    pub(super) fn text(&self, layout: Layout) -> String {
+        let show = |name, took_us: &u64, text: &str| layout.line(name, Duration::from_micros(*took_us), text);
+        let ends = |certificates: &[Certificate]| -> String {
+            certificates.iter().map(|certificate| layout.more(&certificate.end())).collect()
+        };
         match self {
             Self::Resolve { took_us, addresses } => show("resolve", took_us, &addresses.join(", ")),
             Self::Connect { took_us, peer } => show("connect", took_us, peer),
             Self::Proxy { took_us, proxy } => show("proxy", took_us, proxy),
             Self::Upgrade { took_us } => show("upgrade", took_us, "WebSocket"),
+            Self::Refused { took_us, certificates } => {
+                show("tls", took_us, "refused; the server presented") + &ends(certificates)
+            }
             Self::Tls { took_us, facts } => {
                 let alpn = facts.alpn.as_ref().map_or_else(String::new, |alpn| format!(", ALPN {alpn}"));
                 let text = format!("{}, {}{alpn}", facts.version, facts.cipher_suite);
-                let mut lines = show("tls", took_us, &text);
-                for certificate in &facts.certificates {
-                    lines += &more(&certificate.end());
-                }
-                lines
+                show("tls", took_us, &text) + &ends(&facts.certificates)
             }
             Self::Connack { took_us, answer } => {
                 let session = if answer.session_present { "session kept" } else { "new session" };
                 let text =
                     format!("MQTT {}, {session}, keep-alive {} s", answer.protocol, answer.keep_alive_s);
                 let mut lines = show("connack", took_us, &text);
-                for note in &answer.notes {
-                    lines += &more(note);
+                for property in answer.properties.view().iter() {
+                    lines += &layout.more(&note(&property));
                 }
                 lines
             }
+        }
+    }
+
+    /// Whether it has brought the same, be it in another time.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Resolve { addresses: one, .. }, Self::Resolve { addresses: two, .. }) => one == two,
+            (Self::Connect { peer: one, .. }, Self::Connect { peer: two, .. })
+            | (Self::Proxy { proxy: one, .. }, Self::Proxy { proxy: two, .. }) => one == two,
+            // To resume a session is the way of a second handshake.
+            (Self::Tls { facts: one, .. }, Self::Tls { facts: two, .. }) => {
+                one.certificates == two.certificates && one.version == two.version && one.alpn == two.alpn
+            }
+            (Self::Refused { certificates: one, .. }, Self::Refused { certificates: two, .. }) => one == two,
+            (Self::Upgrade { .. }, Self::Upgrade { .. }) => true,
+            _ => false,
         }
     }
 }
@@ -311,15 +358,8 @@ impl Certificate {
 
     /// Which it is, and how long it is still good.
     fn end(&self) -> String {
-        let days = |time: Duration| match time.as_secs() / 86_400 {
-            1 => "1 day".to_owned(),
-            days => format!("{days} days"),
-        };
-        let when = match self.ends.duration_since(SystemTime::now()) {
-            Ok(left) => format!("expires {}, in {}", self.not_after, days(left)),
-            Err(past) => format!("expired {}, {} ago", self.not_after, days(past.duration())),
-        };
-        format!("certificate {} by {} {when}", self.subject, self.issuer)
+        let when = expiry(self.ends, SystemTime::now());
+        format!("certificate {} by {} {when} ({})", self.subject, self.issuer, self.not_after)
     }
 }
 
@@ -331,22 +371,56 @@ fn unix_seconds(moment: SystemTime) -> i64 {
     }
 }
 
-/// Adds a property to the JSON object, user properties as in the record of a message.
-fn put(object: &mut Map<String, Json>, property: &Property<'_>) {
-    let value = match property.value {
-        Value::Number(number) => number.into(),
-        Value::Text(text) => text.into(),
-        // Nobody but the client's code needs it, and it may be a secret.
-        Value::Binary(bytes) => counted(bytes.len() as u64, "byte").into(),
-        Value::Pair(name, value) => {
-            let list = object.entry("user-properties").or_insert_with(|| Json::Array(Vec::new()));
-            if let Json::Array(list) = list {
-                list.push(serde_json::json!({ name: value }));
-            }
-            return;
-        }
+/// `expires in 12 days`, `expired 3 days ago`; in hours or minutes where a day is too long a unit.
+fn expiry(ends: SystemTime, now: SystemTime) -> String {
+    let rough = |time: Duration| match time.as_secs() {
+        seconds @ 86_400.. => counted(seconds / 86_400, "day"),
+        seconds @ 3_600.. => counted(seconds / 3_600, "hour"),
+        seconds => counted(seconds / 60, "minute"),
     };
-    object.insert(property.id.name().into(), value);
+    match ends.duration_since(now) {
+        Ok(left) => format!("expires in {}", rough(left)),
+        Err(past) => format!("expired {} ago", rough(past.duration())),
+    }
+}
+
+/// The properties as a JSON object, user properties as in the record of a message. It is written as it is
+/// read: there may be as many as a packet has room for.
+fn serialize_properties<S: Serializer>(block: &PropertyBlock, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(None)?;
+    let mut has_pairs = false;
+    for property in block.view().iter() {
+        let name = property.id.name();
+        match property.value {
+            Value::Number(number) => object.serialize_entry(name, &number)?,
+            Value::Text(text) => object.serialize_entry(name, text)?,
+            // Nobody but the client's code needs it, and it may be a secret.
+            Value::Binary(bytes) => object.serialize_entry(name, &counted(bytes.len() as u64, "byte"))?,
+            Value::Pair(..) if std::mem::replace(&mut has_pairs, true) => {}
+            Value::Pair(..) => object.serialize_entry("user-properties", &Pairs(block))?,
+        }
+    }
+    object.end()
+}
+
+/// The user properties, an object each.
+struct Pairs<'a>(&'a PropertyBlock);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.view().iter().filter_map(|property| match property.value {
+            Value::Pair(name, value) => Some(Pair(name, value)),
+            _ => None,
+        }))
+    }
+}
+
+struct Pair<'a>(&'a str, &'a str);
+
+impl Serialize for Pair<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([(self.0, self.1)])
+    }
 }
 
 /// A property with what it limits.
@@ -403,6 +477,38 @@ mod tests {
         report.put_json(&mut line);
         let line = String::from_utf8(line).unwrap();
         assert!(line.contains(r#""a\u001b\u009b31m\u202eb\u007f""#), "{line}");
+    }
+
+    #[test]
+    fn expiry_counts_plainly() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+        let day = 86_400;
+        for (seconds, text) in [
+            (12 * day + 5, "expires in 12 days"),
+            (day, "expires in 1 day"),
+            (day - 1, "expires in 23 hours"),
+            (3_599, "expires in 59 minutes"),
+            (60, "expires in 1 minute"),
+        ] {
+            assert_eq!(expiry(now + Duration::from_secs(seconds), now), text);
+        }
+        for (seconds, text) in
+            [(3 * day, "expired 3 days ago"), (day, "expired 1 day ago"), (7_200, "expired 2 hours ago")]
+        {
+            assert_eq!(expiry(now - Duration::from_secs(seconds), now), text);
+        }
+    }
+
+    #[test]
+    fn lines_fit_the_terminal() {
+        let text = "certificate CN=broker by CN=An Authority expires in 12 days (2026-12-11T00:00:00Z)";
+        let lines = Layout { width: Some(60) }.line("tls", Duration::from_millis(1), text);
+        assert!(lines.lines().count() > 1 && lines.lines().all(|line| line.len() <= 60), "{lines}");
+        assert!(lines.lines().skip(1).all(|line| line.starts_with(&" ".repeat(INDENT))), "{lines}");
+        // Too narrow, or no terminal: a line is a line.
+        for width in [Some(30), None] {
+            assert_eq!(Layout { width }.line("tls", Duration::from_millis(1), text).lines().count(), 1);
+        }
     }
 
     #[test]

@@ -287,7 +287,8 @@ fn client_certificate(
     Ok(Some(CertifiedKey::new(chain, signer)))
 }
 
-/// Turns `stream` into a TLS stream to the server of that name.
+/// Turns `stream` into a TLS stream to the server of that name. What the server presented goes into
+/// `refused` if it was turned down.
 ///
 /// # Errors
 ///
@@ -296,9 +297,11 @@ pub(super) async fn handshake(
     config: &TlsConfig,
     name: ServerName<'static>,
     stream: TcpStream,
+    refused: &mut Vec<CertificateFacts>,
 ) -> Result<Encrypted, Error> {
     let connector = TlsConnector::from(Arc::clone(&config.client));
-    let (outcome, notes) = verify::with_notes(connector.connect(name.clone(), stream)).await;
+    let (outcome, mut notes) = verify::with_notes(connector.connect(name.clone(), stream)).await;
+    *refused = std::mem::take(&mut notes.refused);
     outcome.map(Encrypted::new).map_err(|error| {
         let protocols = &config.client.alpn_protocols;
         let attempt = explain::Attempt { name: &name, protocols, notes };

@@ -39,6 +39,8 @@ tokio::task_local! {
 pub(super) struct Notes {
     /// Why we turned the server's certificate down.
     pub(super) rejection: Option<Rejection>,
+    /// The certificates that the server presented, if we turned them down, its own first.
+    pub(super) refused: Vec<CertificateFacts>,
     /// The server asked for a certificate and we had none.
     pub(super) certificate_wanted: bool,
 }
@@ -207,9 +209,13 @@ impl ServerCertVerifier for TrustedServer {
                 now,
                 algorithms: self.algorithms.all,
             };
-            note(|notes| notes.rejection = Some(rejection::rejection(error, &presented)));
+            note(|notes| {
+                notes.rejection = Some(rejection::rejection(error, &presented));
+                notes.refused = chain(end_entity, intermediates);
+            });
         })?;
-        verify_pin(&self.pins, end_entity)?;
+        verify_pin(&self.pins, end_entity)
+            .inspect_err(|_| note(|notes| notes.refused = chain(end_entity, intermediates)))?;
         Ok(verified)
     }
 
@@ -247,6 +253,11 @@ fn issuers<'a, 'b>(intermediates: &'a [CertificateDer<'b>]) -> Cow<'a, [Certific
     } else {
         Cow::Owned(intermediates.iter().filter(may_issue).cloned().collect())
     }
+}
+
+/// What can be read of the certificates that a server presented.
+fn chain(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Vec<CertificateFacts> {
+    std::iter::once(end_entity).chain(intermediates).filter_map(CertificateFacts::read).collect()
 }
 
 /// Whether the certificate's key is one of those pinned, if any are.
