@@ -97,7 +97,8 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     export: Option<PathBuf>,
 
-    /// Publish the messages of a backup again; takes no FILTER
+    /// Publish the messages of a backup again; takes no FILTER. A pipe may bring at most 256 MiB, a line
+    /// may have at most 512 MiB
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     restore: Option<PathBuf>,
 

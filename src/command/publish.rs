@@ -1,6 +1,7 @@
 //! `mqtt pub`: publish messages.
 
-use std::io::{ErrorKind, Read, Stdin};
+use std::fs::File;
+use std::io::{ErrorKind, Stdin};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,10 +21,12 @@ use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::file::read_all;
 use crate::output::{Diagnostics, Progress, Verbosity, counted};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
-use crate::protocol::wire::{PublishTemplate, TopicAlias};
+use crate::protocol::reason::ReasonCode;
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate, TopicAlias};
 
 pub use super::spool::SpoolOptions;
 
@@ -180,7 +183,31 @@ impl Source {
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| Error::file(format!("cannot read {}", path.display()), error))
+    let read = || {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let expected = if metadata.is_file() { metadata.len() } else { 0 };
+        if expected > u64::from(LARGEST_PACKET_BYTES) {
+            return Ok(None);
+        }
+        read_all(file, LARGEST_PACKET_BYTES as usize, usize::try_from(expected).unwrap_or(0))
+    };
+    match read() {
+        Ok(payload) => payload.ok_or_else(|| too_long(&path.display().to_string())),
+        Err(error) => Err(Error::file(format!("cannot read {}", path.display()), error)),
+    }
+}
+
+/// What goes into no packet, however long it is in the end.
+fn too_long(source: &str) -> Error {
+    Error::Refused {
+        what: "publish not sent".into(),
+        reason: ReasonCode::PACKET_TOO_LARGE,
+        text: Some(format!(
+            "{source} is larger than the largest packet of MQTT, {LARGEST_PACKET_BYTES} bytes"
+        )),
+        hint: None,
+    }
 }
 
 /// Standard input, if the program was given one. Where it was closed, the standard library has put
@@ -202,9 +229,8 @@ pub(super) fn stdin() -> Result<Stdin, Error> {
 }
 
 fn read_stdin() -> Result<Vec<u8>, Error> {
-    let mut payload = Vec::new();
-    match stdin()?.lock().read_to_end(&mut payload) {
-        Ok(_) => Ok(payload),
+    match read_all(stdin()?.lock(), LARGEST_PACKET_BYTES as usize, 0) {
+        Ok(payload) => payload.ok_or_else(|| too_long("standard input")),
         Err(error) => Err(Error::file("cannot read standard input", error)),
     }
 }

@@ -19,6 +19,17 @@ use crate::protocol::wire::{self, Packet};
 /// sends at full speed must not cost half a second of it.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
 
+/// Makes space for so many more bytes of a large packet: twice what is there, as a vector does, but not
+/// more than the whole packet and what one read may bring of the next.
+fn grow(collected: &mut Vec<u8>, bytes: usize) {
+    let there = collected.len();
+    if collected.capacity() - there >= bytes {
+        return;
+    }
+    let whole = wire::announced(collected).map_or(usize::MAX, |length| length.saturating_add(INPUT_BYTES));
+    collected.reserve_exact(bytes.max(there.min(whole.saturating_sub(there))));
+}
+
 impl Connection {
     /// A packet larger than the scratch buffer collects in memory of its own, which grows with what really
     /// arrives and not with what its header claims.
@@ -86,10 +97,13 @@ impl Connection {
         if matches!(self.state, ConnectionState::Closing(_)) {
             return;
         }
+        grow(&mut collected, bytes.len());
         collected.extend_from_slice(bytes);
         let used = self.take_in(wake_up, &collected, bytes.len());
-        collected.drain(..used);
-        self.partial = collected;
+        if used < collected.len() {
+            collected.drain(..used);
+            self.partial = collected;
+        }
     }
 
     /// The stream gives nothing more.

@@ -1,12 +1,13 @@
 //! The backup: JSON records, one a line, on the disk before the first deletion.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, BufWriter, Cursor, ErrorKind, Read as _, Seek, SeekFrom, Write as _};
+use std::io::{BufRead, BufReader, BufWriter, Cursor, ErrorKind, Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::super::record::Record;
 use crate::error::Error;
+use crate::file::read_all;
 use crate::output::{MessageFormat, MessageWriter};
 use crate::protocol::wire::Publish;
 
@@ -122,6 +123,11 @@ impl Drop for Backup {
     }
 }
 
+/// How much a pipe may bring: it is kept in memory, as it cannot be read twice.
+const MOST_PIPE_BYTES: usize = 256 * 1024 * 1024;
+/// The largest packet in base64 fits in.
+const LONGEST_LINE_BYTES: u64 = 512 * 1024 * 1024;
+
 /// What can be read twice.
 trait Lines: BufRead + Seek + Send {}
 
@@ -143,12 +149,16 @@ impl Records {
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
         let path = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
         let lines = || -> std::io::Result<Box<dyn Lines>> {
-            let mut file = File::open(path)?;
+            let file = File::open(path)?;
             if file.metadata()?.is_file() {
                 return Ok(Box::new(BufReader::new(file)));
             }
-            let mut content = Vec::new();
-            file.read_to_end(&mut content)?;
+            let content = read_all(file, MOST_PIPE_BYTES, 0)?.ok_or_else(|| {
+                std::io::Error::other(format!(
+                    "a pipe may bring at most {} MiB: name a file instead",
+                    MOST_PIPE_BYTES / 1024 / 1024
+                ))
+            })?;
             Ok(Box::new(Cursor::new(content)))
         };
         let lines = lines()
@@ -176,35 +186,48 @@ impl Records {
     pub(super) fn next(&mut self) -> Result<Option<Record>, Error> {
         loop {
             self.line.clear();
-            let read =
-                self.lines.read_until(b'\n', &mut self.line).map_err(|error| self.unreadable(error))?;
+            let mut limited = Read::take(&mut self.lines, LONGEST_LINE_BYTES);
+            let read = limited.read_until(b'\n', &mut self.line).map_err(|error| self.unreadable(error))?;
             if read == 0 {
                 return Ok(None);
             }
             self.number += 1;
+            if read as u64 == LONGEST_LINE_BYTES {
+                let (path, number) = (self.path.display(), self.number);
+                let most = LONGEST_LINE_BYTES / 1024 / 1024;
+                return Err(Error::usage(format!("{path}, line {number}: it is longer than {most} MiB")));
+            }
             if self.line.trim_ascii().is_empty() {
                 continue;
             }
-            return Record::parse(&self.line).and_then(retained).map(Some).map_err(|why| {
+            let record = Record::parse(&self.line).map_err(|why| (why, NO_RECORD)).and_then(retained);
+            return record.map(Some).map_err(|(why, hint)| {
                 let (path, number) = (self.path.display(), self.number);
-                Error::usage(format!("{path}, line {number}: {why}"))
-                    .with_hint("nothing was sent; a backup has the records of mqtt sub --json")
+                Error::usage(format!("{path}, line {number}: {why}")).with_hint(hint)
             });
         }
     }
 }
 
+/// What is in a backup.
+const NO_RECORD: &str = "nothing was sent; a backup has the records of --backup, --export, or \
+    `mqtt sub --json --retained-only`";
+/// What to do with a recording of other messages.
+const RECORDING: &str = "nothing was sent; of a recording of `mqtt sub --json`, \
+    `jq -c 'select(.retain == true)' FILE | mqtt retain-clear --restore -` publishes what was retained, and \
+    `jq -r .payload FILE | mqtt pub -l -t TOPIC` publishes text payloads as new messages";
+
 /// A record as it can have come from a retained message: to publish another would delete what is
 /// retained there, or make something retained that never was.
-fn retained(record: Record) -> Result<Record, String> {
+fn retained(record: Record) -> Result<Record, (String, &'static str)> {
     if record.payload.is_empty() {
-        return Err("it has no payload, and would delete what is retained there".into());
+        return Err(("it has no payload, and would delete what is retained there".into(), NO_RECORD));
     }
     if record.retain == Some(false) {
-        return Err("the message was not retained".into());
+        return Err(("the message was not retained".into(), RECORDING));
     }
     if record.topic.starts_with('$') {
-        return Err("topics that begin with $ are the server's own".into());
+        return Err(("topics that begin with $ are the server's own".into(), NO_RECORD));
     }
     Ok(record)
 }

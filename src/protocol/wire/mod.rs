@@ -176,6 +176,18 @@ pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malform
     any_frame(buffer, largest_bytes)
 }
 
+/// How long the packet will be whose beginning this is, if that can be told already.
+#[must_use]
+pub fn announced(buffer: &[u8]) -> Option<usize> {
+    match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {
+        Ok(header) => Some(header.frame_length()),
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(missing)) if buffer.len() > 1 => {
+            Some(buffer.len() + missing)
+        }
+        Err(_) => None,
+    }
+}
+
 fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
     let Some(first) = buffer.first() else { return Ok(None) };
     let packet = PacketType::from_bits(first >> 4);
