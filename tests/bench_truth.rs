@@ -189,7 +189,8 @@ fn a_subscriber_without_a_message_has_measured_nothing() {
     let broker = Broker::start();
     let outcome = watched(broker.port(), &["sub", "--duration", "0.2"]).run().exits(3);
     assert!(report(&outcome)["problems"].to_string().contains("no message arrived"));
-    let said = "mqtt: not valid: nothing was measured: no message arrived\n";
+    let said = "mqtt: not valid: nothing was measured: no message arrived; was one published, does the topic \
+                filter match it, and may this user read it?\n";
     assert!(outcome.stderr.contains(said), "{}", outcome.stderr);
 }
 

@@ -199,6 +199,10 @@ struct CompareArgs {
     #[arg(long)]
     json: bool,
 
+    /// Do not fail if a run is not valid because the generator was the bottleneck
+    #[arg(long)]
+    allow_saturated: bool,
+
     #[command(flatten)]
     quiet: QuietArgs,
 }
@@ -382,11 +386,12 @@ impl TryFrom<RequestArgs> for Config {
 impl TryFrom<CompareArgs> for Config {
     type Error = Error;
 
-    fn try_from(CompareArgs { files, json, quiet }: CompareArgs) -> Result<Self, Error> {
+    fn try_from(args: CompareArgs) -> Result<Self, Error> {
+        let CompareArgs { files, json, allow_saturated, quiet } = args;
         if files.len() < 2 {
             return Err(Error::usage("compare needs two reports or more"));
         }
-        let results = Results { json, ..Results::default() };
+        let results = Results { json, allow_saturated, ..Results::default() };
         Ok(Self { task: Task::Compare(files), results, verbosity: quiet.resolve() })
     }
 }

@@ -27,6 +27,10 @@ const VERSION: u32 = 1;
 const PUBLISHERS: u32 = 100;
 const CONNECTIONS: u32 = 2_000;
 const WINDOW: u16 = 100;
+/// The parts, in progress and table alike.
+const CONNECTIONS_NAME: &str = "connections";
+const QOS_0_NAME: &str = "QoS 0";
+const QOS_1_NAME: &str = "QoS 1";
 
 /// Measures and reports.
 ///
@@ -49,14 +53,21 @@ pub(super) async fn run(
         ..Load::new(Mode::Connect, client, CONNECTIONS, 0, threads)
     };
     machine::check_limits(&load, diagnostics)?;
+    let begin = |number: u32, name: &str| {
+        diagnostics.state(format_args!(
+            "part {number} of 3, {name}: rates here are a second of time, in the table a second of CPU time"
+        ));
+    };
+    begin(1, CONNECTIONS_NAME);
     let report = part(&load, diagnostics).await?;
     let connections = per_cpu_second(&report, report.counts.connected);
     load.publishers = PUBLISHERS;
     load.mode = Mode::Publish;
     load.stop = Stop::After(duration);
     let mut ceilings = Vec::new();
-    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce] {
+    for (number, qos, name) in [(2, QoS::AtMostOnce, QOS_0_NAME), (3, QoS::AtLeastOnce, QOS_1_NAME)] {
         load.qos = qos;
+        begin(number, name);
         let report = part(&load, diagnostics).await?;
         ceilings.push(per_cpu_second(&report, report.measured().sent));
     }
@@ -77,7 +88,7 @@ pub(super) async fn run(
         return Ok(format!("{report}\n"));
     }
     let mut out = String::new();
-    let rows = [("connections", connections), ("QoS 0", ceilings[0]), ("QoS 1", ceilings[1])];
+    let rows = [(CONNECTIONS_NAME, connections), (QOS_0_NAME, ceilings[0]), (QOS_1_NAME, ceilings[1])];
     let _ =
         writeln!(out, "{:<16} {:>16} {:>22}", "", "a second of CPU", format!("a second, {threads} threads"));
     for (name, value) in rows {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::report::export::{KIND, VERSION, read_report};
 use super::report::figure::{Better, FIGURES, Section, Unit};
+use super::report::finding::SATURATION;
 use super::report::latency::{LATENCIES, statistic};
 use super::report::numbers::{count, time};
 use crate::error::Error;
@@ -71,11 +72,31 @@ struct Side {
     reports: Vec<Value>,
 }
 
+impl Side {
+    fn invalid_runs(&self) -> usize {
+        self.reports.iter().filter(|report| report["valid"] != true).count()
+    }
+
+    /// Whether all runs are valid, or have shown no more than the limits of the generator where that is
+    /// allowed.
+    fn is_valid(&self, allow_saturated: bool) -> bool {
+        self.reports.iter().all(|report| {
+            let codes = report["problem_codes"].as_array();
+            let only_saturated = || {
+                codes.is_some_and(|codes| {
+                    codes.iter().all(|code| code.as_str().is_some_and(|code| SATURATION.contains(&code)))
+                })
+            };
+            report["valid"] == true || (allow_saturated && only_saturated())
+        })
+    }
+}
+
 /// Reads reports and sets them side by side.
 ///
 /// # Errors
 /// A file that cannot be read or is no report.
-pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<Vec<u8>, Error> {
+pub(super) fn run(files: &[PathBuf], as_json: bool, allow_saturated: bool) -> Result<Comparison, Error> {
     let groups: Vec<&[PathBuf]> = if files.iter().any(|file| file.as_os_str() == BETWEEN) {
         files.split(|file| file.as_os_str() == BETWEEN).collect()
     } else {
@@ -90,7 +111,17 @@ pub(super) fn run(files: &[PathBuf], as_json: bool) -> Result<Vec<u8>, Error> {
         Ok(Side { name, files: files.to_vec(), reports })
     });
     let sides: Vec<Side> = sides.collect::<Result<_, Error>>()?;
-    Ok(if as_json { as_object(&sides) } else { as_table(&sides).into_bytes() })
+    Ok(Comparison {
+        text: if as_json { as_object(&sides) } else { as_table(&sides).into_bytes() },
+        is_valid: sides.iter().all(|side| side.is_valid(allow_saturated)),
+    })
+}
+
+/// What reports show side by side.
+pub(super) struct Comparison {
+    pub(super) text: Vec<u8>,
+    /// Every run counts.
+    pub(super) is_valid: bool,
 }
 
 /// What sides are called: by the file of the first run, with its folder only if another side's would
@@ -230,7 +261,7 @@ fn as_table(sides: &[Side]) -> String {
         if !mixed.is_empty() {
             say(format!("mixed: the runs of {} differ among themselves in {}", side.name, mixed.join(", ")));
         }
-        let invalid = side.reports.iter().filter(|report| report["valid"] != true).count();
+        let invalid = side.invalid_runs();
         if invalid > 0 {
             say(format!("not valid: {invalid} of {} runs of {}", side.reports.len(), side.name));
         }
@@ -400,8 +431,8 @@ mod tests {
         std::fs::write(&files[0], one).unwrap();
         std::fs::write(&files[1], other).unwrap();
         let told = |error: Error| error.to_string();
-        run(&files, true).map_err(told)?;
-        run(&files, false).map(|table| String::from_utf8(table).unwrap()).map_err(told)
+        run(&files, true, false).map_err(told)?;
+        run(&files, false, false).map(|compared| String::from_utf8(compared.text).unwrap()).map_err(told)
     }
 
     const REPORT: &str = r#"{"type":"bench","version":1,"mode":"e2e","valid":true,"tool_version":"1",

@@ -102,7 +102,11 @@ pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let Config { task, results, .. } = config;
     let mut load = match task {
         Task::Load(load) => load,
-        Task::Compare(files) => return print(&compare::run(&files, results.json)?).await,
+        Task::Compare(files) => {
+            let compared = compare::run(&files, results.json, results.allow_saturated)?;
+            print(&compared.text).await?;
+            return Ok(if compared.is_valid { Exit::Success } else { Exit::Negative });
+        }
         Task::Calibrate { client, threads, duration } => {
             let text = calibrate::run(&client, threads, duration, results.json, diagnostics).await?;
             return print(text.as_bytes()).await;

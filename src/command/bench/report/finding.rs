@@ -72,9 +72,12 @@ impl Problem {
 
     /// Whether it shows the limits of the generator and not those of the broker.
     pub(crate) fn is_saturation(self) -> bool {
-        matches!(self, Self::SentLate { .. } | Self::ConnectedLate { .. } | Self::ThreadBusy { .. })
+        SATURATION.contains(&self.code())
     }
 }
+
+/// Codes of the problems that show the limits of the generator and not those of the broker.
+pub(crate) const SATURATION: [&str; 3] = ["sent-late", "connected-late", "thread-busy"];
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,9 +120,18 @@ impl fmt::Display for Nothing {
             Self::NoneSent(of) => write!(f, "no message of {} could be sent while it lasted", whole(of)),
             Self::AllRefused(of) => write!(f, "the broker refused all messages ({})", whole(of)),
             Self::NoneAcknowledged(of) => write!(f, "no message of {} was acknowledged", whole(of)),
-            Self::NoneArrived(of) => write!(f, "no message of {} arrived", whole(of)),
-            Self::NoneReceived => f.write_str("no message arrived"),
-            Self::NoneAnswered(of) => write!(f, "no request of {} had its response", whole(of)),
+            // No broker says why: it drops what a user may not read without a word.
+            Self::NoneArrived(of) => {
+                write!(f, "no message of {} arrived; may this user both publish and subscribe there?", whole(of))
+            }
+            Self::NoneReceived => f.write_str(
+                "no message arrived; was one published, does the topic filter match it, and may this user read it?",
+            ),
+            Self::NoneAnswered(of) => write!(
+                f,
+                "no request of {} had its response; may this user publish and subscribe to the topics of both?",
+                whole(of)
+            ),
         }
     }
 }
