@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use crate::retain_clear::{fates, file, retain_clear};
 use crate::support::Service as _;
 use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
 use crate::support::report;
 use crate::support::server::Server;
 
@@ -24,6 +25,56 @@ fn a_broken_backup_is_restored_not_at_all() {
         let text = format!("{{\"topic\":\"a\",\"payload\":\"1\"}}\n\n{record}\n");
         let path = file(&folder, "backup.jsonl", &text);
         retain_clear(1, &["--restore", &path]).run().fails(2, &format!("line 3: {why}"));
+    }
+}
+
+/// What `mqtt sub --json` records are not retained messages: the error says what can be done with them.
+#[test]
+fn recording_of_live_messages_is_told_from_a_backup() {
+    let broker = Broker::start();
+    let sub = broker.subscribe().args(["-t", "a", "--json", "-C", "1", "-d"]).spawn();
+    sub.wait_until_subscribed();
+    broker.publish().args(["-t", "a", "-m", "1"]).run().exits(0);
+    let recording = sub.finish().exits(0).stdout;
+    let run = retain_clear(broker.port(), &["--restore", "-"]).stdin(recording).run();
+    let run = run.fails(2, "line 1: the message was not retained");
+    run.mentions("jq -r .payload FILE | mqtt pub -l -t TOPIC").mentions("nothing was sent");
+}
+
+/// Nothing that is read grows beyond its limit; a report says that the run could not be made.
+#[test]
+fn endless_input_is_refused() {
+    let restored = retain_clear(1, &["--restore", "/dev/zero"]).behind(LIMIT).run();
+    restored.fails(1, "a pipe may bring at most 256 MiB");
+    for command in ["pub", "rr"] {
+        let line = [command, "-h", "127.0.0.1", "-p", "1", "-t", "a", "-e", "b", "-f", "/dev/zero"];
+        let line: Vec<&str> =
+            line.into_iter().filter(|part| command == "rr" || !["-e", "b"].contains(part)).collect();
+        let run = Mqtt::new(line).behind(LIMIT).run();
+        run.fails(149, "/dev/zero is larger than the largest packet of MQTT, 268435460 bytes");
+    }
+    let run = Mqtt::new(["pub", "-h", "127.0.0.1", "-p", "1", "-t", "a", "-s"]).stdin_file("/dev/zero");
+    run.behind(LIMIT).run().fails(149, "standard input is larger than the largest packet");
+    let folder = tempfile::tempdir().unwrap();
+    let sparse = folder.path().join("sparse");
+    std::fs::File::create(&sparse).unwrap().set_len(1 << 40).unwrap();
+    let sparse = sparse.to_str().unwrap();
+    Mqtt::new(["pub", "-h", "127.0.0.1", "-p", "1", "-t", "a", "-f", sparse])
+        .behind("ulimit -v 400000")
+        .run()
+        .fails(149, "is larger than the largest packet");
+}
+
+/// In KiB.
+const LIMIT: &str = "ulimit -v 900000";
+
+#[test]
+fn a_run_that_cannot_be_made_has_a_report() {
+    for line in [&["a", "--dry-run"][..], &["a", "--yes"]] {
+        let run = retain_clear(1, &[line, &["--json"]].concat()).run();
+        let run = run.exits(1).mentions("connection refused");
+        let report = report("retain-clear", &run.stdout);
+        assert!(report["error"].as_str().unwrap().contains("connection refused"), "{report:#}");
     }
 }
 

@@ -192,6 +192,7 @@ fn scan_that_fails_reports_what_it_found() {
     server.finish();
     let report = report("retain-clear", &outcome.stdout);
     assert_eq!((&report["interrupted"], &report["scan"]["ended_by"]), (&true.into(), &"error".into()));
+    assert!(report["error"].as_str().unwrap().contains("no scan within 1s"), "{report:#}");
     assert_eq!(fates(&report), [("a", "kept")]);
     outcome.mentions("ended while listing, 1 found: nothing was cleared");
 }

@@ -437,19 +437,28 @@ fn of_several_brokers_the_first_that_answers_is_tested() {
     assert_eq!(report("will-test", &outcome.stdout)["server"], format!("127.0.0.1:{}", broker.port()));
 }
 
-/// An earlier report is not lost to a run that has none.
+/// A report of an earlier run must not be taken for that of a run that could not be made.
 #[test]
-fn a_run_without_a_report_leaves_the_old_one() {
+fn run_that_cannot_be_made_has_a_report() {
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("wills.xml");
     std::fs::write(&junit, "an older and longer report ".repeat(200)).unwrap();
-    let line = ["--case", "close", "--junit", junit.to_str().unwrap()];
-    will_test(1, &line).run().fails(1, "connection refused");
-    assert!(std::fs::read_to_string(&junit).unwrap().starts_with("an older"));
+    let line = ["--case", "close", "--json", "--junit", junit.to_str().unwrap()];
+    let run = will_test(1, &line).run().exits(1).mentions("connection refused");
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(xml.starts_with("<?xml") && xml.ends_with("</testsuite>\n"), "{xml}");
+    assert!(xml.contains("tests=\"1\" failures=\"0\" errors=\"1\" skipped=\"0\" time=\"0.000\""), "{xml}");
+    assert!(xml.contains("<error message=\"") && xml.contains("connection refused"), "{xml}");
+    let json = report("will-test", &run.stdout);
+    assert!(json["error"].as_str().unwrap().contains("connection refused"), "{json:#}");
     let broker = Broker::start();
-    will_test(broker.port(), &line).run().exits(0);
-    let report = std::fs::read_to_string(&junit).unwrap();
-    assert!(report.starts_with("<?xml") && report.ends_with("</testsuite>\n"), "{report}");
+    let run = will_test(broker.port(), &line).run().exits(0);
+    assert!(report("will-test", &run.stdout).get("error").is_none());
+    let xml = std::fs::read_to_string(&junit).unwrap();
+    assert!(
+        xml.starts_with("<?xml") && xml.ends_with("</testsuite>\n") && xml.contains("errors=\"0\""),
+        "{xml}"
+    );
 }
 
 /// The delay of a will counts, though the session that it belongs to has ended.

@@ -9,7 +9,7 @@ use super::super::attention::Attention;
 use super::backup::Backup;
 use super::entry::{Entry, Fate};
 use super::report::{Parts, Report, ScanReport, left};
-use super::scan::{Looking, Scanned, scan};
+use super::scan::{Looking, Scanned, first_scan, scan};
 use super::send::{self, Outgoing};
 use super::{Clear, Config};
 use crate::client::options::ClientOptions;
@@ -41,12 +41,11 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     // A list is for its reader; a clearing is not.
     let mut attention = if clear.dry_run { attention.for_reader() } else { attention };
     let mut client = config.client.clone();
-    attention.during(client.settle()).await??;
     let mut shown = Shown::default();
     let looking = Looking::Selected { with_preview: asks || !config.json };
     let mode = if clear.dry_run { "dry-run" } else { "clear" };
     let scanned =
-        scan(&client, &clear.scan, looking, false, backup.as_mut(), &mut attention, diagnostics).await;
+        first_scan(&mut client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await;
     if let (Some(backup), None) = (&mut backup, &scanned.error) {
         backup.keep()?;
     }
@@ -79,13 +78,14 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         None if clear.dry_run || run.entries.is_empty() => Ok(()),
         None => run.clear().await,
     };
+    let why = result.as_ref().err().map(ToString::to_string);
     let parts = Parts {
         mode,
         filters: &clear.scan.filters,
         scan: Some(&scan_report),
         verification: run.verification.as_ref(),
         passes: run.passes,
-        interrupted: result.is_err(),
+        error: why.as_deref(),
     };
     if config.json {
         Report::new(&parts, &run.entries).put(shown.stdout.buffer());

@@ -66,6 +66,8 @@ pub(super) struct Report<'a> {
     done: usize,
     left: usize,
     interrupted: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
     topics: Vec<Outcome<'a>>,
 }
 
@@ -77,7 +79,8 @@ pub(super) struct Parts<'a> {
     pub(super) scan: Option<&'a ScanReport>,
     pub(super) verification: Option<&'a ScanReport>,
     pub(super) passes: u32,
-    pub(super) interrupted: bool,
+    /// Why it did not come to its end.
+    pub(super) error: Option<&'a str>,
 }
 
 impl<'a> Report<'a> {
@@ -103,7 +106,8 @@ impl<'a> Report<'a> {
             found: entries.len(),
             done: entries.iter().filter(|e| matches!(e.fate, Fate::Cleared | Fate::Restored)).count(),
             left: left(entries),
-            interrupted: parts.interrupted,
+            interrupted: parts.error.is_some(),
+            error: parts.error,
             topics: entries.iter().map(topic).collect(),
         }
     }

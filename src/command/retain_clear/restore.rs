@@ -10,7 +10,7 @@ use super::backup::{Backup, Records};
 use super::clear::Shown;
 use super::entry::{Entry, Fate, fingerprint};
 use super::report::{Parts, Report, ScanReport, left};
-use super::scan::{Looking, ScanOptions, scan};
+use super::scan::{Looking, ScanOptions, first_scan};
 use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
@@ -30,10 +30,9 @@ pub(super) async fn export(
     let mut backup = Backup::create(file)?;
     let mut attention = Attention::start(None)?;
     let mut client = config.client.clone();
-    attention.during(client.settle()).await??;
     let looking = Looking::Selected { with_preview: false };
     let mut scanned =
-        scan(&client, options, looking, false, Some(&mut backup), &mut attention, diagnostics).await;
+        first_scan(&mut client, options, looking, Some(&mut backup), &mut attention, diagnostics).await;
     let error = scanned.error.take();
     if error.is_none() {
         backup.keep()?;
@@ -44,11 +43,12 @@ pub(super) async fn export(
     scanned.ended_by.warn(options, diagnostics);
     if config.json {
         let report = ScanReport::of(&scanned);
+        let why = error.as_ref().map(ToString::to_string);
         let parts = Parts {
             mode: "export",
             filters: &options.filters,
             scan: Some(&report),
-            interrupted: error.is_some(),
+            error: why.as_deref(),
             ..Parts::default()
         };
         let mut shown = Shown::default();
@@ -70,12 +70,17 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     let mut work = Restoring { records, entries: Vec::new(), unanswerable: 0 };
     let mut attention = Attention::start(None)?;
     let mut client = config.client.clone();
-    attention.during(client.settle()).await??;
-    let result = send::send(&client, &mut work, total, config.limits(), &mut attention, diagnostics).await;
+    let result = match attention.during(client.settle()).await {
+        Ok(Ok(())) => {
+            send::send(&client, &mut work, total, config.limits(), &mut attention, diagnostics).await
+        }
+        Ok(Err(error)) | Err(error) => Err(error),
+    };
     let Restoring { entries, unanswerable, .. } = work;
     let mut shown = Shown::default();
     if config.json {
-        let parts = Parts { mode: "restore", passes: 1, interrupted: result.is_err(), ..Parts::default() };
+        let why = result.as_ref().err().map(ToString::to_string);
+        let parts = Parts { mode: "restore", passes: 1, error: why.as_deref(), ..Parts::default() };
         Report::new(&parts, &entries).put(shown.stdout.buffer());
     } else {
         for entry in &entries {

@@ -123,6 +123,35 @@ pub(super) enum Looking<'a> {
     Again(&'a [Entry]),
 }
 
+impl Scanned {
+    /// Nothing, for this reason.
+    fn failed(error: Error) -> Self {
+        Self {
+            entries: Vec::new(),
+            ended_by: EndedBy::Error,
+            took: Duration::ZERO,
+            refused: Vec::new(),
+            in_order: false,
+            error: Some(error),
+        }
+    }
+}
+
+/// Finds the broker, which every later step goes to as well, and scans it.
+pub(super) async fn first_scan(
+    client: &mut client::options::ClientOptions,
+    options: &ScanOptions,
+    looking: Looking<'_>,
+    backup: Option<&mut Backup>,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Scanned {
+    match attention.during(client.settle()).await {
+        Ok(Ok(())) => scan(client, options, looking, false, backup, attention, diagnostics).await,
+        Ok(Err(error)) | Err(error) => Scanned::failed(error),
+    }
+}
+
 /// Connects and scans. Also a scan that fails says what it has found.
 ///
 /// `in_order` is what another scan of this broker has found out about it. Errors are a link that could

@@ -102,7 +102,7 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         stdout.flush().await?;
         return Ok(Exit::Success);
     }
-    // Found out before a minute of waiting, not after. What is in it stays until there is a report.
+    // Found out before a minute of waiting, not after.
     let mut junit = None;
     if let Some(path) = config.junit.clone() {
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
@@ -111,52 +111,55 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
     let attention = Attention::start(None)?;
     // A report that goes into a file as well is not for the reader of standard output alone.
     let mut attention = if junit.is_none() { attention.for_reader() } else { attention };
-    let prepared = async {
-        config.client.settle().await?;
-        let spoken = spoken(&config, diagnostics).await?;
-        if config.client.will.is_none() {
-            control::run(&config, spoken, diagnostics).await?;
+    let (results, total, end) = match prepare(&mut config, &mut attention, diagnostics).await {
+        Ok(plans) => {
+            let (results, end) = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await;
+            (results, plans.len(), end)
         }
-        Ok::<_, Error>(spoken)
+        Err(error) => (Vec::new(), 0, Some(error)),
     };
-    let spoken = match attention.during(prepared).await {
-        Err(Error::OutputClosed) => {
+    let cut_off = total - results.len();
+    // Also of a run that could not be made: a report of an earlier one must not be taken for it.
+    let end = end.filter(|end| cut_off > 0 || total == 0 || !matches!(end, Error::OutputClosed));
+    let why = end.as_ref().map(ToString::to_string);
+    if config.json {
+        let server = config.client.endpoint.address.to_string();
+        report::json(server, &results, why.as_deref(), stdout.buffer());
+    }
+    let written = junit.map_or(Ok(()), |(file, path)| {
+        let xml = report::junit(&results, why.as_deref());
+        replace(file, xml.as_bytes()).map_err(|error| cannot_write(&path, error))
+    });
+    match end {
+        Some(Error::OutputClosed) if total == 0 => {
             diagnostics.state("standard output was closed before the first case was run");
             return Ok(Exit::Failure);
         }
-        spoken => spoken??,
-    };
-    // A version that the server does not speak is a line of the matrix too.
-    let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
-    let plans = plans(&config, protocols, spoken);
-    let (results, end) = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await;
-    let cut_off = plans.len() - results.len();
-    match end {
         // Whoever has read enough of it has not asked for a verdict on the rest, and gets none.
-        Some(Error::OutputClosed) if cut_off > 0 => {
-            let total = plans.len();
-            diagnostics.state(format_args!(
-                "standard output was closed; not run to their end: {cut_off} of {total} cases"
-            ));
+        Some(Error::OutputClosed) => diagnostics.state(format_args!(
+            "standard output was closed; not run to their end: {cut_off} of {total} cases"
+        )),
+        Some(error) => {
+            if matches!(error, Error::Signal(_)) {
+                // Only what its reader takes at once: the end does not wait.
+                let _ = poll_fn(|context| Poll::Ready(stdout.poll_flush(context))).await;
+            } else {
+                // The error to end with is the first.
+                let _ = attention.during(stdout.flush()).await;
+            }
+            if total > 0 && matches!(error, Error::Signal(_)) {
+                let done = results.len();
+                diagnostics.state(format_args!("interrupted: {done} of {total} cases run"));
+                summary(&results, diagnostics);
+            }
+            if let Err(error) = written {
+                diagnostics.error(&error);
+            }
+            return Err(error);
         }
-        Some(Error::Signal(number)) => {
-            // Before the count of it, and only what its reader takes at once: the end does not wait.
-            let _ = poll_fn(|context| Poll::Ready(stdout.poll_flush(context))).await;
-            let (done, total) = (results.len(), plans.len());
-            diagnostics.state(format_args!("interrupted: {done} of {total} cases run"));
-            summary(&results, diagnostics);
-            return Err(Error::Signal(number));
-        }
-        Some(error) if !matches!(error, Error::OutputClosed) => return Err(error),
-        _ => {}
+        None => {}
     }
-    if config.json {
-        let server = config.client.endpoint.address.to_string();
-        report::json(server, &results, stdout.buffer());
-    }
-    if let Some((file, path)) = junit {
-        replace(file, report::junit(&results).as_bytes()).map_err(|error| cannot_write(&path, error))?;
-    }
+    written?;
     match attention.during(stdout.flush()).await? {
         Ok(()) | Err(Error::OutputClosed) => {}
         Err(error) => return Err(error),
@@ -168,6 +171,26 @@ pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, 
         (0, _) => Exit::Failure,
         _ => Exit::Negative,
     })
+}
+
+/// What is to be run, once it is known that it can be.
+async fn prepare(
+    config: &mut Config,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Result<Vec<Plan>, Error> {
+    let prepared = async {
+        config.client.settle().await?;
+        let spoken = spoken(config, diagnostics).await?;
+        if config.client.will.is_none() {
+            control::run(config, spoken, diagnostics).await?;
+        }
+        Ok::<_, Error>(spoken)
+    };
+    let spoken = attention.during(prepared).await??;
+    // A version that the server does not speak is a line of the matrix too.
+    let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
+    Ok(plans(config, protocols, spoken))
 }
 
 fn summary(results: &[report::Result], diagnostics: &Diagnostics) {

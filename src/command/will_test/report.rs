@@ -115,6 +115,9 @@ struct Report<'a> {
     skipped: usize,
     inconclusive: usize,
     cases: Vec<Case<'a>>,
+    /// Why it could not be made, or not to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 /// How many results have this verdict.
@@ -123,7 +126,7 @@ pub(super) fn count(results: &[Result], verdict: Verdict) -> usize {
 }
 
 /// One JSON object on a line.
-pub(super) fn json(server: String, results: &[Result], out: &mut Vec<u8>) {
+pub(super) fn json(server: String, results: &[Result], ended_early: Option<&str>, out: &mut Vec<u8>) {
     let report = Report {
         r#type: "will-test",
         version: VERSION,
@@ -133,6 +136,7 @@ pub(super) fn json(server: String, results: &[Result], out: &mut Vec<u8>) {
         skipped: count(results, Verdict::Skipped),
         inconclusive: count(results, Verdict::Inconclusive),
         cases: results.iter().map(Case::of).collect(),
+        error: ended_early,
     };
     put_json_line(out, &report);
 }
@@ -141,9 +145,16 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// The form that build servers read: a test suite, inconclusive cases as errors.
-pub(super) fn junit(results: &[Result]) -> String {
+/// The form that build servers read: a test suite, inconclusive cases as errors. A run that could not be
+/// made, or not to its end, has one case more, which is an error.
+pub(super) fn junit(results: &[Result], ended_early: Option<&str>) -> String {
     let total: f64 = results.iter().map(|result| result.outcome.took.as_secs_f64()).sum();
+    let run = ended_early.map(|why| TestCase {
+        class: "will-test".into(),
+        name: "the run".into(),
+        seconds: Some(0.0),
+        outcome: TestOutcome::Inconclusive(why.to_owned()),
+    });
     let cases = results.iter().map(|Result { plan, outcome }| {
         let detail = format!("{}: {}", plan.section, outcome.detail);
         TestCase {
@@ -158,7 +169,7 @@ pub(super) fn junit(results: &[Result]) -> String {
             },
         }
     });
-    output::junit("mqtt will-test", total, &cases.collect::<Vec<_>>())
+    output::junit("mqtt will-test", total, &run.into_iter().chain(cases).collect::<Vec<_>>())
 }
 
 #[cfg(test)]
