@@ -97,7 +97,7 @@ fn manual_page(name: &str, command: &clap::Command) -> String {
         man.render_subcommands_section(&mut page).unwrap();
     }
     man.render_options_section(&mut page).unwrap();
-    let end = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let end = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     for section in end.split("\n\n").filter(|section| !section.is_empty()) {
         let (title, lines) = section.split_once(":\n").unwrap();
         page.extend(format!(".SH {}\n.nf\n", title.to_uppercase()).bytes());
@@ -119,6 +119,28 @@ fn manual_page(name: &str, command: &clap::Command) -> String {
 fn escaped(line: &str) -> String {
     let escaped = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\*(Aq");
     if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped }
+}
+
+/// `docs/formats.md`, as far as it is the table of `-F`.
+#[test]
+fn page_of_formats() {
+    let path = root().join("docs/formats.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- table -->\n", "<!-- end of table -->\n");
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let cell = |text: &str| text.replace('|', "\\|");
+    let rows = mqtt::output::SPECIFIERS
+        .iter()
+        .map(|specifier| format!("| `{}` | {} |\n", cell(specifier.written), cell(specifier.help)));
+    let table = format!("| written | what it writes |\n|---|---|\n{}", rows.collect::<String>());
+    let modifiers = mqtt::output::MODIFIERS;
+    let expected = format!("{before}{begin}{table}\n```text\n{modifiers}\n```\n{end}{after}");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert!(page == expected, "docs/formats.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
 #[test]

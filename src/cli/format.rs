@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::value;
 use crate::error::Error;
-use crate::output::{MessageFormat, Template};
+use crate::output::{MODIFIERS, MessageFormat, SPECIFIERS, Template};
 
 /// The options of standard output.
 #[derive(Debug, Clone, clap::Args)]
@@ -20,7 +20,8 @@ pub(super) struct FormatArgs {
     no_newline: bool,
 
     /// Write each message in this format, in mosquitto's language: %t topic, %p payload, %q QoS, %r
-    /// retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and more
+    /// retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and all that
+    /// --help-all lists
     #[arg(short = 'F', long, value_name = "FORMAT", allow_hyphen_values = true)]
     format: Option<OsString>,
 
@@ -31,6 +32,25 @@ pub(super) struct FormatArgs {
     /// Indent the JSON of --json or -F over several lines
     #[arg(long)]
     pretty: bool,
+}
+
+/// Everything that a format may hold, for `--help-all`.
+pub(super) fn reference() -> String {
+    let indented = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let rows = |title: &str, sign: char| {
+        let rows = SPECIFIERS.iter().filter(|specifier| specifier.written.starts_with(sign));
+        let rows = rows.map(|specifier| format!("  {}  {}\n", specifier.written, specifier.help));
+        format!("{title}:\n{}\n", rows.collect::<String>())
+    };
+    [
+        rows("Formats of -F: parts of the message", '%'),
+        format!("Formats of -F: width and precision:\n{}\n", indented(MODIFIERS)),
+        rows("Formats of -F: local time of receipt", '@'),
+        rows("Formats of -F: characters", '\\'),
+    ]
+    .concat()
+    .trim_end()
+    .to_owned()
 }
 
 impl FormatArgs {

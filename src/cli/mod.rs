@@ -415,9 +415,13 @@ fn finish(command: clap::Command) -> clap::Command {
     let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
     let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
     let examples = command.get_after_help().map(ToString::to_string);
+    let formats = command.get_arguments().any(|arg| arg.get_id() == "format").then(format::reference);
     let end: Vec<String> = note.map(str::to_owned).into_iter().chain(examples).collect();
+    let whole_end: Vec<String> = end.iter().cloned().chain(formats).collect();
+    let all = Arg::new("help_all").long("help-all").help("Print help with every detail");
     begin(command)
         .after_help(end.join("\n\n"))
+        .after_long_help(whole_end.join("\n\n"))
         .version(env!("CARGO_PKG_VERSION"))
         .disable_help_subcommand(true)
         .max_term_width(MAX_HELP_WIDTH)
@@ -426,6 +430,7 @@ fn finish(command: clap::Command) -> clap::Command {
         // A negative number is a value, refused or not, and never an unknown option.
         .mut_args(|arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg })
         .arg(help.help_heading("Help"))
+        .arg(all.action(ArgAction::HelpLong).help_heading("Help"))
         .arg(version.help_heading("Help"))
 }
 

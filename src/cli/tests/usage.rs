@@ -21,6 +21,20 @@ fn help_and_version_are_no_errors() {
     assert!(text(&["pub", "-t", "a", "--help"]).contains("Usage: mqtt pub"));
 }
 
+/// Every part of a format is in the long help of the subcommands that have formats.
+#[test]
+fn formats_are_in_the_long_help() {
+    for name in ["sub", "rr"] {
+        let help = text(&[name, "--help-all"]);
+        for one in crate::output::SPECIFIERS {
+            let row = format!("  {}  {}", one.written, one.help);
+            assert!(help.lines().any(|line| line == row), "{name}: {row}");
+        }
+        assert!(!text(&[name, "--help"]).contains("%.2:x"), "the short help is for what people use");
+    }
+    assert!(text(&["--help-all"]).contains("--help-all"));
+}
+
 #[test]
 fn errors_are_one_line() {
     all_wrong(&[

@@ -13,11 +13,13 @@
 
 mod parse;
 mod render;
+mod specifiers;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use render::render;
+pub use specifiers::{MODIFIERS, SPECIFIERS, Specifier};
 
 /// A format that was read and found good.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,13 +1,11 @@
 //! Reading a template.
 
-use super::{Case, Field, Segment, Shape, Template};
+use super::specifiers::{Meaning, meaning};
+use super::{Field, Segment, Shape, Template};
 use crate::error::Error;
 
 /// What may stand between groups of hex digits.
 const SEPARATORS: &[u8] = br##"!"#$&'()*+,-./:;<=>?@[\]^_`{|}~"##;
-
-/// The letters behind `@`: those of `strftime`.
-const TIME_LETTERS: &[u8] = b"AaBbCcDdeFGgHhIjklMmnPpRrSsTtUuVWwXxYyZz";
 
 /// Wider makes no sense, and would only be a way to fill memory by a slip of the finger.
 const LARGEST_NUMBER: usize = 65_535;
@@ -101,68 +99,35 @@ impl Reader<'_> {
             shape.separator = letter;
             letter = self.next("format")?;
         }
-        let field = match letter {
-            b'%' => {
-                template.literal(b'%');
-                return Ok(());
-            }
-            b'I' => {
-                template.local_time("%FT%T%z".to_owned(), shape);
-                return Ok(());
-            }
-            b'A' => Field::TopicAlias,
-            b'C' => Field::ContentType,
-            b'D' => Field::CorrelationData,
-            b'd' => Field::Double,
-            b'E' => Field::MessageExpiryInterval,
-            b'F' => Field::PayloadFormatIndicator,
-            b'f' => Field::Float,
-            b'J' => Field::JsonValue,
-            b'j' => Field::JsonText,
-            b'l' => Field::PayloadLength,
-            b'm' => Field::PacketIdentifier,
-            b'P' => Field::UserProperties,
-            b'p' => Field::Payload,
-            b'q' => Field::Qos,
-            b'R' => Field::ResponseTopic,
-            b'r' => Field::Retain,
-            b'S' => Field::SubscriptionIdentifier,
-            b't' => Field::Topic,
-            b'U' => Field::UnixTime,
-            b'X' => Field::Hex(Case::Upper),
-            b'x' => Field::Hex(Case::Lower),
-            other => return Err(self.invalid("format", other)),
-        };
-        template.segments.push(Segment::Field(field, shape));
-        Ok(())
+        self.put(template, b'%', letter, shape, "format")
     }
 
     /// mosquitto takes any letter and writes what is none of `strftime`'s as it is; here a letter
     /// without meaning is an error, as it is behind `%`.
     fn time(&mut self, template: &mut Template) -> Result<(), Error> {
-        match self.next("format")? {
-            b'@' => template.literal(b'@'),
-            b'N' => template.segments.push(Segment::Field(Field::Nanoseconds, Shape::PLAIN)),
-            letter if TIME_LETTERS.contains(&letter) => {
-                template.local_time(format!("%{}", char::from(letter)), Shape::PLAIN);
-            }
-            other => return Err(self.invalid("time", other)),
-        }
-        Ok(())
+        let letter = self.next("format")?;
+        self.put(template, b'@', letter, Shape::PLAIN, "time")
     }
 
     fn escape(&mut self, template: &mut Template) -> Result<(), Error> {
-        template.literal(match self.next("escape")? {
-            b'\\' => b'\\',
-            b'0' => 0,
-            b'a' => 0x07,
-            b'e' => 0x1b,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'v' => 0x0b,
-            other => return Err(self.invalid("escape", other)),
-        });
+        let letter = self.next("escape")?;
+        self.put(template, b'\\', letter, Shape::PLAIN, "escape")
+    }
+
+    /// Appends what the table says of a letter.
+    fn put(
+        &self,
+        template: &mut Template,
+        sign: u8,
+        letter: u8,
+        shape: Shape,
+        what: &str,
+    ) -> Result<(), Error> {
+        match meaning(sign, letter).ok_or_else(|| self.invalid(what, letter))? {
+            Meaning::Byte(byte) => template.literal(byte),
+            Meaning::LocalTime(format) => template.local_time(format.to_owned(), shape),
+            Meaning::Field(field) => template.segments.push(Segment::Field(field, shape)),
+        }
         Ok(())
     }
 }

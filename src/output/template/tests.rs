@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Template;
+use super::{SPECIFIERS, Template};
 use crate::output::{MessageFormat, MessageWriter, Misfit};
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
@@ -159,6 +159,23 @@ fn a_newline_unless_it_is_not_wanted() {
         .write(&mut out, &message(b"x"), received())
         .unwrap();
     assert_eq!(out, b"x\n");
+}
+
+/// The table is what the parser knows: all of it, and nothing else.
+#[test]
+fn the_table_is_the_language() {
+    for sign in [b'%', b'@', b'\\'] {
+        for letter in (0..128_u8).filter(|letter| !b"-.0123456789".contains(letter) || sign != b'%') {
+            let written = [sign, letter];
+            let listed = SPECIFIERS.iter().filter(|one| one.written.as_bytes() == written).count();
+            let known = Template::parse(&written).is_ok();
+            assert_eq!(listed, usize::from(known), "{:?}", String::from_utf8_lossy(&written));
+        }
+    }
+    for one in SPECIFIERS {
+        assert!(one.written.len() == 2 && "%@\\".contains(&one.written[..1]), "{}", one.written);
+        assert!(!one.help.is_empty() && !one.help.contains('\n'), "{}", one.written);
+    }
 }
 
 #[test]
