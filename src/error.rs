@@ -4,6 +4,7 @@
 //! exit code. Text is written where the cause is known; nothing downstream adds to it.
 
 use crate::exit::Exit;
+use crate::masking::masked;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 
@@ -175,7 +176,7 @@ impl Error {
         Self::Refused {
             what: what.into(),
             reason,
-            text: properties.text(PropertyId::ReasonString).map(Into::into),
+            text: properties.text(PropertyId::ReasonString).map(|text| masked(text).into_owned()),
             hint: reason.advice().map(Into::into),
         }
     }

@@ -9,6 +9,7 @@ pub mod dispatch;
 pub mod error;
 pub mod exit;
 pub mod file;
+pub mod masking;
 pub mod net;
 pub mod output;
 pub mod protocol;
@@ -37,17 +38,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     })
 }
 
-/// Replaces this process by one of the same program, where the system can.
-fn start_anew(hidden: &Hidden) {
-    #[cfg(unix)]
-    if let (Ok(program), Some((name, rest))) = (std::env::current_exe(), hidden.arguments.split_first()) {
-        use std::os::unix::process::CommandExt as _;
-        let mut command = std::process::Command::new(program);
-        // Returns only if it fails, and then there is nothing to be done about it.
-        let _ = command.arg0(name).args(rest).env(hidden.variable, &hidden.value).exec();
-    }
-    #[cfg(not(unix))]
-    let _ = hidden;
+/// Replaces this process by one of the same program. Returns only if that fails, and says why.
+#[cfg(unix)]
+fn start_anew(hidden: &Hidden) -> Option<std::io::Error> {
+    use std::os::unix::process::CommandExt as _;
+    let (name, rest) = hidden.arguments.split_first()?;
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return Some(error),
+    };
+    let mut command = std::process::Command::new(program);
+    let variables = hidden.variables.iter().map(|(name, value)| (name, value));
+    Some(command.arg0(name).args(rest).envs(variables).exec())
+}
+
+/// This system cannot.
+#[cfg(not(unix))]
+fn start_anew(_: &Hidden) -> Option<std::io::Error> {
+    None
 }
 
 fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {

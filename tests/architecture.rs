@@ -8,25 +8,29 @@ use std::path::{Path, PathBuf};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
     ("dispatch", &["cli", "command", "error", "exit", "output"]),
-    ("cli", &["command", "output", "client", "net", "protocol", "file", "error"]),
+    // Signals, to end what --password-command runs.
+    ("cli", &["command", "output", "client", "net", "protocol", "file", "signal", "error", "masking"]),
     (
         "command",
-        &["output", "client", "broker", "storage", "protocol", "file", "clock", "signal", "error", "exit"],
+        &[
+            "output", "client", "broker", "storage", "protocol", "file", "clock", "signal", "error", "exit", "masking",
+        ],
     ),
-    ("output", &["protocol", "clock", "error"]),
-    ("client", &["net", "protocol", "error"]),
+    ("output", &["protocol", "clock", "error", "masking"]),
+    ("client", &["net", "protocol", "error", "masking"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
     ("storage", &["protocol", "error"]),
-    ("net", &["file", "clock", "error"]),
+    ("net", &["file", "clock", "error", "masking"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry"]),
     ("signal", &["error"]),
-    ("error", &["protocol", "exit"]),
+    ("error", &["protocol", "exit", "masking"]),
     ("exit", &[]),
     ("clock", &[]),
     ("file", &[]),
+    ("masking", &[]),
 ];
 
 /// Names that only some rooms may speak.

@@ -4,6 +4,7 @@
 use std::net::Ipv6Addr;
 
 use crate::error::{Error, Layer};
+use crate::masking::masked;
 use crate::net::{Address, Endpoint};
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
@@ -11,16 +12,39 @@ use crate::protocol::reason::ReasonCode;
 /// How often in a row a client lets itself be sent on: two servers may name each other.
 pub(super) const MOST_REDIRECTS: u32 = 5;
 
+/// How many servers a client lets itself be sent to, all redirects of a run together. However long the links
+/// last, a chain of servers that name ever new ones has an end.
+pub(super) const MOST_SERVERS: usize = 20;
+
+/// The servers that were named so far.
+#[derive(Debug, Default)]
+pub(super) struct Named(Vec<Address>);
+
+impl Named {
+    /// Adds those that a server names, if they are not too many.
+    pub(super) fn add(&mut self, servers: &[Endpoint]) -> bool {
+        for server in servers {
+            if !self.0.contains(&server.address) {
+                if self.0.len() == MOST_SERVERS {
+                    return false;
+                }
+                self.0.push(server.address.clone());
+            }
+        }
+        true
+    }
+}
+
 /// A refusal with what the server says beside its Reason Code: the Reason String, and which server to
 /// use instead.
 pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_>) -> Error {
-    let text = properties.text(PropertyId::ReasonString);
+    let text = properties.text(PropertyId::ReasonString).map(masked);
     let moved = matches!(reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
     let reference = properties.text(PropertyId::ServerReference).filter(|_| moved);
     let Some(reference) = reference else {
         return Error::refused(what, reason, properties);
     };
-    let named = format!("it names {reference}");
+    let named = format!("it names {}", masked(reference));
     Error::Elsewhere {
         refusal: Box::new(Error::Refused {
             what: what.into(),
@@ -94,6 +118,19 @@ mod tests {
     fn addresses(reference: &str) -> Option<Vec<String>> {
         let endpoints = endpoints(reference, &Endpoint::plain("here", 1999)).ok()?;
         Some(endpoints.iter().map(|endpoint| endpoint.address.to_string()).collect())
+    }
+
+    #[test]
+    fn servers_are_counted_over_a_run_and_each_once() {
+        let server = |number: usize| Endpoint::plain(format!("server-{number}"), 1883);
+        let mut named = Named::default();
+        for number in 0..MOST_SERVERS {
+            assert!(named.add(&[server(number), server(0)]));
+        }
+        assert!(!named.add(&[server(MOST_SERVERS)]));
+        assert!(named.add(&[server(1)]), "it was named before");
+        let many: Vec<Endpoint> = (0..=MOST_SERVERS).map(server).collect();
+        assert!(!Named::default().add(&many));
     }
 
     /// The examples of [MQTT-4.11], and what is none.

@@ -15,7 +15,7 @@ use super::handler::{Change, Handler};
 use super::handshake;
 use super::link::Link;
 use super::options::ClientOptions;
-use super::redirect::{self, MOST_REDIRECTS};
+use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
 use super::session::{Session, Unanswered};
 use super::strikes::{self, Ended, Strikes, Verdict};
 use crate::error::{Error, Retry};
@@ -173,6 +173,8 @@ struct Run<'a> {
     elsewhere: Option<Elsewhere>,
     /// Redirects in a row.
     redirects: u32,
+    /// The servers of all redirects.
+    named: redirect::Named,
     /// A second connection with the same client identifier was given up when this link came up.
     had_rival: bool,
     strikes: Strikes,
@@ -216,6 +218,7 @@ impl<'a> Run<'a> {
             lost: false,
             elsewhere: None,
             redirects: 0,
+            named: redirect::Named::default(),
             had_rival: false,
             strikes: Strikes::default(),
         }
@@ -302,6 +305,11 @@ impl<'a> Run<'a> {
             return Some(error.with_hint(format!("{MOST_REDIRECTS} redirects in a row were followed")));
         }
         match redirect::endpoints(server_reference, &self.options.endpoint) {
+            Ok(brokers) if !self.named.add(&brokers) => {
+                Some(error.with_hint(format!(
+                    "{MOST_SERVERS} servers were named in this run, and no more are tried"
+                )))
+            }
             Ok(brokers) => {
                 handler.on_change(Change::Redirected(&error));
                 self.elsewhere = Some(Elsewhere { brokers, is_permanent: *is_permanent });

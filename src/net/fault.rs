@@ -63,21 +63,59 @@ pub fn broken(error: &io::Error) -> Error {
 /// with control characters made visible and without our own secrets. Of HTML the tags are left out.
 pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
     const LONGEST: usize = 120;
-    // Before it is shortened: half a secret would not be found.
-    let text = secrets.masked(&String::from_utf8_lossy(text));
-    text.lines().map(without_tags).find(|line| !line.is_empty()).map(|line| {
+    let text = without_tags(&String::from_utf8_lossy(text));
+    // Before a line is taken or shortened: half a secret would not be found.
+    let text = secrets.masked(&text);
+    text.lines().map(str::trim).find(|line| !line.is_empty()).map(|line| {
         let shown: String = line.chars().take(LONGEST).flat_map(char::escape_debug).collect();
         if line.chars().count() > LONGEST { shown + "…" } else { shown }
     })
 }
 
-fn without_tags(line: &str) -> String {
-    let mut text = String::new();
-    for (number, part) in line.split('<').enumerate() {
-        let kept = if number == 0 { part } else { part.split_once('>').map_or("", |(_, kept)| kept) };
-        text += kept;
+/// A text as a browser shows it: without tags, which may go on over lines, and with characters in place of
+/// their codes. What stands in no tag is kept, `a < b` for example.
+fn without_tags(html: &str) -> String {
+    let mut text = String::with_capacity(html.len());
+    let mut rest = html;
+    while let Some(at) = rest.find(['<', '&']) {
+        text.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let is_tag = rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
+        let code = rest.strip_prefix('&').and_then(character);
+        if let Some((c, behind)) = code {
+            text.push(c);
+            rest = behind;
+        } else if rest.starts_with('<') && is_tag {
+            rest = rest.split_once('>').map_or("", |(_, behind)| behind);
+        } else {
+            text.push_str(&rest[..1]);
+            rest = &rest[1..];
+        }
     }
-    text.trim().to_owned()
+    text + rest
+}
+
+/// The character of a code such as `#50;`, and what follows.
+fn character(code: &str) -> Option<(char, &str)> {
+    const LONGEST: usize = 8;
+    let end = code.find(';').filter(|end| *end <= LONGEST)?;
+    let c = match &code[..end] {
+        "amp" => '&',
+        "lt" => '<',
+        "gt" => '>',
+        "quot" => '"',
+        "apos" => '\'',
+        "nbsp" => ' ',
+        name => {
+            let number = name.strip_prefix('#')?;
+            let number = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16).ok()?,
+                None => number.parse().ok()?,
+            };
+            char::from_u32(number)?
+        }
+    };
+    Some((c, &code[end + 1..]))
 }
 
 /// Whether it is a failure of TLS.
@@ -109,7 +147,30 @@ mod tests {
         assert_eq!(first_line(b"<html>\n<title>404 Not Found</title>"), Some("404 Not Found".into()));
         assert_eq!(first_line(b"a\x1b[2J"), Some("a\\u{1b}[2J".into()));
         assert_eq!(first_line(b" \n"), None);
+        assert_eq!(first_line(b"<p\nclass=x>1 < 2 &amp; 3</p>"), Some("1 < 2 & 3".into()));
         assert_eq!(first_line(&[b'x'; 200]).map(|line| line.chars().count()), Some(121));
+    }
+
+    /// Whatever a server puts between the parts of a secret.
+    #[test]
+    fn a_secret_that_is_split_is_not_shown() {
+        let options = super::super::WebSocketOptions {
+            headers: vec![("X-Key".into(), "hunter2".into())],
+            ..super::super::WebSocketOptions::default()
+        };
+        let secrets = Secrets::of_upgrade(&options);
+        for text in [
+            "key hunter2",
+            "key hun<b>ter2</b>",
+            "key hun<b\nid='x'>ter2",
+            "key hunter&#50;",
+            "key &#x68;unter2",
+            "key hun\nter2",
+            "key hun<!-- a -->ter2",
+            "key hunter",
+        ] {
+            assert_eq!(first_line(text.as_bytes(), &secrets), Some("key …".into()), "{text}");
+        }
     }
 
     #[test]

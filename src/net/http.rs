@@ -128,11 +128,25 @@ impl Head {
             }
         };
         let _ = tokio::time::timeout(BODY_LIMIT, reading).await;
-        let body = self.behind.as_slice();
-        // The first chunk's length is no word of the server's.
-        let line_end = body.iter().position(|byte| *byte == b'\n').filter(|_| is_chunked);
-        fault::first_line(&body[line_end.map_or(0, |end| end + 1)..], secrets)
+        let body = if is_chunked { dechunked(&self.behind) } else { self.behind };
+        fault::first_line(&body, secrets)
     }
+}
+
+/// The content of chunks (RFC 9112, 7.1), as far as they have come.
+fn dechunked(mut chunks: &[u8]) -> Vec<u8> {
+    let mut content = Vec::new();
+    while let Some(end) = chunks.iter().position(|byte| *byte == b'\n') {
+        let (line, rest) = chunks.split_at(end + 1);
+        let size = line.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        let size = std::str::from_utf8(size).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let Some(size) = size.filter(|size| *size > 0) else { break };
+        let (chunk, behind) = rest.split_at(rest.len().min(size));
+        content.extend_from_slice(chunk);
+        let line_end = behind.iter().take_while(|byte| b"\r\n".contains(byte)).take(2).count();
+        chunks = &behind[line_end..];
+    }
+    content
 }
 
 #[cfg(test)]
@@ -163,6 +177,10 @@ mod tests {
         assert_eq!(line_of(vec![head, "no such", " broker\n"]).await, expected);
         let head = "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: Chunked\r\n\r\n";
         assert_eq!(line_of(vec![head, "f\r\nno such broker\n\r\n", "0\r\n\r\n"]).await, expected);
+        assert_eq!(
+            line_of(vec![head, "3\r\nno \r\n", "c;x=y\r\nsuch broker\n\r\n0\r\n\r\n"]).await,
+            expected
+        );
         // Its end cannot be told: the time limit ends it.
         assert_eq!(line_of(vec!["HTTP/1.0 404 Not Found\r\n\r\n", "no such broker\n"]).await, expected);
         assert_eq!(line_of(vec!["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]).await, None);

@@ -6,17 +6,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use percent_encoding::percent_decode_str;
 
 use super::endpoint::WebSocketOptions;
-
-/// What stands for a secret.
-const MASK: &str = "…";
+use crate::masking::{self, Confidential};
 
 /// The shortest part of a query or of a header's value that is taken for a secret by itself: shorter
 /// ones (`v=1`) are none, and would be found in any text.
 const SHORTEST_PART: usize = 4;
 
 /// Texts not to be repeated.
-#[derive(Clone, Default)]
-pub(super) struct Secrets(Vec<String>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Secrets(Confidential);
 
 impl Secrets {
     /// Those of an upgrade: the query, and the values of the headers.
@@ -49,32 +47,21 @@ impl Secrets {
         Self::new(vec![BASE64.encode(&both), both, password.clone()])
     }
 
-    fn new(mut found: Vec<String>) -> Self {
-        let decoded: Vec<String> = found
-            .iter()
-            .map(|secret| percent_decode_str(&secret.replace('+', " ")).decode_utf8_lossy().into_owned())
-            .collect();
-        found.extend(decoded);
-        found.retain(|secret| !secret.is_empty());
-        // One that holds another goes first, or its rest would stay.
-        found.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        found.dedup();
-        Self(found)
+    fn new(found: Vec<String>) -> Self {
+        let mut known = Confidential::default();
+        for secret in &found {
+            let decoded = percent_decode_str(&secret.replace('+', " ")).decode_utf8_lossy().into_owned();
+            for text in [secret, &decoded] {
+                known.add(text);
+                known.add(&text.replace('&', "&amp;"));
+            }
+        }
+        Self(known)
     }
 
-    /// A server's text without them.
+    /// A server's text without them, nor any other that this process knows.
     pub(super) fn masked(&self, text: &str) -> String {
-        let as_html = |secret: &str| secret.replace('&', "&amp;");
-        self.0.iter().fold(text.to_owned(), |text, secret| {
-            text.replace(secret.as_str(), MASK).replace(&as_html(secret), MASK)
-        })
-    }
-}
-
-/// Shows nothing.
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secrets(…)")
+        masking::masked(&self.0.masked(text)).into_owned()
     }
 }
 

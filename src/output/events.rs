@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::json::{put_properties_object, put_safe};
 use crate::clock;
 use crate::error::Error;
+use crate::masking::masked;
 use crate::protocol::Direction;
 use crate::protocol::property::Properties;
 use crate::protocol::reason::ReasonCode;
@@ -56,7 +57,9 @@ fn put_further(text: &mut Vec<u8>, reasons: &[u8], properties: Properties<'_>) {
     }
     if !properties.is_empty() {
         text.extend_from_slice(b",\"properties\":");
-        put_properties_object(text, properties);
+        let mut object = Vec::new();
+        put_properties_object(&mut object, properties);
+        text.extend_from_slice(masked(&String::from_utf8_lossy(&object)).as_bytes());
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use crate::masking::masked;
 use crate::protocol::Direction;
 use crate::protocol::property::{Properties, Property, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -149,12 +150,12 @@ fn properties(whose: &str, properties: Properties<'_>, line: &mut impl FnMut(&st
                 format!("    {whose}{name}: ... ({} bytes)", bytes.len())
             }
             Value::Binary(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => format!("    {whose}{name}: {text}"),
+                Ok(text) => format!("    {whose}{name}: {}", masked(text)),
                 Err(_) => format!("    {whose}{name}: hex:{}", hex(bytes)),
             },
             Value::Number(number) => format!("    {whose}{name}: {number}"),
-            Value::Text(text) => format!("    {whose}{name}: {text}"),
-            Value::Pair(key, value) => format!("    {whose}{name}: {key}={value}"),
+            Value::Text(text) => format!("    {whose}{name}: {}", masked(text)),
+            Value::Pair(key, value) => format!("    {whose}{name}: {}={}", masked(key), masked(value)),
         });
     }
 }
