@@ -25,6 +25,23 @@ fn service_records_lead_every_subcommand_to_a_broker() {
     outcome.mentions("connection refused; trying the next broker");
 }
 
+/// Who knows the records knows the hosts in them, which nobody else may.
+#[test]
+fn the_name_server_is_asked_for_addresses_too() {
+    let broker = Broker::start();
+    let host = ("inner.example", std::net::Ipv4Addr::LOCALHOST);
+    let records = vec![(0, 0, broker.port(), "inner.example.")];
+    let name_server = dns::start_with_host("_mqtt._tcp.example.com", records, Some(host));
+    for subcommand in CONNECTING {
+        Mqtt::new(subcommand).args(["-S", "-h", "example.com", "--name-server", &name_server]).run().exits(0);
+    }
+    let records = vec![(0, 0, 1, "other.example.")];
+    let name_server = dns::start_with_host("_mqtt._tcp.example.com", records, Some(host));
+    Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &name_server])
+        .run()
+        .fails(1, &format!("name look-up: no address for 'other.example' at {name_server}"));
+}
+
 #[test]
 fn service_records_that_lead_nowhere() {
     let name_server = dns::start("_mqtt._tcp.example.com", vec![(0, 0, 0, ".")]);

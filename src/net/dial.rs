@@ -191,16 +191,16 @@ impl<'e, 'o> Way<'e, 'o> {
         port: u16,
     ) -> Result<(TcpStream, Option<SocketAddr>), Error> {
         let Some(proxy) = &endpoint.proxy else {
-            let (socket, peer) = self.connect(host, port, endpoint.bind).await?;
+            let (socket, peer) = self.connect((host, port), &endpoint.name_servers, endpoint.bind).await?;
             return Ok((socket, Some(peer)));
         };
         self.stage = Stage::Resolving(host);
-        let targets = proxy.targets(host, port).await?;
+        let targets = proxy.targets(host, port, &endpoint.name_servers).await?;
         let mut failure = None;
         for target in targets {
             self.to_proxy = true;
             let (socket, _) =
-                self.connect(&proxy.host, proxy.port, endpoint.bind).await.map_err(about_proxy)?;
+                self.connect((&proxy.host, proxy.port), &[], endpoint.bind).await.map_err(about_proxy)?;
             self.to_proxy = false;
             self.begin(Stage::Tunnelling(proxy.to_string()));
             match Box::pin(proxy.tunnel(socket, &target, port)).await {
@@ -219,12 +219,12 @@ impl<'e, 'o> Way<'e, 'o> {
     /// Look-up and connection.
     async fn connect(
         &mut self,
-        host: &'e str,
-        port: u16,
+        (host, port): (&'e str, u16),
+        name_servers: &[SocketAddr],
         bind: Option<IpAddr>,
     ) -> Result<(TcpStream, SocketAddr), Error> {
         self.begin(Stage::Resolving(host));
-        let addresses = resolve::resolve(host, port).await?;
+        let addresses = resolve::resolve(host, port, name_servers).await?;
         self.report(|took| Step::Resolved { addresses: addresses.clone(), took });
         self.addresses = addresses;
         self.begin(Stage::Connecting);

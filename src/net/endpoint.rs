@@ -1,7 +1,7 @@
 //! Where and how to connect, as plain data.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -115,6 +115,8 @@ pub struct Endpoint {
     pub bind: Option<IpAddr>,
     /// The proxy to go through.
     pub proxy: Option<Proxy>,
+    /// Who is asked for the address of the host; nobody in particular if there are none.
+    pub name_servers: Vec<SocketAddr>,
     /// The limit for the whole way: look-up, connection, proxy, TLS and upgrade together.
     pub connect_timeout: Duration,
 }
@@ -129,6 +131,7 @@ impl Endpoint {
             tls: None,
             bind: None,
             proxy: None,
+            name_servers: Vec::new(),
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
         }
     }

@@ -21,7 +21,9 @@ impl Endpoint {
         };
         let secure = self.transport.is_secure();
         let found = brokers_of(host, secure, name_servers, self.connect_timeout).await?;
-        Ok(found.into_iter().map(|address| Self { address, ..self.clone() }).collect())
+        // Who knows the records knows the hosts in them, and perhaps nobody else does.
+        let here = Self { name_servers: name_servers.to_vec(), ..self.clone() };
+        Ok(found.into_iter().map(|address| Self { address, ..here.clone() }).collect())
     }
 }
 

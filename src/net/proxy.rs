@@ -147,11 +147,16 @@ impl Proxy {
     /// # Errors
     ///
     /// [`Layer::Resolve`].
-    pub(super) async fn targets(&self, host: &str, port: u16) -> Result<Vec<String>, Error> {
+    pub(super) async fn targets(
+        &self,
+        host: &str,
+        port: u16,
+        name_servers: &[SocketAddr],
+    ) -> Result<Vec<String>, Error> {
         match self.kind {
             ProxyKind::Socks5RemoteNames | ProxyKind::HttpConnect => Ok(vec![host.to_owned()]),
             ProxyKind::Socks5 => {
-                let addresses = resolve::resolve(host, port).await?;
+                let addresses = resolve::resolve(host, port, name_servers).await?;
                 Ok(addresses.into_iter().map(|address| address.ip().to_string()).collect())
             }
         }

@@ -2,20 +2,29 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::service;
 use crate::error::{Error, Layer};
 
 /// Every address of `host`, in the order in which to try them; never empty.
 ///
 /// An IP literal is no question, and neither is `localhost`, which names the loopback addresses
 /// without asking anyone (RFC 6761, section 6.3): both spare the look-up its thread. Anything
-/// else goes to the system's resolver.
+/// else goes to `name_servers`, or to the system's resolver if there are none.
 ///
 /// # Errors
 ///
 /// [`Layer::Resolve`] when there is no such name, or nobody answered.
-pub(super) async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+pub(super) async fn resolve(
+    host: &str,
+    port: u16,
+    name_servers: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, Error> {
     if let Some(known) = without_asking(host, port) {
         return Ok(known);
+    }
+    if !name_servers.is_empty() {
+        let found = Box::pin(service::addresses_of(host, name_servers)).await?;
+        return Ok(families_in_turn(found.into_iter().map(|ip| SocketAddr::new(ip, port)).collect()));
     }
     let found = match Box::pin(tokio::net::lookup_host((host, port))).await {
         Ok(addresses) => addresses.collect(),
@@ -91,8 +100,8 @@ mod tests {
 
     #[tokio::test]
     async fn literals_and_localhost_ask_nobody() {
-        assert_eq!(resolve("192.0.2.1", 1883).await.unwrap(), addresses(&["192.0.2.1:1883"]));
-        assert_eq!(resolve("2001:db8::1", 1883).await.unwrap(), addresses(&["[2001:db8::1]:1883"]));
+        assert_eq!(resolve("192.0.2.1", 1883, &[]).await.unwrap(), addresses(&["192.0.2.1:1883"]));
+        assert_eq!(resolve("2001:db8::1", 1883, &[]).await.unwrap(), addresses(&["[2001:db8::1]:1883"]));
         for name in ["localhost", "LOCALHOST", "localhost.", "broker.localhost"] {
             let found = without_asking(name, 7).unwrap();
             assert_eq!(found, addresses(&["[::1]:7", "127.0.0.1:7"]), "{name}");
@@ -104,7 +113,7 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_name_says_so() {
         // `.invalid` never exists (RFC 6761, section 6.4).
-        let error = resolve("nosuch.invalid", 1883).await.unwrap_err();
+        let error = resolve("nosuch.invalid", 1883, &[]).await.unwrap_err();
         let text = error.to_string();
         assert!(text.starts_with("name look-up: no address for 'nosuch.invalid': "), "{text}");
         assert!(!text.contains("failed to lookup"), "{text}");

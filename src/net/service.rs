@@ -1,11 +1,12 @@
 //! A domain's brokers, from its DNS service records (RFC 2782).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use domain::base::iana::{Rcode, Rtype};
 use domain::base::{Message, Name};
 use domain::rdata::Srv;
+use domain::resolv::lookup::lookup_host;
 use domain::resolv::stub::StubResolver;
 use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
 
@@ -34,15 +35,7 @@ pub async fn brokers_of(
     let name: Name<Vec<u8>> = full_name.parse().map_err(|_| {
         Error::fatal(Layer::Resolve, format!("'{}' is not a domain name", domain.escape_debug()))
     })?;
-    let resolver = if name_servers.is_empty() {
-        StubResolver::new()
-    } else {
-        let mut configuration = ResolvConf::new();
-        configuration.servers =
-            name_servers.iter().map(|server| ServerConf::new(*server, Transport::UdpTcp)).collect();
-        configuration.finalize();
-        StubResolver::from_conf(configuration)
-    };
+    let resolver = resolver(name_servers);
     let no_answer = || {
         let limit = humantime::format_duration(limit);
         Error::link(Layer::Resolve, format!("no answer about {full_name} within {limit}"))
@@ -61,6 +54,40 @@ pub async fn brokers_of(
         Ok(Ok(answer)) => answer.into_message(),
     };
     read_answer(answer.for_slice(), &full_name)
+}
+
+fn resolver(name_servers: &[SocketAddr]) -> StubResolver {
+    if name_servers.is_empty() {
+        return StubResolver::new();
+    }
+    let mut configuration = ResolvConf::new();
+    configuration.servers =
+        name_servers.iter().map(|server| ServerConf::new(*server, Transport::UdpTcp)).collect();
+    configuration.finalize();
+    StubResolver::from_conf(configuration)
+}
+
+/// The addresses of `host` that these name servers know; at least one.
+///
+/// # Errors
+///
+/// [`Layer::Resolve`]: nobody answered, or the host has no address there.
+pub(super) async fn addresses_of(host: &str, name_servers: &[SocketAddr]) -> Result<Vec<IpAddr>, Error> {
+    let shown = host.escape_debug();
+    let name: Name<Vec<u8>> =
+        host.parse().map_err(|_| Error::fatal(Layer::Resolve, format!("'{shown}' is not a domain name")))?;
+    let found = lookup_host(&resolver(name_servers), &name).await.map_err(|error| {
+        Error::link(
+            Layer::Resolve,
+            format!("the name server cannot be asked about {shown}: {}", fault::words(&error)),
+        )
+    })?;
+    let addresses: Vec<IpAddr> = found.iter().collect();
+    if addresses.is_empty() {
+        let asked = name_servers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ");
+        return Err(Error::link(Layer::Resolve, format!("no address for '{shown}' at {asked}")));
+    }
+    Ok(addresses)
 }
 
 /// The brokers in an answer about `full_name`.
