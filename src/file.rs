@@ -1,4 +1,5 @@
-//! Reading what a user names, within a limit: a device, or a pipe, may have no end.
+//! Reading files that a user names, within a limit: a device, or a pipe, may have no end; and the ones that are
+//! read without being named.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -12,8 +13,12 @@ const FIRST_BYTES: usize = 64 * 1024;
 /// # Errors
 /// Those of the file, and its length.
 pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
+    content(File::open(path)?, most_bytes)
+}
+
+fn content(file: File, most_bytes: u64) -> io::Result<Vec<u8>> {
     let most = usize::try_from(most_bytes).unwrap_or(usize::MAX);
-    read_all(File::open(path)?, most, 0)?
+    read_all(file, most, 0)?
         .ok_or_else(|| io::Error::other(format!("it is longer than {} KiB", most_bytes / 1024)))
 }
 
@@ -39,6 +44,111 @@ pub fn read_all(mut input: impl Read, most_bytes: usize, expected: usize) -> io:
     }
 }
 
+/// A file that a person has written, perhaps on another system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// The content without a byte-order mark.
+    pub bytes: Vec<u8>,
+    /// Who besides this user and root can have written it.
+    pub stranger: Option<&'static str>,
+}
+
+impl Written {
+    /// Reads a file that the user names.
+    ///
+    /// # Errors
+    /// Those of the file, its length, and UTF-16.
+    pub fn read(path: &Path, most_bytes: u64) -> io::Result<Self> {
+        Self::from(File::open(path)?, most_bytes)
+    }
+
+    /// Reads a file at a place that the user has not named: an ordinary file or none. Anything else
+    /// there, a pipe for example, could keep every run waiting.
+    ///
+    /// # Errors
+    /// As [`Written::read`], and what is not an ordinary file.
+    pub fn read_ordinary(path: &Path, most_bytes: u64) -> io::Result<Self> {
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        }
+        let file = options.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is not an ordinary file"));
+        }
+        Self::from(file, most_bytes)
+    }
+
+    fn from(file: File, most_bytes: u64) -> io::Result<Self> {
+        let stranger = stranger(&file.metadata()?);
+        let mut bytes = content(file, most_bytes)?;
+        let mark = mark(&bytes)?;
+        bytes.drain(..mark);
+        Ok(Self { bytes, stranger })
+    }
+
+    /// The content as text.
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn into_text(self) -> io::Result<String> {
+        String::from_utf8(self.bytes).map_err(|_| io::Error::other("it is not UTF-8"))
+    }
+}
+
+/// How many bytes a byte-order mark takes at the beginning of a text, as editors and spreadsheets of
+/// some systems write it. It is not part of the text.
+///
+/// # Errors
+/// The mark of UTF-16, in which nothing that follows could be read.
+pub fn mark(text: &[u8]) -> io::Result<usize> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return Err(io::Error::other("it is UTF-16; save it as UTF-8"));
+    }
+    Ok(if text.starts_with(MARK) { MARK.len() } else { 0 })
+}
+
+/// The byte-order mark in UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Who besides this user and root can have written an open file.
+#[cfg(unix)]
+fn stranger(file: &std::fs::Metadata) -> Option<&'static str> {
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+    if file.file_type().is_char_device() {
+        return None; // A terminal, /dev/null.
+    }
+    suspect(file.mode(), file.uid(), rustix::process::geteuid().as_raw())
+}
+
+#[cfg(not(unix))]
+fn stranger(_: &std::fs::Metadata) -> Option<&'static str> {
+    None
+}
+
+/// Who besides this user and root can have written the file of that name. What is not there, nobody.
+#[must_use]
+pub fn stranger_in(path: &Path) -> Option<&'static str> {
+    std::fs::metadata(path).ok().and_then(|file| stranger(&file))
+}
+
+#[cfg(unix)]
+fn suspect(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
+    const ROOT: u32 = 0;
+    if owner != user && owner != ROOT {
+        Some("another user, whose file it is,")
+    } else if mode & 0o002 != 0 {
+        Some("every user of this machine")
+    } else if mode & 0o020 != 0 {
+        Some("its whole group")
+    } else {
+        None
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,5 +165,44 @@ mod tests {
         }
         assert_eq!(read_all(&b""[..], 0, 0).unwrap(), Some(Vec::new()));
         assert_eq!(read_all(io::repeat(0), 1_000_000, 0).unwrap(), None);
+    }
+
+    #[test]
+    fn byte_order_marks() {
+        assert_eq!(mark(b"\xef\xbb\xbftext").unwrap(), 3);
+        for plain in [&b"text"[..], b"", b"\xef\xbb", b" \xef\xbb\xbf"] {
+            assert_eq!(mark(plain).unwrap(), 0, "{plain:?}");
+        }
+        for utf16 in [&b"\xff\xfet\0"[..], b"\xfe\xff\0t"] {
+            assert_eq!(mark(utf16).unwrap_err().to_string(), "it is UTF-16; save it as UTF-8");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn who_can_have_written_a_file() {
+        for (mode, owner, user, expected) in [
+            (0o100_644, 1000, 1000, None),
+            (0o100_644, 0, 1000, None),
+            (0o100_600, 1001, 1000, Some("another user, whose file it is,")),
+            (0o100_600, 1001, 0, Some("another user, whose file it is,")),
+            (0o100_666, 1000, 1000, Some("every user of this machine")),
+            (0o100_664, 1000, 1000, Some("its whole group")),
+            (0o100_660, 0, 1000, Some("its whole group")),
+        ] {
+            assert_eq!(suspect(mode, owner, user), expected, "{mode:o} {owner} {user}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_not_an_ordinary_file_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for path in [pipe.as_path(), folder.path(), Path::new("/dev/zero")] {
+            let error = Written::read_ordinary(path, 1000).unwrap_err().to_string();
+            assert_eq!(error, "it is not an ordinary file", "{}", path.display());
+        }
     }
 }

@@ -8,10 +8,14 @@ use std::path::Path;
 use crate::client::Identity;
 use crate::client::options::{ClientOptions, Secret};
 use crate::error::Error;
-use crate::file::read_at_most;
+use crate::file::Written;
+use crate::masking;
 
 /// The longest file: lines for a million clients and more.
 const MOST_BYTES: u64 = 256 << 20;
+
+/// What a heading may name.
+const COLUMNS: [&str; 5] = ["client_id", "username", "password", "cert", "key"];
 
 /// What clients show to be let in, by their numbers.
 #[derive(Debug)]
@@ -39,8 +43,8 @@ impl Credentials {
     /// # Errors
     /// A file that cannot be read, or does not hold what it should; certificates without TLS.
     pub(super) fn read(path: &Path, options: &ClientOptions, clients: u32) -> Result<Self, Error> {
-        let text = read_at_most(path, MOST_BYTES)
-            .and_then(|text| String::from_utf8(text).map_err(std::io::Error::other))
+        let text = Written::read(path, MOST_BYTES)
+            .and_then(Written::into_text)
             .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
         let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
         let lines = Line::parse(&text).map_err(wrong)?;
@@ -93,13 +97,13 @@ fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
 impl Line {
     /// All lines below the heading.
     fn parse(text: &str) -> Result<Vec<Self>, String> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text); // as spreadsheets write it
         let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let heading = lines.next().map(|(_, line)| fields(line)).unwrap_or_default();
-        for name in &heading {
-            if !matches!(name.as_str(), "client_id" | "username" | "password" | "cert" | "key") {
-                return Err(format!("column '{name}': it is client_id, username, password, cert or key"));
-            }
+        // What stands there is not shown: where the heading is missing, it is somebody's password.
+        if let Some(column) = heading.iter().position(|name| !COLUMNS.contains(&name.as_str())) {
+            let column = column + 1;
+            let names = COLUMNS.join(", ");
+            return Err(format!("line 1: column {column} of the heading is none of {names}"));
         }
         let mut all = Vec::new();
         for (number, line) in lines {
@@ -118,7 +122,10 @@ impl Line {
                 match name.as_str() {
                     "client_id" => entry.client_identifier = value,
                     "username" => entry.user_name = value,
-                    "password" => entry.password = value,
+                    "password" => {
+                        masking::keep(value.as_deref().unwrap_or_default().as_bytes());
+                        entry.password = value;
+                    }
                     "cert" => entry.certificate = value,
                     _ => entry.key = value,
                 }
@@ -157,7 +164,7 @@ mod tests {
 
     #[test]
     fn columns_in_any_order() {
-        let lines = Line::parse("\u{feff}password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
+        let lines = Line::parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
         assert_eq!(lines[0].password.as_deref(), Some("a,\"b"));
         assert_eq!(lines[0].client_identifier.as_deref(), Some("one"));
         assert_eq!(lines[1], Line { number: 3, client_identifier: Some("two".into()), ..Line::default() });
@@ -176,6 +183,14 @@ mod tests {
         assert_eq!(twice, "client_id 'a' is in line 2 and in line 4");
     }
 
+    #[test]
+    fn a_missing_heading_gives_no_password_away() {
+        for text in ["me,hunter2\n", "username,hunter2\nme,x\n", "hunter2", "\"hunter2\",password\na,b\n"] {
+            let error = Line::parse(text).unwrap_err();
+            assert!(!error.contains("hunter2") && error.contains("heading"), "{error}");
+        }
+    }
+
     /// What no CONNECT can carry.
     #[test]
     fn a_string_that_is_none_of_mqtt_is_refused() {
@@ -192,7 +207,8 @@ mod tests {
         for (text, words) in [
             ("", "no line"),
             ("username\n", "no line"),
-            ("user\nx", "'user'"),
+            ("user\nx", "column 1 of the heading"),
+            ("username,Password\nx,y", "column 2 of the heading"),
             ("username,password\na", "line 2"),
             ("cert,key\na.pem,", "cert and key"),
             ("client_id,cert\none,a.pem\n", "line 2"),

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::super::record::Record;
 use crate::error::Error;
-use crate::file::read_all;
+use crate::file::{mark, read_all};
 use crate::output::{MessageFormat, MessageWriter};
 use crate::protocol::wire::Publish;
 
@@ -36,6 +36,9 @@ impl Backup {
         let special = std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
         let mut options = OpenOptions::new();
         options.write(true).create_new(!special);
+        // Payloads are for nobody else.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options
             .open(path)
             .map_err(|error| Error::file(format!("cannot make the backup {}", path.display()), error))?;
@@ -196,6 +199,10 @@ impl Records {
                 let (path, number) = (self.path.display(), self.number);
                 let most = LONGEST_LINE_BYTES / 1024 / 1024;
                 return Err(Error::usage(format!("{path}, line {number}: it is longer than {most} MiB")));
+            }
+            if self.number == 1 {
+                let mark = mark(&self.line).map_err(|error| self.unreadable(error))?;
+                self.line.drain(..mark);
             }
             if self.line.trim_ascii().is_empty() {
                 continue;

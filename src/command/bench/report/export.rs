@@ -17,7 +17,7 @@ use super::super::config::Mode;
 use super::figure::{FIGURES, Section};
 use super::{Report, SeriesSecond, html, latency};
 use crate::error::Error;
-use crate::file::read_at_most;
+use crate::file::Written;
 use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
 /// The type of the report.
@@ -112,7 +112,8 @@ const MOST_BYTES: u64 = 64 << 20;
 /// A file that cannot be read or holds something else.
 pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) -> Result<Value, Error> {
     let what = || format!("cannot read {}", file.display());
-    let text = read_at_most(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
+    let Written { bytes: text, .. } =
+        Written::read(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
     let other = |why| Error::file(what(), std::io::Error::other(why));
     let no_report = format!("it is no report of {command} --json");
     let report: Value =
