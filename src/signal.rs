@@ -3,10 +3,12 @@
 //! Tokio's own signal driver is not used: it costs every run of the program a socket pair, and a
 //! one-shot `pub` catches no signal at all.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
+use signal_hook::SigId;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::UnixStream;
@@ -71,6 +73,7 @@ impl HangUps {
         let failed = |error| Error::file("cannot catch signals", error);
         let (stream, theirs) = UnixStream::pair().map_err(failed)?;
         let theirs = theirs.into_std().map_err(failed)?;
+        forget_interruptions(SIGHUP);
         signal_hook::low_level::pipe::register(SIGHUP, theirs).map_err(failed)?;
         Ok(Self { stream, on_terminal })
     }
@@ -106,6 +109,7 @@ fn poll_one(stream: &mut UnixStream, cx: &mut Context<'_>) -> Poll<()> {
 }
 
 fn catch_one(number: i32) -> std::io::Result<UnixStream> {
+    forget_interruptions(number);
     // Handlers run in the order they were registered: armed by the first signal, this one takes
     // its default course at the second.
     let armed = Arc::new(AtomicBool::new(false));
@@ -114,6 +118,67 @@ fn catch_one(number: i32) -> std::io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(number, theirs.into_std()?)?;
     Ok(ours)
+}
+
+/// SIGINT, SIGTERM and SIGHUP, caught while something runs that has to be ended first. Afterwards they end
+/// the process again, until [`Signals::catch`].
+#[derive(Debug)]
+pub struct Interruption {
+    number: Arc<AtomicUsize>,
+    /// Whether signals take their default course.
+    is_over: Arc<AtomicBool>,
+    /// Becomes readable when a signal comes.
+    stream: StdUnixStream,
+}
+
+/// The actions of interruptions that are over, by their signals. Each keeps its signal's default course,
+/// which is not what who catches the signal later wants.
+static OVER: Mutex<Vec<(i32, SigId)>> = Mutex::new(Vec::new());
+
+/// What interruptions have left for this signal is not wanted any more.
+fn forget_interruptions(number: i32) {
+    let mut over = OVER.lock().unwrap_or_else(PoisonError::into_inner);
+    for (_, action) in over.extract_if(.., |(other, _)| *other == number) {
+        signal_hook::low_level::unregister(action);
+    }
+}
+
+impl Interruption {
+    /// Starts to catch.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler.
+    pub fn catch() -> std::io::Result<Self> {
+        let (stream, theirs) = StdUnixStream::pair()?;
+        let this = Self { number: Arc::default(), is_over: Arc::default(), stream };
+        let hang_up = (!hang_up_is_ignored()).then_some(SIGHUP);
+        for number in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
+            let default = signal_hook::flag::register_conditional_default(number, Arc::clone(&this.is_over))?;
+            OVER.lock().unwrap_or_else(PoisonError::into_inner).push((number, default));
+            let value = usize::try_from(number).unwrap_or_default();
+            signal_hook::flag::register_usize(number, Arc::clone(&this.number), value)?;
+            signal_hook::low_level::pipe::register(number, theirs.try_clone()?)?;
+        }
+        Ok(this)
+    }
+
+    /// The signal that came.
+    #[must_use]
+    pub fn signal(&self) -> Option<i32> {
+        i32::try_from(self.number.load(Ordering::SeqCst)).ok().filter(|number| *number != 0)
+    }
+
+    /// What becomes readable when a signal comes.
+    #[must_use]
+    pub fn stream(&self) -> &StdUnixStream {
+        &self.stream
+    }
+}
+
+impl Drop for Interruption {
+    fn drop(&mut self) {
+        self.is_over.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Ends the process by a signal that was caught, so that the caller sees how it ended. Returns only

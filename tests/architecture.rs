@@ -13,7 +13,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "command",
         &[
-            "output", "client", "broker", "storage", "protocol", "file", "clock", "signal", "error", "exit", "masking",
+            "output", "client", "broker", "storage", "protocol", "file", "clock", "signal", "error", "exit",
+            "masking",
         ],
     ),
     ("output", &["protocol", "clock", "error", "masking"]),

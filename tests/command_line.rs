@@ -57,10 +57,99 @@ fn a_flag_beats_its_variable_and_that_the_default() {
 fn a_bad_variable_is_named() {
     let stderr = failure(2, &["pub", "-t", "a", "-n"], &[("MQTT_PORT", "many")]);
     assert!(stderr.contains("'many'") && stderr.contains("from the environment: MQTT_PORT"), "{stderr}");
-    let stderr = failure(2, &["sub", "-t", "a"], &[("MQTT_INSECURE", "maybe")]);
+    let stderr = failure(2, &["sub", "-t", "a", "--tls-use-os-certs"], &[("MQTT_INSECURE", "maybe")]);
     assert!(stderr.contains("MQTT_INSECURE"), "{stderr}");
     let stderr = failure(2, &["sub", "-t", "a"], &[("MQTT_URL", "mqtt://me:hunter2@h:x")]);
     assert!(stderr.contains("MQTT_URL") && !stderr.contains("hunter2"), "{stderr}");
+}
+
+/// A variable is looked at where it matters: not where a flag stands in its place, and not where the way to
+/// the broker does not need it.
+#[test]
+fn variables_that_are_not_used_fail_no_run() {
+    let here = ["-h", "127.0.0.1", "-p", "1"];
+    let url = ["-L", "mqtt://127.0.0.1:1"];
+    let unix = ["--unix", "/nowhere/socket"];
+    for (options, variables) in [
+        (&here[..], &[("MQTT_PORT", "many"), ("MQTT_HOST", "a b"), ("MQTT_URL", "nonsense")][..]),
+        (&here, &[("MQTT_TLS_VERSION", "tls9"), ("MQTT_TLS_PIN", "no"), ("MQTT_INSECURE", "maybe")]),
+        (&here, &[("MQTT_INSECURE", "true"), ("MQTT_CIPHERS", "x"), ("MQTT_KEY", "/no"), ("MQTT_PSK", "x")]),
+        (&here, &[("MQTT_CRL", "/no"), ("MQTT_TLS_ALPN", ","), ("MQTT_KEYFORM", "x"), ("MQTT_NO_TLS", "x")]),
+        (&here, &[("MQTT_WS_PATH", "x"), ("MQTT_WS_HEADER", "x"), ("MQTT_NAME_SERVER", "x")]),
+        (&here, &[("MQTT_WS_PATH", "/x"), ("MQTT_WS_HEADER", "A: b"), ("MQTT_NAME_SERVER", "::1")]),
+        (&here, &[("MQTT_AUTH_DATA", "hex:x"), ("MQTT_REAUTHENTICATE", "x")]),
+        (&here, &[("MQTT_AUTH_DATA", "x"), ("MQTT_REAUTHENTICATE", "5m")]),
+        (
+            &["-D", "connect", "session-expiry-interval", "5", "-p", "1", "-h", "127.0.0.1"],
+            &[("MQTT_SESSION_EXPIRY", "1h")],
+        ),
+        (&url, &[("MQTT_PORT", "many"), ("MQTT_HOST", ""), ("MQTT_UNIX", "/x"), ("MQTT_WS", "maybe")]),
+        (&url, &[("MQTT_HOST", "a b"), ("MQTT_PORT", "0")]),
+        (&["-L", "mqtt://u:p@127.0.0.1:1"], &[("MQTT_PASSWORD_PROMPT", "x"), ("MQTT_PASSWORD_FILE", "/no")]),
+        (&["-L", "ws://127.0.0.1:1/x"], &[("MQTT_WS_PATH", "no slash"), ("MQTT_WS", "x")]),
+        (&unix, &[("MQTT_PORT", "x"), ("MQTT_SRV", "x"), ("MQTT_PROXY", "x://"), ("MQTT_CAFILE", "/no")]),
+        (&unix, &[("MQTT_BIND_ADDRESS", "x"), ("MQTT_TLS_USE_OS_CERTS", "x"), ("MQTT_NAME_SERVER", "x")]),
+        (&["-h", "127.0.0.1", "-p", "1", "-u", "me", "-P", "x"], &[("MQTT_PASSWORD_COMMAND", "exit 1")]),
+        (&["-h", "127.0.0.1", "-p", "1", "-i", "me"], &[("MQTT_ID_PREFIX", "x")]),
+        (&["-h", "127.0.0.1", "-p", "1", "-V", "311"], &[("MQTT_SESSION_EXPIRY", "1h")]),
+        (&["-h", "127.0.0.1", "-p", "1", "-k", "5"], &[("MQTT_KEEPALIVE", "x")]),
+        (&["-S", "-h", "x.invalid", "--name-server", "127.0.0.1:1"], &[("MQTT_PORT", "1884")]),
+        (&["-h", "127.0.0.1", "-p", "1", "--no-tls"], &[("MQTT_CAFILE", "/no"), ("MQTT_TLS_VERSION", "x")]),
+    ] {
+        for subcommand in [&["pub", "-t", "a", "-n"][..], &["sub", "-t", "a", "-E"], &["ping"]] {
+            let line = [subcommand, &["--connect-timeout", "5"], options].concat();
+            let output = mqtt(&line, variables);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{line:?} {variables:?}: {stderr}");
+        }
+    }
+    // A run without a broker, and one that brings its own.
+    let everything =
+        [("MQTT_URL", "x"), ("MQTT_KEEPALIVE", "x"), ("MQTT_CONFIG", "/no"), ("MQTT_PASSWORD_FILE", "/")];
+    assert_eq!(mqtt(&["will-test", "--list"], &everything).status.code(), Some(0));
+    failure(1, &["bench", "compare", "/no", "/nothing"], &everything);
+    let broker =
+        [("MQTT_URL", "x"), ("MQTT_CAFILE", "/no"), ("MQTT_WS", "true"), ("MQTT_PASSWORD_COMMAND", "false")];
+    let line = ["bench", "conn", "--embedded", "--clients", "1", "--hold", "1ms"];
+    let output = mqtt(&line, &broker);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    // What a subcommand does its own way.
+    let session = [("MQTT_DISABLE_CLEAN_SESSION", "true"), ("MQTT_CLIENT_ID", "me"), ("MQTT_RECONNECT", "x")];
+    failure(1, &[&["bench", "conn", "--clients", "1"], &here[..]].concat(), &session);
+    for subcommand in [&["retain-clear", "a/#", "--dry-run"][..], &["will-test", "--case", "close"]] {
+        failure(1, &[subcommand, &here[..]].concat(), &session[..2]);
+    }
+}
+
+/// What matters and is no value is an error, with its name.
+#[test]
+fn variables_that_matter_are_named() {
+    let (here, tls) = (["-h", "127.0.0.1"], ["-h", "127.0.0.1", "-p", "8883"]);
+    for (options, variable, value) in [
+        (&here[..], "MQTT_PORT", "many"),
+        (&here, "MQTT_KEEPALIVE", "x"),
+        (&here, "MQTT_WS", "maybe"),
+        (&here, "MQTT_SRV", "maybe"),
+        (&here, "MQTT_PROXY", "ftp://x"),
+        (&here, "MQTT_TLS_USE_OS_CERTS", "maybe"),
+        (&["--ws", "-h", "127.0.0.1"], "MQTT_WS_PATH", "x"),
+        (&["-S"], "MQTT_NAME_SERVER", "x"),
+        (&tls, "MQTT_TLS_VERSION", "tls9"),
+        (&tls, "MQTT_INSECURE", "maybe"),
+        (&["-L", "mqtts://127.0.0.1"], "MQTT_TLS_PIN", "x"),
+        (&["--auth-method", "X", "-h", "127.0.0.1"], "MQTT_REAUTHENTICATE", "x"),
+        (&["-u", "me", "-h", "127.0.0.1"], "MQTT_PASSWORD_PROMPT", "maybe"),
+        (&[], "MQTT_URL", "nonsense"),
+        (&[], "MQTT_HOST", "a b"),
+    ] {
+        let line = [&["pub", "-t", "a", "-n"], options].concat();
+        // With another one that is wrong and does not matter.
+        let stderr =
+            failure(2, &line, &[(variable, value), ("MQTT_OPTIONS", "x"), ("MQTT_CONNECT_TIMEOUT", "5")]);
+        assert!(stderr.contains(&format!("(from the environment: {variable})")), "{stderr}");
+    }
+    let stderr = failure(2, &["sub"], &[("MQTT_URL", "nonsense")]);
+    assert!(stderr.contains("MQTT_URL"), "not a missing topic: {stderr}");
 }
 
 /// As container files leave them.

@@ -350,6 +350,188 @@ fn an_options_file_of_mosquittos() {
     broker.publish().args(["-t", "a", "-n"]).env("XDG_CONFIG_HOME", folder.path()).run().succeeds();
 }
 
+/// Lines as people and other systems write them: indented, with tabs, with `=`, behind a byte-order mark;
+/// and values that are any bytes.
+#[test]
+fn an_options_file_as_people_write_it() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let subscriber = broker.subscribe().args(["-t", "#", "-F", "%t|%x", "-C", "4", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    for text in [
+        &b"\xef\xbb\xbf  -t a/b\r\n\t-m  x \r\n  # comment\n \t \n-q 1 \n"[..],
+        b"-t\ta/b\n\t--message\t \t x \n\t\t-q=1\n-r\t\n",
+        b"-t=a/b\n--message= x \n--qos=1\n",
+        b"-t a/b\n-m \xff\xfe=\n--qos 1",
+    ] {
+        let path = folder.path().join("options");
+        std::fs::write(&path, text).unwrap();
+        broker.publish().arg_path("-o", &path).run().succeeds();
+    }
+    subscriber.finish().exits(0).prints("a/b|207820\na/b|7820\na/b|207820\na/b|fffe3d\n");
+    let path = folder.path().join("options");
+    std::fs::write(&path, b"-u \xff\n").unwrap();
+    broker
+        .publish()
+        .args(["-t", "a", "-n"])
+        .arg_path("-o", &path)
+        .run()
+        .fails(2, "options, line 1: invalid UTF-8");
+    std::fs::write(&path, b"\xff\xfe-\0u\0").unwrap();
+    broker
+        .publish()
+        .args(["-t", "a", "-n"])
+        .arg_path("-o", &path)
+        .run()
+        .fails(1, "it is UTF-16; save it as UTF-8");
+}
+
+/// A byte-order mark is no part of any text that a person writes.
+#[test]
+fn files_with_a_byte_order_mark() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let port = broker.port();
+    let config =
+        format!("\u{feff}default-profile = 'a'\r\n[profile.a]\r\nhost = '127.0.0.1'\r\nport = {port}\r\n");
+    let config = write(folder.path(), "config.toml", &config);
+    Mqtt::new(["pub", "-t", "a", "-n", "--config", &config]).run().succeeds();
+    let users = write(folder.path(), "users.csv", "\u{feff}username,password\r\nme,x\r\n");
+    let bench = [
+        "bench",
+        "conn",
+        "--clients",
+        "1",
+        "--hold",
+        "1ms",
+        "--credentials",
+        &users,
+        "-h",
+        "127.0.0.1",
+        "-p",
+    ];
+    Mqtt::new(bench).args([port.to_string()]).run().exits(0);
+    let backup = "\u{feff}{\"topic\":\"restored\",\"qos\":1,\"retain\":true,\"payload\":\"x\"}\r\n";
+    let backup = write(folder.path(), "backup", backup);
+    Mqtt::new(["retain-clear", "--restore", &backup, "-h", "127.0.0.1", "-p", &port.to_string()])
+        .run()
+        .exits(0);
+    broker.subscribe().args(["-t", "restored", "-C", "1"]).run().exits(0).prints("x\n");
+    // Of a password it is left out, and that is said.
+    let server = Server::start(|server| {
+        let connect = server.accept().expect_connect(V5);
+        assert!(connect.ends_with(b"\x00\x02me\x00\x07hunter2"), "{connect:?}");
+    });
+    let password = write(folder.path(), "password", "\u{feff}hunter2\r\n");
+    Mqtt::publish(server.port())
+        .args(["-t", "a", "-n", "-u", "me", "--password-file", &password])
+        .run()
+        .exits(1)
+        .mentions("begins with a byte-order mark, which is not taken for a part of the password");
+    server.finish();
+}
+
+/// A file that nobody has named, at the place where such files are looked for, fails no run that asks for
+/// nothing in it, be it what it may.
+#[test]
+fn a_configuration_file_that_nobody_named_is_no_obstacle() {
+    use std::os::unix::fs::symlink;
+    let broker = Broker::start();
+    type Make = fn(&Path);
+    let places: [(&str, Make); 8] = [
+        ("a file in place of the folder", |home| write_all(home, ".config", "")),
+        ("a link to itself", |home| symlink(".config", home.join(".config")).unwrap()),
+        ("a file in place of the inner folder", |home| {
+            std::fs::create_dir(home.join(".config")).unwrap();
+            write_all(&home.join(".config"), "mqtt", "");
+        }),
+        ("a folder in place of the file", |home| std::fs::create_dir_all(home.join(PLACE)).unwrap()),
+        ("a pipe in place of the file", |home| {
+            std::fs::create_dir_all(home.join(".config/mqtt")).unwrap();
+            let pipe = std::process::Command::new("mkfifo").arg(home.join(PLACE)).status().unwrap();
+            assert!(pipe.success());
+        }),
+        ("a device in place of the file", |home| {
+            std::fs::create_dir_all(home.join(".config/mqtt")).unwrap();
+            symlink("/dev/zero", home.join(PLACE)).unwrap();
+        }),
+        ("a file that is no text", |home| {
+            std::fs::create_dir_all(home.join(".config/mqtt")).unwrap();
+            std::fs::write(home.join(PLACE), b"\xff\xfed\0").unwrap();
+        }),
+        ("a name that is too long", |_| ()),
+    ];
+    for (what, make) in places {
+        let home = tempfile::tempdir().unwrap();
+        make(home.path());
+        let home =
+            if what.contains("too long") { home.path().join("x".repeat(300)) } else { home.path().into() };
+        for line in [&["pub", "-t", "a", "-n"][..], &["sub", "-t", "a", "-E"], &["ping"]] {
+            let port = broker.port().to_string();
+            let run = Mqtt::new(line).args(["-h", "127.0.0.1", "-p", &port]).env("HOME", &home).run();
+            assert_eq!(run.exits(0).stderr.matches("config").count(), 0, "{what}");
+        }
+        // Who looks closely is told, and so is who asks for a profile.
+        broker
+            .publish()
+            .args(["-t", "a", "-n", "-d"])
+            .env("HOME", &home)
+            .run()
+            .exits(0)
+            .mentions("no profile is used");
+        broker
+            .publish()
+            .args(["-t", "a", "-n", "--profile", "x"])
+            .env("HOME", &home)
+            .run()
+            .fails(2, "no profile 'x': cannot read the configuration file");
+    }
+    // A file that holds something else is worth a warning.
+    for text in ["default-profile = 'x'\n", "[profile.a\n", "nonsense = 1\n"] {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join(".config/mqtt")).unwrap();
+        write_all(home.path(), PLACE, text);
+        let run = broker.publish().args(["-t", "a", "-n"]).env("HOME", home.path()).run();
+        run.exits(0).mentions("warning: ").mentions("line 1: ").mentions("; no profile is used");
+    }
+}
+
+/// Where the file is looked for, below a home.
+const PLACE: &str = ".config/mqtt/config.toml";
+
+fn write_all(folder: &Path, name: &str, text: &str) {
+    write(folder, name, text);
+}
+
+/// A profile is for many runs: what a run does not need of it is not looked at.
+#[test]
+fn keys_that_are_not_used_fail_no_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for (options, keys) in [
+        (&["-h", "127.0.0.1", "-p", "1"][..], "port = 'many'\nurl = 'nonsense'\nhost = 'a b'\n"),
+        (&["-L", "mqtt://127.0.0.1:1"], "port = 'many'\nunix = '/x'\nws = true\nhost = 3\n"),
+        (&["--unix", "/nowhere"], "port = 0\ncafile = '/no'\nproxy = 'x://'\nsrv = true\n"),
+        (&["-h", "127.0.0.1", "-p", "1"], "tls-version = 'x'\ntls-pin = 'x'\nws-path = 'x'\nkeyform = 'x'\n"),
+        (&["-h", "127.0.0.1", "-p", "1", "-k", "5"], "keepalive = [1]\n"),
+        (&["-h", "127.0.0.1", "-p", "1", "-P", "x", "-u", "me"], "password-file = '/no'\n"),
+        (&["-p", "1"], "host = '127.0.0.1'\ninsecure = true\n[profile.b]\nhots = 1\nport = 'x'\n"),
+    ] {
+        let config = write(folder.path(), "c.toml", &format!("default-profile = 'a'\n[profile.a]\n{keys}"));
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config]).args(options).run();
+        run.exits(1);
+    }
+    // What matters is named with its line.
+    let config = write(folder.path(), "c.toml", "default-profile = 'a'\n[profile.a]\nport = 'many'\n");
+    let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "-h", "127.0.0.1"]).run();
+    run.fails(2, &format!("{config}, line 3: invalid value 'many'"));
+    // What is set beside the broker, and hardly for nothing, is worth a warning.
+    let text = "default-profile = 'a'\n[profile.a]\nhost = '127.0.0.1'\nport = 1\nciphers = 'x'\n";
+    let config = write(folder.path(), "c.toml", text);
+    let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config]).run();
+    run.exits(1)
+        .mentions("warning: --ciphers (from the profile) has no effect: the connection is without TLS");
+}
+
 /// Options that have a letter and no name.
 #[test]
 fn letters_in_an_options_file() {
@@ -375,13 +557,10 @@ fn errors_of_options_files_give_no_secret_away() {
     let folder = tempfile::tempdir().unwrap();
     for (line, says) in [
         ("-Phunter2", "there is no '-P'"),
-        ("-P=hunter2", "there is no '-P'"),
         ("-Lmqtt://me:hunter2@h", "there is no '-L'"),
-        ("--password=hunter2", "there is no '--password'"),
-        ("--pw=hunter2", "there is no '--pw'"),
-        ("--url=mqtt://me:hunter2@h", "there is no '--url'"),
-        ("--proxy=http://me:hunter2@h", "there is no '--proxy'"),
-        ("--auth-data=hunter2", "there is no '--auth-data'"),
+        ("--passwort=hunter2", "there is no '--passwort'"),
+        ("--url=mqtt://me:hunter2@h:x", "invalid value 'mqtt://…@h:x'"),
+        ("--proxy=ftp://me:hunter2@h", "invalid value 'ftp://…@h'"),
         ("mqtt://me:hunter2@h", "there is no 'mqtt'"),
         ("password=hunter2", "there is no 'password'"),
         ("--url me:hunter2@h", "invalid value '…@h' for '--url"),

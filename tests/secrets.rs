@@ -1,14 +1,29 @@
 //! Secrets reach the broker and nobody else: no output, no list of processes.
 
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::reason::ReasonCode;
+use mqtt::protocol::wire;
+
+use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::server::Server;
-use crate::support::write;
+use crate::support::{Service as _, packets, write};
 
 /// Options and variables that hold one.
 type Place<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 
 /// The one of every test here.
 const SECRET: &str = "hunter2";
+
+/// Longer than a variable of the environment could be, were it to hold all arguments.
+const LONG: &str = {
+    const BYTES: [u8; 100_000] = [b'x'; 100_000];
+    match std::str::from_utf8(&BYTES) {
+        Ok(text) => text,
+        Err(_) => "",
+    }
+};
 
 /// Wherever it comes from, the password reaches the broker, and nobody else.
 #[test]
@@ -91,6 +106,22 @@ fn a_typed_secret_is_not_in_the_list_of_processes() {
         (&["--ws", "-p", "1", "--ws-path", "/mqtt?token=hunter2"], "--ws-path (hidden)"),
         (&["--ws", "-p", "1", "--ws-header", "Authorization: hunter2"], "--ws-header (hidden)"),
         (&["--proxy", "socks5h://me:hunter2@127.0.0.1:1", "-p", "1"], "--proxy (hidden)"),
+        (&["--auth-method", "X", "--auth-data", "hunter2", "-p", "1"], "--auth-data (hidden)"),
+        (
+            &[
+                "-D",
+                "connect",
+                "authentication-method",
+                "X",
+                "-D",
+                "connect",
+                "authentication-data",
+                "hunter2",
+            ],
+            "authentication-data (hidden)",
+        ),
+        (&["--content-type", "\u{1f}", "-P", "hunter2", "-p", "1"], "-P (hidden)"),
+        (&["--content-type", LONG, "-P", "hunter2", "-p", "1"], "-P (hidden)"),
     ] {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
             .args(["pub", "-t", "a", "-s"])
@@ -111,6 +142,230 @@ fn a_typed_secret_is_not_in_the_list_of_processes() {
         drop(child.stdin.take());
         child.wait().unwrap();
         assert!(line.contains(shown) && !line.contains(SECRET), "{line}");
+    }
+}
+
+/// The neighbours of a secret may be any bytes, and the secrets of every subcommand are hidden.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_secret_is_hidden_beside_anything() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let odd = std::ffi::OsStr::from_bytes(b"\xff\xfe").to_owned();
+    let (arrived, is_there) = std::sync::mpsc::channel();
+    let (end, over) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        // The subscription, which is not answered: the program waits.
+        peer.packet();
+        arrived.send(()).unwrap();
+        over.recv().unwrap();
+    });
+    let run = Mqtt::subscribe(server.port())
+        .args(["-V", "5", "-t", "a", "-d", "-u", "me", "-P", SECRET, "--will-topic", "w", "--will-payload"])
+        .args([&odd])
+        .spawn();
+    is_there.recv_timeout(crate::support::LIMIT).unwrap();
+    let line = run.command_line();
+    assert!(line.contains("-P (hidden)") && !line.contains(SECRET), "{line}");
+    end.send(()).unwrap();
+    drop(run);
+    server.finish();
+    let (arrived, is_there) = std::sync::mpsc::channel();
+    let (end, over) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        server.accept().packet();
+        arrived.send(()).unwrap();
+        over.recv().unwrap();
+    });
+    let port = server.port().to_string();
+    let run = Mqtt::new(["will-test", "--case", "close", "-h", "127.0.0.1", "-p", &port])
+        .args(["--watch-as", "me", "--watch-password", SECRET])
+        .spawn();
+    is_there.recv_timeout(crate::support::LIMIT).unwrap();
+    let line = run.command_line();
+    assert!(line.contains("--watch-password (hidden)") && !line.contains(SECRET), "{line}");
+    end.send(()).unwrap();
+    drop(run);
+    server.finish();
+}
+
+/// A broker that repeats what it was told is not repeated.
+#[test]
+fn what_a_broker_repeats_is_masked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "password", SECRET);
+    let connack = |text: &str| {
+        let mut out = bytes::BytesMut::new();
+        let properties = packets::properties(&[
+            (PropertyId::ReasonString, Value::Text(text)),
+            (PropertyId::UserProperty, Value::Pair("seen", text)),
+        ]);
+        wire::connack(&mut out, V5, false, ReasonCode(0x86), &properties);
+        out.to_vec()
+    };
+    for (options, variables) in [
+        (&["-u", "me", "-P", SECRET][..], &[][..]),
+        (&["-u", "me", "--password-file", &file], &[]),
+        (&["-u", "me", "--password-command", "printf hunter2"], &[("PATH", "/usr/bin:/bin")]),
+        (&["-u", "me"], &[("MQTT_PASSWORD", SECRET)]),
+        (&["--auth-method", "X", "--auth-data", SECRET], &[]),
+        (
+            &["-D", "connect", "authentication-method", "X", "-D", "connect", "authentication-data", SECRET],
+            &[],
+        ),
+    ] {
+        for subcommand in [
+            &["pub", "-t", "a", "-n"][..],
+            &["pub", "-t", "a", "-n", "-d"],
+            &["sub", "-t", "a", "--json-events"],
+            &["ping", "--json"],
+        ] {
+            let answer = connack("user me, password hunter2 or hun ter2");
+            let server = Server::start(move |server| {
+                let mut peer = server.accept();
+                peer.expect_connect(V5);
+                peer.send(&answer);
+            });
+            let port = server.port().to_string();
+            let mqtt = Mqtt::new(subcommand).args(["-V", "5", "-h", "127.0.0.1", "-p", &port]).args(options);
+            let outcome = variables.iter().fold(mqtt, |mqtt, (name, value)| mqtt.env(name, value)).run();
+            let printed = String::from_utf8_lossy(&outcome.stdout).into_owned() + &outcome.stderr;
+            assert!(printed.contains("user me, password …"), "{subcommand:?} {options:?}\n{printed}");
+            assert!(
+                !printed.contains(SECRET) && !printed.contains("ter2"),
+                "{subcommand:?} {options:?}\n{printed}"
+            );
+            server.finish();
+        }
+    }
+}
+
+/// Files that others can write are not obeyed where that would run a command.
+#[cfg(unix)]
+#[test]
+fn a_command_in_a_file_that_others_can_write_is_not_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mark = folder.path().join("ran").display().to_string();
+    let command = format!("touch {mark}; echo x");
+    let config = write(folder.path(), "c.toml", &format!("[profile.a]\npassword-command = '{command}'\n"));
+    let options = write(folder.path(), "o", &format!("--password-command {command}\n"));
+    let run = |files: &[&str], more: &[&str]| {
+        let line = ["pub", "-t", "a", "-n", "-u", "me", "-h", "127.0.0.1", "-p", "1"];
+        Mqtt::new(line).args(files).args(more).env("PATH", "/usr/bin:/bin").run()
+    };
+    let places = [(&config, vec!["--config", &config, "--profile", "a"]), (&options, vec!["-o", &options])];
+    for (path, files) in places {
+        for (mode, whom) in [(0o602, "every user of this machine"), (0o620, "its whole group")] {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+            run(&files, &[])
+                .fails(
+                    2,
+                    &format!("line {}: the password-command is not run", if path == &config { 2 } else { 1 }),
+                )
+                .mentions(&format!("because {whom} can write this file"));
+            // It is not run either where another password counts more, and the rest is only warned of.
+            run(&files, &["-P", "y"])
+                .exits(1)
+                .mentions(&format!("warning: {whom} can change what {path} makes"));
+            assert!(!std::path::Path::new(&mark).exists());
+        }
+        std::fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+        run(&files, &[]).exits(1).does_not_mention("warning");
+        std::fs::remove_file(&mark).unwrap();
+    }
+}
+
+/// Backups and spools hold payloads, which are nobody else's business.
+#[cfg(unix)]
+#[test]
+fn backups_and_spools_are_for_their_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (backup, spool, port) = (path("backup"), path("spool"), broker.port().to_string());
+    broker.publish().args(["-t", "a", "-m", "x", "-r"]).run().succeeds();
+    Mqtt::new(["retain-clear", "a", "--yes", "--backup", &backup, "-h", "127.0.0.1", "-p", &port])
+        .behind("umask 0")
+        .run()
+        .exits(0);
+    broker
+        .publish()
+        .args(["-t", "a", "-m", "x", "-q", "1", "--spool", &spool])
+        .behind("umask 0")
+        .run()
+        .exits(0);
+    for file in [&backup, &spool] {
+        let mode = std::fs::metadata(file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    std::fs::set_permissions(&spool, PermissionsExt::from_mode(0o606)).unwrap();
+    let again = broker.publish().args(["-t", "a", "-m", "x", "-q", "1", "--spool", &spool]).run();
+    again.exits(0).mentions("warning: every user of this machine can change what");
+}
+
+/// Who asks says whose password is meant.
+#[cfg(unix)]
+#[test]
+fn the_watchers_password_is_asked_for_by_name() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept();
+        let connect = peer.expect_connect(V5);
+        assert!(connect.ends_with(b"\x00\x04pump\x00\x03one"), "{connect:?}");
+        peer.send(&packets::connack(V5, false, 0x86));
+        peer.expect_end();
+    });
+    let port = server.port().to_string();
+    let mut run = Mqtt::new(["will-test", "-V", "5", "--case", "close", "-h", "127.0.0.1", "-p", &port])
+        .args(["-u", "pump", "--password-prompt", "--watch-as", "operator"])
+        .on_a_terminal_of_its_own()
+        .spawn();
+    run.wait_for_stderr("Password for 'pump': ");
+    run.write("one\n");
+    run.wait_for_stderr("Password for 'operator' (--watch-as): ");
+    run.write("two\n");
+    run.wait_for_end().exits(134);
+    server.finish();
+}
+
+/// A run that is interrupted takes the command along, with all that it has started.
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_run_leaves_no_command_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pid");
+    let command =
+        format!("sh -c 'echo $$ > {0}.new; mv {0}.new {0}; exec sleep 1000' & sleep 1000", path.display());
+    for (signal, terminal) in [
+        (rustix::process::Signal::TERM, false),
+        (rustix::process::Signal::INT, false),
+        (rustix::process::Signal::HUP, false),
+        (rustix::process::Signal::INT, true),
+    ] {
+        let _ = std::fs::remove_file(&path);
+        let line = ["pub", "-t", "a", "-n", "-u", "me", "--password-command", &command, "-p", "1"];
+        let mqtt = Mqtt::new(line).env("PATH", "/usr/bin:/bin");
+        let mut run = if terminal { mqtt.on_a_terminal_of_its_own().spawn() } else { mqtt.spawn() };
+        let deadline = std::time::Instant::now() + crate::support::LIMIT;
+        let process = loop {
+            assert!(std::time::Instant::now() < deadline);
+            if let Ok(text) = std::fs::read_to_string(&path) {
+                break text.trim().to_owned();
+            }
+            std::thread::yield_now();
+        };
+        if terminal {
+            run.write("\x03");
+        } else {
+            run.signal(signal);
+        }
+        run.wait_for_end().dies_of(signal);
+        let state = || std::fs::read_to_string(format!("/proc/{process}/stat"));
+        while state().is_ok_and(|state| !state.contains(") Z ")) {
+            assert!(std::time::Instant::now() < deadline, "{signal:?}: it goes on");
+            std::thread::yield_now();
+        }
     }
 }
 

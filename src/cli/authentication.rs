@@ -1,10 +1,10 @@
 //! Enhanced authentication (MQTT 5): SCRAM with user name and password, or the data of another method
 //! as it is.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use super::connection::given_twice;
+use super::origin::{Origin, Rank};
 use super::property_flags::binary;
 use super::text::{self, shown};
 use super::value;
@@ -23,8 +23,8 @@ pub(super) struct AuthenticationArgs {
 
     /// Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each
     /// further one answers one question of the server
-    #[arg(long, env = "MQTT_AUTH_DATA", value_name = "DATA", allow_hyphen_values = true)]
-    auth_data: Vec<OsString>,
+    #[arg(long, env = "MQTT_AUTH_DATA", value_name = "DATA", value_parser = value::secret())]
+    auth_data: Vec<Secret>,
 
     /// Authenticate again whenever this time has passed, on the same connection (MQTT 5)
     #[arg(long, env = "MQTT_REAUTHENTICATE", value_name = "DURATION", value_parser = value::positive_duration)]
@@ -32,46 +32,56 @@ pub(super) struct AuthenticationArgs {
 }
 
 impl AuthenticationArgs {
-    /// The first option that asks for MQTT 5.
+    /// The first option that asks for MQTT 5. The others mean nothing without a method.
     pub(super) fn needs_v5(&self) -> Option<&'static str> {
-        if self.auth_method.is_some() {
-            Some("--auth-method")
-        } else if self.auth_data.is_empty() {
-            self.reauthenticate.map(|_| "--reauthenticate")
-        } else {
-            Some("--auth-data")
-        }
+        self.auth_method.as_ref().map(|_| "--auth-method")
+    }
+
+    /// The options that mean nothing here, where `-D connect` gives no method either.
+    pub(super) fn unused(&self, origin: &Origin, in_property: bool) -> Vec<&'static str> {
+        let has_method = in_property || origin.rank("auth_method") > Rank::Default;
+        if has_method { Vec::new() } else { vec!["auth_data", "reauthenticate"] }
     }
 
     /// Which authentication there is to be. `property` is method and data of `-D connect`. SCRAM gets
     /// its password by [`with_password`].
     pub(super) fn resolve(
         self,
+        origin: &Origin,
         (method_property, data_property): (Option<String>, Option<Vec<u8>>),
         user_name: Option<&str>,
         has_password: bool,
     ) -> Result<Option<Authentication>, Error> {
-        let twice = |option, name| Err(given_twice(option, name));
+        let is_typed = |id| origin.rank(id) == Rank::Flag;
         let name = match (self.auth_method, method_property) {
-            (Some(_), Some(_)) => return twice("--auth-method", "authentication-method"),
-            (option, property) => option.or(property),
+            (Some(_), Some(_)) if is_typed("auth_method") => {
+                return Err(given_twice("--auth-method", "authentication-method"));
+            }
+            (_, Some(property)) => Some(property),
+            (option, None) => option,
         };
-        let mut data = Vec::new();
-        for typed in &self.auth_data {
-            let bytes = binary(typed).map_err(|why| Error::usage(format!("--auth-data: {why}")))?;
-            data.push(Secret(bytes));
-        }
-        match data_property {
-            Some(_) if !data.is_empty() => return twice("--auth-data", "authentication-data"),
-            property => data.extend(property.map(Secret)),
-        }
         let Some(name) = name else {
-            let stray = if data.is_empty() { "--reauthenticate" } else { "--auth-data" };
-            return match (data.is_empty(), self.reauthenticate) {
-                (true, None) => Ok(None),
-                _ => Err(Error::usage(format!("{stray} needs --auth-method"))),
+            let mut stray =
+                [("auth_data", "--auth-data"), ("reauthenticate", "--reauthenticate")].into_iter();
+            return match stray.find(|(id, _)| is_typed(id)) {
+                None => Ok(None),
+                Some((_, name)) => Err(Error::usage(format!("{name} needs --auth-method"))),
             };
         };
+        let mut data = Vec::new();
+        match data_property {
+            Some(_) if !self.auth_data.is_empty() && is_typed("auth_data") => {
+                return Err(given_twice("--auth-data", "authentication-data"));
+            }
+            Some(property) => data.push(Secret(property)),
+            None => {
+                for typed in &self.auth_data {
+                    let bytes =
+                        binary(&typed.0).map_err(|why| Error::usage(format!("--auth-data: {why}")))?;
+                    data.push(Secret(bytes));
+                }
+            }
+        }
         let name = text::string("authentication method", name)?;
         let method = match ScramMechanism::from_name(&name) {
             Some(mechanism) if data.is_empty() => scram(mechanism, user_name, has_password)?,

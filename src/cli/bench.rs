@@ -106,7 +106,7 @@ struct SubscribeArgs {
     qos: Option<QoS>,
 
     /// Topic filter [default: bench/#]
-    #[arg(long, value_name = "FILTER", allow_hyphen_values = true, help_heading = "Load")]
+    #[arg(long, value_name = "FILTER", help_heading = "Load")]
     topic: Option<String>,
 
     /// Let the subscribers form this many shared-subscription groups, each of which gets every
@@ -315,7 +315,7 @@ impl TryFrom<ConnectArgs> for Config {
     fn try_from(
         ConnectArgs { clients, hold, duration: _, ceiling, common }: ConnectArgs,
     ) -> Result<Self, Error> {
-        if let Some(topic) = common.typed_topic() {
+        if let Some(topic) = common.typed_topic()? {
             let topic = shown(topic.as_ref());
             let why = format!("conn has no messages, and -L names a topic for them, '{topic}'");
             return Err(Error::usage(why));

@@ -77,7 +77,7 @@ pub(super) struct SendArgs {
     size: Option<usize>,
 
     /// Text behind the stamp; {client} and {sequence} are filled in
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, conflicts_with = "payload_file")]
+    #[arg(long, value_name = "TEXT", conflicts_with = "payload_file")]
     payload: Option<OsString>,
 
     /// Content of this file behind the stamp
@@ -89,7 +89,7 @@ pub(super) struct SendArgs {
     topics: Option<u32>,
 
     /// Topic, with {client} and {topic} as levels [default: bench/{client}/{topic}]
-    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
 
     /// Longest wait at the end for messages in flight [default: 5s]
@@ -328,17 +328,17 @@ impl CourseArgs {
 
 impl CommonArgs {
     /// The topic that was typed in the broker's URL.
-    pub(super) fn typed_topic(&self) -> Option<&str> {
-        self.connection.url_topic().filter(|_| self.connection.url_is_typed())
+    pub(super) fn typed_topic(&self) -> Result<Option<&str>, Error> {
+        Ok(self.connection.url_topic()?.filter(|_| self.connection.url_is_typed()))
     }
 
     /// The topic of `--topic` or, as `pub` and `sub` have it, of the broker's URL.
     pub(super) fn topic(&self, given: Option<&str>, default: &str) -> Result<String, Error> {
-        match (given, self.typed_topic()) {
+        match (given, self.typed_topic()?) {
             (Some(given), Some(typed)) if given != typed => {
                 Err(Error::usage("-L and --topic say different things"))
             }
-            (given, _) => Ok(given.or(self.connection.url_topic()).unwrap_or(default).into()),
+            (given, _) => Ok(given.or(self.connection.url_topic()?).unwrap_or(default).into()),
         }
     }
 

@@ -10,7 +10,7 @@ use super::credentials::{CredentialArgs, Credentials};
 use super::files::FileArgs;
 use super::origin::{Origin, Rank};
 use super::property::{self, ConnectProperties};
-use super::target::TargetArgs;
+use super::target::{self, TargetArgs};
 use super::text;
 use super::tls::TlsArgs;
 use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
@@ -26,7 +26,7 @@ Durations:
 
 Environment:
   Each option under Connection and TLS has a variable, MQTT_ and its long name, such as MQTT_HOST
-  and MQTT_TLS_ALPN. A flag beats its variable.
+  and MQTT_TLS_ALPN. A flag beats its variable. What a run does not need is not looked at.
 
 Profiles:
   ~/.config/mqtt/config.toml may hold tables such as [profile.home], whose keys are the long names
@@ -52,18 +52,11 @@ pub(super) struct ConnectionArgs {
     authentication: AuthenticationArgs,
 
     /// Client identifier [default: the server assigns one]
-    #[arg(
-        short = 'i',
-        long,
-        visible_alias = "id",
-        env = "MQTT_CLIENT_ID",
-        value_name = "ID",
-        allow_hyphen_values = true
-    )]
+    #[arg(short = 'i', long, visible_alias = "id", env = "MQTT_CLIENT_ID", value_name = "ID")]
     client_id: Option<String>,
 
     /// Client identifier of this prefix and the process identifier
-    #[arg(short = 'I', long, env = "MQTT_ID_PREFIX", value_name = "PREFIX", allow_hyphen_values = true)]
+    #[arg(short = 'I', long, env = "MQTT_ID_PREFIX", value_name = "PREFIX")]
     id_prefix: Option<String>,
 
     /// Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or
@@ -84,7 +77,7 @@ pub(super) struct ConnectionArgs {
     /// How long the server keeps the session after the connection ends, or never for ever (MQTT 5)
     /// [default: 0, with -c never]
     #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY", value_name = "DURATION",
-          allow_hyphen_values = true, value_parser = value::session_expiry)]
+          value_parser = value::session_expiry)]
     session_expiry: Option<u32>,
 
     /// Most QoS 1 and 2 messages sent and not yet acknowledged
@@ -116,7 +109,8 @@ pub(super) struct ConnectionArgs {
           value_parser = value::positive_duration)]
     reconnect_max_delay: Duration,
 
-    /// Go where a server sends its clients, with the same options and credentials (MQTT 5)
+    /// Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times
+    /// in a row, and to at most 20 servers
     #[arg(long, env = "MQTT_FOLLOW_REDIRECT", value_parser = BoolishValueParser::new())]
     follow_redirect: bool,
 
@@ -184,16 +178,22 @@ impl ConnectionArgs {
         credentials.retain(|id| *id != "url");
         let mut overruled = self.target.overruled(origin);
         overruled.extend(credentials);
-        if self.client_id.is_some() && self.id_prefix.is_some() {
-            let prefix_holds = origin.rank("id_prefix") > origin.rank("client_id");
-            overruled.push(if prefix_holds { "client_id" } else { "id_prefix" });
-        }
+        let (id, prefix) = (origin.rank("client_id"), origin.rank("id_prefix"));
+        overruled.extend((id > prefix).then_some("id_prefix").or((prefix > id).then_some("client_id")));
         Standing { overruled, url_user_name, url_password }
     }
 
     /// The topic in the URL, if it has one and the URL counts.
-    pub(super) fn url_topic(&self) -> Option<&str> {
-        self.target.counting_url(&self.origin)?.topic.as_deref()
+    pub(super) fn url_topic(&self) -> Result<Option<&str>, Error> {
+        let overruled = self.target.overruled(&self.origin);
+        self.origin.refuse_broken(|id| id == "url" && !overruled.contains(&id))?;
+        Ok(self.target.counting_url(&self.origin).and_then(|url| url.topic.as_deref()))
+    }
+
+    /// Whether passwords are to be asked for.
+    pub(super) fn asks_for_password(&self) -> bool {
+        let overruled = self.standing().overruled;
+        self.credentials.asks() && !overruled.contains(&"password_prompt")
     }
 
     /// Whether the URL was typed, and not set elsewhere.
@@ -203,8 +203,9 @@ impl ConnectionArgs {
 
     /// Everything a connection is made with.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
+        let origin = self.origin.clone();
         let (mut options, credentials) = self.check(purpose)?;
-        let password = credentials.fetch(options.connect_timeout)?;
+        let password = credentials.fetch(&origin, options.connect_timeout)?;
         options.password = authentication::with_password(&mut options.authentication, password)?;
         Ok(options)
     }
@@ -218,14 +219,28 @@ impl ConnectionArgs {
             authentication_data,
             rest: properties,
         } = property::take_apart(&purpose.properties);
+        let Standing { mut overruled, .. } = self.standing();
+        overruled.extend(self.target.unused(&self.origin));
+        let is_target = |id: &str| target::IDS.contains(&id);
+        self.origin.refuse_broken(|id| is_target(id) && !overruled.contains(&id))?;
+        if self.speaks_only_v3() && self.origin.rank("session_expiry") < self.origin.rank("protocol_version")
+        {
+            self.session_expiry = None;
+        }
         let session_expiry_interval = self.session_expiry(session_expiry_interval)?;
         let max_packet_bytes = self.max_packet_bytes(maximum_packet_size)?;
         refuse_late_expiry(session_expiry_interval, &purpose.disconnect_properties)?;
         let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
+        let unused_tls = self.tls.unused(target.tls_context(&self.origin));
+        let unused_authentication = self.authentication.unused(&self.origin, authentication_method.is_some());
+        self.origin.refuse_broken(|id| {
+            ![&overruled, &unused_tls, &unused_authentication].iter().any(|unused| unused.contains(&id))
+        })?;
         let in_url = (target.url_user_name.take(), target.url_password.take());
         let credentials = self.credentials.clone().resolve(&self.origin, in_url)?;
         let (version, needs_v5) = self.version(&credentials, purpose.needs_v5)?;
         let authentication = self.authentication.clone().resolve(
+            &self.origin,
             (authentication_method, authentication_data),
             credentials.user_name.as_deref(),
             credentials.has_password(),
@@ -266,12 +281,19 @@ impl ConnectionArgs {
         Ok((options, credentials))
     }
 
+    fn speaks_only_v3(&self) -> bool {
+        matches!(Version::from(self.protocol_version), Version::Only(protocol) if protocol != Protocol::V5)
+    }
+
     /// The Session Expiry Interval, of an option or of `-D connect`.
     fn session_expiry(&self, property: Option<u32>) -> Result<Option<u32>, Error> {
         match (self.session_expiry, property) {
-            (Some(_), Some(_)) => Err(given_twice("-x", "session-expiry-interval")),
+            (Some(_), Some(_)) if self.origin.rank("session_expiry") == Rank::Flag => {
+                Err(given_twice("-x", "session-expiry-interval"))
+            }
+            (_, Some(property)) => Ok(Some(property)),
             (None, None) if self.disable_clean_session => Ok(Some(NEVER_EXPIRES)),
-            (option, property) => Ok(option.or(property)),
+            (option, None) => Ok(option),
         }
     }
 

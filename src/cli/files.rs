@@ -5,19 +5,23 @@
 //! by leaving out what it sets.
 
 use std::ffi::OsString;
+use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
-use super::hidden;
-use super::origin::Rank;
+use super::needs::Needs;
+use super::origin::{Broken, Rank};
+use super::secret::{self, Kind};
 use super::text::shown;
 use super::url::BrokerUrl;
 use super::value::Brokers;
 use super::{options_file, profile};
 use crate::error::Error;
-use crate::file::read_at_most;
+use crate::file::{Written, stranger_in};
 
 /// The options that name files with options.
 #[derive(Debug, Clone, clap::Args)]
@@ -33,7 +37,8 @@ pub(super) struct FileArgs {
     #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
 
-    /// File of options as mosquitto's clients have them: one a line, its value behind it
+    /// File of options as mosquitto's clients have them: one a line, its value behind it after a blank,
+    /// tabs or =
     #[arg(short = 'o', long, env = "MQTT_OPTIONS_FILE", value_name = "FILE",
           value_hint = ValueHint::FilePath)]
     options_file: Option<PathBuf>,
@@ -41,6 +46,27 @@ pub(super) struct FileArgs {
 
 /// The options of [`FileArgs`], which files cannot hold.
 pub(super) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
+
+/// A file with options.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SourceFile {
+    pub(super) path: PathBuf,
+    /// Who besides this user and root can have written it.
+    pub(super) stranger: Option<&'static str>,
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) file: Rc<SourceFile>,
+    pub(super) line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.file.path.display(), self.line)
+    }
+}
 
 /// An option that stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,63 +76,85 @@ pub(super) struct Given {
     /// As it would be typed.
     pub(super) words: Vec<OsString>,
     pub(super) rank: Rank,
-    /// File and line.
-    pub(super) place: String,
+    pub(super) place: Place,
 }
 
-/// What the files hold that the command line and the environment leave open.
-pub(super) fn given(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Given>, Error> {
-    if !subcommand.get_arguments().any(|arg| arg.get_id() == "options_file") {
-        return Ok(Vec::new());
+/// What files hold.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) given: Vec<Given>,
+    /// Settings that are no values.
+    pub(super) broken: Vec<Broken>,
+    /// What is wrong with a file that nobody named.
+    pub(super) warnings: Vec<String>,
+    /// The same, where most likely nobody cares.
+    pub(super) notes: Vec<String>,
+}
+
+/// What the files hold that the command line and the environment leave open, and that matters.
+pub(super) fn found(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
+    let needs = Needs::of(subcommand.get_name(), matches);
+    if !find(subcommand, "options_file").is_some_and(|arg| needs.has(arg)) {
+        return Ok(Found::default());
     }
     let options = match matches.get_one::<PathBuf>("options_file") {
         Some(path) => options_file::read(subcommand, path)?,
         None => Vec::new(),
     };
-    let mut given = profile::read(subcommand, matches)?;
+    let mut found = profile::read(subcommand, matches)?;
     if matches.value_source("profile") != Some(ValueSource::CommandLine)
-        && names_another_broker(matches, &options, &given)
+        && names_another_broker(matches, &options, &found.given)
     {
-        given.retain(|one| !is_credential(one) && one.id != TRUSTS_ANYONE);
+        let goes = |id: &str| is_credential(subcommand, id) || id == TRUSTS_ANYONE;
+        found.given.retain(|one| !goes(&one.id) && !holds_a_secret_path(subcommand, one));
+        found.broken.retain(|one| !goes(&one.id));
     }
-    given.retain(|one| options.iter().all(|other| other.id != one.id));
-    given.extend(options);
-    given.retain(|one| match matches.value_source(&one.id) {
-        Some(ValueSource::EnvVariable) => false,
-        // What may be repeated adds up, as with mosquitto.
-        Some(ValueSource::CommandLine) => {
-            one.rank == Rank::OptionsFile && find(subcommand, &one.id).is_some_and(is_repeatable)
-        }
-        _ => true,
-    });
-    Ok(given)
+    let is_open = |id: &str| {
+        options.iter().all(|other| other.id != id)
+            && find(subcommand, id).is_some_and(|arg| needs.has(arg))
+            && !is_typed(matches, id)
+            && !is_set(matches, id)
+    };
+    found.given.retain(|one| is_open(&one.id));
+    found.broken.retain(|one| is_open(&one.id));
+    // What may be repeated adds up, as with mosquitto.
+    let adds_up = |id: &str| find(subcommand, id).is_some_and(is_repeatable);
+    found.given.extend(
+        options
+            .into_iter()
+            .filter(|one| !is_set(matches, &one.id) && (!is_typed(matches, &one.id) || adds_up(&one.id))),
+    );
+    Ok(found)
+}
+
+/// Whether an option was typed.
+fn is_typed(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::CommandLine)
+}
+
+fn is_set(matches: &ArgMatches, id: &str) -> bool {
+    matches.value_source(id) == Some(ValueSource::EnvVariable)
 }
 
 /// The options that name the broker.
 const NAMES_BROKER: [&str; 3] = ["host", "url", "unix"];
 
-/// Options whose values prove to a broker who we are: they are made for one, and sent to it.
-const CREDENTIALS: [&str; 8] = [
-    "username",
-    "password",
-    "password_file",
-    "password_command",
-    "password_prompt",
-    "auth_method",
-    "auth_data",
-    "ws_header",
-];
+/// Options that prove to a broker who we are, besides those whose values are secrets: they are made for
+/// one, and sent to it.
+pub(super) const CREDENTIALS: [&str; 5] =
+    ["username", "password_file", "password_prompt", "auth_method", "reauthenticate"];
 
 /// The option that says of one broker that it need not prove who it is.
 const TRUSTS_ANYONE: &str = "insecure";
 
-fn is_credential(one: &Given) -> bool {
-    CREDENTIALS.contains(&one.id.as_str()) || one.words.iter().any(|word| holds_a_secret_path(&one.id, word))
+fn is_credential(subcommand: &Command, id: &str) -> bool {
+    let is_secret = |arg: &Arg| matches!(secret::kind(arg), Some(Kind::Whole | Kind::Header));
+    CREDENTIALS.contains(&id) || find(subcommand, id).is_some_and(is_secret)
 }
 
 /// A token in the path of a WebSocket. The credentials of a proxy are the proxy's, whatever is behind it.
-fn holds_a_secret_path(id: &str, word: &OsString) -> bool {
-    id == "ws_path" && holds_a_secret(id, word)
+fn holds_a_secret_path(subcommand: &Command, one: &Given) -> bool {
+    one.id == "ws_path" && holds_a_secret(subcommand, one)
 }
 
 /// Whether something of higher rank names a broker that is none of the profile's. Ports do not count:
@@ -155,19 +203,19 @@ pub(super) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// The text of a file.
-pub(super) fn read_text(what: &str, path: &Path) -> Result<String, Error> {
-    let read = read_at_most(path, LONGEST_TEXT_BYTES)
-        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not UTF-8")));
-    read.map_err(|error| unreadable(what, path, error))
+/// A file with options and its content.
+pub(super) fn read(
+    what: &str,
+    path: &Path,
+    read: impl FnOnce(&Path, u64) -> io::Result<Written>,
+) -> Result<(SourceFile, Vec<u8>), Error> {
+    let Written { bytes, stranger } = read(path, LONGEST_TEXT_BYTES)
+        .map_err(|error| Error::file(format!("cannot read the {what} {}", path.display()), error))?;
+    Ok((SourceFile { path: path.to_owned(), stranger }, bytes))
 }
 
 /// The longest file with options that is taken.
 const LONGEST_TEXT_BYTES: u64 = 16 << 20;
-
-pub(super) fn unreadable(what: &str, path: &Path, error: std::io::Error) -> Error {
-    Error::file(format!("cannot read the {what} {}", path.display()), error)
-}
 
 /// The name that comes nearest to a misspelt one, if one does.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
@@ -178,7 +226,11 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// The error for a name in a file that means nothing, with the one that may be meant.
-pub(super) fn unknown<'a>(place: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+pub(super) fn unknown<'a>(
+    place: &dyn fmt::Display,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Error {
     let error = Error::usage(format!("{place}: there is no '{}'", shown(name.as_ref())));
     let dashes = if name.starts_with('-') { "--" } else { "" };
     match nearest(name.trim_start_matches('-'), known) {
@@ -187,26 +239,53 @@ pub(super) fn unknown<'a>(place: &str, name: &str, known: impl Iterator<Item = &
     }
 }
 
-/// What deserves a word: secrets in files that others can read.
-pub(super) fn warnings(matches: &ArgMatches, given: &[Given]) -> Vec<String> {
-    let mut suspects: Vec<PathBuf> = ["password_file", "key_password_file", "key"]
+/// What is to be said about files: others can read the secrets in them, or write what is acted on.
+pub(super) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<String> {
+    let mut suspects: Vec<&Path> = ["password_file", "key_password_file", "key"]
         .into_iter()
-        .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().cloned())
+        .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().map(PathBuf::as_path))
         .collect();
-    let secrets = given.iter().filter(|one| one.words.iter().any(|word| holds_a_secret(&one.id, word)));
-    suspects.extend(secrets.filter_map(|one| one.place.rsplit_once(", line ")).map(|(file, _)| file.into()));
+    let secrets = given.iter().filter(|one| holds_a_secret(subcommand, one));
+    suspects.extend(secrets.map(|one| one.place.file.path.as_path()));
     suspects.dedup();
-    let warning = |path: &PathBuf| {
+    let readable = |path: &&Path| {
         let whom = readers(path)?;
         Some(format!("{} holds a secret, and {whom} can read it", path.display()))
     };
-    suspects.iter().filter_map(warning).collect()
+    let mut warnings: Vec<String> = suspects.iter().filter_map(readable).collect();
+    let mut written: Vec<(&Path, &str)> = given
+        .iter()
+        .filter_map(|one| Some((one.place.file.path.as_path(), one.place.file.stranger?)))
+        .collect();
+    // Messages are sent from there, or kept from being received twice.
+    written.extend(["spool", "session_file"].into_iter().filter_map(|id| {
+        let path = matches.try_get_one::<PathBuf>(id).ok().flatten()?;
+        Some((path.as_path(), stranger_in(path)?))
+    }));
+    written.dedup();
+    warnings.extend(
+        written
+            .iter()
+            .map(|(path, whom)| format!("{whom} can change what {} makes this program do", path.display())),
+    );
+    warnings
 }
 
-/// Whether an option, as it would be typed, keeps a secret.
-fn holds_a_secret(id: &str, word: &OsString) -> bool {
-    hidden::SECRETS.contains(&id)
-        || hidden::URLS.contains(&id) && hidden::is_secret_url(&word.to_string_lossy())
+/// Why the command that gives the password must not be run, where it stands in a file of this kind.
+pub(super) fn refused_command(given: &[Given]) -> Option<String> {
+    let command = given.iter().find(|one| one.id == "password_command")?;
+    let whom = command.place.file.stranger?;
+    Some(format!("{}: the password-command is not run, because {whom} can write this file", command.place))
+}
+
+/// Whether an option of a file keeps a secret.
+fn holds_a_secret(subcommand: &Command, one: &Given) -> bool {
+    let Some(arg) = find(subcommand, &one.id) else { return false };
+    let value = |word: &OsString| {
+        let word = word.to_string_lossy();
+        word.split_once('=').map(|(_, value)| value.to_owned()).unwrap_or_default()
+    };
+    one.words.iter().any(|word| secret::is_in(arg, &value(word)))
 }
 
 /// Who besides its owner can read a file.
@@ -244,23 +323,6 @@ mod tests {
         assert_eq!(others(0o100_640, 1000), Some("its whole group"));
         assert_eq!(others(0o100_640, 0), None);
         assert_eq!(others(0o100_600, 1000), None);
-    }
-
-    #[test]
-    fn options_that_keep_a_secret() {
-        for (id, word, secret) in [
-            ("password", "--password=x", true),
-            ("ws_header", "--ws-header=A: b", true),
-            ("url", "--url=mqtt://me:x@h", true),
-            ("url", "--url=wss://h/?token=x", true),
-            ("url", "--url=mqtt://h/is-this-a-topic?", false),
-            ("ws_path", "--ws-path=/mqtt?token=x", true),
-            ("ws_path", "--ws-path=/mqtt", false),
-            ("proxy", "--proxy=http://me:x@p", true),
-            ("host", "--host=a@b", false),
-        ] {
-            assert_eq!(holds_a_secret(id, &word.into()), secret, "{word}");
-        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub(super) struct FormatArgs {
     /// Write each message in this format, in mosquitto's language: %t topic, %p payload, %q QoS, %r
     /// retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and all that
     /// --help-all lists
-    #[arg(short = 'F', long, value_name = "FORMAT", allow_hyphen_values = true)]
+    #[arg(short = 'F', long, value_name = "FORMAT")]
     format: Option<OsString>,
 
     /// Write each message as a JSON object on a line of its own

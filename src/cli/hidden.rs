@@ -1,102 +1,121 @@
 //! Secrets on the command line, hidden from other users.
 //!
 //! Everybody on a machine can read the arguments of every process; its environment only its owner
-//! can. To overwrite the arguments in place needs `unsafe`, so the program starts itself anew
-//! instead, in the same process: with the secrets blotted out of the arguments, and the arguments as
-//! they were typed in one variable of the environment.
+//! can. To overwrite the arguments in place needs `unsafe`, so the program starts itself again
+//! instead, in the same process: with the secrets blotted out of the arguments, and the words that held
+//! them in variables of the environment.
 
 use std::ffi::{OsStr, OsString};
 
-use clap::ArgMatches;
-use clap::parser::ValueSource;
+use clap::Command;
 
-use super::usage::without_secrets;
+use super::secret::{self, Kind};
+use super::words::{self, Value};
 
-/// Holds the arguments as they were typed.
-pub(super) const VARIABLE: &str = "MQTT_HIDDEN_ARGUMENTS";
+/// What the variables are called that hold the words, followed by the number of a word and of its part.
+const VARIABLES: &str = "MQTT_HIDDEN_ARGUMENT_";
 
-/// What stands between two arguments in it: no argument can hold it, nor can a file name.
-const SEPARATOR: u8 = 0x1f;
+/// The longest part of a word in a variable: with its name it must stay below what the system takes, which
+/// on Linux is 128 KiB.
+const LONGEST_PART_BYTES: usize = 64 << 10;
 
-/// Options whose whole value is a secret.
-pub(super) const SECRETS: [&str; 3] = ["password", "ws_header", "auth_data"];
-/// Options whose value is a URL, or the end of one, that may hold one.
-pub(super) const URLS: [&str; 3] = ["url", "proxy", "ws_path"];
+/// What stands in place of a secret.
+const BLOT: &str = "(hidden)";
 
-/// Whether a value of [`URLS`] holds a secret: a user name and password, or a query, in which servers
-/// behind WebSockets expect tokens. In `mqtt://` a question mark is part of the topic.
-pub(super) fn is_secret_url(value: &str) -> bool {
-    without_secrets(value) != value
-}
-
-/// A command line to start anew with.
+/// A command line to start again with.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hidden {
     /// Without the secrets; the program's name first.
     pub arguments: Vec<OsString>,
-    /// The environment variable that holds them.
-    pub variable: &'static str,
-    /// Its value.
-    pub value: OsString,
+    /// Names and values of the environment variables that hold them.
+    pub variables: Vec<(String, OsString)>,
 }
 
-/// The arguments as they were typed, if this process was started anew to hide them.
+/// The variables of this process that hold secrets. No other program is to have them.
+pub(super) fn variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(VARIABLES.as_bytes()))
+}
+
+/// The arguments as they were typed, if this process was started again to hide them.
 pub(super) fn typed(arguments: &[OsString]) -> Option<Vec<OsString>> {
-    let value = std::env::var_os(VARIABLE)?;
-    let typed: Vec<OsString> = split(&value).collect();
-    // A stray variable must not replace what was really typed.
-    let fits = |(typed, shown): (&OsString, &OsString)| {
+    let hidden = |(number, shown): (usize, &OsString)| {
         let blotted = shown.to_string_lossy();
-        let kept = blotted.strip_suffix(BLOT);
-        typed == shown || kept.is_some_and(|kept| typed.to_string_lossy().starts_with(kept))
+        let kept = blotted.strip_suffix(BLOT)?;
+        let parts = (0..).map_while(|part| std::env::var_os(format!("{VARIABLES}{number}_{part}")));
+        let word = parts.reduce(|mut word, part| {
+            word.push(part);
+            word
+        })?;
+        // A stray variable must not replace what was really typed.
+        word.to_string_lossy().starts_with(kept).then_some((number, word))
     };
-    (typed.len() == arguments.len() && typed.iter().zip(arguments).all(fits)).then_some(typed)
-}
-
-const BLOT: &str = "(hidden)";
-
-/// The command line to start anew with, if this one holds secrets that were typed.
-pub(super) fn hide(arguments: &[OsString], subcommand: &ArgMatches) -> Option<Hidden> {
-    let typed = |id: &&str| {
-        matches!(subcommand.try_get_raw(id), Ok(Some(_)))
-            && subcommand.value_source(id) == Some(ValueSource::CommandLine)
-    };
-    let values = |id| subcommand.get_raw(id).into_iter().flatten().map(OsStr::to_owned);
-    let mut secrets: Vec<OsString> = SECRETS.into_iter().filter(typed).flat_map(values).collect();
-    let urls = URLS.into_iter().filter(typed).flat_map(values);
-    secrets.extend(urls.filter(|url| is_secret_url(&url.to_string_lossy())));
-    secrets.retain(|secret| !secret.is_empty());
-    let plain =
-        |argument: &OsString| argument.to_str().is_some_and(|text| !text.as_bytes().contains(&SEPARATOR));
-    // What cannot be carried over is run as it is.
-    if secrets.is_empty() || !arguments.iter().all(plain) {
+    let words: Vec<_> = arguments.iter().enumerate().filter_map(hidden).collect();
+    if words.is_empty() {
         return None;
     }
-    Some(Hidden {
-        arguments: blot(arguments, &secrets),
-        variable: VARIABLE,
-        value: arguments.join(OsStr::new("\u{1f}")),
-    })
+    let mut typed = arguments.to_vec();
+    for (number, word) in words {
+        typed[number] = word;
+    }
+    Some(typed)
 }
 
-/// The arguments with each secret, whole or at the end of an option, made unreadable.
-fn blot(arguments: &[OsString], secrets: &[OsString]) -> Vec<OsString> {
-    let blotted = |argument: &OsString| {
-        let text = argument.to_string_lossy();
-        let secret = secrets.iter().find_map(|secret| {
-            let secret = secret.to_string_lossy();
-            (text == secret || text.starts_with('-') && text.ends_with(&*secret)).then_some(secret)
-        });
-        secret.map(|secret| format!("{}{BLOT}", &text[..text.len() - secret.len()]).into())
+/// The command line to start again with, if this one holds secrets.
+pub(super) fn hide(definition: &Command, names: usize, arguments: &[OsString]) -> Option<Hidden> {
+    let mut hidden = Hidden { arguments: arguments.to_vec(), variables: Vec::new() };
+    for secret in secrets(definition, names, arguments) {
+        let word = &arguments[secret.word];
+        let kept = word.as_encoded_bytes().get(..secret.from).unwrap_or_default();
+        hidden.arguments[secret.word] = format!("{}{BLOT}", String::from_utf8_lossy(kept)).into();
+        let parts = parts(word);
+        hidden.variables.extend(
+            (0..).zip(parts).map(|(part, text)| (format!("{VARIABLES}{}_{part}", secret.word), text)),
+        );
+    }
+    (!hidden.variables.is_empty()).then_some(hidden)
+}
+
+/// The values that hold secrets.
+fn secrets<'d>(definition: &'d Command, names: usize, arguments: &[OsString]) -> Vec<Value<'d>> {
+    let values = words::values(definition, names, arguments);
+    let text = |value: &Value<'_>| {
+        let bytes = arguments[value.word].as_encoded_bytes();
+        String::from_utf8_lossy(bytes.get(value.from..).unwrap_or_default()).into_owned()
     };
-    // The program's name and the subcommand stay.
-    let (names, rest) = arguments.split_at(arguments.len().min(2));
-    let rest = rest.iter().map(|argument| blotted(argument).unwrap_or_else(|| argument.clone()));
-    names.iter().cloned().chain(rest).collect()
+    let is_secret = |(place, value): (usize, &Value<'d>)| {
+        let is_one = match secret::kind(value.arg)? {
+            Kind::Property => {
+                value.number == 2
+                    && text(&values[place - 1]).eq_ignore_ascii_case(secret::AUTHENTICATION_DATA)
+            }
+            kind => kind.is_in(&text(value)),
+        };
+        is_one.then_some(*value)
+    };
+    values.iter().enumerate().filter_map(is_secret).collect()
 }
 
-fn split(value: &OsStr) -> impl Iterator<Item = OsString> {
-    value.to_string_lossy().split(char::from(SEPARATOR)).map(OsString::from).collect::<Vec<_>>().into_iter()
+/// A word in parts that are short enough for a variable each.
+#[cfg(unix)]
+fn parts(word: &OsStr) -> Vec<OsString> {
+    use std::os::unix::ffi::OsStrExt as _;
+    word.as_bytes().chunks(LONGEST_PART_BYTES).map(|part| OsStr::from_bytes(part).to_owned()).collect()
+}
+
+/// A process cannot be replaced here, so that nothing is hidden.
+#[cfg(not(unix))]
+fn parts(_: &OsStr) -> Vec<OsString> {
+    Vec::new()
+}
+
+/// What to say where the secrets stay in sight.
+#[must_use]
+pub(super) fn in_sight(why: &std::io::Error) -> String {
+    format!(
+        "other users can see the secrets on the command line: {why}; --password-file and MQTT_PASSWORD keep a \
+         password out of sight"
+    )
 }
 
 #[cfg(test)]
@@ -107,16 +126,60 @@ mod tests {
         line.split(' ').map(OsString::from).collect()
     }
 
+    fn hidden(line: &[OsString]) -> Option<Hidden> {
+        let command = super::super::command();
+        hide(command.find_subcommand(&line[1]).unwrap(), 2, line)
+    }
+
     #[test]
     fn secrets_are_blotted_out_wherever_they_stand() {
         for (line, blotted) in [
             ("mqtt pub -P s3 -t a", "mqtt pub -P (hidden) -t a"),
             ("mqtt pub -Ps3 -t a", "mqtt pub -P(hidden) -t a"),
             ("mqtt pub --pw=s3 -dPs3", "mqtt pub --pw=(hidden) -dP(hidden)"),
+            // What only looks like it stays, and so does the subcommand.
+            ("mqtt pub -P pub -t pub -m -P", "mqtt pub -P (hidden) -t pub -m -P"),
+            ("mqtt will-test --watch-password s3", "mqtt will-test --watch-password (hidden)"),
+            (
+                "mqtt pub -D connect Authentication-Data s3 -D publish content-type s3",
+                "mqtt pub -D connect Authentication-Data (hidden) -D publish content-type s3",
+            ),
+            (
+                "mqtt sub --psk 00ff --password-command x",
+                "mqtt sub --psk (hidden) --password-command (hidden)",
+            ),
         ] {
-            assert_eq!(blot(&words(line), &[OsString::from("s3")]), words(blotted));
+            assert_eq!(hidden(&words(line)).unwrap().arguments, words(blotted));
         }
-        // The subcommand stays what it is.
-        assert_eq!(blot(&words("mqtt pub -P pub"), &["pub".into()]), words("mqtt pub -P (hidden)"));
+        assert_eq!(hidden(&words("mqtt pub -t a -m -P -u P")), None);
+    }
+
+    /// What stands beside a secret does not matter, nor how long it is.
+    #[cfg(unix)]
+    #[test]
+    fn secrets_and_their_neighbours_may_be_any_bytes() {
+        use std::os::unix::ffi::OsStringExt as _;
+        let odd = OsString::from_vec(b"\xff\x1f".to_vec());
+        let long = OsString::from("x".repeat(LONGEST_PART_BYTES + 1));
+        let line: Vec<OsString> = [
+            words("mqtt pub -m"),
+            vec![odd.clone()],
+            words("-P"),
+            vec![odd.clone()],
+            words("--pw"),
+            vec![long.clone()],
+        ]
+        .concat();
+        let hidden = hidden(&line).unwrap();
+        assert_eq!(hidden.arguments[3], odd);
+        assert_eq!(hidden.arguments[4..].to_vec(), words("-P (hidden) --pw (hidden)"));
+        let names: Vec<&str> = hidden.variables.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["MQTT_HIDDEN_ARGUMENT_5_0", "MQTT_HIDDEN_ARGUMENT_7_0", "MQTT_HIDDEN_ARGUMENT_7_1"]
+        );
+        assert_eq!(hidden.variables[0].1, odd);
+        let parts: Vec<OsString> = hidden.variables[1..].iter().map(|(_, part)| part.clone()).collect();
+        assert_eq!(parts.join(std::ffi::OsStr::new("")), long);
     }
 }

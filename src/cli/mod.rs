@@ -13,8 +13,11 @@
 //! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `origin` | which options were typed, which came from the environment or a file |
+//! | `needs` | which settings matter for what was typed |
 //! | `profile`, `options_file` | options in files |
-//! | `hidden` | secrets on the command line, hidden from other users |
+//! | `words` | where in a command line the values of options stand |
+//! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
+//! | `password_command` | the command that gives a password |
 //! | `usage` | clap's errors in this program's shape |
 
 mod authentication;
@@ -26,8 +29,10 @@ mod credentials;
 mod files;
 mod format;
 mod hidden;
+mod needs;
 mod options_file;
 mod origin;
+mod password_command;
 mod payload;
 mod ping;
 mod profile;
@@ -37,6 +42,7 @@ mod publish;
 mod report;
 mod request;
 mod retain_clear;
+mod secret;
 mod show;
 mod subscribe;
 mod subscription;
@@ -48,17 +54,21 @@ mod usage;
 mod value;
 mod will;
 mod will_test;
+mod words;
 
 #[cfg(test)]
 mod tests;
 
 use std::ffi::OsString;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory, FromArgMatches};
 
 use self::connection::{ConnectionArgs, NOTES};
-use self::files::{Given, NAMES_FILES};
+use self::files::{Found, Given, NAMES_FILES};
 pub use self::hidden::Hidden;
+use self::needs::Needs;
+use self::origin::{Broken, Rank};
 use crate::client::options::ClientOptions;
 use crate::command;
 use crate::error::Error;
@@ -188,44 +198,49 @@ impl Invocation {
 }
 
 /// Reads a command line, program name first, the environment and the configuration file. If secrets
-/// were typed, `start_anew` may replace this process with one that hides them; should it return, all
-/// goes on with the secrets in sight.
+/// were typed, `start_anew` may replace this process with one that hides them; should it return, with the
+/// reason, all goes on with the secrets in sight.
 ///
 /// # Errors
 /// [`Error::Usage`] for everything that is wrong with it; the errors of reading TLS files.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
-    start_anew: impl FnOnce(&Hidden),
+    start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
 ) -> Result<Request, Error> {
     let arguments = with_help_as_option(arguments.into_iter().collect());
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = bench::mode_first(typed.unwrap_or(arguments));
-    let hide = |typed: &clap::ArgMatches| {
-        if !is_hidden && let Some(hidden) = hidden::hide(&arguments, typed) {
-            start_anew(&hidden);
+    let mut in_sight = None;
+    let hide = |definition: &clap::Command, names: usize| {
+        if !is_hidden && let Some(hidden) = hidden::hide(definition, names, &arguments) {
+            in_sight = start_anew(&hidden);
         }
     };
     let read = if let Some(read) = read_one(&arguments) {
-        hide(&read.matches);
+        hide(&read.definition, 2);
         read
     } else {
-        match read(everywhere(command(), without_empty_environment), &arguments, hide)? {
+        match read(command(), &arguments, hide)? {
             Err(text) => return Ok(Request::Print { text, problem: None }),
             Ok(read) => read,
         }
     };
-    let Read { definition, matches, given, subcommand } = read;
+    let Read { definition, matches, found, mut subcommand } = read;
+    let Found { given, mut warnings, notes: mut details, .. } = found;
+    secret::keep(&definition, &matches);
     if let Subcommand::Config(args) = subcommand {
         let (text, problem) = args.show(&definition, &matches, &given)?;
         return Ok(Request::Print { text, problem });
     }
     let color = matches.get_one::<ColorChoice>("color").copied().unwrap_or_default();
     let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
-    let mut warnings = files::warnings(&matches, &given);
+    warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
+    warnings.extend(files::warnings(&definition, &matches, &given));
+    let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
     let invocation = subcommand.resolve()?;
+    warnings.extend(later.into_iter().flat_map(|later| later.take()));
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
-    let mut details = Vec::new();
     if let Some(tls) = tls {
         if tls.is_insecure() {
             warnings.push("--insecure: nobody checks who the server is".into());
@@ -253,7 +268,7 @@ struct Read {
     /// The values of its options.
     matches: clap::ArgMatches,
     /// What came from files.
-    given: Vec<Given>,
+    found: Found,
     subcommand: Subcommand,
 }
 
@@ -264,13 +279,20 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
     fn one<A: clap::Args>(arguments: &[OsString], subcommand: fn(Box<A>) -> Subcommand) -> Option<Read> {
         let name = arguments.get(1)?.to_str()?.to_owned();
         let mut definition = begin(A::augment_args(clap::Command::new(name)));
-        let matches = definition.try_get_matches_from_mut(&arguments[1..]).ok()?;
+        let line = property::terminated(&definition, 2, arguments);
+        let matches = definition.try_get_matches_from_mut(&line[1..]).ok()?;
         if NAMES_FILES.iter().any(|id| matches.contains_id(id)) {
             return None; // what is read may be a pipe, which can be read only once
         }
-        let given = files::given(&definition, &matches).ok()?;
+        let needs = Needs::of(definition.get_name(), &matches);
+        if needs != Needs::Everything && definition.get_arguments().any(|arg| is_set(arg) && !needs.has(arg))
+        {
+            return None;
+        }
+        let found = files::found(&definition, &matches).ok()?;
         let subcommand = subcommand(Box::new(A::from_arg_matches(&matches).ok()?));
-        given.is_empty().then_some(Read { definition, matches, given, subcommand })
+        let is_empty = found.given.is_empty() && found.broken.is_empty();
+        is_empty.then_some(Read { definition, matches, found, subcommand })
     }
     if std::env::vars_os()
         .any(|(name, value)| value.is_empty() && name.as_encoded_bytes().starts_with(b"MQTT_"))
@@ -285,62 +307,94 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
     }
 }
 
-/// Stage one: a subcommand with its values, or a text that was asked for. What was typed is handed to
+/// Stage one: a subcommand with its values, or a text that was asked for. The definition is handed to
 /// `hide` before any file is read: it may be a pipe, which nobody could read again.
+///
+/// What is typed is read first, then what is set in the environment, as far as what is typed leaves it
+/// anything to say, then what stands in files. A setting that is no value is set aside: whether it matters
+/// is known when everything else is.
 fn read(
-    mut command: clap::Command,
+    command: clap::Command,
     arguments: &[OsString],
-    hide: impl FnOnce(&clap::ArgMatches),
+    hide: impl FnOnce(&clap::Command, usize),
 ) -> Result<Result<Read, String>, Error> {
-    let mut matches = match command.try_get_matches_from_mut(arguments) {
+    let refused =
+        |error, command: &clap::Command| usage::from_clap(error, command, arguments).map(Err::<Read, _>);
+    let (names, definition) = addressed(&command, arguments);
+    let line = property::terminated(definition, names, arguments);
+    let path = &line[1.min(line.len())..names.min(line.len())];
+    let mut bare = everywhere(command.clone(), |subcommand| with_environment(subcommand, &|_| false));
+    let typed = match bare.try_get_matches_from_mut(&line) {
         Ok(matches) => matches,
-        Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
+        Err(error) => return refused(error, &bare),
     };
-    let mut given = Vec::new();
-    let (names, subcommand, typed) = called(&command, &matches);
-    if names > 1 {
-        hide(typed);
-        given = files::given(subcommand, typed)?;
-        if !given.is_empty() {
-            for one in &given {
-                check(&command, &arguments[..names], one)?;
-            }
-            let words = given.iter().flat_map(|one| &one.words);
-            let all: Vec<OsString> =
-                arguments[..names].iter().chain(words).chain(&arguments[names..]).cloned().collect();
-            matches = match command.try_get_matches_from_mut(&all) {
-                Ok(matches) => matches,
-                Err(error) => return usage::from_clap(error, &command, arguments).map(Err),
-            };
-        }
+    hide(definition, names);
+    let typed = innermost(&typed);
+    let needs = Needs::of(definition.get_name(), typed);
+    let is_typed = |arg: &Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let mut broken = Vec::new();
+    let mut built = only_at(command.clone(), path, &|arg| is_set(arg) && !is_typed(arg) && needs.has(arg));
+    if built.clone().try_get_matches_from(&line).is_err() {
+        broken = broken_environment(&built, &line[..names]);
+        let is_whole = |arg: &Arg| broken.iter().all(|one: &Broken| one.id != arg.get_id().as_str());
+        built = only_at(built, path, &is_whole);
     }
+    let mut matches = match built.try_get_matches_from_mut(&line) {
+        Ok(matches) => matches,
+        Err(error) => return refused(error, &built),
+    };
+    let definition = addressed(&built, &line).1.clone();
+    let mut found = files::found(&definition, innermost(&matches))?;
+    if !found.given.is_empty() {
+        let mut kept = Vec::with_capacity(found.given.len());
+        for one in std::mem::take(&mut found.given) {
+            match check(&bare, &line[..names], &one)? {
+                Some(one) => broken.push(one),
+                None => kept.push(one),
+            }
+        }
+        found.given = kept;
+        let words = found.given.iter().flat_map(|one| &one.words);
+        let all: Vec<OsString> = line[..names].iter().chain(words).chain(&line[names..]).cloned().collect();
+        matches = match built.try_get_matches_from_mut(&all) {
+            Ok(matches) => matches,
+            Err(error) => return refused(error, &built),
+        };
+    }
+    broken.append(&mut found.broken);
     match Cli::from_arg_matches(&matches) {
         Ok(mut cli) => {
             if let Some(connection) = cli.subcommand.connection_mut() {
-                for one in &given {
+                for one in &found.given {
                     connection.origin.demote([one.id.as_str()], one.rank);
                 }
+                connection.origin.set_aside(broken);
+                if let Some(why) = files::refused_command(&found.given) {
+                    connection.origin.refuse_command(why);
+                }
             }
-            let (_, definition, matches) = called(&command, &matches);
-            let (definition, matches) = (definition.clone(), matches.clone());
-            Ok(Ok(Read { definition, matches, given, subcommand: cli.subcommand }))
+            let matches = innermost(&matches).clone();
+            Ok(Ok(Read { definition, matches, found, subcommand: cli.subcommand }))
         }
-        Err(error) => usage::from_clap(error, &command, arguments).map(Err),
+        Err(error) => refused(error, &built),
     }
 }
 
-/// The subcommand that is called, and its values: of `bench`, that of its mode. How many words name it.
-fn called<'a>(
-    mut command: &'a clap::Command,
-    mut matches: &'a clap::ArgMatches,
-) -> (usize, &'a clap::Command, &'a clap::ArgMatches) {
+/// The subcommand that a line calls: of `bench`, that of its mode. How many words name it.
+fn addressed<'a>(mut command: &'a clap::Command, line: &[OsString]) -> (usize, &'a clap::Command) {
     let mut names = 1;
-    while let Some((name, inner)) = matches.subcommand()
-        && let Some(subcommand) = command.find_subcommand(name)
-    {
-        (names, command, matches) = (names + 1, subcommand, inner);
+    while let Some(subcommand) = line.get(names).and_then(|name| command.find_subcommand(name)) {
+        (names, command) = (names + 1, subcommand);
     }
-    (names, command, matches)
+    (names, command)
+}
+
+/// The values of the subcommand that was called.
+fn innermost(mut matches: &clap::ArgMatches) -> &clap::ArgMatches {
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
+    matches
 }
 
 /// Changes the subcommands and theirs.
@@ -348,21 +402,65 @@ fn everywhere(command: clap::Command, change: fn(clap::Command) -> clap::Command
     command.mut_subcommands(|subcommand| everywhere(change(subcommand), change))
 }
 
-/// Checks one option of a file by itself, so that an error can say where it stands.
-fn check(command: &clap::Command, names: &[OsString], given: &Given) -> Result<(), Error> {
+/// The definition in which only these options of the subcommand that is called have variables.
+fn only_at(command: clap::Command, path: &[OsString], has: &dyn Fn(&Arg) -> bool) -> clap::Command {
+    match path.split_first() {
+        None => with_environment(command, has),
+        Some((name, rest)) => with_environment(command, &|_| false).mut_subcommands(|subcommand| {
+            if *name == subcommand.get_name() { only_at(subcommand, rest, has) } else { subcommand }
+        }),
+    }
+}
+
+/// The definition of a subcommand in which only some options have variables.
+fn with_environment(subcommand: clap::Command, has: &dyn Fn(&Arg) -> bool) -> clap::Command {
+    subcommand.mut_args(|arg| if arg.get_env().is_none() || has(&arg) { arg } else { arg.env(None::<&str>) })
+}
+
+/// Whether an option's variable is set. One that is set to nothing is not, as in most programs and
+/// container files.
+fn is_set(arg: &Arg) -> bool {
+    arg.get_env().and_then(std::env::var_os).is_some_and(|value| !value.is_empty())
+}
+
+/// The variables that are no values of their options. Each is tried by itself, so that its error can name
+/// it.
+fn broken_environment(command: &clap::Command, names: &[OsString]) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for arg in addressed(command, names).1.get_arguments().filter(|arg| is_set(arg)) {
+        let alone = only_at(command.clone(), &names[1..], &|other| other.get_id() == arg.get_id());
+        let mut alone = everywhere(alone, |subcommand| subcommand.mut_args(|arg| arg.required(false)));
+        let Err(error) = alone.try_get_matches_from_mut(names) else { continue };
+        if let Err(Error::Usage { message, hint }) = usage::from_clap(error, &alone, names) {
+            let variable = arg.get_env().unwrap_or_default().to_string_lossy();
+            let message = format!("{message} (from the environment: {variable})");
+            broken.push(Broken::new(arg.get_id().as_str(), Rank::Environment, message, hint));
+        }
+    }
+    broken
+}
+
+/// Checks one option of a file by itself, so that an error can say where it stands. What matters without
+/// fail is refused at once.
+fn check(bare: &clap::Command, names: &[OsString], given: &Given) -> Result<Option<Broken>, Error> {
     let line: Vec<OsString> = names.iter().chain(&given.words).cloned().collect();
     // What else the subcommand needs is not the file's business.
-    let mut command = everywhere(command.clone(), |subcommand| {
-        subcommand.mut_args(|arg| arg.required(false).env(None::<&str>))
-    });
-    match command.try_get_matches_from_mut(&line) {
-        Ok(_) => Ok(()),
-        Err(error) => match usage::from_clap(error, &command, &line) {
-            Err(Error::Usage { message, hint }) => {
-                Err(Error::Usage { message: format!("{}: {message}", given.place), hint })
+    let mut command = everywhere(bare.clone(), |subcommand| subcommand.mut_args(|arg| arg.required(false)));
+    let Err(error) = command.try_get_matches_from_mut(&line) else { return Ok(None) };
+    let mut arguments = addressed(&command, names).1.get_arguments();
+    let is_connection = arguments
+        .find(|arg| arg.get_id() == given.id.as_str())
+        .is_some_and(|arg| matches!(arg.get_help_heading(), Some("Connection" | "TLS")));
+    match usage::from_clap(error, &command, &line) {
+        Err(Error::Usage { message, hint }) => {
+            let message = format!("{}: {message}", given.place);
+            if is_connection {
+                Ok(Some(Broken::new(&given.id, given.rank, message, hint)))
+            } else {
+                Err(Error::Usage { message, hint })
             }
-            other => other.map(|_| ()),
-        },
+        }
+        other => other.map(|_| None),
     }
 }
 
@@ -403,10 +501,17 @@ pub fn command() -> clap::Command {
     everywhere(finish(Cli::command()), finish)
 }
 
-/// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, and the
-/// last of a repeated option counts.
+/// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, the last of a
+/// repeated option counts, and what follows an option that takes a value is the value, whatever it begins
+/// with.
 fn begin(command: clap::Command) -> clap::Command {
-    command.disable_help_flag(true).disable_version_flag(true).args_override_self(true)
+    let takes_the_next_word =
+        |arg: &Arg| !arg.is_positional() && arg.get_action().takes_values() && !arg.is_require_equals_set();
+    command
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args_override_self(true)
+        .mut_args(|arg| if takes_the_next_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
 }
 
 /// What holds for the program and for each subcommand.
@@ -427,17 +532,7 @@ fn finish(command: clap::Command) -> clap::Command {
         .max_term_width(MAX_HELP_WIDTH)
         // One sentence at the end of the help instead of a note at each option.
         .mut_args(|arg| arg.hide_env(true).hide_env_values(true))
-        // A negative number is a value, refused or not, and never an unknown option.
-        .mut_args(|arg| if arg.get_action().takes_values() { arg.allow_negative_numbers(true) } else { arg })
         .arg(help.help_heading("Help"))
         .arg(all.action(ArgAction::HelpLong).help_heading("Help"))
         .arg(version.help_heading("Help"))
-}
-
-/// A variable that is set to nothing is not set, as in most programs and container files.
-fn without_empty_environment(command: clap::Command) -> clap::Command {
-    command.mut_args(|arg| match arg.get_env().and_then(std::env::var_os) {
-        Some(value) if value.is_empty() => arg.env(None::<&str>),
-        _ => arg,
-    })
 }

@@ -1,48 +1,56 @@
 //! The options file of mosquitto's clients: a line is an option, and the rest of it the option's one
-//! value. No quotes; `#` at the very beginning makes a comment.
+//! value, which may be any bytes. No quotes; `#` at the beginning makes a comment.
 
-use std::path::Path;
+use std::any::TypeId;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::{Arg, Command};
 
-use super::files::{Given, NAMES_FILES, read_text, unknown};
+use super::files::{self, Given, NAMES_FILES, Place, SourceFile, unknown};
 use super::origin::Rank;
+use super::value::os_string;
+use crate::client::options::Secret;
 use crate::error::Error;
+use crate::file::Written;
 
 pub(super) fn read(subcommand: &Command, path: &Path) -> Result<Vec<Given>, Error> {
-    parse(subcommand, &path.display().to_string(), &read_text("options file", path)?)
+    let (file, bytes) = files::read("options file", path, Written::read)?;
+    parse(subcommand, &Rc::new(file), &bytes)
 }
 
-fn parse(subcommand: &Command, name: &str, text: &str) -> Result<Vec<Given>, Error> {
+fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec<Given>, Error> {
     let mut given = Vec::new();
-    for (number, line) in (1..).zip(text.lines()) {
-        let place = format!("{name}, line {number}");
-        if line.starts_with('#') || line.trim().is_empty() {
+    for (line, text) in (1..).zip(text.split(|byte| *byte == b'\n')) {
+        let place = Place { file: Rc::clone(file), line };
+        let text = text.strip_suffix(b"\r").unwrap_or(text).trim_ascii_start();
+        if text.starts_with(b"#") || text.is_empty() {
             continue;
         }
-        let (option, value) = match line.split_once(' ') {
-            Some((option, value)) => (option, Some(value)),
-            None => (line, None),
-        };
-        let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, option)) else {
+        let (option, value) = split(text);
+        let name = String::from_utf8_lossy(option);
+        let Some(arg) = subcommand.get_arguments().find(|arg| is_called(arg, &name)) else {
             let names = subcommand.get_arguments().filter_map(Arg::get_long);
-            return Err(unknown(&place, name_alone(option), names));
+            return Err(unknown(&place, name_alone(&name), names));
         };
-        let refusal = |why: &str| Err(Error::usage(format!("{place}: {option} {why}")));
+        let refusal = |why: &str| Err(Error::usage(format!("{place}: {name} {why}")));
         if NAMES_FILES.contains(&arg.get_id().as_str()) {
             return refusal("cannot stand in an options file");
         }
         let several = arg.get_num_args().is_some_and(|count| count.min_values() > 1);
         let word = match (arg.get_action().takes_values(), value) {
             _ if several => return refusal("takes several values, which an options file cannot hold"),
-            (false, Some(_)) => return refusal("takes no value"),
-            (false, None) => typed(arg, None),
+            // Blanks at the end of a line are not seen.
+            (false, Some(value)) if !value.trim_ascii().is_empty() => return refusal("takes no value"),
+            (false, _) => typed(arg, None),
             (true, None) => return refusal("needs a value"),
-            (true, Some(value)) => typed(arg, Some(value)),
+            (true, Some(value)) if is_text(arg) => typed(arg, Some(value)),
+            (true, Some(value)) => typed(arg, Some(value.trim_ascii())),
         };
         given.push(Given {
             id: arg.get_id().to_string(),
-            words: vec![word.into()],
+            words: vec![os_string(word)],
             rank: Rank::OptionsFile,
             place,
         });
@@ -50,16 +58,32 @@ fn parse(subcommand: &Command, name: &str, text: &str) -> Result<Vec<Given>, Err
     Ok(given)
 }
 
+/// An option and its value: the rest of the line after one blank, after tabs and the blanks around them, or
+/// after `=`. More blanks are part of the value, as in mosquitto's files.
+fn split(line: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let Some(end) = line.iter().position(|byte| b" \t=".contains(byte)) else { return (line, None) };
+    let (option, rest) = line.split_at(end);
+    let blanks = rest.iter().take_while(|byte| b" \t".contains(byte)).count();
+    let skipped = if rest[..blanks].contains(&b'\t') { blanks } else { 1 };
+    (option, Some(&rest[skipped..]))
+}
+
+/// Whether blanks at the ends of an option's value may be part of it.
+fn is_text(arg: &Arg) -> bool {
+    let value = arg.get_value_parser().type_id();
+    [TypeId::of::<OsString>(), TypeId::of::<String>(), TypeId::of::<PathBuf>(), TypeId::of::<Secret>()]
+        .iter()
+        .any(|text| value == *text)
+}
+
 /// The option as it would be typed, in one word.
-fn typed(arg: &Arg, value: Option<&str>) -> String {
-    match (arg.get_long(), arg.get_short(), value) {
-        (Some(long), _, Some(value)) => format!("--{long}={value}"),
-        (Some(long), _, None) => format!("--{long}"),
-        (None, letter, value) => {
-            let value = value.map_or_else(String::new, |value| format!("={value}"));
-            format!("-{}{value}", letter.map(String::from).unwrap_or_default())
-        }
-    }
+fn typed(arg: &Arg, value: Option<&[u8]>) -> Vec<u8> {
+    let option = match (arg.get_long(), arg.get_short()) {
+        (Some(long), _) => format!("--{long}"),
+        (None, letter) => format!("-{}", letter.map(String::from).unwrap_or_default()),
+    };
+    let value = value.map(|value| [b"=", value].concat());
+    [option.into_bytes(), value.unwrap_or_default()].concat()
 }
 
 /// What errors show of a line whose option is none: it may be one with its value, as it is typed on a

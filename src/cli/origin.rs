@@ -1,8 +1,13 @@
 //! Where values came from. A flag beats the environment; where two options speak of the same thing
 //! (`-L` and `-p`, `-i` and `-I`), that can only be decided by knowing which of them was typed.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use crate::error::Error;
 
 /// How much a value counts: what is typed beats what is set, which beats what is built in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,11 +36,37 @@ impl Rank {
     }
 }
 
+/// A setting that is no value of its option: an error, if the option matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// The option's identifier.
+    pub(super) id: String,
+    pub(super) rank: Rank,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Broken {
+    /// A setting of which this is what is wrong.
+    pub(super) fn new(id: &str, rank: Rank, message: String, hint: Option<String>) -> Self {
+        Self { id: id.to_owned(), rank, message, hint }
+    }
+
+    fn error(&self) -> Error {
+        Error::Usage { message: self.message.clone(), hint: self.hint.clone() }
+    }
+}
+
 /// The options that were given, and where. An argument group without arguments; it must be
 /// flattened before the options it is asked about, because reading those takes them away.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Origin {
     given: Vec<(String, Rank)>,
+    broken: Vec<Broken>,
+    /// Why a command that stands in a file is not run.
+    command_refused: Option<String>,
+    /// Shared by all copies.
+    warnings: Rc<RefCell<Vec<String>>>,
 }
 
 impl Origin {
@@ -43,9 +74,46 @@ impl Origin {
     pub(super) fn rank(&self, id: &str) -> Rank {
         self.given.iter().find(|(given, _)| given == id).map_or(Rank::Default, |(_, rank)| *rank)
     }
-}
 
-impl Origin {
+    /// Settings that are no values. They count as given, and have no value.
+    pub(super) fn set_aside(&mut self, broken: Vec<Broken>) {
+        self.given.extend(broken.iter().map(|one| (one.id.clone(), one.rank)));
+        self.broken.extend(broken);
+    }
+
+    /// The error of the first setting that is no value, among those of the options that matter.
+    pub(super) fn refuse_broken(&self, matters: impl Fn(&str) -> bool) -> Result<(), Error> {
+        match self.broken.iter().find(|one| matters(&one.id)) {
+            Some(one) => Err(one.error()),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a setting is no value.
+    pub(super) fn is_broken(&self, id: &str) -> bool {
+        self.broken.iter().any(|one| one.id == id)
+    }
+
+    /// A command that stands in a file must not be run, for this reason.
+    pub(super) fn refuse_command(&mut self, why: String) {
+        self.command_refused = Some(why);
+    }
+
+    /// Why the command of `--password-command` must not be run, if it stands in a file.
+    pub(super) fn refused_command(&self) -> Option<&str> {
+        self.command_refused.as_deref()
+    }
+
+    /// Something to be said before the run.
+    pub(super) fn warn(&self, text: String) {
+        self.warnings.borrow_mut().push(text);
+    }
+
+    /// What is to be said, also what is found later.
+    pub(super) fn warnings(&self) -> Rc<RefCell<Vec<String>>> {
+        Rc::clone(&self.warnings)
+    }
+
     /// These options did not come from the command line, as clap thinks, but from elsewhere.
     pub(super) fn demote<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, to: Rank) {
         for id in ids {
@@ -66,7 +134,7 @@ impl FromArgMatches for Origin {
             };
             Some((id.to_string(), rank))
         });
-        Ok(Self { given: given.collect() })
+        Ok(Self { given: given.collect(), ..Self::default() })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {

@@ -14,7 +14,7 @@ use crate::error::Error;
 #[command(next_help_heading = "Payload (one of)")]
 pub(super) struct PayloadArgs {
     /// This text
-    #[arg(short = 'm', long, value_name = "PAYLOAD", allow_hyphen_values = true)]
+    #[arg(short = 'm', long, value_name = "PAYLOAD")]
     message: Vec<OsString>,
 
     /// The content of this file; at most 268435460 bytes, the largest packet

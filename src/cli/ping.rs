@@ -31,7 +31,7 @@ pub(super) struct PingArgs {
     timeout: Option<Duration>,
 
     /// Send a message to this topic as well, and measure how long it takes to come back
-    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOPIC")]
     publish: Option<OsString>,
 
     /// Warn, with exit status 3, of a certificate that expires within this time: the broker's, its

@@ -3,15 +3,17 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::files::{Given, NAMES_FILES, is_repeatable, nearest, read_text, unknown};
-use super::origin::Rank;
+use super::files::{self, Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown};
+use super::origin::{Broken, Rank};
 use super::text::shown;
 use crate::error::Error;
+use crate::file::Written;
 
 /// Which profile to use where none is asked for.
 const DEFAULT_PROFILE: &str = "default-profile";
@@ -19,28 +21,46 @@ const DEFAULT_PROFILE: &str = "default-profile";
 const PROFILES: &str = "profile";
 
 /// The options of the profile that was asked for, or else of the default one.
-pub(super) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Vec<Given>, Error> {
+///
+/// A file that nobody named fails no run that asks for nothing in it: a service may well have the home of
+/// another user, whose files it cannot read.
+pub(super) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
     let asked = matches.get_one::<String>("profile").map(String::as_str);
-    let named = matches.get_one::<PathBuf>("config");
-    let Some(path) = named.cloned().or_else(default_file) else {
-        return missing(asked, Path::new("~/.config/mqtt/config.toml"));
+    if let Some(path) = matches.get_one::<PathBuf>("config") {
+        return File::read(path, Written::read)?.profile(subcommand, asked, Demand::File);
+    }
+    let Some(path) = default_file() else {
+        return absent(asked, "~/.config/mqtt/config.toml does not exist");
     };
-    match read_text("configuration file", &path) {
-        Ok(text) => File { name: path.display().to_string(), text }.profile(subcommand, asked),
-        Err(Error::File { source, .. })
-            if named.is_none() && matches!(source.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
-        {
-            missing(asked, &path)
+    let demand = if asked.is_some() { Demand::File } else { Demand::Nothing };
+    match File::read(&path, Written::read_ordinary) {
+        Ok(file) => file.profile(subcommand, asked, demand),
+        Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            absent(asked, &format!("{} does not exist", path.display()))
         }
-        Err(error) => Err(error),
+        Err(error) if asked.is_some() => absent(asked, &error.to_string()),
+        Err(error) => Ok(Found { notes: vec![without_profile(&error)], ..Found::default() }),
     }
 }
 
-/// There is no configuration file, which is well as long as nobody asks for something in it.
-fn missing(asked: Option<&str>, place: &Path) -> Result<Vec<Given>, Error> {
-    let Some(name) = asked else { return Ok(Vec::new()) };
-    let text = format!("no profile '{}': {} does not exist", shown(name.as_ref()), place.display());
+/// There is no configuration, which is well as long as nobody asks for something in it.
+fn absent(asked: Option<&str>, why: &str) -> Result<Found, Error> {
+    let Some(name) = asked else { return Ok(Found::default()) };
+    let text = format!("no profile '{}': {why}", shown(name.as_ref()));
     Err(Error::usage(text).with_hint("--config FILE names another file"))
+}
+
+fn without_profile(error: &Error) -> String {
+    format!("{error}; no profile is used")
+}
+
+/// What the user has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    /// The file, or a profile in it.
+    File,
+    /// Nothing: the file is where files of its kind are looked for.
+    Nothing,
 }
 
 /// `$XDG_CONFIG_HOME/mqtt/config.toml`, in `~/.config` where that is not set.
@@ -62,19 +82,53 @@ fn quoted(names: &[&str]) -> String {
 }
 
 struct File {
-    name: String,
+    source: Rc<SourceFile>,
     text: String,
 }
 
 impl File {
-    fn profile(&self, subcommand: &Command, asked: Option<&str>) -> Result<Vec<Given>, Error> {
-        let document = DeTable::parse(&self.text).map_err(|error| {
+    fn read(path: &Path, read: fn(&Path, u64) -> std::io::Result<Written>) -> Result<Self, Error> {
+        let (source, bytes) = files::read("configuration file", path, read)?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            let what = format!("cannot read the configuration file {}", path.display());
+            Error::file(what, std::io::Error::other("it is not UTF-8"))
+        })?;
+        Ok(Self { source: Rc::new(source), text })
+    }
+
+    fn profile(&self, subcommand: &Command, asked: Option<&str>, demand: Demand) -> Result<Found, Error> {
+        let refused = |error: Error| match demand {
+            Demand::File => Err(error),
+            Demand::Nothing => Ok(Found { warnings: vec![without_profile(&error)], ..Found::default() }),
+        };
+        let document = match self.document() {
+            Ok(document) => document,
+            Err(error) => return refused(error),
+        };
+        match self.choose(document.get_ref(), asked) {
+            Ok(Some(table)) => self.options(subcommand, table),
+            Ok(None) => Ok(Found::default()),
+            Err(error) => refused(error),
+        }
+    }
+
+    fn document(&self) -> Result<Spanned<DeTable<'_>>, Error> {
+        DeTable::parse(&self.text).map_err(|error| {
             let line = self.place(error.span().map_or(0, |span| span.start));
             Error::usage(format!("{line}: {}", error.message().replace('\n', " ")))
-        })?;
+        })
+    }
+
+    /// The table of the profile that was asked for, or else of the default one. What other profiles hold is
+    /// not looked at.
+    fn choose<'t, 'd>(
+        &self,
+        document: &'t DeTable<'d>,
+        asked: Option<&str>,
+    ) -> Result<Option<&'t DeTable<'d>>, Error> {
         let mut default = None;
         let mut profiles = None;
-        for (key, value) in document.get_ref() {
+        for (key, value) in document {
             let place = self.place(key.span().start);
             match (key.get_ref().as_ref(), value.get_ref()) {
                 (DEFAULT_PROFILE, DeValue::String(name)) => default = Some((name.as_ref(), place)),
@@ -88,26 +142,18 @@ impl File {
                 (other, _) => return Err(unknown(&place, other, [DEFAULT_PROFILE, PROFILES].into_iter())),
             }
         }
-        // All are read, so that a mistake is found before the profile is needed.
-        let mut chosen = None;
-        let name = asked.or(default.as_ref().map(|(name, _)| *name));
-        for (key, value) in profiles.into_iter().flatten() {
-            let DeValue::Table(table) = value.get_ref() else {
+        let Some(name) = asked.or(default.as_ref().map(|(name, _)| *name)) else { return Ok(None) };
+        let mut all = profiles.into_iter().flatten();
+        match all.find(|(key, _)| key.get_ref().as_ref() == name) {
+            Some((_, value)) if value.get_ref().is_table() => Ok(value.get_ref().as_table()),
+            Some((key, _)) => {
                 let place = self.place(key.span().start);
-                return Err(Error::usage(format!("{place}: a profile is a table, [profile.NAME]")));
-            };
-            let options = self.options(subcommand, table)?;
-            if name == Some(key.get_ref().as_ref()) {
-                chosen = Some(options);
+                Err(Error::usage(format!("{place}: a profile is a table, [profile.NAME]")))
             }
-        }
-        match (name, chosen) {
-            (None, _) => Ok(Vec::new()),
-            (_, Some(options)) => Ok(options),
-            (Some(name), None) => {
+            None => {
                 let place = match default {
-                    Some((_, place)) if asked.is_none() => place,
-                    _ => self.name.clone(),
+                    Some((_, place)) if asked.is_none() => place.to_string(),
+                    _ => self.source.path.display().to_string(),
                 };
                 let names: Vec<&str> =
                     profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
@@ -122,30 +168,34 @@ impl File {
         }
     }
 
-    fn options(&self, subcommand: &Command, table: &DeTable<'_>) -> Result<Vec<Given>, Error> {
-        let mut given = Vec::new();
+    /// What a profile holds. A name that means nothing is refused, as nobody can tell what it is for; a
+    /// value that is none only where its option matters.
+    fn options(&self, subcommand: &Command, table: &DeTable<'_>) -> Result<Found, Error> {
+        let mut found = Found::default();
         for (key, value) in table {
             let place = self.place(key.span().start);
             let name = key.get_ref().as_ref();
             let Some(arg) = arguments(subcommand).find(|arg| is_called(arg, name)) else {
                 return Err(unknown(&place, name, arguments(subcommand).filter_map(Arg::get_long)));
             };
-            given.push(Given {
-                id: arg.get_id().to_string(),
-                words: words(arg, value).map_err(|why| Error::usage(format!("{place}: {name}: {why}")))?,
-                rank: Rank::Profile,
-                place,
-            });
+            let id = arg.get_id().as_str();
+            match words(arg, value) {
+                // What is turned off is not given.
+                Ok(words) if words.is_empty() => {}
+                Ok(words) => found.given.push(Given { id: id.to_owned(), words, rank: Rank::Profile, place }),
+                Err(why) => {
+                    let message = format!("{place}: {name}: {why}");
+                    found.broken.push(Broken::new(id, Rank::Profile, message, None));
+                }
+            }
         }
-        // What is turned off is not given.
-        given.retain(|one| !one.words.is_empty());
-        Ok(given)
+        Ok(found)
     }
 
     /// File and line of a byte of the text.
-    fn place(&self, offset: usize) -> String {
+    fn place(&self, offset: usize) -> Place {
         let line = self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
-        format!("{}, line {line}", self.name)
+        Place { file: Rc::clone(&self.source), line }
     }
 }
 
@@ -188,17 +238,19 @@ fn scalar(value: &DeValue<'_>) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::origin::Origin;
     use super::*;
 
-    fn profile(text: &str, asked: Option<&str>) -> Result<Vec<Given>, Error> {
+    fn profile(text: &str, asked: Option<&str>) -> Result<Found, Error> {
         let command = super::super::command();
         let subcommand = command.find_subcommand("pub").unwrap();
-        File { name: "c.toml".into(), text: text.into() }.profile(subcommand, asked)
+        let source = Rc::new(SourceFile { path: "c.toml".into(), stranger: None });
+        File { source, text: text.into() }.profile(subcommand, asked, Demand::File)
     }
 
     fn words_of(text: &str, asked: Option<&str>) -> Vec<String> {
         let given = profile(text, asked).unwrap_or_else(|error| panic!("{error}"));
-        let words = given.into_iter().flat_map(|one| one.words);
+        let words = given.given.into_iter().flat_map(|one| one.words);
         words.map(|word| word.into_string().unwrap()).collect()
     }
 
@@ -213,7 +265,7 @@ mod tests {
             ["--host=w", "--keepalive=5m", "--ws-header=A: b", "--ws-header=C: d"]
         );
         assert_eq!(words_of("[profile.x]\nhost = 'h'", None), [""; 0]);
-        assert_eq!(profile(TWO, None).unwrap()[1].place, "c.toml, line 5");
+        assert_eq!(profile(TWO, None).unwrap().given[1].place.to_string(), "c.toml, line 5");
     }
 
     #[test]
@@ -223,17 +275,27 @@ mod tests {
             ("[profile.a]\n\ntopic = 'x'", "c.toml, line 3: there is no 'topic'", None),
             ("[profile.a]\nprofile = 'x'", "c.toml, line 2: there is no 'profile'", None),
             ("[profil.a]", "c.toml, line 1: there is no 'profil'", Some("did you mean 'profile'?")),
-            ("default-profile = 'b'", "c.toml, line 1: there is no profile 'b'", None),
-            ("[profile.a]\nhost = true", "c.toml, line 2: host: it takes a text or a number", None),
-            ("[profile.a]\ninsecure = 'yes'", "c.toml, line 2: insecure: it is true or false", None),
             ("profile = 1", "c.toml, line 1: a profile is a table, [profile.NAME]", None),
+            ("profile.a = 1", "c.toml, line 1: a profile is a table, [profile.NAME]", None),
         ] {
-            let error = profile(text, None).unwrap_err();
+            let error = profile(text, Some("a")).unwrap_err();
             assert_eq!(error.to_string(), message);
             if hint.is_some() {
                 assert_eq!(error.hint(), hint, "{text}");
             }
         }
+        let error = profile("default-profile = 'b'", None).unwrap_err();
+        assert_eq!(error.to_string(), "c.toml, line 1: there is no profile 'b'");
+        for (text, message) in [
+            ("[profile.a]\nhost = true", "c.toml, line 2: host: it takes a text or a number"),
+            ("[profile.a]\ninsecure = 'yes'", "c.toml, line 2: insecure: it is true or false"),
+        ] {
+            let mut origin = Origin::default();
+            origin.set_aside(profile(text, Some("a")).unwrap().broken);
+            assert_eq!(origin.refuse_broken(|_| true).unwrap_err().to_string(), message);
+        }
+        // What another profile holds is of no interest.
+        assert!(profile("[profile.a]\nport = 1\n[profile.b]\nhots = 'x'\n", Some("a")).is_ok());
         assert!(profile("a =", None).unwrap_err().to_string().starts_with("c.toml, line 1: "));
         let error = profile(TWO, Some("hom")).unwrap_err();
         assert_eq!(error.to_string(), "c.toml: there is no profile 'hom'");

@@ -8,12 +8,48 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::property_flags::{FLAGS, Flag};
 use super::text::{self, shown};
+use super::words::{self, Value as Typed};
 use crate::error::Error;
 use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 
-const ID: &str = "property";
+/// The identifier of `-D`.
+pub(super) const ID: &str = "property";
+
+/// How many of these words belong to the `-D` before them: COMMAND, NAME and VALUE, and of a user property
+/// a KEY and a VALUE. Counted, because any of them may begin with a hyphen.
+pub(super) fn words(following: &[OsString]) -> usize {
+    let is_pair =
+        following.get(1).is_some_and(|name| name.eq_ignore_ascii_case(PropertyId::UserProperty.name()));
+    if is_pair { 4 } else { 3 }
+}
+
+/// Ends the words of one `-D` for clap, which could not tell where they end.
+const TERMINATOR: &str = "\u{1f}end of -D\u{1f}";
+
+/// The line with an end to the words of each `-D` that may have one more.
+pub(super) fn terminated(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
+    let mut terminated = Vec::with_capacity(line.len());
+    let mut taken = 0;
+    let is_last = |value: &Typed<'_>| value.arg.get_id() == ID && value.from == 0 && value.number == 2;
+    let values =
+        if line.iter().any(may_be_property) { words::values(definition, names, line) } else { Vec::new() };
+    for value in values.iter().filter(|value| is_last(value)) {
+        if self::words(&line[value.word - 2..]) == 3 {
+            terminated.extend_from_slice(&line[taken..=value.word]);
+            terminated.push(TERMINATOR.into());
+            taken = value.word + 1;
+        }
+    }
+    terminated.extend_from_slice(&line[taken..]);
+    terminated
+}
+
+fn may_be_property(word: &OsString) -> bool {
+    let word = word.as_encoded_bytes();
+    word == b"--property" || word.starts_with(b"-") && word.ends_with(b"D")
+}
 
 /// The packets that `-D` speaks of, by mosquitto's names.
 const COMMANDS: [(&str, Place); 6] = [
@@ -117,7 +153,7 @@ impl<P: Packets> Args for PropertyArgs<P> {
             )
             .value_names(["COMMAND", "NAME", "VALUE"])
             .num_args(3..=4)
-            .allow_negative_numbers(true)
+            .value_terminator(TERMINATOR)
             .action(ArgAction::Append)
             .value_parser(clap::value_parser!(OsString));
         let flag = |flag: &Flag| {
@@ -126,7 +162,6 @@ impl<P: Packets> Args for PropertyArgs<P> {
                 .help_heading(flag.help_heading())
                 .help(flag.help)
                 .value_name(flag.value_name)
-                .allow_hyphen_values(true)
                 .action(if flag.repeats() { ArgAction::Append } else { ArgAction::Set })
                 .value_parser(clap::value_parser!(OsString))
         };

@@ -231,7 +231,7 @@ impl Flag {
                 block.push(self.id, Value::Text(&text));
             }
             Kind::Binary => {
-                let bytes = binary(typed).map_err(wrong)?;
+                let bytes = binary(typed.as_encoded_bytes()).map_err(wrong)?;
                 block.push(self.id, Value::Binary(&bytes));
             }
             _ => {
@@ -253,8 +253,7 @@ impl Flag {
 }
 
 /// Bytes as they are typed, or behind `hex:` or `base64:`; behind `text:` whatever it looks like.
-pub(super) fn binary(typed: &OsString) -> Result<Vec<u8>, String> {
-    let raw = typed.as_encoded_bytes();
+pub(super) fn binary(raw: &[u8]) -> Result<Vec<u8>, String> {
     let bytes = if let Some(digits) = raw.strip_prefix(b"hex:") {
         hex(digits).ok_or("hex: takes pairs of hexadecimal digits")?
     } else if let Some(encoded) = raw.strip_prefix(b"base64:") {
@@ -290,10 +289,10 @@ mod tests {
             ("text:hex:00", b"hex:00"),
             ("Hex:00", b"Hex:00"),
         ] {
-            assert_eq!(binary(&typed.into()).as_deref(), Ok(bytes), "{typed}");
+            assert_eq!(binary(typed.as_bytes()).as_deref(), Ok(bytes), "{typed}");
         }
         for bad in ["hex:0", "hex:0g", "hex:é", "base64:AP8", "base64:*"] {
-            assert!(binary(&bad.into()).is_err(), "{bad}");
+            assert!(binary(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 

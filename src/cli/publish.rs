@@ -27,7 +27,7 @@ use crate::protocol::wire::TopicAlias;
 #[command(after_help = EXAMPLES)]
 pub(super) struct PublishArgs {
     /// Topic to publish to
-    #[arg(short = 't', long, value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
 
     /// QoS: 0 at most once, 1 at least once, 2 exactly once
@@ -147,7 +147,7 @@ pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<S
         return Err(Error::usage(format!("{count} topics given (-t), but a message goes to one"))
             .with_hint("run the command once for each topic"));
     }
-    let topic = match (given.first(), connection.url_topic()) {
+    let topic = match (given.first(), connection.url_topic()?) {
         (Some(topic), Some(in_url)) if connection.url_is_typed() && topic != in_url => {
             return Err(Error::usage("-L and -t say different things"));
         }

@@ -27,11 +27,11 @@ use crate::protocol::{Protocol, QoS};
 #[command(after_help = EXAMPLES)]
 pub(super) struct RequestArgs {
     /// Topic to publish the request to
-    #[arg(short = 't', long, value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
 
     /// Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]
-    #[arg(short = 'e', value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(short = 'e', value_name = "TOPIC")]
     respond_on: Vec<OsString>,
 
     /// QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly

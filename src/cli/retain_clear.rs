@@ -41,15 +41,15 @@ pub(super) struct RetainClearArgs {
     filter: Vec<OsString>,
 
     /// Leave topics alone that match this filter; may be repeated
-    #[arg(short = 'T', long, value_name = "FILTER", allow_hyphen_values = true)]
+    #[arg(short = 'T', long, value_name = "FILTER")]
     filter_out: Vec<OsString>,
 
     /// Only topics in which this regular expression is found
-    #[arg(long = "match", value_name = "REGEX", allow_hyphen_values = true)]
+    #[arg(long = "match", value_name = "REGEX")]
     topic_match: Option<Regex>,
 
     /// Only payloads in which this regular expression is found; (?-u) in front matches bytes
-    #[arg(long, value_name = "REGEX", allow_hyphen_values = true)]
+    #[arg(long, value_name = "REGEX")]
     payload_match: Option<regex::bytes::Regex>,
 
     /// Only payloads larger than this, such as 500, 1KiB or 2MB
@@ -129,7 +129,7 @@ const MOST_IN_FLIGHT: u16 = 1000;
 
 impl RetainClearArgs {
     fn filters(&self) -> Result<Vec<String>, Error> {
-        let in_url = self.connection.url_topic().filter(|_| {
+        let in_url = self.connection.url_topic()?.filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are scanned.
             self.filter.is_empty() || self.connection.url_is_typed()
         });

@@ -5,7 +5,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::files::Given;
-use super::usage::without_secrets;
+use super::secret::{self, MASK};
 use crate::error::Error;
 use crate::net::Transport;
 use crate::output::printable;
@@ -30,9 +30,6 @@ const EXAMPLES: &str = "\
 Examples:
   mqtt config show
   mqtt config show --profile work -p 8884";
-
-/// What stands for a secret.
-const MASK: &str = "********";
 
 impl ConfigArgs {
     /// The text to print, and why no connection could be made, such as a file that is not there.
@@ -100,28 +97,20 @@ fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<(String, Stri
     let id = arg.get_id().as_str();
     let source = match matches.value_source(id)? {
         ValueSource::CommandLine => match given.iter().find(|one| one.id == id) {
-            Some(one) => one.place.clone(),
+            Some(one) => one.place.to_string(),
             None => "flag".into(),
         },
         ValueSource::EnvVariable => format!("environment, {}", arg.get_env()?.to_string_lossy()),
         _ => "default".into(),
     };
-    let values: Vec<String> =
-        matches.get_raw(id).into_iter().flatten().map(|value| masked(id, &value.to_string_lossy())).collect();
+    let masked = |value: &std::ffi::OsStr| {
+        let value = value.to_string_lossy();
+        secret::kind(arg).map_or_else(|| value.clone().into_owned(), |kind| kind.masked(&value))
+    };
+    let values: Vec<String> = matches.get_raw(id).into_iter().flatten().map(masked).collect();
     if !arg.get_action().takes_values() && !matches.get_flag(id) {
         return None;
     }
     let value = if arg.get_action().takes_values() { values.join(", ") } else { "true".into() };
     Some((arg.get_long()?.to_owned(), printable(&value), source))
-}
-
-/// A value without the secrets in it.
-fn masked(id: &str, value: &str) -> String {
-    match id {
-        // A command may hold a password as well.
-        "password" | "password_command" | "auth_data" => MASK.into(),
-        "ws_header" => format!("{}: {MASK}", value.split(':').next().unwrap_or_default()),
-        "url" | "proxy" | "ws_path" => without_secrets(value),
-        _ => value.to_owned(),
-    }
 }

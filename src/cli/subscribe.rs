@@ -64,11 +64,11 @@ pub(super) struct SubscribeArgs {
     remove_retained: bool,
 
     /// Do not show messages whose topic matches this filter; may be repeated
-    #[arg(short = 'T', long, value_name = "FILTER", allow_hyphen_values = true)]
+    #[arg(short = 'T', long, value_name = "FILTER")]
     filter_out: Vec<OsString>,
 
     /// Show each message with this chance only: 0.1 to 100
-    #[arg(long, value_name = "PERCENT", value_parser = value::percent, allow_hyphen_values = true)]
+    #[arg(long, value_name = "PERCENT", value_parser = value::percent)]
     random_filter: Option<f64>,
 
     /// Write how many messages came, once a second, and not the messages
@@ -135,7 +135,7 @@ impl TryFrom<SubscribeArgs> for Config {
         if args.watch && args.output.is_some() {
             return Err(Error::usage("--watch draws on a terminal, and --output writes to a file"));
         }
-        let in_url = args.connection.url_topic().filter(|_| {
+        let in_url = args.connection.url_topic()?.filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
             args.subscriptions.is_empty() || args.connection.url_is_typed()
         });

@@ -22,13 +22,13 @@ const FORM: &str = "use OPTIONS:FILTER, for example qos=1,no-local:home/#";
 #[command(next_help_heading = "Subscriptions")]
 pub(super) struct SubscriptionArgs {
     /// Topic filter to subscribe to; may be repeated
-    #[arg(short = 't', long, value_name = "FILTER", allow_hyphen_values = true)]
+    #[arg(short = 't', long, value_name = "FILTER")]
     topic: Vec<OsString>,
 
     /// Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local,
     /// retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription
     /// identifier, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#
-    #[arg(long, value_name = "OPTIONS:FILTER", allow_hyphen_values = true)]
+    #[arg(long, value_name = "OPTIONS:FILTER")]
     subscribe: Vec<OsString>,
 
     /// Highest QoS to receive with: 0 at most once, 1 at least once, 2 exactly once
@@ -49,7 +49,7 @@ pub(super) struct SubscriptionArgs {
     retain_handling: Option<RetainHandling>,
 
     /// Topic filter to unsubscribe from; may be repeated
-    #[arg(short = 'U', long, value_name = "FILTER", allow_hyphen_values = true)]
+    #[arg(short = 'U', long, value_name = "FILTER")]
     unsubscribe: Vec<OsString>,
 }
 

@@ -10,7 +10,7 @@ use clap::builder::BoolishValueParser;
 use super::origin::{Origin, Rank};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
-use super::value::{self, Broker, Brokers, Header, ProxyChoice};
+use super::value::{self, Broker, Brokers, Header, ProxyChoice, WsPath};
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions};
@@ -59,8 +59,8 @@ pub(super) struct TargetArgs {
     ws: bool,
 
     /// Path of the WebSocket, with its query [default: /mqtt]
-    #[arg(long, env = "MQTT_WS_PATH", value_name = "PATH", value_parser = value::ws_path)]
-    ws_path: Option<String>,
+    #[arg(long, env = "MQTT_WS_PATH", value_name = "PATH")]
+    ws_path: Option<WsPath>,
 
     /// Further header of the WebSocket's request, 'NAME: VALUE'; may be repeated
     #[arg(long, env = "MQTT_WS_HEADER", value_name = "HEADER")]
@@ -114,26 +114,70 @@ enum Place {
     Unix(PathBuf),
 }
 
+/// The identifiers of these options.
+pub(super) const IDS: [&str; 11] = [
+    "host",
+    "port",
+    "url",
+    "srv",
+    "name_server",
+    "unix",
+    "ws",
+    "ws_path",
+    "ws_header",
+    "proxy",
+    "bind_address",
+];
+
 impl TargetArgs {
     /// The URL, unless something of higher rank names another broker: then its port, topic and
     /// password are none of the other's business.
     pub(super) fn counting_url(&self, origin: &Origin) -> Option<&BrokerUrl> {
-        let rank = origin.rank("url");
-        let beaten = origin.rank("host") > rank || self.unix.is_some() && origin.rank("unix") > rank;
-        self.url.as_ref().filter(|_| !beaten)
+        self.url.as_ref().filter(|_| url_counts(origin))
     }
 
     /// The options that do not hold where they are given: what counts more names another broker.
     pub(super) fn overruled(&self, origin: &Origin) -> Vec<&'static str> {
+        let url_counts = url_counts(origin);
         let url = self.counting_url(origin);
-        let rank = origin.rank(if url.is_some() { "url" } else { "host" });
-        if self.unix.is_some() && origin.rank("unix") > rank {
-            return vec!["host", "url", "port", "srv", "name_server", "proxy", "bind_address"];
+        let rank = origin.rank(if url_counts { "url" } else { "host" });
+        let below = |id: &str, other: &str| origin.rank(id) < origin.rank(other);
+        let mut overruled = Vec::new();
+        if origin.rank("unix") > rank {
+            overruled.extend(["host", "url", "port", "srv", "name_server", "proxy", "bind_address"]);
+        } else {
+            overruled.push("unix");
+            if url_counts {
+                overruled.extend(["host", "port", "ws"].into_iter().filter(|id| below(id, "url")));
+            } else {
+                overruled.push("url");
+            }
+            // Service records name the port, unless one that counts more is given.
+            let port = self.port_rank(origin, url);
+            if self.srv && origin.rank("srv") > port {
+                overruled.push("port");
+            } else if self.srv && origin.rank("srv") < port {
+                overruled.extend(["srv", "name_server"]);
+            }
         }
-        let Some(url) = url else { return vec!["unix", "url"] };
-        let of_the_url = [("host", true), ("port", true), ("ws", true), ("ws_path", url.path.is_some())];
-        let beaten = of_the_url.into_iter().filter(|(id, given)| *given && origin.rank(id) < rank);
-        beaten.map(|(id, _)| id).chain(["unix"]).collect()
+        if url.is_some_and(|url| url.path.is_some()) && below("ws_path", "url") {
+            overruled.push("ws_path");
+        }
+        overruled
+    }
+
+    /// These, and those that mean nothing on the way to the broker.
+    pub(super) fn unused(&self, origin: &Origin) -> Vec<&'static str> {
+        let mut unused = self.overruled(origin);
+        let url = self.counting_url(origin);
+        let is_web_socket = url.is_some_and(|url| url.web_socket) || self.ws && !unused.contains(&"ws");
+        if !is_web_socket {
+            unused.extend(["ws_path", "ws_header"]);
+        }
+        if !self.srv {
+            unused.push("name_server");
+        }
+        unused
     }
 
     pub(super) fn resolve(mut self, origin: &Origin, max_packet_bytes: u32) -> Result<Target, Error> {
@@ -141,6 +185,7 @@ impl TargetArgs {
         let rank = origin.rank("url").max(origin.rank("host"));
         let rank = if url.is_some() { rank } else { origin.rank("host") };
         let unix = self.unix.take().filter(|_| origin.rank("unix") >= rank);
+        self.srv &= origin.rank("srv") >= self.port_rank(origin, url.as_ref());
         if unix.is_some() && origin.rank("unix") == rank {
             let other = if url.is_some() { "-L" } else { "-h" };
             return Err(Error::usage(format!("--unix and {other} name two brokers; give one")));
@@ -174,6 +219,17 @@ impl TargetArgs {
         })
     }
 
+    /// The highest rank of a port for the broker that is named.
+    fn port_rank(&self, origin: &Origin, url: Option<&BrokerUrl>) -> Rank {
+        let option = origin.rank("port");
+        match url {
+            Some(url) if url.port.is_some() => option.max(origin.rank("url")),
+            Some(_) if option < origin.rank("url") => Rank::Default,
+            None if self.host.0.iter().any(|broker| broker.port.is_some()) => option.max(origin.rank("host")),
+            _ => option,
+        }
+    }
+
     /// The brokers with their ports, and the rank of a port that is TLS's.
     fn brokers(&self, origin: &Origin, url: Option<&BrokerUrl>) -> Result<(Place, Option<Rank>), Error> {
         let (url_rank, port_rank) = (origin.rank("url"), origin.rank("port"));
@@ -197,6 +253,9 @@ impl TargetArgs {
         let rank = if in_url.is_some() { url_rank.max(port_rank) } else { port_rank };
         for broker in &mut brokers {
             broker.port = broker.port.or(port);
+        }
+        if self.srv && origin.rank("srv") > self.port_rank(origin, url) {
+            brokers.iter_mut().for_each(|broker| broker.port = None);
         }
         if self.srv && brokers.iter().any(|broker| broker.port.is_some()) {
             return Err(Error::usage("a port has no effect with -S: the service records name it"));
@@ -234,7 +293,7 @@ impl TargetArgs {
         }
         let path = one_of(
             "--ws-path",
-            (self.ws_path.clone(), origin.rank("ws_path")),
+            (self.ws_path.clone().map(|WsPath(path)| path), origin.rank("ws_path")),
             (url.and_then(|url| url.path.clone()), origin.rank("url")),
         )?;
         let defaults = WebSocketOptions::default();
@@ -254,10 +313,11 @@ impl TargetArgs {
             (self.proxy.is_some(), "proxy", "--proxy"),
             (self.bind_address.is_some(), "bind_address", "-A"),
         ];
-        match idle.into_iter().find(|(given, id, _)| *given && origin.rank(id) >= named_by) {
+        match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
             None => Ok(()),
-            Some((.., name)) => {
-                Err(Error::usage(format!("{name} has no effect: --unix is no network address")))
+            Some((_, id, name)) => {
+                let by = origin.rank(id).by();
+                Err(Error::usage(format!("{name}{by} has no effect: --unix is no network address")))
             }
         }
     }
@@ -291,7 +351,9 @@ impl Target {
                 (Some(options), false) => Transport::WebSocket(options),
                 (Some(options), true) => Transport::SecureWebSocket(options),
             };
-            Ok(Endpoint { address, transport, tls: secure, bind: self.bind, proxy, connect_timeout })
+            let name_servers = Vec::new(); // those of -S come with the records
+            let bind = self.bind;
+            Ok(Endpoint { address, transport, tls: secure, bind, proxy, name_servers, connect_timeout })
         };
         let brokers = match self.place {
             Place::Unix(path) => return Ok((endpoint(Address::Unix(path), None)?, Vec::new())),
@@ -326,10 +388,16 @@ fn proxy_for(choice: Option<&ProxyChoice>, host: &str, port: u16) -> Result<Opti
     }
 }
 
-/// Whether an option without effect is a mistake: what stands in a file is for many brokers, and is
-/// not when something of higher rank names another.
+/// Whether the URL names the broker, as far as ranks tell.
+fn url_counts(origin: &Origin) -> bool {
+    let rank = origin.rank("url");
+    rank > Rank::Default && origin.rank("host") <= rank && origin.rank("unix") <= rank
+}
+
+/// Whether an option without effect is a mistake. What is set in the environment or in a profile is for
+/// many runs, and what stands in an options file for the broker that it names.
 pub(super) fn counts(option: Rank, named_by: Rank) -> bool {
-    option >= Rank::Environment || option >= named_by
+    option == Rank::Flag || option == Rank::OptionsFile && option >= named_by
 }
 
 /// The value that counts more; two different ones that count the same are a mistake.

@@ -9,6 +9,8 @@ use clap::builder::BoolishValueParser;
 use super::credentials;
 use super::origin::{Origin, Rank};
 use super::target::counts;
+use super::value;
+use crate::client::options::Secret;
 use crate::error::Error;
 use crate::net::tls::{Unavailable, aws_iot_protocol, unavailable};
 use crate::net::{KeyPassword, Pin, SystemStore, TlsConfig, TlsOptions, TlsVersion};
@@ -88,8 +90,8 @@ pub(super) struct TlsArgs {
     tls_keylog: Option<PathBuf>,
 
     /// Not available: pre-shared keys
-    #[arg(long, env = "MQTT_PSK", value_name = "KEY", hide = true)]
-    psk: Option<String>,
+    #[arg(long, env = "MQTT_PSK", value_name = "KEY", hide = true, value_parser = value::secret())]
+    psk: Option<Secret>,
 
     /// Not available: pre-shared keys
     #[arg(long, env = "MQTT_PSK_IDENTITY", value_name = "NAME", hide = true)]
@@ -100,8 +102,9 @@ pub(super) struct TlsArgs {
     tls_engine: Option<String>,
 
     /// Not available: engines
-    #[arg(long, env = "MQTT_TLS_ENGINE_KPASS_SHA1", value_name = "HASH", hide = true)]
-    tls_engine_kpass_sha1: Option<String>,
+    #[arg(long, env = "MQTT_TLS_ENGINE_KPASS_SHA1", value_name = "HASH", hide = true,
+          value_parser = value::secret())]
+    tls_engine_kpass_sha1: Option<Secret>,
 
     /// Only pem is available
     #[arg(long, env = "MQTT_KEYFORM", value_name = "FORM", hide = true, value_parser = ["pem", "engine"])]
@@ -111,6 +114,30 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_NO_TLS", value_parser = BoolishValueParser::new())]
     no_tls: bool,
 }
+
+/// The identifiers of these options.
+const IDS: [&str; 20] = [
+    "cafile",
+    "capath",
+    "tls_use_os_certs",
+    "cert",
+    "key",
+    "key_password_file",
+    "insecure",
+    "tls_alpn",
+    "tls_server_name",
+    "tls_version",
+    "ciphers",
+    "tls_pin",
+    "crl",
+    "tls_keylog",
+    "psk",
+    "psk_identity",
+    "tls_engine",
+    "tls_engine_kpass_sha1",
+    "keyform",
+    "no_tls",
+];
 
 /// What the rest of the connection says about TLS.
 #[derive(Debug, Clone, Copy)]
@@ -160,7 +187,7 @@ impl Tls {
 impl TlsArgs {
     /// Whether TLS is on, and how it is set up if so.
     pub(super) fn resolve(self, context: Context<'_>) -> Result<Option<Tls>, Error> {
-        self.refuse_unavailable()?;
+        self.refuse_unavailable(|id| context.origin.rank(id) == Rank::Flag)?;
         let Some(asked) = self.asked_by(context) else {
             return self.refuse_idle_options(context).map(|()| None);
         };
@@ -179,27 +206,55 @@ impl TlsArgs {
             }
             return Err(Error::usage("TLS over a Unix socket is not supported"));
         }
+        self.refuse_unavailable(|_| true)?;
         if self.insecure
             && !self.crl.is_empty()
-            && context.origin.rank("crl") >= context.origin.rank("insecure")
+            && counts(context.origin.rank("crl"), context.origin.rank("insecure"))
         {
             return Err(Error::usage("--crl has no effect with --insecure, which checks nothing"));
         }
-        Ok(Some(Tls { options: self.options()?, made: Vec::new() }))
+        Ok(Some(Tls { options: self.options(context.origin)?, made: Vec::new() }))
     }
 
-    fn refuse_unavailable(&self) -> Result<(), Error> {
+    /// The options that mean nothing for this connection.
+    pub(super) fn unused(&self, context: Context<'_>) -> Vec<&'static str> {
+        let refusal = context.origin.rank("no_tls");
+        let asked = self.asked_by(context);
+        let is_unix = context.is_unix && asked.is_none_or(|asked| asked < context.broker);
+        let mut unused = Vec::new();
+        match asked {
+            Some(asked) if !is_unix && !(self.no_tls && refusal >= asked) => {
+                unused.extend((refusal < asked).then_some("no_tls"));
+                unused.extend(self.key.is_none().then_some("key_password_file"));
+            }
+            // Whether TLS is turned on has to be known.
+            _ => {
+                let may_turn_on = !is_unix && !self.no_tls;
+                let turns_on = |id: &&str| matches!(*id, "tls_use_os_certs");
+                unused.extend(IDS.into_iter().filter(|id| !(may_turn_on && turns_on(id))));
+            }
+        }
+        unused
+    }
+
+    /// Refuses what is not there, among the options that matter.
+    fn refuse_unavailable(&self, matters: impl Fn(&str) -> bool) -> Result<(), Error> {
         let engine = self.keyform.as_deref() == Some("engine");
         let asked = [
-            (self.psk.is_some(), "--psk", Unavailable::PreSharedKey),
-            (self.psk_identity.is_some(), "--psk-identity", Unavailable::PreSharedKey),
-            (self.tls_engine.is_some(), "--tls-engine", Unavailable::Engine),
-            (self.tls_engine_kpass_sha1.is_some(), "--tls-engine-kpass-sha1", Unavailable::Engine),
-            (engine, "--keyform engine", Unavailable::Engine),
+            (self.psk.is_some(), "psk", "--psk", Unavailable::PreSharedKey),
+            (self.psk_identity.is_some(), "psk_identity", "--psk-identity", Unavailable::PreSharedKey),
+            (self.tls_engine.is_some(), "tls_engine", "--tls-engine", Unavailable::Engine),
+            (
+                self.tls_engine_kpass_sha1.is_some(),
+                "tls_engine_kpass_sha1",
+                "--tls-engine-kpass-sha1",
+                Unavailable::Engine,
+            ),
+            (engine, "keyform", "--keyform engine", Unavailable::Engine),
         ];
-        match asked.into_iter().find(|(given, ..)| *given) {
+        match asked.into_iter().find(|(given, id, ..)| *given && matters(id)) {
             None => Ok(()),
-            Some((_, flag, feature)) => Err(unavailable(flag, feature)),
+            Some((.., flag, feature)) => Err(unavailable(flag, feature)),
         }
     }
 
@@ -238,22 +293,32 @@ impl TlsArgs {
             (self.tls_keylog.is_some(), "tls_keylog", "--tls-keylog"),
             (self.keyform.is_some(), "keyform", "--keyform"),
         ];
-        let mistaken = |id| counts(origin.rank(id), context.broker);
-        match idle.into_iter().find(|(given, id, _)| *given && mistaken(id)) {
-            None => Ok(()),
-            Some((_, id, name)) => {
-                let by = origin.rank(id).by();
-                Err(Error::usage(format!("{name}{by} has no effect: the connection is without TLS"))
-                    .with_hint(TURN_ON))
-            }
+        let mut idle = idle.into_iter().filter(|(given, ..)| *given);
+        if let Some((_, id, name)) = idle.clone().find(|(_, id, _)| counts(origin.rank(id), context.broker)) {
+            let by = origin.rank(id).by();
+            return Err(Error::usage(format!("{name}{by} has no effect: the connection is without TLS"))
+                .with_hint(TURN_ON));
         }
+        // Set beside the broker, and hardly for nothing.
+        let is_beside = |id| {
+            origin.rank(id) == context.broker && matches!(context.broker, Rank::Profile | Rank::Environment)
+        };
+        if let Some((_, id, name)) = idle.find(|(_, id, _)| is_beside(*id)) {
+            let by = origin.rank(id).by();
+            origin.warn(format!("{name}{by} has no effect: the connection is without TLS"));
+        }
+        Ok(())
     }
 
-    fn options(self) -> Result<TlsOptions, Error> {
+    fn options(self, origin: &Origin) -> Result<TlsOptions, Error> {
         if self.tls_use_os_certs && (self.cafile.is_some() || self.capath.is_some()) {
             return Err(Error::usage("--tls-use-os-certs cannot be combined with --cafile or --capath")
                 .with_hint("--cafile takes a file with several certificate authorities"));
         }
+        let key_password = match self.key_password_file.filter(|_| self.key.is_some()) {
+            Some(path) => Some(KeyPassword::new(credentials::from_file(&path, origin)?.0)),
+            None => None,
+        };
         match (&self.cert, &self.key) {
             (Some(_), None) => return Err(Error::usage("--cert needs its private key: --key FILE")),
             (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
@@ -275,10 +340,7 @@ impl TlsArgs {
             server_name: self.tls_server_name,
             min_version: self.tls_version,
             max_version: self.tls_version,
-            key_password: match self.key_password_file {
-                Some(path) => Some(KeyPassword::new(credentials::from_file(&path)?.0)),
-                None => None,
-            },
+            key_password,
             ciphers: self.ciphers,
             pins: self.tls_pin,
             crl_files: self.crl,

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
+use super::secret::{self, Kind};
 use super::text::shown;
 use crate::error::Error;
 
@@ -22,19 +23,15 @@ pub(super) fn from_clap(
     }
     let path = called(command, arguments);
     let subcommand = path.last().copied();
-    let from_environment = environment_of(&error, subcommand.unwrap_or(command), arguments);
     if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
-        // Not even a misspelt header is shown: it may hold a token.
-        let is_for = |option: &str| {
-            matches!(error.get(ContextKind::InvalidArg),
-                Some(ContextValue::String(found)) if found.starts_with(option))
-        };
-        let value = if is_for("--ws-header") {
-            "…".to_owned()
-        } else if ["--host", "--url", "--proxy"].into_iter().any(is_for) {
-            shown(without_user_info(&without_secrets(value)).as_ref())
-        } else {
-            shown(without_secrets(value).as_ref())
+        let (is_host, kind) = refused(&error, subcommand.unwrap_or(command));
+        let value = match kind {
+            // Not even a misspelt header is shown: it may hold a token.
+            Some(Kind::Whole | Kind::Header | Kind::Property) => "…".to_owned(),
+            Some(Kind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
+            // It may be a URL whose scheme was forgotten.
+            None if is_host => shown(without_user_info(&without_secrets(value)).as_ref()),
+            None => shown(without_secrets(value).as_ref()),
         };
         error.insert(ContextKind::InvalidValue, ContextValue::String(value));
     } else if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) {
@@ -44,9 +41,6 @@ pub(super) fn from_clap(
     }
     let text = error.render().to_string();
     let (mut message, tip) = split(&text);
-    if let Some(variable) = from_environment {
-        message = format!("{message} (from the environment: {variable})");
-    }
     let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
     let help = format!("see mqtt {}--help", names.concat());
     let mut tip = long_name(&error, subcommand).or(tip);
@@ -56,6 +50,16 @@ pub(super) fn from_clap(
         (message, tip) = (refusal, takers.or(tip));
     }
     Err(Error::Usage { message, hint: Some(tip.unwrap_or(help)) })
+}
+
+/// Whether the option whose value is refused names a host, and what of its value is a secret.
+fn refused(error: &clap::Error, command: &Command) -> (bool, Option<Kind>) {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return (false, None) };
+    // Arguments can be shown only once their command is built.
+    let mut command = command.clone();
+    command.build();
+    let arg = command.get_arguments().find(|arg| arg.to_string() == *option);
+    arg.map_or((false, None), |arg| (arg.get_id() == "host", secret::kind(arg)))
 }
 
 /// The long option that is meant by a letter which the subcommand does not have.
@@ -130,22 +134,6 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
     } else {
         (format!("{own} does not take '{}': only {listed} takes arguments", shown(typed.as_ref())), None)
     })
-}
-
-/// The variable that a refused value came from, if it did not come from the command line.
-fn environment_of(error: &clap::Error, command: &Command, arguments: &[OsString]) -> Option<String> {
-    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return None };
-    let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) else { return None };
-    // Arguments can be shown only once their command is built.
-    let mut command = command.clone();
-    command.build();
-    let argument = command.get_arguments().find(|argument| argument.to_string() == *option)?;
-    let variable = argument.get_env()?;
-    let typed = |argument: &OsString| argument.to_string_lossy().ends_with(value.as_str());
-    if value.is_empty() || arguments.iter().any(typed) {
-        return None;
-    }
-    Some(variable.to_string_lossy().into_owned())
 }
 
 /// A URL, or the path of one, without the user name and password and without the query.

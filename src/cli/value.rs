@@ -353,12 +353,37 @@ impl std::str::FromStr for ProxyChoice {
     }
 }
 
-/// Path and query of a WebSocket.
-pub(super) fn ws_path(text: &str) -> Result<String, String> {
-    if !text.starts_with('/') {
-        return Err("it must begin with /".into());
+/// Path and query of a WebSocket. Its `Debug` shows neither.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct WsPath(pub(super) String);
+
+impl std::fmt::Debug for WsPath {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(hidden)")
     }
-    Ok(text.into())
+}
+
+impl std::str::FromStr for WsPath {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.starts_with('/') { Ok(Self(text.into())) } else { Err("it must begin with /") }
+    }
+}
+
+/// A command for the shell, which may well hold a secret. Its `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub(super) struct ShellCommand(pub(super) OsString);
+
+impl std::fmt::Debug for ShellCommand {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+/// A command as it was typed.
+pub(super) fn shell_command() -> impl TypedValueParser<Value = ShellCommand> {
+    OsStringValueParser::new().map(ShellCommand)
 }
 
 /// Whether this is an IPv6 literal, with a zone (`fe80::1%eth0`) or without.
@@ -383,6 +408,19 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     with_port
         .or_else(|| ip_address(text).ok().map(|ip| SocketAddr::new(ip, DNS_PORT)))
         .ok_or_else(|| "it is no IP address, with :PORT or without".into())
+}
+
+/// Bytes that came from an argument, or a part of one, as an argument.
+#[cfg(unix)]
+pub(super) fn os_string(bytes: Vec<u8>) -> OsString {
+    use std::os::unix::ffi::OsStringExt as _;
+    OsString::from_vec(bytes)
+}
+
+/// Bytes that came from an argument, or a part of one, as an argument.
+#[cfg(not(unix))]
+pub(super) fn os_string(bytes: Vec<u8>) -> OsString {
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 /// An argument as the bytes that were typed. On Unix these are any bytes; elsewhere UTF-8.

@@ -15,11 +15,11 @@ use crate::protocol::property::PropertyBlock;
 #[allow(clippy::struct_field_names, reason = "the names of the options")]
 pub(super) struct WillArgs {
     /// Topic of the message that the server publishes if this client is lost
-    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOPIC")]
     will_topic: Option<OsString>,
 
     /// Payload of the will, at most 65,535 bytes [default: empty]
-    #[arg(long, value_name = "PAYLOAD", allow_hyphen_values = true)]
+    #[arg(long, value_name = "PAYLOAD")]
     will_payload: Option<OsString>,
 
     /// QoS of the will [default: 0]

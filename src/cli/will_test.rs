@@ -11,7 +11,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::property::{PropertyArgs, WithWill};
 use super::report::ReportArgs;
 use super::will::WillArgs;
-use super::{text, value};
+use super::{credentials, text, value};
 use crate::client::options::{Secret, Version};
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
@@ -54,15 +54,16 @@ pub(super) struct WillTestArgs {
     tolerance: Duration,
 
     /// What the topics of all cases begin with
-    #[arg(long, value_name = "TOPIC", default_value = "mqtt-will-test", allow_hyphen_values = true)]
+    #[arg(long, value_name = "TOPIC", default_value = "mqtt-will-test")]
     prefix: OsString,
 
-    /// User name of the client that watches [default: as -u]
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
+    /// User name of the client that watches [default: as -u]; --password-prompt asks for its password as
+    /// well
+    #[arg(long, value_name = "NAME")]
     watch_as: Option<String>,
 
     /// Password of the client that watches
-    #[arg(long, value_name = "PASSWORD", allow_hyphen_values = true, value_parser = value::secret())]
+    #[arg(long, value_name = "PASSWORD", value_parser = value::secret())]
     watch_password: Option<Secret>,
 
     /// Write a report with every verdict, as one JSON object, in place of text
@@ -107,11 +108,9 @@ impl TryFrom<WillTestArgs> for Config {
         if args.watch_password.is_some() && args.watch_as.is_none() {
             return Err(Error::usage("--watch-password needs --watch-as"));
         }
-        let watch_as = match args.watch_as {
-            Some(name) => Some((text::string("user name of --watch-as", name)?, args.watch_password)),
-            None => None,
-        };
+        let watch_as = args.watch_as.map(|name| text::string("user name of --watch-as", name)).transpose()?;
         let properties = args.properties.resolve()?;
+        let asks = args.connection.asks_for_password();
         let client = args.connection.resolve(Purpose {
             will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
@@ -145,6 +144,14 @@ impl TryFrom<WillTestArgs> for Config {
         if !own && client.session_expiry_interval.is_some() {
             return Err(Error::usage("-x is for a will of your own; the cases have sessions of their own"));
         }
+        let watch_as = match (watch_as, args.watch_password) {
+            (Some(name), None) if asks && !args.list => {
+                let password = credentials::ask(&format!(" for '{name}' (--watch-as)"))?;
+                Some((name, Some(password)))
+            }
+            (Some(name), password) => Some((name, password)),
+            (None, _) => None,
+        };
         Ok(Self {
             client,
             watch_as,

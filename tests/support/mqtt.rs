@@ -94,6 +94,11 @@ impl Mqtt {
         self
     }
 
+    /// An option whose value is a path.
+    pub(crate) fn arg_path(self, option: &str, path: &std::path::Path) -> Self {
+        self.args([OsStr::new(option), path.as_os_str()])
+    }
+
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.into(), value.as_ref().to_owned()));
         self
@@ -392,6 +397,13 @@ impl Running {
         // The child has not been waited for, so the number is still its own.
         kill_process(Pid::from_child(&self.child), signal).unwrap();
         self
+    }
+
+    /// Its arguments as others see them.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn command_line(&self) -> String {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.child.id())).unwrap();
+        String::from_utf8_lossy(&line).replace('\0', " ")
     }
 
     /// The processes it has started.

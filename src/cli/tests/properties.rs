@@ -1,7 +1,9 @@
-use super::{all_wrong, client, publish, subscribe, wrong};
+use super::{all_wrong, client, good, publish, subscribe, wrong};
 use crate::client::options::Version;
+use crate::command::publish::Source;
+use crate::output::Verbosity;
 use crate::protocol::Protocol;
-use crate::protocol::property::{PropertyBlock, Value};
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::TopicAlias;
 
 fn shown(block: &PropertyBlock) -> Vec<String> {
@@ -143,11 +145,54 @@ fn connect_properties_with_options_of_their_own() {
     ]);
 }
 
+/// Any word may begin with a hyphen, also before another option or a filter.
+#[test]
+fn words_with_hyphens() {
+    let line = [
+        "-t",
+        "a",
+        "-D",
+        "publish",
+        "user-property",
+        "-k",
+        "-v",
+        "-D",
+        "publish",
+        "content-type",
+        "-x",
+        "-q",
+        "1",
+        "-dD",
+        "publish",
+        "response-topic",
+        "-r",
+        "-D",
+        "publish",
+        "correlation-data",
+        "\u{1f}",
+        "-m",
+        "-D",
+    ];
+    let config = publish(&line);
+    let view = config.properties.view();
+    assert_eq!(view.text(PropertyId::ContentType), Some("-x"));
+    assert_eq!(view.text(PropertyId::ResponseTopic), Some("-r"));
+    assert_eq!(view.binary(PropertyId::CorrelationData), Some(&b"\x1f"[..]));
+    assert!(view.iter().any(|one| one.value == Value::Pair("-k", "-v")));
+    assert_eq!((config.qos as u8, config.verbosity), (1, Verbosity::Debug));
+    assert_eq!(config.source, Source::Message(b"-D".to_vec()));
+    let line = ["retain-clear", "-D", "connect", "receive-maximum", "7", "-a/#", "--dry-run"];
+    assert!(wrong(&line).contains("unexpected argument '-a'"));
+    let line = ["retain-clear", "-D", "connect", "receive-maximum", "7", "--dry-run", "--", "-a/#"];
+    good(&line);
+}
+
 #[test]
 fn bad_properties() {
     let cases: &[(&[&str], &str)] = &[
         (&["-D", "publish", "content-type"], "3 values required by '--property"),
-        (&["-D", "publish", "content-type", "a", "b"], "takes one value"),
+        // Where the words of -D end is told by the property's name, not by the next hyphen.
+        (&["-D", "publish", "content-type", "a", "b"], "unexpected argument 'b'"),
         (&["-D", "publish", "user-property", "k"], "takes two words"),
         (&["-D", "puback", "user-property", "k", "v"], "no such command"),
         (&["-D", "subscribe", "user-property", "k", "v"], "no SUBSCRIBE is sent here"),

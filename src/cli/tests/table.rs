@@ -1,6 +1,7 @@
 //! The table of options itself.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 
 use clap::Arg;
 
@@ -230,6 +231,46 @@ fn every_option_has_a_help_text_of_one_paragraph() {
             assert!(!help.ends_with('.') && !help.contains('\n'), "{name}: {help:?}");
         }
     }
+}
+
+/// What follows an option that takes a value is the value, whatever it begins with; and `--` ends options.
+#[test]
+fn values_may_begin_with_a_hyphen_in_every_subcommand() {
+    let mut seen = 0;
+    for subcommand in subcommands() {
+        let names = |arg: &Arg| {
+            let long = arg.get_long().map(|long| format!("--{long}"));
+            long.into_iter().chain(arg.get_short().map(|short| format!("-{short}"))).collect::<Vec<_>>()
+        };
+        let takes_one = |arg: &&Arg| {
+            arg.get_action().takes_values() && !arg.is_positional() && arg.get_id() != "property"
+        };
+        for arg in subcommand.get_arguments().filter(takes_one) {
+            let id = arg.get_id().as_str();
+            for name in names(arg) {
+                for value in ["-odd", "-1", "-t", "--topic", "--", "--help", "-"] {
+                    let line = if arg.is_require_equals_set() {
+                        vec!["mqtt".to_owned(), format!("{name}={value}")]
+                    } else {
+                        vec!["mqtt".to_owned(), name.clone(), value.to_owned()]
+                    };
+                    let plain = |arg: Arg| {
+                        let takes = arg.get_action().takes_values();
+                        let arg = arg.required(false).env(None::<&str>);
+                        if takes { arg.value_parser(clap::value_parser!(OsString)) } else { arg }
+                    };
+                    // What else an option needs is not looked at.
+                    let parser = subcommand.clone().mut_args(plain).ignore_errors(true);
+                    let matches = parser.try_get_matches_from(&line);
+                    let matches = matches.unwrap_or_else(|error| panic!("{line:?}: {error}"));
+                    let raw: Vec<_> = matches.get_raw(id).into_iter().flatten().collect();
+                    assert_eq!(raw, [value], "{} {line:?}", subcommand.get_name());
+                    seen += 1;
+                }
+            }
+        }
+    }
+    assert!(seen > 1000, "{seen}");
 }
 
 /// The rule that the end of the help states, without exceptions: each option of the connection has a

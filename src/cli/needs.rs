@@ -1,0 +1,67 @@
+//! What a run needs of the connection. What it does not need is not looked at in the environment and in
+//! files, be it right or wrong.
+
+use clap::{Arg, ArgMatches};
+
+use super::files::{CREDENTIALS, NAMES_FILES};
+use super::{secret, target};
+
+/// What a run does with the options of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Needs {
+    /// It connects with all of them.
+    Everything,
+    /// It makes no connection.
+    Nothing,
+    /// It brings the broker along.
+    OwnBroker,
+    /// It begins and ends the sessions itself.
+    OwnSessions,
+    /// The same, and it does not reconnect.
+    Load,
+}
+
+impl Needs {
+    /// What the subcommand of this name needs for what was typed.
+    pub(super) fn of(name: &str, typed: &ArgMatches) -> Self {
+        let flag = |id: &str| typed.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
+        match name {
+            "calibrate" => Self::OwnBroker,
+            "will-test" if flag("list") => Self::Nothing,
+            // A will of the user's own has the session that the options ask for.
+            "will-test" if matches!(typed.try_get_raw("will_topic"), Ok(None)) => Self::OwnSessions,
+            "retain-clear" => Self::OwnSessions,
+            // The modes of `bench`.
+            _ if typed.try_contains_id("embedded").is_ok() => {
+                if flag("embedded") {
+                    Self::OwnBroker
+                } else {
+                    Self::Load
+                }
+            }
+            _ => Self::Everything,
+        }
+    }
+
+    /// Whether an option says something about the run.
+    pub(super) fn has(self, arg: &Arg) -> bool {
+        const SESSION: [&str; 2] = ["disable_clean_session", "session_expiry"];
+        const LINK: [&str; 4] =
+            ["disable_clean_session", "reconnect", "wait_for_server", "reconnect_max_delay"];
+        if !matches!(arg.get_help_heading(), Some("Connection" | "TLS")) {
+            return true;
+        }
+        let id = arg.get_id().as_str();
+        match self {
+            Self::Everything => true,
+            Self::Nothing => false,
+            Self::OwnSessions => !SESSION.contains(&id),
+            Self::Load => !LINK.contains(&id),
+            Self::OwnBroker => {
+                let is_brokers = target::IDS.contains(&id) || arg.get_help_heading() == Some("TLS");
+                let is_users = CREDENTIALS.contains(&id) || secret::kind(arg).is_some();
+                !(LINK.contains(&id) || is_brokers || is_users || NAMES_FILES.contains(&id))
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The command of `--password-command`. It may take its time, ask on the terminal, and start other
+//! programs, but none of them outlives its time limit or an interrupted run: the command has a process
+//! group of its own, which is ended as a whole.
+
+use std::ffi::OsStr;
+use std::io;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+#[cfg(not(unix))]
+use std::time::Instant;
+
+use super::credentials::{LONGEST_PASSWORD_BYTES, without_line_feed};
+use super::hidden;
+use crate::client::options::Secret;
+use crate::error::Error;
+use crate::output;
+
+/// What the command writes. The command itself may hold a secret, so errors do not show it.
+pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error> {
+    let failed = |error| Error::file("--password-command failed", error);
+    let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let mut shell = Command::new(shell);
+    shell.arg(option).arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    for variable in hidden::variables() {
+        shell.env_remove(variable);
+    }
+    match run(shell, limit).map_err(failed)? {
+        Outcome::Ended(status, _) if !status.success() => Err(failed(io::Error::other(status.to_string()))),
+        Outcome::Ended(_, text) if text.is_empty() => {
+            Err(failed(io::Error::other("it wrote nothing to its standard output")))
+        }
+        Outcome::Ended(_, text) => Ok(without_line_feed(text)),
+        Outcome::Late => {
+            let text = format!("after {}, waiting for --password-command", output::duration(limit));
+            Err(Error::timed_out(text))
+        }
+        Outcome::Interrupted(signal) => Err(Error::Signal(signal)),
+    }
+}
+
+/// How it went.
+enum Outcome {
+    /// How the command ended, and what it wrote.
+    Ended(ExitStatus, Vec<u8>),
+    /// It took longer than it may, and was ended.
+    Late,
+    /// This signal came, and the command was ended.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "signals are Unix's"))]
+    Interrupted(i32),
+}
+
+fn too_long() -> io::Error {
+    io::Error::other(format!("it wrote more than {} KiB", LONGEST_PASSWORD_BYTES / 1024))
+}
+
+#[cfg(unix)]
+use self::unix::run;
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::File;
+    use std::io::{self, Read as _};
+    use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+    use std::process::{Child, ChildStdout, Command};
+    use std::time::{Duration, Instant};
+
+    use nix::sys::signal::{SigSet, Signal as Blocked};
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    use rustix::process::{Pid, Signal, getpgrp, kill_process_group, test_kill_process_group};
+    use rustix::termios::{tcgetpgrp, tcsetpgrp};
+
+    use super::{LONGEST_PASSWORD_BYTES, Outcome, too_long};
+    use crate::signal::Interruption;
+
+    /// Between two looks at a command that has closed its output and goes on.
+    const PAUSE: Duration = Duration::from_millis(5);
+    /// Between two looks at a command that may have ended while others keep its output open.
+    const LOOK: Duration = Duration::from_millis(50);
+    /// What a group has to end by itself when it is asked to.
+    const GRACE: Duration = Duration::from_millis(500);
+
+    /// Runs the command in a group of its own, and leaves nothing of it behind unless it ends by itself.
+    pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
+        let deadline = Instant::now() + limit;
+        let interruption = Interruption::catch()?;
+        let mut child = command.process_group(0).spawn()?;
+        let group = Pid::from_child(&child);
+        let foreground = Foreground::give_to(group);
+        let outcome = watch(&mut child, deadline, &interruption).map(|outcome| match outcome {
+            // Ctrl-C on the terminal, which was the command's.
+            Outcome::Ended(status, text) if foreground.is_some() => {
+                status.signal().map_or(Outcome::Ended(status, text), Outcome::Interrupted)
+            }
+            outcome => outcome,
+        });
+        if !matches!(outcome, Ok(Outcome::Ended(..))) {
+            end(&mut child, group);
+        }
+        outcome
+    }
+
+    fn watch(child: &mut Child, deadline: Instant, interruption: &Interruption) -> io::Result<Outcome> {
+        let mut text = Vec::new();
+        let mut stdout = child.stdout.take();
+        loop {
+            if let Some(signal) = interruption.signal() {
+                return Ok(Outcome::Interrupted(signal));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(Outcome::Late);
+            }
+            if let Some(pipe) = &mut stdout {
+                if is_readable(pipe, interruption, left.min(LOOK))? {
+                    let mut bytes = [0; 4096];
+                    match pipe.read(&mut bytes)? {
+                        0 => stdout = None,
+                        count => text.extend_from_slice(&bytes[..count]),
+                    }
+                    if text.len() as u64 > LONGEST_PASSWORD_BYTES {
+                        return Err(too_long());
+                    }
+                    continue;
+                }
+                match child.try_wait()? {
+                    Some(status) if status.signal().is_some() => return Ok(Outcome::Ended(status, text)),
+                    _ => continue,
+                }
+            }
+            if let Some(status) = child.try_wait()? {
+                return Ok(Outcome::Ended(status, text));
+            }
+            std::thread::sleep(PAUSE.min(left));
+        }
+    }
+
+    /// Waits until the command has written, or has closed its output, or a signal comes.
+    fn is_readable(pipe: &ChildStdout, interruption: &Interruption, left: Duration) -> io::Result<bool> {
+        let mut watched =
+            [PollFd::new(pipe, PollFlags::IN), PollFd::new(interruption.stream(), PollFlags::IN)];
+        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut watched, Some(&left)) {
+            Ok(_) => Ok(!watched[0].revents().is_empty()),
+            Err(rustix::io::Errno::INTR) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the whole group to end, and ends it.
+    fn end(child: &mut Child, group: Pid) {
+        let until = Instant::now() + GRACE;
+        // It may have ended meanwhile; that it is over is all that is wanted.
+        let _ = kill_process_group(group, Signal::TERM);
+        let _ = kill_process_group(group, Signal::CONT);
+        let mut is_there = true;
+        while is_there && Instant::now() < until {
+            std::thread::sleep(PAUSE);
+            let _ = child.try_wait();
+            is_there = test_kill_process_group(group).is_ok();
+        }
+        if is_there {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = child.wait();
+    }
+
+    /// The terminal, which a group has to own to be able to ask there. It comes back when this is dropped.
+    struct Foreground {
+        terminal: File,
+        ours: Pid,
+    }
+
+    impl Foreground {
+        /// Only who owns it can give it away.
+        fn give_to(group: Pid) -> Option<Self> {
+            let terminal = File::options().read(true).write(true).open("/dev/tty").ok()?;
+            let ours = tcgetpgrp(&terminal).ok().filter(|owner| *owner == getpgrp())?;
+            tcsetpgrp(&terminal, group).ok()?;
+            // It may have asked before, and have been stopped for that.
+            let _ = kill_process_group(group, Signal::CONT);
+            Some(Self { terminal, ours })
+        }
+    }
+
+    impl Drop for Foreground {
+        fn drop(&mut self) {
+            // In the background this would stop the program.
+            let mut stop = SigSet::empty();
+            stop.add(Blocked::SIGTTOU);
+            let is_blocked = stop.thread_block().is_ok();
+            if is_blocked {
+                let _ = tcsetpgrp(&self.terminal, self.ours);
+                let _ = stop.thread_unblock();
+            }
+        }
+    }
+}
+
+/// Runs the command. The time limit ends the command alone.
+#[cfg(not(unix))]
+fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
+    use std::io::Read as _;
+    use std::sync::mpsc;
+
+    const PAUSE: Duration = Duration::from_millis(5);
+    let deadline = Instant::now() + limit;
+    let mut child = command.spawn()?;
+    let (sender, receiver) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        std::thread::spawn(move || {
+            let mut text = Vec::new();
+            let read = stdout.take(LONGEST_PASSWORD_BYTES + 1).read_to_end(&mut text);
+            let _ = sender.send(read.map(|_| text));
+        });
+    }
+    let left = deadline.saturating_duration_since(Instant::now());
+    let text = receiver.recv_timeout(left).ok().transpose()?;
+    if text.as_ref().is_some_and(|text| text.len() as u64 > LONGEST_PASSWORD_BYTES) {
+        let _ = child.kill();
+        return Err(too_long());
+    }
+    while let Some(text) = &text {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Outcome::Ended(status, text.clone()));
+        }
+        if Instant::now() >= deadline {
+            break;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    Ok(Outcome::Late)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_gives_a_password_or_says_why_not() {
+        let password = |command: &str| password(command.as_ref(), Duration::from_secs(60));
+        assert_eq!(password("printf 'a b\\n'").unwrap(), Secret(b"a b".to_vec()));
+        let error = password("exit 3 # hunter2").unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
+        assert!(password("true").unwrap_err().to_string().contains("nothing"));
+        let error = password("yes hunter2").unwrap_err().to_string();
+        assert!(error.ends_with("it wrote more than 64 KiB"), "{error}");
+    }
+
+    #[test]
+    fn a_command_has_a_time_limit() {
+        for command in ["exec sleep 1000", "echo hunter2; exec sleep 1000", "exec >&-; exec sleep 1000"] {
+            let error = password(command.as_ref(), Duration::from_millis(200)).unwrap_err();
+            assert_eq!(error.to_string(), "timed out after 200ms, waiting for --password-command");
+        }
+    }
+
+    /// Whatever the command has started ends with it, also what does not want to.
+    #[test]
+    fn nothing_of_a_command_outlives_its_time_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pids").display().to_string();
+        for command in [
+            format!("sleep 1000 & echo $! > {path}; sleep 1000"),
+            format!("(trap '' TERM HUP INT; sh -c 'echo $$ > {path}; sleep 1000; sleep 1000') & wait"),
+            format!("sh -c 'echo $$ > {path}; kill -STOP $$' & sleep 1000"),
+        ] {
+            let error = password(command.as_ref(), Duration::from_millis(500)).unwrap_err();
+            assert!(error.to_string().starts_with("timed out"), "{error}");
+            let process = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
+            let process = rustix::process::Pid::from_raw(process).unwrap();
+            // What was killed takes a moment to die, and then waits for who started it to notice.
+            let state = || std::fs::read_to_string(format!("/proc/{}/stat", process.as_raw_nonzero()));
+            let deadline = std::time::Instant::now() + Duration::from_secs(60);
+            while state().is_ok_and(|state| !state.contains(") Z ")) {
+                assert!(std::time::Instant::now() < deadline, "{command}");
+                std::thread::yield_now();
+            }
+        }
+    }
+}

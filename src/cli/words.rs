@@ -1,0 +1,104 @@
+//! The words of a command line and the options they belong to, as clap reads them. For what clap does not
+//! tell: where in the line a value stands, and where the words of one `-D` end.
+
+use std::ffi::OsString;
+
+use clap::{Arg, Command};
+
+use super::property;
+
+/// A value of an option.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Value<'d> {
+    pub(super) arg: &'d Arg,
+    /// The word that it is, or ends.
+    pub(super) word: usize,
+    /// Where in that word it begins.
+    pub(super) from: usize,
+    /// Its number among the values of this occurrence of the option.
+    pub(super) number: usize,
+}
+
+/// Every value of every option, in the order of the line, whose first words are so many names of the
+/// program and of the subcommand.
+pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString]) -> Vec<Value<'d>> {
+    let mut found = Vec::new();
+    let mut next = names;
+    while let Some(word) = line.get(next).map(|word| word.as_encoded_bytes()) {
+        let at = next;
+        next += 1;
+        if word == b"--" {
+            break;
+        }
+        let Some((arg, from)) = option(definition, word) else { continue };
+        if from < word.len() {
+            found.push(Value { arg, word: at, from, number: 0 });
+        } else if !arg.is_require_equals_set() {
+            let count = if arg.get_id() == property::ID { property::words(&line[next..]) } else { 1 };
+            let end = line.len().min(next + count);
+            found.extend((next..end).enumerate().map(|(number, word)| Value { arg, word, from: 0, number }));
+            next = end;
+        }
+    }
+    found
+}
+
+/// The option in a word that takes a value, and where in the word its value begins: at the end, if it
+/// follows.
+fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, usize)> {
+    let takes_value = |arg: &&Arg| arg.get_action().takes_values();
+    if let Some(long) = word.strip_prefix(b"--") {
+        let end = long.iter().position(|byte| *byte == b'=');
+        let name = std::str::from_utf8(&long[..end.unwrap_or(long.len())]).ok()?;
+        let is_called =
+            |arg: &&Arg| arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&name));
+        let arg = definition.get_arguments().find(is_called).filter(takes_value)?;
+        return Some((arg, end.map_or(word.len(), |end| 2 + end + 1)));
+    }
+    let letters = word.strip_prefix(b"-")?;
+    for (place, letter) in letters.iter().enumerate() {
+        let is_called = |arg: &&Arg| arg.get_short() == Some(char::from(*letter));
+        let arg = definition.get_arguments().find(is_called)?;
+        if takes_value(&arg) {
+            let from = 1 + place + 1;
+            return Some((arg, if word.get(from) == Some(&b'=') { from + 1 } else { from }));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_is_found_where_it_stands() {
+        let command = super::super::command();
+        let line = "mqtt pub -dt a --message=-x -P -odd -rPsecret -k=5 -D connect user-property -k -v \
+                    -D publish content-type -t --qos 1 -- -u me";
+        let line: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let found = values(command.find_subcommand("pub").unwrap(), 2, &line);
+        let shown: Vec<String> = found
+            .iter()
+            .map(|value| {
+                format!("{} {}", value.arg.get_id(), &line[value.word].to_str().unwrap()[value.from..])
+            })
+            .collect();
+        let expected = [
+            "topic a",
+            "message -x",
+            "password -odd",
+            "password secret",
+            "keepalive 5",
+            "property connect",
+            "property user-property",
+            "property -k",
+            "property -v",
+            "property publish",
+            "property content-type",
+            "property -t",
+            "qos 1",
+        ];
+        assert_eq!(shown, expected);
+    }
+}
