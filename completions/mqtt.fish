@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_mqtt_global_optspecs
-    string join \n help version
+    string join \n help help-all version
 end
 
 function __fish_mqtt_needs_command
@@ -25,6 +25,7 @@ function __fish_mqtt_using_subcommand
 end
 
 complete -c mqtt -n "__fish_mqtt_needs_command" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_needs_command" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_needs_command" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "pub" -d 'Publish messages to a topic'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to topics and write out the messages that arrive'
@@ -80,8 +81,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l proxy -d 'Proxy to go 
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -101,7 +102,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -139,7 +140,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws -d 'Speak MQTT in a
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -148,6 +149,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s d -l debug -d 'Show ev
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe -d 'Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local, retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription identifier, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#' -r
@@ -162,7 +164,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s C -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l random-filter -d 'Show each message with this chance only: 0.1 to 100' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and all that --help-all lists' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output. SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
@@ -195,8 +197,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l proxy -d 'Proxy to go 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -216,7 +218,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -262,7 +264,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws -d 'Speak MQTT in a
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -271,6 +273,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s d -l debug -d 'Show ev
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s t -l topic -d 'Topic to publish the request to' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s e -d 'Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]' -r
@@ -280,7 +283,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s q -l qos -d 'QoS of the
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s f -l file -d 'The content of this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and more' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and all that --help-all lists' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l content-type -d 'Content type of the message, such as text/plain' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l payload-format-indicator -d 'Whether the payload is bytes of any kind (0) or UTF-8 text (1)' -r
@@ -316,8 +319,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l proxy -d 'Proxy to go t
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -337,7 +340,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -380,7 +383,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws -d 'Speak MQTT in a 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -389,6 +392,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s d -l debug -d 'Show eve
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l publishers -d 'Clients that publish [default: 10]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
@@ -436,8 +440,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -454,7 +458,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -486,7 +490,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -494,6 +498,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -f -a "conn" -d 'Make connections that do nothing'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -f -a "pub" -d 'Publish, without subscribers'
@@ -526,8 +531,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -544,7 +549,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -576,7 +581,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -584,6 +589,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l publishers -d 'Clients that publish [default: 10]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
@@ -625,8 +631,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -643,7 +649,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -675,7 +681,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -683,6 +689,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l subscribers -d 'Clients that subscribe [default: 10]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l qos -d 'QoS of the subscriptions [default: 0]' -r -f -a "0\t''
@@ -712,8 +719,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -730,7 +737,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -763,7 +770,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -771,6 +778,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l publishers -d 'Clients that publish [default: 10]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
@@ -818,8 +826,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -836,7 +844,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -868,7 +876,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -876,6 +884,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l rate-per-client -d 'Messages a second of each publisher' -r
@@ -915,8 +924,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -933,7 +942,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -968,7 +977,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -976,6 +985,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
@@ -984,6 +994,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l duration -d 'How long to measure each part [default: 3s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l threads -d 'Threads to share the clients out to [default: one for each core]' -r
@@ -998,8 +1009,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -1019,7 +1030,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -1047,13 +1058,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s T -l filter-out -d 'Leave topics alone that match this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l match -d 'Only topics in which this regular expression is found' -r
@@ -1087,8 +1099,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l proxy -d 'Pro
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -1108,7 +1120,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -1140,7 +1152,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws -d 'Speak 
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -1148,6 +1160,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l case -d 'Only this case; may be repeated' -r -f -a "close\t''
 reset\t''
@@ -1179,7 +1192,7 @@ response-topic\t''
 user-property-order\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tolerance -d 'How late a will may be' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l prefix -d 'What the topics of all cases begin with' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-as -d 'User name of the client that watches [default: as -u]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-as -d 'User name of the client that watches [default: as -u]; --password-prompt asks for its password as well' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-password -d 'Password of the client that watches' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l junit -d 'Write a report to this file in the form of JUnit' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
@@ -1214,8 +1227,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l proxy -d 'Proxy 
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -1235,7 +1248,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-de
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -1270,7 +1283,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws -d 'Speak MQT
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -1278,6 +1291,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'S
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s C -l count -d 'Round trips to measure; the server may take as long for each as --connect-timeout says' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l interval -d 'Pause between two round trips' -r
@@ -1304,8 +1318,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l proxy -d 'Proxy to go
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -1325,7 +1339,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -1355,7 +1369,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws -d 'Speak MQTT in 
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect without TLS, whatever other options say'
@@ -1363,6 +1377,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s d -l debug -d 'Show e
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
@@ -1373,6 +1388,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l until-eof -d 'End w
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
@@ -1385,8 +1401,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l proxy -d 'Proxy to 
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end is not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
@@ -1406,7 +1422,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
@@ -1430,9 +1446,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws -d 'Speak MQTT i
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5)'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l version -d 'Print version'

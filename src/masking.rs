@@ -133,7 +133,9 @@ mod tests {
 
     fn masked(secrets: &[&str], text: &str) -> String {
         let mut known = Confidential::default();
-        secrets.iter().for_each(|secret| known.add(secret));
+        for secret in secrets {
+            known.add(secret);
+        }
         known.masked(text)
     }
 

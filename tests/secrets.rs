@@ -16,9 +16,9 @@ type Place<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
 /// The one of every test here.
 const SECRET: &str = "hunter2";
 
-/// Longer than a variable of the environment could be, were it to hold all arguments.
+/// Three of them are longer than a variable of the environment can be.
 const LONG: &str = {
-    const BYTES: [u8; 100_000] = [b'x'; 100_000];
+    static BYTES: [u8; 60_000] = [b'='; 60_000];
     match std::str::from_utf8(&BYTES) {
         Ok(text) => text,
         Err(_) => "",
@@ -121,7 +121,21 @@ fn a_typed_secret_is_not_in_the_list_of_processes() {
             "authentication-data (hidden)",
         ),
         (&["--content-type", "\u{1f}", "-P", "hunter2", "-p", "1"], "-P (hidden)"),
-        (&["--content-type", LONG, "-P", "hunter2", "-p", "1"], "-P (hidden)"),
+        (
+            &[
+                "--user-property",
+                LONG,
+                "--user-property",
+                LONG,
+                "--user-property",
+                LONG,
+                "-P",
+                "hunter2",
+                "-p",
+                "1",
+            ],
+            "-P (hidden)",
+        ),
     ] {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mqtt"))
             .args(["pub", "-t", "a", "-s"])

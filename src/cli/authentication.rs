@@ -38,7 +38,7 @@ impl AuthenticationArgs {
     }
 
     /// The options that mean nothing here, where `-D connect` gives no method either.
-    pub(super) fn unused(&self, origin: &Origin, in_property: bool) -> Vec<&'static str> {
+    pub(super) fn unused(origin: &Origin, in_property: bool) -> Vec<&'static str> {
         let has_method = in_property || origin.rank("auth_method") > Rank::Default;
         if has_method { Vec::new() } else { vec!["auth_data", "reauthenticate"] }
     }

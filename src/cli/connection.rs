@@ -232,7 +232,7 @@ impl ConnectionArgs {
         refuse_late_expiry(session_expiry_interval, &purpose.disconnect_properties)?;
         let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
         let unused_tls = self.tls.unused(target.tls_context(&self.origin));
-        let unused_authentication = self.authentication.unused(&self.origin, authentication_method.is_some());
+        let unused_authentication = AuthenticationArgs::unused(&self.origin, authentication_method.is_some());
         self.origin.refuse_broken(|id| {
             ![&overruled, &unused_tls, &unused_authentication].iter().any(|unused| unused.contains(&id))
         })?;

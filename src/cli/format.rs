@@ -36,11 +36,12 @@ pub(super) struct FormatArgs {
 
 /// Everything that a format may hold, for `--help-all`.
 pub(super) fn reference() -> String {
-    let indented = |text: &str| text.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let indented = |text: &str| format!("  {}\n", text.replace('\n', "\n  "));
     let rows = |title: &str, sign: char| {
         let rows = SPECIFIERS.iter().filter(|specifier| specifier.written.starts_with(sign));
-        let rows = rows.map(|specifier| format!("  {}  {}\n", specifier.written, specifier.help));
-        format!("{title}:\n{}\n", rows.collect::<String>())
+        let rows: Vec<String> =
+            rows.map(|specifier| format!("  {}  {}\n", specifier.written, specifier.help)).collect();
+        format!("{title}:\n{}\n", rows.concat())
     };
     [
         rows("Formats of -F: parts of the message", '%'),

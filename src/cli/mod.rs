@@ -221,7 +221,7 @@ pub fn parse(
         hide(&read.definition, 2);
         read
     } else {
-        match read(command(), &arguments, hide)? {
+        match read(&command(), &arguments, hide)? {
             Err(text) => return Ok(Request::Print { text, problem: None }),
             Ok(read) => read,
         }
@@ -314,13 +314,13 @@ fn read_one(arguments: &[OsString]) -> Option<Read> {
 /// anything to say, then what stands in files. A setting that is no value is set aside: whether it matters
 /// is known when everything else is.
 fn read(
-    command: clap::Command,
+    command: &clap::Command,
     arguments: &[OsString],
     hide: impl FnOnce(&clap::Command, usize),
 ) -> Result<Result<Read, String>, Error> {
     let refused =
         |error, command: &clap::Command| usage::from_clap(error, command, arguments).map(Err::<Read, _>);
-    let (names, definition) = addressed(&command, arguments);
+    let (names, definition) = addressed(command, arguments);
     let line = property::terminated(definition, names, arguments);
     let path = &line[1.min(line.len())..names.min(line.len())];
     let mut bare = everywhere(command.clone(), |subcommand| with_environment(subcommand, &|_| false));

@@ -255,7 +255,9 @@ impl TargetArgs {
             broker.port = broker.port.or(port);
         }
         if self.srv && origin.rank("srv") > self.port_rank(origin, url) {
-            brokers.iter_mut().for_each(|broker| broker.port = None);
+            for broker in &mut brokers {
+                broker.port = None;
+            }
         }
         if self.srv && brokers.iter().any(|broker| broker.port.is_some()) {
             return Err(Error::usage("a port has no effect with -S: the service records name it"));

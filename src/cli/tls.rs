@@ -223,7 +223,7 @@ impl TlsArgs {
         let is_unix = context.is_unix && asked.is_none_or(|asked| asked < context.broker);
         let mut unused = Vec::new();
         match asked {
-            Some(asked) if !is_unix && !(self.no_tls && refusal >= asked) => {
+            Some(asked) if !(is_unix || self.no_tls && refusal >= asked) => {
                 unused.extend((refusal < asked).then_some("no_tls"));
                 unused.extend(self.key.is_none().then_some("key_password_file"));
             }

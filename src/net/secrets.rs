@@ -37,19 +37,19 @@ impl Secrets {
                 found.extend(decoded_basic(part));
             }
         }
-        Self::new(found)
+        Self::new(&found)
     }
 
     /// Those of a user name and password in HTTP's Basic scheme (RFC 7617).
     pub(super) fn of_credentials(credentials: Option<&(String, String)>) -> Self {
         let Some((user, password)) = credentials else { return Self::default() };
         let both = format!("{user}:{password}");
-        Self::new(vec![BASE64.encode(&both), both, password.clone()])
+        Self::new(&[BASE64.encode(&both), both, password.clone()])
     }
 
-    fn new(found: Vec<String>) -> Self {
+    fn new(found: &[String]) -> Self {
         let mut known = Confidential::default();
-        for secret in &found {
+        for secret in found {
             let decoded = percent_decode_str(&secret.replace('+', " ")).decode_utf8_lossy().into_owned();
             for text in [secret, &decoded] {
                 known.add(text);

@@ -28,7 +28,7 @@ fn stage_one(arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error
     let without_environment =
         everywhere(command(), |subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
     let arguments = &super::bench::mode_first(arguments.to_vec());
-    Ok(read(without_environment, arguments, |_, _| ())?.map(|read| read.subcommand))
+    Ok(read(&without_environment, arguments, |_, _| ())?.map(|read| read.subcommand))
 }
 
 fn words(line: &[&str]) -> Vec<OsString> {
