@@ -35,7 +35,7 @@ pub(super) struct Connection<S> {
     shared: Arc<Shared>,
     /// Received, and not yet taken by the core.
     tail: Vec<u8>,
-    /// The core did not take all of `tail` because the connection was paused.
+    /// The core did not take all of `tail` because the connection was paused, or its turn over.
     held: bool,
     /// This side of the stream was ended.
     write_ended: bool,
@@ -102,7 +102,7 @@ impl<S: Transport> Connection<S> {
             if self.tail.is_empty() {
                 let taken = core.receive(self.id, buffer.filled(), now);
                 self.tail.extend_from_slice(buffer.filled().get(taken..).unwrap_or_default());
-                self.held = core.state(self.id) == State::Paused;
+                self.note_held(core, now);
             } else {
                 self.tail.extend_from_slice(buffer.filled());
                 self.hand_over(core, now);
@@ -114,12 +114,23 @@ impl<S: Transport> Connection<S> {
     /// Hands the core what was received before.
     fn hand_over(&mut self, core: &mut Core, now: Instant) {
         let taken = core.receive(self.id, &self.tail, now);
-        self.held = core.state(self.id) == State::Paused;
         if taken == self.tail.len() {
             self.tail = Vec::new();
         } else {
             self.tail.drain(..taken);
         }
+        self.note_held(core, now);
+    }
+
+    /// Notes why something is left in `tail`, and how much.
+    fn note_held(&mut self, core: &mut Core, now: Instant) {
+        core.holds_partial(self.id, self.tail.capacity(), now);
+        let state = core.state(self.id);
+        if matches!(state, State::Closing | State::Dead) {
+            self.tail = Vec::new();
+            core.holds_partial(self.id, 0, now);
+        }
+        self.held = state == State::Paused || core.is_unfinished(self.id);
     }
 
     /// Writes, reads, and says whether the connection is over, or whether there may be more to do.
@@ -138,6 +149,7 @@ impl<S: Transport> Connection<S> {
         match core.state(self.id) {
             State::Dead => Moved::End,
             State::Paused => wrote,
+            State::Open if core.is_unfinished(self.id) => wrote,
             State::Open => match self.read(core, cx, now) {
                 Moved::Nothing => wrote,
                 read => read,
@@ -170,6 +182,7 @@ impl<S: Transport> Future for Connection<S> {
         inner.set_waker(this.id, cx.waker());
         let now = now();
         let mut result = Poll::Pending;
+        inner.core.resume(this.id, now);
         for turn in 0..TURNS {
             match this.turn(&mut inner.core, cx, now) {
                 Moved::End => {
@@ -180,6 +193,9 @@ impl<S: Transport> Future for Connection<S> {
                 Moved::Some if turn + 1 == TURNS => cx.waker().wake_by_ref(),
                 Moved::Some => {}
             }
+        }
+        if inner.core.is_unfinished(this.id) {
+            cx.waker().wake_by_ref();
         }
         inner.wake(Some(this.id));
         shared.note_deadline(&mut inner.core);

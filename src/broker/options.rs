@@ -85,6 +85,9 @@ pub struct Limits {
     pub retained_messages: usize,
     /// Bytes of retained messages.
     pub retained_bytes: usize,
+    /// Bytes of packets that are not whole, of all connections together; of each, the first 128 KiB do not
+    /// count.
+    pub partial_bytes: usize,
     /// How long publishers wait for a connected subscriber that takes nothing, before messages to
     /// it are dropped; zero drops at once.
     pub patience: Duration,
@@ -109,6 +112,7 @@ impl Default for Limits {
             all_sessions_bytes: 1024 * MIB,
             retained_messages: 1_000_000,
             retained_bytes: 256 * MIB,
+            partial_bytes: 256 * MIB,
             patience: Duration::from_secs(5),
         }
     }

@@ -44,6 +44,14 @@ const READ_BUFFER_SIZE: usize = 16 * 1024;
 /// cannot fill our memory with them.
 const MAX_WRITE_BUFFER_SIZE: usize = 2 * MESSAGE_SIZE;
 
+/// Messages without content, such as pings, that one poll of the reader takes. More of them, however fast a
+/// server sends them, must not keep the task from what else it has to do.
+const EMPTY_MESSAGES: usize = 32;
+
+/// Reads of the socket in one poll of the reader: within the library a message of countless empty
+/// fragments is read on and on.
+const READS: usize = 8;
+
 /// Headers that make the upgrade what it is.
 const FIXED_HEADERS: [HeaderName; 5] = [
     header::CONNECTION,
@@ -151,6 +159,7 @@ pub(super) async fn upgrade(
         return Err(refused(head, &mut stream, &path, &secrets).await);
     }
     check_switch(&head, &key)?;
+    let stream = Metered { stream, reads_left: READS };
     let inner = WebSocketStream::from_partially_read(stream, head.behind, Role::Client, Some(config)).await;
     Ok(WebSocket { inner, unread: Bytes::new(), ended: false, secrets })
 }
@@ -238,7 +247,7 @@ fn words(error: &WebSocketError) -> String {
 /// stream.
 #[derive(Debug)]
 pub struct WebSocket {
-    inner: WebSocketStream<Stream>,
+    inner: WebSocketStream<Metered>,
     /// What the reader has not taken yet of the last message.
     unread: Bytes,
     /// The server has closed: nothing more comes.
@@ -250,12 +259,22 @@ pub struct WebSocket {
 impl WebSocket {
     /// The stream underneath.
     pub(super) fn stream(&self) -> &Stream {
-        self.inner.get_ref()
+        &self.inner.get_ref().stream
     }
 
     fn poll_message(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.inner.get_mut().reads_left = READS;
+        let mut messages_left = EMPTY_MESSAGES;
         while self.unread.is_empty() && !self.ended {
-            match ready!(Pin::new(&mut self.inner).poll_next(context)) {
+            let over = messages_left == 0;
+            let next =
+                if over { Poll::Pending } else { Pin::new(&mut self.inner).poll_next(context) };
+            if next.is_pending() && (over || self.inner.get_ref().reads_left == 0) {
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            messages_left -= 1;
+            match ready!(next) {
                 Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
                 Some(Ok(Message::Text(_))) => {
                     self.ended = true;
@@ -280,6 +299,44 @@ impl WebSocket {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// The stream below, of which one poll reads only so much.
+#[derive(Debug)]
+struct Metered {
+    stream: Stream,
+    reads_left: usize,
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        // Whoever polls the WebSocket sees this and asks to be polled again.
+        let Some(left) = this.reads_left.checked_sub(1) else { return Poll::Pending };
+        let read = Pin::new(&mut this.stream).poll_read(context, buffer);
+        if read.is_ready() {
+            this.reads_left = left;
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(context)
     }
 }
 
@@ -368,7 +425,13 @@ impl AsyncWrite for WebSocket {
 
     /// Says goodbye; the server is the one to close the socket (RFC 6455, section 7.1.1).
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match ready!(Pin::new(&mut self.get_mut().inner).poll_close(context)) {
+        let inner = &mut self.get_mut().inner;
+        inner.get_mut().reads_left = READS;
+        let closed = Pin::new(&mut *inner).poll_close(context);
+        if closed.is_pending() && inner.get_ref().reads_left == 0 {
+            context.waker().wake_by_ref();
+        }
+        match ready!(closed) {
             Err(error) if !is_end(&error) => Poll::Ready(Err(io_error(error))),
             _ => Poll::Ready(Ok(())),
         }

@@ -61,6 +61,10 @@ pub(super) struct Connection {
     /// Not read from until the slow reader it publishes to has caught up.
     pub(super) paused: bool,
     pub(super) lag: Lag,
+    /// There is more to do for it than one turn allows: see [`super::Core::resume`].
+    pub(super) unfinished: bool,
+    /// What it holds of a packet that is not whole, as far as it counts against the limit.
+    pub(super) partial_bytes: usize,
 }
 
 /// How a connection keeps up with what is published to it.
@@ -96,6 +100,8 @@ impl Connection {
             unacknowledged: HashSet::new(),
             paused: false,
             lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
+            unfinished: false,
+            partial_bytes: 0,
         }
     }
 

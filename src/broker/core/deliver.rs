@@ -7,8 +7,11 @@ use std::time::Instant;
 use super::connection::{Outgoing, Phase};
 use super::in_flight::Stage;
 use super::message::{Message, Routed};
+use super::retained::Search;
 use super::session::Pending;
-use super::{ConnectionId, Core, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, SessionId};
+use super::{
+    ConnectionId, Core, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, SessionId, TURN_WORK,
+};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType};
@@ -152,6 +155,11 @@ impl Core {
             if connection.phase != Phase::Up(id) || connection.backlog() >= OUTPUT_HIGH_BYTES {
                 return;
             }
+            if self.work >= TURN_WORK {
+                connection.unfinished = true;
+                return self.touch(connected);
+            }
+            self.work += 1;
             let more = if session.in_flight.unsent().is_some() {
                 session.in_flight.sent() < connection.window && self.resend(id, connected, now)
             } else if !session.replays.is_empty() {
@@ -217,12 +225,22 @@ impl Core {
         else {
             return false;
         };
-        let Some(replay) = session.replays.front() else { return false };
-        let Some(message) = self.retained.next(&replay.filter, replay.cursor.as_ref()) else {
-            session.replays.pop_front();
-            return true;
+        let Some(replay) = session.replays.front_mut() else { return false };
+        let is_latest = session.filters.get(&replay.filter) == Some(&replay.number);
+        let search = if is_latest {
+            self.retained.next(&replay.filter, &mut replay.cursor, &mut self.work)
+        } else {
+            Search::End
         };
-        let message = Arc::clone(message);
+        let message = match search {
+            Search::Found(message) => Arc::clone(message),
+            // The caller sees that the work of this turn is done.
+            Search::Paused => return true,
+            Search::End => {
+                session.replays.pop_front();
+                return true;
+            }
+        };
         let view = message.view();
         let qos = replay.qos.min(view.qos);
         let own = replay.no_local && view.publisher == Some(&session.client_identifier);
@@ -233,7 +251,8 @@ impl Core {
             self.retained.remove(view.topic);
         }
         if !own && !expired {
-            if qos != QoS::AtMostOnce && !session.has_room(connection.window) {
+            if qos != QoS::AtMostOnce && !session.in_flight.has_room(connection.window) {
+                replay.cursor.pop(); // it is still to be sent
                 return false;
             }
             let mut outgoing = Outgoing { dup: false, qos, retain: true, packet_identifier: 0, identifiers };
@@ -245,9 +264,6 @@ impl Core {
                 self.hold_pending(id, &pending) && self.start(id, connected, pending, &outgoing, now)
             };
             self.count(connected, sent);
-        }
-        if let Some(replay) = self.sessions.get_mut(id).and_then(|session| session.replays.front_mut()) {
-            replay.cursor = Some(message.topic().clone());
         }
         true
     }

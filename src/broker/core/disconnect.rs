@@ -100,6 +100,7 @@ impl Core {
     pub(in crate::broker) fn close(&mut self, id: ConnectionId, now: Instant) {
         self.leave(id, true, now);
         if let Some(mut connection) = self.connections.remove(id) {
+            self.partial_bytes -= connection.partial_bytes;
             self.deadlines.set(Timer::Connection(id), &mut connection.timer, None);
         }
     }
@@ -187,7 +188,7 @@ impl Core {
         let Some(mut session) = self.sessions.remove(id) else { return };
         self.names.remove(&session.client_identifier);
         self.deadlines.set(Timer::Session(id), &mut session.timer, None);
-        for filter in &session.filters {
+        for filter in session.filters.keys() {
             self.subscriptions.remove(filter, id);
         }
         self.release_all(&session);

@@ -52,6 +52,11 @@ impl InFlight {
         self.sent
     }
 
+    /// Whether a new message may be sent; those to be sent again come first.
+    pub(super) fn has_room(&self, window: usize) -> bool {
+        self.unsent().is_none() && self.len() < window
+    }
+
     /// Everything has to be sent again: the connection is gone.
     pub(super) fn rewind(&mut self) {
         self.sent = 0;

@@ -7,6 +7,9 @@
 //! each it looks after the connections [`Core::take_changed`] names: writes [`Core::output`], reports
 //! it with [`Core::wrote`], reads on or not as [`Core::state`] says.
 //!
+//! No turn is long: [`Core::resume`] begins one, and what takes more work than [`TURN_WORK`] goes on in the
+//! next ([`Core::is_unfinished`]), after other connections have had theirs.
+//!
 //! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose
 //! message goes to a connected subscriber that lags is not read from until the subscriber has caught
 //! up; one that takes nothing for `Limits::patience` is no longer waited for, and messages over its
@@ -59,6 +62,10 @@ const OUTPUT_MOST_BYTES: usize = 4 << 20;
 /// With more than this, which only acknowledgements and the like can reach, it is not read from: a
 /// client that asks and never reads the answers has to stop asking.
 const OUTPUT_FULL_BYTES: usize = 8 << 20;
+/// What one turn may do: names looked at, subscriptions matched, messages handed on. A few milliseconds.
+const TURN_WORK: usize = 8192;
+/// What each connection may hold of a packet that is not whole without counting against the limit.
+const FREE_PARTIAL_BYTES: usize = 128 << 10;
 /// A CONNECT has at most five strings of 64 KiB; what its properties add is bounded by this.
 const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
 /// Output buffers kept for the next connection that needs one, and the largest of them.
@@ -128,6 +135,10 @@ pub(super) struct Core {
     /// Sums over the sessions.
     queued_messages: usize,
     held_bytes: usize,
+    /// Sum over the connections.
+    partial_bytes: usize,
+    /// What this turn has done.
+    work: usize,
     /// For identifiers this broker assigns.
     assigned: u64,
     /// Connections refused and cut by request so far.
@@ -154,6 +165,8 @@ impl Core {
             spare: Vec::new(),
             queued_messages: 0,
             held_bytes: 0,
+            partial_bytes: 0,
+            work: 0,
             assigned: 0,
             refused: 0,
             cut: 0,
@@ -199,6 +212,36 @@ impl Core {
         id
     }
 
+    /// Begins a connection's turn, with what the last one has left to do.
+    pub(super) fn resume(&mut self, id: ConnectionId, now: Instant) {
+        self.work = 0;
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        if std::mem::take(&mut connection.unfinished)
+            && let Some(session) = connection.session()
+        {
+            self.pump(session, now);
+        }
+    }
+
+    /// Whether a connection needs another turn.
+    pub(super) fn is_unfinished(&self, id: ConnectionId) -> bool {
+        self.connections.get(id).is_some_and(|connection| connection.unfinished)
+    }
+
+    /// A connection holds that many bytes of packets that are not whole. It is ended if all of them hold
+    /// more than the limit.
+    pub(super) fn holds_partial(&mut self, id: ConnectionId, bytes: usize, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else { return };
+        let counted = bytes.saturating_sub(FREE_PARTIAL_BYTES);
+        let grows = counted > connection.partial_bytes;
+        self.partial_bytes = self.partial_bytes - connection.partial_bytes + counted;
+        connection.partial_bytes = counted;
+        if grows && self.partial_bytes > self.options.limits.partial_bytes {
+            let text = "too many bytes of packets that are not whole";
+            self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
+        }
+    }
+
     /// Takes whole packets from the beginning of `input` and returns how many bytes they were. The
     /// rest is to be handed in again with more behind it.
     pub(super) fn receive(&mut self, id: ConnectionId, input: &[u8], now: Instant) -> usize {
@@ -215,7 +258,7 @@ impl Core {
             let Some(connection) = self.connections.get(id) else { return input.len() };
             let largest = match connection.phase {
                 Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
-                Phase::Up(_) if connection.is_held() => break,
+                Phase::Up(_) if connection.is_held() || connection.unfinished => break,
                 Phase::Up(_) => self.options.limits.maximum_packet_size,
                 Phase::Closing | Phase::Dead => {
                     rest = &[];
@@ -235,6 +278,12 @@ impl Core {
                     let (packet, after) = rest.split_at(length);
                     rest = after;
                     self.packet(id, packet, now);
+                    self.work += 1;
+                    if self.work >= TURN_WORK
+                        && let Some(connection) = self.connections.get_mut(id)
+                    {
+                        connection.unfinished |= connection.session().is_some() && !rest.is_empty();
+                    }
                 }
                 Err(malformed) => self.fail(id, rest, &malformed, now),
             }
@@ -283,7 +332,7 @@ impl Core {
                 return self.subscribe(id, session, packet_identifier, properties, filters, now);
             }
             Packet::Unsubscribe { packet_identifier, filters, .. } => {
-                return self.unsubscribe(id, session, packet_identifier, filters);
+                return self.unsubscribe(id, session, packet_identifier, filters, now);
             }
             Packet::PingReq => {
                 if !self.withheld(PacketType::PingResp)
@@ -391,7 +440,12 @@ impl Core {
 
     /// Does what is due.
     pub(super) fn advance(&mut self, now: Instant) {
-        while let Some(timer) = self.deadlines.due(now) {
+        self.work = 0;
+        // What is left is still due when this is called next.
+        while self.work < TURN_WORK
+            && let Some(timer) = self.deadlines.due(now)
+        {
+            self.work += 1;
             match timer {
                 Timer::Connection(id) => self.connection_due(id, now),
                 Timer::Session(id) => self.session_due(id, now),

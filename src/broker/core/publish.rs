@@ -173,7 +173,7 @@ impl Core {
         let mut matches = std::mem::take(&mut self.matches);
         let sessions = &self.sessions;
         let connected = |id| sessions.get(id).is_some_and(|session| session.connection.is_some());
-        self.subscriptions.matching(name, connected, &mut matches);
+        self.work += self.subscriptions.matching(name, connected, &mut matches);
         let publisher = from.map(|(_, session)| session);
         matches.retain(|m| !(m.subscriber.no_local && Some(m.subscriber.session) == publisher)); // [MQTT-3.8.3-3]
         if matches.len() > 1 {

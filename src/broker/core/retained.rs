@@ -1,19 +1,36 @@
 //! The retained messages: one for a topic name.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::TURN_WORK;
 use super::message::Message;
-use crate::protocol::topic;
 
-/// Retained messages by topic name, in order: a filter's literal beginning bounds the search.
+/// The byte after `/`: a name and this come after everything below the name.
+const AFTER_SLASH: &[u8] = b"0";
+/// The byte after `$`.
+const AFTER_DOLLAR: &[u8] = b"%";
+/// No topic name holds it, so a name and this come directly after the name.
+const AFTER_NAME: &[u8] = b"\0";
+
+/// Retained messages by topic name, in order. The search of a filter goes from one name that may match to
+/// the next as in a tree of levels: it skips what lies below a level that does not match.
 #[derive(Default)]
 pub(super) struct Retained {
     messages: BTreeMap<Bytes, Arc<Message>>,
     bytes: usize,
+}
+
+/// What a search has come to.
+pub(super) enum Search<'a> {
+    Found(&'a Arc<Message>),
+    End,
+    /// The work of this turn is done; the search goes on from its cursor.
+    Paused,
 }
 
 impl Retained {
@@ -39,20 +56,171 @@ impl Retained {
         }
     }
 
-    /// The first message in the order of names that matches `filter` and comes after `cursor`.
-    pub(super) fn next(&self, filter: &str, cursor: Option<&Bytes>) -> Option<&Arc<Message>> {
+    /// The first message in the order of names that matches `filter` and whose name is at or after
+    /// `cursor`, which is moved behind it. `work` counts the names looked at.
+    pub(super) fn next(&self, filter: &str, cursor: &mut Vec<u8>, work: &mut usize) -> Search<'_> {
         let filter = filter.as_bytes();
-        let Some(wildcard) = memchr::memchr2(b'+', b'#', filter) else {
-            return if cursor.is_some() { None } else { self.messages.get(filter) };
+        if cursor.is_empty() {
+            // `a/#` matches `a` as well, so the slash before `#` is not part of the beginning.
+            let literal = match memchr::memchr2(b'+', b'#', filter) {
+                Some(wildcard) if filter[wildcard] == b'#' => wildcard.saturating_sub(1),
+                Some(wildcard) => wildcard,
+                None => filter.len(),
+            };
+            cursor.extend_from_slice(&filter[..literal]);
+        }
+        while *work < TURN_WORK {
+            *work += 1;
+            let from = (Bound::Included(&cursor[..]), Bound::Unbounded);
+            let Some((name, message)) = self.messages.range::<[u8], _>(from).next() else {
+                return Search::End;
+            };
+            let (kept, then, found) = match compare(filter, name) {
+                Comparison::Matches => (name.len(), [AFTER_NAME, b""], true),
+                Comparison::Seek(kept, then) => (kept, then, false),
+                Comparison::NoMore => return Search::End,
+            };
+            cursor.clear();
+            cursor.extend_from_slice(&name[..kept]);
+            then.iter().for_each(|bytes| cursor.extend_from_slice(bytes));
+            if found {
+                return Search::Found(message);
+            }
+        }
+        Search::Paused
+    }
+}
+
+/// How a name stands to a filter.
+#[derive(Debug, PartialEq, Eq)]
+enum Comparison<'a> {
+    Matches,
+    /// The next name that may match is at or after this many bytes of the name and these.
+    Seek(usize, [&'a [u8]; 2]),
+    /// No later name matches.
+    NoMore,
+}
+
+fn compare<'a>(filter: &'a [u8], name: &[u8]) -> Comparison<'a> {
+    if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
+        return Comparison::Seek(0, [AFTER_DOLLAR, b""]); // [MQTT-4.7.2-1]
+    }
+    let mut rest = filter;
+    let mut start = 0;
+    // The end of the last level that a `+` stands for: another one there may match.
+    let mut other = None;
+    let go_on = |other: Option<usize>| {
+        other.map_or(Comparison::NoMore, |end| Comparison::Seek(end, [AFTER_SLASH, b""]))
+    };
+    loop {
+        let (level, below) = match memchr::memchr(b'/', rest) {
+            Some(slash) => (&rest[..slash], Some(&rest[slash + 1..])),
+            None => (rest, None),
         };
-        // `a/#` matches `a` as well, so the slash before `#` is not part of the beginning.
-        let literal = if filter[wildcard] == b'#' { wildcard.saturating_sub(1) } else { wildcard };
-        let prefix = &filter[..literal];
-        let from = cursor.map_or(Bound::Included(prefix), |name| Bound::Excluded(&name[..]));
-        self.messages
-            .range::<[u8], _>((from, Bound::Unbounded))
-            .take_while(|(name, _)| name.starts_with(prefix))
-            .find(|(name, _)| topic::matches(filter, name))
-            .map(|(_, message)| message)
+        let tail = &name[start..];
+        let end = memchr::memchr(b'/', tail).map_or(name.len(), |slash| start + slash);
+        match level {
+            b"#" => return Comparison::Matches,
+            b"+" => other = Some(end),
+            _ if *level == name[start..end] => {}
+            _ if level.cmp(tail) == Ordering::Greater => return Comparison::Seek(start, [level, b""]),
+            // Between a level and what is below it come names such as `level!`.
+            _ if below.is_some() && tail.starts_with(level) && tail[level.len()] < b'/' => {
+                return Comparison::Seek(start, [level, b"/"]);
+            }
+            _ => return go_on(other),
+        }
+        match (below, end == name.len()) {
+            (None | Some(b"#"), true) => return Comparison::Matches,
+            (None, false) => return go_on(other),
+            (Some(_), true) => return Comparison::Seek(name.len(), [AFTER_NAME, b""]),
+            (Some(below), false) => {
+                rest = below;
+                start = end + 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::broker::core::message::View;
+    use crate::protocol::property::Properties;
+    use crate::protocol::{QoS, topic};
+
+    fn store(names: &[String]) -> Retained {
+        let mut retained = Retained::default();
+        for name in names {
+            let view = View {
+                topic: name.as_bytes(),
+                payload: b"x",
+                properties: Properties::NONE,
+                expires: None,
+                qos: QoS::AtMostOnce,
+                retain: true,
+                publisher: None,
+            };
+            assert!(retained.insert(view.store(), usize::MAX, usize::MAX));
+        }
+        retained
+    }
+
+    /// All that match, and how many names were looked at.
+    fn all(retained: &Retained, filter: &str) -> (Vec<String>, usize) {
+        let (mut found, mut cursor, mut steps) = (Vec::new(), Vec::new(), 0);
+        loop {
+            let mut work = 0;
+            match retained.next(filter, &mut cursor, &mut work) {
+                Search::Found(message) => {
+                    found.push(String::from_utf8(message.topic().to_vec()).unwrap());
+                }
+                Search::End => return (found, steps + work),
+                Search::Paused => {}
+            }
+            steps += work;
+        }
+    }
+
+    /// Names below a level that does not match are skipped, however many they are.
+    #[test]
+    fn a_search_does_not_look_at_what_cannot_match() {
+        let names: Vec<String> =
+            (0..50).flat_map(|room| (0..400).map(move |sensor| format!("house/{room}/s/{sensor}"))).collect();
+        let retained = store(&names);
+        for filter in ["+/x", "+/+", "+/+/x", "+/+/s", "house/+/t/#", "+/7/t", "garden/#"] {
+            let (found, steps) = all(&retained, filter);
+            assert_eq!((found.len(), steps < 200), (0, true), "{filter}: {steps}");
+        }
+        let (found, steps) = all(&retained, "+/+/s/17");
+        assert_eq!((found.len(), steps < 300), (50, true), "{steps}");
+    }
+
+    #[test]
+    fn a_search_pauses_after_the_work_of_a_turn() {
+        let names: Vec<String> = (0..3 * TURN_WORK).map(|number| format!("{number}/y")).collect();
+        let (retained, mut cursor, mut pauses) = (store(&names), Vec::new(), 0);
+        while matches!(retained.next("+/x", &mut cursor, &mut 0), Search::Paused) {
+            pauses += 1;
+        }
+        assert!(pauses >= 3, "{pauses}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        /// The search finds what matching name by name finds, in the order of names.
+        #[test]
+        fn agrees_with_matching_one_by_one(
+            filter in "(\\+|[ab!0$]{0,2})(/(\\+|[ab!0]{0,2})){0,3}(/#)?|#",
+            names in proptest::collection::btree_set("[ab!0$]{0,2}(/[ab!0]{0,2}){0,3}", 1..40),
+        ) {
+            let names: Vec<String> = names.into_iter().filter(|name| !name.is_empty()).collect();
+            prop_assume!(!filter.is_empty());
+            let expected: Vec<String> = names.iter()
+                .filter(|name| topic::matches(filter.as_bytes(), name.as_bytes())).cloned().collect();
+            prop_assert_eq!(all(&store(&names), &filter).0, expected);
+        }
     }
 }

@@ -1,10 +1,8 @@
 //! What the broker remembers of a client, whether it is connected or not ([MQTT-4.1]).
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
-
-use bytes::Bytes;
 
 use super::ConnectionId;
 use super::in_flight::InFlight;
@@ -28,8 +26,10 @@ pub(super) struct Replay {
     pub(super) no_local: bool,
     /// The Subscription Identifier; 0 is none.
     pub(super) identifier: u32,
-    /// The topic name sent last.
-    pub(super) cursor: Option<Bytes>,
+    /// The names before it were looked at.
+    pub(super) cursor: Vec<u8>,
+    /// Its number, by which `Session::filters` knows it: another one is out of date.
+    pub(super) number: u64,
 }
 
 /// A Will Message, published when its connection ends without a farewell ([MQTT-3.1.2-8]).
@@ -53,14 +53,15 @@ pub(super) struct Session {
     pub(super) ends_at: Option<Instant>,
     /// The deadline set, the earlier of the two above.
     pub(super) timer: Option<Instant>,
-    /// Filters subscribed to; options are in the tree.
-    pub(super) filters: HashSet<Box<str>>,
+    /// Filters subscribed to, and the number of the latest replay for each; options are in the tree.
+    pub(super) filters: HashMap<Box<str>, u64>,
     /// QoS 1 and 2 messages not sent yet.
     pub(super) queue: VecDeque<Pending>,
     pub(super) queue_bytes: usize,
     /// All memory counted against the limits, the queue included.
     pub(super) held_bytes: usize,
     pub(super) replays: VecDeque<Replay>,
+    pub(super) latest_replay: u64,
     pub(super) in_flight: InFlight,
     /// Packet identifiers of QoS 2 messages received and not released ([MQTT-4.3.3-10]).
     pub(super) received: HashSet<u16>,
@@ -76,11 +77,12 @@ impl Session {
             will_at: None,
             ends_at: None,
             timer: None,
-            filters: HashSet::new(),
+            filters: HashMap::new(),
             queue: VecDeque::new(),
             queue_bytes: 0,
             held_bytes: 0,
             replays: VecDeque::new(),
+            latest_replay: 0,
             in_flight: InFlight::default(),
             received: HashSet::new(),
         }
@@ -92,8 +94,22 @@ impl Session {
         self.queue.is_empty() && self.replays.is_empty() && self.has_room(window)
     }
 
+    /// Adds a replay in place of an earlier one for the same filter. That one is passed by when its turn
+    /// comes; to look for it each time would cost the square of the number of filters.
+    pub(super) fn replay(&mut self, replay: Replay) {
+        if let Some(number) = self.filters.get_mut(&replay.filter) {
+            self.latest_replay += 1;
+            *number = self.latest_replay;
+            self.replays.push_back(Replay { number: self.latest_replay, ..replay });
+        }
+        if self.replays.len() > 2 * self.filters.len() + 64 {
+            let filters = &self.filters;
+            self.replays.retain(|replay| filters.get(&replay.filter) == Some(&replay.number));
+        }
+    }
+
     /// Whether the window has room for a new message; messages to be sent again come first.
     pub(super) fn has_room(&self, window: usize) -> bool {
-        self.in_flight.unsent().is_none() && self.in_flight.len() < window
+        self.in_flight.has_room(window)
     }
 }

@@ -11,6 +11,9 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::topic;
 use crate::protocol::wire::{self, Malformed, PacketType, Subscription, SubscriptionList};
 
+/// Topic filters of one packet: more than a session may have by default.
+pub(super) const PACKET_FILTERS: usize = 20_000;
+
 impl Core {
     /// Handles a SUBSCRIBE: the answer first, then the retained messages.
     ///
@@ -25,6 +28,7 @@ impl Core {
         filters: SubscriptionList<'_>,
         now: Instant,
     ) -> Result<(), Malformed> {
+        Self::check_number(PacketType::Subscribe, &filters)?;
         let identifier = properties.number(PropertyId::SubscriptionIdentifier).unwrap_or(0);
         let broken = |s: Subscription<'_>| s.no_local && topic::shared(s.filter).is_some();
         if filters.iter().any(broken) {
@@ -41,6 +45,15 @@ impl Core {
         self.answer(id, PacketType::SubAck, packet_identifier, &reasons)?;
         self.pump(session, now);
         Ok(())
+    }
+
+    /// The work that one packet makes is bounded.
+    fn check_number(packet: PacketType, filters: &SubscriptionList<'_>) -> Result<(), Malformed> {
+        if filters.iter().nth(PACKET_FILTERS).is_none() {
+            return Ok(());
+        }
+        let what = "more topic filters than one packet may have";
+        Err(Malformed::protocol_error(packet, what).with_reason(ReasonCode::QUOTA_EXCEEDED))
     }
 
     /// Sends SUBACK or UNSUBACK unless it is withheld on request.
@@ -95,7 +108,7 @@ impl Core {
             return Err(ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED);
         }
         let Some(state) = self.sessions.get_mut(session) else { return Err(ReasonCode::UNSPECIFIED) };
-        if state.filters.len() >= options.limits.subscriptions && !state.filters.contains(filter) {
+        if state.filters.len() >= options.limits.subscriptions && !state.filters.contains_key(filter) {
             return Err(ReasonCode::QUOTA_EXCEEDED);
         }
         let qos = subscription.qos.min(options.limits.maximum_qos);
@@ -109,7 +122,7 @@ impl Core {
         };
         let new = self.subscriptions.insert(filter, subscriber).ok_or(ReasonCode::QUOTA_EXCEEDED)?;
         if new {
-            state.filters.insert(filter.into());
+            state.filters.insert(filter.into(), 0);
         }
         let wanted = match subscription.retain_handling {
             0 => true,  // [MQTT-3.3.1-9]
@@ -118,14 +131,8 @@ impl Core {
         };
         // Shared subscriptions get none ([MQTT-4.8.2]).
         if wanted && shared.is_none() && self.retained.len() > 0 {
-            state.replays.retain(|replay| &*replay.filter != filter);
-            state.replays.push_back(Replay {
-                filter: filter.into(),
-                qos,
-                no_local,
-                identifier,
-                cursor: None,
-            });
+            let (filter, cursor) = (filter.into(), Vec::new());
+            state.replay(Replay { filter, qos, no_local, identifier, cursor, number: 0 });
         }
         Ok(())
     }
@@ -140,7 +147,9 @@ impl Core {
         session: SessionId,
         packet_identifier: u16,
         filters: SubscriptionList<'_>,
+        now: Instant,
     ) -> Result<(), Malformed> {
+        Self::check_number(PacketType::Unsubscribe, &filters)?;
         let reasons: Vec<ReasonCode> = filters
             .iter()
             .map(|Subscription { filter, .. }| {
@@ -148,14 +157,16 @@ impl Core {
                 if topic::check_filter(filter.as_bytes()).is_err() {
                     return ReasonCode::TOPIC_FILTER_INVALID;
                 }
-                if !state.filters.remove(filter) {
+                if state.filters.remove(filter).is_none() {
                     return ReasonCode::NO_SUBSCRIPTION_EXISTED;
                 }
-                state.replays.retain(|replay| &*replay.filter != filter);
                 self.subscriptions.remove(filter, session);
                 ReasonCode::SUCCESS
             })
             .collect();
-        self.answer(id, PacketType::UnsubAck, packet_identifier, &reasons)
+        self.answer(id, PacketType::UnsubAck, packet_identifier, &reasons)?;
+        // Messages may have waited for a replay that is out of date now.
+        self.pump(session, now);
+        Ok(())
     }
 }

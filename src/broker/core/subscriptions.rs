@@ -1,7 +1,7 @@
 //! Who subscribed to what: a tree of topic levels, so that a message costs its levels and not the
 //! number of subscriptions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::SessionId;
 use crate::protocol::{QoS, topic};
@@ -32,8 +32,8 @@ pub(super) struct Match {
     pub(super) shared: bool,
 }
 
+#[derive(Default)]
 struct Group {
-    name: Box<str>,
     members: Vec<Subscriber>,
     /// Whose turn it is.
     next: usize,
@@ -42,7 +42,8 @@ struct Group {
 #[derive(Default)]
 struct Subscribers {
     each: Vec<Subscriber>,
-    groups: Vec<Group>,
+    /// By share name.
+    groups: BTreeMap<Box<str>, Group>,
 }
 
 impl Subscribers {
@@ -54,13 +55,7 @@ impl Subscribers {
     fn insert(&mut self, share: Option<&str>, subscriber: Subscriber) -> bool {
         let list = match share {
             None => &mut self.each,
-            Some(share) => {
-                let at = self.groups.iter().position(|group| &*group.name == share).unwrap_or_else(|| {
-                    self.groups.push(Group { name: share.into(), members: Vec::new(), next: 0 });
-                    self.groups.len() - 1
-                });
-                &mut self.groups[at].members
-            }
+            Some(share) => &mut self.groups.entry(share.into()).or_default().members,
         };
         if let Some(known) = list.iter_mut().find(|known| known.session == subscriber.session) {
             *known = subscriber;
@@ -76,20 +71,23 @@ impl Subscribers {
             at.map(|at| list.remove(at)).is_some()
         };
         let Some(share) = share else { return remove(&mut self.each) };
-        let Some(at) = self.groups.iter().position(|group| &*group.name == share) else { return false };
-        let removed = remove(&mut self.groups[at].members);
-        if self.groups[at].members.is_empty() {
-            self.groups.swap_remove(at);
+        let Some(group) = self.groups.get_mut(share) else { return false };
+        let removed = remove(&mut group.members);
+        if group.members.is_empty() {
+            self.groups.remove(share);
         }
         removed
     }
 
-    /// Everyone, and of each shared subscription the next whose client is there, or else the next.
-    fn collect(&mut self, connected: &impl Fn(SessionId) -> bool, out: &mut Vec<Match>) {
+    /// Everyone, and of each shared subscription the next whose client is there, or else the next. Returns
+    /// how many were looked at.
+    fn collect(&mut self, connected: &impl Fn(SessionId) -> bool, out: &mut Vec<Match>) -> usize {
+        let mut work = self.each.len();
         out.extend(self.each.iter().map(|subscriber| Match { subscriber: *subscriber, shared: false }));
-        for group in &mut self.groups {
+        for group in self.groups.values_mut() {
             let count = group.members.len();
             let turn = (0..count)
+                .inspect(|_| work += 1)
                 .map(|step| (group.next + step) % count)
                 .find(|at| connected(group.members[*at].session))
                 .unwrap_or(if count == 0 { 0 } else { group.next % count });
@@ -98,6 +96,7 @@ impl Subscribers {
                 out.push(Match { subscriber: *subscriber, shared: true });
             }
         }
+        work
     }
 }
 
@@ -225,24 +224,27 @@ impl Subscriptions {
     }
 
     /// Appends every subscriber entitled to a message on this topic name. One session may come
-    /// several times. `connected` decides who of a shared subscription is preferred.
+    /// several times. `connected` decides who of a shared subscription is preferred. Returns
+    /// how many places and subscribers were looked at.
     pub(super) fn matching(
         &mut self,
         name: &str,
         connected: impl Fn(SessionId) -> bool,
         out: &mut Vec<Match>,
-    ) {
+    ) -> usize {
+        let mut work = 0;
         let system = name.starts_with('$'); // wildcards in the first level pass it by [MQTT-4.7.2-1]
         let mut stack = std::mem::take(&mut self.stack);
         stack.push((0, Some(0)));
         while let Some((at, rest)) = stack.pop() {
             let node = &mut self.nodes[at];
+            work += 1;
             let passed_by = at == 0 && system;
             if !passed_by {
-                node.below.collect(&connected, out);
+                work += node.below.collect(&connected, out);
             }
             let Some(start) = rest else {
-                node.here.collect(&connected, out);
+                work += node.here.collect(&connected, out);
                 continue;
             };
             let tail = &name[start..];
@@ -261,6 +263,7 @@ impl Subscriptions {
             }
         }
         self.stack = stack;
+        work
     }
 }
 

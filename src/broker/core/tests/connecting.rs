@@ -216,3 +216,14 @@ fn shutting_down_says_so() {
         assert_eq!(world.state(client), State::Dead);
     }
 }
+
+/// MQTT 3.x has no return code for it [MQTT-4.8.0-1]; MQTT 5 has a Reason Code.
+#[test]
+fn an_empty_will_topic_closes_the_connection() {
+    for (protocol, answer) in [(V3_1, &[][..]), (V3_1_1, &[]), (V5, &["CONNACK 0x90"])] {
+        let mut world = World::new();
+        let (client, seen) = world.try_connect(&Connect { will: Some(will("", "x")), ..hello(protocol, "c") });
+        assert_eq!(seen, answer, "{protocol:?}");
+        assert_eq!(world.state(client), State::Closing);
+    }
+}

@@ -245,17 +245,17 @@ fn unread_answers_are_bounded() {
     let pings = [0xC0, 0].repeat(1 << 20);
     let mut taken = 0;
     for _ in 0..10 {
-        taken += world.core.receive(client.id, &pings[taken % 2..], world.now);
+        taken += world.offer(client, &pings[taken % 2..]).0;
     }
     assert_eq!(taken, 8 << 20);
     assert_eq!(world.core.output(client.id).len(), 8 << 20);
     assert_eq!(world.state(client), State::Paused);
     world.take(client);
     assert_eq!(world.state(client), State::Open);
-    assert_eq!(world.core.receive(client.id, &pings, world.now), pings.len());
+    world.send(client, &pings);
     // Held for its own sake, it is silent by its own fault.
     for _ in 0..10 {
-        world.core.receive(client.id, &pings, world.now);
+        world.offer(client, &pings);
     }
     world.wait_seconds(15);
     assert_eq!(world.state(client), State::Closing);

@@ -8,6 +8,7 @@ mod quality;
 mod retaining;
 mod sessions;
 mod subscribing;
+mod turns;
 mod wills;
 
 use std::time::{Duration, Instant};
@@ -140,9 +141,24 @@ impl World {
         self.try_connect(&Connect { clean_start: false, properties, ..hello(protocol, name) })
     }
 
-    /// Hands over bytes, all of which must be taken.
-    pub(super) fn send(&mut self, client: Client, bytes: &[u8]) {
-        assert_eq!(self.core.receive(client.id, bytes, self.now), bytes.len());
+    /// Hands over bytes, all of which must be taken. Returns how many turns that needs.
+    pub(super) fn send(&mut self, client: Client, bytes: &[u8]) -> usize {
+        let (taken, turns) = self.offer(client, bytes);
+        assert_eq!(taken, bytes.len());
+        turns
+    }
+
+    /// Hands over bytes. Returns how many of them were taken, and in how many turns.
+    pub(super) fn offer(&mut self, client: Client, bytes: &[u8]) -> (usize, usize) {
+        let (mut taken, mut turns) = (0, 0);
+        loop {
+            turns += 1;
+            self.core.resume(client.id, self.now);
+            taken += self.core.receive(client.id, &bytes[taken..], self.now);
+            if !self.core.is_unfinished(client.id) {
+                return (taken, turns);
+            }
+        }
     }
 
     pub(super) fn publish(&mut self, client: Client, publish: &Publish<'_>) {
@@ -211,8 +227,9 @@ impl World {
     pub(super) fn take(&mut self, client: Client) -> Vec<String> {
         let mut bytes = Vec::new();
         loop {
+            self.core.resume(client.id, self.now);
             let output = self.core.output(client.id);
-            if output.is_empty() {
+            if output.is_empty() && !self.core.is_unfinished(client.id) {
                 break;
             }
             bytes.extend_from_slice(output);
