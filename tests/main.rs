@@ -23,6 +23,7 @@ mod connect;
 mod discovery;
 mod events;
 mod faults;
+mod floods;
 mod generated;
 mod hang_ups;
 mod hostile;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
@@ -113,6 +114,12 @@ impl<S: Transport> Connection<S> {
 
     /// Hands the core what was received before.
     fn hand_over(&mut self, core: &mut Core, now: Instant) {
+        if core.is_large(&self.tail) {
+            let input = Bytes::from(std::mem::take(&mut self.tail));
+            let taken = core.receive_owned(self.id, &input, now);
+            self.tail = input[taken..].to_vec();
+            return self.note_held(core, now);
+        }
         let taken = core.receive(self.id, &self.tail, now);
         if taken == self.tail.len() {
             self.tail = Vec::new();

@@ -267,8 +267,7 @@ impl WebSocket {
         let mut messages_left = EMPTY_MESSAGES;
         while self.unread.is_empty() && !self.ended {
             let over = messages_left == 0;
-            let next =
-                if over { Poll::Pending } else { Pin::new(&mut self.inner).poll_next(context) };
+            let next = if over { Poll::Pending } else { Pin::new(&mut self.inner).poll_next(context) };
             if next.is_pending() && (over || self.inner.get_ref().reads_left == 0) {
                 context.waker().wake_by_ref();
                 return Poll::Pending;

@@ -42,8 +42,7 @@ impl Core {
             usize::from(self.options.limits.in_flight.min(receive_maximum.unwrap_or(u16::MAX)).max(1));
         let alias_maximum = number(PropertyId::TopicAliasMaximum).and_then(|most| u16::try_from(most).ok());
         connection.alias_maximum = alias_maximum.unwrap_or(0).min(self.options.limits.topic_alias_maximum);
-        if connect.protocol != Protocol::V5
-            && connect.will.as_ref().is_some_and(|will| will.topic.is_empty())
+        if connect.protocol != Protocol::V5 && connect.will.as_ref().is_some_and(|will| will.topic.is_empty())
         {
             // A violation of the protocol [MQTT-4.7.3-1]: the Network Connection is closed [MQTT-4.8.0-1].
             return Err(Malformed::protocol_error(PacketType::Connect, "empty will topic"));
@@ -64,6 +63,7 @@ impl Core {
                     qos: will.qos,
                     retain: will.retain,
                     publisher: None,
+                    shared: None,
                 };
                 Some(Will {
                     message: view.store(),

@@ -1,16 +1,20 @@
 //! What the broker knows of one network connection.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::message::View;
 use super::{ConnectionId, OUTPUT_FULL_BYTES, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
+
+/// A payload of this length is written to its receivers from the one place where it is kept. Shorter ones
+/// are copied: many small writes cost more.
+pub(super) const SHARED_BYTES: usize = 64 << 10;
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +36,12 @@ pub(super) struct Connection {
     /// Encoded packets, written up to `written`. Append only, and truncate what was appended since.
     pub(super) out: BytesMut,
     written: usize,
+    /// Payloads that are not copied into `out`, and before which of its bytes they are to be written.
+    shared: VecDeque<(usize, Bytes)>,
+    /// Bytes of all of them that are not written.
+    shared_bytes: usize,
+    /// How many of the first are.
+    shared_written: usize,
     /// Stands in the list of connections the driver has to look after.
     pub(super) changed: bool,
     /// The deadline set.
@@ -84,6 +94,9 @@ impl Connection {
             protocol: Protocol::V3_1_1,
             out: BytesMut::new(),
             written: 0,
+            shared: VecDeque::new(),
+            shared_bytes: 0,
+            shared_written: 0,
             changed: false,
             timer: None,
             ends_at: None,
@@ -105,14 +118,19 @@ impl Connection {
         }
     }
 
-    /// Bytes to be written.
+    /// Bytes to be written, the first piece of them.
     pub(super) fn pending(&self) -> &[u8] {
-        self.out.get(self.written..).unwrap_or_default()
+        let piece = match self.shared.front() {
+            Some((before, payload)) if *before == self.written => payload.get(self.shared_written..),
+            Some((before, _)) => self.out.get(self.written..*before),
+            None => self.out.get(self.written..),
+        };
+        piece.unwrap_or_default()
     }
 
     /// How many bytes are to be written.
     pub(super) fn backlog(&self) -> usize {
-        self.out.len() - self.written
+        self.out.len() - self.written + self.shared_bytes
     }
 
     /// Whether it is not read from for now.
@@ -122,15 +140,35 @@ impl Connection {
 
     /// That many bytes were written. Not `BytesMut::advance`: it hides how much memory is held.
     pub(super) fn advance(&mut self, bytes: usize) {
-        self.written = (self.written + bytes).min(self.out.len());
-        if self.written == self.out.len() {
+        if let Some((_, payload)) = self.shared.front().filter(|(before, _)| *before == self.written) {
+            self.shared_written += bytes;
+            self.shared_bytes -= bytes;
+            if self.shared_written == payload.len() {
+                self.shared.pop_front();
+                self.shared_written = 0;
+            }
+        } else {
+            self.written = (self.written + bytes).min(self.out.len());
+        }
+        if self.backlog() == 0 {
             self.out.clear();
             self.written = 0;
         } else if self.written > self.out.len() / 2 {
             // Moves less than it has written, so each byte is moved once at most on average.
             self.out.copy_within(self.written.., 0);
             self.out.truncate(self.out.len() - self.written);
+            self.shared.iter_mut().for_each(|(before, _)| *before -= self.written);
             self.written = 0;
+        }
+    }
+
+    /// Takes back what was put out since `out` had this length.
+    pub(super) fn truncate(&mut self, length: usize) {
+        self.out.truncate(length);
+        while self.shared.back().is_some_and(|(before, _)| *before > length)
+            && let Some((_, payload)) = self.shared.pop_back()
+        {
+            self.shared_bytes -= payload.len();
         }
     }
 
@@ -181,10 +219,19 @@ impl Connection {
             }
             publish.properties = block.view();
         }
-        wire::put_publish(&mut self.out, self.protocol, &publish);
-        if self.out.len() - before > self.maximum_packet_size as usize {
+        let shared = view.shared.filter(|payload| payload.len() >= SHARED_BYTES);
+        match shared {
+            None => wire::put_publish(&mut self.out, self.protocol, &publish),
+            Some(_) => wire::put_publish_head(&mut self.out, self.protocol, &publish, 0),
+        }
+        let elsewhere = shared.map_or(0, Bytes::len);
+        if self.out.len() - before + elsewhere > self.maximum_packet_size as usize {
             self.out.truncate(before);
             return false;
+        }
+        if let Some(payload) = shared {
+            self.shared.push_back((self.out.len(), payload.clone()));
+            self.shared_bytes += elsewhere;
         }
         if let Some((alias, false)) = alias {
             self.own_aliases.insert(view.topic.into(), alias);

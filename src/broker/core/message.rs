@@ -32,6 +32,7 @@ impl Message {
             qos: self.qos,
             retain: self.retain,
             publisher: self.publisher.as_ref(),
+            shared: Some(&self.payload),
         }
     }
 
@@ -59,16 +60,24 @@ pub(super) struct View<'a> {
     pub(super) retain: bool,
     /// The client identifier of the publisher, for No Local on retained messages.
     pub(super) publisher: Option<&'a Arc<str>>,
+    /// The payload, where it can be kept without a copy.
+    pub(super) shared: Option<&'a Bytes>,
 }
 
 impl View<'_> {
-    /// A copy to keep: one allocation for the bytes, one for the rest.
+    /// A copy to keep: one allocation for the bytes, one for the rest. A payload that is shared is not
+    /// copied.
     pub(super) fn store(&self) -> Arc<Message> {
-        let mut bytes = BytesMut::with_capacity(self.topic.len() + self.payload.len());
-        bytes.extend_from_slice(self.topic);
-        bytes.extend_from_slice(self.payload);
-        let mut payload = bytes.freeze();
-        let topic = payload.split_to(self.topic.len());
+        let (topic, payload) = match self.shared {
+            Some(payload) => (Bytes::copy_from_slice(self.topic), payload.clone()),
+            None => {
+                let mut bytes = BytesMut::with_capacity(self.topic.len() + self.payload.len());
+                bytes.extend_from_slice(self.topic);
+                bytes.extend_from_slice(self.payload);
+                let mut payload = bytes.freeze();
+                (payload.split_to(self.topic.len()), payload)
+            }
+        };
         Arc::new(Message {
             topic,
             payload,
@@ -103,6 +112,11 @@ pub(super) struct Routed<'a> {
 impl<'a> Routed<'a> {
     pub(super) fn borrowed(view: View<'a>) -> Self {
         Self { view, stored: None }
+    }
+
+    /// A message that is stored.
+    pub(super) fn stored(message: &'a Arc<Message>) -> Self {
+        Self { view: message.view(), stored: Some(Arc::clone(message)) }
     }
 
     pub(super) fn message(&mut self) -> Arc<Message> {

@@ -38,7 +38,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use super::options::{Faults, Options};
 use super::statistics::Statistics;
@@ -46,7 +46,7 @@ use crate::protocol::Protocol;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
-use connection::{Connection, Phase};
+use connection::{Connection, Phase, SHARED_BYTES};
 use deadlines::{Deadlines, Timer};
 use retained::Retained;
 use session::Session;
@@ -139,6 +139,8 @@ pub(super) struct Core {
     partial_bytes: usize,
     /// What this turn has done.
     work: usize,
+    /// What is being received, where it may be kept without a copy.
+    input: Option<Bytes>,
     /// For identifiers this broker assigns.
     assigned: u64,
     /// Connections refused and cut by request so far.
@@ -167,6 +169,7 @@ impl Core {
             held_bytes: 0,
             partial_bytes: 0,
             work: 0,
+            input: None,
             assigned: 0,
             refused: 0,
             cut: 0,
@@ -294,6 +297,20 @@ impl Core {
         taken
     }
 
+    /// The same for input of which a large payload is kept without a copy.
+    pub(super) fn receive_owned(&mut self, id: ConnectionId, input: &Bytes, now: Instant) -> usize {
+        self.input = Some(input.clone());
+        let taken = self.receive(id, input, now);
+        self.input = None;
+        taken
+    }
+
+    /// Whether `input` begins with a whole packet that is worth [`Core::receive_owned`].
+    pub(super) fn is_large(&self, input: &[u8]) -> bool {
+        let most = self.options.limits.maximum_packet_size;
+        input.len() >= SHARED_BYTES && matches!(wire::frame(input, most), Ok(Some(SHARED_BYTES..)))
+    }
+
     /// Handles one packet, and the fault that may follow it.
     fn packet(&mut self, id: ConnectionId, packet: &[u8], now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
@@ -305,7 +322,7 @@ impl Core {
         }
         if last && let Some(connection) = self.connections.get_mut(id) {
             if self.options.faults.cut.is_some_and(|cut| !cut.answer_last) {
-                connection.out.truncate(before);
+                connection.truncate(before);
             }
             self.leave(id, false, now);
         }
@@ -385,7 +402,7 @@ impl Core {
     /// Gives an empty output buffer back, so that an idle connection has none.
     fn settle(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.out.is_empty() {
+        if connection.backlog() == 0 {
             if connection.out.capacity() > 0 {
                 let buffer = std::mem::take(&mut connection.out);
                 if self.spare.len() < SPARE_BUFFERS && buffer.capacity() <= SPARE_BUFFER_BYTES {

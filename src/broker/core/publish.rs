@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::connection::SHARED_BYTES;
 use super::deliver::Delivery;
 use super::message::{Routed, Sorted, View};
 use super::{ConnectionId, Core, SessionId};
@@ -65,6 +66,10 @@ impl Core {
             reason
         } else {
             let publisher = self.sessions.get(session).map(|s| Arc::clone(&s.client_identifier));
+            let input = self.input.clone();
+            let shared = input
+                .filter(|_| publish.payload.len() >= SHARED_BYTES)
+                .map(|input| input.slice_ref(publish.payload));
             let view = View {
                 topic: name.as_bytes(),
                 payload: publish.payload,
@@ -73,8 +78,11 @@ impl Core {
                 qos: publish.qos,
                 retain: publish.retain,
                 publisher: publisher.as_ref(),
+                shared: shared.as_ref(),
             };
-            let mut routed = Routed::borrowed(view);
+            // A large payload is kept once for all its receivers.
+            let stored = (publish.payload.len() >= SHARED_BYTES).then(|| view.store());
+            let mut routed = stored.as_ref().map_or_else(|| Routed::borrowed(view), Routed::stored);
             let kept = !publish.retain || self.retain(&mut routed);
             let matched = self.route(&mut routed, name, Some((id, session)), now);
             match (kept, matched) {

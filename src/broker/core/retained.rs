@@ -162,6 +162,7 @@ mod tests {
                 qos: QoS::AtMostOnce,
                 retain: true,
                 publisher: None,
+                shared: None,
             };
             assert!(retained.insert(view.store(), usize::MAX, usize::MAX));
         }

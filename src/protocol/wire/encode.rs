@@ -327,12 +327,23 @@ impl PublishTemplate {
 
 /// Appends a PUBLISH to be forwarded as it is (a server's side): everything given, nothing kept.
 pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publish<'_>) {
+    put_publish_head(out, protocol, publish, publish.payload.len());
+    out.put_slice(publish.payload);
+}
+
+/// Appends a PUBLISH up to its payload, which is written from elsewhere; `reserve` bytes are set aside.
+pub fn put_publish_head(
+    out: &mut BytesMut,
+    protocol: Protocol,
+    publish: &super::Publish<'_>,
+    reserve: usize,
+) {
     let v5 = protocol == Protocol::V5;
     let identifier = if publish.qos == QoS::AtMostOnce { 0 } else { 2 };
     let block = publish.properties.block();
     let properties = if v5 { variable_length(block.len()) + block.len() } else { 0 };
     let remaining = 2 + publish.topic.len() + identifier + properties + publish.payload.len();
-    out.reserve(remaining + 5);
+    out.reserve(remaining - publish.payload.len() + reserve + 5);
     out.put_u8(0x30 | u8::from(publish.dup) << 3 | (publish.qos as u8) << 1 | u8::from(publish.retain));
     put_length(out, remaining);
     put_binary(out, publish.topic);
@@ -342,7 +353,6 @@ pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publ
     if v5 {
         put_properties(out, block);
     }
-    out.put_slice(publish.payload);
 }
 
 /// `rumqttc`'s writers fail only on lengths the encoding cannot express and on packet identifier 0;

@@ -31,7 +31,7 @@ pub(super) use decode::Reader;
 pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
 pub use encode::{
     PublishTemplate, TopicAlias, ack, auth, connack, connect, disconnect, ping_request, ping_response,
-    put_publish, suback, subscribe, unsuback, unsubscribe,
+    put_publish, put_publish_head, suback, subscribe, unsuback, unsubscribe,
 };
 pub(super) use encode::{put_binary, put_variable_byte_integer};
 

@@ -222,7 +222,8 @@ fn shutting_down_says_so() {
 fn an_empty_will_topic_closes_the_connection() {
     for (protocol, answer) in [(V3_1, &[][..]), (V3_1_1, &[]), (V5, &["CONNACK 0x90"])] {
         let mut world = World::new();
-        let (client, seen) = world.try_connect(&Connect { will: Some(will("", "x")), ..hello(protocol, "c") });
+        let (client, seen) =
+            world.try_connect(&Connect { will: Some(will("", "x")), ..hello(protocol, "c") });
         assert_eq!(seen, answer, "{protocol:?}");
         assert_eq!(world.state(client), State::Closing);
     }

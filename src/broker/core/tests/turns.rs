@@ -136,3 +136,63 @@ fn unfinished_packets_are_bounded() {
     }
     assert_eq!(world.core.partial_bytes, 0);
 }
+
+/// A large payload is kept once, however many clients it goes to and is kept for.
+#[test]
+fn a_large_payload_is_kept_once() {
+    let mut world = World::new();
+    let readers: Vec<Client> = (0..3).map(|number| world.connect(V5, &number.to_string())).collect();
+    for reader in &readers {
+        world.subscribe(*reader, &[filter("t", 1)]);
+    }
+    let writer = world.connect(V5, "writer");
+    let payload = "x".repeat(1 << 20);
+    let large = Publish { retain: true, ..message("t", 1, 7, &payload) };
+    let packet = publish_bytes(V5, &large).freeze();
+    assert!(world.core.is_large(&packet) && !world.core.is_large(&packet[..packet.len() - 1]));
+    assert_eq!(world.core.receive_owned(writer.id, &packet, world.now), packet.len());
+    let input = packet.as_ptr_range();
+    for reader in readers {
+        assert!(world.core.output(reader.id).len() < 100, "the head comes first");
+        world.core.wrote(reader.id, world.core.output(reader.id).len(), world.now);
+        let piece = world.core.output(reader.id);
+        assert_eq!(piece.len(), 1 << 20);
+        assert!(input.contains(&piece.as_ptr()), "it is the memory that was received");
+        // In parts, and with another message behind it.
+        world.core.wrote(reader.id, 1000, world.now);
+        assert_eq!(world.core.output(reader.id).len(), (1 << 20) - 1000);
+        let other = world.connect(V5, "other"); // the first one waits for the readers
+        world.publish(other, &message("t", 0, 0, "next"));
+        world.core.wrote(reader.id, (1 << 20) - 1000, world.now);
+        let next = world.take(reader);
+        assert!(!next.is_empty() && next.iter().all(|line| line == "PUBLISH t q0 \"next\""), "{next:?}");
+    }
+    let late = world.connect(V5, "late");
+    assert_eq!(world.subscribe(late, &[filter("t", 0)]).len(), 2);
+}
+
+/// Pieces of shared and of copied messages come out in their order, wherever a write ends.
+#[test]
+fn large_and_small_messages_keep_their_order() {
+    for step in [1_000, 65_536, 70_001, 200_000] {
+        let mut world = World::new();
+        let reader = world.connect(V5, "reader");
+        world.subscribe(reader, &[filter("t", 0)]);
+        let writer = world.connect(V5, "writer");
+        let payloads: Vec<String> =
+            [3, 70_000, 0, 66_000, 66_000, 10, 30_000].iter().map(|length| "y".repeat(*length)).collect();
+        for payload in &payloads {
+            world.publish(writer, &message("t", 0, 0, payload));
+        }
+        let mut bytes = Vec::new();
+        while !world.core.output(reader.id).is_empty() {
+            let piece = world.core.output(reader.id);
+            let piece = &piece[..piece.len().min(step)];
+            bytes.extend_from_slice(piece);
+            world.core.wrote(reader.id, piece.len(), world.now);
+        }
+        let expected: Vec<u8> =
+            payloads.iter().flat_map(|payload| publish_bytes(V5, &message("t", 0, 0, payload))).collect();
+        assert!(bytes == expected, "{step}");
+    }
+}
