@@ -71,6 +71,12 @@ pub(super) struct Connection {
     /// Not read from until the slow reader it publishes to has caught up.
     pub(super) paused: bool,
     pub(super) lag: Lag,
+    pub(super) left: Left,
+}
+
+/// What a turn has left of a connection's input and work.
+#[derive(Default)]
+pub(super) struct Left {
     /// There is more to do for it than one turn allows: see [`super::Core::resume`].
     pub(super) unfinished: bool,
     /// What it holds of a packet that is not whole, as far as it counts against the limit.
@@ -113,8 +119,7 @@ impl Connection {
             unacknowledged: HashSet::new(),
             paused: false,
             lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
-            unfinished: false,
-            partial_bytes: 0,
+            left: Left::default(),
         }
     }
 

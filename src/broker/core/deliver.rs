@@ -156,7 +156,7 @@ impl Core {
                 return;
             }
             if self.work >= TURN_WORK {
-                connection.unfinished = true;
+                connection.left.unfinished = true;
                 return self.touch(connected);
             }
             self.work += 1;

@@ -100,7 +100,7 @@ impl Core {
     pub(in crate::broker) fn close(&mut self, id: ConnectionId, now: Instant) {
         self.leave(id, true, now);
         if let Some(mut connection) = self.connections.remove(id) {
-            self.partial_bytes -= connection.partial_bytes;
+            self.partial_bytes -= connection.left.partial_bytes;
             self.deadlines.set(Timer::Connection(id), &mut connection.timer, None);
         }
     }

@@ -68,15 +68,14 @@ impl View<'_> {
     /// A copy to keep: one allocation for the bytes, one for the rest. A payload that is shared is not
     /// copied.
     pub(super) fn store(&self) -> Arc<Message> {
-        let (topic, payload) = match self.shared {
-            Some(payload) => (Bytes::copy_from_slice(self.topic), payload.clone()),
-            None => {
-                let mut bytes = BytesMut::with_capacity(self.topic.len() + self.payload.len());
-                bytes.extend_from_slice(self.topic);
-                bytes.extend_from_slice(self.payload);
-                let mut payload = bytes.freeze();
-                (payload.split_to(self.topic.len()), payload)
-            }
+        let (topic, payload) = if let Some(payload) = self.shared {
+            (Bytes::copy_from_slice(self.topic), payload.clone())
+        } else {
+            let mut bytes = BytesMut::with_capacity(self.topic.len() + self.payload.len());
+            bytes.extend_from_slice(self.topic);
+            bytes.extend_from_slice(self.payload);
+            let mut payload = bytes.freeze();
+            (payload.split_to(self.topic.len()), payload)
         };
         Arc::new(Message {
             topic,

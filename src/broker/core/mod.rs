@@ -219,7 +219,7 @@ impl Core {
     pub(super) fn resume(&mut self, id: ConnectionId, now: Instant) {
         self.work = 0;
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if std::mem::take(&mut connection.unfinished)
+        if std::mem::take(&mut connection.left.unfinished)
             && let Some(session) = connection.session()
         {
             self.pump(session, now);
@@ -228,7 +228,7 @@ impl Core {
 
     /// Whether a connection needs another turn.
     pub(super) fn is_unfinished(&self, id: ConnectionId) -> bool {
-        self.connections.get(id).is_some_and(|connection| connection.unfinished)
+        self.connections.get(id).is_some_and(|connection| connection.left.unfinished)
     }
 
     /// A connection holds that many bytes of packets that are not whole. It is ended if all of them hold
@@ -236,9 +236,9 @@ impl Core {
     pub(super) fn holds_partial(&mut self, id: ConnectionId, bytes: usize, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let counted = bytes.saturating_sub(FREE_PARTIAL_BYTES);
-        let grows = counted > connection.partial_bytes;
-        self.partial_bytes = self.partial_bytes - connection.partial_bytes + counted;
-        connection.partial_bytes = counted;
+        let grows = counted > connection.left.partial_bytes;
+        self.partial_bytes = self.partial_bytes - connection.left.partial_bytes + counted;
+        connection.left.partial_bytes = counted;
         if grows && self.partial_bytes > self.options.limits.partial_bytes {
             let text = "too many bytes of packets that are not whole";
             self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
@@ -261,7 +261,7 @@ impl Core {
             let Some(connection) = self.connections.get(id) else { return input.len() };
             let largest = match connection.phase {
                 Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
-                Phase::Up(_) if connection.is_held() || connection.unfinished => break,
+                Phase::Up(_) if connection.is_held() || connection.left.unfinished => break,
                 Phase::Up(_) => self.options.limits.maximum_packet_size,
                 Phase::Closing | Phase::Dead => {
                     rest = &[];
@@ -285,7 +285,7 @@ impl Core {
                     if self.work >= TURN_WORK
                         && let Some(connection) = self.connections.get_mut(id)
                     {
-                        connection.unfinished |= connection.session().is_some() && !rest.is_empty();
+                        connection.left.unfinished |= connection.session().is_some() && !rest.is_empty();
                     }
                 }
                 Err(malformed) => self.fail(id, rest, &malformed, now),

@@ -82,7 +82,9 @@ impl Retained {
             };
             cursor.clear();
             cursor.extend_from_slice(&name[..kept]);
-            then.iter().for_each(|bytes| cursor.extend_from_slice(bytes));
+            for bytes in then {
+                cursor.extend_from_slice(bytes);
+            }
             if found {
                 return Search::Found(message);
             }
