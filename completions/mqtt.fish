@@ -45,7 +45,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file; at most 268435460 bytes, the largest packet' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a server or not; needs QoS 1 or 2' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool-max-size -d 'How long the spool may become before -l waits with its input and other messages are refused' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
@@ -95,7 +95,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s V -l protocol-version 
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -132,7 +132,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour on st
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have the server keep the message for future subscribers'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input; at most 268435460 bytes, the largest packet'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s n -l null-message -d 'No payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Each line of standard input, as a message of its own, without its line feed'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
@@ -211,7 +211,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s V -l protocol-version 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -282,7 +282,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s q -l qos -d 'QoS of the
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s m -l message -d 'This text' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s f -l file -d 'The content of this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s f -l file -d 'The content of this file; at most 268435460 bytes, the largest packet' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and all that --help-all lists' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l content-type -d 'Content type of the message, such as text/plain' -r
@@ -333,7 +333,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s V -l protocol-version -
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -372,7 +372,7 @@ never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l latency -d 'Write how long the response took after the request, on a line of its own; with --json as an object'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s R -d 'No effect: a retained message is never taken for the response'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l retain-as-published -d 'Show the response with the retain flag it was published with (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s s -l stdin-file -d 'All of standard input'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s s -l stdin-file -d 'All of standard input; at most 268435460 bytes, the largest packet'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s n -l null-message -d 'No payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s v -l verbose -d 'Write the topic and a space before each payload; --json and -F name the topic themselves'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s N -d 'Write no line feed after a message'
@@ -454,7 +454,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -545,7 +545,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -645,7 +645,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -733,7 +733,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -840,7 +840,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -938,7 +938,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -991,6 +991,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l json -d 'Write the comparison as one JSON object'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l allow-saturated -d 'Do not fail if a run is not valid because the generator was the bottleneck'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help -d 'Print help'
@@ -1023,7 +1024,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1078,7 +1079,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l rate -d 'At m
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Limit of a scan, where what came up to then is what counts; and of the wait for an acknowledgement' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Write what is to be cleared to this new file first, as JSON records' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file and clear nothing' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER. A pipe may bring at most 256 MiB, a line may have at most 512 MiB' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
@@ -1113,7 +1114,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s V -l protocol
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1241,7 +1242,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-ve
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1332,7 +1333,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s V -l protocol-version
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1415,7 +1416,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-versi
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
