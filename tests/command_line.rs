@@ -103,6 +103,10 @@ fn variables_that_are_not_used_fail_no_run() {
             assert_eq!(output.status.code(), Some(1), "{line:?} {variables:?}: {stderr}");
         }
     }
+    // One attempt has no pauses.
+    let line = [&["pub", "-t", "a", "-n"], &here[..]].concat();
+    failure(1, &line, &[("MQTT_RECONNECT_MAX_DELAY", "x")]);
+    failure(2, &[&line[..], &["--reconnect", "2"]].concat(), &[("MQTT_RECONNECT_MAX_DELAY", "x")]);
     // A run without a broker, and one that brings its own.
     let everything =
         [("MQTT_URL", "x"), ("MQTT_KEEPALIVE", "x"), ("MQTT_CONFIG", "/no"), ("MQTT_PASSWORD_FILE", "/")];

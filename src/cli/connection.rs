@@ -233,6 +233,10 @@ impl ConnectionArgs {
         let mut target = self.target.clone().resolve(&self.origin, max_packet_bytes)?;
         let unused_tls = self.tls.unused(target.tls_context(&self.origin));
         let unused_authentication = AuthenticationArgs::unused(&self.origin, authentication_method.is_some());
+        let attempts = self.reconnect.map_or(purpose.reconnect.attempts, |asked| asked.0);
+        if attempts == Some(0) && self.wait_for_server.is_zero() {
+            overruled.push("reconnect_max_delay");
+        }
         self.origin.refuse_broken(|id| {
             ![&overruled, &unused_tls, &unused_authentication].iter().any(|unused| unused.contains(&id))
         })?;
@@ -247,7 +251,6 @@ impl ConnectionArgs {
         )?;
         let client_identifier = self.client_identifier(session_expiry_interval)?;
         let tls = self.tls.clone().resolve(target.tls_context(&self.origin))?;
-        let attempts = self.reconnect.map_or(purpose.reconnect.attempts, |asked| asked.0);
         let service_records = target.service_records;
         let name_servers = std::mem::take(&mut target.name_servers);
         let (endpoint, fallbacks) = target.endpoints(tls, self.connect_timeout)?;
