@@ -268,6 +268,8 @@ impl TlsArgs {
             option(self.capath.is_some(), "capath"),
             option(self.tls_use_os_certs, "tls_use_os_certs"),
             option(self.cert.is_some(), "cert"),
+            // As with mosquitto's clients; that it is not available must not make a plain connection of it.
+            option(self.psk.is_some(), "psk"),
         ]
         .into_iter()
         .flatten()

@@ -148,7 +148,7 @@ fn micros(duration: Duration) -> u64 {
 /// The form that build servers read: a test suite, inconclusive cases as errors. A run that could not be
 /// made, or not to its end, has one case more, which is an error.
 pub(super) fn junit(results: &[Result], ended_early: Option<&str>) -> String {
-    let total: f64 = results.iter().map(|result| result.outcome.took.as_secs_f64()).sum();
+    let total = results.iter().map(|result| result.outcome.took).sum::<Duration>().as_secs_f64();
     let run = ended_early.map(|why| TestCase {
         class: "will-test".into(),
         name: "the run".into(),
