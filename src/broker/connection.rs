@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -137,7 +137,7 @@ impl<S: Transport> Connection<S> {
             self.tail = Vec::new();
             core.holds_partial(self.id, 0, now);
         }
-        self.held = state == State::Paused || core.is_unfinished(self.id);
+        self.held = state == State::Paused || core.turn_is_over();
     }
 
     /// Writes, reads, and says whether the connection is over, or whether there may be more to do.
@@ -156,7 +156,7 @@ impl<S: Transport> Connection<S> {
         match core.state(self.id) {
             State::Dead => Moved::End,
             State::Paused => wrote,
-            State::Open if core.is_unfinished(self.id) => wrote,
+            State::Open if core.turn_is_over() => wrote,
             State::Open => match self.read(core, cx, now) {
                 Moved::Nothing => wrote,
                 read => read,
@@ -202,7 +202,8 @@ impl<S: Transport> Future for Connection<S> {
             }
         }
         if inner.core.is_unfinished(this.id) {
-            cx.waker().wake_by_ref();
+            // Not woken at once: the runtime looks for input and timers of others first.
+            let _ = pin!(tokio::task::yield_now()).poll(cx);
         }
         inner.wake(Some(this.id));
         shared.note_deadline(&mut inner.core);

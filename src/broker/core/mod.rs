@@ -223,7 +223,15 @@ impl Core {
             && let Some(session) = connection.session()
         {
             self.pump(session, now);
+            // Its input has a share of its own: a PINGREQ behind a SUBSCRIBE does not wait for all of the
+            // replay.
+            self.work = 0;
         }
+    }
+
+    /// Whether this turn has done its work: nothing more is to be read before the next.
+    pub(super) fn turn_is_over(&self) -> bool {
+        self.work >= TURN_WORK
     }
 
     /// Whether a connection needs another turn.
@@ -258,10 +266,15 @@ impl Core {
             }
         }
         loop {
-            let Some(connection) = self.connections.get(id) else { return input.len() };
+            let is_over = self.turn_is_over() && !rest.is_empty();
+            let Some(connection) = self.connections.get_mut(id) else { return input.len() };
             let largest = match connection.phase {
                 Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
-                Phase::Up(_) if connection.is_held() || connection.left.unfinished => break,
+                Phase::Up(_) if connection.is_held() => break,
+                Phase::Up(_) if is_over => {
+                    connection.left.unfinished = true;
+                    break;
+                }
                 Phase::Up(_) => self.options.limits.maximum_packet_size,
                 Phase::Closing | Phase::Dead => {
                     rest = &[];
@@ -282,11 +295,6 @@ impl Core {
                     rest = after;
                     self.packet(id, packet, now);
                     self.work += 1;
-                    if self.work >= TURN_WORK
-                        && let Some(connection) = self.connections.get_mut(id)
-                    {
-                        connection.left.unfinished |= connection.session().is_some() && !rest.is_empty();
-                    }
                 }
                 Err(malformed) => self.fail(id, rest, &malformed, now),
             }
