@@ -73,7 +73,7 @@ fn variables_that_are_not_used_fail_no_run() {
     for (options, variables) in [
         (&here[..], &[("MQTT_PORT", "many"), ("MQTT_HOST", "a b"), ("MQTT_URL", "nonsense")][..]),
         (&here, &[("MQTT_TLS_VERSION", "tls9"), ("MQTT_TLS_PIN", "no"), ("MQTT_INSECURE", "maybe")]),
-        (&here, &[("MQTT_INSECURE", "true"), ("MQTT_CIPHERS", "x"), ("MQTT_KEY", "/no"), ("MQTT_PSK", "x")]),
+        (&here, &[("MQTT_INSECURE", "true"), ("MQTT_CIPHERS", "x"), ("MQTT_KEY", "/no"), ("MQTT_CERT", "")]),
         (&here, &[("MQTT_CRL", "/no"), ("MQTT_TLS_ALPN", ","), ("MQTT_KEYFORM", "x"), ("MQTT_NO_TLS", "x")]),
         (&here, &[("MQTT_WS_PATH", "x"), ("MQTT_WS_HEADER", "x"), ("MQTT_NAME_SERVER", "x")]),
         (&here, &[("MQTT_WS_PATH", "/x"), ("MQTT_WS_HEADER", "A: b"), ("MQTT_NAME_SERVER", "::1")]),
@@ -103,6 +103,9 @@ fn variables_that_are_not_used_fail_no_run() {
             assert_eq!(output.status.code(), Some(1), "{line:?} {variables:?}: {stderr}");
         }
     }
+    // A pre-shared key asks for TLS, and must not be answered with a connection without it.
+    let line = [&["pub", "-t", "a", "-n"], &here[..]].concat();
+    assert!(failure(2, &line, &[("MQTT_PSK", "00")]).contains("has no pre-shared keys"));
     // One attempt has no pauses.
     let line = [&["pub", "-t", "a", "-n"], &here[..]].concat();
     failure(1, &line, &[("MQTT_RECONNECT_MAX_DELAY", "x")]);

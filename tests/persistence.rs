@@ -198,9 +198,14 @@ for_brokers! {
 /// The highest number in a spool file: the last line that was taken in.
 fn last_taken(spool: &Path) -> Option<usize> {
     let bytes = std::fs::read(spool).unwrap();
-    let numbers = bytes
-        .split(|byte| !byte.is_ascii_digit() && *byte != b'n')
-        .filter_map(|word| std::str::from_utf8(word).ok()?.strip_prefix('n')?.parse().ok());
+    // Each record begins with the key of the file, which may look like anything, and ends with its payload.
+    let key = &bytes[8..16];
+    let begins: Vec<usize> = memchr::memmem::find_iter(&bytes[24..], key).map(|at| 24 + at).collect();
+    let ends = begins.iter().copied().skip(1).chain([bytes.len()]);
+    let numbers = begins.iter().zip(ends).filter_map(|(begin, end)| {
+        let payload = bytes[*begin..end].rsplit(|byte| *byte == b'n').next()?;
+        std::str::from_utf8(payload).ok()?.parse().ok()
+    });
     numbers.max()
 }
 
