@@ -62,8 +62,10 @@ const OUTPUT_MOST_BYTES: usize = 4 << 20;
 /// With more than this, which only acknowledgements and the like can reach, it is not read from: a
 /// client that asks and never reads the answers has to stop asking.
 const OUTPUT_FULL_BYTES: usize = 8 << 20;
-/// What one turn may do: names looked at, subscriptions matched, messages handed on. A few milliseconds.
-const TURN_WORK: usize = 8192;
+/// What one turn may do: packets handled, subscriptions matched, messages handed on. A few milliseconds.
+const TURN_WORK: usize = 64 << 10;
+/// What it costs to look for a retained message's name, in the same unit.
+const NAME_WORK: usize = 8;
 /// What each connection may hold of a packet that is not whole without counting against the limit.
 const FREE_PARTIAL_BYTES: usize = 128 << 10;
 /// A CONNECT has at most five strings of 64 KiB; what its properties add is bounded by this.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::TURN_WORK;
 use super::message::Message;
+use super::{NAME_WORK, TURN_WORK};
 
 /// The byte after `/`: a name and this come after everything below the name.
 const AFTER_SLASH: &[u8] = b"0";
@@ -57,7 +57,7 @@ impl Retained {
     }
 
     /// The first message in the order of names that matches `filter` and whose name is at or after
-    /// `cursor`, which is moved behind it. `work` counts the names looked at.
+    /// `cursor`, which is moved behind it. Each name looked at counts as `work`.
     pub(super) fn next(&self, filter: &str, cursor: &mut Vec<u8>, work: &mut usize) -> Search<'_> {
         let filter = filter.as_bytes();
         if cursor.is_empty() {
@@ -70,7 +70,7 @@ impl Retained {
             cursor.extend_from_slice(&filter[..literal]);
         }
         while *work < TURN_WORK {
-            *work += 1;
+            *work += NAME_WORK;
             let from = (Bound::Included(&cursor[..]), Bound::Unbounded);
             let Some((name, message)) = self.messages.range::<[u8], _>(from).next() else {
                 return Search::End;
@@ -180,10 +180,10 @@ mod tests {
                 Search::Found(message) => {
                     found.push(String::from_utf8(message.topic().to_vec()).unwrap());
                 }
-                Search::End => return (found, steps + work),
+                Search::End => return (found, steps + work / NAME_WORK),
                 Search::Paused => {}
             }
-            steps += work;
+            steps += work / NAME_WORK;
         }
     }
 
@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn a_search_pauses_after_the_work_of_a_turn() {
-        let names: Vec<String> = (0..3 * TURN_WORK).map(|number| format!("{number}/y")).collect();
+        let names: Vec<String> =
+            (0..=3 * TURN_WORK / NAME_WORK).map(|number| format!("{number}/y")).collect();
         let (retained, mut cursor, mut pauses) = (store(&names), Vec::new(), 0);
         while matches!(retained.next("+/x", &mut cursor, &mut 0), Search::Paused) {
             pauses += 1;
