@@ -17,7 +17,8 @@ mod will_test;
 use std::ffi::OsString;
 
 use super::origin::Rank;
-use super::{Invocation, Subcommand, command, everywhere, read};
+use super::read::{everywhere, read};
+use super::{Invocation, Subcommand, command};
 use crate::client::options::ClientOptions;
 use crate::command::{publish::Config as Publish, subscribe::Config as Subscribe};
 use crate::error::Error;
