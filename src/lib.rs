@@ -5,7 +5,6 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod command;
-pub mod dispatch;
 pub mod error;
 pub mod exit;
 pub mod file;
@@ -76,7 +75,7 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
                 for detail in details {
                     diagnostics.debug(|| detail);
                 }
-                dispatch::dispatch(invocation, diagnostics).await
+                invocation.run(diagnostics).await
             }
         }
     });

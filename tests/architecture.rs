@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 /// What each room may import. `lib` wires everything together and may import all.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
-    ("dispatch", &["cli", "command", "error", "exit", "output"]),
     // Signals, to end what --password-command runs.
     ("cli", &["command", "output", "client", "net", "protocol", "file", "signal", "error", "masking"]),
     (

@@ -69,10 +69,9 @@ use self::connection::{ConnectionArgs, NOTES};
 use self::files::Found;
 pub use self::hidden::Hidden;
 use self::read::{Read, everywhere, read, read_one};
-use crate::client::options::ClientOptions;
-use crate::command;
+use crate::command::{self, Invocation};
 use crate::error::Error;
-use crate::output::{ColorChoice, Verbosity};
+use crate::output::ColorChoice;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -129,7 +128,7 @@ pub enum Request {
     /// A run of a subcommand.
     Run {
         /// What to run.
-        invocation: Invocation,
+        invocation: Box<dyn Invocation>,
         /// What to warn of before.
         warnings: Vec<String>,
         /// For `--debug`.
@@ -139,62 +138,6 @@ pub enum Request {
         /// Whether lines on standard error begin with the time.
         log_time: bool,
     },
-}
-
-/// A subcommand with its checked configuration.
-#[derive(Debug)]
-pub enum Invocation {
-    /// `mqtt pub`
-    Publish(Box<command::publish::Config>),
-    /// `mqtt sub`
-    Subscribe(Box<command::subscribe::Config>),
-    /// `mqtt rr`
-    Request(Box<command::request::Config>),
-    /// `mqtt bench`
-    Bench(Box<command::bench::Config>),
-    /// `mqtt retain-clear`
-    RetainClear(Box<command::retain_clear::Config>),
-    /// `mqtt will-test`
-    WillTest(Box<command::will_test::Config>),
-    /// `mqtt ping`
-    Ping(Box<command::ping::Config>),
-    /// `mqtt broker`
-    Broker(Box<command::broker::Config>),
-}
-
-impl Invocation {
-    /// The connection it makes, if it makes one.
-    #[must_use]
-    pub fn client(&self) -> Option<&ClientOptions> {
-        match self {
-            Self::Publish(config) => Some(&config.client),
-            Self::Subscribe(config) => Some(&config.client),
-            Self::Request(config) => Some(&config.client),
-            Self::Bench(config) => match &config.task {
-                command::bench::Task::Load(load) => Some(&load.client),
-                _ => None,
-            },
-            Self::RetainClear(config) => Some(&config.client),
-            Self::WillTest(config) => Some(&config.client),
-            Self::Ping(config) => Some(&config.client),
-            Self::Broker(_) => None,
-        }
-    }
-
-    /// What is to be said on standard error.
-    #[must_use]
-    pub fn verbosity(&self) -> Verbosity {
-        match self {
-            Self::Publish(config) => config.verbosity,
-            Self::Subscribe(config) => config.verbosity,
-            Self::Request(config) => config.verbosity,
-            Self::Bench(config) => config.verbosity,
-            Self::RetainClear(config) => config.verbosity,
-            Self::WillTest(config) => config.verbosity,
-            Self::Ping(config) => config.verbosity,
-            Self::Broker(config) => config.verbosity,
-        }
-    }
 }
 
 /// Reads a command line, program name first, the environment and the configuration file. If secrets
@@ -276,16 +219,16 @@ impl Subcommand {
         }
     }
 
-    fn resolve(self) -> Result<Invocation, Error> {
+    fn resolve(self) -> Result<Box<dyn Invocation>, Error> {
         Ok(match self {
-            Self::Publish(args) => Invocation::Publish(Box::new((*args).try_into()?)),
-            Self::Subscribe(args) => Invocation::Subscribe(Box::new((*args).try_into()?)),
-            Self::Request(args) => Invocation::Request(Box::new((*args).try_into()?)),
-            Self::Bench(args) => Invocation::Bench(Box::new((*args).try_into()?)),
-            Self::RetainClear(args) => Invocation::RetainClear(Box::new((*args).try_into()?)),
-            Self::WillTest(args) => Invocation::WillTest(Box::new((*args).try_into()?)),
-            Self::Ping(args) => Invocation::Ping(Box::new((*args).try_into()?)),
-            Self::Broker(args) => Invocation::Broker(Box::new((*args).try_into()?)),
+            Self::Publish(args) => Box::new(command::publish::Config::try_from(*args)?),
+            Self::Subscribe(args) => Box::new(command::subscribe::Config::try_from(*args)?),
+            Self::Request(args) => Box::new(command::request::Config::try_from(*args)?),
+            Self::Bench(args) => Box::new(command::bench::Config::try_from(*args)?),
+            Self::RetainClear(args) => Box::new(command::retain_clear::Config::try_from(*args)?),
+            Self::WillTest(args) => Box::new(command::will_test::Config::try_from(*args)?),
+            Self::Ping(args) => Box::new(command::ping::Config::try_from(*args)?),
+            Self::Broker(args) => Box::new(command::broker::Config::try_from(*args)?),
             Self::Config(_) => return Err(Error::usage("mqtt config runs nothing")),
         })
     }

@@ -10,9 +10,11 @@ use std::task::Poll;
 
 use super::attention::{Attention, Stop, in_background};
 use crate::broker::{Broker, Options};
+use crate::client::options::ClientOptions;
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Stdout, Verbosity};
+use crate::output::{Diagnostics, Stdout, Verbosity};
 
 /// A checked command line of `mqtt broker`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +33,26 @@ pub struct Config {
     pub verbosity: Verbosity,
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        None
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, _: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self))
+    }
+}
+
 /// Runs a broker until a signal asks it to end, until its command or its input has ended, then says
 /// goodbye to every client.
 ///
 /// # Errors
 /// The address cannot be listened on, or the command cannot be started.
-pub async fn run(config: Config) -> Result<Exit, Error> {
+async fn run(config: Config) -> Result<Exit, Error> {
     let mut attention = Attention::start(None)?;
     let broker = Broker::start(Options { listen: config.listen, ..Options::default() })?;
     let exit = match config.command.split_first() {

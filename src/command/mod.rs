@@ -14,3 +14,30 @@ mod spool;
 mod stored;
 pub mod subscribe;
 pub mod will_test;
+
+use std::any::Any;
+use std::fmt::Debug;
+use std::pin::Pin;
+
+use crate::client::options::ClientOptions;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Verbosity};
+
+/// A subcommand on its way to its exit status.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Exit, Error>> + 'a>>;
+
+/// A subcommand with its checked configuration.
+pub trait Invocation: Any + Debug {
+    /// The connection it makes, if it makes one.
+    fn client(&self) -> Option<&ClientOptions>;
+
+    /// What is to be said on standard error.
+    fn verbosity(&self) -> Verbosity;
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// Whatever kept it from its work.
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_>;
+}

@@ -19,6 +19,7 @@ use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::file::read_all;
@@ -91,11 +92,25 @@ impl Config {
     }
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        Some(&self.client)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Publishes everything and leaves when all of it is acknowledged.
 ///
 /// # Errors
 /// What could not be read, a link that could not be made or kept, or a refused publish.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     if let Some(spool) = &config.spool {
         return spool::run(&config, spool, diagnostics).await;
     }

@@ -14,6 +14,7 @@ use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
+use crate::command::{Invocation, Running};
 use crate::error::{Error, Layer};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted, put_json_line};
@@ -53,12 +54,26 @@ pub struct Config {
     pub verbosity: Verbosity,
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        Some(&self.client)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Sends the request, and leaves when the response is written out.
 ///
 /// # Errors
 /// A payload that cannot be read, a link that could not be made or kept, a refused subscription or
 /// request, the time limit reached, or an output that cannot be written.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?.for_reader();
     let payload = config.source.payload_in_time(&mut attention).await?.unwrap_or_default();
     let mut requester = Requester {

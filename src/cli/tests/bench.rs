@@ -2,17 +2,13 @@
 
 use std::time::Duration;
 
-use super::super::Invocation;
 use super::{all_wrong, good, stage_one, words};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
 use crate::command::bench::{Config, Task};
 use crate::protocol::QoS;
 
 fn bench(line: &[&str]) -> Config {
-    match good(&[&["bench"], line].concat()) {
-        Invocation::Bench(config) => *config,
-        other => panic!("{other:?}"),
-    }
+    super::config(good(&[&["bench"], line].concat()))
 }
 
 fn load(line: &[&str]) -> Load {

@@ -1,15 +1,11 @@
-use super::{all_wrong, good};
-use crate::cli::Invocation;
+use super::{all_wrong, config, good};
+use crate::command::broker::Config;
 use crate::output::Verbosity;
 
 fn listens_on(line: &[&str]) -> String {
-    match good(&[&["broker"], line].concat()) {
-        Invocation::Broker(config) => {
-            assert_eq!(config.verbosity, Verbosity::Normal);
-            config.listen.to_string()
-        }
-        other => panic!("{other:?}"),
-    }
+    let config: Config = config(good(&[&["broker"], line].concat()));
+    assert_eq!(config.verbosity, Verbosity::Normal);
+    config.listen.to_string()
 }
 
 #[test]

@@ -14,13 +14,14 @@ mod tls;
 mod usage;
 mod will_test;
 
+use std::any::Any;
 use std::ffi::OsString;
 
 use super::origin::Rank;
 use super::read::{everywhere, read};
-use super::{Invocation, Subcommand, command};
+use super::{Subcommand, command};
 use crate::client::options::ClientOptions;
-use crate::command::{publish::Config as Publish, subscribe::Config as Subscribe};
+use crate::command::{Invocation, publish::Config as Publish, subscribe::Config as Subscribe};
 use crate::error::Error;
 use crate::exit::Exit;
 
@@ -37,11 +38,11 @@ fn words(line: &[&str]) -> Vec<OsString> {
 }
 
 /// Both stages; some options (by identifier) as if they came from the environment.
-fn from_environment(line: &[&str], ids: &[&str]) -> Result<Invocation, Error> {
+fn from_environment(line: &[&str], ids: &[&str]) -> Result<Box<dyn Invocation>, Error> {
     run(&words(line), ids)
 }
 
-fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
+fn run(arguments: &[OsString], ids: &[&str]) -> Result<Box<dyn Invocation>, Error> {
     let mut subcommand = stage_one(arguments)?.expect("a run, not a text");
     if let Some(connection) = subcommand.connection_mut() {
         connection.origin.demote(ids.iter().copied(), Rank::Environment);
@@ -50,22 +51,22 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Invocation, Error> {
 }
 
 /// A line that must be right.
-fn good(line: &[&str]) -> Invocation {
+fn good(line: &[&str]) -> Box<dyn Invocation> {
     from_environment(line, &[]).unwrap_or_else(|error| panic!("{line:?}: {error}"))
 }
 
+/// The configuration of the subcommand that a test speaks of.
+fn config<C: Invocation>(invocation: Box<dyn Invocation>) -> C {
+    let any: Box<dyn Any> = invocation;
+    *any.downcast().expect("the subcommand of the line")
+}
+
 fn publish(line: &[&str]) -> Publish {
-    match good(&[&["pub"], line].concat()) {
-        Invocation::Publish(config) => *config,
-        other => panic!("{other:?}"),
-    }
+    config(good(&[&["pub"], line].concat()))
 }
 
 fn subscribe(line: &[&str]) -> Subscribe {
-    match good(&[&["sub"], line].concat()) {
-        Invocation::Subscribe(config) => *config,
-        other => panic!("{other:?}"),
-    }
+    config(good(&[&["sub"], line].concat()))
 }
 
 /// The connection of `pub`, with these options and a message.
@@ -75,10 +76,9 @@ fn client(line: &[&str]) -> ClientOptions {
 
 fn client_from_environment(line: &[&str], ids: &[&str]) -> ClientOptions {
     let line = [&["pub", "-t", "a", "-n"], line].concat();
-    match from_environment(&line, ids) {
-        Ok(Invocation::Publish(config)) => config.client,
-        other => panic!("{line:?}: {other:?}"),
-    }
+    let config: Publish =
+        config(from_environment(&line, ids).unwrap_or_else(|error| panic!("{line:?}: {error}")));
+    config.client
 }
 
 /// The message of a line that must be wrong: a usage error on one line.

@@ -1,10 +1,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{all_wrong, publish, run, usage_error, words, wrong};
-use crate::cli::Invocation;
+use super::{all_wrong, config, publish, run, usage_error, words, wrong};
 use crate::client::options::Reconnect;
-use crate::command::publish::Source;
+use crate::command::publish::{Config, Source};
 use crate::output::Verbosity;
 use crate::protocol::QoS;
 
@@ -60,10 +59,8 @@ fn payloads_need_not_be_utf8() {
     use std::os::unix::ffi::OsStringExt;
     let mut line = words(&["pub", "-t", "a", "-m"]);
     line.push(OsString::from_vec(vec![0xff, 0xfe]));
-    match run(&line, &[]) {
-        Ok(Invocation::Publish(config)) => assert_eq!(config.source, Source::Message(vec![0xff, 0xfe])),
-        other => panic!("{other:?}"),
-    }
+    let config: Config = config(run(&line, &[]).unwrap());
+    assert_eq!(config.source, Source::Message(vec![0xff, 0xfe]));
 }
 
 #[cfg(unix)]

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use super::{all_wrong, good};
-use crate::cli::Invocation;
 use crate::client::options::{Reconnect, Version};
 use crate::command::publish::Source;
 use crate::command::request::Config;
@@ -10,10 +9,7 @@ use crate::protocol::property::PropertyId;
 use crate::protocol::{Protocol, QoS};
 
 fn request(line: &[&str]) -> Config {
-    match good(&[&["rr"], line].concat()) {
-        Invocation::Request(config) => *config,
-        other => panic!("{other:?}"),
-    }
+    super::config(good(&[&["rr"], line].concat()))
 }
 
 #[test]

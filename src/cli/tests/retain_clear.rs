@@ -2,14 +2,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{all_wrong, good};
-use crate::cli::Invocation;
 use crate::command::retain_clear::{Clear, Config, TimeSource, Work};
 
 fn config(line: &[&str]) -> Config {
-    match good(&[&["retain-clear"], line].concat()) {
-        Invocation::RetainClear(config) => *config,
-        other => panic!("{other:?}"),
-    }
+    super::config(good(&[&["retain-clear"], line].concat()))
 }
 
 fn clear(line: &[&str]) -> Clear {

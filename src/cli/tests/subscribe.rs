@@ -1,10 +1,9 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{all_wrong, from_environment, run, subscribe, usage_error, words, wrong};
-use crate::cli::Invocation;
+use super::{all_wrong, config, from_environment, run, subscribe, usage_error, words, wrong};
 use crate::client::options::{Reconnect, Version};
-use crate::command::subscribe::{Display, FilterOptions, Kind};
+use crate::command::subscribe::{Config, Display, FilterOptions, Kind};
 use crate::output::{MessageFormat, Template};
 use crate::protocol::{Protocol, QoS};
 
@@ -163,11 +162,9 @@ fn filters_must_be_utf8() {
 #[test]
 fn the_urls_topic() {
     let url = "mqtt://h/a/#";
-    let filters = |line: &[&str], ids: &[&str]| match from_environment(line, ids) {
-        Ok(Invocation::Subscribe(config)) => {
-            config.filters.into_iter().map(|filter| filter.filter).collect::<Vec<_>>()
-        }
-        other => panic!("{other:?}"),
+    let filters = |line: &[&str], ids: &[&str]| {
+        let config: Config = config(from_environment(line, ids).unwrap());
+        config.filters.into_iter().map(|filter| filter.filter).collect::<Vec<_>>()
     };
     assert_eq!(filters(&["sub", "-L", url], &[]), ["a/#"]);
     assert_eq!(filters(&["sub", "-L", url, "-t", "b"], &[]), ["b", "a/#"]);

@@ -1,14 +1,10 @@
 use std::time::Duration;
 
 use super::{all_wrong, good};
-use crate::cli::Invocation;
 use crate::command::will_test::Config;
 
 fn config(line: &[&str]) -> Config {
-    match good(&[&["will-test"], line].concat()) {
-        Invocation::WillTest(config) => *config,
-        other => panic!("{other:?}"),
-    }
+    super::config(good(&[&["will-test"], line].concat()))
 }
 
 #[test]

@@ -46,6 +46,7 @@ use self::report::export::{Outputs, json};
 use self::report::{Outcome, Report, text};
 use super::attention::Attention;
 use crate::client::options::ClientOptions;
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
@@ -94,11 +95,28 @@ pub struct Results {
     pub calibration: Option<PathBuf>,
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        match &self.task {
+            Task::Load(load) => Some(&load.client),
+            _ => None,
+        }
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Runs a load and reports.
 ///
 /// # Errors
 /// A broker that cannot be reached, files that cannot be read or written.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Config { task, results, .. } = config;
     let mut load = match task {
         Task::Load(load) => load,

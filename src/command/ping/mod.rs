@@ -17,6 +17,7 @@ use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected, Step};
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity, duration};
@@ -46,11 +47,25 @@ pub struct Config {
     pub verbosity: Verbosity,
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        Some(&self.client)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Connects, measures, leaves, and tells how it was.
 ///
 /// # Errors
 /// The step that failed, the server's refusal, or the time limit.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?;
     let is_silent = !config.json && config.verbosity == Verbosity::Quiet;
     if !is_silent {

@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::options::ClientOptions;
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Verbosity};
@@ -95,11 +96,25 @@ impl Config {
     }
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        Some(&self.client)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Does what the configuration says.
 ///
 /// # Errors
 /// A link that could not be made or kept, a file that cannot be used, a signal, or nobody to ask.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     match &config.work {
         Work::Clear(clear) => clear::run(&config, clear, diagnostics).await,
         Work::Export { scan, file } => restore::export(&config, scan, file, diagnostics).await,

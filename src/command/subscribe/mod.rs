@@ -24,6 +24,7 @@ use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
@@ -91,12 +92,26 @@ impl Config {
     }
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        Some(&self.client)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Subscribes, writes out what comes, and leaves when the configuration says so.
 ///
 /// # Errors
 /// A link that could not be made or kept, all subscriptions refused, the time limit reached, or an
 /// output that cannot be written.
-pub async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let stdout = output::open(&config)?;
     let identifier = &config.client.client_identifier;
     let unreleased =

@@ -34,6 +34,7 @@ use tokio::time::MissedTickBehavior;
 use super::attention::Attention;
 use crate::client::options::{ClientOptions, Secret, Version, Will};
 use crate::client::raw::RawLink;
+use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress, Stdout, Verbosity};
@@ -86,11 +87,25 @@ pub fn needs_v5(name: &str) -> bool {
     CASES.iter().any(|case| case.name == name && case.v5_only)
 }
 
+impl Invocation for Config {
+    fn client(&self) -> Option<&ClientOptions> {
+        Some(&self.client)
+    }
+
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(run(*self, diagnostics))
+    }
+}
+
 /// Runs the cases and reports.
 ///
 /// # Errors
 /// The server cannot be reached, the file for `JUnit` cannot be written, a signal.
-pub async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut stdout = Stdout::new();
     if config.list {
         for case in CASES {
