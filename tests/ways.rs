@@ -1,6 +1,7 @@
 //! Every way to a broker, for every subcommand: each gate below leads to one embedded broker, and a
 //! table says what to type for it. Then what the program says where a way is barred.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -211,6 +212,18 @@ fn every_subcommand_goes_every_way() {
             Mqtt::new(subcommand).args(world.options(gate, port)).run().exits(0);
         }
     }
+}
+
+/// The runs above leave out none of the subcommands that connect.
+#[test]
+fn every_subcommand_that_connects_is_tried() {
+    let command = mqtt::cli::command();
+    let has_host = |of: &&clap::Command| of.get_arguments().any(|arg| arg.get_id() == "host");
+    let connecting = command.get_subcommands().filter(has_host).map(clap::Command::get_name);
+    let connecting: BTreeSet<&str> = connecting.collect();
+    let tried = CONNECTING.iter().map(|line| line[0]);
+    // `config` shows what a connection would be made with.
+    assert_eq!(connecting, tried.chain(["rr", "config"]).collect());
 }
 
 /// `-A` chooses where from; what cannot be is said.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, Args as _, ValueHint};
+use clap::{Arg, ArgMatches, Args as _, ValueHint};
 
 use super::MAX_HELP_WIDTH;
 use super::bench_load::{
@@ -13,7 +13,9 @@ use super::bench_load::{
     threads,
 };
 use super::connection::{ConnectionArgs, Purpose};
+use super::needs::Needs;
 use super::report::QuietArgs;
+use super::subcommand::{Entry, Subcommand};
 use super::text::shown;
 use super::value;
 use crate::command::bench::config::{Mode, Pattern, Stop};
@@ -30,28 +32,25 @@ use crate::protocol::{QoS, topic};
 #[command(after_help = figures_and(EXAMPLES), args_conflicts_with_subcommands = true)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
 pub(super) struct BenchArgs {
-    #[command(subcommand)]
-    mode: Option<BenchMode>,
-
     #[command(flatten)]
     e2e: EndToEndArgs,
 }
 
-#[derive(Debug, Clone, clap::Subcommand)]
-enum BenchMode {
-    Conn(Box<ConnectArgs>),
-    Pub(Box<PublishArgs>),
-    Sub(Box<SubscribeArgs>),
-    E2e(Box<EndToEndArgs>),
-    Rr(Box<RequestArgs>),
-    Compare(CompareArgs),
-    Calibrate(Box<CalibrateArgs>),
-}
+/// The modes.
+pub(super) static MODES: &[Entry] = &[
+    Entry::run::<ConnectArgs>("conn"),
+    Entry::run::<PublishArgs>("pub"),
+    Entry::run::<SubscribeArgs>("sub"),
+    Entry::run::<EndToEndArgs>("e2e"),
+    Entry::run::<RequestArgs>("rr"),
+    Entry::run::<CompareArgs>("compare"),
+    Entry::run::<CalibrateArgs>("calibrate"),
+];
 
 /// Make connections that do nothing
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures_and(CONNECT_EXAMPLES))]
-struct ConnectArgs {
+pub(super) struct ConnectArgs {
     /// Clients [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
     clients: Option<u32>,
@@ -74,7 +73,7 @@ struct ConnectArgs {
 /// Publish, without subscribers
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures_and(PUBLISH_EXAMPLES))]
-struct PublishArgs {
+pub(super) struct PublishArgs {
     #[command(flatten)]
     send: SendArgs,
 
@@ -95,7 +94,7 @@ const FILTER: &str = "bench/#";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures_and(SUBSCRIBE_EXAMPLES))]
 #[command(mut_arg("count", |arg| arg.help("Measure this many messages, instead of a time")))]
-struct SubscribeArgs {
+pub(super) struct SubscribeArgs {
     /// Clients that subscribe [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
     subscribers: Option<u32>,
@@ -124,7 +123,7 @@ struct SubscribeArgs {
 /// Publish and receive: from publisher to subscriber
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures_and(EXAMPLES))]
-struct EndToEndArgs {
+pub(super) struct EndToEndArgs {
     #[command(flatten)]
     send: SendArgs,
 
@@ -169,7 +168,7 @@ struct EndToEndArgs {
 #[command(mut_arg("topic", |arg| arg.help(
     "Topic of the requests, with {client} and {topic} as levels; responses go to \
      bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}]")))]
-struct RequestArgs {
+pub(super) struct RequestArgs {
     #[command(flatten)]
     send: SendArgs,
 
@@ -190,7 +189,7 @@ struct RequestArgs {
 /// Set reports side by side
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = COMPARE_EXAMPLES)]
-struct CompareArgs {
+pub(super) struct CompareArgs {
     /// Reports of earlier runs, written with --json; with 'vs' between, several runs on each side
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     files: Vec<PathBuf>,
@@ -213,7 +212,7 @@ struct CompareArgs {
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = CALIBRATE_EXAMPLES)]
 #[command(mut_args(|arg| if is_of_broker(&arg) { arg.hide(true) } else { arg }))]
-struct CalibrateArgs {
+pub(super) struct CalibrateArgs {
     /// How long to measure each part [default: 3s]
     #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
     duration: Option<Duration>,
@@ -276,19 +275,15 @@ Examples:
   mqtt bench calibrate --json > ceiling.json
   mqtt bench pub --rate max --calibration ceiling.json";
 
-impl BenchArgs {
-    pub(super) fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        let common = match &mut self.mode {
-            None => &mut self.e2e.common,
-            Some(BenchMode::Conn(args)) => &mut args.common,
-            Some(BenchMode::Pub(args)) => &mut args.common,
-            Some(BenchMode::Sub(args)) => &mut args.common,
-            Some(BenchMode::E2e(args)) => &mut args.common,
-            Some(BenchMode::Rr(args)) => &mut args.common,
-            Some(BenchMode::Calibrate(args)) => return Some(&mut args.connection),
-            Some(BenchMode::Compare(_)) => return None,
-        };
-        Some(&mut common.connection)
+impl Subcommand for BenchArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Subcommand::connection_mut(&mut self.e2e)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        load_needs(typed)
     }
 }
 
@@ -296,16 +291,24 @@ impl TryFrom<BenchArgs> for Config {
     type Error = Error;
 
     fn try_from(args: BenchArgs) -> Result<Self, Error> {
-        match args.mode {
-            None => args.e2e.try_into(),
-            Some(BenchMode::Conn(args)) => (*args).try_into(),
-            Some(BenchMode::Pub(args)) => (*args).try_into(),
-            Some(BenchMode::Sub(args)) => (*args).try_into(),
-            Some(BenchMode::E2e(args)) => (*args).try_into(),
-            Some(BenchMode::Rr(args)) => (*args).try_into(),
-            Some(BenchMode::Compare(args)) => args.try_into(),
-            Some(BenchMode::Calibrate(args)) => (*args).try_into(),
-        }
+        args.e2e.try_into()
+    }
+}
+
+/// What a load needs of the connection.
+fn load_needs(typed: &ArgMatches) -> Needs {
+    if typed.get_flag("embedded") { Needs::OwnBroker } else { Needs::Load }
+}
+
+impl Subcommand for ConnectArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.common.connection)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        load_needs(typed)
     }
 }
 
@@ -328,12 +331,36 @@ impl TryFrom<ConnectArgs> for Config {
     }
 }
 
+impl Subcommand for PublishArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.common.connection)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        load_needs(typed)
+    }
+}
+
 impl TryFrom<PublishArgs> for Config {
     type Error = Error;
 
     fn try_from(PublishArgs { send, course, ceiling, common }: PublishArgs) -> Result<Self, Error> {
         let clients = Clients::pairs(send.publishers(), 0);
         common.sending(Mode::Publish, clients, send, &course, ceiling)
+    }
+}
+
+impl Subcommand for SubscribeArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.common.connection)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        load_needs(typed)
     }
 }
 
@@ -355,6 +382,18 @@ impl TryFrom<SubscribeArgs> for Config {
     }
 }
 
+impl Subcommand for EndToEndArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.common.connection)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        load_needs(typed)
+    }
+}
+
 impl TryFrom<EndToEndArgs> for Config {
     type Error = Error;
 
@@ -372,6 +411,18 @@ impl TryFrom<EndToEndArgs> for Config {
     }
 }
 
+impl Subcommand for RequestArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.common.connection)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        load_needs(typed)
+    }
+}
+
 impl TryFrom<RequestArgs> for Config {
     type Error = Error;
 
@@ -381,6 +432,10 @@ impl TryFrom<RequestArgs> for Config {
         let clients = Clients::pairs(send.publishers(), subscribers.unwrap_or(1));
         common.sending(Mode::Request, clients, send, &course, ceiling)
     }
+}
+
+impl Subcommand for CompareArgs {
+    type Config = Config;
 }
 
 impl TryFrom<CompareArgs> for Config {
@@ -393,6 +448,18 @@ impl TryFrom<CompareArgs> for Config {
         }
         let results = Results { json, allow_saturated, ..Results::default() };
         Ok(Self { task: Task::Compare(files), results, verbosity: quiet.resolve() })
+    }
+}
+
+impl Subcommand for CalibrateArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+
+    fn needs(_: &ArgMatches) -> Needs {
+        Needs::OwnBroker
     }
 }
 
@@ -423,14 +490,18 @@ fn hold_instead(_: &str) -> Result<Duration, String> {
 pub(super) fn mode_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     const FIRST: usize = 2;
     let rest = arguments.get(FIRST..).unwrap_or_default();
-    // Nearly always nothing is to be moved, and the definition is not needed to see that.
-    if arguments.get(1).is_none_or(|name| name != "bench") || rest.first().is_none_or(|word| !is_option(word))
+    let is_mode = |word: &OsString| MODES.iter().any(|mode| word == mode.name);
+    // Nearly always nothing is to be moved, and the definitions are not needed to see that.
+    if arguments.get(1).is_none_or(|name| name != "bench")
+        || rest.first().is_none_or(is_mode)
+        || !rest.iter().any(is_mode)
     {
         return arguments;
     }
-    let definition = BenchArgs::augment_args(clap::Command::new("bench"));
-    if let Some(place) = first_word(rest, &definition)
-        && definition.find_subcommand(&rest[place]).is_some()
+    let modes = MODES.iter().map(Entry::definition);
+    let definitions: Vec<_> = modes.chain([BenchArgs::augment_args(clap::Command::new("bench"))]).collect();
+    if let Some(place) = first_word(rest, &definitions)
+        && is_mode(&rest[place])
     {
         let mode = arguments.remove(FIRST + place);
         arguments.insert(FIRST, mode);
@@ -438,15 +509,10 @@ pub(super) fn mode_first(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn is_option(word: &OsString) -> bool {
-    word.as_encoded_bytes().starts_with(b"-")
-}
-
 /// The place of the first word that is neither an option of any mode nor the value of one.
-fn first_word(words: &[OsString], definition: &clap::Command) -> Option<usize> {
-    let commands = || std::iter::once(definition).chain(definition.get_subcommands());
+fn first_word(words: &[OsString], definitions: &[clap::Command]) -> Option<usize> {
     let takes_value = |is_it: &dyn Fn(&Arg) -> bool| {
-        let mut found = commands().flat_map(clap::Command::get_arguments).filter(|arg| is_it(arg));
+        let mut found = definitions.iter().flat_map(clap::Command::get_arguments).filter(|arg| is_it(arg));
         found.any(|arg| arg.get_action().takes_values())
     };
     let mut place = 0;

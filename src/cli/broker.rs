@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::report::QuietArgs;
+use super::subcommand::Subcommand;
 use super::value;
 use crate::command::broker::Config;
 use crate::error::Error;
@@ -81,6 +82,10 @@ impl FromStr for Listen {
             }
         }
     }
+}
+
+impl Subcommand for BrokerArgs {
+    type Config = Config;
 }
 
 impl TryFrom<BrokerArgs> for Config {

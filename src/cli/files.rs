@@ -92,8 +92,7 @@ pub(super) struct Found {
 }
 
 /// What the files hold that the command line and the environment leave open, and that matters.
-pub(super) fn found(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
-    let needs = Needs::of(subcommand.get_name(), matches);
+pub(super) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) -> Result<Found, Error> {
     if !find(subcommand, "options_file").is_some_and(|arg| needs.has(arg)) {
         return Ok(Found::default());
     }

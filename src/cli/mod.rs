@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
+//! | `subcommand` | what each of them is to this room, and its line in the table of all |
 //! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `origin` | which options were typed, which came from the environment or a file |
@@ -46,6 +47,7 @@ mod request;
 mod retain_clear;
 mod secret;
 mod show;
+mod subcommand;
 mod subscribe;
 mod subscription;
 mod target;
@@ -63,13 +65,14 @@ mod tests;
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, CommandFactory as _};
+use clap::{Arg, ArgAction};
 
-use self::connection::{ConnectionArgs, NOTES};
+use self::connection::NOTES;
 use self::files::Found;
 pub use self::hidden::Hidden;
-use self::read::{Read, everywhere, read, read_one};
-use crate::command::{self, Invocation};
+use self::read::{Read, read};
+use self::subcommand::{Entry, Line, Resolved};
+use crate::command::Invocation;
 use crate::error::Error;
 use crate::output::ColorChoice;
 
@@ -88,32 +91,24 @@ Options of each command:
 /// The widest line of help.
 const MAX_HELP_WIDTH: usize = 100;
 
-/// Publish, subscribe and test over MQTT
-///
-/// A toolkit for MQTT brokers. The letters of mosquitto's options mean here what they mean there.
-#[derive(Debug, clap::Parser)]
-#[command(name = "mqtt", version, subcommand_required = true, arg_required_else_help = false)]
-#[command(after_help = EXIT_STATUS)]
-struct Cli {
-    #[command(subcommand)]
-    subcommand: Subcommand,
-}
+const ABOUT: &str = "Publish, subscribe and test over MQTT";
+const LONG_ABOUT: &str = "\
+Publish, subscribe and test over MQTT
 
-#[derive(Debug, clap::Subcommand)]
-enum Subcommand {
-    #[command(name = "pub")]
-    Publish(Box<publish::PublishArgs>),
-    #[command(name = "sub")]
-    Subscribe(Box<subscribe::SubscribeArgs>),
-    #[command(name = "rr")]
-    Request(Box<request::RequestArgs>),
-    Bench(Box<bench::BenchArgs>),
-    RetainClear(Box<retain_clear::RetainClearArgs>),
-    WillTest(Box<will_test::WillTestArgs>),
-    Ping(Box<ping::PingArgs>),
-    Broker(Box<broker::BrokerArgs>),
-    Config(Box<show::ConfigArgs>),
-}
+A toolkit for MQTT brokers. The letters of mosquitto's options mean here what they mean there.";
+
+/// All subcommands.
+static SUBCOMMANDS: &[Entry] = &[
+    Entry::run::<publish::PublishArgs>("pub"),
+    Entry::run::<subscribe::SubscribeArgs>("sub"),
+    Entry::run::<request::RequestArgs>("rr"),
+    Entry::run::<bench::BenchArgs>("bench").with(bench::MODES),
+    Entry::run::<retain_clear::RetainClearArgs>("retain-clear"),
+    Entry::run::<will_test::WillTestArgs>("will-test"),
+    Entry::run::<ping::PingArgs>("ping"),
+    Entry::run::<broker::BrokerArgs>("broker"),
+    Entry::print::<show::ConfigArgs>("config"),
+];
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -160,28 +155,23 @@ pub fn parse(
             in_sight = start_anew(&hidden);
         }
     };
-    let read = if let Some(read) = read_one(&arguments) {
-        hide(&read.definition, 2);
-        read
-    } else {
-        match read(&command(), &arguments, hide)? {
-            Err(text) => return Ok(Request::Print { text, problem: None }),
-            Ok(read) => read,
-        }
+    let read = match read(&arguments, Entry::definition, hide)? {
+        Err(text) => return Ok(Request::Print { text, problem: None }),
+        Ok(read) => read,
     };
     let Read { definition, matches, found, mut subcommand } = read;
     let Found { given, mut warnings, notes: mut details, .. } = found;
     secret::keep(&definition, &matches);
-    if let Subcommand::Config(args) = subcommand {
-        let (text, problem) = args.show(&definition, &matches, &given)?;
-        return Ok(Request::Print { text, problem });
-    }
-    let color = matches.get_one::<ColorChoice>("color").copied().unwrap_or_default();
+    let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
     let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
     warnings.extend(files::warnings(&definition, &matches, &given));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
-    let invocation = subcommand.resolve()?;
+    let line = Line { definition: &definition, matches: &matches, given: &given };
+    let invocation = match subcommand.resolve(&line)? {
+        Resolved::Run(invocation) => invocation,
+        Resolved::Print { text, problem } => return Ok(Request::Print { text, problem }),
+    };
     warnings.extend(later.into_iter().flat_map(|later| later.take()));
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if let Some(tls) = tls {
@@ -204,41 +194,17 @@ fn with_help_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-impl Subcommand {
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        match self {
-            Self::Publish(args) => Some(&mut args.connection),
-            Self::Subscribe(args) => Some(&mut args.connection),
-            Self::Request(args) => Some(&mut args.connection),
-            Self::Bench(args) => args.connection_mut(),
-            Self::RetainClear(args) => Some(&mut args.connection),
-            Self::WillTest(args) => Some(&mut args.connection),
-            Self::Ping(args) => Some(&mut args.connection),
-            Self::Config(args) => Some(&mut args.connection),
-            Self::Broker(_) => None,
-        }
-    }
-
-    fn resolve(self) -> Result<Box<dyn Invocation>, Error> {
-        Ok(match self {
-            Self::Publish(args) => Box::new(command::publish::Config::try_from(*args)?),
-            Self::Subscribe(args) => Box::new(command::subscribe::Config::try_from(*args)?),
-            Self::Request(args) => Box::new(command::request::Config::try_from(*args)?),
-            Self::Bench(args) => Box::new(command::bench::Config::try_from(*args)?),
-            Self::RetainClear(args) => Box::new(command::retain_clear::Config::try_from(*args)?),
-            Self::WillTest(args) => Box::new(command::will_test::Config::try_from(*args)?),
-            Self::Ping(args) => Box::new(command::ping::Config::try_from(*args)?),
-            Self::Broker(args) => Box::new(command::broker::Config::try_from(*args)?),
-            Self::Config(_) => return Err(Error::usage("mqtt config runs nothing")),
-        })
-    }
-}
-
 /// The definition of every option: the source of `--help`, manual pages and completions. It does
 /// not depend on environment or terminal.
 #[must_use]
 pub fn command() -> clap::Command {
-    everywhere(finish(Cli::command()), finish)
+    let program = clap::Command::new("mqtt")
+        .about(ABOUT)
+        .long_about(LONG_ABOUT)
+        .after_help(EXIT_STATUS)
+        .subcommand_required(true)
+        .subcommands(SUBCOMMANDS.iter().map(Entry::whole));
+    finish(program)
 }
 
 /// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, the last of a

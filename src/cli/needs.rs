@@ -1,7 +1,7 @@
 //! What a run needs of the connection. What it does not need is not looked at in the environment and in
 //! files, be it right or wrong.
 
-use clap::{Arg, ArgMatches};
+use clap::Arg;
 
 use super::files::{CREDENTIALS, NAMES_FILES};
 use super::{secret, target};
@@ -22,27 +22,6 @@ pub(super) enum Needs {
 }
 
 impl Needs {
-    /// What the subcommand of this name needs for what was typed.
-    pub(super) fn of(name: &str, typed: &ArgMatches) -> Self {
-        let flag = |id: &str| typed.try_get_one::<bool>(id).ok().flatten().copied().unwrap_or(false);
-        match name {
-            "calibrate" => Self::OwnBroker,
-            "will-test" if flag("list") => Self::Nothing,
-            // A will of the user's own has the session that the options ask for.
-            "will-test" if matches!(typed.try_get_raw("will_topic"), Ok(None)) => Self::OwnSessions,
-            "retain-clear" => Self::OwnSessions,
-            // The modes of `bench`.
-            _ if typed.try_contains_id("embedded").is_ok() => {
-                if flag("embedded") {
-                    Self::OwnBroker
-                } else {
-                    Self::Load
-                }
-            }
-            _ => Self::Everything,
-        }
-    }
-
     /// Whether an option says something about the run.
     pub(super) fn has(self, arg: &Arg) -> bool {
         const SESSION: [&str; 2] = ["disable_clean_session", "session_expiry"];

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::connection::{ConnectionArgs, Purpose};
 use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
+use super::subcommand::Subcommand;
 use super::{text, value};
 use crate::command::ping::Config;
 use crate::error::Error;
@@ -59,6 +60,14 @@ Examples:
   mqtt ping -h broker.example -C 10 --interval 200ms
   mqtt ping --quiet --timeout 3s
   mqtt ping -L wss://broker.example/mqtt --warn-expiry 30d --json";
+
+impl Subcommand for PingArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+}
 
 impl TryFrom<PingArgs> for Config {
     type Error = Error;

@@ -10,6 +10,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::payload::{PayloadArgs, one};
 use super::property::{PropertyArgs, Publishing};
 use super::report::ReportArgs;
+use super::subcommand::Subcommand;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
@@ -93,6 +94,14 @@ Examples:
   mqtt pub -t home/door -m open -q 1 -r
   sensors | mqtt pub -h broker.example -t site/1 -l -q 1
   mqtt pub -L mqtts://user@broker.example/home/photo -f photo.jpg";
+
+impl Subcommand for PublishArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+}
 
 impl TryFrom<PublishArgs> for Config {
     type Error = Error;

@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 
+use clap::Arg;
 use clap::parser::ValueSource;
-use clap::{Arg, FromArgMatches as _};
 
-use super::files::{self, Found, Given, NAMES_FILES};
-use super::needs::Needs;
+use super::files::{self, Found, Given};
 use super::origin::{Broken, Rank};
-use super::{Cli, Subcommand, begin, property, usage};
+use super::subcommand::{Called, Entry};
+use super::{SUBCOMMANDS, command, property, usage};
 use crate::error::Error;
 
 /// A command line after stage one.
@@ -19,42 +19,7 @@ pub(super) struct Read {
     pub(super) matches: clap::ArgMatches,
     /// What came from files.
     pub(super) found: Found,
-    pub(super) subcommand: Subcommand,
-}
-
-/// Stage one for the subcommands that are run in a loop: with the definition of the one that is
-/// called, and not of all, nor what only help and errors need, a one-shot `pub` takes a fifth less
-/// time. `None` leaves it to [`read`]: help, errors, options in files, and every other subcommand.
-pub(super) fn read_one(arguments: &[OsString]) -> Option<Read> {
-    fn one<A: clap::Args>(arguments: &[OsString], subcommand: fn(Box<A>) -> Subcommand) -> Option<Read> {
-        let name = arguments.get(1)?.to_str()?.to_owned();
-        let mut definition = begin(A::augment_args(clap::Command::new(name)));
-        let line = property::terminated(&definition, 2, arguments);
-        let matches = definition.try_get_matches_from_mut(&line[1..]).ok()?;
-        if NAMES_FILES.iter().any(|id| matches.contains_id(id)) {
-            return None; // what is read may be a pipe, which can be read only once
-        }
-        let needs = Needs::of(definition.get_name(), &matches);
-        if needs != Needs::Everything && definition.get_arguments().any(|arg| is_set(arg) && !needs.has(arg))
-        {
-            return None;
-        }
-        let found = files::found(&definition, &matches).ok()?;
-        let subcommand = subcommand(Box::new(A::from_arg_matches(&matches).ok()?));
-        let is_empty = found.given.is_empty() && found.broken.is_empty();
-        is_empty.then_some(Read { definition, matches, found, subcommand })
-    }
-    if std::env::vars_os()
-        .any(|(name, value)| value.is_empty() && name.as_encoded_bytes().starts_with(b"MQTT_"))
-    {
-        return None;
-    }
-    match arguments.get(1)?.to_str()? {
-        "pub" => one(arguments, Subcommand::Publish),
-        "sub" => one(arguments, Subcommand::Subscribe),
-        "rr" => one(arguments, Subcommand::Request),
-        _ => None,
-    }
+    pub(super) subcommand: Box<dyn Called>,
 }
 
 /// Stage one: a subcommand with its values, or a text that was asked for. The definition is handed to
@@ -64,105 +29,92 @@ pub(super) fn read_one(arguments: &[OsString]) -> Option<Read> {
 /// anything to say, then what stands in files. A setting that is no value is set aside: whether it matters
 /// is known when everything else is.
 pub(super) fn read(
-    command: &clap::Command,
     arguments: &[OsString],
+    define: fn(&Entry) -> clap::Command,
     hide: impl FnOnce(&clap::Command, usize),
 ) -> Result<Result<Read, String>, Error> {
-    let refused =
-        |error, command: &clap::Command| usage::from_clap(error, command, arguments).map(Err::<Read, _>);
-    let (names, definition) = addressed(command, arguments);
-    let line = property::terminated(definition, names, arguments);
-    let path = &line[1.min(line.len())..names.min(line.len())];
-    let mut bare = everywhere(command.clone(), |subcommand| with_environment(subcommand, &|_| false));
-    let typed = match bare.try_get_matches_from_mut(&line) {
-        Ok(matches) => matches,
-        Err(error) => return refused(error, &bare),
+    let Some((entry, names)) = Entry::called(SUBCOMMANDS, arguments) else {
+        return asked_or_wrong(arguments, None).map(Err);
     };
-    hide(definition, names);
-    let typed = innermost(&typed);
-    let needs = Needs::of(definition.get_name(), typed);
-    let is_typed = |arg: &Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let refused = |error| usage::from_clap(error, &command(), arguments).map(Err::<Read, _>);
+    let defined = define(entry);
+    let terminated = property::terminated(&defined, names, arguments);
+    let (path, line) = (&arguments[..names], &terminated[names - 1..]);
+    let mut definition = with_environment(defined.clone(), &|_| false);
+    let mut matches = match definition.try_get_matches_from_mut(line) {
+        Ok(matches) => matches,
+        Err(error) => return asked_or_wrong(arguments, Some(error)).map(Err),
+    };
+    hide(&definition, names);
+    let needs = (entry.needs)(&matches);
+    let is_typed = |arg: &Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let matters = |arg: &Arg| is_set(arg) && !is_typed(arg) && needs.has(arg);
     let mut broken = Vec::new();
-    let mut built = only_at(command.clone(), path, &|arg| is_set(arg) && !is_typed(arg) && needs.has(arg));
-    if built.clone().try_get_matches_from(&line).is_err() {
-        broken = broken_environment(&built, &line[..names]);
-        let is_whole = |arg: &Arg| broken.iter().all(|one: &Broken| one.id != arg.get_id().as_str());
-        built = only_at(built, path, &is_whole);
+    if defined.get_arguments().any(matters) {
+        let mut built = with_environment(defined, &matters);
+        if built.clone().try_get_matches_from(line).is_err() {
+            broken = broken_environment(&built, path);
+            let is_whole = |arg: &Arg| broken.iter().all(|one: &Broken| one.id != arg.get_id().as_str());
+            built = with_environment(built, &|arg| matters(arg) && is_whole(arg));
+        }
+        matches = match built.try_get_matches_from_mut(line) {
+            Ok(matches) => matches,
+            Err(error) => return refused(error),
+        };
+        definition = built;
     }
-    let mut matches = match built.try_get_matches_from_mut(&line) {
-        Ok(matches) => matches,
-        Err(error) => return refused(error, &built),
-    };
-    let definition = addressed(&built, &line).1.clone();
-    let mut found = files::found(&definition, innermost(&matches))?;
+    let mut found = files::found(&definition, &matches, needs)?;
     if !found.given.is_empty() {
+        let bare = with_environment(definition.clone(), &|_| false);
         let mut kept = Vec::with_capacity(found.given.len());
         for one in std::mem::take(&mut found.given) {
-            match check(&bare, &line[..names], &one)? {
+            match check(&bare, path, &one)? {
                 Some(one) => broken.push(one),
                 None => kept.push(one),
             }
         }
         found.given = kept;
         let words = found.given.iter().flat_map(|one| &one.words);
-        let all: Vec<OsString> = line[..names].iter().chain(words).chain(&line[names..]).cloned().collect();
-        matches = match built.try_get_matches_from_mut(&all) {
+        let all = line[..1].iter().chain(words).chain(&line[1..]);
+        matches = match definition.try_get_matches_from_mut(all) {
             Ok(matches) => matches,
-            Err(error) => return refused(error, &built),
+            Err(error) => return refused(error),
         };
     }
     broken.append(&mut found.broken);
-    match Cli::from_arg_matches(&matches) {
-        Ok(mut cli) => {
-            if let Some(connection) = cli.subcommand.connection_mut() {
-                for one in &found.given {
-                    connection.origin.demote([one.id.as_str()], one.rank);
-                }
-                connection.origin.set_aside(broken);
-                if let Some(why) = files::refused_command(&found.given) {
-                    connection.origin.refuse_command(why);
-                }
-            }
-            let matches = innermost(&matches).clone();
-            Ok(Ok(Read { definition, matches, found, subcommand: cli.subcommand }))
+    let mut subcommand = match (entry.read)(&matches) {
+        Ok(subcommand) => subcommand,
+        Err(error) => return refused(error),
+    };
+    if let Some(connection) = subcommand.connection_mut() {
+        for one in &found.given {
+            connection.origin.demote([one.id.as_str()], one.rank);
         }
-        Err(error) => refused(error, &built),
+        connection.origin.set_aside(broken);
+        if let Some(why) = files::refused_command(&found.given) {
+            connection.origin.refuse_command(why);
+        }
     }
+    Ok(Ok(Read { definition, matches, found, subcommand }))
 }
 
-/// The subcommand that a line calls: of `bench`, that of its mode. How many words name it.
-fn addressed<'a>(mut command: &'a clap::Command, line: &[OsString]) -> (usize, &'a clap::Command) {
-    let mut names = 1;
-    while let Some(subcommand) = line.get(names).and_then(|name| command.find_subcommand(name)) {
-        (names, command) = (names + 1, subcommand);
+/// What clap says to a line that is not to be run, by the definition of all that there is: the text that was
+/// asked for, or what is wrong. `error` is what it says by that of the subcommand alone.
+fn asked_or_wrong(arguments: &[OsString], error: Option<clap::Error>) -> Result<String, Error> {
+    let mut all = everywhere(command(), |subcommand| with_environment(subcommand, &|_| false));
+    let terminated = match Entry::called(SUBCOMMANDS, arguments) {
+        Some((entry, names)) => property::terminated(&entry.definition(), names, arguments),
+        None => arguments.to_vec(),
+    };
+    match all.try_get_matches_from_mut(terminated).err().or(error) {
+        Some(error) => usage::from_clap(error, &all, arguments),
+        None => Err(Error::usage("no subcommand").with_hint("see mqtt --help")),
     }
-    (names, command)
-}
-
-/// The values of the subcommand that was called.
-fn innermost(mut matches: &clap::ArgMatches) -> &clap::ArgMatches {
-    while let Some((_, inner)) = matches.subcommand() {
-        matches = inner;
-    }
-    matches
 }
 
 /// Changes the subcommands and theirs.
-pub(super) fn everywhere(
-    command: clap::Command,
-    change: fn(clap::Command) -> clap::Command,
-) -> clap::Command {
+fn everywhere(command: clap::Command, change: fn(clap::Command) -> clap::Command) -> clap::Command {
     command.mut_subcommands(|subcommand| everywhere(change(subcommand), change))
-}
-
-/// The definition in which only these options of the subcommand that is called have variables.
-fn only_at(command: clap::Command, path: &[OsString], has: &dyn Fn(&Arg) -> bool) -> clap::Command {
-    match path.split_first() {
-        None => with_environment(command, has),
-        Some((name, rest)) => with_environment(command, &|_| false).mut_subcommands(|subcommand| {
-            if *name == subcommand.get_name() { only_at(subcommand, rest, has) } else { subcommand }
-        }),
-    }
 }
 
 /// The definition of a subcommand in which only some options have variables.
@@ -178,13 +130,13 @@ fn is_set(arg: &Arg) -> bool {
 
 /// The variables that are no values of their options. Each is tried by itself, so that its error can name
 /// it.
-fn broken_environment(command: &clap::Command, names: &[OsString]) -> Vec<Broken> {
+fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Broken> {
     let mut broken = Vec::new();
-    for arg in addressed(command, names).1.get_arguments().filter(|arg| is_set(arg)) {
-        let alone = only_at(command.clone(), &names[1..], &|other| other.get_id() == arg.get_id());
-        let mut alone = everywhere(alone, |subcommand| subcommand.mut_args(|arg| arg.required(false)));
-        let Err(error) = alone.try_get_matches_from_mut(names) else { continue };
-        if let Err(Error::Usage { message, hint }) = usage::from_clap(error, &alone, names) {
+    for arg in definition.get_arguments().filter(|arg| is_set(arg)) {
+        let alone = with_environment(definition.clone(), &|other| other.get_id() == arg.get_id());
+        let mut alone = alone.mut_args(|arg| arg.required(false));
+        let Err(error) = alone.try_get_matches_from_mut(&path[path.len() - 1..]) else { continue };
+        if let Err(Error::Usage { message, hint }) = usage::from_clap(error, &command(), path) {
             let variable = arg.get_env().unwrap_or_default().to_string_lossy();
             let message = format!("{message} (from the environment: {variable})");
             broken.push(Broken::new(arg.get_id().as_str(), Rank::Environment, message, hint));
@@ -195,16 +147,16 @@ fn broken_environment(command: &clap::Command, names: &[OsString]) -> Vec<Broken
 
 /// Checks one option of a file by itself, so that an error can say where it stands. What matters without
 /// fail is refused at once.
-fn check(bare: &clap::Command, names: &[OsString], given: &Given) -> Result<Option<Broken>, Error> {
-    let line: Vec<OsString> = names.iter().chain(&given.words).cloned().collect();
+fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Option<Broken>, Error> {
     // What else the subcommand needs is not the file's business.
-    let mut command = everywhere(bare.clone(), |subcommand| subcommand.mut_args(|arg| arg.required(false)));
-    let Err(error) = command.try_get_matches_from_mut(&line) else { return Ok(None) };
-    let mut arguments = addressed(&command, names).1.get_arguments();
-    let is_connection = arguments
+    let mut definition = bare.clone().mut_args(|arg| arg.required(false));
+    let line = path[path.len() - 1..].iter().chain(&given.words);
+    let Err(error) = definition.try_get_matches_from_mut(line) else { return Ok(None) };
+    let is_connection = definition
+        .get_arguments()
         .find(|arg| arg.get_id() == given.id.as_str())
         .is_some_and(|arg| matches!(arg.get_help_heading(), Some("Connection" | "TLS")));
-    match usage::from_clap(error, &command, &line) {
+    match usage::from_clap(error, &command(), path) {
         Err(Error::Usage { message, hint }) => {
             let message = format!("{}: {message}", given.place);
             if is_connection {

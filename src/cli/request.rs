@@ -9,6 +9,7 @@ use super::payload::{PayloadArgs, one};
 use super::property::{PropertyArgs, Requesting};
 use super::publish::{topic, topic_alias};
 use super::report::ReportArgs;
+use super::subcommand::Subcommand;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Version;
@@ -81,6 +82,14 @@ Examples:
   mqtt rr -t service/time -n -W 5s
   mqtt rr -t device/7/command -e device/7/answer -m reboot -q 1 -W 30s
   mqtt rr -t service/add -m '[2,3]' --json | jq .payload";
+
+impl Subcommand for RequestArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+}
 
 impl TryFrom<RequestArgs> for Config {
     type Error = Error;

@@ -4,13 +4,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueHint;
+use clap::{ArgMatches, ValueHint};
 use regex::Regex;
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::needs::Needs;
 use super::origin::Rank;
 use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
+use super::subcommand::Subcommand;
 use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::retain_clear::{
@@ -235,6 +237,18 @@ fn time_source(text: &str) -> Result<TimeSource, String> {
         Some(("payload", pointer)) if pointer.starts_with('/') => Ok(TimeSource::Field(pointer.into())),
         Some(("property", name)) if !name.is_empty() => Ok(TimeSource::Property(name.into())),
         _ => Err("use payload, payload:/POINTER or property:NAME, for example payload:/meta/time".into()),
+    }
+}
+
+impl Subcommand for RetainClearArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+
+    fn needs(_: &ArgMatches) -> Needs {
+        Needs::OwnSessions
     }
 }
 

@@ -1,11 +1,12 @@
 //! `mqtt config show`: what a connection would be made with, and where each value came from.
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::files::Given;
 use super::secret::{self, MASK};
+use super::subcommand::{Called, Line, Resolved};
 use crate::error::Error;
 use crate::net::Transport;
 use crate::output::printable;
@@ -31,14 +32,13 @@ Examples:
   mqtt config show
   mqtt config show --profile work -p 8884";
 
-impl ConfigArgs {
-    /// The text to print, and why no connection could be made, such as a file that is not there.
-    pub(super) fn show(
-        self,
-        subcommand: &Command,
-        matches: &ArgMatches,
-        given: &[Given],
-    ) -> Result<(String, Option<Error>), Error> {
+impl Called for ConfigArgs {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+
+    fn resolve(self: Box<Self>, line: &Line<'_>) -> Result<Resolved, Error> {
+        let Line { definition, matches, given } = *line;
         let standing = self.connection.standing();
         let checked = self.connection.check(Purpose::default());
         let (client, problem) = match checked {
@@ -59,7 +59,7 @@ impl ConfigArgs {
             };
             rows.push(("broker".into(), format!("{scheme}://{}", endpoint.address), "resolved".into()));
         }
-        for arg in subcommand.get_arguments() {
+        for arg in definition.get_arguments() {
             let id = arg.get_id().as_str();
             let holds = match arg.get_help_heading() {
                 Some("Connection") => !standing.overruled.contains(&id),
@@ -85,10 +85,10 @@ impl ConfigArgs {
         let width =
             |column: fn(&(String, String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);
         let (names, values) = (width(|row| row.0.len()), width(|row| row.1.chars().count()).min(60));
-        let line = |(name, value, source): &(String, String, String)| {
+        let row_text = |(name, value, source): &(String, String, String)| {
             format!("{name:names$}  {value:values$}  {source}\n")
         };
-        Ok((rows.iter().map(line).collect(), problem))
+        Ok(Resolved::Print { text: rows.iter().map(row_text).collect(), problem })
     }
 }
 

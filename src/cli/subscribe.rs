@@ -10,6 +10,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
 use super::property::{PropertyArgs, Subscribing};
 use super::report::ReportArgs;
+use super::subcommand::Subcommand;
 use super::subscription::SubscriptionArgs;
 use super::value::RetainHandling;
 use super::will::WillArgs;
@@ -113,6 +114,14 @@ Examples:
   mqtt sub -t 'home/#' --json | jq .payload
   mqtt sub -h broker.example -t site/1 -q 1 -c -i archive >> archive.log
   mqtt sub --subscribe 'qos=2,no-local:orders/#' -t '$SYS/broker/uptime' -C 10 -W 30s";
+
+impl Subcommand for SubscribeArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+}
 
 impl TryFrom<SubscribeArgs> for Config {
     type Error = Error;

@@ -4,12 +4,14 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::ValueHint;
 use clap::builder::PossibleValuesParser;
+use clap::{ArgMatches, ValueHint};
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::needs::Needs;
 use super::property::{PropertyArgs, WithWill};
 use super::report::ReportArgs;
+use super::subcommand::Subcommand;
 use super::will::WillArgs;
 use super::{credentials, text, value};
 use crate::client::options::{Secret, Version};
@@ -96,6 +98,25 @@ Examples:
 
 /// What a topic has besides its prefix: at most so many bytes.
 const MOST_TOPIC_BYTES_BESIDE_PREFIX: usize = 1000;
+
+impl Subcommand for WillTestArgs {
+    type Config = Config;
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+
+    fn needs(typed: &ArgMatches) -> Needs {
+        if typed.get_flag("list") {
+            Needs::Nothing
+        } else if typed.contains_id("will_topic") {
+            // A will of the user's own has the session that the options ask for.
+            Needs::Everything
+        } else {
+            Needs::OwnSessions
+        }
+    }
+}
 
 impl TryFrom<WillTestArgs> for Config {
     type Error = Error;

@@ -23,7 +23,7 @@ use self::mqtt::Mqtt;
 /// reason to fail, and only a test that hangs ever waits so long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
-/// A short run of each subcommand that connects to a broker.
+/// A short run of each subcommand that connects to a broker, but for `rr`, which needs somebody who answers.
 pub(crate) const CONNECTING: [&[&str]; 6] = [
     &["pub", "-t", "ways/a", "-m", "hello", "-q", "1"],
     &["sub", "-t", "ways/a", "-E"],

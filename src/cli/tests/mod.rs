@@ -18,19 +18,18 @@ use std::any::Any;
 use std::ffi::OsString;
 
 use super::origin::Rank;
-use super::read::{everywhere, read};
-use super::{Subcommand, command};
+use super::read::read;
+use super::subcommand::{Called, Entry, Line, Resolved};
 use crate::client::options::ClientOptions;
 use crate::command::{Invocation, publish::Config as Publish, subscribe::Config as Subscribe};
 use crate::error::Error;
 use crate::exit::Exit;
 
 /// Stage one alone.
-fn stage_one(arguments: &[OsString]) -> Result<Result<Subcommand, String>, Error> {
-    let without_environment =
-        everywhere(command(), |subcommand| subcommand.mut_args(|arg| arg.env(None::<&str>)));
-    let arguments = &super::bench::mode_first(arguments.to_vec());
-    Ok(read(&without_environment, arguments, |_, _| ())?.map(|read| read.subcommand))
+fn stage_one(arguments: &[OsString]) -> Result<Result<Box<dyn Called>, String>, Error> {
+    let without_environment = |entry: &Entry| entry.definition().mut_args(|arg| arg.env(None::<&str>));
+    let arguments = super::bench::mode_first(arguments.to_vec());
+    Ok(read(&arguments, without_environment, |_, _| ())?.map(|read| read.subcommand))
 }
 
 fn words(line: &[&str]) -> Vec<OsString> {
@@ -47,7 +46,11 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Box<dyn Invocation>, Erro
     if let Some(connection) = subcommand.connection_mut() {
         connection.origin.demote(ids.iter().copied(), Rank::Environment);
     }
-    subcommand.resolve()
+    let (definition, matches) = Default::default();
+    match subcommand.resolve(&Line { definition: &definition, matches: &matches, given: &[] })? {
+        Resolved::Run(invocation) => Ok(invocation),
+        Resolved::Print { text, .. } => panic!("a run, not a text: {text}"),
+    }
 }
 
 /// A line that must be right.

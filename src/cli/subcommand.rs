@@ -1,0 +1,125 @@
+//! What a subcommand is to the command line, and its line in the table of all.
+
+use std::ffi::OsString;
+use std::fmt::Debug;
+
+use clap::{ArgMatches, Command};
+
+use super::connection::ConnectionArgs;
+use super::files::Given;
+use super::needs::Needs;
+use super::{begin, finish};
+use crate::command::Invocation;
+use crate::error::Error;
+
+/// The options of a subcommand that is run.
+pub(super) trait Subcommand: clap::Args + Debug + 'static {
+    /// What stage two makes of them.
+    type Config: Invocation + TryFrom<Self, Error = Error>;
+
+    /// The options of its connection, if it makes one.
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        None
+    }
+
+    /// What a run needs of the connection, for what was typed.
+    fn needs(_typed: &ArgMatches) -> Needs {
+        Needs::Everything
+    }
+}
+
+/// A subcommand that was called: its options after stage one.
+pub(super) trait Called: Debug {
+    /// The options of its connection, if it makes one.
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs>;
+
+    /// Stage two.
+    fn resolve(self: Box<Self>, line: &Line<'_>) -> Result<Resolved, Error>;
+}
+
+/// What a subcommand was called with.
+pub(super) struct Line<'a> {
+    /// The definition of its options.
+    pub(super) definition: &'a Command,
+    /// Their values.
+    pub(super) matches: &'a ArgMatches,
+    /// Which of them stand in files.
+    pub(super) given: &'a [Given],
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Resolved {
+    /// This is run.
+    Run(Box<dyn Invocation>),
+    /// This is printed.
+    Print {
+        text: String,
+        /// What is wrong with it all the same.
+        problem: Option<Error>,
+    },
+}
+
+impl<S: Subcommand> Called for S {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Subcommand::connection_mut(self)
+    }
+
+    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+        Ok(Resolved::Run(Box::new(S::Config::try_from(*self)?)))
+    }
+}
+
+/// A line of the table.
+pub(super) struct Entry {
+    /// What it is called on the command line.
+    pub(super) name: &'static str,
+    /// The subcommands below it.
+    modes: &'static [Entry],
+    define: fn(Command) -> Command,
+    pub(super) read: fn(&ArgMatches) -> Result<Box<dyn Called>, clap::Error>,
+    /// What a run needs of the connection, for what was typed.
+    pub(super) needs: fn(&ArgMatches) -> Needs,
+}
+
+impl Entry {
+    /// A subcommand that is run.
+    pub(super) const fn run<S: Subcommand>(name: &'static str) -> Self {
+        Self { needs: S::needs, ..Self::print::<S>(name) }
+    }
+
+    /// One that does no more than print a text.
+    pub(super) const fn print<A: clap::Args + Called + 'static>(name: &'static str) -> Self {
+        let read = |matches: &ArgMatches| -> Result<Box<dyn Called>, clap::Error> {
+            Ok(Box::new(A::from_arg_matches(matches)?))
+        };
+        Self { name, modes: &[], define: A::augment_args, read, needs: |_| Needs::Everything }
+    }
+
+    /// With subcommands of its own.
+    pub(super) const fn with(self, modes: &'static [Entry]) -> Self {
+        Self { modes, ..self }
+    }
+
+    /// The definition of its options without those below it, and without what only help needs: a one-shot
+    /// `pub` takes a fifth less time than with all that there is.
+    pub(super) fn definition(&self) -> Command {
+        begin((self.define)(Command::new(self.name)))
+    }
+
+    /// All of its definition.
+    pub(super) fn whole(&self) -> Command {
+        let definition = (self.define)(Command::new(self.name));
+        finish(definition.subcommands(self.modes.iter().map(Self::whole)))
+    }
+
+    /// The subcommand that a line calls, and how many words name it.
+    pub(super) fn called(table: &'static [Self], line: &[OsString]) -> Option<(&'static Self, usize)> {
+        let (mut table, mut called) = (table, None);
+        for (word, names) in line.iter().skip(1).zip(2..) {
+            let Some(entry) = table.iter().find(|entry| word == entry.name) else { break };
+            (table, called) = (entry.modes, Some((entry, names)));
+        }
+        called
+    }
+}
