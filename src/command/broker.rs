@@ -10,7 +10,6 @@ use std::task::Poll;
 
 use super::attention::{Attention, Stop, in_background};
 use crate::broker::{Broker, Options};
-use crate::client::options::ClientOptions;
 use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -34,10 +33,6 @@ pub struct Config {
 }
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        None
-    }
-
     fn verbosity(&self) -> Verbosity {
         self.verbosity
     }

@@ -30,7 +30,9 @@ pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Exit, Error>> + 'a>>;
 /// A subcommand with its checked configuration.
 pub trait Invocation: Any + Debug {
     /// The connection it makes, if it makes one.
-    fn client(&self) -> Option<&ClientOptions>;
+    fn client(&self) -> Option<&ClientOptions> {
+        None
+    }
 
     /// What is to be said on standard error.
     fn verbosity(&self) -> Verbosity;
