@@ -25,6 +25,9 @@ _mqtt() {
             mqtt,config)
                 cmd="mqtt__subcmd__config"
                 ;;
+            mqtt,levels)
+                cmd="mqtt__subcmd__levels"
+                ;;
             mqtt,ping)
                 cmd="mqtt__subcmd__ping"
                 ;;
@@ -71,7 +74,7 @@ _mqtt() {
 
     case "${cmd}" in
         mqtt)
-            opts="--help --help-all --version pub sub rr bench retain-clear will-test ping broker config"
+            opts="--help --help-all --version pub sub rr bench retain-clear will-test ping broker levels config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4186,6 +4189,24 @@ _mqtt() {
                     ;;
                 --keyform)
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__levels)
+            opts="--quiet --log-time --color --help --help-all --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)
