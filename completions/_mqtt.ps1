@@ -32,7 +32,6 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('will-test', 'will-test', [CompletionResultType]::ParameterValue, 'Test that the server publishes wills when it must, and only then')
             [CompletionResult]::new('ping', 'ping', [CompletionResultType]::ParameterValue, 'Go the way to a broker step by step, and measure round trips')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'Run a scratch broker for development and tests')
-            [CompletionResult]::new('levels', 'levels', [CompletionResultType]::ParameterValue, 'Count the levels of a topic')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what a connection would be made with')
             break
         }
@@ -1543,15 +1542,6 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--port', '--port', [CompletionResultType]::ParameterName, 'Port to listen on [default: 1883]')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
             [CompletionResult]::new('--until-eof', '--until-eof', [CompletionResultType]::ParameterName, 'End when standard input does, as it does with the program that has started this one with a pipe')
-            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on standard error but usage errors; the exit status tells how it went')
-            [CompletionResult]::new('--log-time', '--log-time', [CompletionResultType]::ParameterName, 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print help with every detail')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
-            break
-        }
-        'mqtt;levels' {
-            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on standard error but usage errors; the exit status tells how it went')
             [CompletionResult]::new('--log-time', '--log-time', [CompletionResultType]::ParameterName, 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')

@@ -25,9 +25,6 @@ _mqtt() {
             mqtt,config)
                 cmd="mqtt__subcmd__config"
                 ;;
-            mqtt,levels)
-                cmd="mqtt__subcmd__levels"
-                ;;
             mqtt,ping)
                 cmd="mqtt__subcmd__ping"
                 ;;
@@ -74,7 +71,7 @@ _mqtt() {
 
     case "${cmd}" in
         mqtt)
-            opts="--help --help-all --version pub sub rr bench retain-clear will-test ping broker levels config"
+            opts="--help --help-all --version pub sub rr bench retain-clear will-test ping broker config"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4189,24 +4186,6 @@ _mqtt() {
                     ;;
                 --keyform)
                     COMPREPLY=($(compgen -W "pem engine" -- "${cur}"))
-                    return 0
-                    ;;
-                *)
-                    COMPREPLY=()
-                    ;;
-            esac
-            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-            return 0
-            ;;
-        mqtt__subcmd__levels)
-            opts="--quiet --log-time --color --help --help-all --version"
-            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
-                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
-                return 0
-            fi
-            case "${prev}" in
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 *)

@@ -29,7 +29,6 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand will-test 'Test that the server publishes wills when it must, and only then'
             cand ping 'Go the way to a broker step by step, and measure round trips'
             cand broker 'Run a scratch broker for development and tests'
-            cand levels 'Count the levels of a topic'
             cand config 'Show what a connection would be made with'
         }
         &'mqtt;pub'= {
@@ -1525,14 +1524,6 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --port 'Port to listen on [default: 1883]'
             cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
             cand --until-eof 'End when standard input does, as it does with the program that has started this one with a pipe'
-            cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
-            cand --log-time 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-            cand --help 'Print help'
-            cand --help-all 'Print help with every detail'
-            cand --version 'Print version'
-        }
-        &'mqtt;levels'= {
-            cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
             cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
             cand --log-time 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
             cand --help 'Print help'

@@ -35,7 +35,6 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear r
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the server publishes wills when it must, and only then'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "ping" -d 'Go the way to a broker step by step, and measure round trips'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
-complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "levels" -d 'Count the levels of a topic'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show what a connection would be made with'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
@@ -1392,14 +1391,6 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l log-time -d 'Begin 
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help-all -d 'Print help with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
-complete -c mqtt -n "__fish_mqtt_using_subcommand levels" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
-always\t''
-never\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand levels" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
-complete -c mqtt -n "__fish_mqtt_using_subcommand levels" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand levels" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand levels" -l help-all -d 'Print help with every detail'
-complete -c mqtt -n "__fish_mqtt_using_subcommand levels" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f

@@ -27,7 +27,6 @@ mod floods;
 mod generated;
 mod hang_ups;
 mod hostile;
-mod levels;
 mod limits;
 mod memory;
 mod messages;

@@ -31,7 +31,6 @@ mod credentials;
 mod files;
 mod format;
 mod hidden;
-mod levels;
 mod needs;
 mod options_file;
 mod origin;
@@ -108,7 +107,6 @@ static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<will_test::WillTestArgs>("will-test"),
     Entry::run::<ping::PingArgs>("ping"),
     Entry::run::<broker::BrokerArgs>("broker"),
-    Entry::run::<levels::LevelsArgs>("levels"),
     Entry::print::<show::ConfigArgs>("config"),
 ];
 

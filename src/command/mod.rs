@@ -4,7 +4,6 @@
 mod attention;
 pub mod bench;
 pub mod broker;
-pub mod levels;
 mod lines;
 pub mod ping;
 pub mod publish;
