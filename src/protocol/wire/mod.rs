@@ -1,16 +1,23 @@
 //! Packets as bytes: the only room that knows `rumqttc`.
 //!
-//! What is taken from `rumqttc`: framing (`check`), and the encoding of acknowledgements, pings,
-//! SUBSCRIBE and UNSUBSCRIBE, where it is sound. What is not, and why (`defects` has a test that
-//! shows each raw defect beside our result):
+//! `rumqttc` is used for three things:
 //!
-//! * **Every reader is ours.** Its readers allocate per packet, lose or refuse what a client must
+//! * **framing**: its `check` reads the fixed header where [`frame`] needs more than the first two bytes;
+//! * **writing** what it writes soundly: acknowledgements of success, PINGREQ and PINGRESP, SUBSCRIBE,
+//!   UNSUBSCRIBE and the DISCONNECT of two bytes;
+//! * **as an oracle**: the tests in `oracle` hold our readers and writers against its, in all versions,
+//!   and both agree byte for byte wherever `rumqttc` is sound.
+//!
+//! The rest is written here, for defects that `defects` shows in one table, beside our result:
+//!
+//! * **Every reader**: those of `rumqttc` allocate per packet, lose or refuse what a client must
 //!   report (unknown Reason Codes, short DISCONNECTs and CONNACKs), leak property bytes into
 //!   payloads and accept duplicate or misplaced properties. Ours borrow from the input and check.
-//! * **CONNECT, DISCONNECT and AUTH are written here**: its CONNECT corrupts a non-empty buffer and
-//!   knows no MQTT 3.1, its DISCONNECT is one byte too long, its AUTH cannot be built.
-//! * **PUBLISH is written here**, because its v4 and v5 types are two, own their topic, and would
-//!   re-encode constant properties for every message. [`PublishTemplate`] encodes them once.
+//! * **CONNECT, DISCONNECT with a reason, AUTH**: its CONNECT corrupts a non-empty buffer and has no
+//!   MQTT 3.1, its DISCONNECT is one byte too long, its AUTH cannot be built.
+//! * **PUBLISH**: its v4 and v5 types are two, own their topic, and would re-encode constant properties
+//!   for every message. [`PublishTemplate`] encodes them once.
+//! * **What a server writes, and failing acknowledgements**: its enums of Reason Codes are incomplete.
 
 #[cfg(test)]
 pub(crate) mod corpus;
@@ -19,6 +26,8 @@ mod encode;
 
 #[cfg(test)]
 mod defects;
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod tests;
 

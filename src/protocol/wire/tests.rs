@@ -7,11 +7,11 @@ use super::super::property::{Place, Properties, PropertyBlock, PropertyId, Value
 use super::*;
 use crate::protocol::{Protocol, QoS};
 
-fn protocols() -> impl Strategy<Value = Protocol> {
+pub(super) fn protocols() -> impl Strategy<Value = Protocol> {
     prop_oneof![Just(Protocol::V3_1), Just(Protocol::V3_1_1), Just(Protocol::V5)]
 }
 
-fn qualities() -> impl Strategy<Value = QoS> {
+pub(super) fn qualities() -> impl Strategy<Value = QoS> {
     prop_oneof![Just(QoS::AtMostOnce), Just(QoS::AtLeastOnce), Just(QoS::ExactlyOnce)]
 }
 
@@ -172,6 +172,13 @@ proptest! {
         if let Ok(Packet::Publish(publish)) = decode(protocol, &out) {
             prop_assert!(publish.properties.iter().count() < 200);
         }
+    }
+}
+
+#[test]
+fn qos_enum_and_bits_agree() {
+    for bits in 0..=2 {
+        assert_eq!(QoS::from_bits(bits).map(|qos| qos as u8), Some(bits));
     }
 }
 
