@@ -47,8 +47,6 @@ use super::{invalid, make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
 
 const MAGIC: [u8; 8] = *b"mqttses2";
-/// What a version without checksums wrote.
-const OLD_MAGIC: [u8; 8] = *b"mqttses1";
 const CHECKSUM_BYTES: usize = 4;
 const BLOCK_BYTES: usize = 64;
 const BITS_BYTES: usize = BLOCK_BYTES - CHECKSUM_BYTES;
@@ -214,7 +212,6 @@ fn block_sum(header_sum: [u8; CHECKSUM_BYTES], number: usize, bits: &[u8]) -> [u
 enum Fault {
     /// It is something else.
     Foreign,
-    Old,
     /// Its length, if it is not what it must be.
     Length {
         found: usize,
@@ -229,7 +226,6 @@ impl Fault {
     fn error(&self, path: &Path) -> Error {
         match self {
             Self::Foreign => not_ours(path, "a session file"),
-            Self::Old => invalid(path, "it is a session file of an earlier version, without checksums"),
             Self::Length { found, expected } if found < expected => {
                 invalid(path, format!("it is damaged: it was cut off, {found} of {expected} bytes are left"))
             }
@@ -249,9 +245,6 @@ impl Fault {
 
 /// The client identifier of a whole and sound file, and where its blocks begin.
 fn check(file: &[u8]) -> Result<(&[u8], usize), Fault> {
-    if file.starts_with(&OLD_MAGIC) {
-        return Err(Fault::Old);
-    }
     // Also the beginning of one: as much of it as is left.
     if !file.starts_with(&MAGIC[..file.len().min(MAGIC.len())]) {
         return Err(Fault::Foreign);
@@ -340,15 +333,10 @@ mod tests {
     #[test]
     fn what_is_something_else_is_left_alone() {
         let (_folder, path) = file();
-        let old = [&OLD_MAGIC[..], &[0; 8192], b"\x02\0me", &[1, 2, 3, 4]].concat();
-        for (other, what) in [
-            (&b"precious"[..], "it is not a session file, or is damaged"),
-            (&[0; 10_000], "it is not a session file, or is damaged"),
-            (&old, "it is a session file of an earlier version, without checksums"),
-        ] {
+        for other in [&b"precious"[..], &[0; 10_000]] {
             std::fs::write(&path, other).unwrap();
             let error = Unreleased::open(&path, "me").unwrap_err();
-            assert!(error.to_string().ends_with(what), "{error}");
+            assert!(error.to_string().ends_with("it is not a session file, or is damaged"), "{error}");
             assert!(error.hint().unwrap().starts_with("moved or deleted, it is begun anew"));
             assert_eq!(std::fs::read(&path).unwrap(), other);
         }

@@ -50,7 +50,7 @@ use self::record::{
     Beginning, FILE_HEADER_BYTES, FILE_HEADER_LENGTH, FileHeader, HEADER_BYTES, Header, Key, STAGE_OFFSET,
     Stage,
 };
-use super::{invalid, make_whole, not_ours, open_alone, unusable};
+use super::{make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
 use crate::protocol::Protocol;
 use crate::protocol::wire::PublishTemplate;
@@ -233,9 +233,6 @@ impl Spool {
         let (before, left_of_header) = match FileHeader::read(&first) {
             Beginning::Whole(header) => (Some(header), 0),
             Beginning::CutOff(bytes) => (None, bytes as u64),
-            Beginning::OtherVersion => {
-                return Err(invalid(path, "it is a spool of another version of mqtt, and is left as it is"));
-            }
             Beginning::Foreign => return Err(not_ours(path, "a spool")),
         };
         let key = before.map_or_else(Key::random, |header| header.key);

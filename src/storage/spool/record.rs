@@ -35,7 +35,6 @@ use crate::protocol::property::{Place, PropertyBlock};
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType};
 
 /// What every spool begins with, of whatever version.
-const FAMILY: [u8; 7] = *b"mqttspl";
 pub(super) const MAGIC: [u8; 8] = *b"mqttspl2";
 /// Bytes of the file before the first message.
 pub(super) const FILE_HEADER_LENGTH: usize = 24;
@@ -241,7 +240,6 @@ pub(super) enum Beginning {
     Whole(FileHeader),
     /// A part of a header, of so many bytes, and nothing else.
     CutOff(usize),
-    OtherVersion,
     Foreign,
 }
 
@@ -254,13 +252,13 @@ impl FileHeader {
     pub(super) fn read(bytes: &[u8]) -> Beginning {
         let Some(bytes) = bytes.first_chunk::<FILE_HEADER_LENGTH>() else {
             let is_ours = MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]);
-            return if is_ours { Beginning::CutOff(bytes.len()) } else { Beginning::other(bytes) };
+            return if is_ours { Beginning::CutOff(bytes.len()) } else { Beginning::Foreign };
         };
         let (mut key, mut client) = ([0; 8], [0; 4]);
         key.copy_from_slice(&bytes[8..16]);
         client.copy_from_slice(&bytes[16..20]);
         let header = Self { key: Key(key), client };
-        if header.encode() == *bytes { Beginning::Whole(header) } else { Beginning::other(bytes) }
+        if header.encode() == *bytes { Beginning::Whole(header) } else { Beginning::Foreign }
     }
 
     pub(super) fn encode(&self) -> [u8; FILE_HEADER_LENGTH] {
@@ -271,12 +269,5 @@ impl FileHeader {
         let sum = crc32fast::hash(&header[..20]);
         header[20..].copy_from_slice(&sum.to_le_bytes());
         header
-    }
-}
-
-impl Beginning {
-    fn other(bytes: &[u8]) -> Self {
-        let is_version = bytes.starts_with(&FAMILY) && !bytes.starts_with(&MAGIC);
-        if is_version && bytes.len() >= MAGIC.len() { Self::OtherVersion } else { Self::Foreign }
     }
 }

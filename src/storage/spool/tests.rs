@@ -262,16 +262,6 @@ fn forged_records_in_a_damaged_file_stay_payload() {
     }
 }
 
-#[test]
-fn a_spool_of_another_version_is_left_alone() {
-    let folder = Folder::new();
-    let other = b"mqttspl1, and what an earlier version has written";
-    std::fs::write(folder.path(), other).unwrap();
-    let error = Spool::open(&folder.path(), "me").unwrap_err().to_string();
-    assert!(error.contains("another version of mqtt"), "{error}");
-    assert_eq!(std::fs::read(folder.path()).unwrap(), other);
-}
-
 /// Room for input: never more than would fit if each byte were a message of its own.
 #[test]
 fn what_is_read_has_a_place() {
