@@ -1,12 +1,12 @@
 //! Files that outlive a run, so that a program that was killed can go on where it was: the packet
-//! identifiers of received QoS 2 messages ([`unreleased`]) and messages to be published ([`spool`]).
+//! identifiers of received QoS 2 messages ([`session_file`]) and messages to be published ([`spool`]).
 //!
 //! Blocking and without a runtime; it knows what a message is, but no packets and no links. What was
 //! written survives the end of the program however it comes; what survives the end of the machine
 //! is said in each file.
 
+pub mod session_file;
 pub mod spool;
-pub mod unreleased;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write as _};

@@ -32,7 +32,7 @@ use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
 use crate::protocol::{QoS, topic};
-use crate::storage::unreleased::Unreleased;
+use crate::storage::session_file::SessionFile;
 
 /// Which messages are shown, by whether they are retained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +115,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let stdout = output::open(&config)?;
     let identifier = &config.client.client_identifier;
     let unreleased =
-        config.session_file.as_ref().map(|path| Unreleased::open(path, identifier)).transpose()?;
+        config.session_file.as_ref().map(|path| SessionFile::open(path, identifier)).transpose()?;
     let mut attention = output::attention(&config)?;
     let mut subscriber = Subscriber {
         config: &config,
@@ -160,7 +160,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok(true) => {
             subscriber.clears.written();
             // It was not acknowledged, but a session file knows of it.
-            subscriber.unreleased.as_mut().map_or(Ok(()), Unreleased::write)
+            subscriber.unreleased.as_mut().map_or(Ok(()), SessionFile::write)
         }
         Ok(false) => Ok(()),
         Err(error) => Err(error),
@@ -204,7 +204,7 @@ struct Subscriber<'a> {
     supervisor: Supervisor<'a>,
     shower: Shower,
     stdout: Stdout,
-    unreleased: Option<Unreleased>,
+    unreleased: Option<SessionFile>,
     /// What an earlier run has left in `unreleased` was taken up or given up.
     restored: bool,
     /// When the messages of the batch in hand were received.
@@ -504,7 +504,7 @@ impl Handler for Subscriber<'_> {
         ready!(self.stdout.poll_flush(cx))?;
         self.clears.written();
         // Behind the write-out and before the acknowledgements.
-        Poll::Ready(self.unreleased.as_mut().map_or(Ok(()), Unreleased::write))
+        Poll::Ready(self.unreleased.as_mut().map_or(Ok(()), SessionFile::write))
     }
 
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

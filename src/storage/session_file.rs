@@ -22,7 +22,7 @@
 //! and a block lies in one page and one sector, and is written whole or not at all. So a checksum that
 //! is wrong means damage, and nothing is ever rewritten as a whole.
 //!
-//! The order is write-out → [`Unreleased::write`] → PUBREC, and PUBREL → [`Unreleased::write`] →
+//! The order is write-out → [`SessionFile::write`] → PUBREC, and PUBREL → [`SessionFile::write`] →
 //! PUBCOMP, for all messages of one wake-up together, with one write. A kill in between means:
 //!
 //! * before the write-out: the server sends the message again, and it is delivered then;
@@ -59,7 +59,7 @@ const ADVICE: &str = "moved or deleted, it is begun anew; QoS 2 messages that we
 
 /// The identifiers on disk.
 #[derive(Debug)]
-pub struct Unreleased {
+pub struct SessionFile {
     path: PathBuf,
     file: File,
     /// The checksum of the header, and where the blocks begin.
@@ -70,7 +70,7 @@ pub struct Unreleased {
     changed: Option<(usize, usize)>,
 }
 
-impl Unreleased {
+impl SessionFile {
     /// Opens the session file of a client, or begins one.
     ///
     /// # Errors
@@ -292,7 +292,7 @@ mod tests {
         #[test]
         fn what_was_written_is_found_again(steps in proptest::collection::vec((any::<u16>(), 0..4_u8), 0..200)) {
             let (_folder, path) = file();
-            let mut unreleased = Unreleased::open(&path, "me").unwrap();
+            let mut unreleased = SessionFile::open(&path, "me").unwrap();
             let (mut now, mut written) = (BTreeSet::new(), BTreeSet::new());
             for (identifier, step) in steps {
                 match step {
@@ -302,7 +302,7 @@ mod tests {
                 }
             }
             drop(unreleased);
-            let found = Unreleased::open(&path, "me").unwrap().identifiers();
+            let found = SessionFile::open(&path, "me").unwrap().identifiers();
             prop_assert_eq!(found, written.into_iter().collect::<Vec<_>>());
         }
     }
@@ -310,23 +310,23 @@ mod tests {
     #[test]
     fn a_lost_session_leaves_nothing() {
         let (_folder, path) = file();
-        let mut unreleased = Unreleased::open(&path, "me").unwrap();
+        let mut unreleased = SessionFile::open(&path, "me").unwrap();
         unreleased.delivered(1);
         unreleased.write().unwrap();
         unreleased.delivered(65_535);
         unreleased.forget_all().unwrap();
         drop(unreleased);
-        assert!(Unreleased::open(&path, "me").unwrap().identifiers().is_empty());
+        assert!(SessionFile::open(&path, "me").unwrap().identifiers().is_empty());
     }
 
     #[test]
     fn one_process_and_one_client() {
         let (_folder, path) = file();
-        let held = Unreleased::open(&path, "me").unwrap();
-        let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+        let held = SessionFile::open(&path, "me").unwrap();
+        let error = SessionFile::open(&path, "me").unwrap_err().to_string();
         assert!(error.ends_with("another process is using it"), "{error}");
         drop(held);
-        let error = Unreleased::open(&path, "you").unwrap_err().to_string();
+        let error = SessionFile::open(&path, "you").unwrap_err().to_string();
         assert!(error.ends_with("is the session file of client identifier 'me', not 'you'"), "{error}");
     }
 
@@ -335,7 +335,7 @@ mod tests {
         let (_folder, path) = file();
         for other in [&b"precious"[..], &[0; 10_000]] {
             std::fs::write(&path, other).unwrap();
-            let error = Unreleased::open(&path, "me").unwrap_err();
+            let error = SessionFile::open(&path, "me").unwrap_err();
             assert!(error.to_string().ends_with("it is not a session file, or is damaged"), "{error}");
             assert!(error.hint().unwrap().starts_with("moved or deleted, it is begun anew"));
             assert_eq!(std::fs::read(&path).unwrap(), other);
@@ -344,7 +344,7 @@ mod tests {
 
     /// A file with identifiers in it, as it was left.
     fn used(path: &Path) -> Vec<u8> {
-        let mut unreleased = Unreleased::open(path, "me").unwrap();
+        let mut unreleased = SessionFile::open(path, "me").unwrap();
         for identifier in [1, 479, 480, 30_000, 65_535] {
             unreleased.delivered(identifier);
             unreleased.write().unwrap();
@@ -358,11 +358,11 @@ mod tests {
         let whole = used(&path);
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+            let error = SessionFile::open(&path, "me").unwrap_err().to_string();
             assert!(error.contains("it is damaged: it was cut off"), "{length}: {error}");
         }
         std::fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
-        let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+        let error = SessionFile::open(&path, "me").unwrap_err().to_string();
         assert!(error.ends_with("it is damaged: it has 4 bytes too many"), "{error}");
     }
 
@@ -386,7 +386,7 @@ mod tests {
             let mut moved = bytes.clone();
             moved[at(4)].copy_from_slice(&content);
             std::fs::write(&path, &moved).unwrap();
-            let error = Unreleased::open(&path, "me").unwrap_err().to_string();
+            let error = SessionFile::open(&path, "me").unwrap_err().to_string();
             assert!(error.ends_with("the checksum of packet identifiers 1920 to 2399 is wrong"), "{error}");
         }
     }
@@ -396,14 +396,14 @@ mod tests {
     fn a_new_file_is_whole() {
         let (folder, path) = file();
         for identifier in ["", "me", &"x".repeat(50), &"x".repeat(51), &"x".repeat(65_535)] {
-            let made = Unreleased::open(&path, identifier).unwrap();
+            let made = SessionFile::open(&path, identifier).unwrap();
             assert_eq!(std::fs::read(&path).unwrap(), fresh(identifier));
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
             drop(made);
             std::fs::remove_file(&path).unwrap();
         }
         let nowhere = folder.path().join("no/session");
-        let error = Unreleased::open(&nowhere, "me").unwrap_err().to_string();
+        let error = SessionFile::open(&nowhere, "me").unwrap_err().to_string();
         assert!(error.starts_with(&format!("cannot make {}: ", nowhere.display())), "{error}");
     }
 }
