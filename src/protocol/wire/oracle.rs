@@ -9,7 +9,7 @@
 //! Two forms are sound in both and differ: a failing acknowledgement without properties ends after the
 //! Reason Code here, there with a property length of 0; and `rumqttc` sorts properties.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -118,7 +118,7 @@ fn with_properties(
     end: &[u8],
 ) -> BytesMut {
     let mut body = BytesMut::new();
-    identifier.into_iter().for_each(|identifier| body.put_u16(identifier));
+    body.extend(identifier.map(u16::to_be_bytes).into_iter().flatten());
     body.extend(reason);
     put_variable_byte_integer(&mut body, u32::try_from(block.bytes().len()).unwrap());
     body.extend_from_slice(block.bytes());
