@@ -40,7 +40,13 @@ pub(super) fn read(
     let defined = define(entry);
     let terminated = property::terminated(&defined, names, arguments);
     let (path, line) = (&arguments[..names], &terminated[names - 1..]);
-    let mut definition = with_environment(defined.clone(), &|_| false);
+    let is_there = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some();
+    // Nearly always none is, and nothing has to be copied.
+    let (mut definition, with_variables) = if defined.get_arguments().any(is_there) {
+        (with_environment(defined.clone(), &|_| false), Some(defined))
+    } else {
+        (defined, None)
+    };
     let mut matches = match definition.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
         Err(error) => return asked_or_wrong(arguments, Some(error)).map(Err),
@@ -50,7 +56,7 @@ pub(super) fn read(
     let is_typed = |arg: &Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let matters = |arg: &Arg| is_set(arg) && !is_typed(arg) && needs.has(arg);
     let mut broken = Vec::new();
-    if defined.get_arguments().any(matters) {
+    if let Some(defined) = with_variables.filter(|defined| defined.get_arguments().any(matters)) {
         let mut built = with_environment(defined, &matters);
         if built.clone().try_get_matches_from(line).is_err() {
             broken = broken_environment(&built, path);
