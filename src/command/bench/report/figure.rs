@@ -410,8 +410,12 @@ pub fn help(width: usize) -> String {
         "A latency is compared as if messages without an answer, messages never sent and deliveries that never came had taken longer than any limit.".into(),
         "rate is what the broker took: of conn connections, of pub what it had read at QoS 0 ('taken') or acknowledged, else deliveries.".into(),
     ];
-    let lines = paragraphs.iter().flat_map(|text| crate::output::wrapped(text, width - 2));
-    lines.flat_map(|line| ["  ".to_owned(), line, "\n".to_owned()]).collect()
+    // What continues a paragraph is indented further, so that it is seen where the next begins.
+    let lines = paragraphs.iter().flat_map(|text| {
+        let indents = std::iter::once("  ").chain(std::iter::repeat("    "));
+        indents.zip(crate::output::wrapped(text, width - 4))
+    });
+    lines.flat_map(|(indent, line)| [indent.to_owned(), line, "\n".to_owned()]).collect()
 }
 
 #[cfg(test)]
