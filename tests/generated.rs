@@ -66,11 +66,44 @@ fn completions() {
 fn manual_pages() {
     let mut command = mqtt::cli::command();
     command.build();
-    let pages = with_all_below(&command).into_iter().map(|command| {
-        let name = command.get_display_name().unwrap_or(command.get_name());
-        (format!("{name}.1"), manual_page(name, command))
+    let pages = with_all_below(&command).into_iter().map(|one| {
+        let name = one.get_display_name().unwrap_or(one.get_name());
+        (format!("{name}.1"), manual_page(&command, one))
     });
     check("man", &pages.collect());
+}
+
+/// The definition of the command line accepts every example.
+#[test]
+fn every_manual_page_has_valid_examples_and_bugs() {
+    let mut command = mqtt::cli::command();
+    command.build();
+    for called in with_all_below(&command).iter().filter_map(|command| command.get_bin_name()) {
+        let manual = mqtt::cli::manual(called);
+        assert!(!manual.examples.is_empty() && !manual.bugs.is_empty(), "{called}");
+        for (_, line) in manual.examples {
+            let words = words(line);
+            assert_eq!(words[0], "mqtt", "{line}");
+            assert!(command.clone().try_get_matches_from(&words).is_ok(), "{line}: {words:?}");
+        }
+    }
+}
+
+/// The words of the call of `mqtt` in a line for the shell, which has no quotes but `'`.
+fn words(line: &str) -> Vec<String> {
+    let call = &line[line.find("mqtt ").unwrap()..];
+    let mut words = vec![String::new()];
+    let mut is_quoted = false;
+    for character in call.chars() {
+        match character {
+            '\'' => is_quoted = !is_quoted,
+            '|' | '>' if !is_quoted => break,
+            ' ' if !is_quoted => words.push(String::new()),
+            other => words.last_mut().unwrap().push(other),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// A command, its subcommands and theirs.
@@ -79,45 +112,163 @@ fn with_all_below(command: &clap::Command) -> Vec<&clap::Command> {
     std::iter::once(command).chain(below).collect()
 }
 
-/// A page in `clap_mangen`'s words, but with a synopsis that does not repeat every option, and with
-/// each part of the help's end as a section of its own.
-fn manual_page(name: &str, command: &clap::Command) -> String {
-    let man = clap_mangen::Man::new(command.clone())
-        .title(name)
-        .source(format!("mqtt {}", env!("CARGO_PKG_VERSION")))
-        .manual("MQTT from the shell");
-    let has_subcommands = command.has_subcommands();
-    let mut page = Vec::new();
-    man.render_title(&mut page).unwrap();
-    man.render_name_section(&mut page).unwrap();
-    let arguments = if has_subcommands { "\\fICOMMAND\\fR [\\fIOPTIONS\\fR]" } else { "[\\fIOPTIONS\\fR]" };
-    page.extend(format!(".SH SYNOPSIS\n\\fB{}\\fR {arguments}\n", name.replace('-', " ")).bytes());
-    man.render_description_section(&mut page).unwrap();
-    if has_subcommands {
-        man.render_subcommands_section(&mut page).unwrap();
+/// A page with options in `clap_mangen`'s words, each part of the help's end as a section of its own, and the
+/// examples and limits that stand at the subcommand.
+fn manual_page(program: &clap::Command, command: &clap::Command) -> String {
+    let called = command.get_bin_name().unwrap_or(command.get_name());
+    let manual = mqtt::cli::manual(called);
+    let man = clap_mangen::Man::new(command.clone());
+    let mut options = Vec::new();
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut options).unwrap();
     }
-    man.render_options_section(&mut page).unwrap();
-    let end = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
-    for section in end.split("\n\n").filter(|section| !section.is_empty()) {
-        let (title, lines) = section.split_once(":\n").unwrap();
-        page.extend(format!(".SH {}\n.nf\n", title.to_uppercase()).bytes());
-        page.extend(
-            lines
-                .lines()
-                .map(|line| format!("{}\n", escaped(line.trim_start())))
-                .flat_map(String::into_bytes),
-        );
-        page.extend(b".fi\n");
+    man.render_options_section(&mut options).unwrap();
+    let options = String::from_utf8(options).unwrap();
+    let about = command.get_about().unwrap().to_string();
+    let name = called.replace(' ', "-");
+    let mut page = Roff::default();
+    page.control(".ie \\n(.g .ds Aq \\(aq");
+    page.control(".el .ds Aq '");
+    let version = env!("CARGO_PKG_VERSION");
+    page.control(&format!(".TH {} 1 \"\" \"mqtt {version}\" \"MQTT from the shell\"", name.to_uppercase()));
+    // No hyphens in the names of options and pages.
+    page.control(".nh\n.ad l");
+    page.section("NAME");
+    page.control(&format!("{} \\- {}", escaped(&name), escaped(&about)));
+    page.section("SYNOPSIS");
+    let usage = command.clone().render_usage().to_string();
+    for line in usage.trim_start_matches("Usage:").lines() {
+        let (words, arguments) = line.trim().split_at(called.len());
+        page.control(".br");
+        page.control(&format!("\\fB{words}\\fR{}", escaped(arguments)));
     }
-    if !has_subcommands {
-        page.extend(b".SH SEE ALSO\n\\fBmqtt\\fR(1), for exit statuses\n");
+    page.section("DESCRIPTION");
+    let description = command.get_long_about().map_or_else(|| about.clone(), ToString::to_string);
+    // The first paragraph is the line of NAME.
+    let description = description.strip_prefix(&about).map_or(&*description, str::trim_start);
+    let description = if description.is_empty() { &about } else { description };
+    description.split("\n\n").for_each(|paragraph| page.paragraph(paragraph));
+    // Each part of clap_mangen's output begins with the two lines that this page begins with.
+    for line in options.lines().filter(|line| !line.starts_with(".ie ") && !line.starts_with(".el ")) {
+        match line.strip_prefix(".SH ") {
+            Some(title) => page.section(title.trim_matches('"')),
+            None => page.control(line),
+        }
     }
-    String::from_utf8(page).unwrap()
+    let whole =
+        |command: &clap::Command| command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let end = whole(command).replace(&manual.examples_in_help(), "");
+    end.split("\n\n").for_each(|part| page.part(part));
+    if called != program.get_name() {
+        let of_program = whole(program);
+        page.part(of_program.split("\n\n").find(|part| part.starts_with("Exit status:")).unwrap());
+    }
+    page.section("EXAMPLES");
+    for (does, command) in manual.examples {
+        page.paragraph(&format!("{does}:"));
+        page.control(".PP\n.RS 4\n.nf");
+        page.control(&folded(command).iter().map(|line| escaped(line)).collect::<Vec<_>>().join("\n"));
+        page.control(".fi\n.RE");
+    }
+    page.section("BUGS");
+    for limit in manual.bugs {
+        page.control(".IP \\(bu 2");
+        page.control(&escaped(limit));
+    }
+    page.section("SEE ALSO");
+    if called == program.get_name() {
+        let below = command
+            .get_subcommands()
+            .map(|command| format!("\\fBmqtt\\-{}\\fR(1)", escaped(command.get_name())));
+        page.control(&below.collect::<Vec<_>>().join(",\n"));
+    } else {
+        let connects = command.get_arguments().any(|arg| arg.get_id() == "host");
+        let why = if connects { ", also for the limits of all connections" } else { "" };
+        page.control(&format!("\\fBmqtt\\fR(1){why}"));
+    }
+    page.0
 }
 
-/// A line as roff prints it.
-fn escaped(line: &str) -> String {
-    let escaped = line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\*(Aq");
+/// A page as it grows.
+#[derive(Default)]
+struct Roff(String);
+
+impl Roff {
+    /// A line that is roff already.
+    fn control(&mut self, line: &str) {
+        self.0 += line;
+        self.0 += "\n";
+    }
+
+    fn section(&mut self, title: &str) {
+        self.control(&format!(".SH \"{}\"", escaped(&title.to_uppercase())));
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        self.control(".PP");
+        text.lines().for_each(|line| self.control(&escaped(line.trim())));
+    }
+
+    /// A part of the help's end: a title, and a table or paragraphs. A line of a table has two spaces between
+    /// its columns; a line that is indented further than the first continues the one before it, and
+    /// where there is none, all lines are one paragraph.
+    fn part(&mut self, part: &str) {
+        let Some((title, text)) = part.split_once(":\n") else {
+            assert!(part.trim().is_empty(), "{part}");
+            return;
+        };
+        self.section(title);
+        let columns = |line: &str| {
+            let (first, second) = line.trim().split_once("  ")?;
+            Some((first.to_owned(), second.trim().to_owned()))
+        };
+        if let Some(rows) = text.lines().map(columns).collect::<Option<Vec<_>>>() {
+            for (first, second) in rows {
+                self.control(&format!(".TP\n\\fB{}\\fR\n{}", escaped(&first), escaped(&second)));
+            }
+            return;
+        }
+        let continues = |line: &str| line.starts_with("    ");
+        let has_paragraphs = text.lines().any(continues);
+        for (number, line) in text.lines().enumerate() {
+            if number == 0 || has_paragraphs && !continues(line) {
+                self.control(".PP");
+            }
+            self.control(&escaped(line.trim()));
+        }
+    }
+}
+
+/// A command for the shell in lines that fit a terminal of 80 columns, broken before options and pipes.
+fn folded(command: &str) -> Vec<String> {
+    const MOST_COLUMNS: usize = 66;
+    let mut pieces = vec![String::new()];
+    let mut is_quoted = false;
+    for (place, character) in command.char_indices() {
+        is_quoted ^= character == '\'';
+        if character == ' ' && !is_quoted && command[place + 1..].starts_with(['-', '|']) {
+            pieces.push(String::new());
+        }
+        pieces.last_mut().unwrap().push(character);
+    }
+    let mut lines = vec![String::new()];
+    for piece in pieces {
+        let line = lines.last_mut().unwrap();
+        if line.len() + piece.len() > MOST_COLUMNS {
+            line.push_str(" \\");
+            lines.push(format!("    {}", piece.trim_start()));
+        } else {
+            line.push_str(&piece);
+        }
+    }
+    lines
+}
+
+/// Text as roff prints it.
+fn escaped(text: &str) -> String {
+    let escaped = text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\*(Aq");
+    let escaped =
+        escaped.replace('^', "\\(ha").replace('~', "\\(ti").replace('`', "\\(ga").replace('"', "\\(dq");
     if escaped.starts_with('.') { format!("\\&{escaped}") } else { escaped }
 }
 

@@ -12,7 +12,9 @@ use super::bench_load::{
     CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, check_plain, one, refuse_broker,
     threads,
 };
+use super::bench_manual;
 use super::connection::{ConnectionArgs, Purpose};
+use super::manual::Manual;
 use super::needs::Needs;
 use super::report::QuietArgs;
 use super::subcommand::{Entry, Subcommand};
@@ -29,7 +31,7 @@ use crate::protocol::{QoS, topic};
 /// losses, duplicates and reorderings are counted; and a run that shows the generator's limits and
 /// not the broker's says so and ends with status 3. Without a mode, it is e2e.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = figures_and(EXAMPLES), args_conflicts_with_subcommands = true)]
+#[command(after_help = figures(), args_conflicts_with_subcommands = true)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
 pub(super) struct BenchArgs {
     #[command(flatten)]
@@ -49,7 +51,7 @@ pub(super) static MODES: &[Entry] = &[
 
 /// Make connections that do nothing
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = figures_and(CONNECT_EXAMPLES))]
+#[command(after_help = figures())]
 pub(super) struct ConnectArgs {
     /// Clients [default: 100]
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
@@ -72,7 +74,7 @@ pub(super) struct ConnectArgs {
 
 /// Publish, without subscribers
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = figures_and(PUBLISH_EXAMPLES))]
+#[command(after_help = figures())]
 pub(super) struct PublishArgs {
     #[command(flatten)]
     send: SendArgs,
@@ -92,7 +94,7 @@ const FILTER: &str = "bench/#";
 
 /// Subscribe, to what other programs publish
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = figures_and(SUBSCRIBE_EXAMPLES))]
+#[command(after_help = figures())]
 #[command(mut_arg("count", |arg| arg.help("Measure this many messages, instead of a time")))]
 pub(super) struct SubscribeArgs {
     /// Clients that subscribe [default: 10]
@@ -122,7 +124,7 @@ pub(super) struct SubscribeArgs {
 
 /// Publish and receive: from publisher to subscriber
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = figures_and(EXAMPLES))]
+#[command(after_help = figures())]
 pub(super) struct EndToEndArgs {
     #[command(flatten)]
     send: SendArgs,
@@ -160,7 +162,7 @@ pub(super) struct EndToEndArgs {
 
 /// Send requests and receive their responses: round trips
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = figures_and(REQUEST_EXAMPLES))]
+#[command(after_help = figures())]
 #[command(mut_arg("publishers", |arg| arg.help("Clients that send requests [default: 10]")))]
 #[command(mut_arg("inflight", |arg| arg.help(
     "Most QoS 1 and 2 messages of a client sent and not yet acknowledged; with --rate max, requests without a \
@@ -188,7 +190,6 @@ pub(super) struct RequestArgs {
 
 /// Set reports side by side
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = COMPARE_EXAMPLES)]
 pub(super) struct CompareArgs {
     /// Reports of earlier runs, written with --json; with 'vs' between, several runs on each side
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -210,7 +211,6 @@ pub(super) struct CompareArgs {
 ///
 /// The load goes to a sink of this program, which throws everything away.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = CALIBRATE_EXAMPLES)]
 #[command(mut_args(|arg| if is_of_broker(&arg) { arg.hide(true) } else { arg }))]
 pub(super) struct CalibrateArgs {
     /// How long to measure each part [default: 3s]
@@ -239,44 +239,15 @@ fn is_of_broker(arg: &Arg) -> bool {
     matches!(arg.get_help_heading(), Some("Connection" | "TLS")) && !kept.contains(&arg.get_id().as_str())
 }
 
-/// The end of the help of a load.
-fn figures_and(examples: &str) -> String {
-    format!("Figures of --fail-if:\n{}\n{examples}", figures_help(MAX_HELP_WIDTH))
+/// The figures in the help of a load.
+fn figures() -> String {
+    format!("Figures of --fail-if:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  mqtt bench --embedded
-  mqtt bench -h broker.example --rate 20k/s --publishers 100 --qos 1 --warmup 5s --duration 1m
-  mqtt bench --pattern fan-out --subscribers 1000 --fail-if 'loss > 0'
-  mqtt bench --json > before.json";
-const CONNECT_EXAMPLES: &str = "\
-Examples:
-  mqtt bench conn -h broker.example --clients 10000 --ramp 500/s --hold 1m
-  mqtt bench conn --embedded --fail-if 'failed > 0' --fail-if 'until CONNACK p99 > 100ms'";
-const PUBLISH_EXAMPLES: &str = "\
-Examples:
-  mqtt bench pub --rate max --publishers 100 --fail-if 'rate < 100k/s'
-  mqtt bench pub -h broker.example --qos 1 --rate 5k/s --size 1k --duration 1m";
-const SUBSCRIBE_EXAMPLES: &str = "\
-Examples:
-  mqtt bench sub -h broker.example --topic 'sensors/#' --duration 1m
-  mqtt bench sub --subscribers 100 --count 1000000";
-const REQUEST_EXAMPLES: &str = "\
-Examples:
-  mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms' --fail-if 'loss > 0' --junit bench.xml
-  mqtt bench rr --rate max --inflight 1";
-const COMPARE_EXAMPLES: &str = "\
-Examples:
-  mqtt bench compare before.json after.json
-  mqtt bench compare old1.json old2.json old3.json vs new1.json new2.json new3.json";
-const CALIBRATE_EXAMPLES: &str = "\
-Examples:
-  mqtt bench calibrate --json > ceiling.json
-  mqtt bench pub --rate max --calibration ceiling.json";
 
 impl Subcommand for BenchArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &bench_manual::END_TO_END;
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Subcommand::connection_mut(&mut self.e2e)
@@ -302,6 +273,8 @@ fn load_needs(typed: &ArgMatches) -> Needs {
 
 impl Subcommand for ConnectArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &bench_manual::CONNECT;
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
@@ -334,6 +307,8 @@ impl TryFrom<ConnectArgs> for Config {
 impl Subcommand for PublishArgs {
     type Config = Config;
 
+    const MANUAL: &'static Manual = &bench_manual::PUBLISH;
+
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
     }
@@ -354,6 +329,8 @@ impl TryFrom<PublishArgs> for Config {
 
 impl Subcommand for SubscribeArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &bench_manual::SUBSCRIBE;
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
@@ -385,6 +362,8 @@ impl TryFrom<SubscribeArgs> for Config {
 impl Subcommand for EndToEndArgs {
     type Config = Config;
 
+    const MANUAL: &'static Manual = &bench_manual::END_TO_END;
+
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
     }
@@ -414,6 +393,8 @@ impl TryFrom<EndToEndArgs> for Config {
 impl Subcommand for RequestArgs {
     type Config = Config;
 
+    const MANUAL: &'static Manual = &bench_manual::REQUEST;
+
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
     }
@@ -436,6 +417,8 @@ impl TryFrom<RequestArgs> for Config {
 
 impl Subcommand for CompareArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &bench_manual::COMPARE;
 }
 
 impl TryFrom<CompareArgs> for Config {
@@ -453,6 +436,8 @@ impl TryFrom<CompareArgs> for Config {
 
 impl Subcommand for CalibrateArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &bench_manual::CALIBRATE;
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

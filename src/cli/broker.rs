@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use super::manual::Manual;
 use super::report::QuietArgs;
 use super::subcommand::Subcommand;
 use super::value;
@@ -24,7 +25,6 @@ const DEFAULT_PORT: u16 = 1883;
 /// filter. A client over a limit is refused or disconnected with Quota exceeded (0x97) or Packet too large
 /// (0x95).
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct BrokerArgs {
     /// IP address to listen on, with a port or without; port 0 takes a free one and prints it
     #[arg(long, value_name = "ADDRESS[:PORT]", default_value = "127.0.0.1")]
@@ -46,13 +46,6 @@ pub(super) struct BrokerArgs {
     #[command(flatten)]
     quiet: QuietArgs,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  mqtt broker
-  mqtt broker -p 0
-  mqtt broker --listen '[::]:1883'
-  mqtt broker -p 0 -- ./run-my-tests";
 
 /// `ADDRESS`, `ADDRESS:PORT` or `[ADDRESS]:PORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +79,20 @@ impl FromStr for Listen {
 
 impl Subcommand for BrokerArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("Listen on 127.0.0.1, port 1883", "mqtt broker"),
+            ("Listen on a free port, and print it", "mqtt broker -p 0"),
+            ("Listen on all addresses", "mqtt broker --listen '[::]:1883'"),
+            ("Run a program with a broker of its own", "mqtt broker -p 0 -- ./run-my-tests"),
+        ],
+        bugs: &[
+            "There is no access control: every client that can reach the address may publish and subscribe to \
+             everything. There is no TLS, no WebSocket and no persistence: everything is lost when the broker ends.",
+            "The broker delays publishers rather than lose a message of a slow subscriber.",
+        ],
+    };
 }
 
 impl TryFrom<BrokerArgs> for Config {

@@ -28,7 +28,7 @@ Environment:
   Each option under Connection and TLS has a variable, MQTT_ and its long name, such as MQTT_HOST
   and MQTT_TLS_ALPN. A flag beats its variable. What a run does not need is not looked at.
 
-Profiles:
+Files:
   ~/.config/mqtt/config.toml may hold tables such as [profile.home], whose keys are the long names
   of the options under Connection and TLS, and the line default-profile = 'home'. A variable beats
   a profile. mqtt config show tells what holds and why.";

@@ -20,17 +20,20 @@
 //! | `words` | where in a command line the values of options stand |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_command` | the command that gives a password |
+//! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
 
 mod authentication;
 mod bench;
 mod bench_load;
+mod bench_manual;
 mod broker;
 mod connection;
 mod credentials;
 mod files;
 mod format;
 mod hidden;
+mod manual;
 mod needs;
 mod options_file;
 mod origin;
@@ -70,6 +73,7 @@ use clap::{Arg, ArgAction};
 use self::connection::NOTES;
 use self::files::Found;
 pub use self::hidden::Hidden;
+pub use self::manual::Manual;
 use self::read::{Read, read};
 use self::subcommand::{Entry, Line, Resolved};
 use crate::command::Invocation;
@@ -107,7 +111,7 @@ static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<will_test::WillTestArgs>("will-test"),
     Entry::run::<ping::PingArgs>("ping"),
     Entry::run::<broker::BrokerArgs>("broker"),
-    Entry::print::<show::ConfigArgs>("config"),
+    Entry::print::<show::ConfigArgs>("config", &show::MANUAL),
 ];
 
 /// What a command line asks for.
@@ -204,7 +208,15 @@ pub fn command() -> clap::Command {
         .after_help(EXIT_STATUS)
         .subcommand_required(true)
         .subcommands(SUBCOMMANDS.iter().map(Entry::whole));
-    finish(program)
+    finish(program, None)
+}
+
+/// Examples and known limits of a subcommand, named as on the command line (`mqtt bench conn`), or of the
+/// program.
+#[must_use]
+pub fn manual(called: &str) -> &'static Manual {
+    let words: Vec<OsString> = called.split(' ').map(OsString::from).collect();
+    Entry::called(SUBCOMMANDS, &words).map_or(&manual::PROGRAM, |(entry, _)| entry.manual)
 }
 
 /// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, the last of a
@@ -221,13 +233,14 @@ fn begin(command: clap::Command) -> clap::Command {
 }
 
 /// What holds for the program and for each subcommand.
-fn finish(command: clap::Command) -> clap::Command {
+fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
     let help = Arg::new("help").long("help").help("Print help").action(ArgAction::HelpShort);
     let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
     let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
-    let examples = command.get_after_help().map(ToString::to_string);
+    let own = command.get_after_help().map(ToString::to_string);
+    let examples = manual.map(Manual::examples_in_help);
     let formats = command.get_arguments().any(|arg| arg.get_id() == "format").then(format::reference);
-    let end: Vec<String> = note.map(str::to_owned).into_iter().chain(examples).collect();
+    let end: Vec<String> = note.map(str::to_owned).into_iter().chain(own).chain(examples).collect();
     let whole_end: Vec<String> = end.iter().cloned().chain(formats).collect();
     let all = Arg::new("help_all").long("help-all").help("Print help with every detail");
     begin(command)

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::manual::Manual;
 use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
 use super::subcommand::Subcommand;
@@ -17,7 +18,7 @@ use crate::error::Error;
 /// WebSocket, and the server's answer with what it limits; then how long the server takes to answer
 /// a PINGREQ. With --quiet it says nothing at all, as a container's health check wants it.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES, next_help_heading = "Ping")]
+#[command(next_help_heading = "Ping")]
 pub(super) struct PingArgs {
     /// Round trips to measure; the server may take as long for each as --connect-timeout says
     #[arg(short = 'C', long, value_name = "COUNT", default_value = "1", value_parser = value::count)]
@@ -54,15 +55,27 @@ pub(super) struct PingArgs {
     report: ReportArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  mqtt ping -L mqtts://broker.example
-  mqtt ping -h broker.example -C 10 --interval 200ms
-  mqtt ping --quiet --timeout 3s
-  mqtt ping -L wss://broker.example/mqtt --warn-expiry 30d --json";
-
 impl Subcommand for PingArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("Show each step of a connection over TLS", "mqtt ping -L mqtts://broker.example"),
+            ("Measure ten round trips, 200 ms apart", "mqtt ping -h broker.example -C 10 --interval 200ms"),
+            ("Check a broker from a script or a container", "mqtt ping --quiet --timeout 3s"),
+            (
+                "Report as JSON; exit status 3 if a certificate expires within 30 days",
+                "mqtt ping -L wss://broker.example/mqtt --warn-expiry 30d --json",
+            ),
+        ],
+        bugs: &[
+            "Of several brokers or addresses, only the first one that accepts the connection is measured.",
+            "A round trip includes the time that the broker takes to answer. It is not the round trip of the \
+             network.",
+            "--publish needs the rights to publish and to subscribe to the topic, and other clients that subscribe \
+             to it receive the message.",
+        ],
+    };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

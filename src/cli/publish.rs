@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::manual::Manual;
 use super::payload::{PayloadArgs, one};
 use super::property::{PropertyArgs, Publishing};
 use super::report::ReportArgs;
@@ -25,7 +26,6 @@ use crate::protocol::wire::TopicAlias;
 /// Publishes one message, or one for each line of standard input, and waits until the server has
 /// taken over every one of them. The exit status is 0 only then.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct PublishArgs {
     /// Topic to publish to
     #[arg(short = 't', long, value_name = "TOPIC")]
@@ -88,15 +88,33 @@ pub(super) struct PublishArgs {
     report: ReportArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  mqtt pub -t home/kitchen/temperature -m 23.4
-  mqtt pub -t home/door -m open -q 1 -r
-  sensors | mqtt pub -h broker.example -t site/1 -l -q 1
-  mqtt pub -L mqtts://user@broker.example/home/photo -f photo.jpg";
-
 impl Subcommand for PublishArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("Publish a message", "mqtt pub -t home/kitchen/temperature -m 23.4"),
+            ("Publish at QoS 1 a message that the broker retains", "mqtt pub -t home/door -m open -q 1 -r"),
+            (
+                "Publish each line of a program's output as a message, until the program ends",
+                "sensors | mqtt pub -h broker.example -t site/1 -l -q 1",
+            ),
+            (
+                "Publish a file over TLS; the topic is the path of the URL",
+                "mqtt pub -L mqtts://user@broker.example/home/photo -f photo.jpg",
+            ),
+        ],
+        bugs: &[
+            "At QoS 0 a broker acknowledges nothing, and in MQTT 3.1 and 3.1.1 it cannot refuse a message: most \
+             brokers acknowledge a message that they drop for lack of rights. The exit status is then 0.",
+            "At QoS 1 a message may arrive twice after the connection was lost. At QoS 2 it arrives once, as long \
+             as the broker keeps the session (-c and -i).",
+            "-f and -s hold the whole message in memory, up to the largest packet of MQTT (268435460 bytes).",
+            "The file of --spool is synchronised to the disk once a second and at the end: after a loss of power \
+             the messages of the last second may be missing, or be sent twice. MQTT 5 properties in it are left out \
+             on a 3.1.1 connection, with a warning.",
+        ],
+    };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
+use super::manual::Manual;
 use super::payload::{PayloadArgs, one};
 use super::property::{PropertyArgs, Requesting};
 use super::publish::{topic, topic_alias};
@@ -25,7 +26,6 @@ use crate::protocol::{Protocol, QoS};
 /// responds to it: one that comes after the request, is not retained, and does not name another
 /// request in its correlation data.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct RequestArgs {
     /// Topic to publish the request to
     #[arg(short = 't', long, value_name = "TOPIC")]
@@ -77,14 +77,26 @@ pub(super) struct RequestArgs {
     report: ReportArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  mqtt rr -t service/time -n -W 5s
-  mqtt rr -t device/7/command -e device/7/answer -m reboot -q 1 -W 30s
-  mqtt rr -t service/add -m '[2,3]' --json | jq .payload";
-
 impl Subcommand for RequestArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("Send an empty request; wait at most 5 seconds", "mqtt rr -t service/time -n -W 5s"),
+            (
+                "Ask a responder that always responds on the same topic (also over MQTT 3.1.1)",
+                "mqtt rr -t device/7/command -e device/7/answer -m reboot -q 1 -W 30s",
+            ),
+            ("Process the response as JSON", "mqtt rr -t service/add -m '[2,3]' --json | jq .payload"),
+        ],
+        bugs: &[
+            "A response without correlation data is accepted: where several requesters wait on one topic for a \
+             responder that returns none, they may get each other's responses.",
+            "MQTT 3.1 and 3.1.1 need -e: a request cannot carry a response topic there.",
+            "Without -W there is no time limit for the response.",
+            "A request that is sent again after the connection was lost may be processed twice.",
+        ],
+    };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

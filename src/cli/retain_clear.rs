@@ -8,6 +8,7 @@ use clap::{ArgMatches, ValueHint};
 use regex::Regex;
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::manual::Manual;
 use super::needs::Needs;
 use super::origin::Rank;
 use super::property::{Connecting, PropertyArgs};
@@ -33,7 +34,7 @@ use crate::protocol::topic;
 /// the pace of the broker alone decides: nothing for 3 to 5 seconds. A scan remembers at most 256 MiB of
 /// topics; if there is more, it ends, and another run goes on.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES, next_help_heading = "Selection")]
+#[command(next_help_heading = "Selection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[allow(clippy::option_option, reason = "clap's form of an option whose value may be left out")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
@@ -117,14 +118,6 @@ pub(super) struct RetainClearArgs {
     #[command(flatten)]
     report: ReportArgs,
 }
-
-const EXAMPLES: &str = "\
-Examples:
-  mqtt retain-clear --dry-run 'home/#'
-  mqtt retain-clear 'home/#' -T home/config/# --backup home.jsonl
-  mqtt retain-clear --restore home.jsonl
-  mqtt retain-clear '#' --match '^test-[0-9]+/' --yes --json
-  mqtt retain-clear 'site/+/state' --older-than 30d --time-in payload:/time";
 
 /// Unacknowledged messages where neither -M nor the server says how many.
 const MOST_IN_FLIGHT: u16 = 1000;
@@ -242,6 +235,34 @@ fn time_source(text: &str) -> Result<TimeSource, String> {
 
 impl Subcommand for RetainClearArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("List the retained messages below home", "mqtt retain-clear --dry-run 'home/#'"),
+            (
+                "Clear all but those below home/config, after a question; keep a backup",
+                "mqtt retain-clear 'home/#' -T 'home/config/#' --backup home.jsonl",
+            ),
+            ("Undo it", "mqtt retain-clear --restore home.jsonl"),
+            (
+                "Clear topics that match a regular expression, without a question, with a report",
+                "mqtt retain-clear '#' --match '^test-[0-9]+/' --yes --json",
+            ),
+            (
+                "Clear messages older than 30 days, by the time in their JSON payload",
+                "mqtt retain-clear 'site/+/state' --older-than 30d --time-in payload:/time",
+            ),
+        ],
+        bugs: &[
+            "MQTT has no conditional clear: a message that is published between the list and the deletion of its \
+             topic is cleared too.",
+            "Retained messages that the user may not read are neither listed nor cleared. In MQTT 3.1 and 3.1.1 a \
+             broker cannot refuse a clear: the topic is then reported as still there.",
+            "The end of the retained messages is inferred. A scan may miss messages of a broker that pauses for \
+             longer than 5 seconds between two of them.",
+            "A scan remembers at most 256 MiB of topics, and --restore reads at most 256 MiB of a pipe.",
+        ],
+    };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

@@ -5,6 +5,7 @@ use clap::{Arg, ArgMatches};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::files::Given;
+use super::manual::Manual;
 use super::secret::{self, MASK};
 use super::subcommand::{Called, Line, Resolved};
 use crate::error::Error;
@@ -17,7 +18,6 @@ use crate::output::printable;
 /// default, and where it came from: a flag, the environment, the options file or a profile. Passwords
 /// and other secrets are not shown.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct ConfigArgs {
     /// What to do: show
     #[arg(value_parser = ["show"], value_name = "ACTION", hide_possible_values = true)]
@@ -27,10 +27,17 @@ pub(super) struct ConfigArgs {
     pub(super) connection: ConnectionArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  mqtt config show
-  mqtt config show --profile work -p 8884";
+pub(super) static MANUAL: Manual = Manual {
+    examples: &[
+        ("Show the settings in effect", "mqtt config show"),
+        ("Show those of a profile, with another port", "mqtt config show --profile work -p 8884"),
+    ],
+    bugs: &[
+        "The command connects to no broker and looks no host name up: a setting that is shown may still be \
+         refused by the broker.",
+        "Options that only some subcommands have (topics, payloads, output) are not shown.",
+    ],
+};
 
 impl Called for ConfigArgs {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {

@@ -7,6 +7,7 @@ use clap::{ArgMatches, Command};
 
 use super::connection::ConnectionArgs;
 use super::files::Given;
+use super::manual::Manual;
 use super::needs::Needs;
 use super::{begin, finish};
 use crate::command::Invocation;
@@ -16,6 +17,9 @@ use crate::error::Error;
 pub(super) trait Subcommand: clap::Args + Debug + 'static {
     /// What stage two makes of them.
     type Config: Invocation + TryFrom<Self, Error = Error>;
+
+    /// Its examples and known limits.
+    const MANUAL: &'static Manual;
 
     /// The options of its connection, if it makes one.
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
@@ -74,6 +78,7 @@ impl<S: Subcommand> Called for S {
 pub(super) struct Entry {
     /// What it is called on the command line.
     pub(super) name: &'static str,
+    pub(super) manual: &'static Manual,
     /// The subcommands below it.
     modes: &'static [Entry],
     define: fn(Command) -> Command,
@@ -85,15 +90,18 @@ pub(super) struct Entry {
 impl Entry {
     /// A subcommand that is run.
     pub(super) const fn run<S: Subcommand>(name: &'static str) -> Self {
-        Self { needs: S::needs, ..Self::print::<S>(name) }
+        Self { needs: S::needs, ..Self::print::<S>(name, S::MANUAL) }
     }
 
     /// One that does no more than print a text.
-    pub(super) const fn print<A: clap::Args + Called + 'static>(name: &'static str) -> Self {
+    pub(super) const fn print<A: clap::Args + Called + 'static>(
+        name: &'static str,
+        manual: &'static Manual,
+    ) -> Self {
         let read = |matches: &ArgMatches| -> Result<Box<dyn Called>, clap::Error> {
             Ok(Box::new(A::from_arg_matches(matches)?))
         };
-        Self { name, modes: &[], define: A::augment_args, read, needs: |_| Needs::Everything }
+        Self { name, manual, modes: &[], define: A::augment_args, read, needs: |_| Needs::Everything }
     }
 
     /// With subcommands of its own.
@@ -110,7 +118,8 @@ impl Entry {
     /// All of its definition.
     pub(super) fn whole(&self) -> Command {
         let definition = (self.define)(Command::new(self.name));
-        finish(definition.subcommands(self.modes.iter().map(Self::whole)))
+        let whole = definition.subcommands(self.modes.iter().map(Self::whole));
+        finish(whole, Some(self.manual))
     }
 
     /// The subcommand that a line calls, and how many words name it.

@@ -8,6 +8,7 @@ use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
+use super::manual::Manual;
 use super::property::{PropertyArgs, Subscribing};
 use super::report::ReportArgs;
 use super::subcommand::Subcommand;
@@ -28,7 +29,7 @@ use crate::protocol::topic;
 /// after -W seconds, or when it is interrupted; reconnects and subscribes again when the link is
 /// lost.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES, next_help_heading = "Selection")]
+#[command(next_help_heading = "Selection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct SubscribeArgs {
     #[command(flatten)]
@@ -108,15 +109,34 @@ pub(super) struct SubscribeArgs {
     report: ReportArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  mqtt sub -t 'home/#' -v
-  mqtt sub -t 'home/#' --json | jq .payload
-  mqtt sub -h broker.example -t site/1 -q 1 -c -i archive >> archive.log
-  mqtt sub --subscribe 'qos=2,no-local:orders/#' -t '$SYS/broker/uptime' -C 10 -W 30s";
-
 impl Subcommand for SubscribeArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("Write out every message below home, with its topic", "mqtt sub -t 'home/#' -v"),
+            ("Write out messages as JSON", "mqtt sub -t 'home/#' --json | jq .payload"),
+            (
+                "Keep a log: the broker stores what arrives while this program is not running",
+                "mqtt sub -h broker.example -t site/1 -q 1 -c -i archive >> archive.log",
+            ),
+            (
+                "Subscribe with options of its own for one filter; end after 10 messages or 30 seconds",
+                "mqtt sub --subscribe 'qos=2,no-local:orders/#' -t '$SYS/broker/uptime' -C 10 -W 30s",
+            ),
+        ],
+        bugs: &[
+            "At QoS 0, and without -c and -i, the broker sends no message that was published while the connection \
+             was lost. The number of such messages is not known.",
+            "At QoS 1 a message may be written twice after the connection was lost. With --session-file a QoS 2 \
+             message that was being written when the program was killed may be written twice. The file is not \
+             synchronised to the disk: it is as safe as the output file.",
+            "--retained-only infers the end of the retained messages. A broker that pauses for longer than 5 \
+             seconds between two of them ends the run too early.",
+            "--watch remembers 1000 topics, and the first 4096 bytes of each line.",
+            "The times of -F are in the local time zone of this machine. %d and %f read little-endian numbers only.",
+        ],
+    };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

@@ -8,6 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{ArgMatches, ValueHint};
 
 use super::connection::{ConnectionArgs, Purpose};
+use super::manual::Manual;
 use super::needs::Needs;
 use super::property::{PropertyArgs, WithWill};
 use super::report::ReportArgs;
@@ -26,7 +27,7 @@ use crate::protocol::Protocol;
 /// client identifier given. The exit status is 0 if no case failed, 3 if one did, and 1 if one could
 /// not be decided.
 #[derive(Debug, Clone, clap::Args)]
-#[command(after_help = EXAMPLES, next_help_heading = "Cases")]
+#[command(next_help_heading = "Cases")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 #[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct WillTestArgs {
@@ -89,18 +90,34 @@ pub(super) struct WillTestArgs {
     report: ReportArgs,
 }
 
-const EXAMPLES: &str = "\
-Examples:
-  mqtt will-test --list
-  mqtt will-test -h broker.example --version-matrix --parallel
-  mqtt will-test --case take-over --case delay -V 5
-  mqtt will-test -u pump-7 --will-topic site/7/state --will-payload lost --watch-as operator";
-
 /// What a topic has besides its prefix: at most so many bytes.
 const MOST_TOPIC_BYTES_BESIDE_PREFIX: usize = 1000;
 
 impl Subcommand for WillTestArgs {
     type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        examples: &[
+            ("List the cases", "mqtt will-test --list"),
+            (
+                "Run all cases in all protocol versions, at the same time",
+                "mqtt will-test -h broker.example --version-matrix --parallel",
+            ),
+            ("Run two cases over MQTT 5", "mqtt will-test --case take-over --case delay -V 5"),
+            (
+                "Test whether another user receives the will of user pump-7",
+                "mqtt will-test -u pump-7 --will-topic site/7/state --will-payload lost --watch-as operator",
+            ),
+        ],
+        bugs: &[
+            "Verdicts depend on time. A case is inconclusive if this machine was too busy to time the will.",
+            "The cases second-connect, delay-no-session and delay-clean-start run only with --strict, because \
+             mosquitto 2.0 departs from the standard in them. The case black-hole needs Linux.",
+            "--will-topic with -i takes over the session of the client that has this identifier.",
+            "Access rules drop a will without a message: the test cannot tell a missing right from a broker that \
+             publishes no wills.",
+        ],
+    };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)

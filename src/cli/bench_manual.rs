@@ -1,0 +1,129 @@
+//! Examples and known limits of `mqtt bench` and of its modes.
+
+use super::manual::Manual;
+
+/// Limits of every load.
+macro_rules! of_every_load {
+    ($($own:literal),* $(,)?) => {
+        &[
+            $($own,)*
+            "Clients do not reconnect: a lost connection makes a run not valid. Before the load, one more \
+             connection is made, to learn the broker's address and protocol version.",
+            "TLS connections are full handshakes, without session resumption.",
+            "On the broker's own machine both share the cores, and the figures describe that machine. A virtual \
+             machine that is paused sends late; the report says so.",
+            "SIGHUP ends a run without a report. A --credentials file needs about ten times its size in memory.",
+        ]
+    };
+}
+
+pub(super) static END_TO_END: Manual = Manual {
+    examples: &[
+        ("A first look, with the broker of this program", "mqtt bench --embedded"),
+        (
+            "Measure a constant load for a minute",
+            "mqtt bench -h broker.example --rate 20k/s --publishers 100 --qos 1 --warmup 5s --duration 1m",
+        ),
+        (
+            "Fail, with exit status 3, if one of a thousand subscribers misses a message",
+            "mqtt bench --pattern fan-out --subscribers 1000 --fail-if 'loss > 0'",
+        ),
+        ("Keep the report, for bench compare", "mqtt bench --json > before.json"),
+    ],
+    bugs: of_every_load![
+        "Payloads below 32 bytes hold no stamp: such messages are counted, but losses, duplicates and \
+         reorderings are not.",
+        "A broker that delivers messages after it has refused them hides as many losses.",
+    ],
+};
+
+pub(super) static CONNECT: Manual = Manual {
+    examples: &[
+        (
+            "Open 500 connections a second, and hold 10,000 of them for a minute",
+            "mqtt bench conn -h broker.example --clients 10000 --ramp 500/s --hold 1m",
+        ),
+        (
+            "Fail, with exit status 3, on a failed or slow connection",
+            "mqtt bench conn --embedded --fail-if 'failed > 0' --fail-if 'until CONNACK p99 > 100ms'",
+        ),
+    ],
+    bugs: of_every_load![
+        "A local address has about 28,000 ports on Linux by default. --local-addr gives further addresses.",
+    ],
+};
+
+pub(super) static PUBLISH: Manual = Manual {
+    examples: &[
+        (
+            "Find the highest rate, and fail below 100,000 messages a second",
+            "mqtt bench pub --rate max --publishers 100 --fail-if 'rate < 100k/s'",
+        ),
+        (
+            "Measure a constant load of messages of 1,000 bytes",
+            "mqtt bench pub -h broker.example --qos 1 --rate 5k/s --size 1k --duration 1m",
+        ),
+    ],
+    bugs: of_every_load![
+        "At QoS 0 a broker acknowledges nothing: 'taken' says only that it has read the messages.",
+        "--rate max is a closed loop without a schedule: a broker that stalls lowers its rate, and its latencies \
+         do not show for how long messages would have waited.",
+    ],
+};
+
+pub(super) static SUBSCRIBE: Manual = Manual {
+    examples: &[
+        (
+            "Measure for a minute what other programs publish",
+            "mqtt bench sub -h broker.example --topic 'sensors/#' --duration 1m",
+        ),
+        (
+            "Receive a million messages with 100 subscribers",
+            "mqtt bench sub --subscribers 100 --count 1000000",
+        ),
+    ],
+    bugs: of_every_load![
+        "Latency is measured only of messages that mqtt bench sends on the same machine: their stamps are times of \
+         the machine's clock. Messages from elsewhere have wrong latencies or none. Losses are not measured.",
+    ],
+};
+
+pub(super) static REQUEST: Manual = Manual {
+    examples: &[
+        (
+            "Measure 2,000 requests a second, and report thresholds to CI",
+            "mqtt bench rr --rate 2k/s --fail-if 'p99 > 20ms' --fail-if 'loss > 0' --junit bench.xml",
+        ),
+        ("Measure one request at a time", "mqtt bench rr --rate max --inflight 1"),
+    ],
+    bugs: of_every_load![
+        "At QoS 1 mosquitto responds some 40 ms late unless its configuration has set_tcp_nodelay true.",
+        "--rate max is a closed loop without a schedule: a broker that stalls lowers its rate, and its latencies \
+         do not show for how long requests would have waited.",
+    ],
+};
+
+pub(super) static COMPARE: Manual = Manual {
+    examples: &[
+        ("Compare two runs", "mqtt bench compare before.json after.json"),
+        (
+            "Compare the medians of three runs each, and mark differences beyond the noise",
+            "mqtt bench compare a1.json a2.json a3.json vs b1.json b2.json b3.json",
+        ),
+    ],
+    bugs: &[
+        "Noise is judged from three runs a side on, by the ranges of the two sides. It is no statistical test.",
+        "The exit status does not depend on the differences. --fail-if of the run itself has limits.",
+    ],
+};
+
+pub(super) static CALIBRATE: Manual = Manual {
+    examples: &[
+        ("Measure what this machine can generate", "mqtt bench calibrate --json > ceiling.json"),
+        ("Show what share of that a load is", "mqtt bench pub --rate max --calibration ceiling.json"),
+    ],
+    bugs: &[
+        "The sink is on this machine and shares its cores: the network is not measured, and a generator with the \
+         machine to itself may reach more.",
+    ],
+};

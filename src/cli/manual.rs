@@ -1,0 +1,43 @@
+//! What a subcommand's manual page holds besides its options: examples and known limits. The commands of the
+//! examples are also the end of its `--help`.
+
+/// Examples and known limits of a subcommand.
+#[derive(Debug)]
+pub struct Manual {
+    /// What each example does, and its command.
+    pub examples: &'static [(&'static str, &'static str)],
+    /// Known limits, a paragraph each.
+    pub bugs: &'static [&'static str],
+}
+
+impl Manual {
+    /// The end of `--help`: the commands alone, so that the help stays short.
+    #[must_use]
+    pub fn examples_in_help(&self) -> String {
+        let lines: Vec<String> = self.examples.iter().map(|(_, command)| format!("\n  {command}")).collect();
+        format!("Examples:{}", lines.concat())
+    }
+}
+
+/// The program's own page. Its limits hold for every subcommand that connects.
+pub(super) static PROGRAM: Manual = Manual {
+    examples: &[
+        ("Publish a message", "mqtt pub -h broker.example -t home/kitchen/temperature -m 23.4"),
+        ("Write out every message below home, with its topic", "mqtt sub -h broker.example -t 'home/#' -v"),
+        (
+            "Start a broker on a free port, run a command that finds it, and stop the broker",
+            "mqtt broker -p 0 -- sh -c 'mqtt pub -r -t a -m 1; mqtt sub -t a -C 1'",
+        ),
+    ],
+    bugs: &[
+        "Only Unix systems are supported. The program is tested on Linux.",
+        "TLS is 1.2 or 1.3, without pre-shared keys and OpenSSL engines. It is not available over Unix sockets. \
+         A common name is never taken for the broker's name.",
+        "With -S the certificate is checked against the host name that DNS returned. Without DNSSEC an attacker \
+         who answers DNS queries chooses that name; --tls-server-name prevents that.",
+        "A password after -P is hidden from ps by starting the program again. It stays in the program's \
+         environment, where its owner and root can read it. Use --password-file.",
+        "SCRAM works without channel binding, and does at most two million iterations.",
+        "A packet that arrives at less than 1 KiB in half a Keep Alive interval is taken for a silent connection.",
+    ],
+};
