@@ -13,8 +13,10 @@ use crate::protocol::reason::ReasonCode;
 pub enum Layer {
     /// Name look-up.
     Resolve,
-    /// TCP (or Unix socket) connection.
+    /// TCP (or Unix socket) connection, while it is made.
     Connect,
+    /// The same once it is there.
+    Stream,
     /// SOCKS5 or HTTP CONNECT proxy.
     Proxy,
     /// TLS handshake or certificate.
@@ -36,13 +38,27 @@ impl std::fmt::Display for Layer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Resolve => "name look-up",
-            Self::Connect => "connection",
+            Self::Connect | Self::Stream => "connection",
             Self::Proxy => "proxy",
             Self::Tls => "TLS",
             Self::WebSocket => "WebSocket",
             Self::Mqtt => "MQTT",
         })
     }
+}
+
+/// What a server refuses, and with which packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Denial {
+    /// The connection, with CONNACK.
+    Connack,
+    /// The connection, with DISCONNECT.
+    Disconnect,
+    /// A subscription, with SUBACK.
+    Suback,
+    /// A message or anything else; also what is not sent because the server would refuse it.
+    #[default]
+    Message,
 }
 
 /// Whether trying again later can help: decides between reconnecting and giving up. A first connection
@@ -101,6 +117,8 @@ pub enum Error {
     Refused {
         /// Which request, for example `connection refused` or `publish refused`.
         what: String,
+        /// The same for programs.
+        denial: Denial,
         /// The Reason Code, with 3.1.1 return codes already mapped to it.
         reason: ReasonCode,
         /// The server's Reason String, made printable.
@@ -175,6 +193,7 @@ impl Error {
     pub fn refused(what: impl Into<String>, reason: ReasonCode, properties: &Properties<'_>) -> Self {
         Self::Refused {
             what: what.into(),
+            denial: Denial::default(),
             reason,
             text: properties.text(PropertyId::ReasonString).map(|text| masked(text).into_owned()),
             hint: reason.advice().map(Into::into),
@@ -202,6 +221,19 @@ impl Error {
             | Self::File { hint, .. } => *hint = Some(text.into()),
             Self::Elsewhere { refusal, .. } => {
                 **refusal = std::mem::replace(&mut **refusal, Self::OutputClosed).with_hint(text);
+            }
+            _ => {}
+        }
+        self
+    }
+
+    /// The same refusal, of this.
+    #[must_use]
+    pub fn of(mut self, of: Denial) -> Self {
+        match &mut self {
+            Self::Refused { denial, .. } => *denial = of,
+            Self::Elsewhere { refusal, .. } => {
+                **refusal = std::mem::replace(&mut **refusal, Self::OutputClosed).of(of);
             }
             _ => {}
         }

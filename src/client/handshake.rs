@@ -9,7 +9,7 @@ use super::authentication::{self, Exchange};
 use super::limits::ServerLimits;
 use super::options::ClientOptions;
 use super::redirect;
-use crate::error::{Error, Layer};
+use crate::error::{Denial, Error, Layer};
 use crate::net;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -267,6 +267,7 @@ impl Opening {
             Ok(_) if self.is_old_form(answer) => {
                 return Err(Error::Refused {
                     what: "connection refused".into(),
+                    denial: Denial::Connack,
                     reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
                     text: Some("the answer to CONNECT has the form of MQTT 3.1.1".into()),
                     hint: None,
@@ -398,7 +399,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
             Err(Error::link(Layer::Mqtt, "the server ended the connection instead of answering CONNECT"))
         }
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
-            let refusal = redirect::refused("connection refused", *reason, properties);
+            let refusal = redirect::refused("connection refused", *reason, properties).of(Denial::Connack);
             // Many servers say so of a wrong password too, so that nobody learns which it was.
             Err(match *reason {
                 ReasonCode::NOT_AUTHORIZED => refusal.with_hint(

@@ -1,6 +1,6 @@
 //! What the server allows on a link.
 
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PublishTemplate, Subscription, TopicAlias};
@@ -139,6 +139,7 @@ pub fn too_large(bytes: usize, limit: u32) -> String {
 pub(super) fn not_sent((reason, text): (ReasonCode, String)) -> Error {
     Error::Refused {
         what: "publish not sent".into(),
+        denial: Denial::default(),
         reason,
         text: Some(text),
         hint: reason.advice().map(Into::into),

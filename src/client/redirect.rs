@@ -3,7 +3,7 @@
 
 use std::net::Ipv6Addr;
 
-use crate::error::{Error, Layer};
+use crate::error::{Denial, Error, Layer};
 use crate::masking::masked;
 use crate::net::{Address, Endpoint};
 use crate::protocol::property::{Properties, PropertyId};
@@ -48,6 +48,7 @@ pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_
     Error::Elsewhere {
         refusal: Box::new(Error::Refused {
             what: what.into(),
+            denial: Denial::default(),
             reason,
             text: Some(text.map_or_else(|| named.clone(), |text| format!("{text}; {named}"))),
             hint: Some("--follow-redirect goes there".into()),

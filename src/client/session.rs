@@ -23,7 +23,7 @@ use super::limits::{ServerLimits, not_sent};
 use super::redirect;
 use super::refusal::Refusal;
 use super::topic_alias::{Chosen, InboundAliases, OutboundAliases};
-use crate::error::{Error, Layer};
+use crate::error::{Denial, Error, Layer};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{
@@ -504,7 +504,7 @@ impl Session {
         if !reason.is_failure() {
             return Error::link(Layer::Mqtt, "the server ended the connection");
         }
-        redirect::refused("the server ended the connection", reason, properties)
+        redirect::refused("the server ended the connection", reason, properties).of(Denial::Disconnect)
     }
 }
 

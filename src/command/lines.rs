@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::mpsc;
 
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
@@ -52,6 +52,7 @@ impl GivenUp {
         }
         Error::Refused {
             what: "publish not sent".into(),
+            denial: Denial::default(),
             reason: ReasonCode::PACKET_TOO_LARGE,
             text: Some(format!(
                 "the line has {bytes} bytes, and no packet of MQTT has more than {LARGEST_PACKET_BYTES}"

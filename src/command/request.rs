@@ -15,7 +15,7 @@ use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Invocation, Running};
-use crate::error::{Error, Layer};
+use crate::error::{Denial, Error, Layer};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted, put_json_line};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -459,7 +459,7 @@ impl Handler for Requester<'_> {
                     let response_topic =
                         self.exchange.as_ref().map_or("", |exchange| &exchange.response_topic);
                     let what = format!("subscription to '{response_topic}' refused");
-                    return Err(Error::refused(what, reason, &properties));
+                    return Err(Error::refused(what, reason, &properties).of(Denial::Suback));
                 }
                 self.subscribed(reason);
             }

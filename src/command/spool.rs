@@ -20,7 +20,7 @@ use super::publish::{Config, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
 use crate::protocol::reason::ReasonCode;
@@ -152,6 +152,7 @@ fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
         let bytes = intake.packet_bytes(payload.len());
         return Err(Error::Refused {
             what: "publish not sent".into(),
+            denial: Denial::default(),
             reason: ReasonCode::PACKET_TOO_LARGE,
             text: Some(client::too_large(bytes, LARGEST_PACKET_BYTES)),
             hint: None,

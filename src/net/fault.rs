@@ -55,7 +55,7 @@ pub fn broken(error: &io::Error) -> Error {
         return tls::explain::error(cause);
     }
     let web_socket = error.get_ref().and_then(|inner| inner.downcast_ref::<WebSocketFault>());
-    let layer = if web_socket.is_some() { Layer::WebSocket } else { Layer::Connect };
+    let layer = if web_socket.is_some() { Layer::WebSocket } else { Layer::Stream };
     Error::link(layer, words(error))
 }
 

@@ -25,7 +25,7 @@ use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Invocation, Running};
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
 use crate::protocol::property::{Properties, PropertyBlock};
@@ -282,7 +282,7 @@ impl Subscriber<'_> {
             let reason = ReasonCode(*reason);
             if reason.is_failure() {
                 let what = format!("subscription to '{filter}' refused");
-                let error = Error::refused(what, reason, properties);
+                let error = Error::refused(what, reason, properties).of(Denial::Suback);
                 // The last one is said when it is known whether it is the reason to leave.
                 if let Some(earlier) = self.refused.replace(error) {
                     self.diagnostics.error(&earlier);
@@ -315,6 +315,7 @@ impl Subscriber<'_> {
             .filter(|(_, reason)| reason.is_failure())
             .map(|(filter, reason)| {
                 Error::refused(format!("unsubscription from '{filter}' refused"), reason, properties)
+                    .of(Denial::Suback)
             })
             .collect();
         if refused.len() == self.config.unsubscribe.len() && self.config.filters.is_empty() {

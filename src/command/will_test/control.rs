@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::run::{trace, without_will};
 use super::{Config, identified, watcher};
 use crate::client::raw::{Incoming, RawLink};
-use crate::error::{Error, Layer};
+use crate::error::{Denial, Error, Layer};
 use crate::output::{Diagnostics, duration};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -77,6 +77,7 @@ fn refused(what: &str, topic: &str, reason: Option<ReasonCode>) -> Result<(), Er
         None => Ok(()),
         Some(reason) => Err(Error::Refused {
             what: format!("{what} to '{topic}' refused"),
+            denial: Denial::default(),
             reason,
             text: None,
             hint: Some("--prefix chooses other topics".into()),
