@@ -17,6 +17,8 @@ pub enum Exit {
     Reason(u8),
     /// The exit status of the command that was run (`mqtt broker -- COMMAND`).
     Command(u8),
+    /// A status of another program's table, whose manner this run has.
+    Foreign(u8),
     /// A signal ended the run: it is raised again, so that the caller sees it.
     Signal(i32),
 }
@@ -32,7 +34,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Negative => 3,
             Self::TimedOut => 27,
-            Self::Reason(code) | Self::Command(code) => code,
+            Self::Reason(code) | Self::Command(code) | Self::Foreign(code) => code,
             Self::Signal(number) => 128 + u8::try_from(number).unwrap_or(127),
         }
     }

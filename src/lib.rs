@@ -8,6 +8,7 @@ pub mod command;
 pub mod error;
 pub mod exit;
 pub mod file;
+pub mod manner;
 pub mod masking;
 pub mod net;
 pub mod output;
@@ -20,21 +21,25 @@ use std::ffi::OsString;
 use crate::cli::{Hidden, Request};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::manner::Manner;
 use crate::output::{ColorChoice, Diagnostics, Stdout, Verbosity};
 
 /// Runs a command line, program name first. Everything it has to say has been said when it returns.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let request = cli::parse(arguments, start_anew);
-    let (verbosity, color, log_time) = match &request {
-        Ok(Request::Run { invocation, color, log_time, .. }) => (invocation.verbosity(), *color, *log_time),
-        _ => (Verbosity::Normal, ColorChoice::Auto, false),
+    let (verbosity, color, log_time, manner) = match &request {
+        Ok(Request::Run { invocation, color, log_time, manner, .. }) => {
+            (invocation.verbosity(), *color, *log_time, *manner)
+        }
+        _ => (Verbosity::Normal, ColorChoice::Auto, false, Manner::Own),
     };
-    let diagnostics = Diagnostics::new(verbosity, color);
+    let diagnostics = Diagnostics::new(verbosity, color).in_manner(manner);
     let diagnostics = if log_time { diagnostics.with_times() } else { diagnostics };
-    request.and_then(|request| fulfil(request, &diagnostics)).unwrap_or_else(|error| {
-        diagnostics.error(&error);
-        error.exit()
-    })
+    let outcome = request.and_then(|request| fulfil(request, &diagnostics));
+    if let Err(error) = &outcome {
+        diagnostics.error(error);
+    }
+    manner.exit(&outcome)
 }
 
 /// Replaces this process by one of the same program. Returns only if that fails, and says why.
@@ -67,6 +72,11 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             Request::Print { text, problem } => {
                 let exit = print(&text).await?;
                 problem.map_or(Ok(exit), Err)
+            }
+            Request::Misuse { stdout, stderr } => {
+                print(&stdout).await?;
+                diagnostics.raw(&stderr);
+                Ok(Exit::Failure)
             }
             Request::Run { invocation, warnings, details, .. } => {
                 for warning in warnings {

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 const IMPORTS: &[(&str, &[&str])] = &[
     ("main", &[]),
     // Signals, to end what --password-command runs.
-    ("cli", &["command", "output", "client", "net", "protocol", "file", "signal", "error", "masking"]),
+    (
+        "cli",
+        &["command", "output", "client", "net", "protocol", "file", "signal", "error", "manner", "masking"],
+    ),
     (
         "command",
         &[
@@ -16,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "masking",
         ],
     ),
-    ("output", &["protocol", "clock", "error", "masking"]),
+    ("output", &["protocol", "clock", "error", "manner", "masking"]),
     ("client", &["net", "protocol", "error", "masking"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
@@ -27,6 +30,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("protocol", &["error::Retry"]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit", "masking"]),
+    ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
     ("clock", &[]),
     ("file", &[]),

@@ -19,6 +19,7 @@ mod bench_truth;
 mod bulk;
 mod certificates;
 mod command_line;
+mod compat;
 mod connect;
 mod discovery;
 mod events;

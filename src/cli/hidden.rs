@@ -63,15 +63,26 @@ pub(super) fn typed(arguments: &[OsString]) -> Option<Vec<OsString>> {
 
 /// The command line to start again with, if this one holds secrets.
 pub(super) fn hide(definition: &Command, names: usize, arguments: &[OsString]) -> Option<Hidden> {
+    let values = secrets(definition, names, arguments).into_iter().map(|value| (value.word, value.from));
+    hide_from(values, arguments)
+}
+
+/// The same, of these words.
+pub(super) fn hide_words(words: &[usize], arguments: &[OsString]) -> Option<Hidden> {
+    hide_from(words.iter().map(|word| (*word, 0)), arguments)
+}
+
+/// The same, of these words from these bytes on.
+fn hide_from(values: impl Iterator<Item = (usize, usize)>, arguments: &[OsString]) -> Option<Hidden> {
     let mut hidden = Hidden { arguments: arguments.to_vec(), variables: Vec::new() };
-    for secret in secrets(definition, names, arguments) {
-        let word = &arguments[secret.word];
-        let kept = word.as_encoded_bytes().get(..secret.from).unwrap_or_default();
-        hidden.arguments[secret.word] = format!("{}{BLOT}", String::from_utf8_lossy(kept)).into();
+    for (place, from) in values {
+        let word = &arguments[place];
+        let kept = word.as_encoded_bytes().get(..from).unwrap_or_default();
+        hidden.arguments[place] = format!("{}{BLOT}", String::from_utf8_lossy(kept)).into();
         let parts = parts(word);
-        hidden.variables.extend(
-            (0..).zip(parts).map(|(part, text)| (format!("{VARIABLES}{}_{part}", secret.word), text)),
-        );
+        hidden
+            .variables
+            .extend((0..).zip(parts).map(|(part, text)| (format!("{VARIABLES}{place}_{part}"), text)));
     }
     (!hidden.variables.is_empty()).then_some(hidden)
 }

@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
+//! | `compat` | the command lines of mosquitto's clients |
 //! | `subcommand` | what each of them is to this room, and its line in the table of all |
 //! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
@@ -28,6 +29,7 @@ mod bench;
 mod bench_load;
 mod bench_manual;
 mod broker;
+mod compat;
 mod connection;
 mod credentials;
 mod files;
@@ -70,6 +72,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction};
 
+use self::compat::Program;
 use self::connection::NOTES;
 use self::files::Found;
 pub use self::hidden::Hidden;
@@ -78,6 +81,7 @@ use self::read::{Read, read};
 use self::subcommand::{Entry, Line, Resolved};
 use crate::command::Invocation;
 use crate::error::Error;
+use crate::manner::Manner;
 use crate::output::ColorChoice;
 
 const EXIT_STATUS: &str = "\
@@ -136,6 +140,16 @@ pub enum Request {
         color: ColorChoice,
         /// Whether lines on standard error begin with the time.
         log_time: bool,
+        /// In whose manner it speaks.
+        manner: Manner,
+    },
+    /// A command line of mosquitto's clients that is not run. As theirs it ends with status 1, also if it
+    /// asks for help.
+    Misuse {
+        /// The text on standard output.
+        stdout: String,
+        /// The text on standard error.
+        stderr: String,
     },
 }
 
@@ -149,7 +163,18 @@ pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
 ) -> Result<Request, Error> {
-    let arguments = with_help_as_option(arguments.into_iter().collect());
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some((program, names)) = Program::called(&arguments) {
+        let typed = hidden::typed(&arguments);
+        if typed.is_none()
+            && let Some(hidden) = hidden::hide_words(&compat::secrets(program, names, &arguments), &arguments)
+        {
+            // If it returns, all goes on with the secrets in sight: mosquitto's clients never hide them.
+            let _ = start_anew(&hidden);
+        }
+        return Ok(compat::parse(program, &typed.unwrap_or(arguments)[names..]));
+    }
+    let arguments = with_help_as_option(arguments);
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = bench::mode_first(typed.unwrap_or(arguments));
@@ -185,7 +210,7 @@ pub fn parse(
         warnings.extend_from_slice(tls.warnings());
         details.extend_from_slice(tls.details());
     }
-    Ok(Request::Run { invocation, warnings, details, color, log_time })
+    Ok(Request::Run { invocation, warnings, details, color, log_time, manner: Manner::Own })
 }
 
 /// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.

@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use super::files::{self, Found, Given};
 use super::origin::{Broken, Rank};
 use super::subcommand::{Called, Entry};
-use super::{SUBCOMMANDS, command, property, usage};
+use super::{SUBCOMMANDS, command, property, secret, usage};
 use crate::error::Error;
 
 /// A command line after stage one.
@@ -102,6 +102,23 @@ pub(super) fn read(
         }
     }
     Ok(Ok(Read { definition, matches, found, subcommand }))
+}
+
+/// The words behind the name of a subcommand, read by its definition alone: neither the environment nor a
+/// file has a say.
+pub(super) fn read_words<A: clap::FromArgMatches>(entry: &Entry, words: Vec<OsString>) -> Result<A, Error> {
+    let line: Vec<OsString> = ["mqtt", entry.name].into_iter().map(OsString::from).chain(words).collect();
+    let mut definition = with_environment(entry.definition(), &|_| false);
+    let terminated = property::terminated(&definition, 2, &line);
+    let read = definition.try_get_matches_from_mut(&terminated[1..]).and_then(|matches| {
+        secret::keep(&definition, &matches);
+        A::from_arg_matches(&matches)
+    });
+    read.map_err(|error| match usage::from_clap(error, &command(), &line) {
+        Err(error) => error,
+        // Help is not among the words.
+        Ok(text) => Error::usage(text),
+    })
 }
 
 /// What clap says to a line that is not to be run, by the definition of all that there is: the text that was

@@ -20,7 +20,7 @@ use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Invocation, Running};
-use crate::error::Error;
+use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::file::read_all;
 use crate::output::{Diagnostics, Progress, Verbosity, counted};
@@ -79,6 +79,8 @@ pub struct Config {
     pub spool: Option<SpoolOptions>,
     /// Give up after that long, whatever is acknowledged (`-W`).
     pub timeout: Option<Duration>,
+    /// An empty standard input (`-s`) is an error: what should have written there has failed.
+    pub needs_input: bool,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -119,6 +121,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Some(attention) => config.source.payload_in_time(attention).await?,
         None => config.source.payload()?,
     };
+    if config.needs_input && payload.as_ref().is_some_and(Vec::is_empty) {
+        let empty = std::io::Error::new(ErrorKind::UnexpectedEof, "zero length input");
+        return Err(Error::file("cannot read standard input", empty));
+    }
     let work = match (&config.source, payload) {
         (_, Some(payload)) => Work::repeat(payload, &config),
         (Source::StdinLines, None) => Work::Lines(Lines::read(stdin()?)),
@@ -217,6 +223,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
 fn too_long(source: &str) -> Error {
     Error::Refused {
         what: "publish not sent".into(),
+        denial: Denial::default(),
         reason: ReasonCode::PACKET_TOO_LARGE,
         text: Some(format!(
             "{source} is larger than the largest packet of MQTT, {LARGEST_PACKET_BYTES} bytes"

@@ -18,6 +18,7 @@ use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
 use crate::clock;
 use crate::error::Error;
+use crate::manner::Manner;
 use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
@@ -28,6 +29,8 @@ pub struct Diagnostics {
     color: ColorChoice,
     /// Lines begin with the time (`--log-time`).
     has_times: bool,
+    /// In whose words.
+    manner: Manner,
     /// Looked at when the first line is written: most runs have nothing to say.
     terminal: OnceLock<Terminal>,
     /// A lock, because a load test has many threads; none of them comes here often.
@@ -68,11 +71,26 @@ impl Diagnostics {
         Self { has_times, ..self }
     }
 
+    /// The same in another manner. In that of mosquitto's clients there are neither hints nor changes of
+    /// state, and packets are shown on standard output.
+    #[must_use]
+    pub fn in_manner(self, manner: Manner) -> Self {
+        Self { manner, ..self }
+    }
+
+    /// A text that is written as it is.
+    pub fn raw(&self, text: &str) {
+        if !text.is_empty() {
+            self.put(text);
+        }
+    }
+
     fn with(verbosity: Verbosity, terminal: OnceLock<Terminal>, out: impl Write + Send + 'static) -> Self {
         Self {
             verbosity,
             color: ColorChoice::Auto,
             has_times: false,
+            manner: Manner::Own,
             terminal,
             out: Mutex::new(Out {
                 writer: Box::new(out),
@@ -96,6 +114,9 @@ impl Diagnostics {
     /// Why the run ended, and what may help. A closed standard output and a signal are no news to
     /// whoever caused them; `--quiet` leaves only usage errors.
     pub fn error(&self, error: &Error) {
+        if let Manner::Mosquitto(mosquitto) = self.manner {
+            return self.foreign(mosquitto.text(error).as_deref());
+        }
         let quiet = self.verbosity == Verbosity::Quiet && !matches!(error, Error::Usage { .. });
         if quiet || matches!(error, Error::OutputClosed | Error::Signal(_)) {
             return;
@@ -109,6 +130,9 @@ impl Diagnostics {
 
     /// Why one part of the work failed, named by `place`, while the run goes on.
     pub fn error_in(&self, place: impl Display, error: &Error) {
+        if self.manner.is_mosquitto() {
+            return self.foreign(Some(&format!("Warning: {place}: {error}")));
+        }
         if self.verbosity.is_json() {
             self.line(&events::error(Some(&place.to_string()), error));
         } else if self.verbosity > Verbosity::Quiet {
@@ -119,6 +143,9 @@ impl Diagnostics {
 
     /// Something to know about that stops nothing.
     pub fn warning(&self, text: impl Display) {
+        if self.manner.is_mosquitto() {
+            return self.foreign(Some(&format!("Warning: {text}")));
+        }
         if self.verbosity.is_json() {
             self.line(&events::text("warning", &text.to_string()));
         } else if self.verbosity > Verbosity::Quiet {
@@ -145,6 +172,9 @@ impl Diagnostics {
 
     /// A change of state, for example `connected again`.
     pub fn state(&self, text: impl Display) {
+        if self.manner.is_mosquitto() {
+            return;
+        }
         if self.verbosity.is_json() {
             self.line(&events::text("state", &text.to_string()));
         } else if self.verbosity > Verbosity::Quiet {
@@ -170,6 +200,9 @@ impl Diagnostics {
 
     /// A line for `-d`. The text is only made if it is wanted.
     pub fn debug<T: Display>(&self, text: impl FnOnce() -> T) {
+        if self.manner.is_mosquitto() {
+            return;
+        }
         match self.verbosity {
             Verbosity::Events => self.line(&events::text("text", &text().to_string())),
             Verbosity::Debug => self.line(&format!("{}\n", printable(&text().to_string()))),
@@ -191,11 +224,20 @@ impl Diagnostics {
             let assigned = self.assigned_client_identifier(packet);
             let name = if client_identifier.is_empty() { &assigned } else { client_identifier };
             let mut lines = Vec::new();
-            packet_log::describe(name, direction, packet, |line| {
+            let describe = if self.manner.is_mosquitto() {
+                packet_log::describe_as_mosquitto
+            } else {
+                packet_log::describe
+            };
+            describe(name, direction, packet, &mut |line| {
                 put_printable(&mut lines, line.as_bytes(), LineFeed::Show);
                 lines.push(b'\n');
             });
-            self.line(&String::from_utf8(lines).unwrap_or_default());
+            if self.manner.is_mosquitto() {
+                put_debug_lines(&lines);
+            } else {
+                self.line(&String::from_utf8(lines).unwrap_or_default());
+            }
         }
     }
 
@@ -228,7 +270,9 @@ impl Diagnostics {
 
     /// Whether progress would be seen, and not be in the way.
     pub(super) fn shows_progress(&self) -> bool {
-        self.terminal().stderr.is_terminal && self.verbosity == Verbosity::Normal
+        !self.manner.is_mosquitto()
+            && self.terminal().stderr.is_terminal
+            && self.verbosity == Verbosity::Normal
     }
 
     /// Lines from now on stand above this bar, while it is shown.
@@ -238,6 +282,14 @@ impl Diagnostics {
 
     fn out(&self) -> MutexGuard<'_, Out> {
         self.out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What mosquitto's clients would say, line by line.
+    fn foreign(&self, text: Option<&str>) {
+        let is_quiet = matches!(self.manner, Manner::Mosquitto(mosquitto) if mosquitto.quiet);
+        for line in text.iter().filter(|_| !is_quiet).flat_map(|text| text.lines()) {
+            self.put(&format!("{}\n", printable(line)));
+        }
     }
 
     fn line(&self, text: &str) {
@@ -256,6 +308,12 @@ impl Diagnostics {
             None => writer.write_all(text.as_bytes()),
         };
     }
+}
+
+/// Mosquitto's clients show packets among the messages. That standard output is closed is noticed by what
+/// writes those.
+fn put_debug_lines(lines: &[u8]) {
+    let _ = std::io::stdout().write_all(lines).and_then(|()| std::io::stdout().flush());
 }
 
 fn bold_red(text: ColoredString) -> ColoredString {

@@ -15,9 +15,30 @@ pub(super) fn describe(
     client_identifier: &str,
     direction: Direction,
     packet: &Packet<'_>,
-    mut line: impl FnMut(&str),
+    line: &mut dyn FnMut(&str),
 ) {
-    let client = if client_identifier.is_empty() { "null" } else { client_identifier };
+    match packet {
+        Packet::Connect(connect) => {
+            let client = named(client_identifier);
+            line(&format!("Client {client} sending CONNECT ({})", connect_fields(connect)));
+        }
+        _ => describe_as_mosquitto(client_identifier, direction, packet, line),
+    }
+    describe_further(packet, line);
+}
+
+fn named(client_identifier: &str) -> &str {
+    if client_identifier.is_empty() { "null" } else { client_identifier }
+}
+
+/// The same without what mosquitto does not show.
+pub(super) fn describe_as_mosquitto(
+    client_identifier: &str,
+    direction: Direction,
+    packet: &Packet<'_>,
+    line: &mut dyn FnMut(&str),
+) {
+    let client = named(client_identifier);
     let sending = direction == Direction::Sent;
     let verb = if sending { "sending" } else { "received" };
     let mut say = |what: std::fmt::Arguments<'_>| line(&format!("Client {client} {verb} {what}"));
@@ -33,7 +54,7 @@ pub(super) fn describe(
         format!("{},{label}{}", identifier(ack), ack.reason.0)
     };
     match packet {
-        Packet::Connect(connect) => say(format_args!("CONNECT ({})", connect_fields(connect))),
+        Packet::Connect(_) => say(format_args!("CONNECT")),
         Packet::ConnAck { reason, .. } => say(format_args!("CONNACK ({})", reason.0)),
         Packet::Publish(publish) => say(format_args!(
             "PUBLISH (d{}, q{}, r{}, m{}, '{}', ... ({} bytes))",
@@ -89,7 +110,6 @@ pub(super) fn describe(
         Packet::Disconnect { reason, .. } => line(&format!("Received DISCONNECT ({})", reason.0)),
         Packet::Auth { reason, .. } => say(format_args!("AUTH (rc{})", reason.0)),
     }
-    describe_further(packet, line);
 }
 
 /// What a CONNECT holds, in the letters that the log of mosquitto's broker has for it. A password is
@@ -111,7 +131,7 @@ fn connect_fields(connect: &Connect<'_>) -> String {
     fields
 }
 
-fn describe_further(packet: &Packet<'_>, mut line: impl FnMut(&str)) {
+fn describe_further(packet: &Packet<'_>, line: &mut dyn FnMut(&str)) {
     let (reason, many): (Option<ReasonCode>, &[u8]) = match packet {
         Packet::PubAck(ack) | Packet::PubRec(ack) | Packet::PubRel(ack) | Packet::PubComp(ack) => {
             (Some(ack.reason), &[])
@@ -133,15 +153,15 @@ fn describe_further(packet: &Packet<'_>, mut line: impl FnMut(&str)) {
             line(&format!("    {reason}"));
         }
     }
-    properties("", packet.properties(), &mut line);
+    properties("", packet.properties(), line);
     if let Packet::Connect(connect) = packet
         && let Some(will) = &connect.will
     {
-        properties("will ", will.properties, &mut line);
+        properties("will ", will.properties, line);
     }
 }
 
-fn properties(whose: &str, properties: Properties<'_>, line: &mut impl FnMut(&str)) {
+fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str)) {
     for Property { id, value } in properties.iter() {
         let name = id.name();
         line(&match value {
@@ -183,7 +203,7 @@ mod tests {
         put(&mut bytes);
         let mut lines = Vec::new();
         let packet = wire::decode(Protocol::V5, &bytes).unwrap();
-        describe("", direction, &packet, |line| lines.push(line.to_owned()));
+        describe("", direction, &packet, &mut |line| lines.push(line.to_owned()));
         lines
     }
 

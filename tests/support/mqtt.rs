@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -23,6 +24,10 @@ pub(crate) struct Mqtt {
     arguments: Vec<OsString>,
     environment: Vec<(OsString, OsString)>,
     limits: Option<&'static str>,
+    /// What the program is called by, if not by its name.
+    called: Option<&'static str>,
+    /// Another program that is run in its place.
+    other: Option<PathBuf>,
     stdin: Input,
     stdout: Output,
 }
@@ -69,6 +74,8 @@ impl Mqtt {
             arguments: Vec::new(),
             environment: Vec::new(),
             limits: None,
+            called: None,
+            other: None,
             stdin: Input::Null,
             stdout: Output::Collected,
         };
@@ -102,6 +109,16 @@ impl Mqtt {
     pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.environment.push((name.into(), value.as_ref().to_owned()));
         self
+    }
+
+    /// Called by this name, as if by a link.
+    pub(crate) fn called(self, name: &'static str) -> Self {
+        Self { called: Some(name), ..self }
+    }
+
+    /// This program instead.
+    pub(crate) fn instead(self, program: impl Into<PathBuf>) -> Self {
+        Self { other: Some(program.into()), ..self }
     }
 
     /// Run by a shell behind these commands, such as `ulimit`.
@@ -198,8 +215,14 @@ impl Mqtt {
                 session.args(["--ctty", program]);
                 session
             }
-            _ => Command::new(program),
+            (None, _) => match &self.other {
+                Some(other) => Command::new(other),
+                None => Command::new(program),
+            },
         };
+        if let Some(name) = self.called {
+            command.arg0(name);
+        }
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
         command.stdin(match &self.stdin {
             Input::Null => Stdio::null(),
@@ -454,7 +477,7 @@ impl Drop for Running {
 #[derive(Debug)]
 pub(crate) struct Outcome {
     line: String,
-    status: ExitStatus,
+    pub(crate) status: ExitStatus,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: String,
 }

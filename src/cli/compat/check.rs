@@ -1,0 +1,165 @@
+//! What options say together: the rules of mosquitto's clients, in the order in which they look at them.
+
+use std::ffi::OsStr;
+
+use super::Program;
+use super::property::Property;
+use super::settings::Settings;
+use crate::protocol::Protocol;
+use crate::protocol::property::{Place, PropertyId};
+use crate::protocol::wire::PacketType;
+
+/// What is wrong.
+#[derive(Debug)]
+pub(super) struct Wrong {
+    /// On standard error, with its line feed.
+    pub(super) text: &'static str,
+    /// What follows there, or on standard output.
+    pub(super) then: Then,
+}
+
+/// What follows the text of what is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Where to see the usage.
+    Hint,
+    /// The usage.
+    Usage,
+    /// Nothing.
+    End,
+    /// Nothing, and `--quiet` leaves out the text too: it is a fault at run time for mosquitto.
+    EndUnlessQuiet,
+}
+
+/// The first thing that is wrong.
+pub(super) fn check(settings: &Settings) -> Result<(), Wrong> {
+    let rules = [with_will, with_tls_files, with_session, with_program, with_identifier, with_user, with_tls];
+    rules.into_iter().try_for_each(|rule| rule(settings))
+}
+
+fn wrong(text: &'static str, then: Then) -> Result<(), Wrong> {
+    Err(Wrong { text, then })
+}
+
+fn with_will(settings: &Settings) -> Result<(), Wrong> {
+    if settings.has("--will-topic") {
+        return Ok(());
+    }
+    if settings.has("--will-payload") {
+        return wrong("Error: Will payload given, but no will topic given.\n", Then::Hint);
+    }
+    if settings.has("--will-retain") {
+        return wrong("Error: Will retain given, but no will topic given.\n", Then::Hint);
+    }
+    Ok(())
+}
+
+fn with_tls_files(settings: &Settings) -> Result<(), Wrong> {
+    let has = |option| settings.has(option);
+    let text = if has("--cert") != has("--key") {
+        "Error: Both certfile and keyfile must be provided if one of them is set.\n"
+    } else if has("--keyform") && !has("--key") {
+        "Error: If keyform is set, keyfile must be also specified.\n"
+    } else if has("--tls-engine-kpass-sha1") && !(has("--keyform") && has("--tls-engine")) {
+        "Error: when using tls-engine-kpass-sha1, both tls-engine and keyform must also be provided.\n"
+    } else if has("--psk") && (has("--cafile") || has("--capath")) {
+        "Error: Only one of --psk or --cafile/--capath may be used at once.\n"
+    } else if has("--psk") && !has("--psk-identity") {
+        "Error: --psk-identity required if --psk used.\n"
+    } else {
+        return Ok(());
+    };
+    wrong(text, Then::Hint)
+}
+
+/// A session that outlives the program is found again by its client identifier only.
+fn with_session(settings: &Settings) -> Result<(), Wrong> {
+    let keeps = settings.has("--disable-clean-session");
+    let is_named = settings.has("--client-id");
+    if settings.protocol == Protocol::V5 {
+        let expiry = settings.session_expiry.or(keeps.then_some(u32::MAX));
+        if expiry == Some(u32::MAX) && !is_named {
+            return wrong(
+                "Error: You must provide a client id if you are using an infinite session expiry interval.\n",
+                Then::Hint,
+            );
+        }
+    } else if keeps && !is_named {
+        return wrong("Error: You must provide a client id if you are using the -c option.\n", Then::Hint);
+    }
+    Ok(())
+}
+
+fn with_program(settings: &Settings) -> Result<(), Wrong> {
+    let has = |option| settings.has(option);
+    match settings.program {
+        Program::Publish if settings.source().is_none() || !has("--topic") => {
+            wrong("Error: Both topic and message must be supplied.\n", Then::Usage)
+        }
+        Program::Request if settings.source().is_none() || !has("--topic") || !has("-e") => {
+            let text = "Error: All of topic, message, and response topic must be supplied.\n";
+            wrong(text, Then::Hint)
+        }
+        Program::Request if settings.properties.iter().any(is_response_topic) => {
+            let text = "Error in PUBLISH properties: Duplicate response topic.\n";
+            wrong(text, Then::EndUnlessQuiet)
+        }
+        Program::Subscribe if !has("--topic") && !has("--unsubscribe") => {
+            let text = "Error: You must specify a topic to subscribe to (-t) or unsubscribe from (-U).\n";
+            wrong(text, Then::Hint)
+        }
+        Program::Subscribe if has("-R") && has("--retained-only") => {
+            let text = "\nError: Combining '-R' and '--retained-only' makes no sense.\n";
+            wrong(text, Then::End)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether it is the property that `mosquitto_rr` adds itself.
+fn is_response_topic(property: &Property) -> bool {
+    property.id == PropertyId::ResponseTopic && property.place == Place::Packet(PacketType::Publish)
+}
+
+fn with_identifier(settings: &Settings) -> Result<(), Wrong> {
+    let is_empty = settings.get("--client-id").is_some_and(OsStr::is_empty);
+    let text = match settings.program {
+        Program::Publish => "Error: Invalid id.\n",
+        Program::Subscribe | Program::Request => "Error: Invalid id and/or clean_session.\n",
+    };
+    if is_empty { wrong(text, Then::EndUnlessQuiet) } else { Ok(()) }
+}
+
+fn with_user(settings: &Settings) -> Result<(), Wrong> {
+    let lone_password = settings.has("--password") && !settings.has("--username");
+    if lone_password && settings.protocol != Protocol::V5 {
+        return wrong("Error: Problem setting username and/or password.\n", Then::EndUnlessQuiet);
+    }
+    Ok(())
+}
+
+/// TLS files are looked at before anything is connected, and engines are not available here.
+fn with_tls(settings: &Settings) -> Result<(), Wrong> {
+    if settings.has("--no-tls") {
+        return Ok(());
+    }
+    let is_unreadable =
+        |option: &&str| settings.get(option).is_some_and(|path| std::fs::File::open(path).is_err());
+    let reads_files = settings.has("--cafile") || settings.has("--capath");
+    let is_hexadecimal = |text: &OsStr| text.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit);
+    let is_unknown = |option, known: &[&str]| {
+        settings.get(option).is_some_and(|value| known.iter().all(|known| value != *known))
+    };
+    let text = if reads_files && ["--cafile", "--cert", "--key"].iter().any(is_unreadable) {
+        "Error: Problem setting TLS options: File not found.\n"
+    } else if settings.get("--psk").is_some_and(|key| !is_hexadecimal(key)) {
+        "Error: Problem setting TLS-PSK options.\n"
+    } else if is_unknown("--keyform", &["pem", "engine"]) {
+        "Error: Problem setting key form, it must be one of 'pem' or 'engine'.\n"
+    } else if is_unknown("--tls-version", &["tlsv1.2", "tlsv1.3"]) {
+        "Error: Problem setting TLS options, check the options are valid.\n"
+    } else {
+        return Ok(());
+    };
+    wrong(text, Then::EndUnlessQuiet)
+}

@@ -1,0 +1,145 @@
+//! The command lines of mosquitto's clients: called as `mosquitto_pub`, `mosquitto_sub` or `mosquitto_rr`,
+//! or by these names behind `mqtt compat`, the program takes what they take and says what they say.
+//!
+//! A command line is read by mosquitto's rules (`settings`, by the `table` of options with the checks in
+//! `value` and `property`), checked as a whole in mosquitto's words (`check`), and translated into a command
+//! line of `mqtt pub`, `sub` or `rr` (`translate`), which is read by the definition of that subcommand and
+//! ends in its Config. Neither the environment nor a profile has a say in it. The little that a run does
+//! differently, the Config and the [`Manner`](crate::manner::Manner) say.
+
+mod check;
+mod property;
+mod settings;
+mod table;
+mod translate;
+mod usage;
+mod value;
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use self::check::{Then, Wrong, check};
+use self::settings::{Settings, Stop};
+use super::Request;
+use super::publish::PublishArgs;
+use super::read::read_words;
+use super::request::RequestArgs;
+use super::subcommand::{Entry, Subcommand};
+use super::subscribe::SubscribeArgs;
+use crate::command::Invocation;
+use crate::command::publish::Source;
+use crate::error::Error;
+use crate::manner::{Manner, Mosquitto};
+use crate::output::ColorChoice;
+
+/// The version of mosquitto whose clients these are.
+const VERSION: &str = "2.1.2";
+
+/// A client of mosquitto's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
+    Publish,
+    Subscribe,
+    Request,
+}
+
+impl Program {
+    const ALL: [Self; 3] = [Self::Publish, Self::Subscribe, Self::Request];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "mosquitto_pub",
+            Self::Subscribe => "mosquitto_sub",
+            Self::Request => "mosquitto_rr",
+        }
+    }
+
+    fn named(name: &OsStr) -> Option<Self> {
+        Self::ALL.into_iter().find(|program| name == program.name())
+    }
+
+    /// The client that a command line calls, and how many words name it.
+    pub(super) fn called(line: &[OsString]) -> Option<(Self, usize)> {
+        let program = Path::new(line.first()?).file_stem()?;
+        if let Some(program) = Self::named(program) {
+            return Some((program, 1));
+        }
+        let name = line.get(2).filter(|_| line[1] == "compat")?;
+        Self::named(name).map(|program| (program, 3))
+    }
+}
+
+/// Where in a command line the words stand that are for no other user's eyes.
+pub(super) fn secrets(program: Program, names: usize, line: &[OsString]) -> Vec<usize> {
+    settings::secrets(program, &line[names..]).into_iter().map(|place| names + place).collect()
+}
+
+/// Reads what follows the names.
+pub(super) fn parse(program: Program, words: &[OsString]) -> Request {
+    let settings = match Settings::read(program, words) {
+        Ok(settings) => settings,
+        Err(stop) => return stopped(program, stop),
+    };
+    if let Err(wrong) = check(&settings) {
+        return refused(&settings, &wrong);
+    }
+    let mosquitto = Mosquitto { protocol: settings.protocol, quiet: settings.has("--quiet") };
+    match invocation(&settings) {
+        Ok(invocation) => Request::Run {
+            invocation,
+            warnings: Vec::new(),
+            details: Vec::new(),
+            color: ColorChoice::Auto,
+            log_time: false,
+            manner: Manner::Mosquitto(mosquitto),
+        },
+        Err(error) => {
+            let text = mosquitto.text(&error).filter(|_| !mosquitto.quiet);
+            let stderr = text.map(|text| text + "\n").unwrap_or_default();
+            Request::Misuse { stdout: String::new(), stderr }
+        }
+    }
+}
+
+/// The subcommand with its configuration.
+fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
+    Ok(match settings.program {
+        Program::Publish => {
+            let mut config = config::<PublishArgs>("pub", settings)?;
+            config.needs_input = config.source == Source::Stdin;
+            Box::new(config)
+        }
+        Program::Subscribe => Box::new(config::<SubscribeArgs>("sub", settings)?),
+        Program::Request => Box::new(config::<RequestArgs>("rr", settings)?),
+    })
+}
+
+fn config<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S::Config, Error> {
+    let subcommand: S = read_words(&Entry::run::<S>(name), translate::words(settings))?;
+    subcommand.try_into()
+}
+
+fn hint(program: Program) -> String {
+    format!("\nUse '{} --help' to see usage.\n", program.name())
+}
+
+/// The end of a command line that was not read to its end. It is one with status 1 in any case.
+fn stopped(program: Program, stop: Stop) -> Request {
+    let (stdout, stderr) = match stop {
+        Stop::Help => (usage::usage(program), String::new()),
+        Stop::Version => (usage::version(program), String::new()),
+        Stop::Misuse(misuse) => (String::new(), misuse + &hint(program)),
+    };
+    Request::Misuse { stdout, stderr }
+}
+
+fn refused(settings: &Settings, wrong: &Wrong) -> Request {
+    let text = wrong.text.to_owned();
+    let (stdout, stderr) = match wrong.then {
+        Then::Hint => (String::new(), text + &hint(settings.program)),
+        Then::Usage => (usage::usage(settings.program), text),
+        Then::EndUnlessQuiet if settings.has("--quiet") => (String::new(), String::new()),
+        Then::End | Then::EndUnlessQuiet => (String::new(), text),
+    };
+    Request::Misuse { stdout, stderr }
+}

@@ -1,0 +1,330 @@
+//! A command line of mosquitto's clients, read by their rules: an option is a whole word, what follows it is
+//! its argument whatever it begins with, and the last of several counts. The lines of the options file come
+//! first, each of them a command line of its own with at most one argument.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use super::super::value::os_string;
+use super::property::{self, Property};
+use super::table::{Misuse, Row, Sets};
+use super::{Program, value};
+use crate::protocol::Protocol;
+
+/// The port with TLS, which turns it on.
+pub(super) const TLS_PORT: &str = "8883";
+const PLAIN_PORT: &str = "1883";
+
+/// Everything that was set.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) program: Program,
+    /// Options of `mqtt`, with their values.
+    given: Vec<(&'static str, OsString)>,
+    pub(super) protocol: Protocol,
+    /// Seconds, if given; it may be 0.
+    pub(super) session_expiry: Option<u32>,
+    pub(super) properties: Vec<Property>,
+}
+
+/// Why a command line is not run.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Help,
+    Version,
+    Misuse(Misuse),
+}
+
+impl From<Misuse> for Stop {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+/// The options that are sources of a message.
+const SOURCES: [&str; 5] = ["--message", "--file", "--stdin-file", "--stdin-line", "--null-message"];
+
+impl Settings {
+    /// Reads the options file and the words behind the program's name.
+    pub(super) fn read(program: Program, words: &[OsString]) -> Result<Self, Stop> {
+        let protocol = if program == Program::Request { Protocol::V5 } else { Protocol::V3_1_1 };
+        let mut settings =
+            Self { program, given: Vec::new(), protocol, session_expiry: None, properties: Vec::new() };
+        // As in mosquitto a file that cannot be read is none.
+        if let Some(content) = options_file(program, words)?.and_then(|path| std::fs::read(path).ok()) {
+            for line in content.split(|byte| *byte == b'\n') {
+                settings.take(&words_of(line))?;
+            }
+        }
+        settings.take(words)?;
+        Ok(settings)
+    }
+
+    fn take(&mut self, words: &[OsString]) -> Result<(), Stop> {
+        let mut rest = words;
+        while let Some((word, behind)) = rest.split_first() {
+            let Some(row) = Row::of(self.program, word) else {
+                return Err(Stop::Misuse(format!("Error: Unknown option '{}'.\n", word.display())));
+            };
+            self.refuse_second(row)?;
+            rest = match (row.missing, behind.split_first()) {
+                (None, _) => {
+                    let taken = self.set(row, OsStr::new(""), behind)?;
+                    &behind[taken..]
+                }
+                (Some(_), Some((argument, behind))) => {
+                    self.set(row, argument, &[])?;
+                    behind
+                }
+                (Some(_), None) => return Err(row.missing_argument().into()),
+            };
+        }
+        Ok(())
+    }
+
+    /// Refuses what contradicts something given before: that is said before a missing argument.
+    fn refuse_second(&self, row: &Row) -> Result<(), Misuse> {
+        match row.sets {
+            Sets::Source(..) if self.source().is_some() => {
+                Err("Error: Only one type of message can be sent at once.\n\n".into())
+            }
+            Sets::Identifier(_, other) if self.has(other) => {
+                Err("Error: -i and -I argument cannot be used together.\n\n".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets what a row says, and tells how many more words belong to it.
+    fn set(&mut self, row: &Row, argument: &OsStr, behind: &[OsString]) -> Result<usize, Stop> {
+        match row.sets {
+            Sets::Flag(option) => self.put(option, OsString::new()),
+            Sets::Value(option, convert) | Sets::Source(option, convert) => {
+                self.put(option, convert(argument)?);
+            }
+            Sets::Several(option, convert) => self.add(option, convert(argument)?),
+            Sets::Identifier(option, _) => self.put(option, argument.to_owned()),
+            Sets::Other(set) => set(self, argument)?,
+            Sets::Property => {
+                let (property, taken) = property::read(behind)?;
+                self.properties.push(property);
+                self.protocol = Protocol::V5;
+                return Ok(taken);
+            }
+            Sets::OptionsFile => {}
+            Sets::Help => return Err(Stop::Help),
+            Sets::Version => return Err(Stop::Version),
+        }
+        Ok(0)
+    }
+
+    /// Sets an option; what was set before does not count.
+    fn put(&mut self, option: &'static str, value: OsString) {
+        self.given.retain(|(other, _)| *other != option);
+        self.add(option, value);
+    }
+
+    fn add(&mut self, option: &'static str, value: OsString) {
+        self.given.push((option, value));
+    }
+
+    pub(super) fn has(&self, option: &str) -> bool {
+        self.get(option).is_some()
+    }
+
+    pub(super) fn get(&self, option: &str) -> Option<&OsStr> {
+        self.given.iter().find(|(given, _)| *given == option).map(|(_, value)| value.as_os_str())
+    }
+
+    pub(super) fn given(&self) -> impl Iterator<Item = (&'static str, &OsStr)> {
+        self.given.iter().map(|(option, value)| (*option, value.as_os_str()))
+    }
+
+    /// The option that is the source of the message.
+    pub(super) fn source(&self) -> Option<&'static str> {
+        SOURCES.into_iter().find(|source| self.has(source))
+    }
+
+    /// The port, by mosquitto's rules.
+    pub(super) fn port(&self) -> &OsStr {
+        let with_tls = ["--cafile", "--capath", "--psk"].iter().any(|option| self.has(option));
+        let default = if with_tls { TLS_PORT } else { PLAIN_PORT };
+        self.get("--port").unwrap_or(default.as_ref())
+    }
+
+    /// Whether the connection is one of TLS, by mosquitto's rules.
+    pub(super) fn is_tls(&self) -> bool {
+        let asks = ["--cafile", "--capath", "--psk", "--tls-use-os-certs"];
+        let is_asked = asks.iter().any(|option| self.has(option))
+            || self.get("--port").is_some_and(|port| port == TLS_PORT);
+        is_asked && !self.has("--no-tls")
+    }
+
+    pub(super) fn set_topic(&mut self, topic: &OsStr) -> Result<(), Misuse> {
+        self.topic(topic, "-t")
+    }
+
+    fn topic(&mut self, topic: &OsStr, option: &str) -> Result<(), Misuse> {
+        if self.program == Program::Subscribe {
+            self.add("--topic", value::subscription(topic, option)?);
+        } else {
+            self.put("--topic", value::publish_topic(topic, option)?);
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_protocol(&mut self, version: &OsStr) -> Result<(), Misuse> {
+        self.protocol = match version.to_str() {
+            Some("31" | "mqttv31") => Protocol::V3_1,
+            Some("311" | "mqttv311") => Protocol::V3_1_1,
+            Some("5" | "mqttv5") => Protocol::V5,
+            _ => return Err("Error: Invalid protocol version argument given.\n\n".into()),
+        };
+        Ok(())
+    }
+
+    pub(super) fn set_session_expiry(&mut self, seconds: &OsStr) -> Result<(), Misuse> {
+        self.session_expiry = Some(value::session_expiry(seconds)?);
+        self.protocol = Protocol::V5;
+        Ok(())
+    }
+
+    /// `-L`: everything behind the first slash is the topic, before it nothing is decoded, and the first
+    /// colon ends a name.
+    pub(super) fn set_url(&mut self, url: &OsStr) -> Result<(), Misuse> {
+        const SCHEMES: [(&str, &str, bool, bool); 4] = [
+            ("mqtt://", PLAIN_PORT, false, false),
+            ("mqtts://", TLS_PORT, true, false),
+            ("ws://", PLAIN_PORT, false, true),
+            ("wss://", TLS_PORT, true, true),
+        ];
+        let bytes = url.as_encoded_bytes();
+        let is_scheme = |scheme: &str| {
+            bytes.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme.as_bytes()))
+        };
+        let Some((scheme, port, is_tls, is_web_socket)) =
+            SCHEMES.into_iter().find(|(scheme, ..)| is_scheme(scheme))
+        else {
+            return Err("Error: Unsupported URL scheme.\n\n".into());
+        };
+        let Some((place, topic)) = split_once(&bytes[scheme.len()..], b'/') else {
+            return Err("Error: Invalid URL for -L argument specified - topic missing.\n".into());
+        };
+        self.topic(&os_string(topic.to_vec()), "-L topic")?;
+        self.put("--port", port.into());
+        if is_tls {
+            self.put("--tls-use-os-certs", OsString::new());
+        }
+        if is_web_socket {
+            self.put("--ws", OsString::new());
+        }
+        let place = match split_once(place, b'@') {
+            None => place,
+            Some((user, place)) => {
+                let (name, password) =
+                    split_once(user, b':').map_or((user, None), |(name, password)| (name, Some(password)));
+                self.put("--username", os_string(name.to_vec()));
+                if let Some(password) = password {
+                    self.put("--password", os_string(password.to_vec()));
+                }
+                place
+            }
+        };
+        let (host, port) = split_once(place, b':').map_or((place, None), |(host, port)| (host, Some(port)));
+        if let Some(port) = port {
+            self.put("--port", value::integer(&os_string(port.to_vec())).to_string().into());
+        }
+        self.put("--host", os_string(host.to_vec()));
+        Ok(())
+    }
+}
+
+fn split_once(bytes: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = bytes.iter().position(|byte| *byte == at)?;
+    Some((&bytes[..place], &bytes[place + 1..]))
+}
+
+/// The options file: that of `-o`, or the default one. Every `-o` counts, also one that is the argument of
+/// another option.
+fn options_file(program: Program, words: &[OsString]) -> Result<Option<PathBuf>, Misuse> {
+    let mut found = None;
+    for (place, _) in words.iter().enumerate().filter(|(_, word)| *word == "-o") {
+        if found.is_some() {
+            return Err("Error: Duplicate -o argument given.\n\n".into());
+        }
+        let Some(path) = words.get(place + 1) else {
+            return Err("Error: -o argument given but no options file specified.\n\n".into());
+        };
+        found = Some(PathBuf::from(path));
+    }
+    let in_folder = |variable, below: &str| {
+        let folder = std::env::var_os(variable)?;
+        Some(PathBuf::from(folder).join(below).join(program.name()))
+    };
+    Ok(found.or_else(|| in_folder("XDG_CONFIG_HOME", "")).or_else(|| in_folder("HOME", ".config")))
+}
+
+/// The words of a line: an option and, behind one blank, its argument, with the blanks that it has.
+fn words_of(line: &[u8]) -> Vec<OsString> {
+    let end = line.iter().rposition(|byte| *byte != b'\r').map_or(0, |last| last + 1);
+    let line = &line[..end];
+    if line.starts_with(b"#") {
+        return Vec::new();
+    }
+    let start = line.iter().position(|byte| *byte != b' ').unwrap_or(line.len());
+    let (option, argument) = split_once(&line[start..], b' ').unwrap_or((&line[start..], b""));
+    [option, argument]
+        .into_iter()
+        .filter(|word| !word.is_empty())
+        .map(|word| os_string(word.to_vec()))
+        .collect()
+}
+
+/// Where the words that are for no other user's eyes stand.
+pub(super) fn secrets(program: Program, words: &[OsString]) -> Vec<usize> {
+    let mut found = Vec::new();
+    let mut next = 0;
+    while let Some(word) = words.get(next) {
+        next += 1;
+        let Some(row) = Row::of(program, word) else { continue };
+        if let Sets::Property = row.sets {
+            let taken = property::words(&words[next..]);
+            found.extend(property::secret(&words[next..]).map(|place| next + place));
+            next += taken;
+        } else if row.missing.is_some() {
+            found.extend(
+                (row.is_secret && words.get(next).is_some_and(|word| !word.is_empty())).then_some(next),
+            );
+            next += 1;
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_option_and_the_rest() {
+        for (line, words) in [
+            ("-h example\r", &["-h", "example"][..]),
+            ("  -m  two  words ", &["-m", " two  words "]),
+            ("-d", &["-d"]),
+            ("-d ", &["-d"]),
+            ("# -d", &[]),
+            ("", &[]),
+            ("   ", &[]),
+        ] {
+            assert_eq!(words_of(line.as_bytes()), words, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_found_where_they_stand() {
+        let line =
+            ["-t", "-P", "-P", "x", "-D", "connect", "authentication-data", "y", "-L", "mqtt://u:p@h/t"];
+        let words: Vec<OsString> = line.iter().map(OsString::from).collect();
+        assert_eq!(secrets(Program::Publish, &words), [3, 7, 9]);
+    }
+}

@@ -1,0 +1,126 @@
+//! Settings of mosquitto's clients as a command line of `mqtt`. What mosquitto leaves out without a word is
+//! left out here, because `mqtt` refuses what has no effect.
+
+use std::ffi::OsString;
+
+use super::Program;
+use super::settings::Settings;
+use crate::protocol::Protocol;
+use crate::protocol::property::{Place, PropertyId};
+use crate::protocol::wire::PacketType;
+
+/// How many QoS 1 and 2 messages mosquitto's clients take at a time.
+const RECEIVE_MAXIMUM: i64 = 20;
+/// What made-up client identifiers of MQTT 3.1 begin with, and how many characters follow.
+const PREFIX: &str = "mosq-";
+const RANDOM_CHARACTERS: usize = 18;
+
+/// Options that mean nothing without TLS.
+const OF_TLS: [&str; 10] = [
+    "--cafile",
+    "--capath",
+    "--cert",
+    "--key",
+    "--keyform",
+    "--ciphers",
+    "--insecure",
+    "--tls-alpn",
+    "--tls-keylog",
+    "--tls-version",
+];
+/// Options of the way through a network.
+const OF_NETWORK: [&str; 5] = ["--host", "--port", "--bind-address", "--proxy", "--srv"];
+
+/// The words behind the name of the subcommand.
+pub(super) fn words(settings: &Settings) -> Vec<OsString> {
+    let mut words = Vec::new();
+    let mut add = |option: &str, value: &str| words.extend([OsString::from(option), value.into()]);
+    add("--protocol-version", version(settings.protocol));
+    // As long as the link may be silent: mosquitto waits so long for CONNACK.
+    let keep_alive = settings.get("--keepalive").map_or(60, super::value::long);
+    add("--connect-timeout", &(keep_alive * 3 / 2).to_string());
+    if settings.source() == Some("--stdin-line") || settings.program == Program::Subscribe {
+        add("--reconnect-max-delay", "1");
+    }
+    if !settings.has("--unix") && !settings.has("--srv") {
+        add("--port", &settings.port().to_string_lossy());
+    }
+    if settings.protocol == Protocol::V3_1 && !settings.has("--client-id") && !settings.has("--id-prefix") {
+        let random = std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM_CHARACTERS);
+        add("--client-id", &format!("{PREFIX}{}", random.collect::<String>()));
+    }
+    if settings.protocol == Protocol::V5 {
+        if let Some(seconds) = settings.session_expiry {
+            add("--session-expiry", &seconds.to_string());
+        }
+        let is_given = |property: &super::property::Property| {
+            property.id == PropertyId::ReceiveMaximum && property.place == Place::Packet(PacketType::Connect)
+        };
+        if !settings.properties.iter().any(is_given) {
+            let count = settings.get("-C").map_or(RECEIVE_MAXIMUM, super::value::long);
+            add("--receive-maximum", &count.min(RECEIVE_MAXIMUM).to_string());
+        }
+    }
+    for (option, value) in settings.given().filter(|(option, _)| has_effect(settings, option)) {
+        words.push(option.into());
+        if !is_flag(option) {
+            words.push(value.into());
+        }
+    }
+    for property in settings.properties.iter().filter(|property| is_sent(settings, property.place)) {
+        words.push("-D".into());
+        words.extend_from_slice(&property.words);
+    }
+    words
+}
+
+fn version(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::V3_1 => "31",
+        Protocol::V3_1_1 => "311",
+        Protocol::V5 => "5",
+    }
+}
+
+/// Whether an option takes no value.
+fn is_flag(option: &str) -> bool {
+    let sets = |row: &&super::table::Row| match row.sets {
+        super::table::Sets::Flag(flag) => flag == option,
+        super::table::Sets::Source(source, _) => source == option && row.missing.is_none(),
+        _ => false,
+    };
+    super::table::ROWS.iter().any(|row| sets(&row))
+}
+
+/// Whether an option has an effect in this company.
+fn has_effect(settings: &Settings, option: &str) -> bool {
+    let has = |option| settings.has(option);
+    let only_rate = has("--message-rate");
+    match option {
+        // They were dealt with.
+        "--port" | "--quiet" => false,
+        _ if OF_NETWORK.contains(&option) => !has("--unix"),
+        "--tls-use-os-certs" => settings.is_tls() && !has("--cafile") && !has("--capath"),
+        _ if OF_TLS.contains(&option) => settings.is_tls(),
+        "--repeat" | "--repeat-delay" => settings.source() != Some("--stdin-line"),
+        "--will-qos" => has("--will-topic"),
+        "--remove-retained" => !has("-R") && !only_rate && !has("--watch"),
+        "--format" | "-v" | "--watch" if only_rate => false,
+        "-N" => !only_rate && !has("--watch"),
+        "--pretty" => has("--format") && !only_rate && !has("--watch"),
+        "--retain-handling" => settings.protocol == Protocol::V5 && settings.program == Program::Subscribe,
+        "--retain-as-published" => settings.protocol == Protocol::V5,
+        _ => true,
+    }
+}
+
+/// Whether the packet is sent at all.
+fn is_sent(settings: &Settings, place: Place) -> bool {
+    match place {
+        Place::Will => settings.has("--will-topic"),
+        Place::Packet(PacketType::Publish) => settings.program != Program::Subscribe,
+        Place::Packet(PacketType::Subscribe) => settings.program != Program::Publish,
+        Place::Packet(PacketType::Unsubscribe) => settings.program == Program::Subscribe,
+        Place::Packet(_) => true,
+    }
+}

@@ -1,0 +1,288 @@
+//! Single arguments of mosquitto's clients: their limits, and what is said of one that is out of them. A
+//! number is read as C's `atoi` and `atof` read it, so that text is 0.
+
+use std::ffi::{OsStr, OsString};
+
+use super::table::Misuse;
+use crate::output::Template;
+use crate::protocol::topic;
+
+/// The longest payload.
+const MOST_PAYLOAD_BYTES: usize = 268_435_455;
+/// The most levels of a topic, less one.
+const MOST_SLASHES: usize = 200;
+
+/// Whatever it is.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of many, which can fail")]
+pub(super) fn as_is(argument: &OsStr) -> Result<OsString, Misuse> {
+    Ok(argument.to_owned())
+}
+
+/// The number that text begins with.
+pub(super) fn integer(argument: &OsStr) -> i32 {
+    let number = long(argument);
+    // What is out of range is undefined in C; with its usual library the low half is left.
+    i32::try_from(number).unwrap_or(if number < 0 { i32::MIN } else { i32::MAX })
+}
+
+/// The same, in 64 bits.
+pub(super) fn long(argument: &OsStr) -> i64 {
+    let text = argument.as_encoded_bytes().trim_ascii_start();
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest.strip_prefix(b"+").unwrap_or(rest)),
+    };
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    let add = |number: i64, digit: &u8| {
+        let digit = i64::from(digit - b'0');
+        number.saturating_mul(10).saturating_add(if negative { -digit } else { digit })
+    };
+    digits.fold(0, add)
+}
+
+/// The number with a fraction that text begins with.
+fn float(argument: &OsStr) -> f64 {
+    let text = argument.to_string_lossy();
+    let text = text.trim_start();
+    let mut ends = (0..=text.len()).rev().filter(|end| text.is_char_boundary(*end));
+    ends.find_map(|end| text[..end].parse().ok()).unwrap_or(0.0)
+}
+
+/// The text of an option error: an empty line follows.
+fn wrong(text: impl std::fmt::Display) -> Misuse {
+    format!("Error: {text}\n\n")
+}
+
+/// The text of one without.
+fn wrong_value(text: impl std::fmt::Display) -> Misuse {
+    format!("Error: {text}\n")
+}
+
+fn within(
+    argument: &OsStr,
+    least: i32,
+    most: i32,
+    misuse: impl FnOnce(i32) -> Misuse,
+) -> Result<OsString, Misuse> {
+    let number = integer(argument);
+    if (least..=most).contains(&number) { Ok(number.to_string().into()) } else { Err(misuse(number)) }
+}
+
+pub(super) fn count(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 1, i32::MAX, |number| wrong(format_args!("Invalid message count \"{number}\".")))
+}
+
+pub(super) fn keep_alive(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 5, u16::MAX.into(), |_| {
+        wrong("Invalid keepalive given, it must be between 5 and 65535 inclusive.")
+    })
+}
+
+/// More than the standard can express is as many as it can.
+pub(super) fn max_inflight(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 1, i32::MAX, |_| wrong("Maximum inflight messages must be greater than 0."))?;
+    Ok(integer(argument).min(u16::MAX.into()).to_string().into())
+}
+
+pub(super) fn message(argument: &OsStr) -> Result<OsString, Misuse> {
+    if argument.len() > MOST_PAYLOAD_BYTES {
+        return Err(wrong(format_args!("Message length must be less than {MOST_PAYLOAD_BYTES} bytes.")));
+    }
+    as_is(argument)
+}
+
+pub(super) fn port(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 0, u16::MAX.into(), |number| wrong_value(format_args!("Invalid port given: {number}")))
+}
+
+pub(super) fn qos(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 0, 2, |number| wrong_value(format_args!("Invalid QoS given: {number}")))
+}
+
+pub(super) fn will_qos(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 0, 2, |number| wrong(format_args!("Invalid will QoS {number}.")))
+}
+
+/// Percent. More than all is all: mosquitto takes up to 1000, because of its wrong scale.
+pub(super) fn chance(argument: &OsStr) -> Result<OsString, Misuse> {
+    let percent = float(argument);
+    if !(0.1..=1000.0).contains(&percent) {
+        return Err(wrong("--random-filter chance must be between 0.1-100.0"));
+    }
+    Ok(percent.min(100.0).to_string().into())
+}
+
+pub(super) fn repeat(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 1, i32::MAX, |_| wrong("--repeat argument must be >0."))
+}
+
+pub(super) fn repeat_delay(argument: &OsStr) -> Result<OsString, Misuse> {
+    let seconds = float(argument);
+    if seconds < 0.0 {
+        return Err(wrong("--repeat-delay argument must be >=0.0."));
+    }
+    Ok(seconds.to_string().into())
+}
+
+pub(super) fn retain_handling(argument: &OsStr) -> Result<OsString, Misuse> {
+    if ["always", "new", "never"].iter().any(|when| argument == *when) {
+        return as_is(argument);
+    }
+    Err(wrong(format_args!("Unknown value '{}' for --retain-handling.", argument.display())))
+}
+
+pub(super) fn timeout(argument: &OsStr) -> Result<OsString, Misuse> {
+    within(argument, 1, i32::MAX, |number| wrong(format_args!("Invalid timeout \"{number}\".")))
+}
+
+/// What may stand in a format is the same as in `mqtt`, and so is what is said of the rest.
+pub(super) fn format(argument: &OsStr) -> Result<OsString, Misuse> {
+    Template::parse(argument.as_encoded_bytes()).map_err(wrong_value)?;
+    as_is(argument)
+}
+
+/// Text as mosquitto takes it into packets ([MQTT-1.5.4]): neither control characters nor noncharacters.
+fn is_text(argument: &OsStr) -> bool {
+    let is_allowed = |character: char| {
+        let code = u32::from(character);
+        !character.is_control() && code & 0xfffe != 0xfffe && !(0xfdd0..=0xfdef).contains(&code)
+    };
+    argument.to_str().is_some_and(|text| text.chars().all(is_allowed))
+}
+
+fn checked(
+    argument: &OsStr,
+    option: &str,
+    is_legal: impl Fn(&[u8]) -> bool,
+    invalid: &str,
+    question: &str,
+) -> Result<OsString, Misuse> {
+    if !is_text(argument) {
+        return Err(wrong(format_args!("Malformed UTF-8 in {option} argument.")));
+    }
+    let bytes = argument.as_encoded_bytes();
+    let slashes = bytes.split(|byte| *byte == b'/').count() - 1;
+    if slashes > MOST_SLASHES || !is_legal(bytes) {
+        let topic = argument.display();
+        return Err(wrong_value(format_args!("Invalid {invalid} topic '{topic}', {question}?")));
+    }
+    as_is(argument)
+}
+
+fn name(argument: &OsStr, option: &str, invalid: &str) -> Result<OsString, Misuse> {
+    let is_legal = |bytes: &[u8]| topic::check_name(bytes).is_ok();
+    checked(argument, option, is_legal, invalid, "does it contain '+' or '#'")
+}
+
+fn filter(argument: &OsStr, option: &str, invalid: &str) -> Result<OsString, Misuse> {
+    let is_legal = |bytes: &[u8]| topic::check_filter(bytes).is_ok();
+    checked(argument, option, is_legal, invalid, "are all '+' and '#' wildcards correct")
+}
+
+pub(super) fn publish_topic(argument: &OsStr, option: &str) -> Result<OsString, Misuse> {
+    name(argument, option, "publish")
+}
+
+pub(super) fn subscription(argument: &OsStr, option: &str) -> Result<OsString, Misuse> {
+    filter(argument, option, "subscription")
+}
+
+pub(super) fn response_topic(argument: &OsStr) -> Result<OsString, Misuse> {
+    name(argument, "-e", "response")
+}
+
+pub(super) fn will_topic(argument: &OsStr) -> Result<OsString, Misuse> {
+    name(argument, "--will-topic", "will")
+}
+
+pub(super) fn filter_out(argument: &OsStr) -> Result<OsString, Misuse> {
+    filter(argument, "-T", "filter")
+}
+
+pub(super) fn unsubscribe(argument: &OsStr) -> Result<OsString, Misuse> {
+    filter(argument, "-U", "unsubscribe")
+}
+
+/// `socks5h://[USER[:PASSWORD]@]HOST[:PORT]`. It is decoded by `mqtt`, which does what mosquitto means to:
+/// there `%40` becomes a colon.
+pub(super) fn proxy(argument: &OsStr) -> Result<OsString, Misuse> {
+    let url = argument.to_string_lossy();
+    let Some(rest) = url.strip_prefix("socks5h://") else {
+        return Err(wrong_value(format_args!("Unsupported proxy protocol: {url}")));
+    };
+    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let (host, port) = match place.strip_prefix('[').and_then(|literal| literal.split_once(']')) {
+        Some((host, port)) => (host, port.strip_prefix(':')),
+        None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
+    };
+    if host.is_empty() {
+        return Err(wrong_value("Invalid proxy."));
+    }
+    if let Some(port) = port {
+        within(port.as_ref(), 1, u16::MAX.into(), |number| {
+            wrong_value(format_args!("Invalid proxy port {number}"))
+        })?;
+    }
+    as_is(argument)
+}
+
+/// Seconds, as C's `strtol` reads them with base 0; `-1`, `∞` and 4294967295 are for ever.
+pub(super) fn session_expiry(argument: &OsStr) -> Result<u32, Misuse> {
+    if argument == "∞" {
+        return Ok(u32::MAX);
+    }
+    let text = argument.to_str().unwrap_or_default().trim_ascii_start();
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (digits, base) = if let Some(hexadecimal) = digits.strip_prefix("0x").or(digits.strip_prefix("0X")) {
+        (hexadecimal, 16)
+    } else if digits.len() > 1 && digits.starts_with('0') {
+        (digits, 8)
+    } else {
+        (digits, 10)
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return Err(wrong("session-expiry-interval not a number."));
+    }
+    let seconds = i64::from_str_radix(digits, base).unwrap_or(i64::MAX);
+    match if negative { -seconds } else { seconds } {
+        -1 => Ok(u32::MAX),
+        seconds => u32::try_from(seconds).map_err(|_| wrong("session-expiry-interval out of range.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_as_c_reads_them() {
+        for (text, number) in
+            [("7", 7), (" +7x", 7), ("-3", -3), ("abc", 0), ("", 0), ("99999999999999999999", i32::MAX)]
+        {
+            assert_eq!(integer(text.as_ref()), number, "{text}");
+        }
+        for (text, number) in [("0.5", 0.5), (".5s", 0.5), ("1e3", 1000.0), ("x", 0.0), ("2.", 2.0)] {
+            assert!((float(text.as_ref()) - number).abs() < f64::EPSILON, "{text}");
+        }
+    }
+
+    #[test]
+    fn session_expiry_is_read_with_every_base() {
+        for (text, seconds) in
+            [("0", 0), ("60", 60), ("0x10", 16), ("010", 8), ("-1", u32::MAX), ("4294967295", u32::MAX)]
+        {
+            assert_eq!(session_expiry(text.as_ref()), Ok(seconds), "{text}");
+        }
+        for (text, why) in [
+            ("", "not a number"),
+            ("1s", "not a number"),
+            ("-2", "out of range"),
+            ("4294967296", "out of range"),
+        ] {
+            assert!(session_expiry(text.as_ref()).unwrap_err().contains(why), "{text}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! In whose manner a run speaks: this program's own, or that of mosquitto's clients, whose names it may be
+//! called by. It decides what an error is called on standard error and which exit status it ends with; what
+//! is done is the same.
+//!
+//! | how it ended | status | as in mosquitto |
+//! |---|---|---|
+//! | wrong usage, an unusable file, no way to the broker (name, TCP, proxy, TLS) | 1 | yes |
+//! | the broker refused the connection | its code: 1 to 5 in MQTT 3.x, 128 and above in MQTT 5 | yes |
+//! | the broker ended the connection with DISCONNECT | 4 | yes |
+//! | the connection was lost, or the broker does not answer | 7 | yes |
+//! | the broker broke the standard | 2 | yes |
+//! | `-W` is over | 27 | yes; before CONNACK mosquitto has 255 |
+//! | every filter, some filters or a message refused | 0 | yes |
+//! | messages may be lost | 1 | no: mosquitto says nothing and has 0 |
+
+use crate::error::{Denial, Error, Layer};
+use crate::exit::Exit;
+use crate::protocol::Protocol;
+use crate::protocol::reason::ReasonCode;
+
+/// In whose manner a run speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Manner {
+    /// This program's.
+    #[default]
+    Own,
+    /// That of mosquitto's clients.
+    Mosquitto(Mosquitto),
+}
+
+/// The manner of mosquitto's clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mosquitto {
+    /// The version that is spoken: codes and texts depend on it.
+    pub protocol: Protocol,
+    /// Nothing is written on standard error.
+    pub quiet: bool,
+}
+
+/// The statuses that are not 0, 1 or a code of the broker's.
+const PROTOCOL: u8 = 2;
+const NO_CONNECTION: u8 = 4;
+const CONNECTION_LOST: u8 = 7;
+
+impl Manner {
+    /// Whether it is that of mosquitto's clients.
+    #[must_use]
+    pub fn is_mosquitto(self) -> bool {
+        matches!(self, Self::Mosquitto(_))
+    }
+
+    /// The exit status of a run that ended in this way.
+    #[must_use]
+    pub fn exit(self, outcome: &Result<Exit, Error>) -> Exit {
+        match (self, outcome) {
+            (Self::Own, Err(error)) => error.exit(),
+            (Self::Mosquitto(manner), Err(error)) => manner.exit(error),
+            // What was refused was reported; their statuses do not tell.
+            (Self::Mosquitto(_), Ok(Exit::Reason(_) | Exit::Negative)) => Exit::Success,
+            (_, Ok(exit)) => *exit,
+        }
+    }
+}
+
+impl Mosquitto {
+    fn exit(self, error: &Error) -> Exit {
+        Exit::Foreign(match error {
+            Error::Usage { .. } | Error::File { .. } | Error::Refused { denial: Denial::Message, .. } => {
+                return Exit::Failure;
+            }
+            Error::Link { layer, .. } => match layer {
+                Layer::Resolve | Layer::Connect | Layer::Proxy | Layer::Tls => return Exit::Failure,
+                Layer::Stream | Layer::WebSocket | Layer::Mqtt => CONNECTION_LOST,
+            },
+            Error::Refused { denial: Denial::Connack, reason, .. } => self.code(*reason),
+            Error::Refused { denial: Denial::Disconnect, .. } => NO_CONNECTION,
+            Error::Refused { denial: Denial::Suback, .. } | Error::Negative(_) | Error::OutputClosed => {
+                return Exit::Success;
+            }
+            Error::Elsewhere { refusal, .. } => return self.exit(refusal),
+            Error::Protocol(_) => PROTOCOL,
+            Error::TimedOut { .. } => return Exit::TimedOut,
+            Error::Signal(number) => return Exit::Signal(*number),
+        })
+    }
+
+    /// The code of a CONNACK, as it came.
+    fn code(self, reason: ReasonCode) -> u8 {
+        match self.protocol {
+            Protocol::V5 => reason.0,
+            Protocol::V3_1 | Protocol::V3_1_1 => reason.to_return_code(),
+        }
+    }
+
+    /// What is written about an error on standard error, without a line feed at its end; nothing for what
+    /// is no news to who caused it. What mosquitto says comes first, as scripts look for it, and then the
+    /// cause, which mosquitto does not tell.
+    #[must_use]
+    pub fn text(self, error: &Error) -> Option<String> {
+        Some(match error {
+            Error::OutputClosed | Error::Signal(_) => return None,
+            Error::TimedOut { .. } => "Timed out".into(),
+            Error::Refused { denial: Denial::Connack, reason, text, .. } => {
+                let said = text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
+                format!("Connection error: {}{said}", self.connack(*reason))
+            }
+            Error::Refused { denial: Denial::Suback, .. } => {
+                format!("All subscription requests were denied.\nError: {error}")
+            }
+            Error::Elsewhere { refusal, .. } => return self.text(refusal),
+            Error::Link { layer: Layer::Resolve, .. } => {
+                format!("Unable to connect (Lookup error).\nError: {error}")
+            }
+            Error::Link { layer: Layer::Tls, .. } => {
+                format!("Unable to connect (A TLS error occurred).\nError: {error}")
+            }
+            Error::Link { layer: Layer::Stream | Layer::Mqtt, .. } => {
+                format!("Error: The connection was lost.\nError: {error}")
+            }
+            error => format!("Error: {error}"),
+        })
+    }
+
+    fn connack(self, reason: ReasonCode) -> String {
+        if self.protocol == Protocol::V5 {
+            let name = reason.name().unwrap_or("Unknown reason");
+            return if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+                format!("{name}. Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.")
+            } else {
+                name.into()
+            };
+        }
+        let why = match reason.to_return_code() {
+            1 => "unacceptable protocol version",
+            2 => "identifier rejected",
+            3 => "broker unavailable",
+            4 => "bad user name or password",
+            5 => "not authorised",
+            _ => "unknown reason",
+        };
+        format!("Connection Refused: {why}.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::property::Properties;
+
+    fn code(protocol: Protocol, error: Error) -> u8 {
+        Manner::Mosquitto(Mosquitto { protocol, quiet: false }).exit(&Err(error)).code()
+    }
+
+    #[test]
+    fn statuses_are_those_of_mosquittos_clients() {
+        let refused = |denial, reason| {
+            Error::refused("connection refused", ReasonCode(reason), &Properties::NONE).of(denial)
+        };
+        for (protocol, error, status) in [
+            (Protocol::V3_1_1, refused(Denial::Connack, 135), 5),
+            (Protocol::V3_1, refused(Denial::Connack, 132), 1),
+            (Protocol::V5, refused(Denial::Connack, 135), 135),
+            (Protocol::V5, refused(Denial::Disconnect, 139), 4),
+            (Protocol::V5, refused(Denial::Suback, 135), 0),
+            (Protocol::V5, Error::link(Layer::Mqtt, "closed"), 7),
+            (Protocol::V5, Error::link(Layer::Stream, "reset"), 7),
+            (Protocol::V5, Error::link(Layer::Connect, "refused"), 1),
+            (Protocol::V5, Error::timed_out("after 1s"), 27),
+            (Protocol::V5, Error::usage("x"), 1),
+            (Protocol::V5, Error::OutputClosed, 0),
+        ] {
+            let shown = error.to_string();
+            assert_eq!(code(protocol, error), status, "{shown}");
+        }
+        let manner = Manner::Mosquitto(Mosquitto { protocol: Protocol::V5, quiet: false });
+        assert_eq!(manner.exit(&Ok(Exit::Reason(135))), Exit::Success);
+        assert_eq!(Manner::Own.exit(&Ok(Exit::Reason(135))), Exit::Reason(135));
+    }
+
+    #[test]
+    fn refused_connections_have_their_words() {
+        for (protocol, reason, words) in [
+            (Protocol::V3_1_1, 135, "Connection error: Connection Refused: not authorised."),
+            (Protocol::V5, 135, "Connection error: Not authorized"),
+        ] {
+            let error = Error::refused("x", ReasonCode(reason), &Properties::NONE).of(Denial::Connack);
+            assert_eq!(Mosquitto { protocol, quiet: false }.text(&error).as_deref(), Some(words));
+        }
+    }
+}
