@@ -1,5 +1,5 @@
-//! Moments in words, whatever a clock says: machines without a battery for it start in 1970 or
-//! before, and a typing error can put one into the far future.
+//! Times as text, for every value of the clock: a machine without a battery starts in 1970 or before, and a
+//! typing error can set the clock to the far future.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,7 +1,7 @@
-//! Why something could not be done: which layer, which cause, and what to try.
+//! Errors: the layer, the cause, and what to try.
 //!
-//! One type for the whole program, so that one place turns an error into a line of text and an
-//! exit code. Text is written where the cause is known; nothing downstream adds to it.
+//! One type for the whole program, so that one place turns an error into a line of text and an exit code.
+//! The text is written where the cause is known; callers add nothing to it.
 
 use crate::exit::Exit;
 use crate::masking::masked;

@@ -1,4 +1,4 @@
-//! How a run ended, as the calling shell sees it.
+//! Exit statuses.
 
 /// The exit status of the program. One table for every subcommand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

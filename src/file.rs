@@ -1,5 +1,5 @@
-//! Reading files that a user names, within a limit: a device, or a pipe, may have no end; and the ones that are
-//! read without being named.
+//! Reads files that a user names, up to a limit, because a device or a pipe may have no end; and files that
+//! are read without being named.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -1,5 +1,5 @@
-//! What is told to brokers, proxies and web servers in confidence, to be left out of what they answer: one
-//! that refuses us may well repeat it, and the answer ends in messages, logs and reports.
+//! Masks secrets in the answers of brokers, proxies and web servers: an answer may repeat a secret, and
+//! answers are shown in messages, logs and reports.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

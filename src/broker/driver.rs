@@ -1,8 +1,9 @@
-//! The broker's main task: takes connections in, watches the clock, ends everything.
+//! The broker's main task: accepts connections, calls the core at its deadlines, and shuts down.
 //!
-//! One task a connection, and the core behind one lock. On a current-thread runtime, which is what
-//! the command uses, the lock is never contended, and it lets the same code run on any runtime. Reading and writing happen under it, so that packets go from
-//! the socket through the core into output buffers without a copy, a channel or an allocation.
+//! There is one task a connection, and the core is behind one lock. On a current-thread runtime, which is
+//! what the command uses, the lock is never contended, and it lets the same code run on any runtime.
+//! Reading and writing happen under it, so that packets go from the socket through the core into output
+//! buffers without a copy, a channel or an allocation.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;

@@ -1,9 +1,9 @@
 //! An embedded scratch broker, for development and tests: MQTT 3.1, 3.1.1 and 5 on one port, in
 //! memory only, several in one process.
 //!
-//! `core` holds the rules of the standard and knows no network; `driver` and `connection` are its
-//! network and know no rules. It is no production server: it has no persistence, no access control
-//! beyond one user name, no TLS, and it lets publishers wait rather than lose a message.
+//! `core` holds the rules of the standard, without a network; `driver` and `connection` hold its network,
+//! without rules. It is not a broker for production: it has no persistence, no access control beyond one
+//! user name and no TLS, and it pauses publishers rather than lose a message.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {

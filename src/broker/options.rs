@@ -1,4 +1,4 @@
-//! What a broker is started with: address, credentials, limits, and faults on request.
+//! The options of a broker: address, credentials, limits, and faults on request.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! A server that throws everything away: it answers what has to be answered and forwards nothing.
-//! What a load generator can do against it is what the generator itself can do.
+//! A broker that acknowledges everything and forwards nothing. A load on it measures what the load
+//! generator itself can do.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;

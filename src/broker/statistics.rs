@@ -1,4 +1,4 @@
-//! What a broker counts.
+//! The counters of a broker.
 
 /// Numbers of one moment; counters run from the start of the broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -1,5 +1,5 @@
-//! Enhanced authentication (MQTT 5): SCRAM with user name and password, or the data of another method
-//! as it is.
+//! Enhanced authentication (MQTT 5): SCRAM with user name and password, or the data of another method,
+//! unchanged.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The connection: where to, as whom, and for how long. One group for every subcommand that talks
-//! to a broker; each option has an environment variable of its long name.
+//! The options of the connection, one group for every subcommand that connects to a broker; each option has
+//! an environment variable of its long name.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! As whom: user name and password, and the places a password comes from besides the command line,
-//! where others can read it.
+//! User name and password, and the sources of a password besides the command line, where other users can
+//! read it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Options that stand in files: a profile of the configuration file, and the options file of `-o`.
+//! Options from files: a profile of the configuration file, and the options file of `-o`.
 //!
 //! Both are read as if they had been typed before everything else, so that clap checks their values
 //! and the last of an option counts; the environment, which comes between files and flags, is kept

@@ -1,9 +1,9 @@
 //! Secrets on the command line, hidden from other users.
 //!
-//! Everybody on a machine can read the arguments of every process; its environment only its owner
-//! can. To overwrite the arguments in place needs `unsafe`, so the program starts itself again
-//! instead, in the same process: with the secrets blotted out of the arguments, and the words that held
-//! them in variables of the environment.
+//! All users of a machine can read the arguments of every process; only its owner can read its environment.
+//! To overwrite the arguments in place needs `unsafe`, so the program starts itself again instead, in the
+//! same process: with the secrets blotted out of the arguments, and the words that held them in variables
+//! of the environment.
 
 use std::ffi::{OsStr, OsString};
 

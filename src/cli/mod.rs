@@ -1,7 +1,6 @@
-//! The command line: the only room that knows `clap`. It reads arguments and environment, resolves
-//! and checks them, and hands on an [`Invocation`] in which every value is final. It opens no
-//! connection; reading the files that options name, and getting a password from where it is, is the
-//! furthest it goes.
+//! The command line: the only room that uses `clap`. It reads arguments and environment, resolves and
+//! checks them, and hands on an [`Invocation`] in which every value is final. It opens no connection, but
+//! reads the files that options name, and gets passwords from their sources.
 //!
 //! Two stages. Stage one, `clap` with the parsers of `value`, `url` and `text`, reads each value.
 //! Stage two, `TryFrom<…Args> for Config` in each subcommand's file, holds every rule between them.
@@ -11,14 +10,14 @@
 //! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
-//! | `subcommand` | what each of them is to this room, and its line in the table of all |
+//! | `subcommand` | the trait of a subcommand, and the entries of the table |
 //! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
-//! | `origin` | which options were typed, which came from the environment or a file |
+//! | `origin` | the origin of each value: command line, environment or file |
 //! | `read` | stage one |
-//! | `needs` | which settings matter for what was typed |
+//! | `needs` | which settings a run needs |
 //! | `profile`, `options_file` | options in files |
-//! | `words` | where in a command line the values of options stand |
+//! | `words` | the place of each value in a command line |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_command` | the command that gives a password |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |

@@ -1,5 +1,5 @@
-//! What a run needs of the connection. What it does not need is not looked at in the environment and in
-//! files, be it right or wrong.
+//! Which settings of the connection a run needs. Other settings in the environment and in files are not
+//! checked.
 
 use clap::Arg;
 

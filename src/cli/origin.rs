@@ -1,5 +1,5 @@
-//! Where values came from. A flag beats the environment; where two options speak of the same thing
-//! (`-L` and `-p`, `-i` and `-I`), that can only be decided by knowing which of them was typed.
+//! The origin of values. A flag overrides the environment; where two options set the same thing (`-L` and
+//! `-p`, `-i` and `-I`), that can only be decided by knowing which of them was typed.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,6 @@
-//! The command of `--password-command`. It may take its time, ask on the terminal, and start other
-//! programs, but none of them outlives its time limit or an interrupted run: the command has a process
-//! group of its own, which is ended as a whole.
+//! The command of `--password-command`. It may ask on the terminal and start other programs, but none of
+//! them outlives its time limit or an interrupted run: the command has a process group of its own, which is
+//! ended as a whole.
 
 use std::ffi::OsStr;
 use std::io;

@@ -1,4 +1,4 @@
-//! Where a message's payload comes from: the sources that `pub` and `rr` share.
+//! The sources of a message's payload: the sources that `pub` and `rr` share.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Stage one: the words of a command line, the environment and files, read by the definition of the options.
+//! Stage one: reads command line, environment and files by the definition of the options.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! How much is said on standard error.
+//! The options that set how much is written to standard error.
 
 use super::value;
 use crate::error::Error;

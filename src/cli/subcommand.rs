@@ -1,4 +1,4 @@
-//! What a subcommand is to the command line, and its line in the table of all.
+//! What the command line needs of each subcommand, and an entry of the table of subcommands.
 
 use std::ffi::OsString;
 use std::fmt::Debug;

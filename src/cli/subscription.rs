@@ -1,8 +1,8 @@
 //! What to subscribe to: filters, and the Subscription Options of each ([MQTT-3.8.3.1]).
 //!
-//! `-t FILTER` takes the options given for all. `--subscribe OPTIONS:FILTER` has its own in front:
-//! the first colon ends the options, which never hold one, and everything behind it is the filter,
-//! which may. A form with the options at the end could be read as part of a legal filter.
+//! `-t FILTER` takes the options given for all. `--subscribe OPTIONS:FILTER` has its own in front: the
+//! first colon ends the options, which never hold one, and everything after it is the filter, which may. A
+//! form with the options at the end could be read as part of a legal filter.
 
 use std::ffi::{OsStr, OsString};
 

@@ -1,4 +1,4 @@
-//! Where to: the options that name the broker and the way to it, and their meaning together.
+//! The options that name the broker, transport and proxy, and what they mean together.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -1,10 +1,10 @@
 //! The URL of `-L`: `mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC]`, and
 //! `ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH[?QUERY]]`.
 //!
-//! Not a URL library's business, because in the first form everything behind the first `/` is the
-//! topic as it stands: `#` and `?`, which end a path elsewhere, are ordinary in a topic filter.
-//! `%XX` is decoded in user name, password and topic, so that each can hold any character; the path
-//! of a WebSocket goes to the server as it stands.
+//! No URL library is used, because in the first form everything after the first `/` is the topic,
+//! unchanged: `#` and `?`, which end a path elsewhere, are ordinary in a topic filter. `%XX` is decoded in
+//! user name, password and topic, so that each can hold any character; the path of a WebSocket is sent
+//! unchanged.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! Stage one: a single argument into a value. Each parser knows its own value and nothing of the
-//! other flags; what two flags mean together is decided where they are resolved.
+//! Stage one: parsers of single values. A parser sees only its own value; rules between options are in the
+//! code that resolves them.
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};

@@ -1,5 +1,5 @@
-//! The words of a command line and the options they belong to, as clap reads them. For what clap does not
-//! tell: where in the line a value stands, and where the words of one `-D` end.
+//! The words of a command line and the options they belong to, as clap reads them. clap does not tell where
+//! in the line a value is, and where the words of one `-D` end.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! What the driver costs in steady state: no allocation for a message, whichever way it goes.
+//! In steady state the driver allocates nothing per message, sent or received.
 
 use std::io;
 use std::pin::Pin;

@@ -1,7 +1,7 @@
-//! How long a command that ends by itself waits for the server's answer to what it asked.
+//! How long a command that ends by itself waits for the broker's response to a packet.
 //!
-//! Keep-alive alone is no limit for that: a server may go on talking and never answer, and may turn
-//! keep-alive off.
+//! Keep Alive does not limit that: a broker may send other packets and never respond, and may turn Keep
+//! Alive off.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

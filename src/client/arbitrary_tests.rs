@@ -1,5 +1,5 @@
-//! Anything may come from a server, at any moment and cut anywhere: never a panic, never output that is
-//! not MQTT, and never more memory than what came.
+//! Arbitrary bytes from a broker, at any moment and in pieces of any size, cause no panic, no output that
+//! is not MQTT, and no more memory than was received.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};

@@ -1,11 +1,11 @@
-//! Enhanced authentication ([MQTT-4.12]): SCRAM, or data of a method that only the user knows. No
-//! I/O: what the server says goes in, what to answer comes out.
+//! Enhanced authentication ([MQTT-4.12]): SCRAM, or data of a method that only the user knows. No I/O: the
+//! broker's data goes in, the response comes out.
 //!
-//! SCRAM is `rsasl`'s: of the crates that have SCRAM-SHA-1, -256 and -512 it is the one with both
-//! sides of the exchange tested against each other and the least else with it (`scram` has SHA-256
-//! only, `sasl` has no SHA-512, `scram-rs` comes with a C interface and hashes nobody asked for). It
-//! leaves to its callers what is done here: `SASLprep`, and a limit to the rounds of hashing that a
-//! server may ask for, without which any server could keep a client busy for hours.
+//! SCRAM is `rsasl`'s: of the crates that have SCRAM-SHA-1, -256 and -512 it is the one with both sides of
+//! the exchange tested against each other and the fewest further dependencies (`scram` has SHA-256 only,
+//! `sasl` has no SHA-512, `scram-rs` comes with a C interface and further hashes). It leaves to its callers
+//! what is done here: `SASLprep`, and a limit of the iteration count, without which a broker could keep a
+//! client busy for hours.
 
 use std::sync::Arc;
 use std::time::Duration;

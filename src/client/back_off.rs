@@ -1,5 +1,5 @@
-//! How long to wait between two attempts to connect: exponential, with full jitter, so that a
-//! restarted server is not met by all its clients at once.
+//! How long to wait between two attempts to connect: exponential, with full jitter, so that the clients of
+//! a restarted broker do not all connect at once.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Which brokers to try, where several are named or DNS names them.
+//! Which brokers to try, if the command line or DNS names several.
 
 use super::options::ClientOptions;
 use crate::error::{Error, Retry};

@@ -1,21 +1,21 @@
-//! How a connection is made, by every command: the way to the broker, CONNECT, CONNACK, and which
-//! version of the protocol is spoken. [`run`](super::run), [`open`](super::open) and
-//! [`raw`](super::raw) differ only in what they do with the link.
+//! How every command connects: the Network Connection, CONNECT, CONNACK, and the choice of the protocol
+//! version. [`run`](super::run), [`open`](super::open) and [`raw`](super::raw) differ only in how they use
+//! the connection.
 //!
-//! Where no version is asked for, the broker is asked for MQTT 5 first. What it does decides:
+//! Without -V the first CONNECT is of MQTT 5. The broker's reaction decides what follows:
 //!
 //! | at the CONNECT of MQTT 5 | then |
 //! |---|---|
 //! | refuses the version (0x84; return code 1) | 3.1.1, and it is remembered |
 //! | accepts in the form of 3.1.1 | 3.1.1, and it is remembered: it has not read the CONNECT as MQTT 5 |
-//! | closes or resets without an answer | 3.1.1, for this link |
-//! | is silent for [`SILENCE`] | 3.1.1 beside it, for this link: the first answer wins, the other connection is closed |
-//! | refuses for another reason | nothing: the answer counts |
+//! | closes or resets without an answer | 3.1.1, for this connection |
+//! | is silent for [`SILENCE`] | 3.1.1 on a second connection beside it, for this connection: the first answer wins, the other one is closed |
+//! | refuses for another reason | no further attempt |
 //! | refuses the version at the CONNECT of 3.1.1 as well | 3.1, and it is remembered |
 //!
-//! Closing and silence are guesses, because a broker that starts or a forwarder without one does the
-//! same: the next link begins with MQTT 5 again, and a broker that has accepted MQTT 5 once is not
-//! guessed about.
+//! Closing and silence are no proof of an old broker, because a broker that is starting, or a forwarder
+//! without a broker, does the same: the next connection begins with MQTT 5 again, and a broker that has
+//! accepted MQTT 5 once is never asked for 3.1.1 for these reasons.
 
 use std::pin::{Pin, pin};
 use std::sync::mpsc::Sender;

@@ -1,6 +1,6 @@
 //! A connection after CONNACK, without its network: keep-alive, back-pressure and closing. What was read
 //! and the time go in as arguments; bytes to write and the next deadline come out, and events go to the
-//! [`Handler`]. It knows no stream, no timer and no clock, so that every rule can be tested to the byte and
+//! [`Handler`]. It has no stream, no timer and no clock, so that every rule can be tested to the byte and
 //! to the second.
 //!
 //! For one wake-up the driver makes a [`WakeUp`] and does what [`Connection::next`] says, until that is to

@@ -1,4 +1,4 @@
-//! What the session has to say to whoever drives it.
+//! What the session reports to its driver.
 
 use crate::protocol::property::Properties;
 use crate::protocol::reason::ReasonCode;

@@ -1,4 +1,4 @@
-//! What a subcommand gives to the driver: what to send, and what becomes of what arrives.
+//! The interface between driver and subcommand: what to send, and what to do with received packets.
 
 use std::ops::Range;
 use std::task::{Context, Poll};

@@ -1,4 +1,5 @@
-//! When to send PINGREQ, and when a silent link is dead. Arithmetic on instants, no timer of its own.
+//! When to send PINGREQ, and when silence means that the connection is lost. Arithmetic on instants, no
+//! timer of its own.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What the server allows on a link.
+//! The limits that the broker sets for a connection.
 
 use crate::error::{Denial, Error};
 use crate::protocol::property::{Properties, PropertyId};

@@ -1,4 +1,4 @@
-//! The driver: does with a stream and a timer what its [`Connection`] says.
+//! The driver: carries out on a stream and a timer what its [`Connection`] decides.
 
 use std::io;
 use std::pin::Pin;

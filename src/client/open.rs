@@ -1,6 +1,6 @@
-//! One connection, once: dialled, CONNECT sent, CONNACK received. No second attempt, no other
-//! version: a load generator wants to know how each of thousands of connections went, and learns the
-//! version with the first.
+//! One attempt to connect: dial, send CONNECT, receive CONNACK. There is no second attempt and no other
+//! version: a load generator reports the result of each of thousands of connections, and has learned the
+//! version from the first.
 
 use std::path::PathBuf;
 use std::sync::Arc;

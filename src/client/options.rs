@@ -1,4 +1,4 @@
-//! Everything a connection is made with, resolved and validated before any socket is opened.
+//! The options of a connection, resolved and validated before any socket is opened.
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,5 +1,5 @@
-//! One connection by hand, for whoever tests a server: opened as every other, its packets read and
-//! acknowledged by the same session, but ended in any way, the wrong ones included.
+//! One connection under manual control, for tests of a broker: opened like every other, its packets read
+//! and acknowledged by the same session, but ended in any way, also in violation of the standard.
 
 use std::future::poll_fn;
 use std::pin::pin;

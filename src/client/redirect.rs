@@ -1,5 +1,5 @@
-//! "Use another server" and "Server moved" ([MQTT-4.11]): where a server sends its clients, for those
-//! who want to be sent.
+//! "Use another server" and "Server moved" ([MQTT-4.11]): the broker that a client is redirected to, for
+//! --follow-redirect.
 
 use std::net::Ipv6Addr;
 

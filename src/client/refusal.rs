@@ -1,6 +1,6 @@
-//! Answers that no server gave: to requests that were not sent, because the server has said in its
-//! CONNACK that it would refuse them. They take the way of the server's own answers, so that every
-//! subcommand deals with both in one place.
+//! Responses to requests that were not sent, because the broker would refuse them by the limits in its
+//! CONNACK. They take the path of the broker's own responses, so that every subcommand handles both in one
+//! place.
 
 use super::session::Event;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};

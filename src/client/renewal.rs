@@ -1,5 +1,5 @@
-//! Re-authentication ([MQTT-4.12.1]): the same proof again while the link is up, and every AUTH that
-//! comes on it.
+//! Re-authentication ([MQTT-4.12.1]): re-authentication on an open connection, and every AUTH packet
+//! received on it.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A run: one session over as many links as it takes.
+//! A run: one session over as many Network Connections as needed.
 
 use std::future::poll_fn;
 use std::pin::pin;

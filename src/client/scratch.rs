@@ -1,5 +1,5 @@
-//! The buffers of a thread. A connection uses them between two waits and keeps only what is left
-//! over, so that ten thousand idle connections hold none.
+//! The buffers of a thread. A connection uses them between two waits and keeps only unprocessed bytes, so
+//! that ten thousand idle connections hold no buffers.
 
 use std::cell::RefCell;
 

@@ -1,10 +1,9 @@
 //! The session: packets in, packets out, no I/O and no clock.
 //!
-//! It owns what survives a lost link: publishes not yet acknowledged, and the identifiers of
-//! received QoS 2 messages not yet released. Requests append packets to an output buffer; received
-//! packets append their acknowledgements there and yield at most one [`Event`]. The driver sends the
-//! buffer only after the consumer has dealt with the events, so that an acknowledgement always
-//! means "written out".
+//! It owns what survives a lost connection: publishes not yet acknowledged, and the identifiers of received
+//! QoS 2 messages not yet released. Requests append packets to an output buffer; received packets append
+//! their acknowledgements there and yield at most one [`Event`]. The driver sends the buffer only after the
+//! consumer has dealt with the events, so that an acknowledgement always means "written out".
 
 mod resumption;
 mod unanswered;

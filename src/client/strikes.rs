@@ -1,9 +1,9 @@
-//! Links that end again and again: what is behind it is said, and what cannot get better is ended.
+//! Connections that end repeatedly: names the likely cause, and stops reconnecting where it cannot help.
 //!
-//! A broker that closes the connection at a packet gets the same packet on the next link, and would go on
-//! closing for ever: QoS 2 where it has none, more messages at once than it takes, a packet that is too
-//! large for it. Two clients with one client identifier do the same to each other, and MQTT 3.1.1 does
-//! not say so.
+//! A broker that closes the connection at a packet receives the same packet on the next connection, and
+//! would close it again without end: QoS 2 where it is not supported, more messages in flight than it
+//! accepts, a packet that is too large. Two clients with one client identifier disconnect each other in the
+//! same way, and MQTT 3.1.1 does not report the reason.
 
 use std::time::Duration;
 

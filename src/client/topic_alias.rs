@@ -1,5 +1,5 @@
-//! Topic aliases ([MQTT-3.3.2.3.4]), each way: they hold for one link, and within what the other side
-//! takes.
+//! Topic aliases ([MQTT-3.3.2.3.4]), in both directions: they are valid for one connection, up to the Topic
+//! Alias Maximum of the receiver.
 
 use std::collections::HashMap;
 

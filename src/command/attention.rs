@@ -1,5 +1,5 @@
-//! What every command on a link has in common besides its work: it honours signals, a time limit and
-//! the end of its reader, and tells the user how the link is doing.
+//! What every connected command has in common: it ends at signals, at a time limit and when the reader of
+//! standard output leaves, and reports the state of the connection.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;

@@ -1,9 +1,9 @@
-//! Standard input as lines, read ahead by a thread of its own: standard input may be a file, a
-//! terminal or a pipe, and only a thread can wait for all of them without holding up the link.
+//! Standard input as lines, read ahead by a thread of its own: standard input may be a file, a terminal or
+//! a pipe, and only a thread can wait for all of them without blocking the connection.
 //!
-//! Lines are slices of the blocks read, so a line costs no allocation; two blocks wait at most,
-//! which bounds memory and holds back the writer of the pipe. A line that is longer than the largest
-//! packet is given up while it is read, and the next one is read.
+//! Lines are slices of the blocks read, so a line costs no allocation; two blocks wait at most, which
+//! bounds memory and applies back-pressure to the writer of the pipe. A line that is longer than the
+//! largest packet is discarded while it is read, and the next one is read.
 
 use std::io::Read;
 use std::task::{Context, Poll, ready};

@@ -1,5 +1,5 @@
-//! What each subcommand does: reads payloads, drives a client, hands results on. One file (or
-//! folder) a subcommand with its `Config`, its `Report` where there is one, and `run()`.
+//! What each subcommand does: it reads payloads, runs a client, and passes the results to the output. One
+//! file (or folder) a subcommand with its `Config`, its `Report` where there is one, and `run()`.
 
 mod attention;
 pub mod bench;

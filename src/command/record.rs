@@ -1,4 +1,4 @@
-//! Reading the JSON record of a message back, for whoever publishes what was saved.
+//! Reads the JSON record of a message, to publish a saved message.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,7 +1,8 @@
-//! `mqtt pub --spool`: publish by way of a file, so that nothing taken in is lost with the program.
+//! `mqtt pub --spool`: publish through a file, so that no accepted message is lost when the program is
+//! killed.
 //!
-//! A thread takes in standard input whether there is a link or not; the link sends from the front of
-//! the file. The rules of the file, and when what is written, are those of [`storage::spool`].
+//! A thread reads standard input with or without a connection; the connection sends from the front of the
+//! file. The format of the file, and the order of writes, are those of [`storage::spool`].
 
 use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};

@@ -1,15 +1,14 @@
-//! When everything has come that a broker stores for a subscription: retained messages, or what
-//! waited in a kept session.
+//! Decides when a broker has sent everything that it stored for a subscription: retained messages, or the
+//! messages of a kept session.
 //!
-//! MQTT has no "that was all". A PINGRESP is none: the standard does not say that it comes after what
-//! a subscription brings, and several brokers answer PINGREQ first. Live traffic is none either, and a
-//! fixed quiet time is a guess. So, once SUBACK is there, the client sends a message to itself (the
-//! marker) on a topic of its own, and a PINGREQ. A broker that sends in order has nothing left once
-//! the marker is back. Then a quiet time follows, in which nothing may come: by how the broker has
-//! answered so far, short if the marker came back last, long if it did not come back.
+//! MQTT does not mark the end. PINGRESP is not the end: the standard does not order it after the messages
+//! of a subscription, and several brokers answer PINGREQ first. Live traffic is no sign either, and a fixed
+//! quiet time is a guess. So, once SUBACK is there, the client sends a message to itself (the marker) on a
+//! topic of its own, and a PINGREQ. A broker that sends in order has nothing left once the marker is back.
+//! Then a quiet time follows, in which nothing may come: by how the broker has answered so far, short if
+//! the marker came back last, long if it did not come back.
 //!
-//! A client that may not publish to its marker's topic, or not subscribe to it, does without: the
-//! pace of the broker decides alone.
+//! If the client may not publish or subscribe to the marker's topic, the pace of the broker alone decides.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The whole way to the broker, step by step, under one time limit.
+//! Opens the Network Connection to the broker, step by step, under one time limit.
 
 use std::net::{IpAddr, SocketAddr};
 use std::pin::{Pin, pin};

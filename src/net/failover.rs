@@ -1,4 +1,4 @@
-//! Several brokers, of which one has to answer: who they are, and what to say if none does.
+//! Several brokers, of which one has to accept the connection, and the error if none does.
 
 use std::net::SocketAddr;
 

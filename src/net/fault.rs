@@ -1,4 +1,4 @@
-//! System errors in words, and what breaks an open [`Stream`](super::Stream).
+//! System errors as text, and the errors that end an open [`Stream`](super::Stream).
 
 use std::io;
 

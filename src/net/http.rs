@@ -1,5 +1,5 @@
-//! The head of an HTTP answer, and the first line of what it says, from a server whose every byte may
-//! be a lie: a proxy asked for a tunnel, a web server asked for an upgrade.
+//! The head of an HTTP response and the first line of its body, from an untrusted peer: a proxy that was
+//! asked for a tunnel, or a web server that was asked for an upgrade.
 
 use std::io;
 use std::time::Duration;

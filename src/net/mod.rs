@@ -1,26 +1,26 @@
-//! The way to the broker: from a validated [`Endpoint`] to one open [`Stream`].
+//! The Network Connection: from a validated [`Endpoint`] to one open [`Stream`].
 //!
-//! This room opens streams and nothing else. It knows no MQTT packet, no flag, no environment
-//! variable and no terminal: whatever it needs comes in as data, and whatever goes wrong goes out
-//! as an [`Error`](crate::error::Error) that names the layer, the address and the cause.
+//! This room only opens streams. It uses no MQTT packet, no option, no environment variable and no
+//! terminal: its input is data, and each failure is an [`Error`](crate::error::Error) that names the layer,
+//! the address and the cause.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `endpoint` | where and how to connect, as data |
-//! | `dial` | the whole way, step by step, under one time limit |
+//! | `dial` | the whole connection, step by step, under one time limit |
 //! | `failover` | several brokers, of which one has to answer |
 //! | `service` | a domain's brokers, from its DNS service records |
 //! | `resolve` | names to addresses |
-//! | `tcp` | racing the addresses (RFC 8305), the socket itself |
+//! | `tcp` | the socket, and several addresses in parallel (RFC 8305) |
 //! | `unix` | Unix sockets |
 //! | `proxy` | SOCKS5 and HTTP CONNECT |
 //! | `http` | heads of HTTP answers |
-//! | `tls` | certificates in, handshake errors in words out |
+//! | `tls` | certificates, handshake, explanations of its errors |
 //! | `websocket` | the upgrade, and bytes in binary messages |
-//! | `within` | time limits, and a last look when they are over |
-//! | `stream` | the one stream type everything ends in |
-//! | `secrets` | what is left out of a server's words |
-//! | `fault` | system errors in words |
+//! | `within` | time limits that do not expire while this process was stopped |
+//! | `stream` | the one stream type of all transports |
+//! | `secrets` | the secrets that are masked in answers |
+//! | `fault` | system errors as text |
 
 mod dial;
 mod endpoint;

@@ -1,4 +1,4 @@
-//! The proxy on the way to the broker: SOCKS5 and HTTP CONNECT.
+//! The proxy before the broker: SOCKS5 and HTTP CONNECT.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};

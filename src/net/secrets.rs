@@ -1,5 +1,5 @@
-//! What we tell a server in confidence, to be left out of what it says: a web server or a proxy that
-//! refuses us may well repeat the request in its answer, and that answer ends in messages and logs.
+//! The secrets of a connection, to be masked in answers: a web server or a proxy may repeat the request in
+//! its answer, which is shown in messages and logs.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;

@@ -1,4 +1,4 @@
-//! The one stream type: every way to the broker ends in it.
+//! The one stream type, for every transport.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

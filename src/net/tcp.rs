@@ -1,4 +1,4 @@
-//! TCP: the socket, and the race of a name's addresses.
+//! TCP: the socket, and connection attempts to several addresses in parallel (RFC 8305).
 
 use std::borrow::Cow;
 use std::io;

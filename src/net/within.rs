@@ -1,4 +1,4 @@
-//! Time limits for what a server does, by the server's time and not by ours.
+//! Timeouts that do not expire while this process was stopped.
 
 use std::pin::Pin;
 use std::time::Duration;

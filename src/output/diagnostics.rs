@@ -1,7 +1,7 @@
 //! Standard error: errors with their hint, warnings, changes of state, and packets for `-d`.
 //!
-//! Each is one line, written with one call. What came over the network is made safe to show. That
-//! standard error is closed or full stops nothing: there is nowhere left to say so.
+//! Each is one line, written with one call. Text from the network is made safe to show. A closed or full
+//! standard error does not end the run, because there is no other place to report it.
 
 use std::fmt::Display;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Standard error for programs (`--json-events`): what people read as lines, one JSON object a line.
+//! Standard error for programs (`--json-events`): each line as a JSON object.
 //! `tests/schema/events.schema.json` has every key.
 
 use std::time::SystemTime;

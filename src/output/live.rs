@@ -1,5 +1,5 @@
-//! What a long run says of itself while it goes on: one line that changes, on a terminal; else a
-//! line now and then on standard error; with `--quiet` nothing.
+//! The progress of a long run: on a terminal one line that changes, else a line from time to time on
+//! standard error, and with `--quiet` nothing.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 

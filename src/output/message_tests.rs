@@ -1,5 +1,4 @@
-//! The record gives back what was received, is what the schema says, and text is what mosquitto
-//! would write.
+//! The record holds what was received and matches the schema, and text is what mosquitto's clients write.
 
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};

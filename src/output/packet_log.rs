@@ -1,6 +1,6 @@
-//! Packets in words, for `-d`: the lines of mosquitto's clients, so that what people have learnt to
-//! read (and their scripts to look for) stays. What mosquitto does not show follows on lines of its
-//! own, set in: properties, and the name of a Reason Code that reports a failure.
+//! Packets as text, for `-d`: the lines of mosquitto's clients, which users and their scripts know. What
+//! mosquitto does not show follows on indented lines: properties, and the name of a Reason Code that
+//! reports a failure.
 
 use std::fmt::Write as _;
 

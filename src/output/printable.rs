@@ -1,6 +1,6 @@
-//! Text from the network made safe to show: control characters are shown, never obeyed.
+//! Text from the network made safe to show: control characters are shown, never executed.
 //!
-//! Used where a person looks (a terminal, standard error), never for data on its way to a program.
+//! Used for terminals and standard error, never for data that a program reads.
 
 /// What becomes of a line feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
-//! Progress of long work, on standard error, where a person looks.
+//! Progress of long work, on standard error, if it is a terminal.
 //!
-//! The work only stores a number. A task of the runtime looks at it now and then and draws, so the
-//! same code runs at the same speed with and without a display, and short work shows none.
+//! The work only stores a number. A task of the runtime reads it at intervals and draws, so the same code
+//! runs at the same speed with and without a display, and short work shows none.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The one question a run may ask, where a person is there to answer it.
+//! The confirmation that a run asks for on a terminal.
 
 use std::io::{BufRead as _, IsTerminal as _};
 

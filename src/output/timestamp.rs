@@ -1,5 +1,5 @@
-//! The time of receipt as text. Messages come far more often than seconds pass, and many with one
-//! read, so text is kept and only what changed is made anew.
+//! The time of receipt as text. Messages come far more often than seconds pass, and many with one read, so
+//! the text is kept and only changed parts are written again.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,9 +1,8 @@
-//! Files that outlive a run, so that a program that was killed can go on where it was: the packet
+//! Files that outlive a run, so that the next run can continue where a killed one ended: the packet
 //! identifiers of received QoS 2 messages ([`session_file`]) and messages to be published ([`spool`]).
 //!
-//! Blocking and without a runtime; it knows what a message is, but no packets and no links. What was
-//! written survives the end of the program however it comes; what survives the end of the machine
-//! is said in each file.
+//! Blocking and without a runtime; it handles messages, but no packets and no connections. What was written
+//! survives every end of the program; each file says what survives a loss of power.
 
 pub mod session_file;
 pub mod spool;

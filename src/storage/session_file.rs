@@ -35,8 +35,8 @@
 //! in the moment between its answer and that record would leave identifiers of the old session
 //! behind, for which the next run would hold a new message. MQTT has no means against that.
 //!
-//! Nothing is synchronised to the disk: what the program was killed for the kernel still has, and for
-//! a machine that loses power the messages in standard output are as uncertain as the record of them.
+//! Nothing is synchronised to the disk: when the program is killed the kernel still has the data, and at a
+//! loss of power the messages in standard output are as uncertain as the record of them.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};

@@ -1,4 +1,4 @@
-//! CONNECT: who is let in, with which session, and what the server announces.
+//! CONNECT: which clients are accepted, with which session, and what CONNACK announces.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the broker knows of one network connection.
+//! The state of one Network Connection in the broker.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

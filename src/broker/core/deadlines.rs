@@ -1,4 +1,4 @@
-//! When the core has to be called again though nobody sends anything.
+//! When the core has to be called again although no client sends anything.
 
 use std::collections::BTreeSet;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! From the broker to a client: at once, through the window, or into the queue; and who waits for
-//! whom when a client is slow.
+//! Delivery to a client: at once, within the Receive Maximum, or into the queue; and which publishers are
+//! paused while a subscriber is slow.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! Every way a connection ends, and what that means for session and will.
+//! Every way in which a connection ends, and what it does to the session and the will.
 
 use std::time::{Duration, Instant};
 

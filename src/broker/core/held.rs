@@ -1,5 +1,5 @@
-//! The memory sessions hold: names, wills, messages waiting and in flight. Everything a client can
-//! leave behind is counted here, against its session's limit and against that of all sessions.
+//! The memory that sessions hold: names, wills, and messages queued and in flight. Everything that outlives
+//! a connection is counted here, against the limit of its session and that of all sessions.
 
 use super::session::{Pending, Session, Will};
 use super::{Core, SessionId};

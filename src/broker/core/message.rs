@@ -1,5 +1,5 @@
-//! An Application Message inside the broker: borrowed while it is passed on, stored once when
-//! anyone has to keep it.
+//! An Application Message inside the broker: borrowed while it is passed on, and stored once if it has to
+//! be kept.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,19 +1,19 @@
-//! The broker without its network: packets of numbered connections go in, packets for numbered
-//! connections come out, and the time is an argument. It knows no socket, no runtime and no clock,
-//! so every rule can be tested to the byte and to the second.
+//! The broker without its network: packets of numbered connections go in, packets for numbered connections
+//! come out, and the time is an argument. It has no socket, no runtime and no clock, so that every rule can
+//! be tested to the byte and to the second.
 //!
 //! The driver calls [`Core::open`] for a new connection, [`Core::receive`] with what it sent,
 //! [`Core::close`] when it is gone and [`Core::advance`] when [`Core::next_deadline`] has come. After
 //! each it looks after the connections [`Core::take_changed`] names: writes [`Core::output`], reports
 //! it with [`Core::wrote`], reads on or not as [`Core::state`] says.
 //!
-//! No turn is long: [`Core::resume`] begins one, and what takes more work than [`TURN_WORK`] goes on in the
-//! next ([`Core::is_unfinished`]), after other connections have had theirs.
+//! Work is done in short turns: [`Core::resume`] begins one, and work beyond [`TURN_WORK`] continues in the
+//! next turn ([`Core::is_unfinished`]), after the other connections have had theirs.
 //!
-//! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose
-//! message goes to a connected subscriber that lags is not read from until the subscriber has caught
-//! up; one that takes nothing for `Limits::patience` is no longer waited for, and messages over its
-//! limits are dropped. Losing nothing is worth more to a test than keeping a publisher's pace.
+//! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose message
+//! goes to a connected subscriber that lags is not read from until the subscriber has caught up. A
+//! subscriber that reads nothing for `Limits::patience` is no longer waited for, and messages over its
+//! limits are dropped. The broker is for tests, to which a loss matters more than the rate of a publisher.
 
 mod acknowledge;
 mod connect;

@@ -1,4 +1,4 @@
-//! PUBLISH from a client: what may be refused, and what becomes of the message.
+//! PUBLISH from a client: which messages are refused, and where the others go.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,4 +1,4 @@
-//! What the broker remembers of a client, whether it is connected or not ([MQTT-4.1]).
+//! The Session State of a client, connected or not ([MQTT-4.1]).
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;

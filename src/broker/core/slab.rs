@@ -1,4 +1,4 @@
-//! Numbered places that are used again: connections and sessions live in these.
+//! Storage with numbered, reusable places, for connections and sessions.
 
 use std::marker::PhantomData;
 

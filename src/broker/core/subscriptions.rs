@@ -1,4 +1,4 @@
-//! Who subscribed to what: a tree of topic levels, so that a message costs its levels and not the
+//! The subscriptions as a tree of topic levels: the cost of a message depends on its levels, not on the
 //! number of subscriptions.
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,5 +1,5 @@
-//! From arguments to `Config`, or to one line that says what is wrong. The environment of the test
-//! process plays no part; `from_environment` stands in for it.
+//! From arguments to `Config`, or to one line that says what is wrong. The environment of the test process
+//! is not used; `from_environment` replaces it.
 
 mod bench;
 mod broker;

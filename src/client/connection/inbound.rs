@@ -1,4 +1,4 @@
-//! The inbound half of a connection: one read, and everything it brought.
+//! The inbound half of a connection: one read, and the packets in it.
 
 use std::io;
 use std::mem;

@@ -1,4 +1,4 @@
-//! The states of a connection after CONNACK, and what brings it from one to the next.
+//! The states of a connection after CONNACK, and the transitions between them.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Properties of a connection whose command, broker, stream and clock do what they like.
+//! Property tests of a connection with arbitrary behaviour of the command, broker, stream and clock.
 
 mod world;
 

@@ -1,5 +1,5 @@
-//! What a session does when a link has come up: publishes that an earlier link, or an earlier run of
-//! the program, left unfinished are taken up again.
+//! What a session does on a new connection: it continues publishes that an earlier connection, or an
+//! earlier run of the program, left unfinished.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the broker has not answered when a link ends.
+//! What the broker has not answered when a connection ends.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
-//! `bench calibrate`: what this machine can generate, measured against a server that throws
-//! everything away. Server and generator share the machine, so what counts is the generator's own
-//! CPU time: its ceiling is what it would do with its cores to itself.
+//! `bench calibrate`: what this machine can generate, measured against a sink. Sink and generator share the
+//! machine, so the CPU time of the generator is measured: its ceiling is the rate that it would reach with
+//! the cores to itself.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! `bench compare`: reports side by side, with ratios, and whether a difference is more than the
-//! runs of one side differ among themselves.
+//! `bench compare`: reports side by side, with ratios, and whether a difference exceeds the differences
+//! between the runs of one side.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;

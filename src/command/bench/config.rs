@@ -1,4 +1,4 @@
-//! What a load test is to do: everything resolved and checked, nothing opened yet.
+//! The configuration of a load test, resolved and checked before anything is opened.
 
 use std::net::IpAddr;
 use std::path::PathBuf;

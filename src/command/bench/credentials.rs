@@ -1,6 +1,6 @@
-//! Credentials of each client, from a CSV file with a heading line: `client_id`, `username`,
-//! `password`, `cert` and `key` in any order. Clients take the lines in turn; those with a client
-//! identifier are for one client each, as a server knows no two with the same.
+//! Credentials of each client, from a CSV file with a heading line: `client_id`, `username`, `password`,
+//! `cert` and `key` in any order. Clients take the lines in turn; lines with a client identifier are for
+//! one client each, because a broker disconnects the older of two clients with one identifier.
 
 use std::collections::HashMap;
 use std::path::Path;

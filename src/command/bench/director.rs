@@ -1,5 +1,5 @@
-//! The course of a run: connect, subscribe, barrier, warm-up, measure, drain, leave. The threads do
-//! the work; this tells them when, watches signals, and gathers what they measured.
+//! The course of a run: connect, subscribe, barrier, warm-up, measure, drain, leave. The director gives
+//! orders to the threads, watches signals, and collects what they measured.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;

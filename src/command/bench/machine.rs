@@ -1,5 +1,5 @@
-//! This machine: what it is and has, what can be known to be short before the first connection, and the embedded
-//! broker as a process of its own.
+//! This machine: its facts for the report, the checks of limits before the first connection, and the
+//! embedded broker as a process of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;

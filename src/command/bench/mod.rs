@@ -1,19 +1,19 @@
-//! `mqtt bench`: a load generator that says what it measured.
+//! `mqtt bench`: the load generator.
 //!
-//! Every message has an intended send time on an absolute schedule; latency counts from it, so a
-//! broker that stands still cannot hide. Messages are stamped, so that losses, duplicates and
-//! reorderings are counted and not guessed. And the generator watches itself: a run in which it was
-//! the bottleneck says so.
+//! Every message has an intended send time on an absolute schedule; latency counts from it, so a stalled
+//! broker shows in the percentiles. Messages are stamped, so that losses, duplicates and reorderings are
+//! counted and not estimated. The generator measures itself: a run in which it was the bottleneck is
+//! reported as not valid.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `config` | what is asked for, and what of it the report holds |
-//! | `plan`, `pacer`, `stamp` | who sends what to whom; when; how a message is known again |
+//! | `config` | the configuration, and its part in the report |
+//! | `plan`, `pacer`, `stamp` | which client sends what to which; the schedule; how a message is recognised |
 //! | `director` | the phases of a run, and the orders to the threads |
 //! | [`engine`] | the threads and their clients |
 //! | `recorder` | histograms, counts and the seconds of the series |
-//! | [`report`] | what a run has led to, in every form |
-//! | `threshold` | what must not be in a report |
+//! | [`report`] | the report of a run, in every form |
+//! | `threshold` | `--fail-if` |
 //! | `compare`, `calibrate` | reports side by side; the generator's own ceiling |
 //! | `machine`, `credentials` | this machine and its limits; files with credentials |
 

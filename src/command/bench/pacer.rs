@@ -1,5 +1,5 @@
-//! The open loop's schedule: when which publisher is to send, whatever the broker does. Times are
-//! absolute, computed from one start, so that no delay adds up.
+//! The schedule of the open loop: when each publisher sends, independent of the broker. Times are absolute,
+//! computed from one start, so that delays do not add up.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,5 +1,5 @@
-//! Who publishes what to whom: topics, filters, and how many deliveries a message leads to.
-//! Computed, not stored: a hundred thousand clients cost no table.
+//! Which client publishes to which: topics, filters, and the number of deliveries of a message. All of it
+//! is computed and not stored, so that a hundred thousand clients need no table.
 
 use super::config::{Load, Mode, Pattern};
 use super::pacer::share;

@@ -1,5 +1,5 @@
-//! The stamp at the start of every payload: which run, which publisher, which message, when it was
-//! to be sent and when it was, and a check over all of the payload.
+//! The stamp at the start of every payload: run, publisher, number of the message, intended and actual send
+//! time, and a check over the whole payload.
 //!
 //! 32 bytes, four little-endian words:
 //!
@@ -10,13 +10,13 @@
 //! | 2 | intended send time, ns of the monotonic clock |
 //! | 3 | actual send time, likewise |
 //!
-//! The check makes a damaged message known as one: of 16 million, one goes unnoticed.
+//! The check detects a damaged message; one of 16 million goes unnoticed.
 //!
-//! Which messages of a flow have come: new ones, late ones, ones that came before. A flow is what
-//! one publisher sends on one topic to one subscriber (or one group of them), numbered from 0.
+//! Which messages of a flow have arrived: new, late or duplicate. A flow is what one publisher sends on one
+//! topic to one subscriber (or one group of them), numbered from 0.
 //!
-//! Memory is constant: a bit for each of the latest messages. A message older than that is neither
-//! called new nor a duplicate but stale, and the report says how many there were.
+//! Memory is constant: a bit for each of the latest messages. An older message counts as stale, neither as
+//! new nor as a duplicate, and the report has their number.
 
 /// Bytes of a stamp. Shorter payloads carry none and are only counted.
 pub const BYTES: usize = 32;

@@ -1,5 +1,5 @@
-//! `mqtt ping`: goes the way to the broker step by step, tells how long each took and what it
-//! brought, and measures round trips.
+//! `mqtt ping`: checks the connection to a broker step by step, reports the time and the facts of each
+//! step, and measures round trips.
 
 mod report;
 

@@ -1,4 +1,4 @@
-//! What `mqtt ping` has found out, as text and as one JSON object.
+//! The report of `mqtt ping`, as text and as one JSON object.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};

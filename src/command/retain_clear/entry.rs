@@ -1,4 +1,4 @@
-//! One topic with its retained message, as much of it as is remembered, and what became of it.
+//! One topic with the remembered part of its retained message, and its fate.
 
 use std::hash::{DefaultHasher, Hasher as _};
 

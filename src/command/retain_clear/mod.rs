@@ -1,20 +1,20 @@
-//! `mqtt retain-clear`: list, back up and clear retained messages, and prove that they are gone.
+//! `mqtt retain-clear`: list, back up and clear retained messages, and verify that they are gone.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `selection` | which messages are meant |
-//! | `scan` | seeing everything that is retained |
-//! | `pass` | one subscription of a scan, and when it is over |
+//! | `selection` | which messages are selected |
+//! | `scan` | receives all retained messages |
+//! | `pass` | one subscription of a scan, and its end |
 //! | `entry` | one topic and its fate |
-//! | `clear` | the way from the list to the proof |
+//! | `clear` | list, question, backup, deletion, verification |
 //! | `send` | publishing many messages, each with its outcome |
 //! | `backup` | the file, written and read |
-//! | `restore` | publishing what a file holds; writing one and clearing nothing |
+//! | `restore` | `--restore` and `--export` |
 //! | `report` | the JSON report |
 //!
-//! Each step has a connection of its own: nothing is open while a person thinks, and what verifies
-//! knows nothing of what cleared. MQTT cannot clear "if it is still this value", so a value that is
-//! published between list and deletion goes with it; one published later is told apart and left.
+//! Each step has a connection of its own: no connection is open while the user decides, and the
+//! verification is independent of the clearing. MQTT has no conditional clear, so a value that is published
+//! between list and deletion is cleared too; a value published later is recognised and kept.
 
 mod backup;
 mod clear;

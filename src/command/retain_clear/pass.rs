@@ -1,4 +1,4 @@
-//! One subscription of a scan, and how far it has come.
+//! One subscription of a scan, and its progress.
 
 use crate::protocol::QoS;
 

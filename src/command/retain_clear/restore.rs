@@ -1,4 +1,4 @@
-//! The two ways between the server and a file that clear nothing.
+//! `--restore` and `--export`: between a file and the broker, without clearing.
 
 use std::path::Path;
 

@@ -1,15 +1,14 @@
-//! Seeing everything that is retained, and knowing that it was everything.
+//! The scan: receives all retained messages, and decides when they are complete.
 //!
-//! Each pass over the filters goes: SUBSCRIBE, SUBACK, then what `stored` waits for.
+//! Each pass over the filters is: SUBSCRIBE, SUBACK, then the wait of `stored`.
 //!
 //! A broker may not send everything it has: one that queues at most 1,000 messages for a client
 //! (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks at our
-//! acknowledgements. So a second pass asks at QoS 0, where nothing is queued, and topics that only it
-//! has brought are asked for by name, a few at a time, at the QoS that shows their own. What a broker
-//! keeps back even then nobody can know, except that it comes to light when the rest is gone: by the
-//! scan that verifies.
+//! acknowledgements. So a second pass subscribes at QoS 0, where nothing is queued, and subscribes by name
+//! to the topics that only this pass has found, a few at a time, at the QoS that shows their own. Messages
+//! that a broker withholds even then are found by the scan that verifies, after the others were cleared.
 //!
-//! A broker may also never stop sending. What is remembered of it has a limit.
+//! A broker may also never stop sending, so the memory for it is limited.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::Pin;

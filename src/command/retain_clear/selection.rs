@@ -1,4 +1,4 @@
-//! Which retained messages are meant.
+//! The selection of retained messages.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,4 @@
-//! `--remove-retained`: what is retained is cleared once it was written out.
+//! `--remove-retained`: clears each retained message after it was written out.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! What standard output shows of the messages.
+//! The forms in which standard output shows messages.
 
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};

@@ -1,4 +1,4 @@
-//! Where the messages go, and what becomes of it when its reader leaves or SIGHUP comes.
+//! The destination of the messages, and what happens when its reader leaves or at SIGHUP.
 //!
 //! | SIGHUP, and the messages go to | |
 //! |---|---|

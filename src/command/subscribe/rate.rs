@@ -1,4 +1,4 @@
-//! How many messages come a second.
+//! The number of messages received per second.
 
 use std::io::Write as _;
 use std::task::{Context, Poll, ready};

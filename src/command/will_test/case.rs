@@ -1,4 +1,4 @@
-//! The cases, as data: who dies how, with which will, and what must come of it.
+//! The cases, as data: how the connection ends, with which will, and what the watcher must receive.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! An ordinary message first: where not even that gets from the one client to the other, no will can,
-//! and nobody could say whose fault it is.
+//! An ordinary message before the cases: if the watcher does not receive it, it cannot receive a will
+//! either, and the verdict would blame the wrong part.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! From what the watcher saw to a verdict. Arithmetic on instants and messages: no network, no
+//! Computes the verdict from what the watcher received. Arithmetic on instants and messages: no network, no
 //! clock.
 
 use std::time::Duration;

@@ -1,16 +1,16 @@
-//! `mqtt will-test`: does the server publish wills when it must, and only then?
+//! `mqtt will-test`: tests that a broker publishes wills when it must, and only then.
 //!
 //! | file | holds |
 //! |---|---|
 //! | `case` | the cases, as data |
-//! | `control` | whether messages get through at all |
+//! | `control` | whether ordinary messages arrive |
 //! | `run` | one case from beginning to end |
-//! | `judge` | from what was seen to a verdict |
-//! | `pulse` | how long this program itself has stood still |
+//! | `judge` | the verdict from what was received |
+//! | `pulse` | for how long this program itself was stopped |
 //! | `report` | text, JSON, and the form of `JUnit` |
 //!
-//! Each case has a topic, a client identifier and a watcher of its own, so that cases can run beside
-//! each other and none sees another's will.
+//! Each case has a topic, a client identifier and a watcher of its own, so that cases can run in parallel
+//! and none receives another's will.
 
 mod case;
 mod control;

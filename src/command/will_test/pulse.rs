@@ -1,5 +1,5 @@
-//! How long this program itself has stood still: on a busy machine a will may come in time and be
-//! read late, and that is no fault of the server's.
+//! For how long this program itself was stopped: on a busy machine a will may arrive in time and be read
+//! late, which is not the broker's fault.
 
 use std::cell::Cell;
 use std::time::Duration;

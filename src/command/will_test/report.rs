@@ -1,4 +1,4 @@
-//! What came of the cases: a line each for people, one JSON object, or a file for build servers.
+//! The results: a line a case, one JSON object, or a JUnit file.
 
 use std::fmt::Write as _;
 use std::time::Duration;

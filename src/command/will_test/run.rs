@@ -1,4 +1,5 @@
-//! One case from beginning to end: a watcher, a publisher that dies, and a look at what came.
+//! One case from beginning to end: a watcher, a publisher whose connection ends, and what the watcher
+//! received.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The room as its users see it, over loopback sockets with ports of the system's choice.
+//! Tests of the public interface, over loopback sockets with free ports.
 
 mod failover;
 mod pki;

@@ -1,4 +1,4 @@
-//! TLS: what is accepted, what is refused, and in which words.
+//! TLS: what is accepted, what is refused, and the texts of the errors.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

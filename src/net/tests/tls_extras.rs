@@ -1,4 +1,4 @@
-//! TLS beyond the everyday: keys in every form, versions and ciphers, pins, revocation, key log.
+//! Less common uses of TLS: keys in every form, versions and ciphers, pins, revocation, key log.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

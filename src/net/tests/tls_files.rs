@@ -1,4 +1,4 @@
-//! Files of certificates and keys as people have them, and collections with something bad in them.
+//! Files of certificates and keys in the forms found in practice, and collections with invalid entries.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

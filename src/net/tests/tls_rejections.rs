@@ -1,5 +1,5 @@
-//! Each way in which a certificate can be wrong, and the words for it. For each cause of the
-//! libraries that a certificate can provoke there is one.
+//! Each reason to refuse a certificate, and its text. There is a case for each error of the libraries that
+//! a certificate can cause.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The certificate authorities to trust, out of files and directories. One that cannot be used is
-//! named and left out, and the others are trusted all the same.
+//! The trusted certificate authorities, from files and directories. An authority that cannot be used is
+//! named and left out, and the others are used.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

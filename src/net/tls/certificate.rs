@@ -1,7 +1,7 @@
 //! A certificate's subject, issuer, names and dates, for people.
 //!
-//! What is trusted is never decided here, only described; `rustls` decides. The one exception is
-//! the validity of a certificate that the user handed us as trusted in itself (see `verify`).
+//! What is trusted is never decided here, only described; `rustls` decides. The one exception is the
+//! validity of a certificate that the user named as trusted in itself (see `verify`).
 
 use std::fmt;
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! The stream that a handshake ends in.
+//! The stream after a handshake.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! TLS failures in words: what happened in the handshake and what to do about it.
+//! Explains TLS failures: what happened in the handshake, and what to do.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Certificates and keys off the disk. Every error names the file.
+//! Reads certificates and keys from files. Every error names the file.
 
 use std::io;
 use std::path::Path;

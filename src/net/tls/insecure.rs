@@ -1,5 +1,4 @@
-//! The verifiers behind [`TlsOptions::insecure`](super::TlsOptions::insecure), and behind nothing
-//! else.
+//! The verifiers behind [`TlsOptions::insecure`](super::TlsOptions::insecure), used for nothing else.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The session keys, written out so that a capture can be decrypted (`SSLKEYLOGFILE` format).
+//! Writes session keys to a file, so that a capture can be decrypted (`SSLKEYLOGFILE` format).
 
 use std::fmt;
 use std::fs::{File, OpenOptions};

@@ -1,24 +1,24 @@
-//! TLS: trust and credentials read and checked before any socket is opened, the handshake, and
-//! its facts and failures in words.
+//! TLS: reads and checks trust and credentials before any socket is opened, makes the handshake, and
+//! explains its facts and failures.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `options` | what can be asked for, as data |
+//! | `options` | the options, as data |
 //! | `provider` | the cryptographic algorithms |
 //! | `ciphers` | cipher suites by name |
-//! | `pin` | the public key that a server has to have |
-//! | `key_log` | session keys written out for a debugger |
-//! | `unavailable` | what rustls has not got, and what to use instead |
+//! | `pin` | the public key that the broker must have |
+//! | `key_log` | session keys in a file, for a packet analyser |
+//! | `unavailable` | unsupported features, and what to use instead |
 //! | `pem` | the blocks of a PEM file |
-//! | `files` | certificates and keys off the disk, each error naming its file |
+//! | `files` | certificates and keys from files |
 //! | `authorities` | the certificate authorities to trust |
-//! | `verify` | whether the server is who it should be |
-//! | `insecure` | the checks turned off |
+//! | `verify` | verification of the broker's certificate |
+//! | `insecure` | no verification |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
-//! | `encrypted` | the stream that a handshake ends in |
-//! | `rejection` | why a certificate was turned down, in words |
-//! | `explain` | other handshake failures in words |
-//! | `probe` | whether a port taken for a plain one expects TLS |
+//! | `encrypted` | the stream after a handshake |
+//! | `rejection` | why a certificate was refused |
+//! | `explain` | other handshake failures |
+//! | `probe` | whether a port that was used without TLS expects TLS |
 
 mod authorities;
 mod certificate;

@@ -1,4 +1,4 @@
-//! What can be asked of TLS, as plain data.
+//! The TLS options, as plain data.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! PEM as people have it: with text around the blocks, byte-order marks, any line ends, old labels,
-//! and blocks that are damaged. One reader for authorities, chains, keys and revocation lists.
+//! PEM in the forms found in practice: with text around the blocks, byte-order marks, any line ends, old
+//! labels, and blocks that are damaged. One reader for authorities, chains, keys and revocation lists.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The public key that a server has to have.
+//! The public key that the broker must have (`--tls-pin`).
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! Whether a server that expects TLS is behind a port that was taken for one without.
+//! Tests whether a port that was used without TLS expects TLS.
 
 use std::io;
 use std::sync::Arc;

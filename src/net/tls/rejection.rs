@@ -1,4 +1,4 @@
-//! Why a certificate was turned down: what was found, what was expected and what to do.
+//! Why a certificate was refused: what was found, what was expected and what to do.
 
 use std::collections::HashSet;
 use std::net::IpAddr;

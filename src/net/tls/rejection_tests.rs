@@ -1,4 +1,4 @@
-//! The words for each cause, those included that no certificate provokes.
+//! The text of each cause, also of those that no certificate can cause.
 
 use rustls_pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::{

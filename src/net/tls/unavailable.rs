@@ -1,4 +1,4 @@
-//! What OpenSSL's clients have and this program does not, and what to use instead.
+//! Features of OpenSSL's clients that are not supported, and what to use instead.
 
 use crate::error::Error;
 

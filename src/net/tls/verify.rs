@@ -1,8 +1,8 @@
-//! Whether the server is who it should be.
+//! Verification of the broker's certificate.
 //!
-//! `rustls` takes only an error code from a verifier and hands it on without the certificates it
-//! is about. What the user needs to know about them is therefore written down while they are at
-//! hand, in notes that belong to the one handshake being polled ([`with_notes`]).
+//! `rustls` accepts only an error code from a verifier, and passes it on without the certificates. What the
+//! user needs to know about the certificates is therefore noted during the verification, in notes that
+//! belong to the handshake being polled ([`with_notes`]).
 
 use std::borrow::Cow;
 use std::cell::RefCell;

@@ -5,11 +5,11 @@
 //! character; everything else stands for itself. The template is read once; writing a message only
 //! walks over its segments.
 //!
-//! Where `mosquitto_sub` was unsound this is not: `%j` and `%J` write the record of `--json` (UTC,
-//! base64 for what is no text), and `%J` with a payload that is no JSON falls back to the string
-//! form, where mosquitto writes an empty line. JSON within `%J` is passed on as it is, `1.0` and
-//! 20-digit numbers included, only put on one line. Width and precision of text count characters,
-//! not bytes, so that none is cut in half; integers are never negative.
+//! It differs from `mosquitto_sub` where that loses data: `%j` and `%J` write the record of `--json` (UTC,
+//! base64 for payloads that are not UTF-8), and `%J` with a payload that is not JSON falls back to the
+//! string form, where mosquitto writes an empty line. JSON within `%J` is passed on as it is, `1.0` and
+//! 20-digit numbers included, only put on one line. Width and precision of text count characters, not
+//! bytes, so that none is cut in half; integers are never negative.
 
 mod parse;
 mod render;

@@ -1,5 +1,5 @@
-//! Everything that is not itself in a format: the one table that the parser, `--help-all`, the manual
-//! pages and `docs/format.md` share.
+//! All specifiers of a format: the one table that the parser, `--help-all`, the manual pages and
+//! `docs/formats.md` share.
 
 use super::{Case, Field};
 

@@ -1,4 +1,4 @@
-//! Each specifier, and each way to get one wrong.
+//! Each specifier, and each error in one.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,5 +1,5 @@
-//! Packets as servers send them, good and bad: where fuzzing begins. What once broke something is
-//! added here.
+//! Valid and invalid packets of brokers, the start of fuzzing. Packets that once caused a fault are added
+//! here.
 
 /// In hexadecimal, without blanks; a `'` is for the reader.
 const PACKETS: &[&str] = &[

@@ -1,5 +1,5 @@
-//! Writing packets. Everything handed in was validated where it entered the program, so writing
-//! cannot fail; lengths over what the encoding can express never get this far.
+//! Writing packets. All input was validated where it entered the program, so writing cannot fail; lengths
+//! beyond what the encoding can express were refused there.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rumqttc::mqttbytes::v4;

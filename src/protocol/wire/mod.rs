@@ -1,4 +1,4 @@
-//! Packets as bytes: the only room that knows `rumqttc`.
+//! Packets as bytes: the only room that uses `rumqttc`.
 //!
 //! `rumqttc` is used for three things:
 //!

@@ -1,4 +1,4 @@
-//! Round trips, and bytes from nowhere.
+//! Round trips, and arbitrary bytes.
 
 use bytes::BytesMut;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Taking messages into the spool.
+//! Appends messages to the spool.
 
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;

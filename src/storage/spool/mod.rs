@@ -1,34 +1,34 @@
 //! The spool of a publisher: messages in a file until the server has acknowledged them.
 //!
-//! Messages are appended at the end as they come ([`Intake`], which may be in another thread) and
-//! sent from the front ([`Spool`]). How far each has come is written into it in place, so that
-//! account-keeping takes no room: even on a full disk what is in the file can be sent and ticked
-//! off. When all are done the file is cut to nothing.
+//! Messages are appended at the end as they come ([`Intake`], which may be in another thread) and sent from
+//! the front ([`Spool`]). How far each has come is written into it in place, so that it takes no space:
+//! even on a full disk the messages in the file can be sent and marked as done. When all are done the file
+//! is truncated.
 //!
-//! **Exactly once.** At QoS 2 the order is: packet identifier into the file → PUBLISH; PUBREC →
-//! stage into the file → PUBREL; PUBCOMP → done. The next run goes on with the same identifiers if
-//! the server has kept the session: it sends PUBLISH again where PUBREC had not come, and PUBREL where
-//! it had. If the server has lost the session that is recorded first, and all of them are sent anew.
-//! (A kill in the moment between that answer of the server and the record makes the next run
-//! release messages of which the server knows nothing: MQTT has no means against that.) At QoS 1 the
-//! next run sends whatever was not acknowledged.
+//! **Exactly once.** At QoS 2 the order is: packet identifier into the file → PUBLISH; PUBREC → stage into
+//! the file → PUBREL; PUBCOMP → done. The next run goes on with the same identifiers if the server has kept
+//! the session: it sends PUBLISH again where PUBREC had not come, and PUBREL where it had. If the server
+//! has lost the session that is recorded first, and all of them are sent again. (A kill in the moment
+//! between that answer of the server and the record makes the next run release messages of which the server
+//! knows nothing: MQTT has no means against that.) At QoS 1 the next run sends whatever was not
+//! acknowledged.
 //!
-//! **Durability.** Everything is written before it is acted upon, so nothing taken in is lost with
-//! the program. For the end of the machine the file is synchronised a second after a change at the
-//! latest ([`Spool::keep_synchronised`]), and when a run ends: a loss of power takes at most the
-//! last second, of what was taken in or of what was ticked off, which then is sent twice.
+//! **Durability.** Everything is written before it is acted upon, so no accepted message is lost when the
+//! program is killed. The file is synchronised to the disk at most a second after a change
+//! ([`Spool::keep_synchronised`]), and when a run ends: a loss of power loses at most the last second of
+//! new messages, or of marks, whose messages are then sent twice.
 //!
-//! **Bounds.** Memory does not grow with the file. The file does not grow beyond a limit: intake
-//! waits until everything in it is sent and it is cut. Long before that it waits for the few messages
-//! under way as soon as nothing else is left ([`CUT_BYTES`]), so a file is long only if there is much
-//! to send. When the disk is full, a message that could not be written as a whole is taken back, and the
-//! error is the intake's; nothing is half in the file.
+//! **Bounds.** Memory does not grow with the file. The file does not grow beyond a limit: intake waits
+//! until everything in it is sent and it is cut. Long before that it waits for the few messages in flight
+//! as soon as no other message is left ([`CUT_BYTES`]), so a file is long only if there is much to send.
+//! When the disk is full, a message that could not be written as a whole is taken back, and the error is
+//! the intake's; nothing is half in the file.
 //!
-//! **Messages that are kept.** What the server does not take now, but may another time, stays for the
-//! next run, and is not sent again in this one. The file then is cut behind the last of these.
+//! **Messages that are kept.** A message that the broker refuses now, but may accept later, stays for the
+//! next run, and is not sent again in this one. The file is then truncated after the last of these.
 //!
-//! **Damage.** Each message has a checksum. What is not whole is passed over, wherever in the file,
-//! and what is whole behind it is used. Nothing inside a payload is taken for a message ([`record`]).
+//! **Damage.** Each message has a checksum. Damaged records are skipped, anywhere in the file, and intact
+//! records after them are used. Nothing inside a payload is taken for a message ([`record`]).
 
 mod intake;
 mod record;

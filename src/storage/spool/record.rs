@@ -21,12 +21,12 @@
 //! Numbers are little-endian. Stage and packet identifier are written in place, four bytes at a
 //! time, and are not covered by a checksum; the rest never changes.
 //!
-//! Behind damage the next record is found by its key. A payload cannot pretend to be a record: whoever
-//! writes one does not know the key, and a copy of a record, key and all (a spool that is itself
-//! published through a spool), has another offset. The header's own checksum makes the length
-//! trustworthy before the body is read, so each byte of a file is read twice at most, whatever is in it.
-//! (A checksum over the record before, in place of offset and key, would do as much, but one damaged
-//! record would leave those behind it without proof.)
+//! After damage the next record is found by its key. A payload cannot imitate a record: its author does not
+//! know the key, and a copy of a record, key and all (a spool that is itself published through a spool),
+//! has another offset. The header's own checksum makes the length trustworthy before the body is read, so
+//! each byte of a file is read twice at most, whatever is in it. (A checksum over the record before, in
+//! place of offset and key, would do as much, but one damaged record would leave the records after it
+//! unproven.)
 
 use std::hash::{BuildHasher as _, RandomState};
 

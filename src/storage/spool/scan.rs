@@ -1,5 +1,5 @@
-//! Reading a spool file that an earlier run has left: which messages are whole, how far they have
-//! come, and what is damaged. In constant memory, however long the file is.
+//! Reading a spool file that an earlier run has left: which messages are intact, their stages, and what is
+//! damaged. It needs constant memory, whatever the length of the file.
 
 use std::fs::File;
 use std::io;

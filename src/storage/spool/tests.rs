@@ -1,4 +1,4 @@
-//! The spool as its two sides use it, killed and damaged at every point.
+//! The spool as intake and sender use it, killed and damaged at every point.
 
 use std::collections::VecDeque;
 

@@ -1,5 +1,5 @@
-//! Anything may come from a client: never a panic, never output that is not MQTT, never a session
-//! or a byte left behind.
+//! Arbitrary bytes from a client cause no panic and no output that is not MQTT, and leave no session and no
+//! memory in use.
 
 use proptest::prelude::*;
 

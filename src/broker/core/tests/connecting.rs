@@ -1,4 +1,5 @@
-//! CONNECT and the end of connections: who is let in, who is sent away, and what is said.
+//! CONNECT and the end of connections: which clients are accepted, which are refused, and with which Reason
+//! Code.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Misbehaviour on request.
+//! Faults on request.
 
 use super::*;
 use crate::broker::options::{Cut, Faults, Refusal};

@@ -1,4 +1,4 @@
-//! What is announced and enforced, and who waits for whom.
+//! Limits: which are announced, which are enforced, and which publishers are paused.
 
 use super::*;
 use crate::broker::options::{Feature, Limits};

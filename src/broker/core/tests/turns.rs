@@ -1,4 +1,4 @@
-//! What one client asks for does not keep the others waiting: work is done in turns.
+//! Expensive requests of one client do not delay the others: work is done in turns.
 
 use super::*;
 use crate::broker::core::subscribe::PACKET_FILTERS;

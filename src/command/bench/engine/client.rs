@@ -1,5 +1,5 @@
-//! One client of a load: a link, its session, and what it has to publish. The same session and the
-//! same link that `mqtt pub` and `mqtt sub` run on; only the handler is another.
+//! One client of a load: a connection, its session, and what it has to publish. Session and connection are
+//! those of `mqtt pub` and `mqtt sub`; only the handler differs.
 
 mod turn;
 

@@ -1,4 +1,4 @@
-//! A publisher's messages under way, by token: when each was to be sent, and when it was.
+//! A publisher's messages in flight, by token, with intended and actual send time.
 
 /// Bits of a token that tell the messages of a batch apart.
 const BATCH_BITS: u32 = 17;

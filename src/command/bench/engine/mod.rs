@@ -1,11 +1,11 @@
-//! A thread of the load: its runtime, with the worker as its one task, and the last word that it always
-//! has.
+//! A thread of the load: its runtime, with the worker as its one task, and the final report that it always
+//! sends.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `shared` | what all threads know, what is said between them, and what the clients of a thread have in common |
-//! | `worker`, `wake` | one thread: its loop; its clock, its timer and its list of clients that have something to do |
-//! | `client`, `in_flight` | one client, from connecting to what a lost one leaves; its turns; its messages without an answer |
+//! | `shared` | the state of all threads, their messages, and what the clients of a thread have in common |
+//! | `worker`, `wake` | one thread: its loop; its clock, its timer and its list of clients that have work |
+//! | `client`, `in_flight` | one client, from CONNECT to the end of its connection; its turns; its messages without an answer |
 
 mod client;
 mod in_flight;

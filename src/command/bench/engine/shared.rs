@@ -1,5 +1,5 @@
-//! What the threads of a load share: what all of them know, what is said between them and the director, and what
-//! the clients of one thread have in common.
+//! What the threads of a load share: the state of all threads, the messages between them and the director,
+//! and what the clients of one thread have in common.
 
 use std::net::IpAddr;
 use std::sync::Arc;

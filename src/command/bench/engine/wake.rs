@@ -1,4 +1,4 @@
-//! What wakes a thread: the clock, its alarm, and the list of its clients that have something to do.
+//! What wakes a thread: the clock, its timer, and the list of its clients that have work.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
-//! One thread of the load: a runtime, a share of the clients, and one loop that gives each its
-//! turns: connect, hand out what is due, deal with what has come. The same loop for every mode.
+//! One thread of the load: a runtime, a share of the clients, and one loop that gives each its turns:
+//! connect, send what is due, process what has arrived. All modes use this loop.
 
 use std::collections::VecDeque;
 use std::future::Future;

@@ -1,5 +1,5 @@
-//! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to. They are opened before
-//! the run: what cannot be written must not be found out after an hour of load.
+//! The report for programs: as a JSON object, CSV and `JUnit`'s XML; and the files it goes to. They are
+//! opened before the run: a file that cannot be written must not fail after an hour of load.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write as _};

@@ -1,5 +1,5 @@
-//! What is wrong with a run, and what to know when reading its figures: each with a stable code for
-//! programs and a text for people. Nothing is decided by the text.
+//! Problems of a run, and notes for reading its figures: each with a stable code for programs and a text
+//! for people. Nothing is decided by the text.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! The report as one page without network: figures, charts as inline SVG, the configuration. It
-//! follows the reader's choice of light or dark and the width of a phone. No script: the page shows
-//! the same in every browser, mail and archive.
+//! The report as one page that loads nothing from the network: figures, charts as inline SVG, the
+//! configuration. It follows the reader's choice of light or dark and the width of a phone. No script: the
+//! page shows the same in every browser, mail and archive.
 
 use std::fmt::Write as _;
 

@@ -3,8 +3,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `figure`, `latency` | the table of all figures, and that of latencies and their statistics |
-//! | `finding` | what is wrong with a run, and what to know of it |
-//! | `summary` | how a report follows from what was recorded, and what it is worth |
+//! | `finding` | problems and notes |
+//! | `summary` | computes the report from the recorded values, and whether it is valid |
 //! | `text`, `html` | the report for people |
 //! | `export` | the report for programs, and the files it goes to |
 //! | `numbers` | numbers for people |

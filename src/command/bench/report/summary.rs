@@ -1,5 +1,6 @@
-//! How a report follows from what was recorded, and what it is worth: whether the run measured anything, and what
-//! is known of messages that had no answer when it ended. Left out, they would make a broker that hangs look fast.
+//! How a report is computed from the recorded values, and whether it is valid: whether the run measured
+//! anything, and how messages without an answer at its end count. Without these a hung broker would look
+//! fast.
 
 use hdrhistogram::Histogram;
 

@@ -1,6 +1,6 @@
 //! The report as a table for people, at most 80 columns wide.
 //!
-//! The page says the same in the same words: the functions of single lines are for both.
+//! The page uses the same functions for single lines, so that both have the same text.
 
 use std::fmt::Write as _;
 

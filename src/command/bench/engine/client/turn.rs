@@ -1,4 +1,4 @@
-//! A turn of a client: the handler of its link, which sends what is due and takes note of what comes.
+//! A turn of a client: the handler of its connection, which sends what is due and records what arrives.
 
 use std::ops::Range;
 use std::sync::Arc;
