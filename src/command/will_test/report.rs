@@ -1,4 +1,4 @@
-//! The results: a line a case, one JSON object, or a JUnit file.
+//! The results: a line a case, one JSON object, or a `JUnit` file.
 
 use std::fmt::Write as _;
 use std::time::Duration;
