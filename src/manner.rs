@@ -28,9 +28,22 @@ pub enum Manner {
     Mosquitto(Mosquitto),
 }
 
+/// A client of mosquitto's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// `mosquitto_pub`.
+    Publish,
+    /// `mosquitto_sub`.
+    Subscribe,
+    /// `mosquitto_rr`.
+    Request,
+}
+
 /// The manner of mosquitto's clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mosquitto {
+    /// Which of them.
+    pub program: Program,
     /// The version that is spoken: codes and texts depend on it.
     pub protocol: Protocol,
     /// Nothing is written on standard error.
@@ -104,6 +117,9 @@ impl Mosquitto {
                 let said = text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
                 format!("Connection error: {}{said}", self.connack(*reason))
             }
+            Error::Refused { denial: Denial::Suback, reason, .. } if self.program == Program::Request => {
+                format!("{}\nError: {error}", reason.name().unwrap_or("Unknown reason"))
+            }
             Error::Refused { denial: Denial::Suback, .. } => {
                 format!("All subscription requests were denied.\nError: {error}")
             }
@@ -148,7 +164,9 @@ mod tests {
     use crate::protocol::property::Properties;
 
     fn code(protocol: Protocol, error: Error) -> u8 {
-        Manner::Mosquitto(Mosquitto { protocol, quiet: false }).exit(&Err(error)).code()
+        Manner::Mosquitto(Mosquitto { program: Program::Subscribe, protocol, quiet: false })
+            .exit(&Err(error))
+            .code()
     }
 
     #[test]
@@ -172,7 +190,11 @@ mod tests {
             let shown = error.to_string();
             assert_eq!(code(protocol, error), status, "{shown}");
         }
-        let manner = Manner::Mosquitto(Mosquitto { protocol: Protocol::V5, quiet: false });
+        let manner = Manner::Mosquitto(Mosquitto {
+            program: Program::Subscribe,
+            protocol: Protocol::V5,
+            quiet: false,
+        });
         assert_eq!(manner.exit(&Ok(Exit::Reason(135))), Exit::Success);
         assert_eq!(Manner::Own.exit(&Ok(Exit::Reason(135))), Exit::Reason(135));
     }
@@ -184,7 +206,10 @@ mod tests {
             (Protocol::V5, 135, "Connection error: Not authorized"),
         ] {
             let error = Error::refused("x", ReasonCode(reason), &Properties::NONE).of(Denial::Connack);
-            assert_eq!(Mosquitto { protocol, quiet: false }.text(&error).as_deref(), Some(words));
+            assert_eq!(
+                Mosquitto { program: Program::Subscribe, protocol, quiet: false }.text(&error).as_deref(),
+                Some(words)
+            );
         }
     }
 }

@@ -17,6 +17,7 @@ use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
 use crate::client::options::{ClientOptions, Reconnect, Version, Will};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId};
+use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, wire};
 
 /// What the help of every subcommand with this group says at its end.
@@ -267,6 +268,7 @@ impl ConnectionArgs {
             session_expiry_interval,
             properties,
             disconnect_properties: purpose.disconnect_properties,
+            interrupted: ReasonCode::SUCCESS,
             will: purpose.will,
             user_name: credentials.user_name.clone(),
             password: None,

@@ -71,7 +71,6 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction};
 
-use self::compat::Program;
 use self::connection::NOTES;
 use self::files::Found;
 pub use self::hidden::Hidden;
@@ -163,7 +162,7 @@ pub fn parse(
     start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
 ) -> Result<Request, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    if let Some((program, names)) = Program::called(&arguments) {
+    if let Some((program, names)) = compat::called(&arguments) {
         let typed = hidden::typed(&arguments);
         if typed.is_none()
             && let Some(hidden) = hidden::hide_words(&compat::secrets(program, names, &arguments), &arguments)

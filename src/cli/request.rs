@@ -26,6 +26,7 @@ use crate::protocol::{Protocol, QoS};
 /// responds to it: one that comes after the request, is not retained, and does not name another
 /// request in its correlation data.
 #[derive(Debug, Clone, clap::Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct RequestArgs {
     /// Topic to publish the request to
     #[arg(short = 't', long, value_name = "TOPIC")]
@@ -57,6 +58,11 @@ pub(super) struct RequestArgs {
     /// Show the response with the retain flag it was published with (MQTT 5)
     #[arg(long)]
     retain_as_published: bool,
+
+    /// Take the first message on the response topic, whatever it responds to, and add nothing to the request
+    /// that it could be known by: as mosquitto's client
+    #[arg(long, hide = true)]
+    any_response: bool,
 
     #[command(flatten)]
     payload: PayloadArgs,
@@ -119,7 +125,7 @@ impl TryFrom<RequestArgs> for Config {
                 "the response topic is a shared subscription, which others may be served from",
             ));
         }
-        if response_topic.as_ref() == Some(&topic) {
+        if response_topic.as_ref() == Some(&topic) && !args.any_response {
             return Err(Error::usage(
                 "the response topic is that of the request, which would be taken for it",
             ));
@@ -161,6 +167,7 @@ impl TryFrom<RequestArgs> for Config {
             properties: properties.publish.without(&[PropertyId::ResponseTopic, PropertyId::TopicAlias]),
             subscribe_properties: properties.subscribe,
             retain_as_published: args.retain_as_published,
+            any_response: args.any_response,
             format: args.format.resolve()?,
             latency: args.latency,
             timeout: args.timeout,

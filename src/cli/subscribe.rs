@@ -219,6 +219,7 @@ impl TryFrom<SubscribeArgs> for Config {
             count: args.count,
             timeout: args.timeout,
             exit_after_subscribing: args.exit_after_subscribing,
+            stays: false,
             kind,
             remove_retained: args.remove_retained,
             session_file: args.session_file,

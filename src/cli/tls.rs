@@ -24,6 +24,7 @@ const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --
 /// The options of TLS.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "TLS")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TlsArgs {
     /// Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is
     /// named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a
@@ -57,6 +58,10 @@ pub(super) struct TlsArgs {
     /// Accept any server: neither certificate nor host name is verified
     #[arg(long, env = "MQTT_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
+
+    /// Do not look at the names in the broker's certificate, as mosquitto's clients with --insecure
+    #[arg(long, hide = true)]
+    tls_any_name: bool,
 
     /// Application protocol to ask for (ALPN); several by commas, preferred first
     #[arg(long, env = "MQTT_TLS_ALPN", value_name = "PROTOCOL")]
@@ -338,6 +343,7 @@ impl TlsArgs {
             certificate: self.cert,
             key: self.key,
             insecure: self.insecure,
+            any_name: self.tls_any_name,
             alpn,
             server_name: self.tls_server_name,
             min_version: self.tls_version,

@@ -117,6 +117,8 @@ pub(super) struct Connection {
     barrier_limit: Duration,
     /// Of our DISCONNECT.
     disconnect_properties: PropertyBlock,
+    /// The Reason Code of one that the handler interrupts.
+    interrupted: ReasonCode,
     /// The beginning of a packet whose rest is still to come.
     partial: Vec<u8>,
     /// `partial` holds what came with CONNACK and was not looked at.
@@ -146,6 +148,7 @@ impl Connection {
             largest_packet_bytes,
             barrier_limit,
             disconnect_properties,
+            interrupted: ReasonCode::SUCCESS,
             has_leftover: !leftover.is_empty(),
             partial: leftover,
             unwritten: Unwritten::new(),
@@ -159,6 +162,11 @@ impl Connection {
     /// The connection began with this authentication, and renews it if that is asked for.
     pub(super) fn authenticate_again(&mut self, authentication: &Authentication, now: Instant) {
         self.renewal = Some(Box::new(Renewal::of(authentication, now)));
+    }
+
+    /// The Reason Code of the DISCONNECT when the handler interrupts the connection.
+    pub(super) fn interrupted_with(&mut self, reason: ReasonCode) {
+        self.interrupted = reason;
     }
 
     /// What has ended the connection, once it is over.
@@ -286,7 +294,7 @@ impl Connection {
             && let Poll::Ready(result) = wake_up.handler.poll_interrupt(&mut wake_up.cx)
         {
             // What the handler has not written out stays unacknowledged.
-            self.disconnect(wake_up, ReasonCode::SUCCESS, result.err());
+            self.disconnect(wake_up, self.interrupted, result.err());
         }
     }
 

@@ -67,6 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             leftover,
             connected.disconnect_properties(&options.disconnect_properties),
         );
+        link.connection.interrupted_with(options.interrupted);
         if let Some(authentication) = &options.authentication {
             link.connection.authenticate_again(authentication, Instant::now().into_std());
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::authentication::Authentication;
 use crate::net::Endpoint;
 use crate::protocol::property::PropertyBlock;
+use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 
 /// Which version of the protocol to speak.
@@ -90,6 +91,8 @@ pub struct ClientOptions {
     pub properties: PropertyBlock,
     /// DISCONNECT properties (MQTT 5), checked.
     pub disconnect_properties: PropertyBlock,
+    /// The Reason Code of the DISCONNECT when a signal or a time limit ends the run (MQTT 5).
+    pub interrupted: ReasonCode,
     /// The Will Message.
     pub will: Option<Will>,
     /// User Name.

@@ -44,6 +44,9 @@ pub struct Config {
     pub subscribe_properties: PropertyBlock,
     /// MQTT 5: show the response with the RETAIN flag it was published with.
     pub retain_as_published: bool,
+    /// The first message on the response topic is the response, whatever it says, and the request has nothing
+    /// that it could be known by.
+    pub any_response: bool,
     /// How the response is written.
     pub format: MessageFormat,
     /// Say how long the response took (`--latency`).
@@ -170,7 +173,9 @@ impl Exchange {
         let mut correlation_data = None;
         if is_v5 {
             let given = properties.view().binary(PropertyId::CorrelationData).map(<[u8]>::to_vec);
-            if given.is_none() {
+            if config.any_response {
+                correlation_data = None;
+            } else if given.is_none() {
                 let made_up = random();
                 properties.push(PropertyId::CorrelationData, Value::Binary(made_up.as_bytes()));
                 correlation_data = Some(made_up.into_bytes());
@@ -304,7 +309,8 @@ impl Requester<'_> {
             qos: self.config.qos,
             no_local: false,
             retain_as_published: self.config.retain_as_published,
-            retain_handling: 2, // what is retained there already responds to nothing
+            // What is retained there already responds to nothing.
+            retain_handling: if self.config.any_response { 0 } else { 2 },
         };
         session.subscribe(out, &[subscription], &self.config.subscribe_properties, 0);
     }
@@ -362,7 +368,7 @@ impl Requester<'_> {
             self.diagnostics.warning(misfit);
         }
         if self.config.latency {
-            put_latency(self.stdout.buffer(), took, &self.config.format);
+            put_latency(self.stdout.buffer(), took, self.config);
         }
         self.stage = Stage::Complete;
         Flow::Stop
@@ -370,10 +376,10 @@ impl Requester<'_> {
 }
 
 /// As `mosquitto_rr` writes it, or as an object behind that of the message.
-fn put_latency(out: &mut Vec<u8>, took: Duration, format: &MessageFormat) {
+fn put_latency(out: &mut Vec<u8>, took: Duration, config: &Config) {
     // To the nanosecond, and no further.
     let micros = (took.as_secs_f64() * 1e9).round() / 1e3;
-    if matches!(format, MessageFormat::Json { .. }) {
+    if matches!(config.format, MessageFormat::Json { .. }) {
         let report = serde_json::json!({ "type": "latency", "version": 1, "latency_us": micros });
         return put_json_line(out, &report);
     }
@@ -382,6 +388,8 @@ fn put_latency(out: &mut Vec<u8>, took: Duration, format: &MessageFormat) {
         out.push(b'\n');
     }
     let text = match micros {
+        // Mosquitto's client leaves out this unit, and no other.
+        1e6.. if config.any_response => format!("Latency: {:.9}\n", took.as_secs_f64()),
         1e6.. => format!("Latency: {:.9}s\n", took.as_secs_f64()),
         1e3.. => format!("Latency: {:.6}ms\n", micros / 1e3),
         _ => format!("Latency: {micros:.6}µs\n"),

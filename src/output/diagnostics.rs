@@ -18,7 +18,7 @@ use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
 use crate::clock;
 use crate::error::Error;
-use crate::manner::Manner;
+use crate::manner::{Manner, Program};
 use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
@@ -43,6 +43,8 @@ struct Out {
     bar: Option<ProgressBar>,
     /// Of a client that has not named itself, the identifier that a server gave it.
     assigned_client_identifier: String,
+    counted: packet_log::Counted,
+    held: Held,
 }
 
 impl std::fmt::Debug for Diagnostics {
@@ -96,6 +98,8 @@ impl Diagnostics {
                 writer: Box::new(out),
                 bar: None,
                 assigned_client_identifier: String::new(),
+                counted: packet_log::Counted::default(),
+                held: Held::default(),
             }),
         }
     }
@@ -224,20 +228,30 @@ impl Diagnostics {
             let assigned = self.assigned_client_identifier(packet);
             let name = if client_identifier.is_empty() { &assigned } else { client_identifier };
             let mut lines = Vec::new();
-            let describe = if self.manner.is_mosquitto() {
-                packet_log::describe_as_mosquitto
-            } else {
-                packet_log::describe
-            };
-            describe(name, direction, packet, &mut |line| {
+            let mut put = |line: &str| {
                 put_printable(&mut lines, line.as_bytes(), LineFeed::Show);
                 lines.push(b'\n');
-            });
-            if self.manner.is_mosquitto() {
-                put_debug_lines(&lines);
+            };
+            if let Manner::Mosquitto(mosquitto) = self.manner {
+                let tells_granted = mosquitto.program == Program::Subscribe;
+                let out = &mut *self.out();
+                out.counted.describe(name, direction, packet, tells_granted, &mut put);
+                let is_message = direction == Direction::Received && matches!(packet, Packet::Publish(_));
+                out.held.put(&lines, is_message && mosquitto.program == Program::Subscribe);
             } else {
+                packet_log::describe(name, direction, packet, &mut put);
                 self.line(&String::from_utf8(lines).unwrap_or_default());
             }
+        }
+    }
+
+    /// Appends the lines about packets that belong before what is written to standard output next. With
+    /// `all`, everything is about to be written out.
+    pub fn put_held_packets(&self, out: &mut Vec<u8>, all: bool) {
+        if self.manner.is_mosquitto() && self.shows_packets() {
+            let held = &mut self.out().held;
+            out.append(&mut held.lines);
+            held.waits &= !all;
         }
     }
 
@@ -310,10 +324,24 @@ impl Diagnostics {
     }
 }
 
-/// Mosquitto's clients show packets among the messages. That standard output is closed is noticed by what
-/// writes those.
-fn put_debug_lines(lines: &[u8]) {
-    let _ = std::io::stdout().write_all(lines).and_then(|()| std::io::stdout().flush());
+/// Lines about packets on standard output, where mosquitto's clients show them among the messages.
+#[derive(Debug, Default)]
+struct Held {
+    lines: Vec<u8>,
+    /// A message was announced and is not written out: what follows waits for it.
+    waits: bool,
+}
+
+impl Held {
+    /// That standard output is closed is noticed by what writes messages.
+    fn put(&mut self, lines: &[u8], announces_message: bool) {
+        self.waits |= announces_message;
+        if self.waits {
+            self.lines.extend_from_slice(lines);
+        } else {
+            let _ = std::io::stdout().write_all(lines).and_then(|()| std::io::stdout().flush());
+        }
+    }
 }
 
 fn bold_red(text: ColoredString) -> ColoredString {

@@ -8,6 +8,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::RecordStyle;
 use super::printable::is_obeyed;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, Property, PropertyId, Value};
@@ -129,6 +130,7 @@ pub(super) fn put_record(
     opening: &[u8],
     publish: &Publish<'_>,
     form: PayloadForm,
+    style: RecordStyle,
 ) -> bool {
     out.extend_from_slice(opening);
     match std::str::from_utf8(publish.topic) {
@@ -154,9 +156,14 @@ pub(super) fn put_record(
     }
     out.push(b',');
     let as_json = form == PayloadForm::Json && is_json(publish.payload);
-    if as_json {
+    if publish.payload.is_empty() && style == RecordStyle::Mosquitto {
+        out.extend_from_slice(b"\"payload\":null");
+    } else if as_json {
         out.extend_from_slice(b"\"payload\":");
-        put_json(out, publish.payload);
+        match style {
+            RecordStyle::Own => put_json(out, publish.payload),
+            RecordStyle::Mosquitto => put_compact(out, publish.payload),
+        }
     } else {
         put_binary(out, "payload", publish.payload);
     }
@@ -250,6 +257,18 @@ fn put_json(out: &mut Vec<u8>, json: &[u8]) {
     out.extend_from_slice(rest);
 }
 
+/// Appends valid JSON without the white space between its tokens.
+fn put_compact(out: &mut Vec<u8>, json: &[u8]) {
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        let length = if *byte == b'"' { 1 + string_length(&json[at + 1..]) } else { 1 };
+        if !byte.is_ascii_whitespace() {
+            out.extend_from_slice(&json[at..at + length]);
+        }
+        at += length;
+    }
+}
+
 /// Appends `json` for a terminal: what it could obey becomes `\u009b`, the same value to a parser.
 /// Such characters can only stand inside strings; C0 controls were escaped there already.
 pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
@@ -290,8 +309,13 @@ const ADDED_FOR_ANY: usize = 64 * 1024;
 
 /// Appends valid JSON indented by two spaces a level. It only moves tokens, so the object is the
 /// same, with the same numbers. Time and memory grow with the length alone, whatever is nested in what.
-pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
+/// Mosquitto's clients indent by tabs, put one behind each colon, and keep the elements of an array on one
+/// line.
+pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8], style: RecordStyle) {
+    let by_tabs = style == RecordStyle::Mosquitto;
     let mut indentation = Indentation {
+        by_tabs,
+        arrays: Vec::new(),
         depth: 0,
         left: ADDED_FOR_ANY.saturating_add(json.len().saturating_mul(MOST_ADDED_PER_BYTE)),
     };
@@ -309,27 +333,38 @@ pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
                 out.push(*byte);
                 let inside = json[at..].trim_ascii_start();
                 if let Some(closing @ (b'}' | b']')) = inside.first() {
+                    if by_tabs && *closing == b'}' {
+                        indentation.start_line(out);
+                    }
                     out.push(*closing);
                     at = json.len() - inside.len() + 1;
                 } else {
                     indentation.depth += 1;
-                    indentation.start_line(out);
+                    indentation.arrays.push(*byte == b'[');
+                    if !(by_tabs && *byte == b'[') {
+                        indentation.start_line(out);
+                    }
                 }
             }
             b'}' | b']' => {
                 // The end of a value stands on a line of its own if its beginning has ended one.
                 let was_split = indentation.splits();
                 indentation.depth -= 1;
-                if was_split {
+                indentation.arrays.pop();
+                if was_split && !(by_tabs && *byte == b']') {
                     indentation.start_line(out);
                 }
                 out.push(*byte);
             }
             b',' => {
                 out.push(b',');
-                indentation.start_line(out);
+                if by_tabs && indentation.arrays.last() == Some(&true) {
+                    out.push(b' ');
+                } else {
+                    indentation.start_line(out);
+                }
             }
-            b':' => out.extend_from_slice(b": "),
+            b':' => out.extend_from_slice(if by_tabs { b":\t" } else { b": " }),
             b' ' | b'\t' | b'\n' | b'\r' => {}
             _ => out.push(*byte),
         }
@@ -338,6 +373,10 @@ pub(super) fn put_indented(out: &mut Vec<u8>, json: &[u8]) {
 
 /// How far the next line is indented, and how much may still be added.
 struct Indentation {
+    /// One tab a level, in place of two blanks.
+    by_tabs: bool,
+    /// Of the values that are open, outermost first, which are arrays.
+    arrays: Vec<bool>,
     depth: usize,
     left: usize,
 }
@@ -348,11 +387,12 @@ impl Indentation {
     }
 
     fn start_line(&mut self, out: &mut Vec<u8>) {
-        let added = 1 + 2 * self.depth;
+        let (blank, blanks) = if self.by_tabs { (b'\t', self.depth) } else { (b' ', 2 * self.depth) };
+        let added = 1 + blanks;
         if self.splits() && added <= self.left {
             self.left -= added;
             out.push(b'\n');
-            out.resize(out.len() + 2 * self.depth, b' ');
+            out.resize(out.len() + blanks, blank);
         }
     }
 }

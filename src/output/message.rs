@@ -5,11 +5,11 @@
 
 use std::time::SystemTime;
 
-use super::MessageFormat;
 use super::json::{self, PayloadForm};
 use super::printable::{LineFeed, put_bytes};
 use super::template::render;
 use super::timestamp::{LocalTimes, RecordOpening};
+use super::{MessageFormat, RecordStyle};
 use crate::protocol::wire::Publish;
 
 /// A buffer that one huge message made larger than this is not kept.
@@ -44,11 +44,13 @@ impl MessageWriter {
     /// show; otherwise it is passed on byte for byte.
     #[must_use]
     pub fn new(format: MessageFormat, terminal: bool) -> Self {
-        let times = LocalTimes::new(match &format {
-            MessageFormat::Template(template) => template.time_formats(),
-            MessageFormat::Text { .. } | MessageFormat::Json { .. } => &[],
-        });
-        let records = RecordWriter { terminal, opening: RecordOpening::default(), scratch: Vec::new() };
+        let (formats, style) = match &format {
+            MessageFormat::Template(template) => (template.time_formats(), template.style()),
+            MessageFormat::Text { .. } | MessageFormat::Json { .. } => (&[][..], RecordStyle::Own),
+        };
+        let times = LocalTimes::new(formats);
+        let opening = RecordOpening::new(style);
+        let records = RecordWriter { terminal, style, opening, scratch: Vec::new() };
         Self { format, records, times }
     }
 
@@ -103,6 +105,7 @@ fn put_text(out: &mut Vec<u8>, publish: &Publish<'_>, verbose: bool, newline: bo
 pub(super) struct RecordWriter {
     /// A person reads: controls are shown, not passed on.
     pub(super) terminal: bool,
+    style: RecordStyle,
     opening: RecordOpening,
     /// Holds a record that is to be indented or made safe.
     scratch: Vec<u8>,
@@ -121,19 +124,19 @@ impl RecordWriter {
     ) -> bool {
         let opening = self.opening.at(received);
         if !pretty && !self.terminal {
-            return json::put_record(out, opening, publish, form);
+            return json::put_record(out, opening, publish, form, self.style);
         }
         self.scratch.clear();
         self.scratch.shrink_to(KEPT_BYTES);
-        let fits = json::put_record(&mut self.scratch, opening, publish, form);
+        let fits = json::put_record(&mut self.scratch, opening, publish, form, self.style);
         if !self.terminal {
-            json::put_indented(out, &self.scratch);
+            json::put_indented(out, &self.scratch, self.style);
         } else if !pretty {
             json::put_safe(out, &self.scratch);
         } else {
             let mut safe = Vec::with_capacity(self.scratch.len());
             json::put_safe(&mut safe, &self.scratch);
-            json::put_indented(out, &safe);
+            json::put_indented(out, &safe, self.style);
         }
         fits
     }

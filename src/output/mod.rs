@@ -88,3 +88,24 @@ pub enum MessageFormat {
     /// The user's own (`-F`).
     Template(Template),
 }
+
+impl MessageFormat {
+    /// The same as mosquitto's clients write it.
+    #[must_use]
+    pub fn in_style_of_mosquitto(self) -> Self {
+        match self {
+            Self::Template(template) => Self::Template(template.in_style_of_mosquitto()),
+            other => other,
+        }
+    }
+}
+
+/// How records are written (`%j`, `%J`, `--json`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum RecordStyle {
+    /// Time in UTC; indented with blanks.
+    #[default]
+    Own,
+    /// As mosquitto's clients: local time, `null` for an empty payload; indented with tabs.
+    Mosquitto,
+}

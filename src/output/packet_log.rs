@@ -22,23 +22,64 @@ pub(super) fn describe(
             let client = named(client_identifier);
             line(&format!("Client {client} sending CONNECT ({})", connect_fields(connect)));
         }
-        _ => describe_as_mosquitto(client_identifier, direction, packet, line),
+        _ => describe_as_mosquitto(named(client_identifier), direction, packet, None, line),
     }
     describe_further(packet, line);
+}
+
+/// What mosquitto's own clients show otherwise: a CONNACK is received before the client has a name, and a
+/// QoS 0 message has a number too.
+#[derive(Debug, Default)]
+pub(super) struct Counted {
+    latest: u16,
+}
+
+impl Counted {
+    /// Calls `line` for each line the packet is worth. Only `mosquitto_sub` tells what was granted.
+    pub(super) fn describe(
+        &mut self,
+        client_identifier: &str,
+        direction: Direction,
+        packet: &Packet<'_>,
+        tells_granted: bool,
+        line: &mut dyn FnMut(&str),
+    ) {
+        let (mut client, mut number) = (named(client_identifier), None);
+        match packet {
+            Packet::ConnAck { .. } if client_identifier.is_empty() => client = "(null)",
+            Packet::Publish(publish) if direction == Direction::Sent => {
+                let next = self.latest.wrapping_add(1);
+                self.latest = if publish.packet_identifier == 0 { next } else { publish.packet_identifier };
+                number = Some(self.latest);
+            }
+            Packet::Subscribe { packet_identifier, .. } | Packet::Unsubscribe { packet_identifier, .. } => {
+                self.latest = *packet_identifier;
+            }
+            _ => {}
+        }
+        let is_answer = matches!(packet, Packet::SubAck { .. });
+        let mut said = 0;
+        describe_as_mosquitto(client, direction, packet, number, &mut |text| {
+            said += 1;
+            if tells_granted || !is_answer || said == 1 {
+                line(text);
+            }
+        });
+    }
 }
 
 fn named(client_identifier: &str) -> &str {
     if client_identifier.is_empty() { "null" } else { client_identifier }
 }
 
-/// The same without what mosquitto does not show.
-pub(super) fn describe_as_mosquitto(
-    client_identifier: &str,
+/// The same without what mosquitto does not show. A message may be given a number.
+fn describe_as_mosquitto(
+    client: &str,
     direction: Direction,
     packet: &Packet<'_>,
+    number: Option<u16>,
     line: &mut dyn FnMut(&str),
 ) {
-    let client = named(client_identifier);
     let sending = direction == Direction::Sent;
     let verb = if sending { "sending" } else { "received" };
     let mut say = |what: std::fmt::Arguments<'_>| line(&format!("Client {client} {verb} {what}"));
@@ -61,7 +102,7 @@ pub(super) fn describe_as_mosquitto(
             u8::from(publish.dup),
             publish.qos,
             u8::from(publish.retain),
-            publish.packet_identifier,
+            number.unwrap_or(publish.packet_identifier),
             String::from_utf8_lossy(publish.topic),
             publish.payload.len()
         )),
@@ -79,8 +120,7 @@ pub(super) fn describe_as_mosquitto(
         Packet::PubComp(ack) => say(format_args!("PUBCOMP ({})", with_reason(ack))),
         Packet::Subscribe { packet_identifier, filters, .. } => {
             for filter in filters.iter() {
-                let options = filter.qos as u8
-                    | u8::from(filter.no_local) << 2
+                let options = u8::from(filter.no_local) << 2
                     | u8::from(filter.retain_as_published) << 3
                     | filter.retain_handling << 4;
                 say(format_args!(
@@ -263,7 +303,7 @@ mod tests {
             lines(Sent, |out| wire::subscribe(out, v5, 1, &filters, &none)),
             [
                 "Client null sending SUBSCRIBE (Mid: 1, Topic: a, QoS: 0, Options: 0x24)",
-                "Client null sending SUBSCRIBE (Mid: 1, Topic: b/#, QoS: 1, Options: 0x25)"
+                "Client null sending SUBSCRIBE (Mid: 1, Topic: b/#, QoS: 1, Options: 0x24)"
             ]
         );
         assert_eq!(

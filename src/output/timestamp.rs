@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 
+use super::RecordStyle;
 use crate::clock;
 
 /// Time since 1970. A clock set before that is shown as 1970: the message must be written all the
@@ -14,17 +15,27 @@ pub(super) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The opening of a JSON record up to the topic, with the time in RFC 3339, UTC, microseconds.
-#[derive(Debug, Default)]
+/// The opening of a JSON record up to the topic, with the time in RFC 3339, UTC, or in the local zone as
+/// mosquitto's clients write it; microseconds.
+#[derive(Debug)]
 pub(super) struct RecordOpening {
+    /// None for UTC.
+    zone: Option<TimeZone>,
     text: Vec<u8>,
+    /// Where the fraction of the second ends.
+    fraction_end: usize,
     time: Duration,
 }
 
 impl RecordOpening {
     const BEFORE_TIME: &'static [u8] = b"{\"tst\":\"";
-    const AFTER_TIME: &'static [u8] = b"Z\",\"topic\":\"";
+    const AFTER_TIME: &'static [u8] = b"\",\"topic\":\"";
     const FRACTION_DIGITS: usize = 6;
+
+    pub(super) fn new(style: RecordStyle) -> Self {
+        let zone = (style == RecordStyle::Mosquitto).then(TimeZone::system);
+        Self { zone, text: Vec::new(), fraction_end: 0, time: Duration::ZERO }
+    }
 
     /// `{"tst":"2026-11-20T09:38:06.123456Z","topic":"`.
     pub(super) fn at(&mut self, time: SystemTime) -> &[u8] {
@@ -40,18 +51,26 @@ impl RecordOpening {
     }
 
     fn set_second(&mut self, second: u64) {
-        let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(second));
-        let shown = clock::rfc3339_seconds(time.unwrap_or(SystemTime::UNIX_EPOCH));
+        let (shown, zone) = if let Some(zone) = &self.zone {
+            let formatted = |format| formatted(format, second, zone).unwrap_or_default();
+            (formatted("%Y-%m-%dT%H:%M:%S"), formatted("%z"))
+        } else {
+            let time = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(second));
+            let shown = clock::rfc3339_seconds(time.unwrap_or(SystemTime::UNIX_EPOCH));
+            (shown.trim_end_matches('Z').to_owned(), "Z".to_owned())
+        };
         self.text.clear();
         self.text.extend_from_slice(Self::BEFORE_TIME);
-        self.text.extend_from_slice(shown.trim_end_matches('Z').as_bytes());
+        self.text.extend_from_slice(shown.as_bytes());
         self.text.push(b'.');
         self.text.extend_from_slice(&[b'0'; Self::FRACTION_DIGITS]);
+        self.fraction_end = self.text.len();
+        self.text.extend_from_slice(zone.as_bytes());
         self.text.extend_from_slice(Self::AFTER_TIME);
     }
 
     fn set_fraction(&mut self, mut micros: u32) {
-        let end = self.text.len() - Self::AFTER_TIME.len();
+        let end = self.fraction_end;
         for digit in self.text[end - Self::FRACTION_DIGITS..end].iter_mut().rev() {
             *digit = b'0' + (micros % 10).to_be_bytes()[3];
             micros /= 10;

@@ -2,9 +2,9 @@
 
 use std::ffi::OsStr;
 
-use super::Program;
 use super::property::Property;
 use super::settings::Settings;
+use crate::manner::Program;
 use crate::protocol::Protocol;
 use crate::protocol::property::{Place, PropertyId};
 use crate::protocol::wire::PacketType;

@@ -29,44 +29,36 @@ use super::subscribe::SubscribeArgs;
 use crate::command::Invocation;
 use crate::command::publish::Source;
 use crate::error::Error;
-use crate::manner::{Manner, Mosquitto};
+use crate::manner::{Manner, Mosquitto, Program};
 use crate::output::ColorChoice;
+use crate::protocol::reason::ReasonCode;
 
 /// The version of mosquitto whose clients these are.
 const VERSION: &str = "2.1.2";
 
-/// A client of mosquitto's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Program {
-    Publish,
-    Subscribe,
-    Request,
+/// Every client, by its name.
+const PROGRAMS: [(Program, &str); 3] = [
+    (Program::Publish, "mosquitto_pub"),
+    (Program::Subscribe, "mosquitto_sub"),
+    (Program::Request, "mosquitto_rr"),
+];
+
+fn name(program: Program) -> &'static str {
+    PROGRAMS.iter().find(|(other, _)| *other == program).map_or("", |(_, name)| name)
 }
 
-impl Program {
-    const ALL: [Self; 3] = [Self::Publish, Self::Subscribe, Self::Request];
+fn named(name: &OsStr) -> Option<Program> {
+    PROGRAMS.iter().find(|(_, known)| name == *known).map(|(program, _)| *program)
+}
 
-    fn name(self) -> &'static str {
-        match self {
-            Self::Publish => "mosquitto_pub",
-            Self::Subscribe => "mosquitto_sub",
-            Self::Request => "mosquitto_rr",
-        }
+/// The client that a command line calls, and how many words name it.
+pub(super) fn called(line: &[OsString]) -> Option<(Program, usize)> {
+    let program = Path::new(line.first()?).file_stem()?;
+    if let Some(program) = named(program) {
+        return Some((program, 1));
     }
-
-    fn named(name: &OsStr) -> Option<Self> {
-        Self::ALL.into_iter().find(|program| name == program.name())
-    }
-
-    /// The client that a command line calls, and how many words name it.
-    pub(super) fn called(line: &[OsString]) -> Option<(Self, usize)> {
-        let program = Path::new(line.first()?).file_stem()?;
-        if let Some(program) = Self::named(program) {
-            return Some((program, 1));
-        }
-        let name = line.get(2).filter(|_| line[1] == "compat")?;
-        Self::named(name).map(|program| (program, 3))
-    }
+    let name = line.get(2).filter(|_| line[1] == "compat")?;
+    named(name).map(|program| (program, 3))
 }
 
 /// Where in a command line the words stand that are for no other user's eyes.
@@ -83,7 +75,8 @@ pub(super) fn parse(program: Program, words: &[OsString]) -> Request {
     if let Err(wrong) = check(&settings) {
         return refused(&settings, &wrong);
     }
-    let mosquitto = Mosquitto { protocol: settings.protocol, quiet: settings.has("--quiet") };
+    let Settings { program, protocol, .. } = settings;
+    let mosquitto = Mosquitto { program, protocol, quiet: settings.has("--quiet") };
     match invocation(&settings) {
         Ok(invocation) => Request::Run {
             invocation,
@@ -109,8 +102,19 @@ fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
             config.needs_input = config.source == Source::Stdin;
             Box::new(config)
         }
-        Program::Subscribe => Box::new(config::<SubscribeArgs>("sub", settings)?),
-        Program::Request => Box::new(config::<RequestArgs>("rr", settings)?),
+        Program::Subscribe => {
+            let mut config = config::<SubscribeArgs>("sub", settings)?;
+            config.stays = true;
+            config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
+            config.display = config.display.in_style_of_mosquitto();
+            Box::new(config)
+        }
+        Program::Request => {
+            let mut config = config::<RequestArgs>("rr", settings)?;
+            config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
+            config.format = config.format.in_style_of_mosquitto();
+            Box::new(config)
+        }
     })
 }
 
@@ -120,7 +124,7 @@ fn config<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S::C
 }
 
 fn hint(program: Program) -> String {
-    format!("\nUse '{} --help' to see usage.\n", program.name())
+    format!("\nUse '{} --help' to see usage.\n", name(program))
 }
 
 /// The end of a command line that was not read to its end. It is one with status 1 in any case.

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use super::super::value::os_string;
 use super::property::{self, Property};
 use super::table::{Misuse, Row, Sets};
-use super::{Program, value};
+use super::{name, value};
+use crate::manner::Program;
 use crate::protocol::Protocol;
 
 /// The port with TLS, which turns it on.
@@ -259,7 +260,7 @@ fn options_file(program: Program, words: &[OsString]) -> Result<Option<PathBuf>,
     }
     let in_folder = |variable, below: &str| {
         let folder = std::env::var_os(variable)?;
-        Some(PathBuf::from(folder).join(below).join(program.name()))
+        Some(PathBuf::from(folder).join(below).join(name(program)))
     };
     Ok(found.or_else(|| in_folder("XDG_CONFIG_HOME", "")).or_else(|| in_folder("HOME", ".config")))
 }

@@ -2,9 +2,9 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::Program::{self, Publish, Request, Subscribe};
 use super::settings::Settings;
 use super::value;
+use crate::manner::Program::{self, Publish, Request, Subscribe};
 
 /// What is wrong with a command line, as it is written on standard error: a text that ends with one line
 /// feed, or with two.

@@ -3,8 +3,8 @@
 
 use std::ffi::OsString;
 
-use super::Program;
 use super::settings::Settings;
+use crate::manner::Program;
 use crate::protocol::Protocol;
 use crate::protocol::property::{Place, PropertyId};
 use crate::protocol::wire::PacketType;
@@ -45,6 +45,10 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
     if !settings.has("--unix") && !settings.has("--srv") {
         add("--port", &settings.port().to_string_lossy());
     }
+    if settings.program == Program::Request {
+        words.push("--any-response".into());
+    }
+    let mut add = |option: &str, value: &str| words.extend([OsString::from(option), value.into()]);
     if settings.protocol == Protocol::V3_1 && !settings.has("--client-id") && !settings.has("--id-prefix") {
         let random = std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM_CHARACTERS);
         add("--client-id", &format!("{PREFIX}{}", random.collect::<String>()));
@@ -58,11 +62,16 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         };
         if !settings.properties.iter().any(is_given) {
             let count = settings.get("-C").map_or(RECEIVE_MAXIMUM, super::value::long);
-            add("--receive-maximum", &count.min(RECEIVE_MAXIMUM).to_string());
+            // mosquitto_rr waits for one message, and takes no more.
+            let most = if settings.program == Program::Request { 1 } else { RECEIVE_MAXIMUM };
+            add("--receive-maximum", &count.min(most).to_string());
         }
     }
+    let unverified = settings.has("--tls-version") || settings.has("--ciphers");
     for (option, value) in settings.given().filter(|(option, _)| has_effect(settings, option)) {
-        words.push(option.into());
+        // Mosquitto's goes on to verify the chain, unless one of those is given as well.
+        let any_name = option == "--insecure" && !unverified;
+        words.push(if any_name { "--tls-any-name" } else { option }.into());
         if !is_flag(option) {
             words.push(value.into());
         }

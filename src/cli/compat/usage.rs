@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use super::table::{ROWS, Row, Sets};
-use super::{Program, VERSION};
+use super::{VERSION, name};
+use crate::manner::Program;
 
 /// `NAME version N.N.N`, which scripts look for, and what it really is.
 pub(super) fn version(program: Program) -> String {
     let mqtt = env!("CARGO_PKG_VERSION");
-    format!("{} version {VERSION} running on mqtt {mqtt}.\n", program.name())
+    format!("{} version {VERSION} running on mqtt {mqtt}.\n", name(program))
 }
 
 /// The usage: what it does, the version, and every option.
@@ -27,7 +28,7 @@ pub(super) fn usage(program: Program) -> String {
         Program::Subscribe => "-t topic ... | -U topic ...",
         Program::Request => "-t topic -e response-topic {-f file | -m message | -n | -s}",
     };
-    let name = program.name();
+    let name = name(program);
     let mut text = format!("{name} {about}\n{}\n", version(program));
     // Writing to a String cannot fail.
     let _ = writeln!(

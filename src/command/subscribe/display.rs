@@ -25,6 +25,18 @@ pub enum Display {
     Watch(MessageFormat),
 }
 
+impl Display {
+    /// The same as mosquitto's clients write it.
+    #[must_use]
+    pub fn in_style_of_mosquitto(self) -> Self {
+        match self {
+            Self::Messages(format) => Self::Messages(format.in_style_of_mosquitto()),
+            Self::Watch(format) => Self::Watch(format.in_style_of_mosquitto()),
+            rate @ Self::Rate { .. } => rate,
+        }
+    }
+}
+
 /// How often to look whether the terminal has another size.
 const RESIZE_INTERVAL: Duration = Duration::from_millis(500);
 

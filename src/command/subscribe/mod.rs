@@ -68,6 +68,8 @@ pub struct Config {
     pub timeout: Option<Duration>,
     /// Leave once the subscriptions are acknowledged (`-E`).
     pub exit_after_subscribing: bool,
+    /// Stay for the messages of a kept session where there is nothing to subscribe to.
+    pub stays: bool,
     /// Which messages are shown.
     pub kind: Kind,
     /// Clear on the server what is retained and was shown (`--remove-retained`).
@@ -86,9 +88,15 @@ impl Config {
     /// How long the server may take for its next answer where the run ends by itself, unless the user has
     /// set a limit for all of it.
     fn answer_limit(&self) -> Option<Duration> {
-        let ends_by_itself =
-            self.exit_after_subscribing || self.filters.is_empty() || self.kind == Kind::Retained;
+        let ends_by_itself = self.ends_with_answers() || self.kind == Kind::Retained;
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
+    }
+}
+
+impl Config {
+    /// Whether all is done once everything that was asked is answered.
+    fn ends_with_answers(&self) -> bool {
+        self.exit_after_subscribing || self.filters.is_empty() && !self.stays
     }
 }
 
@@ -155,6 +163,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let result = result.and_then(|()| subscriber.all_refused.take().map_or(Ok(()), Err));
     subscriber.shower.draw(&mut subscriber.stdout);
     subscriber.shower.finish(&mut subscriber.stdout);
+    diagnostics.put_held_packets(subscriber.stdout.buffer(), true);
     // What was received before the end is written, whatever the end was.
     let flushed = match subscriber.stdout.finish(diagnostics).await {
         Ok(true) => {
@@ -350,6 +359,7 @@ impl Subscriber<'_> {
         }
         // One clock reading a batch: what is read together was received together.
         let received = *self.received.get_or_insert_with(SystemTime::now);
+        self.diagnostics.put_held_packets(self.stdout.buffer(), false);
         if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
             self.warn_of(misfit);
         }
@@ -400,7 +410,7 @@ impl Subscriber<'_> {
         if self.requests != Requests::Answered {
             return false;
         }
-        if self.config.exit_after_subscribing || self.config.filters.is_empty() {
+        if self.config.ends_with_answers() {
             return true;
         }
         self.end_of_retained.as_mut().is_some_and(|end| {
@@ -502,6 +512,7 @@ impl Handler for Subscriber<'_> {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.received = None;
         self.shower.draw(&mut self.stdout);
+        self.diagnostics.put_held_packets(self.stdout.buffer(), true);
         ready!(self.stdout.poll_flush(cx))?;
         self.clears.written();
         // Behind the write-out and before the acknowledgements.

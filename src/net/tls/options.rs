@@ -33,6 +33,8 @@ pub struct TlsOptions {
     /// Accept any server: no check of issuer, name, dates or revocation. [`TlsOptions::pins`]
     /// are checked even so.
     pub insecure: bool,
+    /// Accept a certificate that is in order but for the names in it.
+    pub any_name: bool,
     /// Public keys, one of which the server has to have, besides a certificate that is in order.
     pub pins: Vec<Pin>,
     /// Application protocols to offer (ALPN), the preferred one first; none is offered if empty.

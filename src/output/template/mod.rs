@@ -18,6 +18,8 @@ mod specifiers;
 #[cfg(test)]
 mod tests;
 
+use super::RecordStyle;
+
 pub(super) use render::render;
 pub use specifiers::{MODIFIERS, SPECIFIERS, Specifier};
 
@@ -29,6 +31,7 @@ pub struct Template {
     time_formats: Vec<String>,
     newline: bool,
     pretty: bool,
+    style: RecordStyle,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +102,16 @@ impl Template {
     #[must_use]
     pub fn pretty(self) -> Self {
         Self { pretty: true, ..self }
+    }
+
+    /// With `%j` and `%J` as mosquitto's clients write them.
+    #[must_use]
+    pub(super) fn in_style_of_mosquitto(self) -> Self {
+        Self { style: RecordStyle::Mosquitto, ..self }
+    }
+
+    pub(super) fn style(&self) -> RecordStyle {
+        self.style
     }
 
     pub(super) fn time_formats(&self) -> &[String] {

@@ -1,7 +1,7 @@
 //! Reading a template.
 
 use super::specifiers::{Meaning, meaning};
-use super::{Field, Segment, Shape, Template};
+use super::{Field, RecordStyle, Segment, Shape, Template};
 use crate::error::Error;
 
 /// What may stand between groups of hex digits.
@@ -17,8 +17,13 @@ impl Template {
     /// A usage error, in the words of `mosquitto_sub`.
     pub fn parse(format: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader { rest: format };
-        let mut template =
-            Self { segments: Vec::new(), time_formats: Vec::new(), newline: true, pretty: false };
+        let mut template = Self {
+            segments: Vec::new(),
+            time_formats: Vec::new(),
+            newline: true,
+            pretty: false,
+            style: RecordStyle::Own,
+        };
         while let Some((byte, rest)) = reader.rest.split_first() {
             reader.rest = rest;
             match byte {
