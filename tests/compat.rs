@@ -4,16 +4,16 @@ use tempfile::TempDir;
 
 use crate::support::mqtt::{Mqtt, Outcome};
 
-const PUB: &str = "mosquitto_pub";
-const SUB: &str = "mosquitto_sub";
-const RR: &str = "mosquitto_rr";
+pub(crate) const PUB: &str = "mosquitto_pub";
+pub(crate) const SUB: &str = "mosquitto_sub";
+pub(crate) const RR: &str = "mosquitto_rr";
 const ALL: &[&str] = &[PUB, SUB, RR];
 const SENDING: &[&str] = &[PUB, RR];
 const RECEIVING: &[&str] = &[SUB, RR];
 
 /// Command lines that are refused, for these programs, and the first line of what is said, behind `Error: `.
 /// An empty line stands behind those that end with `\n`.
-const MISUSE: &[(&[&str], &str, &str)] = &[
+pub(crate) const MISUSE: &[(&[&str], &str, &str)] = &[
     (ALL, "-A", "-A argument given but no address specified.\n"),
     (ALL, "--cafile", "--cafile argument given but no file specified.\n"),
     (ALL, "--capath", "--capath argument given but no directory specified.\n"),
@@ -179,7 +179,11 @@ const MISUSE: &[(&[&str], &str, &str)] = &[
     (&[PUB, SUB], "-c", "You must provide a client id if you are using the -c option."),
     (&[PUB, SUB], "-c -I x", "You must provide a client id if you are using the -c option."),
     (ALL, "-V 5 -c", "You must provide a client id if you are using an infinite session expiry interval."),
-    (ALL, "-x -1", "You must provide a client id if you are using an infinite session expiry interval."),
+    (
+        &[PUB, SUB],
+        "-x -1",
+        "You must provide a client id if you are using an infinite session expiry interval.",
+    ),
     (&[SUB], "", "You must specify a topic to subscribe to (-t) or unsubscribe from (-U)."),
     (&[RR], "-t a -m x", "All of topic, message, and response topic must be supplied."),
     (&[RR], "-t a -e b", "All of topic, message, and response topic must be supplied."),

@@ -20,6 +20,8 @@ mod bulk;
 mod certificates;
 mod command_line;
 mod compat;
+mod compat_cases;
+mod compat_differential;
 mod connect;
 mod discovery;
 mod events;

@@ -202,6 +202,11 @@ impl ConnectionArgs {
         self.origin.rank("url") == Rank::Flag
     }
 
+    /// Accepts a certificate whatever its names are.
+    pub(super) fn accept_any_name(&mut self) {
+        self.tls.any_name = true;
+    }
+
     /// Everything a connection is made with.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
         let origin = self.origin.clone();

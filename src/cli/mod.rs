@@ -71,6 +71,7 @@ use std::ffi::OsString;
 
 use clap::{Arg, ArgAction};
 
+pub use self::compat::{DIFFERENCES, Difference};
 use self::connection::NOTES;
 use self::files::Found;
 pub use self::hidden::Hidden;

@@ -60,9 +60,9 @@ pub(super) struct RequestArgs {
     retain_as_published: bool,
 
     /// Take the first message on the response topic, whatever it responds to, and add nothing to the request
-    /// that it could be known by: as mosquitto's client
-    #[arg(long, hide = true)]
-    any_response: bool,
+    /// that it could be known by. Not an option: under the name of mosquitto's client it is so.
+    #[arg(skip)]
+    pub(super) any_response: bool,
 
     #[command(flatten)]
     payload: PayloadArgs,

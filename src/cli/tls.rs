@@ -59,9 +59,10 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
 
-    /// Do not look at the names in the broker's certificate, as mosquitto's clients with --insecure
-    #[arg(long, hide = true)]
-    tls_any_name: bool,
+    /// Do not look at the names in the broker's certificate. Not an option: under the names of mosquitto's
+    /// clients it is what --insecure does.
+    #[arg(skip)]
+    pub(super) any_name: bool,
 
     /// Application protocol to ask for (ALPN); several by commas, preferred first
     #[arg(long, env = "MQTT_TLS_ALPN", value_name = "PROTOCOL")]
@@ -343,7 +344,7 @@ impl TlsArgs {
             certificate: self.cert,
             key: self.key,
             insecure: self.insecure,
-            any_name: self.tls_any_name,
+            any_name: self.any_name,
             alpn,
             server_name: self.tls_server_name,
             min_version: self.tls_version,

@@ -233,9 +233,8 @@ impl Diagnostics {
                 lines.push(b'\n');
             };
             if let Manner::Mosquitto(mosquitto) = self.manner {
-                let tells_granted = mosquitto.program == Program::Subscribe;
                 let out = &mut *self.out();
-                out.counted.describe(name, direction, packet, tells_granted, &mut put);
+                out.counted.describe(name, direction, packet, mosquitto, &mut put);
                 let is_message = direction == Direction::Received && matches!(packet, Packet::Publish(_));
                 out.held.put(&lines, is_message && mosquitto.program == Program::Subscribe);
             } else {

@@ -4,11 +4,12 @@
 
 use std::fmt::Write as _;
 
+use crate::manner::{Mosquitto, Program};
 use crate::masking::masked;
-use crate::protocol::Direction;
 use crate::protocol::property::{Properties, Property, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Ack, Connect, Packet};
+use crate::protocol::{Direction, Protocol};
 
 /// Calls `line` for each line the packet is worth.
 pub(super) fn describe(
@@ -41,7 +42,7 @@ impl Counted {
         client_identifier: &str,
         direction: Direction,
         packet: &Packet<'_>,
-        tells_granted: bool,
+        mosquitto: Mosquitto,
         line: &mut dyn FnMut(&str),
     ) {
         let (mut client, mut number) = (named(client_identifier), None);
@@ -57,6 +58,12 @@ impl Counted {
             }
             _ => {}
         }
+        if let Packet::ConnAck { reason, .. } = packet
+            && mosquitto.protocol != Protocol::V5
+        {
+            return line(&format!("Client {client} received CONNACK ({})", reason.to_return_code()));
+        }
+        let tells_granted = mosquitto.program == Program::Subscribe;
         let is_answer = matches!(packet, Packet::SubAck { .. });
         let mut said = 0;
         describe_as_mosquitto(client, direction, packet, number, &mut |text| {
@@ -233,10 +240,10 @@ mod tests {
 
     use super::Direction::{Received, Sent};
     use super::*;
+    use crate::protocol::QoS;
     use crate::protocol::property::PropertyBlock;
     use crate::protocol::reason::ReasonCode;
     use crate::protocol::wire::{self, PacketType, Subscription};
-    use crate::protocol::{Protocol, QoS};
 
     fn lines(direction: Direction, put: impl FnOnce(&mut BytesMut)) -> Vec<String> {
         let mut bytes = BytesMut::new();

@@ -8,12 +8,15 @@
 //! differently, the Config and the [`Manner`](crate::manner::Manner) say.
 
 mod check;
+mod differences;
 mod property;
 mod settings;
 mod table;
 mod translate;
 mod usage;
 mod value;
+
+pub use self::differences::{DIFFERENCES, Difference};
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -28,6 +31,7 @@ use super::subcommand::{Entry, Subcommand};
 use super::subscribe::SubscribeArgs;
 use crate::command::Invocation;
 use crate::command::publish::Source;
+use crate::command::{publish, request, subscribe};
 use crate::error::Error;
 use crate::manner::{Manner, Mosquitto, Program};
 use crate::output::ColorChoice;
@@ -98,19 +102,21 @@ pub(super) fn parse(program: Program, words: &[OsString]) -> Request {
 fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
     Ok(match settings.program {
         Program::Publish => {
-            let mut config = config::<PublishArgs>("pub", settings)?;
+            let mut config: publish::Config = args::<PublishArgs>("pub", settings)?.try_into()?;
             config.needs_input = config.source == Source::Stdin;
             Box::new(config)
         }
         Program::Subscribe => {
-            let mut config = config::<SubscribeArgs>("sub", settings)?;
+            let mut config: subscribe::Config = args::<SubscribeArgs>("sub", settings)?.try_into()?;
             config.stays = true;
             config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
             config.display = config.display.in_style_of_mosquitto();
             Box::new(config)
         }
         Program::Request => {
-            let mut config = config::<RequestArgs>("rr", settings)?;
+            let mut args: RequestArgs = args("rr", settings)?;
+            args.any_response = true;
+            let mut config: request::Config = args.try_into()?;
             config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
             config.format = config.format.in_style_of_mosquitto();
             Box::new(config)
@@ -118,9 +124,13 @@ fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
     })
 }
 
-fn config<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S::Config, Error> {
-    let subcommand: S = read_words(&Entry::run::<S>(name), translate::words(settings))?;
-    subcommand.try_into()
+/// The options of the subcommand.
+fn args<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S, Error> {
+    let mut args: S = read_words(&Entry::run::<S>(name), translate::words(settings))?;
+    if let Some(connection) = args.connection_mut().filter(|_| translate::accepts_any_name(settings)) {
+        connection.accept_any_name();
+    }
+    Ok(args)
 }
 
 fn hint(program: Program) -> String {

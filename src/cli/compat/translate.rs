@@ -45,8 +45,8 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
     if !settings.has("--unix") && !settings.has("--srv") {
         add("--port", &settings.port().to_string_lossy());
     }
-    if settings.program == Program::Request {
-        words.push("--any-response".into());
+    if settings.has("--repeat") {
+        words.extend(["--max-inflight".into(), "1".into()]);
     }
     let mut add = |option: &str, value: &str| words.extend([OsString::from(option), value.into()]);
     if settings.protocol == Protocol::V3_1 && !settings.has("--client-id") && !settings.has("--id-prefix") {
@@ -54,7 +54,11 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         add("--client-id", &format!("{PREFIX}{}", random.collect::<String>()));
     }
     if settings.protocol == Protocol::V5 {
-        if let Some(seconds) = settings.session_expiry {
+        // 0 is not sent, as it is the default; -c alone asks for a session without end.
+        let expiry = settings.session_expiry;
+        if let Some(seconds) =
+            expiry.filter(|seconds| *seconds > 0 || settings.has("--disable-clean-session"))
+        {
             add("--session-expiry", &seconds.to_string());
         }
         let is_given = |property: &super::property::Property| {
@@ -67,11 +71,8 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
             add("--receive-maximum", &count.min(most).to_string());
         }
     }
-    let unverified = settings.has("--tls-version") || settings.has("--ciphers");
     for (option, value) in settings.given().filter(|(option, _)| has_effect(settings, option)) {
-        // Mosquitto's goes on to verify the chain, unless one of those is given as well.
-        let any_name = option == "--insecure" && !unverified;
-        words.push(if any_name { "--tls-any-name" } else { option }.into());
+        words.push(option.into());
         if !is_flag(option) {
             words.push(value.into());
         }
@@ -109,9 +110,12 @@ fn has_effect(settings: &Settings, option: &str) -> bool {
         // They were dealt with.
         "--port" | "--quiet" => false,
         _ if OF_NETWORK.contains(&option) => !has("--unix"),
+        "--insecure" if accepts_any_name(settings) => false,
         "--tls-use-os-certs" => settings.is_tls() && !has("--cafile") && !has("--capath"),
         _ if OF_TLS.contains(&option) => settings.is_tls(),
         "--repeat" | "--repeat-delay" => settings.source() != Some("--stdin-line"),
+        // Each repeat waits for the acknowledgement of the message before.
+        "--max-inflight" => !has("--repeat"),
         "--will-qos" => has("--will-topic"),
         "--remove-retained" => !has("-R") && !only_rate && !has("--watch"),
         "--format" | "-v" | "--watch" if only_rate => false,
@@ -121,6 +125,13 @@ fn has_effect(settings: &Settings, option: &str) -> bool {
         "--retain-as-published" => settings.protocol == Protocol::V5,
         _ => true,
     }
+}
+
+/// Whether `--insecure` leaves out the names in the broker's certificate and no more: mosquitto goes on to
+/// verify the chain, unless one of the others is given as well.
+pub(super) fn accepts_any_name(settings: &Settings) -> bool {
+    let has = |option| settings.has(option);
+    has("--insecure") && !has("--tls-version") && !has("--ciphers")
 }
 
 /// Whether the packet is sent at all.
