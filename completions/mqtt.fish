@@ -24,8 +24,8 @@ function __fish_mqtt_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c mqtt -n "__fish_mqtt_needs_command" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_needs_command" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_needs_command" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_needs_command" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_needs_command" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "pub" -d 'Publish messages to a topic'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to topics and write out the messages that arrive'
@@ -45,7 +45,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file; at most 268435460 bytes, the largest packet' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a server or not; needs QoS 1 or 2' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool-max-size -d 'How long the spool may become before -l waits with its input and other messages are refused' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
@@ -70,9 +70,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-message-expiry -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-user-property -d 'User property of the will; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -80,7 +80,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws-header -d 'Further 
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -103,8 +103,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l wait-for-server -d 'Fo
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -132,14 +132,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour on st
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have the server keep the message for future subscribers'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input; at most 268435460 bytes, the largest packet'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s n -l null-message -d 'No payload'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Each line of standard input, as a message of its own, without its line feed'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Each line of standard input, as a message of its own'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -148,12 +148,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-retain -d 'Retain
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s t -l topic -d 'Topic filter to subscribe to; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe -d 'Topic filter with options of its own; may be repeated. OPTIONS are qos=0|1|2, no-local, retain-as-published, retain-handling=always|new|never and id=NUMBER, the subscription identifier, with commas between them; the first colon ends them. Those not named are as given for -t. Example: qos=2,no-local:home/#' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s q -l qos -d 'Highest QoS to receive with: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s q -l qos -d 'Highest QoS to receive with: 0, 1 or 2' -r -f -a "0\t''
 1\t''
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-handling -d 'When the server sends retained messages (MQTT 5) [default: always]' -r -f -a "always\t'At every subscribe'
@@ -164,7 +164,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s C -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l random-filter -d 'Show each message with this chance only: 0.1 to 100' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and all that --help-all lists' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format: %t topic, %p payload, %j JSON, \\n line feed' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output. SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
@@ -186,9 +186,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-message-expiry -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-user-property -d 'User property of the will; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -196,7 +196,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws-header -d 'Further 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -219,8 +219,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l wait-for-server -d 'Fo
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -251,11 +251,11 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-local -d 'Do not re
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-as-published -d 'Show live messages with the retain flag they were published with (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s E -d 'Leave once the server has acknowledged the subscriptions'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s R -d 'Show no retained messages'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retained-only -d 'Show retained messages only, and leave after the last'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retained-only -d 'Show retained messages only, then leave'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l remove-retained -d 'Clear each retained message on the server once it is written out'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l message-rate -d 'Write how many messages came, once a second, and not the messages'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s w -l watch -d 'Show the latest message of each topic on a line of its own, in place, on a terminal'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write the topic and a space before each payload; --json and -F name the topic themselves'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write the topic and a space before each payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s N -d 'Write no line feed after a message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json -d 'Write each message as a JSON object on a line of its own'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l pretty -d 'Indent the JSON of --json or -F over several lines'
@@ -263,7 +263,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s S -l srv -d 'Take the 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -272,18 +272,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-retain -d 'Retain
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s t -l topic -d 'Topic to publish the request to' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s e -d 'Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s q -l qos -d 'QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s e -d 'Topic to expect the response on [default: one of its own (MQTT 5)]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s q -l qos -d 'QoS of the request, and the highest of the response: 0, 1 or 2' -r -f -a "0\t''
 1\t''
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s m -l message -d 'This text' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s f -l file -d 'The content of this file; at most 268435460 bytes, the largest packet' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write each message in this format, in mosquitto\'s language: %t topic, %p payload, %q QoS, %r retain, %l payload length, %j JSON, %x hexadecimal, %I time, \\n line feed, and all that --help-all lists' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s f -l file -d 'The content of this file' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write each message in this format: %t topic, %p payload, %j JSON, \\n line feed' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l content-type -d 'Content type of the message, such as text/plain' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l payload-format-indicator -d 'Whether the payload is bytes of any kind (0) or UTF-8 text (1)' -r
@@ -308,9 +308,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-message-expiry -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-user-property -d 'User property of the will; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -318,7 +318,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws-header -d 'Further h
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -341,8 +341,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l wait-for-server -d 'For
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -372,9 +372,9 @@ never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l latency -d 'Write how long the response took after the request, on a line of its own; with --json as an object'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s R -d 'No effect: a retained message is never taken for the response'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l retain-as-published -d 'Show the response with the retain flag it was published with (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s s -l stdin-file -d 'All of standard input; at most 268435460 bytes, the largest packet'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s n -l null-message -d 'No payload'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s v -l verbose -d 'Write the topic and a space before each payload; --json and -F name the topic themselves'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s v -l verbose -d 'Write the topic and a space before each payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s N -d 'Write no line feed after a message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l json -d 'Write each message as a JSON object on a line of its own'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l pretty -d 'Indent the JSON of --json or -F over several lines'
@@ -382,7 +382,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s S -l srv -d 'Take the h
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -391,11 +391,11 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-retain -d 'Retain 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l publishers -d 'Clients that publish [default: 10]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l rate -d 'Messages a second of all publishers together, or max [default: 1k/s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l rate-per-client -d 'Messages a second of each publisher' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l arrivals -d 'How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l jitter -d 'Send each message later by a random time up to this' -r
@@ -404,14 +404,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l size -d 'Bytes of each payload, with the stamp of 32 that identifies the message; smaller payloads are only counted [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l size -d 'Bytes of each payload [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l topic -d 'Topic, with {client} and {topic} as levels [default: bench/{client}/{topic}]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l drain -d 'Longest wait at the end for messages in flight [default: 5s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l subscribers -d 'Clients that subscribe [default: 10]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l pattern -d 'Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out (one publisher) [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l pattern -d 'Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
 all\t'Every message to every subscriber'
 fan-in\t'Many publishers, one subscriber'
 fan-out\t'One publisher, many subscribers'"
@@ -428,10 +428,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l fail-if -d 'End with status 3 if this holds: \'p99 > 20ms\', \'loss > 0\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -439,7 +439,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -459,8 +459,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -496,9 +496,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -f -a "conn" -d 'Make connections that do nothing'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -f -a "pub" -d 'Publish, without subscribers'
@@ -519,10 +519,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l fail-if -d 'End with status 3 if this holds: \'p99 > 20ms\', \'loss > 0\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -530,7 +530,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -550,8 +550,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -587,12 +587,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l publishers -d 'Clients that publish [default: 10]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l rate -d 'Messages a second of all publishers together, or max [default: 1k/s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l rate-per-client -d 'Messages a second of each publisher' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l arrivals -d 'How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l jitter -d 'Send each message later by a random time up to this' -r
@@ -601,7 +601,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l size -d 'Bytes of each payload, with the stamp of 32 that identifies the message; smaller payloads are only counted [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l size -d 'Bytes of each payload [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
@@ -619,10 +619,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l fail-if -d 'End with status 3 if this holds: \'p99 > 20ms\', \'loss > 0\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -630,7 +630,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -650,8 +650,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -687,9 +687,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l subscribers -d 'Clients that subscribe [default: 10]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l qos -d 'QoS of the subscriptions [default: 0]' -r -f -a "0\t''
@@ -707,10 +707,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l fail-if -d 'End with status 3 if this holds: \'p99 > 20ms\', \'loss > 0\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -718,7 +718,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -738,8 +738,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -776,12 +776,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l publishers -d 'Clients that publish [default: 10]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l rate -d 'Messages a second of all publishers together, or max [default: 1k/s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l rate-per-client -d 'Messages a second of each publisher' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l arrivals -d 'How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l jitter -d 'Send each message later by a random time up to this' -r
@@ -790,14 +790,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l size -d 'Bytes of each payload, with the stamp of 32 that identifies the message; smaller payloads are only counted [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l size -d 'Bytes of each payload [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l topic -d 'Topic, with {client} and {topic} as levels [default: bench/{client}/{topic}]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l drain -d 'Longest wait at the end for messages in flight [default: 5s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l subscribers -d 'Clients that subscribe [default: 10]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l pattern -d 'Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out (one publisher) [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l pattern -d 'Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]' -r -f -a "pairs\t'Each message to one subscriber'
 all\t'Every message to every subscriber'
 fan-in\t'Many publishers, one subscriber'
 fan-out\t'One publisher, many subscribers'"
@@ -814,10 +814,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l fail-if -d 'End with status 3 if this holds: \'p99 > 20ms\', \'loss > 0\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -825,7 +825,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -845,8 +845,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -882,11 +882,11 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l version -d 'Print version'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l rate -d 'Messages a second of all publishers together, on a schedule that does not wait for the broker, such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l rate -d 'Messages a second of all publishers together, or max [default: 1k/s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l rate-per-client -d 'Messages a second of each publisher' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l arrivals -d 'How messages are spread over time: uniform, poisson or burst:COUNT [default: uniform]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l jitter -d 'Send each message later by a random time up to this' -r
@@ -894,7 +894,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l size -d 'Bytes of each payload, with the stamp of 32 that identifies the message; smaller payloads are only counted [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l size -d 'Bytes of each payload [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
@@ -912,10 +912,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l csv -d 'Write the figures of each second to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l html -d 'Write a page with charts to this file' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l junit -d 'Write the thresholds as JUnit test cases to this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l fail-if -d 'End with status 3 if this holds, such as \'p99 > 20ms\', \'connect p95 > 1s\', \'loss > 0\' or \'rate < 50k/s\'; may be repeated. Figures are listed below' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l fail-if -d 'End with status 3 if this holds: \'p99 > 20ms\', \'loss > 0\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -923,7 +923,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -943,8 +943,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -983,9 +983,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
@@ -994,14 +994,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l allow-saturated -d 'Do not fail if a run is not valid because the generator was the bottleneck'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l duration -d 'How long to measure each part [default: 3s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l threads -d 'Threads to share the clients out to [default: one for each core]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -1009,7 +1009,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -1032,8 +1032,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -1058,15 +1058,15 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s T -l filter-out -d 'Leave topics alone that match this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l match -d 'Only topics in which this regular expression is found' -r
@@ -1079,7 +1079,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l rate -d 'At m
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Limit of a scan, where what came up to then is what counts; and of the wait for an acknowledgement' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Write what is to be cleared to this new file first, as JSON records' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file and clear nothing' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER. A pipe may bring at most 256 MiB, a line may have at most 512 MiB' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
@@ -1089,9 +1089,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-user-
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -1099,7 +1099,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws-header -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -1122,8 +1122,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l wait-for-serv
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -1152,7 +1152,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s S -l srv -d '
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -1160,8 +1160,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Co
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l case -d 'Only this case; may be repeated' -r -f -a "close\t''
 reset\t''
@@ -1193,7 +1193,7 @@ response-topic\t''
 user-property-order\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tolerance -d 'How late a will may be' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l prefix -d 'What the topics of all cases begin with' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-as -d 'User name of the client that watches [default: as -u]; --password-prompt asks for its password as well' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-as -d 'User name of the client that watches [default: as -u]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-password -d 'Password of the client that watches' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l junit -d 'Write a report to this file in the form of JUnit' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
@@ -1217,9 +1217,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-message-exp
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-user-property -d 'User property of the will; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -1227,7 +1227,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws-header -d 'Fu
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -1250,8 +1250,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l wait-for-server 
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -1283,7 +1283,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s S -l srv -d 'Tak
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -1291,14 +1291,14 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Conne
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version -d 'Print version'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s C -l count -d 'Round trips to measure; the server may take as long for each as --connect-timeout says' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s C -l count -d 'Round trips to measure' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l interval -d 'Pause between two round trips' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s W -l timeout -d 'Give up after this time, whatever was reached; exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l publish -d 'Send a message to this topic as well, and measure how long it takes to come back' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l warn-expiry -d 'Warn, with exit status 3, of a certificate that expires within this time: the broker\'s, its authorities\', and the client\'s own (--cert)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l warn-expiry -d 'Warn, with exit status 3, of a certificate that expires within this time' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
@@ -1308,9 +1308,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-user-property
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -1318,7 +1318,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws-header -d 'Further
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -1341,8 +1341,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l wait-for-server -d 'F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -1369,7 +1369,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s S -l srv -d 'Take the
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
@@ -1377,8 +1377,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect wi
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
@@ -1388,12 +1388,12 @@ never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l until-eof -d 'End when standard input does, as it does with the program that has started this one with a pipe'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
-complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in turn until one answers' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s L -l url -d 'Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
@@ -1401,7 +1401,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-header -d 'Furth
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s A -l bind-address -d 'Local IP address to connect from' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw -d 'Password; others on this machine may see it for a moment, until it is hidden (on Unix; elsewhere as long as the command runs), and never in MQTT_PASSWORD' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
@@ -1424,8 +1424,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a trusted authority do not count' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory, whatever their names; turns TLS on. A file that cannot be used is named, and the others are trusted' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
@@ -1446,11 +1446,11 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s S -l srv -d 'Take t
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'No Clean Start: go on with the session of an earlier connection and keep it for the next; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help-all -d 'Print help with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l version -d 'Print version'

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
-/// Columns of the help texts, whatever the terminal.
-const HELP_WIDTH: usize = 100;
+/// The screen that a help text fits, whatever the terminal.
+const HELP_WIDTH: usize = 80;
+const HELP_LINES: usize = 40;
 
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -294,13 +295,20 @@ fn page_of_formats() {
     assert!(page == expected, "docs/formats.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
+/// What `--help` prints fits a screen.
 #[test]
 fn help_texts() {
     let mut command = mqtt::cli::command().term_width(HELP_WIDTH);
     command.build();
     let texts = with_all_below(&command).into_iter().map(|command| {
         let name = command.get_display_name().unwrap_or(command.get_name());
-        (format!("{name}.txt"), command.clone().render_help().to_string())
+        let called = command.get_bin_name().unwrap_or_default();
+        let called: Vec<&str> = called.split(' ').skip(1).collect();
+        let text = mqtt::cli::brief_help(&called, HELP_WIDTH);
+        let (lines, columns) = (text.lines().count(), text.lines().map(|line| line.chars().count()).max());
+        assert!(lines <= HELP_LINES, "{name}: {lines} lines\n{text}");
+        assert!(columns <= Some(HELP_WIDTH), "{name}: {columns:?} columns\n{text}");
+        (format!("{name}.txt"), text)
     });
     check("tests/golden/help", &texts.collect());
 }

@@ -133,9 +133,10 @@ pub(super) struct EndToEndArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
     subscribers: Option<u32>,
 
-    /// Who gets whose messages: pairs (each goes to one subscriber, or to an equal part of them where they
-    /// are more than the publishers), all (each to every subscriber), fan-in (one subscriber) or fan-out
-    /// (one publisher) [default: pairs]
+    /// Who gets whose messages: pairs, all, fan-in or fan-out [default: pairs]
+    ///
+    /// pairs: each goes to one subscriber, or to an equal part of them where they are more than the
+    /// publishers. all: each goes to every subscriber. fan-in: one subscriber. fan-out: one publisher.
     #[arg(
         long,
         value_name = "PATTERN",

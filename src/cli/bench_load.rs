@@ -42,8 +42,10 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "COUNT", value_parser = value::clients)]
     publishers: Option<u32>,
 
-    /// Messages a second of all publishers together, on a schedule that does not wait for the broker,
-    /// such as 50k/s; or max, as fast as the broker takes them [default: 1k/s]
+    /// Messages a second of all publishers together, or max [default: 1k/s]
+    ///
+    /// They are sent on a schedule that does not wait for the broker, such as 50k/s; max is as fast as
+    /// the broker takes them.
     #[arg(long, value_name = "RATE", value_parser = rate, conflicts_with = "rate_per_client")]
     rate: Option<Rate>,
 
@@ -71,8 +73,9 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true)]
     qos: Option<QoS>,
 
-    /// Bytes of each payload, with the stamp of 32 that identifies the message; smaller payloads are only
-    /// counted [default: 64]
+    /// Bytes of each payload [default: 64]
+    ///
+    /// The stamp of 32 bytes that identifies the message is part of it. Smaller payloads are only counted.
     #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["payload", "payload_file"])]
     size: Option<usize>,
 
@@ -187,8 +190,9 @@ struct ResultArgs {
           help = "Write the thresholds as JUnit test cases to this file")]
     junit: Option<PathBuf>,
 
-    /// End with status 3 if this holds, such as 'p99 > 20ms', 'connect p95 > 1s', 'loss > 0' or
-    /// 'rate < 50k/s'; may be repeated. Figures are listed below
+    /// End with status 3 if this holds: 'p99 > 20ms', 'loss > 0'; may be repeated
+    ///
+    /// More examples: 'connect p95 > 1s', 'rate < 50k/s'. The figures are listed below.
     #[arg(long, value_name = "CONDITION")]
     fail_if: Vec<Threshold>,
 

@@ -18,6 +18,20 @@ macro_rules! of_every_load {
 }
 
 pub(super) static END_TO_END: Manual = Manual {
+    common: &[
+        "publishers",
+        "subscribers",
+        "rate",
+        "qos",
+        "size",
+        "pattern",
+        "duration",
+        "embedded",
+        "json",
+        "fail_if",
+        "host",
+        "port",
+    ],
     examples: &[
         ("A first look, with the broker of this program", "mqtt bench --embedded"),
         (
@@ -38,6 +52,10 @@ pub(super) static END_TO_END: Manual = Manual {
 };
 
 pub(super) static CONNECT: Manual = Manual {
+    common: &[
+        "clients", "hold", "ramp", "embedded", "json", "html", "fail_if", "host", "port", "url", "username",
+        "password",
+    ],
     examples: &[
         (
             "Open 500 connections a second, and hold 10,000 of them for a minute",
@@ -54,6 +72,20 @@ pub(super) static CONNECT: Manual = Manual {
 };
 
 pub(super) static PUBLISH: Manual = Manual {
+    common: &[
+        "publishers",
+        "rate",
+        "qos",
+        "size",
+        "warmup",
+        "duration",
+        "embedded",
+        "json",
+        "html",
+        "fail_if",
+        "host",
+        "port",
+    ],
     examples: &[
         (
             "Find the highest rate, and fail below 100,000 messages a second",
@@ -72,6 +104,20 @@ pub(super) static PUBLISH: Manual = Manual {
 };
 
 pub(super) static SUBSCRIBE: Manual = Manual {
+    common: &[
+        "subscribers",
+        "topic",
+        "qos",
+        "warmup",
+        "duration",
+        "count",
+        "embedded",
+        "json",
+        "html",
+        "fail_if",
+        "host",
+        "port",
+    ],
     examples: &[
         (
             "Measure for a minute what other programs publish",
@@ -89,6 +135,21 @@ pub(super) static SUBSCRIBE: Manual = Manual {
 };
 
 pub(super) static REQUEST: Manual = Manual {
+    common: &[
+        "publishers",
+        "rate",
+        "qos",
+        "size",
+        "inflight",
+        "warmup",
+        "duration",
+        "embedded",
+        "json",
+        "html",
+        "fail_if",
+        "host",
+        "port",
+    ],
     examples: &[
         (
             "Measure 2,000 requests a second, and report thresholds to CI",
@@ -104,6 +165,7 @@ pub(super) static REQUEST: Manual = Manual {
 };
 
 pub(super) static COMPARE: Manual = Manual {
+    common: &[],
     examples: &[
         ("Compare two runs", "mqtt bench compare before.json after.json"),
         (
@@ -118,6 +180,7 @@ pub(super) static COMPARE: Manual = Manual {
 };
 
 pub(super) static CALIBRATE: Manual = Manual {
+    common: &["duration", "threads", "json"],
     examples: &[
         ("Measure what this machine can generate", "mqtt bench calibrate --json > ceiling.json"),
         ("Show what share of that a load is", "mqtt bench pub --rate max --calibration ceiling.json"),

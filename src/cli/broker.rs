@@ -81,6 +81,7 @@ impl Subcommand for BrokerArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[],
         examples: &[
             ("Listen on 127.0.0.1, port 1883", "mqtt broker"),
             ("Listen on a free port, and print it", "mqtt broker -p 0"),

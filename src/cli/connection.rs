@@ -70,8 +70,9 @@ pub(super) struct ConnectionArgs {
           value_parser = value::keep_alive)]
     keepalive: u16,
 
-    /// No Clean Start: go on with the session of an earlier connection and keep it for the next;
-    /// needs -i
+    /// Go on with the session of an earlier connection and keep it; needs -i
+    ///
+    /// The connection is made without Clean Start.
     #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION", value_parser = BoolishValueParser::new())]
     disable_clean_session: bool,
 

@@ -33,8 +33,9 @@ pub(super) struct CredentialArgs {
         env = "MQTT_PASSWORD",
         value_name = "PASSWORD",
         value_parser = value::secret(),
-        help = "Password; others on this machine may see it for a moment, until it is hidden (on Unix; \
-                elsewhere as long as the command runs), and never in MQTT_PASSWORD"
+        help = "Password; see --password-file and --password-prompt",
+        long_help = "Password. Others on this machine may see it for a moment, until it is hidden (on Unix; \
+                     elsewhere as long as the command runs), and never in MQTT_PASSWORD"
     )]
     password: Option<Secret>,
 

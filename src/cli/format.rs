@@ -11,7 +11,9 @@ use crate::output::{MODIFIERS, MessageFormat, SPECIFIERS, Template};
 #[command(next_help_heading = "Output")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct FormatArgs {
-    /// Write the topic and a space before each payload; --json and -F name the topic themselves
+    /// Write the topic and a space before each payload
+    ///
+    /// --json and -F name the topic themselves.
     #[arg(short = 'v', long)]
     verbose: bool,
 
@@ -19,9 +21,10 @@ pub(super) struct FormatArgs {
     #[arg(short = 'N')]
     no_newline: bool,
 
-    /// Write each message in this format, in mosquitto's language: %t topic, %p payload, %q QoS, %r
-    /// retain, %l payload length, %j JSON, %x hexadecimal, %I time, \n line feed, and all that
-    /// --help-all lists
+    /// Write each message in this format: %t topic, %p payload, %j JSON, \n line feed
+    ///
+    /// It is the language of mosquitto's clients. Also %q QoS, %r retain, %l payload length, %x
+    /// hexadecimal, %I time, and all that is listed below.
     #[arg(short = 'F', long, value_name = "FORMAT")]
     format: Option<OsString>,
 

@@ -4,6 +4,9 @@
 /// Examples and known limits of a subcommand.
 #[derive(Debug)]
 pub struct Manual {
+    /// The identifiers of the options that most people need, which are what `--help` shows. None: all of
+    /// them.
+    pub common: &'static [&'static str],
     /// What each example does, and its command.
     pub examples: &'static [(&'static str, &'static str)],
     /// Known limits, a paragraph each.
@@ -11,16 +14,25 @@ pub struct Manual {
 }
 
 impl Manual {
-    /// The end of `--help`: the commands alone, so that the help stays short.
+    /// The end of `--help`: some commands alone, so that the help stays short.
     #[must_use]
     pub fn examples_in_help(&self) -> String {
-        let lines: Vec<String> = self.examples.iter().map(|(_, command)| format!("\n  {command}")).collect();
+        const MOST: usize = 3;
+        const COLUMNS: usize = 80;
+        let commands = self
+            .examples
+            .iter()
+            .map(|(_, command)| format!("\n  {command}"))
+            .filter(|line| line.len() <= COLUMNS)
+            .take(MOST);
+        let lines: Vec<String> = commands.collect();
         format!("Examples:{}", lines.concat())
     }
 }
 
 /// The program's own page. Its limits hold for every subcommand that connects.
 pub(super) static PROGRAM: Manual = Manual {
+    common: &[],
     examples: &[
         ("Publish a message", "mqtt pub -h broker.example -t home/kitchen/temperature -m 23.4"),
         ("Write out every message below home, with its topic", "mqtt sub -h broker.example -t 'home/#' -v"),

@@ -20,6 +20,7 @@
 //! | `words` | the place of each value in a command line |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_command` | the command that gives a password |
+//! | `help` | the help that is asked for |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
 
@@ -33,6 +34,7 @@ mod connection;
 mod credentials;
 mod files;
 mod format;
+mod help;
 mod hidden;
 mod manual;
 mod needs;
@@ -74,6 +76,7 @@ use clap::{Arg, ArgAction};
 pub use self::compat::{DIFFERENCES, Difference};
 use self::connection::NOTES;
 use self::files::Found;
+pub use self::help::brief_help;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;
 use self::read::{Read, read};
@@ -258,7 +261,11 @@ fn begin(command: clap::Command) -> clap::Command {
 
 /// What holds for the program and for each subcommand.
 fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
-    let help = Arg::new("help").long("help").help("Print help").action(ArgAction::HelpShort);
+    let help = Arg::new("help")
+        .long("help")
+        .short_alias('?')
+        .help("Print help; --help GROUP for one group of options")
+        .action(ArgAction::HelpShort);
     let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
     let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
     let own = command.get_after_help().map(ToString::to_string);
@@ -266,7 +273,7 @@ fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
     let formats = command.get_arguments().any(|arg| arg.get_id() == "format").then(format::reference);
     let end: Vec<String> = note.map(str::to_owned).into_iter().chain(own).chain(examples).collect();
     let whole_end: Vec<String> = end.iter().cloned().chain(formats).collect();
-    let all = Arg::new("help_all").long("help-all").help("Print help with every detail");
+    let all = Arg::new("help_all").long("help-all").help("Print all options, with every detail");
     begin(command)
         .after_help(end.join("\n\n"))
         .after_long_help(whole_end.join("\n\n"))
@@ -275,7 +282,7 @@ fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
         .max_term_width(MAX_HELP_WIDTH)
         // One sentence at the end of the help instead of a note at each option.
         .mut_args(|arg| arg.hide_env(true).hide_env_values(true))
-        .arg(help.help_heading("Help"))
-        .arg(all.action(ArgAction::HelpLong).help_heading("Help"))
-        .arg(version.help_heading("Help"))
+        .arg(help.help_heading(help::HEADING))
+        .arg(all.action(ArgAction::HelpLong).help_heading(help::HEADING))
+        .arg(version.help_heading(help::HEADING))
 }

@@ -17,11 +17,15 @@ pub(super) struct PayloadArgs {
     #[arg(short = 'm', long, value_name = "PAYLOAD")]
     message: Vec<OsString>,
 
-    /// The content of this file; at most 268435460 bytes, the largest packet
+    /// The content of this file
+    ///
+    /// At most 268435460 bytes, the largest packet.
     #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     file: Vec<PathBuf>,
 
-    /// All of standard input; at most 268435460 bytes, the largest packet
+    /// All of standard input
+    ///
+    /// At most 268435460 bytes, the largest packet.
     #[arg(short = 's', long)]
     stdin_file: bool,
 

@@ -20,7 +20,9 @@ use crate::error::Error;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Ping")]
 pub(super) struct PingArgs {
-    /// Round trips to measure; the server may take as long for each as --connect-timeout says
+    /// Round trips to measure
+    ///
+    /// For each the broker may take as long as --connect-timeout says.
     #[arg(short = 'C', long, value_name = "COUNT", default_value = "1", value_parser = value::count)]
     count: u64,
 
@@ -36,8 +38,9 @@ pub(super) struct PingArgs {
     #[arg(long, value_name = "TOPIC")]
     publish: Option<OsString>,
 
-    /// Warn, with exit status 3, of a certificate that expires within this time: the broker's, its
-    /// authorities', and the client's own (--cert)
+    /// Warn, with exit status 3, of a certificate that expires within this time
+    ///
+    /// The broker's, its authorities', and the client's own (--cert).
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     warn_expiry: Option<Duration>,
 
@@ -59,6 +62,20 @@ impl Subcommand for PingArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[
+            "count",
+            "interval",
+            "timeout",
+            "publish",
+            "warn_expiry",
+            "json",
+            "host",
+            "port",
+            "url",
+            "username",
+            "password",
+            "cafile",
+        ],
         examples: &[
             ("Show each step of a connection over TLS", "mqtt ping -L mqtts://broker.example"),
             ("Measure ten round trips, 200 ms apart", "mqtt ping -h broker.example -C 10 --interval 200ms"),

@@ -60,7 +60,9 @@ pub(super) struct PublishArgs {
     #[command(flatten)]
     payload: PayloadArgs,
 
-    /// Each line of standard input, as a message of its own, without its line feed
+    /// Each line of standard input, as a message of its own
+    ///
+    /// The line feed at its end is no part of it.
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
@@ -92,6 +94,21 @@ impl Subcommand for PublishArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[
+            "topic",
+            "message",
+            "file",
+            "stdin_line",
+            "null_message",
+            "qos",
+            "retain",
+            "host",
+            "port",
+            "url",
+            "username",
+            "password",
+            "debug",
+        ],
         examples: &[
             ("Publish a message", "mqtt pub -t home/kitchen/temperature -m 23.4"),
             ("Publish at QoS 1 a message that the broker retains", "mqtt pub -t home/door -m open -q 1 -r"),

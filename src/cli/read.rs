@@ -8,7 +8,7 @@ use clap::parser::ValueSource;
 use super::files::{self, Found, Given};
 use super::origin::{Broken, Rank};
 use super::subcommand::{Called, Entry};
-use super::{SUBCOMMANDS, command, property, secret, usage};
+use super::{SUBCOMMANDS, command, help, property, secret, usage};
 use crate::error::Error;
 
 /// A command line after stage one.
@@ -49,7 +49,10 @@ pub(super) fn read(
     };
     let mut matches = match definition.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
-        Err(error) => return asked_or_wrong(arguments, Some(error)).map(Err),
+        Err(error) => {
+            let help = help::asked_for(names, arguments);
+            return help.unwrap_or_else(|| asked_or_wrong(arguments, Some(error))).map(Err);
+        }
     };
     hide(&definition, names);
     let needs = (entry.needs)(&matches);

@@ -32,12 +32,13 @@ pub(super) struct RequestArgs {
     #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
 
-    /// Topic to expect the response on [default: one of its own below mqtt-rr, or below what the server says, which the request names (MQTT 5)]
+    /// Topic to expect the response on [default: one of its own (MQTT 5)]
+    ///
+    /// The one of its own is below mqtt-rr, or below what the broker says, and the request names it.
     #[arg(short = 'e', value_name = "TOPIC")]
     respond_on: Vec<OsString>,
 
-    /// QoS of the request, and the highest of the response: 0 at most once, 1 at least once, 2 exactly
-    /// once
+    /// QoS of the request, and the highest of the response: 0, 1 or 2
     #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = value::qos(),
           hide_possible_values = true)]
     qos: QoS,
@@ -87,6 +88,21 @@ impl Subcommand for RequestArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[
+            "topic",
+            "respond_on",
+            "message",
+            "file",
+            "qos",
+            "json",
+            "timeout",
+            "host",
+            "port",
+            "url",
+            "username",
+            "password",
+            "debug",
+        ],
         examples: &[
             ("Send an empty request; wait at most 5 seconds", "mqtt rr -t service/time -n -W 5s"),
             (

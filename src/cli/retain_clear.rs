@@ -100,8 +100,9 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     export: Option<PathBuf>,
 
-    /// Publish the messages of a backup again; takes no FILTER. A pipe may bring at most 256 MiB, a line
-    /// may have at most 512 MiB
+    /// Publish the messages of a backup again; takes no FILTER
+    ///
+    /// A pipe may bring at most 256 MiB, and a line may have at most 512 MiB.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     restore: Option<PathBuf>,
 
@@ -237,6 +238,21 @@ impl Subcommand for RetainClearArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[
+            "filter_out",
+            "topic_match",
+            "older_than",
+            "dry_run",
+            "yes",
+            "backup",
+            "restore",
+            "json",
+            "host",
+            "port",
+            "url",
+            "username",
+            "password",
+        ],
         examples: &[
             ("List the retained messages below home", "mqtt retain-clear --dry-run 'home/#'"),
             (

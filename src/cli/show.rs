@@ -28,6 +28,7 @@ pub(super) struct ConfigArgs {
 }
 
 pub(super) static MANUAL: Manual = Manual {
+    common: &["profile", "host", "port", "url", "username", "password"],
     examples: &[
         ("Show the settings in effect", "mqtt config show"),
         ("Show those of a profile, with another port", "mqtt config show --profile work -p 8884"),

@@ -51,7 +51,7 @@ pub(super) struct SubscribeArgs {
     #[arg(short = 'R')]
     no_retained: bool,
 
-    /// Show retained messages only, and leave after the last
+    /// Show retained messages only, then leave
     ///
     /// MQTT does not say which retained message is the last. sub sends a message to itself, on the topic
     /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
@@ -113,6 +113,23 @@ impl Subcommand for SubscribeArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[
+            "topic",
+            "qos",
+            "verbose",
+            "format",
+            "json",
+            "count",
+            "timeout",
+            "retained_only",
+            "client_id",
+            "disable_clean_session",
+            "host",
+            "port",
+            "url",
+            "username",
+            "password",
+        ],
         examples: &[
             ("Write out every message below home, with its topic", "mqtt sub -t 'home/#' -v"),
             ("Write out messages as JSON", "mqtt sub -t 'home/#' --json | jq .payload"),

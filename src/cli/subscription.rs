@@ -31,7 +31,7 @@ pub(super) struct SubscriptionArgs {
     #[arg(long, value_name = "OPTIONS:FILTER")]
     subscribe: Vec<OsString>,
 
-    /// Highest QoS to receive with: 0 at most once, 1 at least once, 2 exactly once
+    /// Highest QoS to receive with: 0, 1 or 2
     #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = value::qos(),
           hide_possible_values = true)]
     qos: QoS,

@@ -23,20 +23,22 @@ const PLAIN_PORT: u16 = 1883;
 #[command(next_help_heading = "Connection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TargetArgs {
-    /// Broker: host name or IP address; several by commas, each with :PORT if need be, are tried in
-    /// turn until one answers
+    /// Broker: host or IP address
+    ///
+    /// Several by commas, each with :PORT if need be, are tried in turn until one answers.
     #[arg(short = 'h', long, env = "MQTT_HOST", default_value = "localhost", value_name = "HOST",
           value_hint = ValueHint::Hostname)]
     host: Brokers,
 
-    /// Port of the broker; 8883 turns TLS on [default: 1883, with TLS 8883]
+    /// Port; 8883 turns TLS on [default: 1883, or 8883]
     #[arg(short = 'p', long, env = "MQTT_PORT", value_name = "PORT",
           value_parser = value::port)]
     port: Option<u16>,
 
-    /// Broker as mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first /
-    /// is the topic and %XX is decoded, or as ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with
-    /// port 80 or 443 if none is given
+    /// Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]
+    ///
+    /// mqtt[s]://[USER[:PASSWORD]@]HOST[:PORT][/TOPIC], where everything after the first / is the topic and
+    /// %XX is decoded, or ws[s]://[USER[:PASSWORD]@]HOST[:PORT][/PATH], with port 80 or 443 if none is given.
     #[arg(short = 'L', long, env = "MQTT_URL", value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<BrokerUrl>,
 

@@ -26,14 +26,16 @@ const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --
 #[command(next_help_heading = "TLS")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TlsArgs {
-    /// Trust the certificate authorities in this PEM file; turns TLS on. One that cannot be used is
-    /// named, and the others are trusted. Unlike with OpenSSL, the dates and the key usage of a
-    /// trusted authority do not count
+    /// Trust the certificate authorities in this PEM file; turns TLS on
+    ///
+    /// One that cannot be used is named, and the others are trusted. Unlike with OpenSSL, the dates and
+    /// the key usage of a trusted authority do not count.
     #[arg(long, env = "MQTT_CAFILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     cafile: Option<PathBuf>,
 
-    /// Trust the certificate authorities in the PEM files of this directory, whatever their names;
-    /// turns TLS on. A file that cannot be used is named, and the others are trusted
+    /// Trust the certificate authorities in the PEM files of this directory; turns TLS on
+    ///
+    /// The files may have any names. One that cannot be used is named, and the others are trusted.
     #[arg(long, env = "MQTT_CAPATH", value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     capath: Option<PathBuf>,
 

@@ -60,8 +60,9 @@ pub(super) struct WillTestArgs {
     #[arg(long, value_name = "TOPIC", default_value = "mqtt-will-test")]
     prefix: OsString,
 
-    /// User name of the client that watches [default: as -u]; --password-prompt asks for its password as
-    /// well
+    /// User name of the client that watches [default: as -u]
+    ///
+    /// --password-prompt asks for its password as well.
     #[arg(long, value_name = "NAME")]
     watch_as: Option<String>,
 
@@ -97,6 +98,19 @@ impl Subcommand for WillTestArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
+        common: &[
+            "cases",
+            "list",
+            "strict",
+            "version_matrix",
+            "json",
+            "junit",
+            "host",
+            "port",
+            "url",
+            "username",
+            "password",
+        ],
         examples: &[
             ("List the cases", "mqtt will-test --list"),
             (

@@ -84,7 +84,7 @@ fn help_shows_what_the_mode_takes() {
             &["--host", "--cafile", "--fail-if", "--rate "],
         ),
     ] {
-        let help = stage_one(&words(&["bench", mode, "--help"])).unwrap().expect_err("a text");
+        let help = stage_one(&words(&["bench", mode, "--help-all"])).unwrap().expect_err("a text");
         for option in takes {
             assert!(help.contains(option), "{mode} {option}: {help}");
         }
