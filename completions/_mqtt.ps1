@@ -33,6 +33,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('ping', 'ping', [CompletionResultType]::ParameterValue, 'Go the way to a broker step by step, and measure round trips')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'Run a scratch broker for development and tests')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what a connection would be made with')
+            [CompletionResult]::new('compat', 'compat', [CompletionResultType]::ParameterValue, 'Take the place of mosquitto''s clients')
             break
         }
         'mqtt;pub' {
@@ -1623,6 +1624,35 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--tls-use-os-certs', '--tls-use-os-certs', [CompletionResultType]::ParameterName, 'Trust the operating system''s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Accept any server: neither certificate nor host name is verified')
             [CompletionResult]::new('--no-tls', '--no-tls', [CompletionResultType]::ParameterName, 'Connect without TLS, whatever other options say')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
+            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mqtt;compat' {
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
+            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('install', 'install', [CompletionResultType]::ParameterValue, 'Make links by the names of mosquitto''s clients')
+            [CompletionResult]::new('uninstall', 'uninstall', [CompletionResultType]::ParameterValue, 'Remove the links again')
+            break
+        }
+        'mqtt;compat;install' {
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Folder of the links')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
+            [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace what is there, whatever it is')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on standard error but usage errors; the exit status tells how it went')
+            [CompletionResult]::new('--log-time', '--log-time', [CompletionResultType]::ParameterName, 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
+            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mqtt;compat;uninstall' {
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Folder of the links')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Say nothing on standard error but usage errors; the exit status tells how it went')
+            [CompletionResult]::new('--log-time', '--log-time', [CompletionResultType]::ParameterName, 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
             [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')

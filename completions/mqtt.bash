@@ -22,6 +22,9 @@ _mqtt() {
             mqtt,broker)
                 cmd="mqtt__subcmd__broker"
                 ;;
+            mqtt,compat)
+                cmd="mqtt__subcmd__compat"
+                ;;
             mqtt,config)
                 cmd="mqtt__subcmd__config"
                 ;;
@@ -64,6 +67,12 @@ _mqtt() {
             mqtt__subcmd__bench,sub)
                 cmd="mqtt__subcmd__bench__subcmd__sub"
                 ;;
+            mqtt__subcmd__compat,install)
+                cmd="mqtt__subcmd__compat__subcmd__install"
+                ;;
+            mqtt__subcmd__compat,uninstall)
+                cmd="mqtt__subcmd__compat__subcmd__uninstall"
+                ;;
             *)
                 ;;
         esac
@@ -71,7 +80,7 @@ _mqtt() {
 
     case "${cmd}" in
         mqtt)
-            opts="--help --help-all --version pub sub rr bench retain-clear will-test ping broker config"
+            opts="--help --help-all --version pub sub rr bench retain-clear will-test ping broker config compat"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3796,6 +3805,70 @@ _mqtt() {
                     ;;
                 -p)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__compat)
+            opts="--help --help-all --version install uninstall"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__compat__subcmd__install)
+            opts="--dir --force --quiet --log-time --color --help --help-all --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__compat__subcmd__uninstall)
+            opts="--dir --quiet --log-time --color --help --help-all --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --dir)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
                     return 0
                     ;;
                 --color)

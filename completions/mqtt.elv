@@ -30,6 +30,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand ping 'Go the way to a broker step by step, and measure round trips'
             cand broker 'Run a scratch broker for development and tests'
             cand config 'Show what a connection would be made with'
+            cand compat 'Take the place of mosquitto''s clients'
         }
         &'mqtt;pub'= {
             cand -t 'Topic to publish to'
@@ -1604,6 +1605,32 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --tls-use-os-certs 'Trust the operating system''s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
             cand --insecure 'Accept any server: neither certificate nor host name is verified'
             cand --no-tls 'Connect without TLS, whatever other options say'
+            cand --help 'Print help; --help GROUP for one group of options'
+            cand --help-all 'Print all options, with every detail'
+            cand --version 'Print version'
+        }
+        &'mqtt;compat'= {
+            cand --help 'Print help; --help GROUP for one group of options'
+            cand --help-all 'Print all options, with every detail'
+            cand --version 'Print version'
+            cand install 'Make links by the names of mosquitto''s clients'
+            cand uninstall 'Remove the links again'
+        }
+        &'mqtt;compat;install'= {
+            cand --dir 'Folder of the links'
+            cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
+            cand --force 'Replace what is there, whatever it is'
+            cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
+            cand --log-time 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
+            cand --help 'Print help; --help GROUP for one group of options'
+            cand --help-all 'Print all options, with every detail'
+            cand --version 'Print version'
+        }
+        &'mqtt;compat;uninstall'= {
+            cand --dir 'Folder of the links'
+            cand --color 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never'
+            cand --quiet 'Say nothing on standard error but usage errors; the exit status tells how it went'
+            cand --log-time 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
             cand --help 'Print help; --help GROUP for one group of options'
             cand --help-all 'Print all options, with every detail'
             cand --version 'Print version'

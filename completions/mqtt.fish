@@ -36,6 +36,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that 
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "ping" -d 'Go the way to a broker step by step, and measure round trips'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show what a connection would be made with'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "compat" -d 'Take the place of mosquitto\'s clients'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
 1\t''
@@ -1454,3 +1455,27 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect 
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help; --help GROUP for one group of options'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -f -a "install" -d 'Make links by the names of mosquitto\'s clients'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -f -a "uninstall" -d 'Remove the links again'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l dir -d 'Folder of the links' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l force -d 'Replace what is there, whatever it is'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l dir -d 'Folder of the links' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l version -d 'Print version'

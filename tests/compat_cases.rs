@@ -502,8 +502,6 @@ fn requesting() -> Vec<Case> {
             .differs(&["rr-retained"]),
         plain(RR, "-t a -e b -m x -W 1"),
         plain(RR, "-t a -e b -m x -W 1 -V 311"),
-        case(RR, "-t a -e b -m x -W 3", Script { denies: true, ..Script::accepts() })
-            .differs(&["rr-disconnect"]),
         case(RR, "-t a -e b -m x", Script::refuses(135)),
         case(RR, "-t a -e b -m x -V 311", Script::refuses(5)),
         case(RR, "-t a -e b -m x -q 1", Script::accepts().closes_after(PacketType::Publish)),

@@ -295,6 +295,29 @@ fn page_of_formats() {
     assert!(page == expected, "docs/formats.md: run UPDATE_EXPECT=1 cargo test generated");
 }
 
+/// What is different under the names of mosquitto's clients.
+#[test]
+fn page_of_differences() {
+    let path = root().join("docs/mosquitto.md");
+    let page = fs::read_to_string(&path).unwrap();
+    let (begin, end) = ("<!-- differences -->\n", "<!-- end of differences -->\n");
+    let (before, rest) = page.split_once(begin).unwrap();
+    let (_, after) = rest.split_once(end).unwrap();
+    let rows = mqtt::cli::DIFFERENCES.iter().map(|difference| {
+        format!("| {} | {} | {} |\n", difference.mosquitto, difference.here, difference.reason)
+    });
+    let table = format!(
+        "| mosquitto's clients | mqtt under their names | reason |\n|---|---|---|\n{}",
+        rows.collect::<String>()
+    );
+    let expected = format!("{before}{begin}{table}{end}{after}");
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        fs::write(&path, expected).unwrap();
+        return;
+    }
+    assert!(page == expected, "docs/mosquitto.md: run UPDATE_EXPECT=1 cargo test generated");
+}
+
 /// What `--help` prints fits a screen.
 #[test]
 fn help_texts() {

@@ -22,6 +22,7 @@ mod command_line;
 mod compat;
 mod compat_cases;
 mod compat_differential;
+mod compat_practice;
 mod connect;
 mod discovery;
 mod events;

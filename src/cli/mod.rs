@@ -118,6 +118,7 @@ static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<ping::PingArgs>("ping"),
     Entry::run::<broker::BrokerArgs>("broker"),
     Entry::print::<show::ConfigArgs>("config", &show::MANUAL),
+    Entry::print::<compat::CompatArgs>("compat", &compat::MANUAL).with(compat::MODES),
 ];
 
 /// What a command line asks for.

@@ -4,6 +4,7 @@
 mod attention;
 pub mod bench;
 pub mod broker;
+pub mod compat;
 mod lines;
 pub mod ping;
 pub mod publish;

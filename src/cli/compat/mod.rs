@@ -9,6 +9,7 @@
 
 mod check;
 mod differences;
+mod install;
 mod property;
 mod settings;
 mod table;
@@ -17,6 +18,7 @@ mod usage;
 mod value;
 
 pub use self::differences::{DIFFERENCES, Difference};
+pub(super) use self::install::{CompatArgs, MANUAL, MODES};
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

@@ -1,0 +1,147 @@
+//! `mqtt compat`: the names of mosquitto's clients behind it, and the links by these names.
+
+use std::path::PathBuf;
+
+use clap::ValueHint;
+
+use super::{DIFFERENCES, PROGRAMS, VERSION};
+use crate::cli::connection::ConnectionArgs;
+use crate::cli::manual::Manual;
+use crate::cli::report::QuietArgs;
+use crate::cli::subcommand::{Called, Entry, Line, Resolved, Subcommand};
+use crate::command::compat::{Config, Task};
+use crate::error::Error;
+
+/// Take the place of mosquitto's clients
+#[derive(Debug, Clone, clap::Args)]
+#[command(long_about = long_about())]
+#[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
+pub(in crate::cli) struct CompatArgs {}
+
+pub(in crate::cli) static MANUAL: Manual = Manual {
+    common: &[],
+    examples: &[
+        (
+            "Make the links, in a folder before that of the real clients",
+            "mqtt compat install --dir /usr/local/bin",
+        ),
+        ("Remove them", "mqtt compat uninstall --dir /usr/local/bin"),
+    ],
+    bugs: &[
+        "The texts of errors at run time are not those of mosquitto in every case; exit statuses are.",
+        "The manual pages mosquitto_pub(1), mosquitto_sub(1) and mosquitto_rr(1) are those of Eclipse Mosquitto, \
+         and are not installed.",
+    ],
+};
+
+/// The modes.
+pub(in crate::cli) static MODES: &[Entry] =
+    &[Entry::run::<InstallArgs>("install"), Entry::run::<UninstallArgs>("uninstall")];
+
+impl Called for CompatArgs {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        None
+    }
+
+    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+        Err(Error::usage("compat needs a mode or the name of a client").with_hint("see mqtt compat --help"))
+    }
+}
+
+/// Make links by the names of mosquitto's clients
+///
+/// Each is a link to this program, by the name of one of the three clients. Something else
+/// by such a name is replaced with --force only; if there is any, nothing is done.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct InstallArgs {
+    /// Folder of the links
+    #[arg(long, value_name = "DIRECTORY", required = true, value_hint = ValueHint::DirPath)]
+    dir: PathBuf,
+
+    /// Replace what is there, whatever it is
+    #[arg(long)]
+    force: bool,
+
+    #[command(flatten)]
+    quiet: QuietArgs,
+}
+
+/// Remove the links again
+///
+/// If something else has one of the three names, nothing is removed.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct UninstallArgs {
+    /// Folder of the links
+    #[arg(long, value_name = "DIRECTORY", required = true, value_hint = ValueHint::DirPath)]
+    dir: PathBuf,
+
+    #[command(flatten)]
+    quiet: QuietArgs,
+}
+
+impl Subcommand for InstallArgs {
+    type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        common: &[],
+        examples: &[
+            ("Make the links", "mqtt compat install --dir /usr/local/bin"),
+            ("Replace the real clients", "mqtt compat install --dir /usr/bin --force"),
+        ],
+        bugs: &["The shell may remember where it found the real clients until hash -r."],
+    };
+}
+
+impl Subcommand for UninstallArgs {
+    type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        common: &[],
+        examples: &[("Remove the links", "mqtt compat uninstall --dir /usr/local/bin")],
+        bugs: &["What --force has replaced does not come back."],
+    };
+}
+
+impl TryFrom<InstallArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: InstallArgs) -> Result<Self, Error> {
+        config(Task::Install { force: args.force }, args.dir, &args.quiet)
+    }
+}
+
+impl TryFrom<UninstallArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: UninstallArgs) -> Result<Self, Error> {
+        config(Task::Uninstall, args.dir, &args.quiet)
+    }
+}
+
+fn config(task: Task, folder: PathBuf, quiet: &QuietArgs) -> Result<Config, Error> {
+    let program = std::env::current_exe().and_then(std::fs::canonicalize);
+    Ok(Config {
+        task,
+        folder,
+        names: PROGRAMS.iter().map(|(_, name)| *name).collect(),
+        program: program.map_err(|error| Error::file("cannot find this program", error))?,
+        verbosity: quiet.resolve(),
+    })
+}
+
+/// What it is, and every difference.
+fn long_about() -> String {
+    let opening = format!(
+        "Take the place of mosquitto's clients\n\n\
+         Called as mosquitto_pub, mosquitto_sub or mosquitto_rr, by links that install makes, or as mqtt compat \
+         mosquitto_sub and the like, mqtt takes the command lines of mosquitto {VERSION}: the same options, \
+         defaults, options files, output, texts of misuse and exit statuses. Variables MQTT_… and profiles have no \
+         effect then.\n\n\
+         Deliberate differences from mosquitto's clients:"
+    );
+    let row = |difference: &super::Difference| {
+        let super::Difference { mosquitto, here, reason, .. } = difference;
+        format!("\n\nmosquitto: {mosquitto}. Here: {here}. Reason: {reason}.")
+    };
+    DIFFERENCES.iter().fold(opening, |text, difference| text + &row(difference))
+}

@@ -1,0 +1,121 @@
+//! `mqtt compat install` and `uninstall`: links by the names of mosquitto's clients to this program.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{Error as IoError, ErrorKind};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::command::{Invocation, Running};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::{Diagnostics, Verbosity};
+
+/// A checked command line of `mqtt compat install` or `uninstall`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What to do.
+    pub task: Task,
+    /// The folder of the links.
+    pub folder: PathBuf,
+    /// The names of the links.
+    pub names: Vec<&'static str>,
+    /// This program.
+    pub program: PathBuf,
+    /// What is said on standard error.
+    pub verbosity: Verbosity,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Make the links.
+    Install {
+        /// Also in place of something else.
+        force: bool,
+    },
+    /// Remove them.
+    Uninstall,
+}
+
+impl Invocation for Config {
+    fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(async move { run(&self, diagnostics) })
+    }
+}
+
+/// What stands where a link is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Nothing,
+    /// A link to this program or to one of its name.
+    Ours,
+    Other,
+}
+
+/// Looks at every name first, so that nothing is done if something is in the way.
+fn run(config: &Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+    let places: Vec<PathBuf> = config.names.iter().map(|name| config.folder.join(name)).collect();
+    let found = places.iter().map(|place| look(place, &config.program)).collect::<Result<Vec<_>, _>>()?;
+    let force = config.task == Task::Install { force: true };
+    if let Some((place, _)) = places.iter().zip(&found).find(|(_, found)| **found == Found::Other)
+        && !force
+    {
+        let what = place.display();
+        let error = IoError::new(ErrorKind::AlreadyExists, "it is not a link to mqtt");
+        return Err(match config.task {
+            Task::Install { .. } => Error::file(format!("cannot install {what}"), error)
+                .with_hint("--force replaces it; a package manager may own it"),
+            Task::Uninstall => Error::file(format!("cannot remove {what}"), error),
+        });
+    }
+    for (place, found) in places.iter().zip(found) {
+        match config.task {
+            Task::Install { .. } => {
+                link(place, &config.program)?;
+                diagnostics.state(format_args!("{} -> {}", place.display(), config.program.display()));
+            }
+            Task::Uninstall if found == Found::Nothing => {}
+            Task::Uninstall => {
+                let what = place.display();
+                fs::remove_file(place)
+                    .map_err(|error| Error::file(format!("cannot remove {what}"), error))?;
+                diagnostics.state(format_args!("{what} removed"));
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
+
+fn look(place: &Path, program: &Path) -> Result<Found, Error> {
+    let failed = |error| Error::file(format!("cannot look at {}", place.display()), error);
+    match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) => Err(failed(error)),
+        Ok(metadata) if !metadata.is_symlink() => Ok(Found::Other),
+        Ok(_) => {
+            let target = fs::read_link(place).map_err(failed)?;
+            // The program may have been moved since, and the link point nowhere.
+            let is_named_so = target.file_name() == program.file_name().or(Some(OsStr::new("mqtt")));
+            let is_it = fs::canonicalize(place).is_ok_and(|target| target == program);
+            Ok(if is_it || is_named_so { Found::Ours } else { Found::Other })
+        }
+    }
+}
+
+/// Makes the link, in place of what is there: never is there nothing.
+fn link(place: &Path, program: &Path) -> Result<(), Error> {
+    let failed = |error| Error::file(format!("cannot install {}", place.display()), error);
+    let mut name = place.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let temporary = place.with_file_name(name);
+    symlink(program, &temporary).map_err(failed)?;
+    fs::rename(&temporary, place).map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        failed(error)
+    })
+}
