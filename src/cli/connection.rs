@@ -13,7 +13,7 @@ use super::property::{self, ConnectProperties};
 use super::target::{self, TargetArgs};
 use super::text;
 use super::tls::TlsArgs;
-use super::value::{self, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
+use super::value::{self, Brokers, NEVER_EXPIRES, ProtocolVersion, ReconnectAttempts};
 use crate::client::options::{ClientOptions, Reconnect, Version, Will};
 use crate::error::Error;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -166,6 +166,16 @@ pub(super) struct Standing {
 }
 
 impl ConnectionArgs {
+    /// Takes the host from an operand, which is as good as `-h`.
+    pub(super) fn name_host(&mut self, host: Brokers) -> Result<(), Error> {
+        if self.origin.rank("host") == Rank::Flag {
+            return Err(Error::usage("HOST and -h are both given; give one"));
+        }
+        self.target.name_host(host);
+        self.origin.promote("host");
+        Ok(())
+    }
+
     /// What holds, for those who want to know why.
     pub(super) fn standing(&self) -> Standing {
         let origin = &self.origin;

@@ -114,6 +114,13 @@ impl Origin {
         Rc::clone(&self.warnings)
     }
 
+    /// This option was typed, in the form of an operand.
+    pub(super) fn promote(&mut self, id: &str) {
+        self.given.retain(|(given, _)| given != id);
+        self.broken.retain(|broken| broken.id != id);
+        self.given.push((id.to_owned(), Rank::Flag));
+    }
+
     /// These options did not come from the command line, as clap thinks, but from elsewhere.
     pub(super) fn demote<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, to: Rank) {
         for id in ids {

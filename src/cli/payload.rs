@@ -5,9 +5,60 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 
+use super::text::shown;
+use super::usage::without_secrets;
 use super::value;
 use crate::command::publish::Source;
 use crate::error::Error;
+
+/// Topic and payload of a message as operands.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct OperandArgs {
+    /// Topic to publish to, as -t
+    #[arg(value_name = "TOPIC")]
+    topic_operand: Option<OsString>,
+
+    /// Payload, as -m
+    #[arg(value_name = "MESSAGE")]
+    message_operand: Option<OsString>,
+}
+
+impl OperandArgs {
+    /// The topic, with what `-t` gives.
+    pub(super) fn topics(&mut self, given: &[OsString]) -> Result<Vec<OsString>, Error> {
+        given_once(self.topic_operand.take().into_iter().collect(), given, "TOPIC")
+    }
+
+    /// The payload, under the operand's name.
+    pub(super) fn given(&mut self) -> Option<(&'static str, Source)> {
+        self.message_operand.take().map(|text| ("MESSAGE", Source::Message(value::bytes(text))))
+    }
+}
+
+/// What operands say or `-t` says. Both are not for the same thing.
+pub(super) fn given_once(
+    operands: Vec<OsString>,
+    options: &[OsString],
+    name: &str,
+) -> Result<Vec<OsString>, Error> {
+    let is_url = |operand: &&OsString| operand.to_string_lossy().contains("://");
+    if let Some(url) = operands.iter().find(is_url) {
+        let url = without_secrets(&url.to_string_lossy());
+        let text = format!("{name} '{}' is a URL", shown(url.as_ref()));
+        return Err(
+            Error::usage(text).with_hint("-L takes the broker's URL, and -t a topic that looks like one")
+        );
+    }
+    match (operands.first(), options.first()) {
+        (Some(operand), Some(option)) => {
+            let text =
+                format!("{name} '{}' and -t '{}' are both given; give one", shown(operand), shown(option));
+            Err(Error::usage(text).with_hint("quote a text that has blanks"))
+        }
+        (Some(_), None) => Ok(operands),
+        (None, _) => Ok(options.to_vec()),
+    }
+}
 
 /// The sources of one message.
 #[derive(Debug, Clone, clap::Args)]

@@ -3,12 +3,15 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::ValueHint;
+
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
 use super::subcommand::Subcommand;
-use super::{text, value};
+use super::text;
+use super::value::{self, Brokers};
 use crate::command::ping::Config;
 use crate::error::Error;
 
@@ -20,6 +23,10 @@ use crate::error::Error;
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Ping")]
 pub(super) struct PingArgs {
+    /// Broker, as -h
+    #[arg(value_name = "HOST", value_hint = ValueHint::Hostname)]
+    host_operand: Option<Brokers>,
+
     /// Round trips to measure
     ///
     /// For each the broker may take as long as --connect-timeout says.
@@ -102,7 +109,10 @@ impl Subcommand for PingArgs {
 impl TryFrom<PingArgs> for Config {
     type Error = Error;
 
-    fn try_from(args: PingArgs) -> Result<Self, Error> {
+    fn try_from(mut args: PingArgs) -> Result<Self, Error> {
+        if let Some(host) = args.host_operand.take() {
+            args.connection.name_host(host)?;
+        }
         let publish = args.publish.map(|topic| text::topic_name("topic", &topic)).transpose()?;
         let verbosity = args.report.resolve()?;
         let properties = args.properties.resolve()?;

@@ -8,7 +8,7 @@ use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
-use super::payload::{PayloadArgs, one};
+use super::payload::{OperandArgs, PayloadArgs, one};
 use super::property::{PropertyArgs, Publishing};
 use super::report::ReportArgs;
 use super::subcommand::Subcommand;
@@ -27,6 +27,9 @@ use crate::protocol::wire::TopicAlias;
 /// taken over every one of them. The exit status is 0 only then.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PublishArgs {
+    #[command(flatten)]
+    operands: OperandArgs,
+
     /// Topic to publish to
     #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
@@ -141,10 +144,11 @@ impl Subcommand for PublishArgs {
 impl TryFrom<PublishArgs> for Config {
     type Error = Error;
 
-    fn try_from(args: PublishArgs) -> Result<Self, Error> {
-        let source = source(args.payload.clone().given(), args.stdin_line, args.spool.is_some())?;
-        let topic =
-            if source == Source::Spool { String::new() } else { topic(&args.topic, &args.connection)? };
+    fn try_from(mut args: PublishArgs) -> Result<Self, Error> {
+        let topics = args.operands.topics(&args.topic)?;
+        let given = args.payload.clone().given().into_iter().chain(args.operands.given()).collect();
+        let source = source(given, args.stdin_line, args.spool.is_some())?;
+        let topic = if source == Source::Spool { String::new() } else { topic(&topics, &args.connection)? };
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
         if args.spool.is_some() {
             if args.qos == QoS::AtMostOnce && source != Source::Spool {
@@ -198,7 +202,9 @@ pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<S
         }
         (Some(topic), _) => topic.clone(),
         (None, Some(in_url)) => in_url.into(),
-        (None, None) => return Err(Error::usage("no topic to publish to: -t TOPIC")),
+        (None, None) => {
+            return Err(Error::usage("no topic to publish to").with_hint("mqtt pub TOPIC MESSAGE"));
+        }
     };
     text::topic_name("topic", &topic)
 }

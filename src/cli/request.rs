@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
 use super::manual::Manual;
-use super::payload::{PayloadArgs, one};
+use super::payload::{OperandArgs, PayloadArgs, one};
 use super::property::{PropertyArgs, Requesting};
 use super::publish::{topic, topic_alias};
 use super::report::ReportArgs;
@@ -28,6 +28,9 @@ use crate::protocol::{Protocol, QoS};
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct RequestArgs {
+    #[command(flatten)]
+    operands: OperandArgs,
+
     /// Topic to publish the request to
     #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
@@ -128,12 +131,14 @@ impl Subcommand for RequestArgs {
 impl TryFrom<RequestArgs> for Config {
     type Error = Error;
 
-    fn try_from(args: RequestArgs) -> Result<Self, Error> {
-        let Some(source) = one(args.payload.given())? else {
+    fn try_from(mut args: RequestArgs) -> Result<Self, Error> {
+        let topics = args.operands.topics(&args.topic)?;
+        let Some(source) = one(args.payload.given().into_iter().chain(args.operands.given()).collect())?
+        else {
             return Err(Error::usage("no request to publish")
                 .with_hint("give one of -m TEXT, -f FILE, -s (standard input) and -n (no payload)"));
         };
-        let topic = topic(&args.topic, &args.connection)?;
+        let topic = topic(&topics, &args.connection)?;
         let mut properties = args.properties.resolve()?;
         let response_topic = response_topic(&args.respond_on, &properties.publish)?;
         if response_topic.as_deref().is_some_and(|topic| shared(topic).is_some()) {

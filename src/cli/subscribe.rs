@@ -205,9 +205,8 @@ impl TryFrom<SubscribeArgs> for Config {
         }
         let unsubscribe = args.subscriptions.unsubscribe()?;
         if filters.is_empty() && unsubscribe.is_empty() {
-            return Err(
-                Error::usage("nothing to subscribe to: -t FILTER").with_hint("for everything: -t '#'")
-            );
+            return Err(Error::usage("nothing to subscribe to")
+                .with_hint("mqtt sub FILTER; for everything: mqtt sub '#'"));
         }
         let filter_out = args
             .filter_out

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::ValueEnum;
 
+use super::payload::given_once;
 use super::text::{self, shown};
 use super::value::{self, RetainHandling};
 use crate::command::subscribe::FilterOptions;
@@ -21,6 +22,10 @@ const FORM: &str = "use OPTIONS:FILTER, for example qos=1,no-local:home/#";
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Subscriptions")]
 pub(super) struct SubscriptionArgs {
+    /// Topic filters to subscribe to, as -t
+    #[arg(value_name = "FILTER", help_heading = None::<&str>)]
+    filters: Vec<OsString>,
+
     /// Topic filter to subscribe to; may be repeated
     #[arg(short = 't', long, value_name = "FILTER")]
     topic: Vec<OsString>,
@@ -56,7 +61,7 @@ pub(super) struct SubscriptionArgs {
 impl SubscriptionArgs {
     /// Whether there is no filter to subscribe to.
     pub(super) fn is_empty(&self) -> bool {
-        self.topic.is_empty() && self.subscribe.is_empty()
+        self.filters.is_empty() && self.topic.is_empty() && self.subscribe.is_empty()
     }
 
     /// Every filter to subscribe to, in the order of the flags: `-t` first, `--subscribe` next,
@@ -67,11 +72,11 @@ impl SubscriptionArgs {
         identifier: Option<u32>,
     ) -> Result<Vec<FilterOptions>, Error> {
         let defaults = || FilterOptions { identifier, ..self.defaults() };
-        let for_all =
-            self.topic.iter().map(OsString::as_os_str).chain(in_url.map(OsStr::new)).map(|filter| {
-                let filter = text::topic_filter("topic filter", filter)?;
-                checked(FilterOptions { filter, ..defaults() })
-            });
+        let topics = given_once(self.filters.clone(), &self.topic, "FILTER")?;
+        let for_all = topics.iter().map(OsString::as_os_str).chain(in_url.map(OsStr::new)).map(|filter| {
+            let filter = text::topic_filter("topic filter", filter)?;
+            checked(FilterOptions { filter, ..defaults() })
+        });
         let own = self.subscribe.iter().map(|typed| {
             let (options, filter) = split(typed)?;
             let filter = text::topic_filter("topic filter", &filter)?;

@@ -132,6 +132,11 @@ pub(super) const IDS: [&str; 11] = [
 ];
 
 impl TargetArgs {
+    /// Takes another host.
+    pub(super) fn name_host(&mut self, host: Brokers) {
+        self.host = host;
+    }
+
     /// The URL, unless something of higher rank names another broker: then its port, topic and
     /// password are none of the other's business.
     pub(super) fn counting_url(&self, origin: &Origin) -> Option<&BrokerUrl> {

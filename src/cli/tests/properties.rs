@@ -192,7 +192,7 @@ fn bad_properties() {
     let cases: &[(&[&str], &str)] = &[
         (&["-D", "publish", "content-type"], "3 values required by '--property"),
         // Where the words of -D end is told by the property's name, not by the next hyphen.
-        (&["-D", "publish", "content-type", "a", "b"], "unexpected argument 'b'"),
+        (&["-D", "publish", "content-type", "a", "b"], "TOPIC 'b' and -t 'a' are both given"),
         (&["-D", "publish", "user-property", "k"], "takes two words"),
         (&["-D", "puback", "user-property", "k", "v"], "no such command"),
         (&["-D", "subscribe", "user-property", "k", "v"], "no SUBSCRIBE is sent here"),

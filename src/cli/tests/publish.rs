@@ -1,7 +1,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
-use super::{all_wrong, config, publish, run, usage_error, words, wrong};
+use super::{all_wrong, config, good, publish, run, usage_error, words, wrong};
 use crate::client::options::Reconnect;
 use crate::command::publish::{Config, Source};
 use crate::output::Verbosity;
@@ -181,4 +181,27 @@ fn bad_wills() {
     let long = "x".repeat(65_536);
     let message = wrong(&["pub", "-t", "a", "-n", "--will-topic", "w", "--will-payload", &long]);
     assert!(message.contains("65536 bytes long"), "{message}");
+}
+
+/// `mqtt pub TOPIC [MESSAGE]`, and the same of the others.
+#[test]
+fn operands_stand_for_options() {
+    let line = [&["pub", "a/b", "hello"][..], &["-q", "1"]].concat();
+    let config: Config = config(good(&line));
+    assert_eq!((config.topic.as_str(), &config.source), ("a/b", &Source::Message(b"hello".to_vec())));
+    let config: Config = super::config(good(&["pub", "a/b", "-f", "x"]));
+    assert_eq!((config.topic.as_str(), &config.source), ("a/b", &Source::File("x".into())));
+    let request: crate::command::request::Config = super::config(good(&["rr", "a", "what"]));
+    assert_eq!((request.topic.as_str(), &request.source), ("a", &Source::Message(b"what".to_vec())));
+    let ping: crate::command::ping::Config = super::config(good(&["ping", "broker.example"]));
+    assert_eq!(ping.client.endpoint.address.to_string(), "broker.example:1883");
+    all_wrong(&[
+        (&["pub", "a", "b", "-m", "c"], "-m and MESSAGE are two sources"),
+        (&["pub", "a", "-t", "b", "-n"], "TOPIC 'a' and -t 'b' are both given"),
+        (&["pub", "mqtt://me:x@h/t", "b"], "TOPIC 'mqtt://…@h/t' is a URL"),
+        (&["pub"], "no message to publish"),
+        (&["sub", "a", "-t", "b"], "FILTER 'a' and -t 'b' are both given"),
+        (&["sub", "wss://h/p?token=x"], "FILTER 'wss://h/p?…' is a URL"),
+        (&["ping", "a", "-h", "b"], "HOST and -h are both given"),
+    ]);
 }

@@ -239,3 +239,10 @@ fn formats() {
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
 }
+
+#[test]
+fn operands_are_filters() {
+    let filters: Vec<String> =
+        subscribe(&["a/#", "b", "-v"]).filters.into_iter().map(|filter| filter.filter).collect();
+    assert_eq!(filters, ["a/#", "b"]);
+}

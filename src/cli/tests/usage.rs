@@ -42,7 +42,7 @@ fn errors_are_one_line() {
         (&["publish"], "unrecognized subcommand 'publish'"),
         (&["pub", "--tpoic", "x"], "unexpected argument '--tpoic' found"),
         (&["pub", "-z"], "unexpected argument '-z' found"),
-        (&["pub", "extra"], "unexpected argument 'extra' found"),
+        (&["pub", "a", "b", "extra"], "unexpected argument 'extra' found"),
         (&["pub", "-t"], "a value is required for '--topic <TOPIC>' but none was supplied"),
     ]);
 }
