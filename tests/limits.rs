@@ -362,6 +362,17 @@ fn waits_in_vain(
     connack: Vec<u8>,
     script: impl FnOnce(&mut Peer) + Send + 'static,
 ) -> Outcome {
+    waits_in_vain_for("1s", args, connack, script)
+}
+
+/// The same with another limit.
+#[track_caller]
+fn waits_in_vain_for(
+    limit: &str,
+    args: &[&str],
+    connack: Vec<u8>,
+    script: impl FnOnce(&mut Peer) + Send + 'static,
+) -> Outcome {
     let server = Server::start(move |server| {
         let mut peer = server.accept();
         peer.expect_connect(V5);
@@ -370,7 +381,7 @@ fn waits_in_vain(
         peer.drain();
     });
     let port = server.port().to_string();
-    let line = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "--connect-timeout", "1s"];
+    let line = ["-h", "127.0.0.1", "-p", &port, "-V", "5", "--connect-timeout", limit];
     Mqtt::new([&args[..1], &line, &args[1..]].concat()).run()
 }
 
@@ -407,6 +418,66 @@ fn answer_that_never_comes_ends_a_one_shot() {
         }
         waits_in_vain(args, packets::connack_with(&off), |peer| talk(peer, true)).exits(1).mentions(text);
     }
+}
+
+/// Sends messages of this quality of service and reads their acknowledgements, until the client has gone.
+fn keep_acknowledging(peer: &mut Peer, qos: QoS) {
+    for identifier in (1..=u16::MAX).cycle() {
+        let message = Message { qos, identifier, ..Message::new("x", b"talk") };
+        if !peer.send_if_there(&message.bytes(V5)) {
+            return;
+        }
+        // One PUBREC for each, and none is released.
+        while let Some(packet) = peer.next_within(Duration::from_millis(20)) {
+            if packet == packets::pingreq() {
+                peer.send(&packets::pingresp());
+            }
+        }
+    }
+}
+
+/// PINGREQ, PUBACK and PUBREC are written without bringing the answer nearer.
+#[test]
+fn limit_of_an_answer_counts_on_while_other_packets_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let spooled = ["pub", "-t", "a", "-m", "x", "-q", "1", "--spool", spool.to_str().unwrap()];
+    let puback = "did not answer PUBLISH with PUBACK";
+    for (args, text) in [
+        (&["pub", "-t", "a", "-m", "x", "-q", "1"][..], puback),
+        (&["pub", "-t", "a", "-m", "x", "-q", "1", "--repeat", "3"], puback),
+        (&["pub", "-t", "a", "-m", "x", "-q", "2"], "did not answer PUBLISH with PUBREC"),
+        (&spooled, "did not answer PUBLISH with an acknowledgement"),
+        (&["sub", "-t", "a", "-E"], "did not answer SUBSCRIBE with SUBACK"),
+        (&["rr", "-t", "a", "-n"], "did not answer SUBSCRIBE with SUBACK"),
+    ] {
+        for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            let talk = move |peer: &mut Peer| keep_acknowledging(peer, qos);
+            waits_in_vain(args, packets::connack_with(&[]), talk).exits(1).mentions(text);
+        }
+        let often = packets::connack_with(&[(PropertyId::ServerKeepAlive, Value::Number(1))]);
+        let pongs = |peer: &mut Peer| {
+            while let Some(packet) = peer.next() {
+                if packet == packets::pingreq() {
+                    peer.send(&packets::pingresp());
+                }
+            }
+        };
+        let run = waits_in_vain_for("2500ms", args, often, pongs);
+        run.exits(1).mentions(text);
+    }
+}
+
+/// Clears that are not answered are no missing answer to SUBSCRIBE.
+#[test]
+fn answered_subscription_is_not_reported_as_missing() {
+    let args = ["sub", "-t", "a", "--retained-only", "--remove-retained"];
+    let outcome = waits_in_vain(&args, packets::connack_with(&[]), |peer| {
+        peer.grant_subscription(V5);
+        peer.grant_subscription(V5); // the marker's
+        peer.send(&Message { retain: true, ..Message::new("a", b"x") }.bytes(V5));
+    });
+    outcome.prints("x\n").exits(1).mentions("did not answer PINGREQ with PINGRESP within 1s");
 }
 
 /// The first half of the answer is not all of it.

@@ -11,6 +11,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::keep_alive::SIGN_OF_LIFE_BYTES;
 use crate::net::LAST_LOOK;
+use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
 /// The time since the last thing that brought the answer nearer. It makes no timer before something is
 /// waited for, and does not move it with every packet.
@@ -22,19 +23,27 @@ pub struct AnswerLimit {
     timer: Option<Pin<Box<Sleep>>>,
     /// The time is over; the stream is looked at once more.
     last_look: bool,
-    /// Of the packet that is being received.
+    /// Of packets that were not whole, since the time was last counted from the start.
     part_bytes: usize,
+    /// The same, since the answer came nearer: one large packet may come before the answer, but not one
+    /// after the other without end.
+    parts_bytes: usize,
 }
 
 impl AnswerLimit {
     /// No limit without a duration.
     #[must_use]
     pub fn new(limit: Option<Duration>) -> Self {
-        Self { limit, since: None, timer: None, last_look: false, part_bytes: 0 }
+        Self { limit, since: None, timer: None, last_look: false, part_bytes: 0, parts_bytes: 0 }
     }
 
     /// Something came, or went, that brings the answer nearer.
     pub fn renew(&mut self) {
+        self.parts_bytes = 0;
+        self.restart();
+    }
+
+    fn restart(&mut self) {
         self.part_bytes = 0;
         self.last_look = false;
         if let Some(since) = &mut self.since {
@@ -45,8 +54,9 @@ impl AnswerLimit {
     /// So much of a packet came that is not whole yet: on a slow link a large one takes its time.
     pub fn part(&mut self, bytes: usize) {
         self.part_bytes = self.part_bytes.saturating_add(bytes);
-        if self.part_bytes >= SIGN_OF_LIFE_BYTES {
-            self.renew();
+        self.parts_bytes = self.parts_bytes.saturating_add(bytes);
+        if self.part_bytes >= SIGN_OF_LIFE_BYTES && self.parts_bytes <= LARGEST_PACKET_BYTES as usize {
+            self.restart();
         }
     }
 
@@ -61,7 +71,7 @@ impl AnswerLimit {
             self.stop();
         } else if self.since.is_none() && self.limit.is_some() {
             self.since = Some(Instant::now());
-            self.last_look = false;
+            self.renew();
         }
         self.poll(cx)
     }
@@ -126,5 +136,22 @@ mod tests {
             tokio::time::sleep(LAST_LOOK).await;
             assert_eq!(poll_fn(|cx| Poll::Ready(answer.poll(cx).is_ready())).await, is_late);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn packets_without_end_are_no_news() {
+        let mut answer = AnswerLimit::new(Some(LIMIT));
+        assert!(poll_fn(|cx| Poll::Ready(answer.poll_waiting(cx, true).is_pending())).await);
+        let start = Instant::now();
+        let most_parts = LARGEST_PACKET_BYTES as usize / SIGN_OF_LIFE_BYTES;
+        let mut parts = 0;
+        while poll_fn(|cx| Poll::Ready(answer.poll(cx).is_pending())).await {
+            assert!(parts <= 2 * most_parts, "it never ends");
+            answer.part(SIGN_OF_LIFE_BYTES);
+            parts += 1;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        // As long as the largest packet takes, and the limit.
+        assert!(start.elapsed() >= Duration::from_secs(most_parts as u64), "{:?}", start.elapsed());
     }
 }

@@ -329,6 +329,9 @@ impl Connection {
             Poll::Ready(Err(error)) => self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error)),
         }
         wake_up.may_have_more = wake_up.output.len() > before;
+        if wake_up.may_have_more {
+            self.unwritten.filled(wake_up.output);
+        }
         while matches!(self.state, ConnectionState::Open(None))
             && let Some(refusal) = wake_up.session.take_refusal()
         {
@@ -363,7 +366,10 @@ impl Connection {
     ) {
         let had_waited = self.unwritten.took(wake_up.output, count, outcome.is_ready());
         if count > 0 {
-            wake_up.handler.on_written(count);
+            match self.unwritten.took_of_handler(count) {
+                0 => {}
+                part => wake_up.handler.on_written(part),
+            }
             if had_waited {
                 self.keep_alive.drained(wake_up.now);
                 if let ConnectionState::Open(Some(Barrier::Sent { since })) = &mut self.state {

@@ -161,7 +161,8 @@ pub trait Handler {
     /// So many bytes came of a packet that is not whole yet.
     fn on_part(&mut self, _bytes: usize) {}
 
-    /// So many bytes were handed to the stream.
+    /// So many bytes were handed to the stream, of packets from [`Handler::poll_fill`] and from the session's
+    /// resumption, and of what stood before these. Not of acknowledgements and PINGREQs alone.
     fn on_written(&mut self, _bytes: usize) {}
 
     /// As [`Supervision::on_change`], for a subcommand that has something to do then.

@@ -116,7 +116,13 @@ impl Session {
     /// Whether nothing waits for an answer: publishes, subscriptions, unsubscriptions.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.open_requests == 0 && self.unacknowledged() == 0 && self.refusals.is_empty()
+        self.requests_are_answered() && self.unacknowledged() == 0
+    }
+
+    /// Whether every SUBSCRIBE and UNSUBSCRIBE is answered.
+    #[must_use]
+    pub fn requests_are_answered(&self) -> bool {
+        self.open_requests == 0 && self.refusals.is_empty()
     }
 
     /// Whether a received QoS 2 message still waits for its PUBREL.

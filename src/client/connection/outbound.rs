@@ -15,13 +15,16 @@ pub(super) struct Unwritten {
     /// With more than this nothing is read: what began to wait, however large one packet of it is, and
     /// [`MOST_JOINING_BYTES`].
     most_bytes: usize,
+    /// What goes to the stream up to the last byte from the handler. Acknowledgements and PINGREQs after it
+    /// do not bring the handler's work forward.
+    handler_bytes: usize,
     /// The stream may hold back written bytes (TLS).
     unflushed: bool,
 }
 
 impl Unwritten {
     pub(super) fn new() -> Self {
-        Self { bytes: BytesMut::new(), most_bytes: MOST_JOINING_BYTES, unflushed: false }
+        Self { bytes: BytesMut::new(), most_bytes: MOST_JOINING_BYTES, handler_bytes: 0, unflushed: false }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -41,6 +44,18 @@ impl Unwritten {
     /// Whether nothing more is to join.
     pub(super) fn is_full(&self) -> bool {
         self.len() > self.most_bytes
+    }
+
+    /// Nothing waits, and the last byte of this output comes from the handler.
+    pub(super) fn filled(&mut self, output: &BytesMut) {
+        self.handler_bytes = output.len();
+    }
+
+    /// How many of the next `count` bytes that the stream takes stand before the end of the handler's.
+    pub(super) fn took_of_handler(&mut self, count: usize) -> usize {
+        let part = count.min(self.handler_bytes);
+        self.handler_bytes -= part;
+        part
     }
 
     /// What is to be written now: what has waited, then `output`.

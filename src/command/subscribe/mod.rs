@@ -452,7 +452,7 @@ impl Handler for Subscriber<'_> {
             if self.requests == Requests::ToSend {
                 self.send_requests(session, out);
             }
-            if self.requests == Requests::Sent && session.is_idle() {
+            if self.requests == Requests::Sent && session.requests_are_answered() {
                 self.requests = Requests::Answered;
             }
             if self.is_done(cx, session, out) {
