@@ -47,17 +47,25 @@ pub(super) enum HeadError {
     NotHttp(Vec<u8>),
 }
 
-/// Reads the head of an answer, which may repeat our secrets.
+/// Reads the head of the final answer, which may repeat our secrets. Any number of interim ones may come
+/// before it (RFC 9110, section 15.2), as long as all of them together are not longer than one may be.
 pub(super) async fn read_head(
     stream: &mut (impl AsyncRead + Unpin),
     secrets: &Secrets,
 ) -> Result<Head, HeadError> {
     let mut answer = Vec::with_capacity(1024);
+    let mut skipped = 0;
     loop {
-        if let Some(head) = parse(&answer, secrets)? {
-            return Ok(head);
+        match parse(&answer, secrets)? {
+            Some(head) if head.is_interim() => {
+                skipped += answer.len() - head.behind.len();
+                answer = head.behind;
+                continue;
+            }
+            Some(head) => return Ok(head),
+            None => {}
         }
-        if answer.len() >= MAX_HEAD {
+        if skipped + answer.len() >= MAX_HEAD {
             return Err(HeadError::Endless);
         }
         if stream.read_buf(&mut answer).await.map_err(HeadError::Io)? == 0 {
@@ -87,6 +95,11 @@ fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
 }
 
 impl Head {
+    /// Whether another answer follows. 101 is the last that is HTTP.
+    fn is_interim(&self) -> bool {
+        matches!(self.status, 100..200) && self.status != 101
+    }
+
     /// Status and reason: `HTTP 404 Not Found`.
     pub(super) fn shown(&self) -> String {
         format!("HTTP {} {}", self.status, self.reason).trim_end().to_owned()
@@ -184,6 +197,24 @@ mod tests {
         // Its end cannot be told: the time limit ends it.
         assert_eq!(line_of(vec!["HTTP/1.0 404 Not Found\r\n\r\n", "no such broker\n"]).await, expected);
         assert_eq!(line_of(vec!["HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"]).await, None);
+    }
+
+    #[tokio::test]
+    async fn interim_answers_are_skipped() {
+        let none = Secrets::default();
+        let text = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n\
+                    HTTP/1.1 101 Switching Protocols\r\n\r\nbehind";
+        for piece in [1, 3, text.len()] {
+            let (mut ours, mut theirs) = tokio::io::duplex(piece);
+            let sending = tokio::spawn(async move { theirs.write_all(text.as_bytes()).await });
+            let head = read_head(&mut ours, &none).await.unwrap();
+            assert_eq!(head.status, 101, "{piece}");
+            assert!(b"behind".starts_with(&head.behind), "{piece}: {:?}", head.behind);
+            drop(ours);
+            let _ = sending.await.unwrap();
+        }
+        let endless = "HTTP/1.1 102 Processing\r\n\r\n".repeat(MAX_HEAD);
+        assert!(matches!(read_head(&mut endless.as_bytes(), &none).await, Err(HeadError::Endless)));
     }
 
     #[tokio::test]

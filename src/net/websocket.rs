@@ -171,11 +171,18 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
     let switches = head.has_word(header::UPGRADE.as_str(), "websocket")
         && head.has_word(header::CONNECTION.as_str(), "upgrade")
         && accepted == Some(derive_accept_key(key.as_bytes()).as_bytes());
-    if !switches {
-        return Err(Error::link(
-            Layer::WebSocket,
-            format!("the server answered '{}', but not as a WebSocket's server does", head.shown()),
-        ));
+    let fault = if !switches {
+        Some("not as a WebSocket's server does")
+    } else if head.is_old {
+        Some("in HTTP/1.0, which has no WebSockets")
+    } else if head.header(header::SEC_WEBSOCKET_EXTENSIONS.as_str()).is_some_and(|list| !list.is_empty()) {
+        Some("with a WebSocket extension, and none is supported here")
+    } else {
+        None
+    };
+    if let Some(fault) = fault {
+        let cause = format!("the server answered '{}', but {fault}", head.shown());
+        return Err(Error::link(Layer::WebSocket, cause));
     }
     match head.header(header::SEC_WEBSOCKET_PROTOCOL.as_str()) {
         Some(chosen) if chosen == SUBPROTOCOL.as_bytes() => Ok(()),
@@ -239,6 +246,7 @@ fn words(error: &WebSocketError) -> String {
             format!("the server sent a message of {size} bytes; the limit is {max_size}")
         }
         WebSocketError::Protocol(what) => format!("the server broke the WebSocket protocol: {what}"),
+        WebSocketError::Utf8(_) => "the server broke the WebSocket protocol: text that is not UTF-8".into(),
         other => other.to_string(),
     }
 }
@@ -349,12 +357,19 @@ fn is_end(error: &WebSocketError) -> bool {
     )
 }
 
+/// The reason that the library gives, with code 1002, in place of a code that is not allowed. A server that
+/// sends this very close itself cannot be told from one that sends such a code.
+const STAND_IN: &str = "Protocol violation";
+
 /// Why the server closed, unless it had nothing to complain of.
 fn complaint(frame: &CloseFrame, secrets: &Secrets) -> Option<String> {
     if matches!(frame.code, CloseCode::Normal | CloseCode::Away | CloseCode::Status) {
         return None;
     }
     let code = u16::from(frame.code);
+    if frame.code == CloseCode::Protocol && frame.reason.as_str() == STAND_IN {
+        return Some(format!("the server closed the WebSocket with code {code} or one that is not allowed"));
+    }
     let reason = match fault::first_line(frame.reason.as_bytes(), secrets) {
         Some(line) => format!(": {line}"),
         None => String::new(),

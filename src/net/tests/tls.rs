@@ -443,6 +443,26 @@ async fn a_missing_client_certificate_is_asked_for() {
     }
 }
 
+/// An alert about a certificate says nothing of ours if there is none.
+#[tokio::test]
+async fn an_alert_about_a_certificate_that_was_not_given() {
+    let world = World::new();
+    let client = world.authority.issue(&params("client", &[]));
+    for (alert, name) in [(48, "unknown ca"), (42, "bad certificate"), (45, "certificate expired")] {
+        let address = server::spawn(move |mut stream| async move {
+            stream.read_u8().await.unwrap();
+            stream.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.unwrap();
+            while matches!(stream.read(&mut [0; 4096]).await, Ok(1..)) {}
+        })
+        .await;
+        let error = refusal(address, &world.options).await;
+        let expected = format!("with alert {alert} ({name}), and no client certificate was given");
+        assert_says(&error, &[&expected]);
+        let error = refusal(address, &world.with_certificate(&client)).await;
+        assert_says(&error, &["the server refused our client certificate: "]);
+    }
+}
+
 #[tokio::test]
 async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
     for version in [&TLS12, &TLS13] {

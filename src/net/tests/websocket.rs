@@ -243,6 +243,76 @@ async fn a_close_with_a_complaint_repeats_it() {
     assert_says(&error, &["closed the WebSocket with code 1008: too\\u{1b} many"]);
 }
 
+/// A server that answers with these lines and the right `Sec-WebSocket-Accept`.
+async fn switching(lines: &'static str) -> SocketAddr {
+    server::spawn(move |mut stream| async move {
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            if stream.read_buf(&mut request).await.unwrap() == 0 {
+                return;
+            }
+        }
+        let request = String::from_utf8(request).unwrap();
+        let is_key = |line: &&str| line.to_ascii_lowercase().starts_with("sec-websocket-key: ");
+        let key = request.lines().find(is_key).unwrap().split_once(": ").unwrap().1;
+        let accept = tokio_tungstenite::tungstenite::handshake::derive_accept_key(key.as_bytes());
+        let answer = format!(
+            "{lines}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Protocol: mqtt\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n\u{82}"
+        );
+        // A first message, with its first byte as Latin-1.
+        stream.write_all(&answer.chars().map(|c| c as u8).collect::<Vec<u8>>()).await.unwrap();
+        stream.write_all(b"\x02ok").await.unwrap();
+        let _ = stream.read(&mut [0; 64]).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn interim_answers_come_before_the_upgrade() {
+    let address = switching(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n\
+         HTTP/1.1 101 Switching Protocols\r\n",
+    )
+    .await;
+    let mut first = [0; 2];
+    dialled(address).await.unwrap().read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"ok");
+}
+
+/// RFC 6455, section 4.1.
+#[tokio::test]
+async fn an_upgrade_with_an_extension_or_in_old_http_fails() {
+    for (lines, expected) in [
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Extensions: permessage-deflate\r\n",
+            "'HTTP 101 Switching Protocols', but with a WebSocket extension, and none is supported here",
+        ),
+        ("HTTP/1.0 101 Yes\r\n", "'HTTP 101 Yes', but in HTTP/1.0, which has no WebSockets"),
+    ] {
+        let error = error_of(Layer::WebSocket, dialled(switching(lines).await).await);
+        assert_says(&error, &[expected]);
+    }
+}
+
+/// What the server did not send is not said of it.
+#[tokio::test]
+async fn a_close_that_is_not_allowed_is_no_close_of_the_server_with_1002() {
+    for (frame, expected) in [
+        (&b"\x88\x02\x03\xe7"[..], "closed the WebSocket with code 1002 or one that is not allowed"),
+        (b"\x88\x04\x03\xe8\xff\xfe", "broke the WebSocket protocol: text that is not UTF-8"),
+        (b"\x88\x05\x03\xeabad", "closed the WebSocket with code 1002: bad"),
+    ] {
+        let address = server::spawn(move |stream| async move {
+            let mut socket = accept(stream, |_| {}).await;
+            socket.get_mut().write_all(frame).await.unwrap();
+            while let Some(Ok(_)) = socket.next().await {}
+        })
+        .await;
+        assert_says(&read_error(address).await, &[expected]);
+    }
+}
+
 /// A server that sends pings and reads nothing gets an answer to the latest, and not one to each.
 #[tokio::test]
 async fn a_flood_of_pings_does_not_pile_up() {

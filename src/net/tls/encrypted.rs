@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::Error as TlsError;
 
-use super::TlsFacts;
+use super::{TlsFacts, explain};
 
 /// TLS over TCP, after its handshake.
 #[derive(Debug)]
@@ -16,11 +17,22 @@ pub struct Encrypted {
     stream: TlsStream<TcpStream>,
     /// The server has sent something of its own already.
     has_heard: bool,
+    /// There was a client certificate to show.
+    has_certificate: bool,
 }
 
 impl Encrypted {
-    pub(super) fn new(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream, has_heard: false }
+    pub(super) fn new(stream: TlsStream<TcpStream>, has_certificate: bool) -> Self {
+        Self { stream, has_heard: false, has_certificate }
+    }
+
+    /// The error of a read. A TLS 1.3 server refuses a client certificate, or the lack of one, only here.
+    fn told(&self, error: io::Error) -> io::Error {
+        let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+        match cause.filter(|_| !self.has_certificate).and_then(explain::without_certificate) {
+            Some(words) => io::Error::new(error.kind(), TlsError::General(words)),
+            None => error,
+        }
     }
 
     /// The socket underneath.
@@ -55,7 +67,7 @@ impl AsyncRead for Encrypted {
             }
             Poll::Ready(_) => this.has_heard = true,
         }
-        outcome
+        outcome.map_err(|error| this.told(error))
     }
 }
 

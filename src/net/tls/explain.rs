@@ -19,6 +19,8 @@ pub(super) struct Attempt<'a> {
     pub(super) name: &'a ServerName<'static>,
     /// The application protocols offered.
     pub(super) protocols: &'a [Vec<u8>],
+    /// There was a client certificate to show.
+    pub(super) has_certificate: bool,
     /// What was noted during it.
     pub(super) notes: Notes,
 }
@@ -70,6 +72,11 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
         ))
         .with_hint(SHOW_CERTIFICATE);
     }
+    if !attempt.has_certificate
+        && let Some(words) = without_certificate(&TlsError::AlertReceived(alert))
+    {
+        return refusal(words).with_hint(SHOW_CERTIFICATE);
+    }
     match alert {
         AlertDescription::NoApplicationProtocol => {
             let offered: Vec<String> = attempt
@@ -92,6 +99,18 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
             .with_hint("it may offer only old cipher suites, or have a key of a kind that is not supported here (DSA, Ed448); \
              TLS 1.2 here is ECDHE with AES-GCM or ChaCha20"),
         _ => self::error(&TlsError::AlertReceived(alert)),
+    }
+}
+
+/// An alert about a client certificate, where none was given: the words that go with one would be false.
+pub(super) fn without_certificate(error: &TlsError) -> Option<String> {
+    match error {
+        TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => Some(format!(
+            "the server refused the connection with alert {} ({}), and no client certificate was given",
+            u8::from(*alert),
+            plain(alert)
+        )),
+        _ => None,
     }
 }
 
@@ -166,7 +185,7 @@ pub(in crate::net) fn words(error: &TlsError) -> String {
         TlsError::FailedToGetCurrentTime => clock::before_1970(),
         TlsError::FailedToGetRandomBytes => "the operating system gave no random numbers".into(),
         TlsError::HandshakeNotComplete => "the handshake is not complete".into(),
-        TlsError::General(what) => format!("TLS failed: {what}"),
+        TlsError::General(what) => what.clone(),
         other => format!("TLS failed: {}", plain(other)),
     }
 }

@@ -302,9 +302,10 @@ pub(super) async fn handshake(
     let connector = TlsConnector::from(Arc::clone(&config.client));
     let (outcome, mut notes) = verify::with_notes(connector.connect(name.clone(), stream)).await;
     *refused = std::mem::take(&mut notes.refused);
-    outcome.map(Encrypted::new).map_err(|error| {
+    let has_certificate = config.has_certificate;
+    outcome.map(|stream| Encrypted::new(stream, has_certificate)).map_err(|error| {
         let protocols = &config.client.alpn_protocols;
-        let attempt = explain::Attempt { name: &name, protocols, notes };
+        let attempt = explain::Attempt { name: &name, protocols, has_certificate, notes };
         explain::handshake_error(&error, &attempt)
     })
 }
