@@ -3,13 +3,14 @@
 //! Tokio's own signal driver is not used: it costs every run of the program a socket pair, and a
 //! one-shot `pub` catches no signal at all.
 
+use std::io::Read as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use signal_hook::SigId;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::UnixStream;
 
@@ -29,7 +30,10 @@ impl Signals {
     /// # Errors
     /// The system's, if it refuses a handler.
     pub fn catch() -> Result<Self, Error> {
-        let one = |number| catch_one(number).map_err(|error| Error::file("cannot catch signals", error));
+        let failed = |error| Error::file("cannot catch signals", error);
+        let one = |number| catch_one(number).map_err(failed);
+        // A file that would grow over RLIMIT_FSIZE is an error (EFBIG) of the write then, not the end.
+        signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
         Ok(Self { caught: [(SIGINT, one(SIGINT)?), (SIGTERM, one(SIGTERM)?)] })
     }
 
@@ -178,6 +182,44 @@ impl Interruption {
 impl Drop for Interruption {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::SeqCst);
+    }
+}
+
+/// SIGCONT, seen while this lives: the process was stopped, and goes on.
+#[derive(Debug)]
+pub struct Continuation {
+    action: SigId,
+    /// Becomes readable when the process goes on.
+    stream: StdUnixStream,
+}
+
+impl Continuation {
+    /// Starts to catch.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler.
+    pub fn catch() -> std::io::Result<Self> {
+        let (stream, theirs) = StdUnixStream::pair()?;
+        stream.set_nonblocking(true)?;
+        let action = signal_hook::low_level::pipe::register(SIGCONT, theirs)?;
+        Ok(Self { action, stream })
+    }
+
+    /// Whether it went on since this was asked last.
+    pub fn happened(&mut self) -> bool {
+        self.stream.read(&mut [0; 64]).is_ok_and(|count| count > 0)
+    }
+
+    /// What becomes readable when it goes on.
+    #[must_use]
+    pub fn stream(&self) -> &StdUnixStream {
+        &self.stream
+    }
+}
+
+impl Drop for Continuation {
+    fn drop(&mut self) {
+        signal_hook::low_level::unregister(self.action);
     }
 }
 

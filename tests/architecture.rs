@@ -19,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "masking",
         ],
     ),
-    ("output", &["protocol", "clock", "error", "manner", "masking"]),
+    ("output", &["protocol", "clock", "signal", "error", "manner", "masking"]),
     ("client", &["net", "protocol", "error", "masking"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),

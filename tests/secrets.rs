@@ -80,6 +80,54 @@ fn a_password_that_is_typed_is_not_shown() {
 }
 
 #[cfg(unix)]
+fn echoes(terminal: &std::fs::File) -> bool {
+    use rustix::termios::{LocalModes, tcgetattr};
+    tcgetattr(terminal).unwrap().local_modes.contains(LocalModes::ECHO)
+}
+
+/// A signal from outside leaves the terminal as it was.
+#[cfg(unix)]
+#[test]
+fn signal_at_the_password_prompt_restores_the_terminal() {
+    use rustix::process::Signal;
+    let line = ["-t", "a", "-m", "x", "-u", "me", "--password-prompt"];
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut running = Mqtt::publish(1).args(line).on_a_terminal_of_its_own().spawn();
+        running.wait_for_stderr("Password");
+        let terminal = running.terminal();
+        assert!(!echoes(&terminal));
+        running.write("hun");
+        running.signal(signal);
+        running.wait_for_end().dies_of(signal).does_not_mention("hun");
+        assert!(echoes(&terminal), "{signal:?}");
+    }
+}
+
+/// A shell takes the terminal when the program is stopped, and leaves it with modes of its own.
+#[cfg(unix)]
+#[test]
+fn terminal_is_silent_again_after_a_stop() {
+    use rustix::process::Signal;
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let line = ["-t", "a", "-m", "x", "-u", "me", "--password-prompt"];
+    let mut running = Mqtt::publish(1).args(line).on_a_terminal_of_its_own().spawn();
+    running.wait_for_stderr("Password");
+    let terminal = running.terminal();
+    running.signal(Signal::STOP);
+    let mut modes = tcgetattr(&terminal).unwrap();
+    modes.local_modes |= LocalModes::ECHO | LocalModes::ICANON;
+    tcsetattr(&terminal, OptionalActions::Now, &modes).unwrap();
+    running.signal(Signal::CONT);
+    let until = std::time::Instant::now() + crate::support::LIMIT;
+    while echoes(&terminal) {
+        assert!(std::time::Instant::now() < until, "it still echoes");
+        std::thread::yield_now();
+    }
+    running.write("\x03");
+    running.wait_for_end().dies_of(Signal::INT);
+}
+
+#[cfg(unix)]
 #[test]
 fn a_file_that_all_can_read_deserves_a_word() {
     let folder = tempfile::tempdir().unwrap();

@@ -12,36 +12,70 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
 
     use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
 
+    use crate::signal::{Continuation, Interruption};
+
     const NOBODY: &str = "cannot ask for the password";
-    let mut terminal = std::fs::File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
-        .map_err(|error| Error::file(NOBODY, error))?;
-    let before = tcgetattr(&terminal).map_err(|error| Error::file(NOBODY, error.into()))?;
+    let failed = |error| Error::file(NOBODY, error);
+    let mut terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
+    let before = tcgetattr(&terminal).map_err(|error| failed(error.into()))?;
     let mut silent = before.clone();
-    // Ctrl-C comes as a byte: a signal would end the program and leave the terminal silent.
+    // Ctrl-C comes as a byte.
     silent.local_modes -= LocalModes::ECHO | LocalModes::ISIG | LocalModes::ICANON;
     silent.special_codes[SpecialCodeIndex::VMIN] = 1;
     silent.special_codes[SpecialCodeIndex::VTIME] = 0;
-    tcsetattr(&terminal, OptionalActions::Flush, &silent)
-        .map_err(|error| Error::file(NOBODY, error.into()))?;
+    // A signal must not end the program and leave the terminal silent.
+    let interruption = Interruption::catch().map_err(failed)?;
+    let mut continuation = Continuation::catch().map_err(failed)?;
+    tcsetattr(&terminal, OptionalActions::Flush, &silent).map_err(|error| failed(error.into()))?;
     let typed = terminal.write_all(question.as_bytes()).and_then(|()| {
         let mut line = Line::default();
         loop {
+            let has_key = wait(&terminal, &interruption, &continuation)?;
+            if let Some(signal) = interruption.signal() {
+                return Ok(Err(signal));
+            }
+            // The shell has used the terminal meanwhile, with modes of its own.
+            if continuation.happened() {
+                tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+            }
+            if !has_key {
+                continue;
+            }
             let mut byte = [0];
             if terminal.read(&mut byte)? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());
             }
             if let Some(end) = line.typed(byte[0]) {
-                return Ok(end.then_some(line.text));
+                return Ok(if end { Ok(line.text) } else { Err(signal_hook::consts::SIGINT) });
             }
         }
     });
     let restored = tcsetattr(&terminal, OptionalActions::Flush, &before);
     let _ = terminal.write_all(b"\n");
     restored.map_err(|error| Error::file("the terminal", error.into()))?;
-    typed.map_err(|error| Error::file(NOBODY, error))?.ok_or(Error::Signal(2))
+    typed.map_err(failed)?.map_err(Error::Signal)
+}
+
+/// Waits for a key or a signal; whether a read is in order. Where the system cannot wait for a terminal,
+/// the read does, and a signal is found after the next key.
+#[cfg(unix)]
+fn wait(
+    terminal: &std::fs::File,
+    interruption: &crate::signal::Interruption,
+    continuation: &crate::signal::Continuation,
+) -> std::io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, poll};
+
+    let mut watched = [
+        PollFd::new(terminal, PollFlags::IN),
+        PollFd::new(interruption.stream(), PollFlags::IN),
+        PollFd::new(continuation.stream(), PollFlags::IN),
+    ];
+    match poll(&mut watched, None) {
+        Ok(_) => Ok(!watched[0].revents().is_empty()),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Asks on the terminal.

@@ -284,11 +284,12 @@ impl Mqtt {
             }
             Output::Unread => Collected::from(std::io::empty(), usize::MAX), // the child's handle keeps it open
         };
+        let modes = terminal.as_ref().map(|terminal| terminal.try_clone().unwrap());
         let stderr = match terminal {
             Some(terminal) => Collected::from(terminal, usize::MAX),
             None => Collected::from(child.stderr.take().unwrap(), usize::MAX),
         };
-        Running { line: shown(&self.arguments), child, stdin, stdout, held, stderr, ended: false }
+        Running { line: shown(&self.arguments), child, stdin, stdout, held, stderr, modes, ended: false }
     }
 }
 
@@ -333,6 +334,8 @@ pub(crate) struct Running {
     /// The other side of standard output.
     held: Option<OwnedFd>,
     stderr: Collected,
+    /// The terminal that the test types at.
+    modes: Option<File>,
     ended: bool,
 }
 
@@ -377,6 +380,11 @@ impl Running {
             self.give_up(&format!("{text:?} on standard error {times} times"));
         }
         self
+    }
+
+    /// The terminal that the test types at, for its modes: also after the end.
+    pub(crate) fn terminal(&self) -> File {
+        self.modes.as_ref().unwrap().try_clone().unwrap()
     }
 
     #[track_caller]
