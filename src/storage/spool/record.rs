@@ -12,14 +12,16 @@
 //! | bytes | of a record |
 //! |---|---|
 //! | 8 | key of the file |
-//! | 4 | stage: 0 waiting, 1 sent, 2 received by the broker (PUBREC), 3 done; zero; packet identifier, for stages 1 and 2 |
+//! | 4 | stage: 0 waiting, 1 sent, 2 received by the broker (PUBREC), 3 done; exclusive or of the two bytes after it; packet identifier, for stages 1 and 2 |
 //! | 4 | length of the body |
 //! | 4 | CRC-32 of the body |
 //! | 4 | CRC-32 of the key, the record's offset in the file, and the two fields before |
 //! | … | body: QoS and RETAIN, topic name, properties, payload |
 //!
 //! Numbers are little-endian. Stage and packet identifier are written in place, four bytes at a
-//! time, and are not covered by a checksum; the rest never changes.
+//! time, and the header's checksum does not cover them; the rest never changes. A flipped bit of the four
+//! bytes makes a stage that makes no sense: the message waits then, and is sent once more rather than lost.
+//! That is not reported.
 //!
 //! After damage the next record is found by its key. A payload cannot imitate a record: its author does not
 //! know the key, and a copy of a record, key and all (a spool that is itself published through a spool),
@@ -85,12 +87,15 @@ impl Stage {
             Self::Done => (3, 0),
         };
         let [low, high] = identifier.to_le_bytes();
-        [stage, 0, low, high]
+        [stage, low ^ high, low, high]
     }
 
     /// What makes no sense is a message that waits: to send it once more is better than to lose it.
-    fn decode(bytes: [u8; 4]) -> Self {
+    pub(super) fn decode(bytes: [u8; 4]) -> Self {
         let identifier = u16::from_le_bytes([bytes[2], bytes[3]]);
+        if bytes[1] != bytes[2] ^ bytes[3] {
+            return Self::Waiting;
+        }
         match (bytes[0], identifier) {
             (1, 1..) => Self::Sent(identifier),
             (2, 1..) => Self::Received(identifier),

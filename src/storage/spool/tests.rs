@@ -18,6 +18,27 @@ fn envelope(topic: &str, qos: QoS) -> Envelope {
     Envelope { qos, retain: topic == "retained", topic: topic.into(), properties }
 }
 
+/// No flipped bit makes a message done, or gives it another packet identifier: it waits, and is sent again.
+#[test]
+fn flipped_bit_of_a_stage_loses_no_message() {
+    use super::record::Stage;
+    for stage in [
+        Stage::Waiting,
+        Stage::Sent(1),
+        Stage::Sent(0x1234),
+        Stage::Received(7),
+        Stage::Received(u16::MAX),
+        Stage::Done,
+    ] {
+        let bytes = stage.encode();
+        assert_eq!(Stage::decode(bytes), stage);
+        for bit in 0..32 {
+            let flipped = (u32::from_le_bytes(bytes) ^ 1 << bit).to_le_bytes();
+            assert_eq!(Stage::decode(flipped), Stage::Waiting, "{stage:?}, bit {bit}");
+        }
+    }
+}
+
 struct Folder(TempDir);
 
 impl Folder {
