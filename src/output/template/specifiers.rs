@@ -124,4 +124,4 @@ pub const MODIFIERS: &str = "\
 with - last, and 0 makes them zeros. PRECISION is the largest number of characters of a text, and
 the number of decimals of %d and %f. A payload longer than WIDTH is cut. %x and %X write a SEPARATOR
 (a blank, or the sign that is given) after each PRECISION digits: %.2:x writes 01:0a:ff.
-@ and \\ take none of these.";
+%D, %P, %q, %r, %U, %j, %J, @ and \\ take none of these.";

@@ -72,6 +72,24 @@ fn every_part_of_a_message() {
     }
 }
 
+/// What `--help-all` says of the width holds for each letter.
+#[test]
+fn letters_without_width_are_those_of_the_manual() {
+    let block = properties();
+    let publish = Publish { properties: block.view(), ..message(b"hello") };
+    let without = super::MODIFIERS.lines().last().unwrap();
+    assert!(without.ends_with("take none of these."), "{without}");
+    for specifier in SPECIFIERS.iter().filter(|one| one.written.starts_with('%') && one.written != "%%") {
+        let wide = specifier.written.replace('%', "%500.400");
+        let written = text(&wide, &publish);
+        if without.contains(specifier.written) {
+            assert_eq!(written, text(specifier.written, &publish), "{}", specifier.written);
+        } else {
+            assert!(written.chars().count() >= 500, "{}: {written}", specifier.written);
+        }
+    }
+}
+
 #[test]
 fn width_and_precision() {
     let block = properties();
