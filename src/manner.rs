@@ -128,7 +128,9 @@ impl Mosquitto {
                 format!("Unable to connect (Lookup error).\nError: {error}")
             }
             Error::Link { layer: Layer::Tls, .. } => {
-                format!("Unable to connect (A TLS error occurred).\nError: {error}")
+                // What to do about a certificate is long to find out.
+                let hint = error.hint().map(|hint| format!("\n{hint}")).unwrap_or_default();
+                format!("Unable to connect (A TLS error occurred).\nError: {error}{hint}")
             }
             Error::Link { layer: Layer::Stream | Layer::Mqtt, .. } => {
                 format!("Error: The connection was lost.\nError: {error}")

@@ -62,9 +62,11 @@ fn assert_plain(text: &str) {
     let is_camel_case = |word: &str| {
         let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
         let known = ["serverAuth", "clientAuth", "keyCertSign", "digitalSignature", "basicConstraints"];
-        let known =
-            [&known[..], &["certificatePolicies", "pathLenConstraint", "subjectAltName", "secp256k1"]]
-                .concat();
+        let known = [
+            &known[..],
+            &["certificatePolicies", "pathLenConstraint", "subjectAltName", "secp256k1", "sha256:"],
+        ]
+        .concat();
         !known.iter().any(|known| word.contains(known))
             && !word.contains('/')
             && word

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature_with_raw_key,
 };
-use tokio_rustls::rustls::{DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use webpki::RawPublicKeyEntity;
 
 use super::pin::Pin;
-use super::verify;
+use super::{certificate, verify};
 
 /// A verifier that checks nothing, or nothing but the pins if there are any.
 pub(super) fn verifier(pins: Vec<Pin>, provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
@@ -72,6 +73,34 @@ struct InsecureAcceptPinnedKey {
     algorithms: WebPkiSupportedAlgorithms,
 }
 
+impl InsecureAcceptPinnedKey {
+    /// Verifies a signature of TLS 1.2 by the key alone: rustls would read all of the certificate, which it
+    /// cannot if that is of version 1.
+    fn verify_by_key(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let key = SubjectPublicKeyInfoDer::from(public_key(certificate)?);
+        let key = RawPublicKeyEntity::try_from(&key).map_err(|_| CertificateError::BadEncoding)?;
+        let of_scheme = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signature.scheme);
+        let mut algorithms = of_scheme.map(|(_, algorithms)| *algorithms).unwrap_or_default().iter();
+        let is_valid =
+            algorithms.any(|one| key.verify_signature(*one, message, signature.signature()).is_ok());
+        if is_valid {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            Err(CertificateError::BadSignature.into())
+        }
+    }
+}
+
+/// The public key of a certificate, in DER.
+fn public_key(certificate: &CertificateDer<'_>) -> Result<Vec<u8>, TlsError> {
+    certificate::public_key(certificate).ok_or_else(|| CertificateError::BadEncoding.into())
+}
+
 impl ServerCertVerifier for InsecureAcceptPinnedKey {
     fn verify_server_cert(
         &self,
@@ -92,7 +121,7 @@ impl ServerCertVerifier for InsecureAcceptPinnedKey {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, certificate, signature, &self.algorithms)
+        self.verify_by_key(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -101,7 +130,8 @@ impl ServerCertVerifier for InsecureAcceptPinnedKey {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        let key = SubjectPublicKeyInfoDer::from(public_key(certificate)?);
+        verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

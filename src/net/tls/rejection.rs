@@ -108,7 +108,9 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         Cause::NotValidYet | Cause::NotValidYetContext { .. } => {
             not_yet_valid(&chain, system_time(presented.now))
         }
-        Cause::NotValidForName | Cause::NotValidForNameContext { .. } => wrong_name(own, presented.name),
+        Cause::NotValidForName | Cause::NotValidForNameContext { .. } => {
+            wrong_name(own, &chain, presented.name)
+        }
         Cause::UnknownIssuer
         | Cause::BadSignature
         | Cause::UnsupportedSignatureAlgorithmContext { .. }
@@ -199,7 +201,10 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
             let which = chain.which(|details| !details.is_version_3());
             Rejection::new(
                 format!("{which} is of X.509 version 1, which names no hosts and cannot be checked"),
-                "make one with a subjectAltName extension, which makes it version 3",
+                format!(
+                    "make one with a subjectAltName extension, which makes it version 3{}",
+                    until_then(chain)
+                ),
             )
         }
         PathError::UnsupportedCriticalExtension => unsupported_extension(chain),
@@ -366,7 +371,15 @@ fn reversed(chain: &Chain<'_>) -> Rejection {
     )
 }
 
-fn wrong_name(own: &Details, asked: &ServerName<'_>) -> Rejection {
+/// How to accept this server and no other while it has such a certificate.
+fn until_then(chain: &Chain<'_>) -> String {
+    let pin = chain.links.first().and_then(|(_, own, _)| Pin::of(own));
+    pin.map_or_else(String::new, |pin| {
+        format!("; until then, if this is the right server, --insecure --tls-pin {pin} accepts its key and no other")
+    })
+}
+
+fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejection {
     let facts = &own.facts;
     let address = match asked {
         ServerName::IpAddress(address) => Some(IpAddr::from(*address)),
@@ -390,7 +403,10 @@ fn wrong_name(own: &Details, asked: &ServerName<'_>) -> Rejection {
         };
         return Rejection::new(
             format!("the server's certificate ({facts}) names no host ({why}), so it is not for '{asked}'"),
-            format!("make one that does, for example with subjectAltName={kind}:{asked}"),
+            format!(
+                "make one that does, for example with subjectAltName={kind}:{asked}{}",
+                until_then(chain)
+            ),
         );
     }
     let names: Vec<String> = facts.names.iter().map(|name| format!("'{name}'")).collect();
