@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::masking::masked;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
+use crate::quotation::cut;
 
 /// The layer of the way to the broker that failed. Its name opens the message, but for MQTT itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +122,7 @@ pub enum Error {
         denial: Denial,
         /// The Reason Code, with 3.1.1 return codes already mapped to it.
         reason: ReasonCode,
-        /// The server's Reason String, made printable.
+        /// The server's Reason String, without our secrets and not too long.
         text: Option<String>,
         /// What to try.
         hint: Option<String>,
@@ -195,7 +196,7 @@ impl Error {
             what: what.into(),
             denial: Denial::default(),
             reason,
-            text: properties.text(PropertyId::ReasonString).map(|text| masked(text).into_owned()),
+            text: properties.text(PropertyId::ReasonString).map(|text| cut(&masked(text)).into_owned()),
             hint: reason.advice().map(Into::into),
         }
     }

@@ -10,31 +10,54 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Signals, to end what --password-command runs.
     (
         "cli",
-        &["command", "output", "client", "net", "protocol", "file", "signal", "error", "manner", "masking"],
+        &[
+            "command",
+            "output",
+            "client",
+            "net",
+            "protocol",
+            "file",
+            "signal",
+            "error",
+            "manner",
+            "masking",
+            "quotation",
+        ],
     ),
     (
         "command",
         &[
-            "output", "client", "broker", "storage", "protocol", "file", "clock", "signal", "error", "exit",
+            "output",
+            "client",
+            "broker",
+            "storage",
+            "protocol",
+            "file",
+            "clock",
+            "signal",
+            "error",
+            "exit",
             "masking",
+            "quotation",
         ],
     ),
-    ("output", &["protocol", "clock", "signal", "error", "manner", "masking"]),
-    ("client", &["net", "protocol", "error", "masking"]),
+    ("output", &["protocol", "clock", "signal", "error", "manner", "masking", "quotation"]),
+    ("client", &["net", "protocol", "error", "masking", "quotation"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
-    ("storage", &["protocol", "error"]),
-    ("net", &["file", "clock", "error", "masking"]),
+    ("storage", &["protocol", "error", "quotation"]),
+    ("net", &["file", "clock", "error", "masking", "quotation"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry"]),
     ("signal", &["error"]),
-    ("error", &["protocol", "exit", "masking"]),
+    ("error", &["protocol", "exit", "masking", "quotation"]),
     ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
     ("clock", &[]),
     ("file", &[]),
     ("masking", &[]),
+    ("quotation", &[]),
 ];
 
 /// Names that only some rooms may speak.

@@ -32,6 +32,7 @@ mod generated;
 mod hang_ups;
 mod hostile;
 mod limits;
+mod long_texts;
 mod memory;
 mod messages;
 mod output_closed;

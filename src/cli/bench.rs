@@ -24,6 +24,7 @@ use crate::command::bench::config::{Mode, Pattern, Stop};
 use crate::command::bench::{Config, Results, Task, figures_help};
 use crate::error::Error;
 use crate::protocol::{QoS, topic};
+use crate::quotation::cut;
 
 /// Generate load and measure latency, throughput and loss
 ///
@@ -294,7 +295,7 @@ impl TryFrom<ConnectArgs> for Config {
     ) -> Result<Self, Error> {
         if let Some(topic) = common.typed_topic()? {
             let topic = shown(topic.as_ref());
-            let why = format!("conn has no messages, and -L names a topic for them, '{topic}'");
+            let why = format!("conn has no messages, and -L names a topic for them, '{}'", cut(&topic));
             return Err(Error::usage(why));
         }
         let clients = Clients::pairs(clients.unwrap_or(100), 0);

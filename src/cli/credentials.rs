@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::file::{mark, read_at_most};
 use crate::masking;
 use crate::output;
+use crate::quotation::cut;
 
 /// The options of user name and password.
 #[derive(Debug, Clone, clap::Args)]
@@ -161,7 +162,7 @@ impl Credentials {
             Source::File(path) => from_file(&path, origin)?,
             Source::Command(ShellCommand(command)) => password_command::password(&command, limit)?,
             Source::Prompt => {
-                let whose = self.user_name.map_or_else(String::new, |name| format!(" for '{name}'"));
+                let whose = self.user_name.map_or_else(String::new, |name| format!(" for '{}'", cut(&name)));
                 ask(&whose)?
             }
         };

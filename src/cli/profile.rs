@@ -14,6 +14,7 @@ use super::origin::{Broken, Rank};
 use super::text::shown;
 use crate::error::Error;
 use crate::file::Written;
+use crate::quotation::{cut, list};
 
 /// Which profile to use where none is asked for.
 const DEFAULT_PROFILE: &str = "default-profile";
@@ -76,11 +77,6 @@ fn default_file() -> Option<PathBuf> {
     Some(base.join("mqtt").join("config.toml"))
 }
 
-fn quoted(names: &[&str]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{}'", shown(name.as_ref()))).collect();
-    quoted.join(", ")
-}
-
 struct File {
     source: Rc<SourceFile>,
     text: String,
@@ -115,7 +111,7 @@ impl File {
     fn document(&self) -> Result<Spanned<DeTable<'_>>, Error> {
         DeTable::parse(&self.text).map_err(|error| {
             let line = self.place(error.span().map_or(0, |span| span.start));
-            Error::usage(format!("{line}: {}", error.message().replace('\n', " ")))
+            Error::usage(format!("{line}: {}", cut(&error.message().replace('\n', " "))))
         })
     }
 
@@ -159,9 +155,9 @@ impl File {
                     profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
                 let text = format!("{place}: there is no profile '{}'", shown(name.as_ref()));
                 let hint = match nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean '{near}'?"),
+                    Some(near) => format!("did you mean '{}'?", shown(near.as_ref())),
                     None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
-                    None => format!("there are {}", quoted(&names)),
+                    None => format!("there are {}", list(&names)),
                 };
                 Err(Error::usage(text).with_hint(hint))
             }

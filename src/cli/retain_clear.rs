@@ -21,6 +21,7 @@ use crate::command::retain_clear::{
 };
 use crate::error::Error;
 use crate::protocol::topic;
+use crate::quotation::cut;
 
 /// Clear retained messages, and verify that they are gone
 ///
@@ -135,11 +136,15 @@ impl RetainClearArgs {
             let filter = text::topic_filter("topic filter", &filter)?;
             if topic::shared(&filter).is_some() {
                 return Err(Error::usage(format!(
-                    "topic filter '{filter}': a shared subscription gets no retained messages"
+                    "topic filter '{}': a shared subscription gets no retained messages",
+                    cut(&filter)
                 )));
             }
             if filter == "$SYS" || filter.starts_with("$SYS/") {
-                return Err(Error::usage(format!("topic filter '{filter}': $SYS belongs to the server")));
+                return Err(Error::usage(format!(
+                    "topic filter '{}': $SYS belongs to the server",
+                    cut(&filter)
+                )));
             }
             if !filters.contains(&filter) {
                 filters.push(filter);

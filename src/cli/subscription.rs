@@ -15,6 +15,7 @@ use crate::command::subscribe::FilterOptions;
 use crate::error::Error;
 use crate::protocol::property::{PropertyId, out_of_range};
 use crate::protocol::{QoS, topic};
+use crate::quotation::cut;
 
 const FORM: &str = "use OPTIONS:FILTER, for example qos=1,no-local:home/#";
 
@@ -127,7 +128,8 @@ fn checked(subscription: FilterOptions) -> Result<FilterOptions, Error> {
     if subscription.no_local && topic::shared(&subscription.filter).is_some() {
         let filter = shown(OsStr::new(&subscription.filter));
         return Err(Error::usage(format!(
-            "topic filter '{filter}': a shared subscription cannot have no-local"
+            "topic filter '{}': a shared subscription cannot have no-local",
+            cut(&filter)
         )));
     }
     Ok(subscription)

@@ -5,9 +5,7 @@ use std::ffi::OsStr;
 
 use crate::error::Error;
 use crate::protocol::topic::{self, TopicError};
-
-/// How much of a value an error quotes.
-const MOST_QUOTED_CHARS: usize = 80;
+use crate::quotation::cut;
 
 /// A topic name to publish to. `what` names it in errors, for example `topic`.
 pub(super) fn topic_name(what: &str, name: &OsStr) -> Result<String, Error> {
@@ -58,13 +56,7 @@ pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
 
 /// A value as an error quotes it: printable, on one line, and not too long.
 pub(super) fn shown(text: &OsStr) -> String {
-    let text = text.to_string_lossy();
-    let mut chars = text.chars();
-    let mut shown: String = chars.by_ref().take(MOST_QUOTED_CHARS).flat_map(printable).collect();
-    if chars.next().is_some() {
-        shown.push('…');
-    }
-    shown
+    cut(&text.to_string_lossy()).chars().flat_map(printable).collect()
 }
 
 fn printable(c: char) -> impl Iterator<Item = char> {
@@ -89,7 +81,8 @@ mod tests {
     #[test]
     fn errors_quote_one_short_printable_line() {
         let error = topic_name("topic", "x".repeat(70_000).as_ref()).unwrap_err().to_string();
-        assert!(error.len() < 160 && error.ends_with("…': it is longer than 65,535 bytes"), "{error}");
+        let end = "… (70000 bytes)': it is longer than 65,535 bytes";
+        assert!(error.len() < 300 && error.ends_with(end), "{error}");
         let error = topic_name("topic", "a\n\u{1b}[31m#".as_ref()).unwrap_err().to_string();
         assert_eq!(error, "topic 'a\\n\\u{1b}[31m#': it contains a wildcard ('+' or '#')");
     }

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::text::shown;
 use super::value;
 use crate::client::options::Secret;
 
@@ -72,7 +73,7 @@ impl FromStr for BrokerUrl {
             other => {
                 return error(format!(
                     "scheme '{}' is not supported; use mqtt, mqtts, ws or wss",
-                    other.escape_debug()
+                    shown(other.as_ref())
                 ));
             }
         };

@@ -8,6 +8,7 @@ use crate::masking::masked;
 use crate::net::{Address, Endpoint};
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
+use crate::quotation::cut;
 
 /// How often in a row a client lets itself be sent on: two servers may name each other.
 pub(super) const MOST_REDIRECTS: u32 = 5;
@@ -38,13 +39,13 @@ impl Named {
 /// A refusal with what the server says beside its Reason Code: the Reason String, and which server to
 /// use instead.
 pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_>) -> Error {
-    let text = properties.text(PropertyId::ReasonString).map(masked);
+    let text = properties.text(PropertyId::ReasonString).map(|text| cut(&masked(text)).into_owned());
     let moved = matches!(reason, ReasonCode::USE_ANOTHER_SERVER | ReasonCode::SERVER_MOVED);
     let reference = properties.text(PropertyId::ServerReference).filter(|_| moved);
     let Some(reference) = reference else {
         return Error::refused(what, reason, properties);
     };
-    let named = format!("it names {}", masked(reference));
+    let named = format!("it names {}", cut(&masked(reference)));
     Error::Elsewhere {
         refusal: Box::new(Error::Refused {
             what: what.into(),
@@ -78,7 +79,10 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
     let servers = servers.filter(|servers| !servers.is_empty()).ok_or_else(|| {
         Error::fatal(
             Layer::Mqtt,
-            format!("the server names another one in a way that is not understood: {reference:?}"),
+            format!(
+                "the server names another one in a way that is not understood: '{}'",
+                cut(&masked(reference))
+            ),
         )
     })?;
     let same = match &endpoint.address {
@@ -91,6 +95,9 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
     };
     Ok(servers.into_iter().map(at).collect())
 }
+
+/// The longest name in DNS [RFC 1035, section 2.3.4].
+const LONGEST_NAME_BYTES: usize = 255;
 
 fn server(text: &str) -> Option<(String, Option<u16>)> {
     let (host, port) = match text.strip_prefix('[') {
@@ -109,7 +116,8 @@ fn server(text: &str) -> Option<(String, Option<u16>)> {
         Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port != 0)?),
         None => None,
     };
-    (!host.is_empty() && host.chars().all(is_name)).then(|| (host.to_owned(), port))
+    (!host.is_empty() && host.len() <= LONGEST_NAME_BYTES && host.chars().all(is_name))
+        .then(|| (host.to_owned(), port))
 }
 
 #[cfg(test)]

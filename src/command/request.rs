@@ -22,6 +22,7 @@ use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{Protocol, QoS, topic};
+use crate::quotation::cut;
 
 /// A checked command line of `mqtt rr`.
 #[derive(Debug, Clone)]
@@ -290,7 +291,8 @@ impl Requester<'_> {
             (Stage::Waiting, Some(exchange)) => {
                 let error = Error::timed_out(format!(
                     "{when}: no response came on '{}'{}",
-                    exchange.response_topic, self.others
+                    cut(&exchange.response_topic),
+                    self.others
                 ));
                 let own = self.config.response_topic.is_none() && self.others == Others::default();
                 return if own { error.with_hint(FIXED_TOPIC) } else { error };
@@ -454,8 +456,8 @@ impl Handler for Requester<'_> {
         self.answer.poll_waiting(cx, waits).map(|limit| Err(unanswered("SUBSCRIBE", "SUBACK", limit)))
     }
 
-    fn on_part(&mut self, bytes: usize) {
-        self.answer.part(bytes);
+    fn on_part(&mut self, collected_bytes: usize) {
+        self.answer.part(collected_bytes);
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
@@ -466,7 +468,7 @@ impl Handler for Requester<'_> {
                 if reason.is_failure() {
                     let response_topic =
                         self.exchange.as_ref().map_or("", |exchange| &exchange.response_topic);
-                    let what = format!("subscription to '{response_topic}' refused");
+                    let what = format!("subscription to '{}' refused", cut(response_topic));
                     return Err(Error::refused(what, reason, &properties).of(Denial::Suback));
                 }
                 self.subscribed(reason);
@@ -482,7 +484,7 @@ impl Handler for Requester<'_> {
                 }
                 let topic = &self.config.topic;
                 self.diagnostics
-                    .warning(format_args!("the server says that nobody has subscribed to '{topic}'"));
+                    .warning(format_args!("the server says that nobody has subscribed to '{}'", cut(topic)));
             }
             _ => {}
         }

@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::tls::{self, CertificateFacts, TlsConfig, TlsFacts};
 use super::{resolve, tcp, websocket, within};
 use crate::error::{Error, Layer, Retry};
+use crate::quotation::cut;
 
 /// A step of the way that was taken, and how long it took.
 #[derive(Debug, Clone)]
@@ -269,7 +270,7 @@ impl<'e, 'o> Way<'e, 'o> {
         let limit = humantime::format_duration(limit);
         let error = match &self.stage {
             Stage::Resolving(host) => {
-                Error::link(Layer::Resolve, format!("no answer for '{host}' within {limit}"))
+                Error::link(Layer::Resolve, format!("no answer for '{}' within {limit}", cut(host)))
             }
             Stage::Connecting => {
                 let tried: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();

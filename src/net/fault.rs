@@ -8,6 +8,7 @@ use super::secrets::Secrets;
 use super::tls;
 use super::websocket::WebSocketFault;
 use crate::error::{Error, Layer};
+use crate::quotation::cut;
 
 /// What an I/O error means, in lower-case words without the system's error number.
 pub(super) fn words(error: &io::Error) -> String {
@@ -62,14 +63,16 @@ pub fn broken(error: &io::Error) -> Error {
 /// The first line of a stranger's text that says anything, for use in a message: short, and
 /// with control characters made visible and without our own secrets. Of HTML the tags are left out.
 pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
-    const LONGEST: usize = 120;
     let text = without_tags(&String::from_utf8_lossy(text));
     // Before a line is taken or shortened: half a secret would not be found.
     let text = secrets.masked(&text);
-    text.lines().map(str::trim).find(|line| !line.is_empty()).map(|line| {
-        let shown: String = line.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-        if line.chars().count() > LONGEST { shown + "…" } else { shown }
-    })
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(shown(line))
+}
+
+/// A text in a message: not too long, with control characters made visible.
+pub(super) fn shown(text: &str) -> String {
+    cut(text).chars().flat_map(char::escape_debug).collect()
 }
 
 /// A text as a browser shows it: without tags, which may go on over lines, and with characters in place of
@@ -148,7 +151,8 @@ mod tests {
         assert_eq!(first_line(b"a\x1b[2J"), Some("a\\u{1b}[2J".into()));
         assert_eq!(first_line(b" \n"), None);
         assert_eq!(first_line(b"<p\nclass=x>1 < 2 &amp; 3</p>"), Some("1 < 2 & 3".into()));
-        assert_eq!(first_line(&[b'x'; 200]).map(|line| line.chars().count()), Some(121));
+        let long = first_line(&[b'x'; 300]).unwrap();
+        assert!(long.len() < 230 && long.ends_with("x… (300 bytes)"), "{long}");
     }
 
     /// Whatever a server puts between the parts of a secret.

@@ -93,8 +93,11 @@ impl Proxy {
             "socks5h" => ProxyKind::Socks5RemoteNames,
             "http" => ProxyKind::HttpConnect,
             other => {
-                return Err(Error::usage(format!("a proxy of the kind '{other}' is not supported"))
-                    .with_hint("socks5://, socks5h:// and http:// are"));
+                return Err(Error::usage(format!(
+                    "a proxy of the kind '{}' is not supported",
+                    fault::shown(other)
+                ))
+                .with_hint("socks5://, socks5h:// and http:// are"));
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -220,7 +223,7 @@ impl Proxy {
             | SocksError::InvalidReservedByte
             | SocksError::UnknownAddressType => self.failed("does not speak SOCKS5"),
             SocksError::InvalidTargetAddress(why) => {
-                self.fatal(&format!("cannot be asked for '{}': {why}", host.escape_debug()))
+                self.fatal(&format!("cannot be asked for '{}': {why}", fault::shown(host)))
             }
             SocksError::Io(error) => self.failed(&format!("failed: {}", fault::words(error))),
             other => self.failed(&format!("failed: {other}")),
@@ -229,7 +232,7 @@ impl Proxy {
 
     async fn http_connect(&self, mut socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
         if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
-            return Err(Error::fatal(Layer::Resolve, format!("'{}' is no host name", host.escape_debug())));
+            return Err(Error::fatal(Layer::Resolve, format!("'{}' is no host name", fault::shown(host))));
         }
         let target = Authority(host, port);
         let authorization = match &self.credentials {
@@ -316,7 +319,7 @@ fn decoded_credentials(text: &str) -> Result<(String, String), Error> {
 
 /// Splits `host`, `host:port`, `[v6]` and `[v6]:port`.
 fn host_and_port(place: &str) -> Result<(String, Option<u16>), Error> {
-    let wrong = || Error::usage(format!("'{}' is no host and port of a proxy", place.escape_debug()));
+    let wrong = || Error::usage(format!("'{}' is no host and port of a proxy", fault::shown(place)));
     let (host, port) = if let Some(rest) = place.strip_prefix('[') {
         let (host, rest) = rest.split_once(']').ok_or_else(wrong)?;
         match rest.strip_prefix(':') {

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::service;
+use super::{fault, service};
 use crate::error::{Error, Layer};
 
 /// Every address of `host`, in the order in which to try them; never empty.
@@ -72,11 +72,11 @@ fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// A look-up that found nothing. `reason` is the system resolver's text.
 fn failed(host: &str, reason: &str) -> Error {
     let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason);
-    let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", host.escape_debug()));
+    let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", fault::shown(host)));
     if let Some((address, zone)) = host.split_once('%')
         && address.parse::<Ipv6Addr>().is_ok()
     {
-        let zone = zone.escape_debug();
+        let zone = fault::shown(zone);
         return error.with_hint(format!("'{zone}' is no network interface of this machine"));
     }
     match host.rsplit_once(':') {

@@ -33,7 +33,7 @@ pub async fn brokers_of(
     let service = if secure { "_secure-mqtt._tcp" } else { "_mqtt._tcp" };
     let full_name = format!("{service}.{}", domain.trim_end_matches('.'));
     let name: Name<Vec<u8>> = full_name.parse().map_err(|_| {
-        Error::fatal(Layer::Resolve, format!("'{}' is not a domain name", domain.escape_debug()))
+        Error::fatal(Layer::Resolve, format!("'{}' is not a domain name", fault::shown(domain)))
     })?;
     let resolver = resolver(name_servers);
     let no_answer = || {
@@ -73,7 +73,7 @@ fn resolver(name_servers: &[SocketAddr]) -> StubResolver {
 ///
 /// [`Layer::Resolve`]: nobody answered, or the host has no address there.
 pub(super) async fn addresses_of(host: &str, name_servers: &[SocketAddr]) -> Result<Vec<IpAddr>, Error> {
-    let shown = host.escape_debug();
+    let shown = fault::shown(host);
     let name: Name<Vec<u8>> =
         host.parse().map_err(|_| Error::fatal(Layer::Resolve, format!("'{shown}' is not a domain name")))?;
     let found = lookup_host(&resolver(name_servers), &name).await.map_err(|error| {

@@ -72,12 +72,12 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     let path = &options.path;
     let scheme = if secure { "wss" } else { "ws" };
     if !path.starts_with('/') {
-        let shown = path.split('?').next().unwrap_or(path).escape_debug();
+        let shown = fault::shown(path.split('?').next().unwrap_or(path));
         return Err(Error::usage(format!("the WebSocket path '{shown}' does not start with '/'")));
     }
     let uri: Uri = format!("{scheme}://{host}{path}").parse().map_err(|error| {
         // The query may hold a token.
-        let shown = path.split('?').next().unwrap_or(path).escape_debug();
+        let shown = fault::shown(path.split('?').next().unwrap_or(path));
         Error::usage(format!("the WebSocket path '{shown}', or its query, cannot be sent: {error}"))
             .with_hint("percent-encode what is not allowed in a URL")
     })?;
@@ -96,7 +96,7 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     headers.insert(header::SEC_WEBSOCKET_KEY, key);
     for (name, value) in &options.headers {
         let unusable =
-            |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", name.escape_debug()));
+            |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", fault::shown(name)));
         let name = HeaderName::try_from(name).map_err(|_| unusable("has no valid name"))?;
         if FIXED_HEADERS.contains(&name) {
             return Err(unusable("is part of the upgrade itself and cannot be set"));

@@ -19,9 +19,11 @@ use super::{Terminal, Verbosity};
 use crate::clock;
 use crate::error::Error;
 use crate::manner::{Manner, Program};
+use crate::masking::masked;
 use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
+use crate::quotation::cut_line;
 
 /// The lines of a run on standard error.
 pub struct Diagnostics {
@@ -129,7 +131,7 @@ impl Diagnostics {
             return self.line(&events::error(None, error));
         }
         let name = self.terminal().stderr.paint("mqtt:", bold_red);
-        self.line(&format!("{name} {}\n{}", printable(&error.to_string()), self.hint_line(error)));
+        self.line(&format!("{name} {}\n{}", sentence(error), self.hint_line(error)));
     }
 
     /// Why one part of the work failed, named by `place`, while the run goes on.
@@ -141,7 +143,7 @@ impl Diagnostics {
             self.line(&events::error(Some(&place.to_string()), error));
         } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt:", bold_red);
-            self.line(&format!("{name} {}\n", printable(&format!("{place}: {error}"))));
+            self.line(&format!("{name} {}\n", sentence(format_args!("{place}: {error}"))));
         }
     }
 
@@ -154,7 +156,7 @@ impl Diagnostics {
             self.line(&events::text("warning", &text.to_string()));
         } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt: warning:", |text| text.yellow().bold());
-            self.line(&format!("{name} {}\n", printable(&text.to_string())));
+            self.line(&format!("{name} {}\n", sentence(text)));
         }
     }
 
@@ -182,7 +184,7 @@ impl Diagnostics {
         if self.verbosity.is_json() {
             self.line(&events::text("state", &text.to_string()));
         } else if self.verbosity > Verbosity::Quiet {
-            self.line(&format!("mqtt: {}\n", printable(&text.to_string())));
+            self.line(&format!("mqtt: {}\n", sentence(text)));
         }
     }
 
@@ -190,7 +192,7 @@ impl Diagnostics {
     pub fn plain(&self, text: &str) {
         match self.verbosity {
             Verbosity::Events | Verbosity::States => self.line(&events::text("text", text)),
-            _ => self.line(&format!("{}\n", printable(text))),
+            _ => self.line(&format!("{}\n", sentence(text))),
         }
     }
 
@@ -209,7 +211,7 @@ impl Diagnostics {
         }
         match self.verbosity {
             Verbosity::Events => self.line(&events::text("text", &text().to_string())),
-            Verbosity::Debug => self.line(&format!("{}\n", printable(&text().to_string()))),
+            Verbosity::Debug => self.line(&format!("{}\n", sentence(text()))),
             Verbosity::Quiet | Verbosity::Normal | Verbosity::States => {}
         }
     }
@@ -229,7 +231,7 @@ impl Diagnostics {
             let name = if client_identifier.is_empty() { &assigned } else { client_identifier };
             let mut lines = Vec::new();
             let mut put = |line: &str| {
-                put_printable(&mut lines, line.as_bytes(), LineFeed::Show);
+                put_printable(&mut lines, cut_line(line).as_bytes(), LineFeed::Show);
                 lines.push(b'\n');
             };
             if let Manner::Mosquitto(mosquitto) = self.manner {
@@ -262,7 +264,7 @@ impl Diagnostics {
             Packet::Connect(connect) => connect.client_identifier.clone_into(assigned),
             Packet::ConnAck { properties, .. } => {
                 if let Some(identifier) = properties.text(PropertyId::AssignedClientIdentifier) {
-                    identifier.clone_into(assigned);
+                    *assigned = masked(identifier).into_owned();
                 }
             }
             _ => {}
@@ -277,7 +279,7 @@ impl Diagnostics {
 
     fn hint_line(&self, error: &Error) -> String {
         error.hint().map_or_else(String::new, |hint| {
-            format!("{} {}\n", self.terminal().stderr.paint("hint:", ColoredString::bold), printable(hint))
+            format!("{} {}\n", self.terminal().stderr.paint("hint:", ColoredString::bold), sentence(hint))
         })
     }
 
@@ -341,6 +343,11 @@ impl Held {
             let _ = std::io::stdout().write_all(lines).and_then(|()| std::io::stdout().flush());
         }
     }
+}
+
+/// What is said in one line: safe to show, and not longer than a person reads.
+fn sentence(text: impl Display) -> String {
+    printable(&cut_line(&text.to_string()))
 }
 
 fn bold_red(text: ColoredString) -> ColoredString {

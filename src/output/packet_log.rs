@@ -2,6 +2,7 @@
 //! mosquitto does not show follows on indented lines: properties, and the name of a Reason Code that
 //! reports a failure.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::manner::{Mosquitto, Program};
@@ -10,6 +11,7 @@ use crate::protocol::property::{Properties, Property, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Ack, Connect, Packet};
 use crate::protocol::{Direction, Protocol};
+use crate::quotation::{MOST_PROPERTIES, cut};
 
 /// Calls `line` for each line the packet is worth.
 pub(super) fn describe(
@@ -23,7 +25,7 @@ pub(super) fn describe(
             let client = named(client_identifier);
             line(&format!("Client {client} sending CONNECT ({})", connect_fields(connect)));
         }
-        _ => describe_as_mosquitto(named(client_identifier), direction, packet, None, line),
+        _ => describe_as_mosquitto(&named(client_identifier), direction, packet, None, line),
     }
     describe_further(packet, line);
 }
@@ -47,7 +49,7 @@ impl Counted {
     ) {
         let (mut client, mut number) = (named(client_identifier), None);
         match packet {
-            Packet::ConnAck { .. } if client_identifier.is_empty() => client = "(null)",
+            Packet::ConnAck { .. } if client_identifier.is_empty() => client = "(null)".into(),
             Packet::Publish(publish) if direction == Direction::Sent => {
                 let next = self.latest.wrapping_add(1);
                 self.latest = if publish.packet_identifier == 0 { next } else { publish.packet_identifier };
@@ -66,7 +68,7 @@ impl Counted {
         let tells_granted = mosquitto.program == Program::Subscribe;
         let is_answer = matches!(packet, Packet::SubAck { .. });
         let mut said = 0;
-        describe_as_mosquitto(client, direction, packet, number, &mut |text| {
+        describe_as_mosquitto(&client, direction, packet, number, &mut |text| {
             said += 1;
             if tells_granted || !is_answer || said == 1 {
                 line(text);
@@ -75,8 +77,8 @@ impl Counted {
     }
 }
 
-fn named(client_identifier: &str) -> &str {
-    if client_identifier.is_empty() { "null" } else { client_identifier }
+fn named(client_identifier: &str) -> Cow<'_, str> {
+    if client_identifier.is_empty() { Cow::Borrowed("null") } else { cut(client_identifier) }
 }
 
 /// The same without what mosquitto does not show. A message may be given a number.
@@ -110,7 +112,7 @@ fn describe_as_mosquitto(
             publish.qos,
             u8::from(publish.retain),
             number.unwrap_or(publish.packet_identifier),
-            String::from_utf8_lossy(publish.topic),
+            cut(&String::from_utf8_lossy(publish.topic)),
             publish.payload.len()
         )),
         // The words of mosquitto leave the reason out where these arms do; a failure is told anyway.
@@ -132,7 +134,8 @@ fn describe_as_mosquitto(
                     | filter.retain_handling << 4;
                 say(format_args!(
                     "SUBSCRIBE (Mid: {packet_identifier}, Topic: {}, QoS: {}, Options: 0x{options:02x})",
-                    filter.filter, filter.qos
+                    cut(filter.filter),
+                    filter.qos
                 ));
             }
         }
@@ -147,7 +150,7 @@ fn describe_as_mosquitto(
         }
         Packet::Unsubscribe { packet_identifier, filters, .. } => {
             for filter in filters.iter() {
-                say(format_args!("UNSUBSCRIBE (Mid: {packet_identifier}, Topic: {})", filter.filter));
+                say(format_args!("UNSUBSCRIBE (Mid: {packet_identifier}, Topic: {})", cut(filter.filter)));
             }
         }
         Packet::UnsubAck { .. } => say(format_args!("UNSUBACK")),
@@ -166,14 +169,15 @@ fn connect_fields(connect: &Connect<'_>) -> String {
     let mut fields = format!("v{protocol}, c{}, k{keep_alive}", u8::from(*clean_start));
     // Writing to a String cannot fail.
     if let Some(user_name) = connect.user_name {
-        let _ = write!(fields, ", u'{user_name}'");
+        let _ = write!(fields, ", u'{}'", cut(user_name));
     }
     if connect.password.is_some() {
         fields.push_str(", password");
     }
     if let Some(will) = &connect.will {
         let (retain, bytes) = (u8::from(will.retain), will.payload.len());
-        let _ = write!(fields, ", will (q{}, r{retain}, '{}', ... ({bytes} bytes))", will.qos, will.topic);
+        let topic = cut(will.topic);
+        let _ = write!(fields, ", will (q{}, r{retain}, '{topic}', ... ({bytes} bytes))", will.qos);
     }
     fields
 }
@@ -209,7 +213,8 @@ fn describe_further(packet: &Packet<'_>, line: &mut dyn FnMut(&str)) {
 }
 
 fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str)) {
-    for Property { id, value } in properties.iter() {
+    let mut all = properties.iter();
+    for Property { id, value } in all.by_ref().take(MOST_PROPERTIES) {
         let name = id.name();
         line(&match value {
             // It may be as good as a password.
@@ -217,14 +222,23 @@ fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str
                 format!("    {whose}{name}: ... ({} bytes)", bytes.len())
             }
             Value::Binary(bytes) => match std::str::from_utf8(bytes) {
-                Ok(text) => format!("    {whose}{name}: {}", masked(text)),
-                Err(_) => format!("    {whose}{name}: hex:{}", hex(bytes)),
+                Ok(text) => format!("    {whose}{name}: {}", told(text)),
+                Err(_) => format!("    {whose}{name}: hex:{}", cut(&hex(bytes))),
             },
             Value::Number(number) => format!("    {whose}{name}: {number}"),
-            Value::Text(text) => format!("    {whose}{name}: {}", masked(text)),
-            Value::Pair(key, value) => format!("    {whose}{name}: {}={}", masked(key), masked(value)),
+            Value::Text(text) => format!("    {whose}{name}: {}", told(text)),
+            Value::Pair(key, value) => format!("    {whose}{name}: {}={}", told(key), told(value)),
         });
     }
+    let others = all.count();
+    if others > 0 {
+        line(&format!("    and {others} more properties"));
+    }
+}
+
+/// What the other side tells, without our secrets and not too long.
+fn told(text: &str) -> String {
+    cut(&masked(text)).into_owned()
 }
 
 fn hex(bytes: &[u8]) -> String {

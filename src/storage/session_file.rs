@@ -45,6 +45,7 @@ use std::path::{Path, PathBuf};
 
 use super::{invalid, make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
+use crate::quotation::cut;
 
 const MAGIC: [u8; 8] = *b"mqttses2";
 const CHECKSUM_BYTES: usize = 4;
@@ -91,8 +92,10 @@ impl SessionFile {
         if owner != client_identifier.as_bytes() {
             let owner = String::from_utf8_lossy(owner);
             return Err(Error::usage(format!(
-                "{} is the session file of client identifier '{owner}', not '{client_identifier}'",
-                path.display()
+                "{} is the session file of client identifier '{}', not '{}'",
+                path.display(),
+                cut(&owner),
+                cut(client_identifier)
             )));
         }
         let header_sum = sum_of(&found[..header_bytes - CHECKSUM_BYTES]);

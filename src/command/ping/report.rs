@@ -9,8 +9,10 @@ use serde::{Serialize, Serializer};
 use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
 use crate::clock;
 use crate::error::Error;
+use crate::masking::masked;
 use crate::output::{counted, printable, put_json_line, wrapped};
 use crate::protocol::property::{Property, PropertyBlock, PropertyId, Value};
+use crate::quotation::{MOST_PROPERTIES, cut};
 
 /// Of the form that `version` stands for.
 const VERSION: u32 = 1;
@@ -304,8 +306,13 @@ impl Step {
                 let text =
                     format!("MQTT {}, {session}, keep-alive {} s", answer.protocol, answer.keep_alive_s);
                 let mut lines = show("connack", took_us, &text);
-                for property in answer.properties.view().iter() {
+                let mut properties = answer.properties.view().iter();
+                for property in properties.by_ref().take(MOST_PROPERTIES) {
                     lines += &layout.more(&note(&property));
+                }
+                let others = properties.count();
+                if others > 0 {
+                    lines += &layout.more(&format!("and {others} more properties"));
                 }
                 lines
             }
@@ -393,7 +400,7 @@ fn serialize_properties<S: Serializer>(block: &PropertyBlock, serializer: S) -> 
         let name = property.id.name();
         match property.value {
             Value::Number(number) => object.serialize_entry(name, &number)?,
-            Value::Text(text) => object.serialize_entry(name, text)?,
+            Value::Text(text) => object.serialize_entry(name, &masked(text))?,
             // Nobody but the client's code needs it, and it may be a secret.
             Value::Binary(bytes) => object.serialize_entry(name, &counted(bytes.len() as u64, "byte"))?,
             Value::Pair(..) if std::mem::replace(&mut has_pairs, true) => {}
@@ -419,7 +426,7 @@ struct Pair<'a>(&'a str, &'a str);
 
 impl Serialize for Pair<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map([(self.0, self.1)])
+        serializer.collect_map([(masked(self.0), masked(self.1))])
     }
 }
 
@@ -428,9 +435,11 @@ fn note(property: &Property<'_>) -> String {
     use PropertyId as Id;
     let mut text = match property.value {
         Value::Number(number) => format!("{} {number}", property.id.name()),
-        Value::Text(text) => format!("{} {text}", property.id.name()),
+        Value::Text(text) => format!("{} {}", property.id.name(), cut(&masked(text))),
         Value::Binary(bytes) => format!("{} ({})", property.id.name(), counted(bytes.len() as u64, "byte")),
-        Value::Pair(name, value) => format!("{} {name}: {value}", property.id.name()),
+        Value::Pair(name, value) => {
+            format!("{} {}: {}", property.id.name(), cut(&masked(name)), cut(&masked(value)))
+        }
     };
     let Value::Number(number) = property.value else { return text };
     let meaning = match (property.id, number) {

@@ -33,6 +33,7 @@ use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
 use crate::protocol::{QoS, topic};
+use crate::quotation::cut;
 
 /// Topics asked for by name at once: well below what servers queue for a client.
 const NAMES_PER_PASS: usize = 400;
@@ -359,7 +360,8 @@ impl Scanner<'_> {
             if self.refused.iter().any(|(known, _)| *known == filter) {
                 continue;
             }
-            let error = Error::refused(format!("subscription to '{filter}' refused"), reason, properties);
+            let error =
+                Error::refused(format!("subscription to '{}' refused", cut(&filter)), reason, properties);
             self.refused.push((filter, reason));
             if all && self.refused.len() == self.options.filters.len() {
                 return Err(error);

@@ -17,6 +17,7 @@ use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate};
 use crate::protocol::{QoS, topic};
+use crate::quotation::cut;
 
 /// How much memory the topics may take that wait to be cleared. A server that sends what is retained
 /// faster than it answers is not held up: its answers come on the same connection.
@@ -152,7 +153,7 @@ impl Clears {
 
     fn refused(&mut self, topic: &str, mut why: Error, diagnostics: &Diagnostics) {
         if let Error::Refused { what, .. } = &mut why {
-            *what = format!("what is retained on '{topic}' is not cleared");
+            *what = format!("what is retained on '{}' is not cleared", cut(topic));
         }
         self.was_refused = true;
         diagnostics.error(&why);

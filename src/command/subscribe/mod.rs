@@ -32,6 +32,7 @@ use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
 use crate::protocol::{QoS, topic};
+use crate::quotation::cut;
 use crate::storage::session_file::SessionFile;
 
 /// Which messages are shown, by whether they are retained.
@@ -290,7 +291,7 @@ impl Subscriber<'_> {
             let FilterOptions { filter, qos, .. } = options;
             let reason = ReasonCode(*reason);
             if reason.is_failure() {
-                let what = format!("subscription to '{filter}' refused");
+                let what = format!("subscription to '{}' refused", cut(filter));
                 let error = Error::refused(what, reason, properties).of(Denial::Suback);
                 // The last one is said when it is known whether it is the reason to leave.
                 if let Some(earlier) = self.refused.replace(error) {
@@ -299,6 +300,7 @@ impl Subscriber<'_> {
                 self.count_refused += 1;
             } else if reason.0 < *qos as u8 {
                 let granted = reason.0;
+                let filter = cut(filter);
                 self.diagnostics
                     .warning(format_args!("the server grants QoS {granted} for '{filter}', not QoS {qos}"));
             }
@@ -323,7 +325,7 @@ impl Subscriber<'_> {
             .zip(reasons.iter().map(|reason| ReasonCode(*reason)))
             .filter(|(_, reason)| reason.is_failure())
             .map(|(filter, reason)| {
-                Error::refused(format!("unsubscription from '{filter}' refused"), reason, properties)
+                Error::refused(format!("unsubscription from '{}' refused", cut(filter)), reason, properties)
                     .of(Denial::Suback)
             })
             .collect();
@@ -560,8 +562,8 @@ impl Handler for Subscriber<'_> {
         }
     }
 
-    fn on_part(&mut self, bytes: usize) {
-        self.answer.part(bytes);
+    fn on_part(&mut self, collected_bytes: usize) {
+        self.answer.part(collected_bytes);
     }
 
     fn supervisor(&mut self) -> Option<&mut dyn Supervision> {

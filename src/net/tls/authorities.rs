@@ -14,6 +14,7 @@ use super::files;
 use super::options::{SystemStore, TlsOptions};
 use super::pem::{self, Block, Kind};
 use crate::error::{Error, Layer};
+use crate::quotation::FirstFew;
 
 /// Authorities, and what was left out.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Authorities {
     /// The same, as they were given.
     pub(super) certificates: HashSet<CertificateDer<'static>>,
     /// What could not be used, in words.
-    pub(super) unusable: Vec<String>,
+    pub(super) unusable: FirstFew,
     /// All files and directories, for messages.
     pub(super) place: String,
     pub(super) are_the_systems: bool,
@@ -39,7 +40,8 @@ impl Authorities {
         let given = Self::given(options)?;
         let authorities = given.unwrap_or_else(|| Self::of_the_system(&options.system_store));
         if authorities.roots.is_empty() {
-            let why = authorities.unusable.first().map_or_else(String::new, |first| format!(": {first}"));
+            let first = authorities.unusable.sentences().first();
+            let why = first.map_or_else(String::new, |first| format!(": {first}"));
             return Err(Error::fatal(
                 Layer::Tls,
                 format!("{} holds no usable certificate{why}", authorities.place),
@@ -53,7 +55,7 @@ impl Authorities {
         Self {
             roots: RootCertStore::empty(),
             certificates: HashSet::new(),
-            unusable: Vec::new(),
+            unusable: FirstFew::default(),
             place,
             are_the_systems,
         }
@@ -69,22 +71,24 @@ impl Authorities {
         let mut this = Self::none(place, false);
         for path in &options.ca_files {
             let content = files::read(path, "certificates")?;
-            let from = this.unusable.len();
+            let before = std::mem::take(&mut this.unusable);
             if this.add_blocks(path, &content) == 0 {
                 let missing = files::missing(path, "certificate", &content);
-                return Err(this.nothing_usable(path, from).unwrap_or(missing));
+                return Err(nothing_usable(path, &this.unusable).unwrap_or(missing));
             }
+            this.unusable.put_before(before);
         }
         let mut seen = SeenFiles::default();
         for path in &options.ca_paths {
-            let from = this.unusable.len();
+            let before = std::mem::take(&mut this.unusable);
             let found = this
                 .add_directory(path, &mut seen)
                 .map_err(|error| Error::file(format!("CA directory {}", path.display()), error))?;
             if found == 0 {
                 let missing = files::unusable(path, "no certificate in this directory (PEM)");
-                return Err(this.nothing_usable(path, from).unwrap_or(missing));
+                return Err(nothing_usable(path, &this.unusable).unwrap_or(missing));
             }
+            this.unusable.put_before(before);
         }
         Ok(Some(this))
     }
@@ -107,11 +111,11 @@ impl Authorities {
             && let Err(error) = std::fs::metadata(path)
             && error.kind() == std::io::ErrorKind::NotFound
         {
-            this.unusable.push(format!("{}: {error}", path.display()));
+            this.unusable.push(|| format!("{}: {error}", path.display()));
         }
         for path in &directories {
             if let Err(error) = this.add_directory(path, &mut seen) {
-                this.unusable.push(format!("{}: {error}", path.display()));
+                this.unusable.push(|| format!("{}: {error}", path.display()));
             }
         }
         if !store.is_given() {
@@ -124,25 +128,17 @@ impl Authorities {
     /// What a store that is no file gives.
     fn with_native_certificates(mut self) -> Self {
         let system = rustls_native_certs::load_native_certs();
-        self.unusable.extend(system.errors.iter().map(ToString::to_string));
+        for error in &system.errors {
+            self.unusable.push(|| error.to_string());
+        }
         for certificate in system.certs {
             let subject = CertificateFacts::read(&certificate);
             if let Err(why) = self.add(certificate) {
                 let which = subject.map_or_else(|| "a certificate".into(), |facts| facts.subject);
-                self.unusable.push(format!("{which}: {why}"));
+                self.unusable.push(|| format!("{which}: {why}"));
             }
         }
         self
-    }
-
-    /// Why there is nothing usable in one place, by what was left out there.
-    fn nothing_usable(&self, path: &Path, from: usize) -> Option<Error> {
-        let (first, others) = self.unusable[from..].split_first()?;
-        // Each begins with its file, which may be the same.
-        let shown = path.display().to_string();
-        let first = first.strip_prefix(&format!("{shown}: ")).unwrap_or(first);
-        let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", others.len()) };
-        Some(files::unusable(path, &format!("no usable certificate: {first}{more}")))
     }
 
     /// Files that hold no certificates are passed over: such directories also hold revocation
@@ -166,7 +162,7 @@ impl Authorities {
             // A link to nothing.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
             Err(error) => {
-                self.unusable.push(format!("{}: {error}", path.display()));
+                self.unusable.push(|| format!("{}: {error}", path.display()));
                 0
             }
         }
@@ -180,7 +176,7 @@ impl Authorities {
             }
             match self.add_block(&mut block) {
                 Ok(()) => added += 1,
-                Err(why) => self.unusable.push(format!("{}: {block}: {why}", path.display())),
+                Err(why) => self.unusable.push(|| format!("{}: {block}: {why}", path.display())),
             }
         }
         added
@@ -207,6 +203,17 @@ impl Authorities {
         }
         Ok(())
     }
+}
+
+/// Why there is nothing usable in one place, by what was left out there.
+fn nothing_usable(path: &Path, left_out: &FirstFew) -> Option<Error> {
+    let first = left_out.sentences().first()?;
+    // Each begins with its file, which may be the same.
+    let shown = path.display().to_string();
+    let first = first.strip_prefix(&format!("{shown}: ")).unwrap_or(first);
+    let others = left_out.count() - 1;
+    let more = if others == 0 { String::new() } else { format!(" (and {others} more)") };
+    Some(files::unusable(path, &format!("no usable certificate: {first}{more}")))
 }
 
 /// Where the system keeps its authorities: a file and directories of PEM files. `None` where it

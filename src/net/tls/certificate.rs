@@ -17,6 +17,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Subject
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::pem;
+use crate::quotation::cut;
 
 /// What a certificate says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl CertificateFacts {
 /// The subject, which is how people call a certificate.
 impl fmt::Display for CertificateFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.subject)
+        f.write_str(&cut(&self.subject))
     }
 }
 

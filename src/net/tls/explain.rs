@@ -12,6 +12,7 @@ use super::verify::Notes;
 use crate::clock;
 use crate::error::{Error, Layer};
 use crate::net::fault;
+use crate::quotation;
 
 /// The handshake that failed.
 pub(super) struct Attempt<'a> {
@@ -263,8 +264,7 @@ fn with_optional_hint(error: Error, hint: Option<&str>) -> Error {
 }
 
 fn quoted(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
-    quoted.join(", ")
+    quotation::list(names)
 }
 
 #[cfg(test)]

@@ -59,6 +59,7 @@ pub use unavailable::{Unavailable, unavailable};
 use key_log::KeyLog;
 use verify::Verification;
 
+use super::fault;
 use crate::clock;
 use crate::error::{Error, Layer};
 
@@ -246,7 +247,7 @@ pub(super) fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(bare.to_owned()).map_err(|_| {
         Error::fatal(
             Layer::Tls,
-            format!("'{}' is not a name that a certificate can hold", host.escape_debug()),
+            format!("'{}' is not a name that a certificate can hold", fault::shown(host)),
         )
         .with_hint("give the name in the server's certificate with --tls-server-name")
     })

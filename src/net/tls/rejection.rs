@@ -12,6 +12,7 @@ use super::certificate::{CertificateFacts, Details};
 use super::explain;
 use super::pin::Pin;
 use crate::clock;
+use crate::quotation::list;
 
 /// What a certificate was turned down for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -409,9 +410,8 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
             ),
         );
     }
-    let names: Vec<String> = facts.names.iter().map(|name| format!("'{name}'")).collect();
     Rejection::new(
-        format!("the server's certificate ({facts}) is for {}, not for '{asked}'", names.join(", ")),
+        format!("the server's certificate ({facts}) is for {}, not for '{asked}'", list(&facts.names)),
         "connect by a name it is for, or give that name with --tls-server-name",
     )
 }

@@ -113,6 +113,7 @@ pub(super) fn verification(
         }
     }
     let lists_place = lists.place;
+    let place_of_others = place.clone();
     let pins = options.pins.clone();
     let verifier = Arc::new(TrustedServer {
         own_revocation,
@@ -125,6 +126,7 @@ pub(super) fn verification(
         pins,
         algorithms: provider.signature_verification_algorithms,
     });
+    let left_out = left_out.with_others(|others| format!("{others} more, in {place_of_others}"));
     let left_out = left_out.into_iter().map(|what| format!("left out as an authority: {what}")).collect();
     Ok(if are_the_systems {
         Verification { verifier, warnings: Vec::new(), details: left_out }

@@ -1,0 +1,118 @@
+//! Text from outside in a sentence of ours: what a broker, a proxy, a certificate or a file says may be as long
+//! as it likes, and the sentence has to be read by a person. Values in JSON are not cut.
+
+use std::borrow::Cow;
+
+/// How many characters of one text a sentence shows.
+pub const MOST_CHARS: usize = 200;
+
+/// How many characters one line on standard error has: more than any sentence with several quotations, for
+/// lists that a broker or a file makes long.
+pub const MOST_LINE_CHARS: usize = 4096;
+
+/// How many elements of one collection are named, each on a line of its own or in a list.
+pub const MOST_ELEMENTS: usize = 5;
+
+/// How many properties of a packet have a line each: more than the standard defines, and some of the user's.
+pub const MOST_PROPERTIES: usize = 100;
+
+/// A text as a sentence quotes it: whole, or its first [`MOST_CHARS`] characters, `…` and its whole length.
+#[must_use]
+pub fn cut(text: &str) -> Cow<'_, str> {
+    cut_after(text, MOST_CHARS)
+}
+
+/// A line of text, cut in the same way after [`MOST_LINE_CHARS`].
+#[must_use]
+pub fn cut_line(line: &str) -> Cow<'_, str> {
+    cut_after(line, MOST_LINE_CHARS)
+}
+
+fn cut_after(text: &str, most_chars: usize) -> Cow<'_, str> {
+    // A character has at least one byte.
+    if text.len() <= most_chars {
+        return Cow::Borrowed(text);
+    }
+    match text.char_indices().nth(most_chars) {
+        Some((end, _)) => Cow::Owned(format!("{}… ({} bytes)", &text[..end], text.len())),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// The names of a collection in a sentence: `'a', 'b'`, and how many more there are.
+#[must_use]
+pub fn list<T: AsRef<str>>(names: &[T]) -> String {
+    let (shown, others) = names.split_at(names.len().min(MOST_ELEMENTS));
+    let quoted: Vec<String> = shown.iter().map(|name| format!("'{}'", cut(name.as_ref()))).collect();
+    let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+    quoted.join(", ") + &more
+}
+
+/// Sentences about the elements of a collection: the first few, and the number of all.
+#[derive(Debug, Default)]
+pub struct FirstFew {
+    sentences: Vec<String>,
+    count: usize,
+}
+
+impl FirstFew {
+    /// Adds a sentence, which is made only if it is kept.
+    pub fn push(&mut self, sentence: impl FnOnce() -> String) {
+        self.count += 1;
+        if self.sentences.len() < MOST_ELEMENTS {
+            self.sentences.push(sentence());
+        }
+    }
+
+    /// Adds those of another collection before these.
+    pub fn put_before(&mut self, mut first: Self) {
+        first.count += self.count;
+        first.sentences.append(&mut self.sentences);
+        first.sentences.truncate(MOST_ELEMENTS);
+        *self = first;
+    }
+
+    /// How many there are, kept or not.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Those that were kept.
+    #[must_use]
+    pub fn sentences(&self) -> &[String] {
+        &self.sentences
+    }
+
+    /// Those that were kept, and a last one about the number of the others.
+    #[must_use]
+    pub fn with_others(mut self, others: impl FnOnce(usize) -> String) -> Vec<String> {
+        match self.count - self.sentences.len() {
+            0 => {}
+            more => self.sentences.push(others(more)),
+        }
+        self.sentences
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_text_is_cut_with_its_length() {
+        let long = "ü".repeat(MOST_CHARS);
+        assert_eq!(cut(&long), long);
+        assert_eq!(cut(&format!("{long}ü")), format!("{long}… (402 bytes)"));
+        assert_eq!(cut(""), "");
+        let line = "x".repeat(MOST_LINE_CHARS + 1);
+        assert_eq!(cut_line(&line), format!("{}… (4097 bytes)", &line[1..]));
+    }
+
+    #[test]
+    fn list_names_the_first_few_and_the_number_of_others() {
+        assert_eq!(list(&["a", "b"]), "'a', 'b'");
+        assert_eq!(list(&["a"; 7]), "'a', 'a', 'a', 'a', 'a' and 2 more");
+        assert!(list(&["x".repeat(70_000)]).len() < 300);
+    }
+}
