@@ -2,7 +2,8 @@
 //! answers are shown in messages, logs and reports.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::{OnceLock, PoisonError, RwLock};
 
 /// What stands for a secret.
@@ -14,9 +15,9 @@ const SHORTEST_PART: usize = 4;
 /// Texts that are not to be repeated.
 #[derive(Clone, Default)]
 pub struct Confidential {
-    /// By their first bytes, the longest first.
-    texts: HashMap<[u8; SHORTEST_PART], Vec<Vec<u8>>>,
-    words: Vec<String>,
+    /// Those of at least [`SHORTEST_PART`] bytes, without blanks.
+    texts: BTreeSet<Vec<u8>>,
+    words: BTreeSet<String>,
 }
 
 /// Those of the whole process: the secrets of the command line, the environment and files.
@@ -24,8 +25,8 @@ static KNOWN: OnceLock<RwLock<Confidential>> = OnceLock::new();
 
 /// From now on this is left out of every answer.
 pub fn keep(secret: &[u8]) {
-    let Ok(secret) = std::str::from_utf8(secret) else { return };
-    KNOWN.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner).add(secret);
+    let secret = String::from_utf8_lossy(secret);
+    KNOWN.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner).add(&secret);
 }
 
 /// A text of a server, without what was told to it in confidence.
@@ -38,20 +39,48 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 }
 
 impl Confidential {
-    /// Adds a text. Blanks in it do not count.
+    /// Adds a text, and the same as a JSON string has it, which is how many servers repeat it. Blanks in it
+    /// do not count.
     pub fn add(&mut self, secret: &str) {
-        let solid: Vec<u8> = solid(secret).map(|(_, c)| c).collect::<String>().into_bytes();
-        match solid.first_chunk() {
-            Some(first) => {
-                let same = self.texts.entry(*first).or_default();
-                if !same.contains(&solid) {
-                    same.push(solid);
-                    same.sort_by_key(|text| std::cmp::Reverse(text.len()));
-                }
-            }
-            None if !solid.is_empty() => self.words.push(secret.trim().to_owned()),
-            None => {}
+        self.add_text(secret);
+        let in_json = serde_json::Value::from(secret).to_string();
+        let in_json = &in_json[1..in_json.len() - 1];
+        if in_json != secret {
+            self.add_text(in_json);
         }
+    }
+
+    fn add_text(&mut self, text: &str) {
+        let solid: Vec<u8> = solid(text).map(|(_, c)| c).collect::<String>().into_bytes();
+        if solid.len() >= SHORTEST_PART {
+            self.texts.insert(solid);
+        } else if !solid.is_empty() {
+            self.words.insert(text.trim().to_owned());
+        }
+    }
+
+    /// How much of the beginning of these bytes is a secret; the longest if several are.
+    fn length_at(&self, bytes: &[u8]) -> Option<usize> {
+        let mut limit = bytes;
+        loop {
+            // Every secret that these bytes begin with is in order before them, or the same.
+            let nearest =
+                self.texts.range::<[u8], _>((Bound::Unbounded, Bound::Included(limit))).next_back()?;
+            let common = limit.iter().zip(nearest).take_while(|(one, other)| one == other).count();
+            if common == nearest.len() {
+                return Some(common);
+            }
+            if common < SHORTEST_PART {
+                return None;
+            }
+            limit = &limit[..common];
+        }
+    }
+
+    /// Whether a secret goes on where these bytes end.
+    fn goes_on_after(&self, bytes: &[u8]) -> bool {
+        let mut after = self.texts.range::<[u8], _>((Bound::Included(bytes), Bound::Unbounded));
+        bytes.len() >= SHORTEST_PART && after.next().is_some_and(|secret| secret.starts_with(bytes))
     }
 
     /// A text without them, wherever blanks or line feeds stand in them. What ends in the beginning of one
@@ -66,21 +95,14 @@ impl Confidential {
             bytes.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             places.resize(bytes.len(), (at, at + c.len_utf8()));
         }
-        let secret_at = |at: usize, is_here: &dyn Fn(&[u8], &[u8]) -> bool| {
-            let rest = bytes.get(at..)?;
-            let same = self.texts.get(rest.first_chunk()?)?;
-            same.iter().find(|secret| is_here(rest, secret)).map(|secret| bytes.len().min(at + secret.len()))
-        };
         let mut at = 0;
         while at < bytes.len() {
-            let end = secret_at(at, &|rest, secret| rest.starts_with(secret));
+            let end = self.length_at(&bytes[at..]).map(|length| at + length);
             found.extend(end.map(|end| (places[at].0, places[end - 1].1)));
             at = end.unwrap_or(at + 1);
         }
         let last = found.last().map_or(0, |(_, end)| *end);
-        let cut = (0..bytes.len()).find(|at| {
-            places[*at].0 >= last && secret_at(*at, &|rest, secret| secret.starts_with(rest)).is_some()
-        });
+        let cut = (0..bytes.len()).find(|at| places[*at].0 >= last && self.goes_on_after(&bytes[*at..]));
         found.extend(cut.map(|at| (places[at].0, text.len())));
         for word in &self.words {
             found.extend(whole(text, word));
@@ -151,6 +173,34 @@ mod tests {
         assert_eq!(masked(&["pässwörd"], "ein pässwörd"), "ein …");
         assert_eq!(masked(&["hunter2"], "nothing"), "nothing");
         assert_eq!(masked(&[], "nothing"), "nothing");
+    }
+
+    /// As they are, and as a server repeats them in JSON.
+    #[test]
+    fn secrets_with_escapes_are_left_out() {
+        let secrets = [r#"hun"ter2"#, r"back\slash", "bell\u{7}bell"];
+        for secret in secrets {
+            assert_eq!(masked(&secrets, &format!("bad {secret}.")), "bad ….", "{secret:?}");
+            let in_json = serde_json::json!({ "token": secret }).to_string();
+            assert_eq!(masked(&secrets, &in_json), r#"{"token":"…"}"#, "{secret:?}");
+        }
+    }
+
+    #[test]
+    fn longest_of_secrets_that_begin_alike_is_left_out() {
+        let all = ["pass", "pass1", "pass12", "pass2", "passage"];
+        assert_eq!(masked(&all, "a pass12. pass13. passage. pas"), "a …. …3. …. pas");
+        assert_eq!(masked(&all, "a passa"), "a …a", "what is whole is found before what may be cut off");
+    }
+
+    /// One of them a client, of a load with many clients.
+    #[test]
+    fn many_secrets_that_begin_alike() {
+        let mut known = Confidential::default();
+        for number in 0..200_000 {
+            known.add(&format!("password-{number}"));
+        }
+        assert_eq!(known.masked("not password-199999, password-1x"), "not …, …x");
     }
 
     #[test]

@@ -302,6 +302,48 @@ fn what_a_broker_repeats_is_masked() {
     }
 }
 
+/// Such characters are escaped in JSON, and shown as codes in text: a secret is looked for before that. A
+/// broker may also repeat it inside JSON of its own.
+#[test]
+fn secrets_with_characters_that_are_escaped_are_masked() {
+    for secret in [r#"hun"ter2"#, r"hun\ter2", "hun\u{7}ter2", "hun\nter2", "hün\"\\ter2"] {
+        for text in [secret.to_owned(), serde_json::json!({ "tried": secret }).to_string()] {
+            for subcommand in [
+                &["pub", "-t", "a", "-n"][..],
+                &["pub", "-t", "a", "-n", "-d"],
+                &["pub", "-t", "a", "-n", "--json-events=state"],
+                &["sub", "-t", "a", "--json-events"],
+                &["ping"],
+                &["ping", "--json"],
+                &["bench", "conn", "--clients", "1", "--json"],
+            ] {
+                let answer = text.clone();
+                let server = Server::start(move |server| {
+                    let mut peer = server.accept();
+                    peer.expect_connect(V5);
+                    let properties = packets::properties(&[
+                        (PropertyId::AssignedClientIdentifier, Value::Text(&answer)),
+                        (PropertyId::ReasonString, Value::Text(&answer)),
+                        (PropertyId::UserProperty, Value::Pair(&answer, &answer)),
+                    ]);
+                    let mut out = bytes::BytesMut::new();
+                    wire::connack(&mut out, V5, false, ReasonCode(0x86), &properties);
+                    peer.send(&out);
+                });
+                let port = server.port().to_string();
+                let line = ["-V", "5", "-h", "127.0.0.1", "-p", &port, "-u", "me", "-P", secret];
+                let outcome = Mqtt::new(subcommand).args(line).run();
+                let printed = String::from_utf8_lossy(&outcome.stdout).into_owned() + &outcome.stderr;
+                assert!(
+                    printed.contains('…') && !printed.contains("ter2"),
+                    "{subcommand:?} {secret:?}\n{printed}"
+                );
+                server.finish();
+            }
+        }
+    }
+}
+
 /// Files that others can write are not obeyed where that would run a command.
 #[cfg(unix)]
 #[test]

@@ -57,9 +57,7 @@ fn put_further(text: &mut Vec<u8>, reasons: &[u8], properties: Properties<'_>) {
     }
     if !properties.is_empty() {
         text.extend_from_slice(b",\"properties\":");
-        let mut object = Vec::new();
-        put_properties_object(&mut object, properties);
-        text.extend_from_slice(masked(&String::from_utf8_lossy(&object)).as_bytes());
+        put_properties_object(text, properties, masked);
     }
 }
 
@@ -164,7 +162,7 @@ fn put_connect(object: &mut Object, connect: &Connect<'_>) {
         inner.insert("payloadlen".into(), will.payload.len().into());
         if !will.properties.is_empty() {
             let mut text = Vec::new();
-            put_properties_object(&mut text, will.properties);
+            put_properties_object(&mut text, will.properties, masked);
             // It was written by ourselves; were it no JSON, there would be no properties to show.
             inner.insert("properties".into(), serde_json::from_slice(&text).unwrap_or_default());
         }

@@ -5,6 +5,8 @@
 //! instructions) and sends the others through a table that knows the replacement of every byte, so
 //! that neither plain text nor text full of quotes branches on single bytes.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -152,7 +154,7 @@ pub(super) fn put_record(
     }
     if !publish.properties.is_empty() {
         out.extend_from_slice(b",\"properties\":");
-        put_properties_object(out, publish.properties);
+        put_properties_object(out, publish.properties, Cow::Borrowed);
     }
     out.push(b',');
     let as_json = form == PayloadForm::Json && is_json(publish.payload);
@@ -171,16 +173,25 @@ pub(super) fn put_record(
     as_json || form == PayloadForm::Text || publish.payload.is_empty()
 }
 
-/// Appends the properties as an object.
-pub(super) fn put_properties_object(out: &mut Vec<u8>, properties: Properties<'_>) {
+/// Appends the properties as an object. `view` gives what is shown of each text: it has to be chosen before
+/// the text is escaped.
+pub(super) fn put_properties_object<'a>(
+    out: &mut Vec<u8>,
+    properties: Properties<'a>,
+    view: impl Fn(&'a str) -> Cow<'a, str>,
+) {
     out.push(b'{');
-    put_properties(out, properties);
+    put_properties(out, properties, &view);
     out.push(b'}');
 }
 
 /// The properties in the order of the packet, each key once: what may be repeated stands as an
 /// array where it came first.
-fn put_properties(out: &mut Vec<u8>, properties: Properties<'_>) {
+fn put_properties<'a>(
+    out: &mut Vec<u8>,
+    properties: Properties<'a>,
+    view: &impl Fn(&'a str) -> Cow<'a, str>,
+) {
     let mut seen = 0_u64;
     for property in properties.iter() {
         let bit = 1 << property.id as u8;
@@ -194,7 +205,10 @@ fn put_properties(out: &mut Vec<u8>, properties: Properties<'_>) {
         let name = property.id.name();
         match (property.id, property.value) {
             (PropertyId::CorrelationData, Value::Binary(bytes)) => {
-                put_binary(out, name, bytes);
+                match std::str::from_utf8(bytes) {
+                    Ok(text) => put_binary(out, name, view(text).as_bytes()),
+                    Err(_) => put_binary(out, name, bytes),
+                }
                 continue;
             }
             // It may be as good as a password.
@@ -216,24 +230,24 @@ fn put_properties(out: &mut Vec<u8>, properties: Properties<'_>) {
         if array {
             for (index, item) in same().enumerate() {
                 out.push(if index == 0 { b'[' } else { b',' });
-                put_value(out, &item);
+                put_value(out, &item, view);
             }
             out.push(b']');
         } else {
-            put_value(out, &property);
+            put_value(out, &property, view);
         }
     }
 }
 
-fn put_value(out: &mut Vec<u8>, property: &Property<'_>) {
+fn put_value<'a>(out: &mut Vec<u8>, property: &Property<'a>, view: &impl Fn(&'a str) -> Cow<'a, str>) {
     match property.value {
         Value::Number(number) => put_number(out, number),
-        Value::Text(text) => put_string(out, text),
+        Value::Text(text) => put_string(out, &view(text)),
         Value::Pair(name, value) => {
             out.push(b'{');
-            put_string(out, name);
+            put_string(out, &view(name));
             out.push(b':');
-            put_string(out, value);
+            put_string(out, &view(value));
             out.push(b'}');
         }
         // Binary properties are written by the caller.
