@@ -2,7 +2,7 @@
 //! are read without being named.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// How much is asked for at first where nobody knows how much there is.
@@ -18,8 +18,7 @@ pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
 
 fn content(file: File, most_bytes: u64) -> io::Result<Vec<u8>> {
     let most = usize::try_from(most_bytes).unwrap_or(usize::MAX);
-    read_all(file, most, 0)?
-        .ok_or_else(|| io::Error::other(format!("it is longer than {} KiB", most_bytes / 1024)))
+    read_all(file, most, 0)?.ok_or_else(|| too_long(most_bytes))
 }
 
 /// Everything up to the end; `None` if that is more than so many bytes. `expected`: about how many it
@@ -42,6 +41,37 @@ pub fn read_all(mut input: impl Read, most_bytes: usize, expected: usize) -> io:
             return Ok(Some(content));
         }
     }
+}
+
+/// A file that a person has written, to be read piece by piece: without its byte-order mark, and with an error
+/// once it is longer than so many bytes.
+///
+/// # Errors
+/// Those of the file, and UTF-16.
+pub fn open_written(path: &Path, most_bytes: u64) -> io::Result<impl BufRead> {
+    let mut file = Limited { file: File::open(path)?, left: most_bytes, most_bytes };
+    let mut first = Vec::with_capacity(MARK.len());
+    file.by_ref().take(MARK.len() as u64).read_to_end(&mut first)?;
+    first.drain(..mark(&first)?);
+    Ok(BufReader::with_capacity(FIRST_BYTES, io::Cursor::new(first).chain(file)))
+}
+
+struct Limited {
+    file: File,
+    left: u64,
+    most_bytes: u64,
+}
+
+impl Read for Limited {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.left = self.left.checked_sub(count as u64).ok_or_else(|| too_long(self.most_bytes))?;
+        Ok(count)
+    }
+}
+
+fn too_long(most_bytes: u64) -> io::Error {
+    io::Error::other(format!("it is longer than {} KiB", most_bytes / 1024))
 }
 
 /// A file that a person has written, perhaps on another system.

@@ -141,7 +141,8 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath,
           help = "CSV file with a heading and a line for each client, publishers and requesters first: \
                   client_id, username, password, cert, key; files of certificates as seen from its \
-                  folder. Lines without a client_id serve several clients if there are fewer lines than clients")]
+                  folder. Lines without a client_id serve several clients if there are fewer lines than clients. \
+                  The file has at most 256 MiB; only the lines of clients are kept in memory")]
     credentials: Option<PathBuf>,
 
     /// Local addresses to connect from in turn, each with all of its ports

@@ -3,19 +3,27 @@
 //! one client each, because a broker disconnects the older of two clients with one identifier.
 
 use std::collections::HashMap;
+use std::io::{self, BufRead};
 use std::path::Path;
+
+use csv_core::ReadRecordResult;
 
 use crate::client::Identity;
 use crate::client::options::{ClientOptions, Secret};
 use crate::error::Error;
-use crate::file::Written;
+use crate::file;
 use crate::masking;
+use crate::quotation::cut;
 
-/// The longest file: lines for a million clients and more.
+/// The longest file. Memory does not grow with it: it is read record by record, and only the lines of clients
+/// are kept.
 const MOST_BYTES: u64 = 256 << 20;
 
 /// What a heading may name.
 const COLUMNS: [&str; 5] = ["client_id", "username", "password", "cert", "key"];
+
+/// The longest string that MQTT has.
+const MOST_VALUE_BYTES: usize = u16::MAX as usize;
 
 /// What clients show to be let in, by their numbers.
 #[derive(Debug)]
@@ -29,11 +37,11 @@ pub(super) struct Credentials {
 struct Line {
     /// In the file, from 1.
     number: usize,
-    client_identifier: Option<String>,
-    user_name: Option<String>,
-    password: Option<String>,
-    certificate: Option<String>,
-    key: Option<String>,
+    client_identifier: Option<Box<str>>,
+    user_name: Option<Box<str>>,
+    password: Option<Box<str>>,
+    certificate: Option<Box<str>>,
+    key: Option<Box<str>>,
 }
 
 impl Credentials {
@@ -43,16 +51,18 @@ impl Credentials {
     /// # Errors
     /// A file that cannot be read, or does not hold what it should; certificates without TLS.
     pub(super) fn read(path: &Path, options: &ClientOptions, clients: u32) -> Result<Self, Error> {
-        let text = Written::read(path, MOST_BYTES)
-            .and_then(Written::into_text)
-            .map_err(|error| Error::file(format!("cannot read {}", path.display()), error))?;
+        let unread = |error| Error::file(format!("cannot read {}", path.display()), error);
         let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
-        let lines = Line::parse(&text).map_err(wrong)?;
+        let input = file::open_written(path, MOST_BYTES).map_err(unread)?;
+        let lines = Line::read(input, clients).map_err(|fault| match fault {
+            Fault::Io(error) => unread(error),
+            Fault::Content(why) => wrong(why),
+        })?;
         check_identifiers(&lines, clients).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let own = |line: &Line| {
             let (Some(certificate), Some(key)) = (&line.certificate, &line.key) else { return Ok(None) };
-            options.identity(folder.join(certificate), folder.join(key)).map(Some)
+            options.identity(folder.join(&**certificate), folder.join(&**key)).map(Some)
         };
         let identities = lines.iter().map(own).collect::<Result<_, Error>>()?;
         Ok(Self { lines, identities })
@@ -63,13 +73,13 @@ impl Credentials {
         let place = number as usize % self.lines.len();
         let line = &self.lines[place];
         if let Some(identifier) = &line.client_identifier {
-            options.client_identifier.clone_from(identifier);
+            options.client_identifier = identifier.to_string();
         }
         if let Some(user_name) = &line.user_name {
-            options.user_name = Some(user_name.clone());
+            options.user_name = Some(user_name.to_string());
         }
         if let Some(password) = &line.password {
-            options.password = Some(Secret(password.clone().into_bytes()));
+            options.password = Some(Secret(password.as_bytes().to_vec()));
         }
         if let Some(identity) = &self.identities[place] {
             options.show(identity);
@@ -81,10 +91,11 @@ impl Credentials {
 /// first when the second comes ([MQTT-3.1.4-3]).
 fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
     let mut seen = HashMap::new();
-    for line in lines.iter().take(clients as usize) {
+    for line in lines {
         let Some(identifier) = &line.client_identifier else { continue };
         if let Some(first) = seen.insert(identifier, line.number) {
-            return Err(format!("client_id '{identifier}' is in line {first} and in line {}", line.number));
+            let (identifier, second) = (cut(identifier), line.number);
+            return Err(format!("client_id '{identifier}' is in line {first} and in line {second}"));
         }
     }
     if lines.len() < clients as usize && !seen.is_empty() {
@@ -94,77 +105,187 @@ fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
     Ok(())
 }
 
-impl Line {
-    /// All lines below the heading.
-    fn parse(text: &str) -> Result<Vec<Self>, String> {
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let heading = lines.next().map(|(_, line)| fields(line)).unwrap_or_default();
-        // What stands there is not shown: where the heading is missing, it is somebody's password.
-        if let Some(column) = heading.iter().position(|name| !COLUMNS.contains(&name.as_str())) {
-            let column = column + 1;
-            let names = COLUMNS.join(", ");
-            return Err(format!("line 1: column {column} of the heading is none of {names}"));
-        }
-        let mut all = Vec::new();
-        for (number, line) in lines {
-            let values = fields(line);
-            if values.len() != heading.len() {
-                let (found, expected) = (values.len(), heading.len());
-                return Err(format!("line {}: {found} values for {expected} columns", number + 1));
-            }
-            let mut entry = Line { number: number + 1, ..Line::default() };
-            for (name, value) in heading.iter().zip(values) {
-                if value.len() > usize::from(u16::MAX) || value.contains('\0') {
-                    let why = "MQTT has no string with U+0000 or of more than 65,535 bytes";
-                    return Err(format!("line {}: {name}: {why}", number + 1));
-                }
-                let value = Some(value).filter(|value| !value.is_empty());
-                match name.as_str() {
-                    "client_id" => entry.client_identifier = value,
-                    "username" => entry.user_name = value,
-                    "password" => {
-                        masking::keep(value.as_deref().unwrap_or_default().as_bytes());
-                        entry.password = value;
-                    }
-                    "cert" => entry.certificate = value,
-                    _ => entry.key = value,
-                }
-            }
-            if entry.certificate.is_some() != entry.key.is_some() {
-                return Err(format!("line {}: cert and key go together", number + 1));
-            }
-            all.push(entry);
-        }
-        if all.is_empty() { Err("no line with credentials".into()) } else { Ok(all) }
+/// Why a file is of no use.
+#[derive(Debug)]
+enum Fault {
+    Io(io::Error),
+    Content(String),
+}
+
+impl From<String> for Fault {
+    fn from(why: String) -> Self {
+        Self::Content(why)
     }
 }
 
-/// The values of a line; quotes enclose commas, doubled quotes are quotes (RFC 4180).
-fn fields(line: &str) -> Vec<String> {
-    let mut fields = vec![String::new()];
-    let mut quoted = false;
-    let mut chars = line.trim_end_matches('\r').chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if quoted && chars.peek() == Some(&'"') => {
-                chars.next();
-                fields.last_mut().into_iter().for_each(|field| field.push('"'));
+impl Line {
+    /// The lines below the heading, all of which are checked; those of the clients are kept.
+    fn read(input: impl BufRead, clients: u32) -> Result<Vec<Self>, Fault> {
+        let mut records = Records::new(input);
+        let heading: Vec<&str> = match records.next()? {
+            Some((_, names)) => names.iter().enumerate().map(column).collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
+        let mut kept = Vec::new();
+        let mut count = 0;
+        while let Some((number, values)) = records.next()? {
+            if values.len() != heading.len() {
+                let (found, expected) = (values.len(), heading.len());
+                return Err(format!("line {number}: {found} values for {expected} columns").into());
             }
-            '"' => quoted = !quoted,
-            ',' if !quoted => fields.push(String::new()),
-            c => fields.last_mut().into_iter().for_each(|field| field.push(c)),
+            let mut line = Self { number, ..Self::default() };
+            for (name, value) in heading.iter().zip(values.iter()) {
+                let value = checked(value).map_err(|why| format!("line {number}: {name}: {why}"))?;
+                line.set(name, value);
+            }
+            if line.certificate.is_some() != line.key.is_some() {
+                return Err(format!("line {number}: cert and key go together").into());
+            }
+            count += 1;
+            if count <= clients {
+                if let Some(password) = &line.password {
+                    masking::keep(password.as_bytes());
+                }
+                kept.push(line);
+            }
+        }
+        if kept.is_empty() { Err("no line with credentials".to_owned().into()) } else { Ok(kept) }
+    }
+
+    fn set(&mut self, column: &str, value: &str) {
+        let value = Some(value).filter(|value| !value.is_empty()).map(Into::into);
+        match column {
+            "client_id" => self.client_identifier = value,
+            "username" => self.user_name = value,
+            "password" => self.password = value,
+            "cert" => self.certificate = value,
+            _ => self.key = value,
         }
     }
-    fields
+}
+
+/// A name of the heading.
+fn column((index, name): (usize, &[u8])) -> Result<&'static str, String> {
+    let known = COLUMNS.into_iter().find(|known| known.as_bytes() == name);
+    // What stands there is not shown: where the heading is missing, it is somebody's password.
+    known.ok_or_else(|| {
+        let names = COLUMNS.join(", ");
+        format!("line 1: column {} of the heading is none of {names}", index + 1)
+    })
+}
+
+fn checked(value: &[u8]) -> Result<&str, &'static str> {
+    if value.len() > MOST_VALUE_BYTES || value.contains(&0) {
+        return Err("MQTT has no string with U+0000 or of more than 65,535 bytes");
+    }
+    if value.contains(&b'\n') {
+        return Err("it goes on in another line: is a closing quote missing?");
+    }
+    std::str::from_utf8(value).map_err(|_| "it is not UTF-8")
+}
+
+/// Room for what a record holds, and a little more: what does not fit is an error.
+const MOST_RECORD_BYTES: usize = COLUMNS.len() * MOST_VALUE_BYTES + 1;
+const MOST_VALUES: usize = COLUMNS.len() + 1;
+
+/// The records of a CSV file, each in the same buffers: whatever stands in a file, a quote that is never closed
+/// or a line of commas, takes no memory. That is why `csv-core` reads it, and not `csv`, which gathers as much
+/// as a record has.
+struct Records<R> {
+    input: R,
+    reader: csv_core::Reader,
+    text: Vec<u8>,
+    ends: [usize; MOST_VALUES + 1],
+    /// Line feeds that were read.
+    line_feeds: usize,
+}
+
+/// The values of a record.
+struct Values<'a> {
+    text: &'a [u8],
+    ends: &'a [usize],
+}
+
+impl Values<'_> {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(&0).chain(self.ends);
+        starts.zip(self.ends).map(|(start, end)| &self.text[*start..*end])
+    }
+}
+
+impl<R: BufRead> Records<R> {
+    fn new(input: R) -> Self {
+        Self {
+            input,
+            reader: csv_core::Reader::new(),
+            text: vec![0; MOST_RECORD_BYTES],
+            ends: [0; MOST_VALUES + 1],
+            line_feeds: 0,
+        }
+    }
+
+    /// The next record that is not blank, and its line.
+    fn next(&mut self) -> Result<Option<(usize, Values<'_>)>, Fault> {
+        loop {
+            let Some((line, length, count)) = self.read()? else { return Ok(None) };
+            let is_blank = count == 1 && length > 0 && self.text[..length].trim_ascii().is_empty();
+            if !is_blank {
+                let values = Values { text: &self.text[..length], ends: &self.ends[..count] };
+                return Ok(Some((line, values)));
+            }
+        }
+    }
+
+    /// Reads a record; its line, the length of its values and their number.
+    fn read(&mut self) -> Result<Option<(usize, usize, usize)>, Fault> {
+        let (mut length, mut count) = (0, 0);
+        loop {
+            let input = self.input.fill_buf().map_err(Fault::Io)?;
+            let (result, used, written, ended) =
+                self.reader.read_record(input, &mut self.text[length..], &mut self.ends[count..]);
+            let used_bytes = &input[..used];
+            self.line_feeds += memchr::memchr_iter(b'\n', used_bytes).count();
+            let line = 1 + self.line_feeds - usize::from(used_bytes.last() == Some(&b'\n'));
+            self.input.consume(used);
+            (length, count) = (length + written, count + ended);
+            match result {
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::Record => return Ok(Some((line, length, count))),
+                ReadRecordResult::End => return Ok(None),
+                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
+                    let most = COLUMNS.len();
+                    let why = format!("line {line}: more than {most} values, or longer than MQTT's strings");
+                    return Err(why.into());
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn parse(text: &str) -> Result<Vec<Line>, String> {
+        parse_for(text, u32::MAX)
+    }
+
+    fn parse_for(text: &str, clients: u32) -> Result<Vec<Line>, String> {
+        // Read in small pieces, whose ends fall everywhere.
+        let input = io::BufReader::with_capacity(7, text.as_bytes());
+        Line::read(input, clients).map_err(|fault| match fault {
+            Fault::Content(why) => why,
+            Fault::Io(error) => error.to_string(),
+        })
+    }
+
     #[test]
     fn columns_in_any_order() {
-        let lines = Line::parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
+        let lines = parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
         assert_eq!(lines[0].password.as_deref(), Some("a,\"b"));
         assert_eq!(lines[0].client_identifier.as_deref(), Some("one"));
         assert_eq!(lines[1], Line { number: 3, client_identifier: Some("two".into()), ..Line::default() });
@@ -172,7 +293,7 @@ mod tests {
 
     #[test]
     fn no_two_clients_share_an_identifier() {
-        let check = |text, clients| check_identifiers(&Line::parse(text).unwrap(), clients);
+        let check = |text, clients| check_identifiers(&parse_for(text, clients).unwrap(), clients);
         assert_eq!(check("username,password\na,b\n", 100), Ok(()), "a user may have many clients");
         assert_eq!(check("client_id\na\nb\n", 2), Ok(()));
         assert_eq!(check("client_id\na\nb\na\n", 2), Ok(()), "the third line is not used");
@@ -186,7 +307,7 @@ mod tests {
     #[test]
     fn a_missing_heading_gives_no_password_away() {
         for text in ["me,hunter2\n", "username,hunter2\nme,x\n", "hunter2", "\"hunter2\",password\na,b\n"] {
-            let error = Line::parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(!error.contains("hunter2") && error.contains("heading"), "{error}");
         }
     }
@@ -196,10 +317,10 @@ mod tests {
     fn a_string_that_is_none_of_mqtt_is_refused() {
         let long = "x".repeat(65_536);
         for value in [long.as_str(), "a\0b"] {
-            let error = Line::parse(&format!("client_id\na\n{value}\n")).unwrap_err();
+            let error = parse(&format!("client_id\na\n{value}\n")).unwrap_err();
             assert!(error.starts_with("line 3: client_id: "), "{error}");
         }
-        assert!(Line::parse(&format!("client_id\n{}\n", &long[1..])).is_ok());
+        assert!(parse(&format!("client_id\n{}\n", &long[1..])).is_ok());
     }
 
     #[test]
@@ -213,8 +334,44 @@ mod tests {
             ("cert,key\na.pem,", "cert and key"),
             ("client_id,cert\none,a.pem\n", "line 2"),
         ] {
-            let error = Line::parse(text).unwrap_err();
+            let error = parse(text).unwrap_err();
             assert!(error.contains(words), "{text:?}: {error}");
         }
+    }
+
+    #[test]
+    fn quotes_are_part_of_values_that_do_not_begin_with_one() {
+        let lines = parse("password\nhun\"ter2\n").unwrap();
+        assert_eq!(lines[0].password.as_deref(), Some("hun\"ter2"));
+    }
+
+    #[test]
+    fn only_the_lines_of_clients_are_kept_and_all_are_checked() {
+        let text = "username\n".to_owned() + &"me\n".repeat(1000);
+        assert_eq!(parse_for(&text, 3).unwrap().len(), 3);
+        assert_eq!(parse_for(&(text + "a,b\n"), 3).unwrap_err(), "line 1002: 2 values for 1 columns");
+    }
+
+    /// What would fill the memory if it were gathered.
+    #[test]
+    fn records_without_an_end_are_refused() {
+        for (text, line) in [
+            (",".repeat(1_000_000), "line 1: "),
+            ("x".repeat(1_000_000), "line 1: "),
+            (format!("username\nme\n\"{}", "x\n".repeat(500_000)), "line "),
+            (format!("username\nme\n{}", ",".repeat(1_000_000)), "line 3: "),
+            ("username\nme\n\"you\nthey\n".to_owned(), "line "),
+        ] {
+            let error = parse(&text).unwrap_err();
+            assert!(error.starts_with(line) && error.len() < 200, "{error}");
+        }
+    }
+
+    #[test]
+    fn blank_lines_and_line_ends_do_not_change_the_count() {
+        let error = parse("\r\nusername\r\n\r\n  \r\nme\r\na,b\r\n").unwrap_err();
+        assert_eq!(error, "line 6: 2 values for 1 columns");
+        let error = Line::read(&b"username\na\xff\n"[..], 1).unwrap_err();
+        assert!(matches!(error, Fault::Content(why) if why == "line 2: username: it is not UTF-8"));
     }
 }

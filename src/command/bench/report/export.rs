@@ -126,17 +126,18 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
 
 /// The seconds of the report as CSV (RFC 4180), one line each.
 fn csv(report: &Report) -> String {
-    // No field needs quotes, so no crate is needed.
     let columns = |second: &SeriesSecond| match serde_json::to_value(second) {
         Ok(Value::Object(columns)) => columns,
         _ => serde_json::Map::new(), // a struct of numbers and names is always an object
     };
-    let heading = columns(&SeriesSecond::default()).keys().map(String::as_str).collect::<Vec<_>>().join(",");
-    let rows = report.series.iter().map(|second| {
-        let fields: Vec<String> = columns(second).values().map(field).collect();
-        fields.join(",")
-    });
-    std::iter::once(heading).chain(rows).map(|line| line + "\r\n").collect()
+    let heading: Vec<String> = columns(&SeriesSecond::default()).keys().cloned().collect();
+    let rows = report.series.iter().map(|second| columns(second).values().map(field).collect());
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in std::iter::once(heading).chain(rows) {
+        // Into memory, and of as many fields as the others: nothing that can fail.
+        let _ = writer.write_record(&row);
+    }
+    String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
 fn field(value: &Value) -> String {
