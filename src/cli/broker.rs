@@ -21,8 +21,8 @@ const DEFAULT_PORT: u16 = 1883;
 /// Its memory is bounded: packets of 64 MiB, of which the payload is kept once however many subscribers
 /// it has; 256 MiB of packets not yet received as a whole, of all connections together (not counting the
 /// first 128 KiB of each); 256 MiB for a session and 1 GiB for all; 1,000,000 retained messages and 256 MiB
-/// of them; 10,000 subscriptions of a session; 20,000 topic filters in a packet; 200 levels of a topic
-/// filter. A client over a limit is refused or disconnected with Quota exceeded (0x97) or Packet too large
+/// of them; 10,000 subscriptions of a session; 20,000 topic filters and 100,000 levels of
+/// them in a packet; 200 levels of a topic filter. A client over a limit is refused or disconnected with Quota exceeded (0x97) or Packet too large
 /// (0x95).
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct BrokerArgs {

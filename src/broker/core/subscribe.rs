@@ -14,6 +14,10 @@ use crate::protocol::wire::{self, Malformed, PacketType, Subscription, Subscript
 /// Topic filters of one packet: more than a session may have by default.
 pub(super) const PACKET_FILTERS: usize = 20_000;
 
+/// Levels of all topic filters of one SUBSCRIBE, each of which may be a new node of the tree: the packet is
+/// handled in one turn, which other clients wait for.
+pub(super) const PACKET_LEVELS: usize = 100_000;
+
 impl Core {
     /// Handles a SUBSCRIBE: the answer first, then the retained messages.
     ///
@@ -35,11 +39,18 @@ impl Core {
             let what = "No Local on a shared subscription";
             return Err(Malformed::protocol_error(PacketType::Subscribe, what));
         }
+        let mut levels = 0;
         let reasons: Vec<ReasonCode> = filters
             .iter()
-            .map(|filter| match self.add_subscription(session, &filter, identifier) {
-                Ok(()) => ReasonCode(filter.qos.min(self.options.limits.maximum_qos) as u8),
-                Err(reason) => reason,
+            .map(|filter| {
+                levels += memchr::memchr_iter(b'/', filter.filter.as_bytes()).count() + 1;
+                if levels > PACKET_LEVELS {
+                    return ReasonCode::QUOTA_EXCEEDED;
+                }
+                match self.add_subscription(session, &filter, identifier) {
+                    Ok(()) => ReasonCode(filter.qos.min(self.options.limits.maximum_qos) as u8),
+                    Err(reason) => reason,
+                }
             })
             .collect();
         self.answer(id, PacketType::SubAck, packet_identifier, &reasons)?;

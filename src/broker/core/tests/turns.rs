@@ -1,7 +1,7 @@
 //! Expensive requests of one client do not delay the others: work is done in turns.
 
 use super::*;
-use crate::broker::core::subscribe::PACKET_FILTERS;
+use crate::broker::core::subscribe::{PACKET_FILTERS, PACKET_LEVELS};
 use crate::broker::core::{NAME_WORK, TURN_WORK};
 use crate::broker::options::Limits;
 
@@ -98,6 +98,19 @@ fn a_packet_of_too_many_filters_is_refused() {
         let refused = seen == ["DISCONNECT 0x97"];
         assert_eq!(refused, more > 0, "{seen:?}");
     }
+}
+
+/// The filters up to the limit are granted, the others refused.
+#[test]
+fn filters_over_the_levels_of_a_packet_are_refused() {
+    let mut world = World::new();
+    let client = world.connect(V5, "c");
+    let deep = "/a".repeat(199);
+    let names: Vec<String> = (0..PACKET_LEVELS / 200 + 2).map(|number| format!("{number}{deep}")).collect();
+    let seen = world.subscribe(client, &names.iter().map(|name| filter(name, 0)).collect::<Vec<_>>());
+    let granted = seen[0].matches(" 00").count();
+    let refused = seen[0].matches(" 97").count();
+    assert_eq!((granted, refused), (PACKET_LEVELS / 200, 2), "{seen:?}");
 }
 
 /// 200 levels, `#` among them, and the share name not.
