@@ -39,14 +39,17 @@ pub fn masked(text: &str) -> Cow<'_, str> {
 }
 
 impl Confidential {
-    /// Adds a text, and the same as a JSON string has it, which is how many servers repeat it. Blanks in it
-    /// do not count.
+    /// Adds a text, and the same as a JSON string has it, which is how many servers repeat it; also as those
+    /// have it that escape no control characters. Blanks in it do not count.
     pub fn add(&mut self, secret: &str) {
         self.add_text(secret);
-        let in_json = serde_json::Value::from(secret).to_string();
-        let in_json = &in_json[1..in_json.len() - 1];
-        if in_json != secret {
-            self.add_text(in_json);
+        let without_blanks: String = solid(secret).map(|(_, c)| c).collect();
+        for text in [secret, &without_blanks] {
+            let in_json = serde_json::Value::from(text).to_string();
+            let in_json = &in_json[1..in_json.len() - 1];
+            if in_json != text {
+                self.add_text(in_json);
+            }
         }
     }
 
@@ -184,6 +187,11 @@ mod tests {
             let in_json = serde_json::json!({ "token": secret }).to_string();
             assert_eq!(masked(&secrets, &in_json), r#"{"token":"…"}"#, "{secret:?}");
         }
+    }
+
+    #[test]
+    fn secrets_in_json_with_raw_control_characters_are_left_out() {
+        assert_eq!(masked(&["pa\\ss\tword9"], "{\"tried\":\"pa\\\\ss\tword9\"}"), "{\"tried\":\"…\"}");
     }
 
     #[test]
