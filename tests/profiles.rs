@@ -10,6 +10,29 @@ use crate::support::pki::Authority;
 use crate::support::server::Server;
 use crate::support::{Service as _, write};
 
+/// A pipe that nobody writes to is waited for as long as `-W` says.
+#[cfg(unix)]
+#[test]
+fn options_file_without_a_writer_ends_at_the_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    for line in [&["pub", "-t", "a", "-n"][..], &["sub", "-t", "a"], &["rr", "-t", "a", "-n"], &["ping"]] {
+        let run = Mqtt::new(line).args(["-o", pipe, "-W", "300ms"]).run();
+        run.fails(27, "timed out after 300ms, waiting for the options file");
+    }
+    // Where -W is something else, and where there is none.
+    for line in [&["retain-clear", "a", "--yes"][..], &["bench"]] {
+        let writer = {
+            let pipe = pipe.to_owned();
+            std::thread::spawn(move || std::fs::write(pipe, "--unknown\n"))
+        };
+        Mqtt::new(line).args(["-o", pipe]).run().exits(2).mentions("--unknown");
+        writer.join().unwrap().unwrap();
+    }
+}
+
 /// Flag, then environment, then profile, then default; and each value tells where it is from.
 #[test]
 fn values_have_a_rank() {

@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
@@ -97,7 +98,12 @@ pub(super) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
         return Ok(Found::default());
     }
     let options = match matches.get_one::<PathBuf>("options_file") {
-        Some(path) => options_file::read(subcommand, path)?,
+        Some(path) => {
+            let limit = matches.try_get_one::<Duration>("timeout").ok().flatten().copied();
+            // A default of it limits something else.
+            let limit = limit.filter(|_| is_typed(matches, "timeout") || is_set(matches, "timeout"));
+            options_file::read(subcommand, path, limit)?
+        }
         None => Vec::new(),
     };
     let mut found = profile::read(subcommand, matches)?;
