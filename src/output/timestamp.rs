@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::RecordStyle;
 use crate::clock;
@@ -107,7 +108,7 @@ impl LocalTimes {
         }
         self.second = Some(second);
         for (format, text) in &mut self.texts {
-            *text = formatted(format, second, &self.zone).unwrap_or_default();
+            *text = formatted(format, second, &self.zone).unwrap_or_else(|| UNKNOWN.into());
         }
     }
 
@@ -117,15 +118,29 @@ impl LocalTimes {
     }
 }
 
+/// What stands for a time that has no text: after the year 9999.
+const UNKNOWN: &str = "?";
+
 /// As `strftime` in the C locale, whatever the system's is: output is for programs first.
 fn formatted(format: &str, second: u64, zone: &TimeZone) -> Option<String> {
-    let timestamp = jiff::Timestamp::from_second(i64::try_from(second).ok()?).ok()?;
-    let config = Config::new().custom(PosixCustom::new());
+    let second = i64::try_from(second).ok()?;
+    let time = match Timestamp::from_second(second) {
+        Ok(timestamp) => BrokenDownTime::from(&timestamp.to_zoned(zone.clone())),
+        Err(_) => in_last_hours(second, zone)?,
+    };
     let mut text = String::new();
-    BrokenDownTime::from(&timestamp.to_zoned(zone.clone()))
-        .format_with_config(&config, format, &mut text)
-        .ok()?;
+    time.format_with_config(&Config::new().custom(PosixCustom::new()), format, &mut text).ok()?;
     Some(text)
+}
+
+/// A time of the last hours of the year 9999, which the library's timestamps leave out.
+fn in_last_hours(second: i64, zone: &TimeZone) -> Option<BrokenDownTime> {
+    let last = Timestamp::MAX;
+    let offset = zone.to_offset(last);
+    let after = SignedDuration::from_secs(second.checked_sub(last.as_second())?);
+    let mut time = BrokenDownTime::from(offset.to_datetime(last).checked_add(after).ok()?);
+    time.set_offset(Some(offset));
+    Some(time)
 }
 
 #[cfg(test)]
@@ -183,6 +198,17 @@ mod tests {
         }
         assert_eq!(formatted("%T%z", 1_782_000_000, &zone).unwrap(), "02:00:00+0200");
         assert_eq!(formatted("%d%e%D", 1_783_000_000, &zone).unwrap(), "02 207/02/26");
+    }
+
+    #[test]
+    fn the_last_day_has_a_text_and_what_comes_after_it_a_sign() {
+        let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
+        let noon = 253_402_257_600; // date -ud '9999-12-31 12:00' +%s
+        assert_eq!(formatted("%FT%T%z", noon, &zone).unwrap(), "9999-12-31T13:00:00+0100");
+        assert_eq!(formatted("%c", noon, &TimeZone::UTC).unwrap(), "Fri Dec 31 12:00:00 9999");
+        let mut times = LocalTimes::in_zone(TimeZone::UTC, &["%F".to_owned()]);
+        times.set(SystemTime::UNIX_EPOCH + Duration::from_secs(noon + 24 * 3600));
+        assert_eq!(times.text(0), "?");
     }
 
     #[test]
