@@ -129,7 +129,10 @@ impl Mosquitto {
             }
             Error::Link { layer: Layer::Tls, .. } => {
                 // What to do about a certificate is long to find out.
-                let hint = error.hint().map(|hint| format!("\n{hint}")).unwrap_or_default();
+                let hint = error
+                    .hint()
+                    .map(|hint| format!("\nFor mqtt pub, sub and rr: {hint}"))
+                    .unwrap_or_default();
                 format!("Unable to connect (A TLS error occurred).\nError: {error}{hint}")
             }
             Error::Link { layer: Layer::Stream | Layer::Mqtt, .. } => {
