@@ -90,7 +90,11 @@ fn round_trip(port: u16, count: usize) {
     assert!(fates(&report).iter().all(|(_, fate)| *fate == "cleared"));
     let backup = std::fs::read_to_string(backup).unwrap();
     assert!(messages(&backup) == messages(&records(count)), "the backup has other messages");
-    retain_clear(port, &["many/#", "--yes"]).run().exits(0).prints("").mentions("nothing is retained there");
+    retain_clear(port, &["many/#", "--yes"])
+        .run()
+        .exits(0)
+        .prints("")
+        .mentions("no retained messages received");
 }
 
 #[test]

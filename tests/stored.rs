@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ::mqtt::protocol::Protocol;
 use ::mqtt::protocol::wire::{self, Packet};
+use ::mqtt::protocol::{Protocol, QoS};
 
 use crate::retain_clear::{fates, retain_clear};
 use crate::support::mqtt::Mqtt;
@@ -216,5 +216,92 @@ fn refused_filter_is_not_asked_for_again() {
             run.exits(reason.into()).mentions("refused").does_not_mention("connection lost");
             server.finish();
         }
+    }
+}
+
+for_versions! {
+    /// The first subscription waits for the first message as long as `sub --retained-only` does: there is no
+    /// second connection on which topics are asked for by name.
+    fn scan_finds_what_comes_after_the_marker(protocol) {
+        for held_back in [50, 500] {
+            let server = Server::start(move |listener: &mut Listener| {
+                let held_back = Duration::from_millis(held_back);
+                let mut broker = Broker { protocol, held_back, marker: Marker::AtOnce, subscribed: 0 };
+                let mut peer = listener.accept_session(protocol);
+                broker.serve(&mut peer);
+                listener.expect_nobody();
+            });
+            let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
+            let outcome = retain_clear(server.port(), &line).run().exits(0);
+            server.finish();
+            assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "kept"), ("b", "kept")]);
+        }
+    }
+}
+
+/// Serves one connection of a broker that sends its retained message only to subscriptions at QoS 0 that do
+/// not name it. `is_silent`: it does not answer the others.
+fn withhold(listener: &mut Listener, is_silent: bool) {
+    let protocol = Protocol::V5;
+    let mut peer = listener.accept_session(protocol);
+    while let Some(bytes) = peer.next() {
+        match wire::decode(protocol, &bytes).unwrap() {
+            Packet::Subscribe { packet_identifier, filters, .. } => {
+                let first = filters.iter().next().unwrap();
+                if is_silent && first.filter == "a" {
+                    continue;
+                }
+                let reasons: Vec<u8> = filters.iter().map(|_| 0).collect();
+                peer.send(&packets::suback(protocol, packet_identifier, &reasons));
+                if first.filter == "#" && first.qos == QoS::AtMostOnce {
+                    peer.send(&Message::new("a", b"kept").retained().bytes(protocol));
+                }
+            }
+            Packet::Unsubscribe { packet_identifier, .. } => {
+                peer.send(&packets::unsuback(protocol, packet_identifier, &[0]));
+            }
+            Packet::Publish(publish) => {
+                let topic = std::str::from_utf8(publish.topic).unwrap();
+                peer.send(&Message::new(topic, publish.payload).bytes(protocol));
+            }
+            Packet::PingReq => peer.send(&packets::pingresp()),
+            _ => {}
+        }
+    }
+}
+
+/// A message that two looks have brought is there, and goes to the backup.
+#[test]
+fn what_does_not_come_by_name_is_found() {
+    let server = Server::start(|listener| {
+        withhold(listener, false);
+        withhold(listener, false);
+        listener.expect_nobody();
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("export.jsonl");
+    let line = ["#", "--export", file.to_str().unwrap(), "-V", "5"];
+    retain_clear(server.port(), &line).run().exits(0).mentions("1 written");
+    server.finish();
+    assert_eq!(std::fs::read_to_string(file).unwrap().lines().count(), 1);
+}
+
+/// It is listed, and cleared only if no backup was to have it first.
+#[test]
+fn what_the_time_limit_leaves_to_be_asked_for_is_listed() {
+    for (line, fate) in [(&["--dry-run"][..], "kept"), (&["--yes", "--backup"], "not-in-backup")] {
+        let server = Server::start(|listener| {
+            withhold(listener, true);
+            withhold(listener, true);
+            listener.expect_nobody();
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("backup.jsonl");
+        let file = (line.len() > 1).then(|| file.to_str().unwrap());
+        let line: Vec<&str> =
+            ["#", "--json", "-V", "5", "-W", "4"].iter().chain(line).copied().chain(file).collect();
+        let outcome = retain_clear(server.port(), &line).run().exits(3).mentions("its time limit of 4s");
+        server.finish();
+        assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", fate)]);
     }
 }

@@ -56,6 +56,17 @@ enum Marker {
     Overtaken,
 }
 
+/// What earlier subscriptions have shown of this broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Nothing that shortens the wait.
+    Nothing,
+    /// It sent stored messages before the marker, and none after it.
+    InOrder,
+    /// The last subscription waited as long as one that nothing looks after, and brought nothing.
+    Empty,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Subscribing,
@@ -68,8 +79,7 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Stored {
     care: Care,
-    /// This broker has sent stored messages before a marker on another occasion.
-    in_order: bool,
+    known: Known,
     state: State,
     /// When SUBSCRIBE was sent, later the PINGREQ.
     asked_at: Instant,
@@ -85,10 +95,10 @@ pub(super) struct Stored {
 
 impl Stored {
     /// SUBSCRIBE is sent.
-    pub(super) fn new(now: Instant, care: Care, in_order: bool) -> Self {
+    pub(super) fn new(now: Instant, care: Care) -> Self {
         Self {
             care,
-            in_order,
+            known: Known::Nothing,
             state: State::Subscribing,
             asked_at: now,
             round_trip: Duration::ZERO,
@@ -136,6 +146,41 @@ impl Stored {
         if self.marker == Marker::Awaited {
             self.marker = Marker::Returned;
             self.last = now;
+            // With messages before it, its time is theirs.
+            if self.count == 0 {
+                self.round_trip = self.round_trip.max(now - self.asked_at);
+            }
+        }
+    }
+
+    /// The marker of an earlier subscription came, which was ended without it: too early.
+    fn returned_late(&mut self, now: Instant) {
+        self.last = now;
+        if self.known == Known::Empty {
+            self.known = Known::Nothing;
+        }
+    }
+
+    /// A short wait relies on the broker's order or on another look, so one of two subscriptions waits
+    /// long for the first message.
+    fn care_now(&self) -> Care {
+        match self.known {
+            Known::Nothing if self.count == 0 => Care::Last,
+            Known::Empty if self.count == 0 => Care::AskedAgain,
+            _ => self.care,
+        }
+    }
+
+    fn is_in_order(&self) -> bool {
+        self.known == Known::InOrder || self.count > 0
+    }
+
+    /// What the end of this subscription says of the next one.
+    fn teaches(&self) -> Known {
+        match self.marker {
+            Marker::Returned if self.is_in_order() => Known::InOrder,
+            Marker::Returned | Marker::Awaited if self.count == 0 => Known::Empty,
+            _ => Known::Nothing,
         }
     }
 
@@ -146,12 +191,11 @@ impl Stored {
             let pace = (self.widest_gap * gaps).max(self.round_trip * trips);
             pace.clamp(Duration::from_millis(least), Duration::from_millis(most))
         };
-        let is_in_order = self.in_order || self.count > 0;
-        match (self.marker, self.care) {
+        match (self.marker, self.care_now()) {
             // Then it is asked again.
             (Marker::Awaited, _) if !self.is_answered => by(4, 10, 500, 5000),
             (Marker::Returned, Care::AskedAgain) => by(2, 2, 10, 1000),
-            (Marker::Returned, Care::Last) if is_in_order => by(2, 2, 100, 1000),
+            (Marker::Returned, Care::Last) if self.is_in_order() => by(2, 2, 100, 1000),
             // Nothing was stored, or this broker sends live messages before what is.
             (Marker::Returned, Care::Last) => by(4, 10, 1000, 3000),
             (Marker::Overtaken, Care::AskedAgain) => by(4, 4, 100, 3000),
@@ -185,7 +229,9 @@ pub(super) struct EndOfStored {
     uses_marker: bool,
     /// The payload of the marker: one of an earlier subscription says nothing of this one.
     number: u32,
-    in_order: bool,
+    known: Known,
+    /// The longest pause of a subscription that the marker did not end: the next one may make it too.
+    widest_gap: Duration,
     stored: Option<Stored>,
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -194,12 +240,20 @@ impl EndOfStored {
     /// `in_order`: what [`Self::is_in_order`] said of this broker on another connection.
     pub(super) fn new(uses_marker: bool, in_order: bool) -> Self {
         let id: String = std::iter::repeat_with(fastrand::alphanumeric).take(ID_LENGTH).collect();
-        Self { topic: format!("{PREFIX}/{id}"), uses_marker, number: 0, in_order, stored: None, timer: None }
+        Self {
+            topic: format!("{PREFIX}/{id}"),
+            uses_marker,
+            number: 0,
+            known: if in_order { Known::InOrder } else { Known::Nothing },
+            widest_gap: Duration::ZERO,
+            stored: None,
+            timer: None,
+        }
     }
 
     /// Whether this broker has sent stored messages before a marker, and none after one.
     pub(super) fn is_in_order(&self) -> bool {
-        self.in_order
+        self.known == Known::InOrder
     }
 
     /// There is a new link. If the last one was lost over the marker, this one does without.
@@ -216,7 +270,8 @@ impl EndOfStored {
     /// SUBSCRIBE is sent.
     pub(super) fn begin(&mut self, care: Care) {
         self.number += 1;
-        self.stored = Some(Stored::new(Instant::now(), care, self.in_order));
+        let (known, widest_gap) = (self.known, self.widest_gap);
+        self.stored = Some(Stored { known, widest_gap, ..Stored::new(Instant::now(), care) });
     }
 
     /// The broker's answer to the subscription to the marker.
@@ -236,10 +291,12 @@ impl EndOfStored {
         if publish.topic != self.topic.as_bytes() {
             return false;
         }
-        if let Some(stored) = &mut self.stored
-            && publish.payload == self.number.to_be_bytes()
-        {
-            stored.returned(Instant::now());
+        if let Some(stored) = &mut self.stored {
+            if publish.payload == self.number.to_be_bytes() {
+                stored.returned(Instant::now());
+            } else {
+                stored.returned_late(Instant::now());
+            }
         }
         true
     }
@@ -290,8 +347,10 @@ impl EndOfStored {
             }
             ready!(timer.as_mut().poll(cx));
             if let Some(ended_by) = stored.end() {
-                let in_order = stored.in_order || stored.count > 0;
-                self.in_order = stored.marker == Marker::Returned && in_order;
+                self.known = stored.teaches();
+                if ended_by == EndedBy::Quiet {
+                    self.widest_gap = self.widest_gap.max(stored.widest_gap);
+                }
                 return Poll::Ready(ended_by);
             }
         }
@@ -331,7 +390,7 @@ mod tests {
 
     /// A broker that has granted the subscription, answered PINGREQ at once, and has not said more.
     fn answered(care: Care) -> Stored {
-        let mut stored = Stored::new(Instant::now(), care, false);
+        let mut stored = Stored::new(Instant::now(), care);
         stored.subscribed(Instant::now());
         stored.asked(Instant::now());
         stored.answered(Instant::now());
@@ -386,7 +445,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn unanswered_pingreq_is_sent_again() {
-        let mut stored = Stored::new(Instant::now(), Care::Last, false);
+        let mut stored = Stored::new(Instant::now(), Care::Last);
         stored.subscribed(Instant::now());
         assert!(stored.over_at().is_none());
         stored.asked(Instant::now());

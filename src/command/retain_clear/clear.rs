@@ -75,7 +75,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     let while_listing = error.is_some();
     let result = match error {
         Some(error) => Err(error),
-        None if clear.dry_run || run.entries.is_empty() => Ok(()),
+        None if clear.dry_run || run.entries.iter().all(|entry| entry.fate != Fate::Kept) => Ok(()),
         None => run.clear().await,
     };
     let why = result.as_ref().err().map(ToString::to_string);
@@ -165,7 +165,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     async fn clear(&mut self) -> Result<(), Error> {
-        for entry in &mut self.entries {
+        for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Kept) {
             entry.fate = Fate::NotSent;
         }
         if !self.clear.yes && !self.confirmed().await? {
@@ -203,7 +203,7 @@ impl Run<'_> {
                 self.diagnostics.plain(&entry.line());
             }
         }
-        let count = self.entries.len();
+        let count = self.entries.iter().filter(|entry| entry.fate == Fate::NotSent).count();
         let question = format!("Clear {}?", counted(count as u64, "retained message"));
         self.attention.during(confirm(self.diagnostics, &question)).await
     }
@@ -266,7 +266,7 @@ impl Run<'_> {
         }
         match (total, left(&self.entries)) {
             (0, _) if self.incomplete => {}
-            (0, _) => self.diagnostics.state("nothing is retained there"),
+            (0, _) => self.diagnostics.state("no retained messages received"),
             (_, _) if self.declined => self.diagnostics.state("nothing was cleared"),
             (_, _) if self.clear.dry_run => {
                 self.diagnostics.state(format_args!("{total} would be cleared"));
@@ -293,7 +293,7 @@ fn judge(entries: &mut Vec<Entry>, seen: Vec<Entry>, complete: bool) {
         };
         let entry = &mut entries[index];
         still[index] = true;
-        if matches!(entry.fate, Fate::Refused(_)) {
+        if matches!(entry.fate, Fate::Refused(_) | Fate::NotInBackup) {
             continue;
         }
         // Once an appeared one, always one, unless its turn to be cleared has come.

@@ -13,6 +13,8 @@ use crate::protocol::wire::Publish;
 pub(super) enum Fate {
     /// Seen, and left alone.
     Kept,
+    /// Seen, but the scan ended before it could be written to the backup.
+    NotInBackup,
     /// Selected, but the run ended before anything was sent.
     NotSent,
     /// Sent, and not acknowledged before the run ended.
@@ -40,6 +42,7 @@ impl Fate {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Kept => "kept",
+            Self::NotInBackup => "not-in-backup",
             Self::NotSent => "not-sent",
             Self::Unconfirmed => "unconfirmed",
             Self::Acknowledged => "acknowledged",
@@ -57,6 +60,7 @@ impl Fate {
     pub(super) fn why_left(self) -> Option<String> {
         Some(match self {
             Self::Kept | Self::Cleared | Self::Restored => return None,
+            Self::NotInBackup => "left alone: the scan ended before it was written to the backup".into(),
             Self::NotSent => "not done".into(),
             Self::Unconfirmed => "sent, but not acknowledged".into(),
             Self::Acknowledged => "acknowledged, but not verified".into(),

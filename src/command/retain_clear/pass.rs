@@ -1,6 +1,59 @@
-//! One subscription of a scan, and its progress.
+//! One subscription of a scan, its progress, and its end.
 
+use super::super::stored;
+use super::scan::ScanOptions;
+use crate::output::{Diagnostics, duration};
 use crate::protocol::QoS;
+
+/// How much memory the topics that were found may take.
+pub(super) const MOST_FOUND_BYTES: usize = 256 * 1024 * 1024;
+
+/// What ended a scan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndedBy {
+    /// Everything has come.
+    Stored(stored::EndedBy),
+    /// The time was over.
+    Timeout,
+    /// More was there than is remembered.
+    Full,
+    /// An error.
+    Error,
+}
+
+impl EndedBy {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Stored(stored::EndedBy::Marker) => "fence",
+            Self::Stored(stored::EndedBy::Quiet) => "quiet",
+            Self::Timeout => "timeout",
+            Self::Full => "full",
+            Self::Error => "error",
+        }
+    }
+
+    /// Everything that is there was seen.
+    pub(super) fn is_complete(self) -> bool {
+        matches!(self, Self::Stored(_))
+    }
+
+    /// Says why there may be more.
+    pub(super) fn warn(self, options: &ScanOptions, diagnostics: &Diagnostics) {
+        match self {
+            Self::Timeout => diagnostics.warning(format_args!(
+                "the scan was ended by its time limit of {}: there may be more",
+                duration(options.timeout)
+            )),
+            Self::Full => diagnostics.warning(format_args!(
+                "the scan was ended after {} MiB of topics: there may be more",
+                MOST_FOUND_BYTES / 1024 / 1024
+            )),
+            Self::Stored(_) | Self::Error => {
+                diagnostics.debug(|| format!("the scan was ended by {}", self.name()));
+            }
+        }
+    }
+}
 
 /// What a pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

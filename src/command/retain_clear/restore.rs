@@ -39,7 +39,7 @@ pub(super) async fn export(
         backup.needed();
     }
     let complete = scanned.ended_by.is_complete() && scanned.refused.is_empty();
-    let count = scanned.entries.len();
+    let count = scanned.entries.iter().filter(|entry| entry.fate != Fate::NotInBackup).count();
     scanned.ended_by.warn(options, diagnostics);
     if config.json {
         let report = ScanReport::of(&scanned);

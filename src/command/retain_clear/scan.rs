@@ -5,8 +5,9 @@
 //! A broker may not send everything it has: one that queues at most 1,000 messages for a client
 //! (mosquitto's default) drops the rest of a large set, at QoS 1 and 2 before it ever looks at our
 //! acknowledgements. So a second pass subscribes at QoS 0, where nothing is queued, and subscribes by name
-//! to the topics that only this pass has found, a few at a time, at the QoS that shows their own. Messages
-//! that a broker withholds even then are found by the scan that verifies, after the others were cleared.
+//! to the topics that only this pass has found, a few at a time, at the QoS that shows their own. What a
+//! broker withholds even then, or what the time limit leaves to be asked for, counts as it was seen. Messages
+//! that no pass has seen are found by the scan that verifies, after the others were cleared.
 //!
 //! A broker may also never stop sending, so the memory for it is limited.
 
@@ -22,7 +23,7 @@ use super::super::attention::{Attention, Supervisor};
 use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
 use super::entry::{Entry, Fate, fingerprint};
-use super::pass::{Pass, Purpose, State};
+use super::pass::{EndedBy, MOST_FOUND_BYTES, Pass, Purpose, State};
 use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
@@ -37,8 +38,6 @@ use crate::quotation::cut;
 
 /// Topics asked for by name at once: well below what servers queue for a client.
 const NAMES_PER_PASS: usize = 400;
-/// How much memory the topics that were found may take.
-const MOST_FOUND_BYTES: usize = 256 * 1024 * 1024;
 
 /// What to scan, and for how long.
 #[derive(Debug, Clone)]
@@ -49,53 +48,6 @@ pub struct ScanOptions {
     pub selection: Selection,
     /// The limit of one scan.
     pub timeout: Duration,
-}
-
-/// What ended a scan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EndedBy {
-    /// Everything has come.
-    Stored(stored::EndedBy),
-    /// The time was over.
-    Timeout,
-    /// More was there than is remembered.
-    Full,
-    /// An error.
-    Error,
-}
-
-impl EndedBy {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Stored(stored::EndedBy::Marker) => "fence",
-            Self::Stored(stored::EndedBy::Quiet) => "quiet",
-            Self::Timeout => "timeout",
-            Self::Full => "full",
-            Self::Error => "error",
-        }
-    }
-
-    /// Everything that is there was seen.
-    pub(super) fn is_complete(self) -> bool {
-        matches!(self, Self::Stored(_))
-    }
-
-    /// Says why there may be more.
-    pub(super) fn warn(self, options: &ScanOptions, diagnostics: &Diagnostics) {
-        match self {
-            Self::Timeout => diagnostics.warning(format_args!(
-                "the scan was ended by its time limit of {}: there may be more",
-                duration(options.timeout)
-            )),
-            Self::Full => diagnostics.warning(format_args!(
-                "the scan was ended after {} MiB of topics: there may be more",
-                MOST_FOUND_BYTES / 1024 / 1024
-            )),
-            Self::Stored(_) | Self::Error => {
-                diagnostics.debug(|| format!("the scan was ended by {}", self.name()));
-            }
-        }
-    }
 }
 
 /// What a scan has brought.
@@ -181,7 +133,8 @@ pub(super) async fn scan(
         found: BTreeMap::new(),
         found_bytes: 0,
         progress: Progress::found(diagnostics),
-        missed: Vec::new(),
+        missed: BTreeMap::new(),
+        to_ask: Vec::new(),
         check_again: false,
         by_name: false,
         foreign: 0,
@@ -196,6 +149,7 @@ pub(super) async fn scan(
             "{count} retained messages have topics that were not asked for, or are none: left alone"
         ));
     }
+    scanner.keep_missed();
     Scanned {
         ended_by: if result.is_ok() { scanner.ended_by } else { EndedBy::Error },
         took: started.elapsed(),
@@ -219,6 +173,13 @@ enum Link {
     Gone,
 }
 
+/// A message that only a checking pass has brought, at QoS 0.
+struct Missed {
+    entry: Entry,
+    /// Its topic was asked for by name.
+    is_asked: bool,
+}
+
 struct Scanner<'a> {
     options: &'a ScanOptions,
     looking: Looking<'a>,
@@ -238,8 +199,10 @@ struct Scanner<'a> {
     /// What these take, and the topics that were missed.
     found_bytes: usize,
     progress: Progress,
-    /// Topics that only a checking pass has brought.
-    missed: Vec<String>,
+    /// What only a checking pass has brought.
+    missed: BTreeMap<Box<str>, Missed>,
+    /// Topics of these that are to be asked for by name.
+    to_ask: Vec<String>,
     check_again: bool,
     /// The connection is the second one, for topics asked for by name.
     by_name: bool,
@@ -256,7 +219,7 @@ struct Scanner<'a> {
 impl Scanner<'_> {
     async fn run(&mut self, client: &client::options::ClientOptions) -> Result<(), Error> {
         self.connect(client).await?;
-        if !self.missed.is_empty() && self.ended_by.is_complete() {
+        if !self.to_ask.is_empty() && self.ended_by.is_complete() {
             // On a connection of its own: what mosquitto has dropped of the first pass it still counts as
             // in flight, and sends nothing more at QoS 1 and 2.
             self.by_name = true;
@@ -315,16 +278,29 @@ impl Scanner<'_> {
         }) {
             return Ok(());
         }
+        let with_preview = matches!(self.looking, Looking::Selected { with_preview: true });
+        let entry = |fate| Entry::of(topic, publish, with_preview, fate);
         if purpose == Purpose::Check && matches!(self.looking, Looking::Selected { .. }) {
-            self.missed.push(topic.to_owned());
-            self.found_bytes += size_of::<String>() + topic.len();
-            return Ok(());
+            match self.missed.get(topic).map(|missed| missed.is_asked) {
+                None => {
+                    let fate = if self.backup.is_some() { Fate::NotInBackup } else { Fate::Kept };
+                    let entry = entry(fate);
+                    self.found_bytes += entry.bytes() + size_of::<String>() + 2 * topic.len();
+                    self.missed.insert(topic.into(), Missed { entry, is_asked: false });
+                    self.to_ask.push(topic.to_owned());
+                    return Ok(());
+                }
+                Some(false) => return Ok(()),
+                Some(true) => {} // the broker withholds it by name
+            }
         }
         if let Some(backup) = &mut self.backup {
             backup.write(publish)?;
         }
-        let with_preview = matches!(self.looking, Looking::Selected { with_preview: true });
-        let entry = Entry::of(topic, publish, with_preview, Fate::Kept);
+        if let Some(missed) = self.missed.remove(topic) {
+            self.found_bytes -= missed.entry.bytes() + size_of::<String>() + 2 * topic.len();
+        }
+        let entry = entry(Fate::Kept);
         let bytes = entry.bytes() + topic.len();
         let is_new = self.found.insert(topic.into(), entry).is_none();
         if is_new {
@@ -335,6 +311,15 @@ impl Scanner<'_> {
             *awaited = awaited.saturating_sub(usize::from(is_new));
         }
         Ok(())
+    }
+
+    /// What is still missed at the end counts as it was seen, if the end was early. Otherwise it has gone: it
+    /// came neither by name nor in the last checking pass.
+    fn keep_missed(&mut self) {
+        let missed = std::mem::take(&mut self.missed);
+        if !self.ended_by.is_complete() {
+            self.found.extend(missed.into_iter().map(|(topic, missed)| (topic, missed.entry)));
+        }
     }
 
     /// The answer to the subscription; the last reason is the marker's, if it was asked for.
@@ -433,13 +418,18 @@ impl Scanner<'_> {
 
     fn next_pass(&mut self) -> bool {
         // As long as checking brings something new, it may bring more.
-        if self.by_name && self.missed.is_empty() && std::mem::take(&mut self.check_again) {
+        if self.by_name && self.to_ask.is_empty() && std::mem::take(&mut self.check_again) {
             let filters = self.options.filters.clone();
             self.passes.push_back(Pass::new(filters, QoS::AtMostOnce, Purpose::Check));
         }
-        if self.by_name && self.passes.is_empty() && !self.missed.is_empty() {
+        if self.by_name && self.passes.is_empty() && !self.to_ask.is_empty() {
             self.check_again = true;
-            let names = self.missed.split_off(self.missed.len().saturating_sub(NAMES_PER_PASS));
+            let names = self.to_ask.split_off(self.to_ask.len().saturating_sub(NAMES_PER_PASS));
+            for name in &names {
+                if let Some(missed) = self.missed.get_mut(name.as_str()) {
+                    missed.is_asked = true;
+                }
+            }
             self.passes.push_back(Pass::by_name(names));
         }
         self.pass = self.passes.pop_front();
@@ -454,7 +444,7 @@ impl Scanner<'_> {
                 Purpose::Ask => {
                     let found = &self.found;
                     let left = pass.filters.into_iter().filter(|name| !found.contains_key(name.as_str()));
-                    self.missed.extend(left);
+                    self.to_ask.extend(left);
                 }
                 Purpose::Check => self.check_again = true,
             }
@@ -483,6 +473,7 @@ impl Handler for Scanner<'_> {
         self.found.clear();
         self.found_bytes = 0;
         self.missed.clear();
+        self.to_ask.clear();
         self.check_again = false;
         self.refused.clear();
         self.ended_by = EndedBy::Stored(stored::EndedBy::Quiet);
@@ -547,14 +538,18 @@ impl Handler for Scanner<'_> {
             let limit = duration(self.options.timeout);
             return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
         }
-        if self.found.is_empty() && self.end.is_subscribing() && self.end.count() == 0 {
+        if self.found.is_empty()
+            && self.missed.is_empty()
+            && self.end.is_subscribing()
+            && self.end.count() == 0
+        {
             let why = format!(
                 "the server has not answered the subscription within {}",
                 duration(self.options.timeout)
             );
             return Poll::Ready(Err(Error::fatal(Layer::Mqtt, why)));
         }
-        if self.pass.is_some() || !self.missed.is_empty() {
+        if self.pass.is_some() || !self.to_ask.is_empty() {
             self.ended_by = EndedBy::Timeout;
         }
         Poll::Ready(Ok(()))

@@ -470,7 +470,7 @@ impl<'a> Watch<'a> {
     /// Takes what is retained, or finds that nothing is. By the pace of the broker alone: the watcher
     /// may have no right to publish.
     async fn take_retained(&mut self) -> Result<(), Stop> {
-        let mut stored = Stored::new(Instant::now(), Care::Last, false);
+        let mut stored = Stored::new(Instant::now(), Care::Last);
         stored.subscribed(Instant::now());
         let all = async {
             while self.before.is_none() {
