@@ -2,10 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{self, TryRecvError};
 
+use ::mqtt::protocol::{Protocol, wire};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::support::Service as _;
+use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
+use crate::support::packets::Message;
 
 /// Takes one client to a WebSocket, answers its CONNECT, and then sends `start` once and `flood` for ever.
 fn serve(start: &'static [u8], flood: &'static [u8]) -> u16 {
@@ -65,4 +70,64 @@ fn a_flood_on_a_websocket_does_not_stop_the_clock() {
         let args = ["-V", "3.1.1", "--ws", "-t", "a", "-W", "1"];
         Mqtt::subscribe(port).args(args).run().exits(27);
     }
+}
+
+/// Passes packets on to a broker and back. From a SUBACK on the client gets these bytes too, between packets,
+/// without end.
+fn flood_subscribers(broker: u16, block: Vec<u8>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        while let Ok((mut client, _)) = listener.accept() {
+            client.set_nodelay(true).unwrap();
+            let mut server = TcpStream::connect(("127.0.0.1", broker)).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(std::net::Shutdown::Both);
+            });
+            let (sender, packets) = mpsc::channel::<Vec<u8>>();
+            std::thread::spawn(move || {
+                let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
+                while let Ok(count @ 1..) = server.read(&mut buffer) {
+                    received.extend_from_slice(&buffer[..count]);
+                    while let Ok(Some(length)) = wire::frame(&received, wire::LARGEST_PACKET_BYTES) {
+                        let rest = received.split_off(length);
+                        let _ = sender.send(std::mem::replace(&mut received, rest));
+                    }
+                }
+            });
+            let block = block.clone();
+            std::thread::spawn(move || {
+                while let Ok(packet) = packets.recv() {
+                    client.write_all(&packet)?;
+                    if packet[0] == 0x90 {
+                        break;
+                    }
+                }
+                loop {
+                    match packets.try_recv() {
+                        Ok(packet) => client.write_all(&packet)?,
+                        Err(TryRecvError::Empty) => client.write_all(&block)?,
+                        Err(TryRecvError::Disconnected) => return std::io::Result::Ok(()),
+                    }
+                }
+            });
+        }
+    });
+    port
+}
+
+/// Messages on other topics are not the will, and hide neither it nor the end.
+#[test]
+fn a_flood_on_another_topic_is_not_the_will() {
+    let broker = Broker::start();
+    let block = Message::new("r/1", &[b'x'; 1000]).bytes(Protocol::V3_1_1).repeat(1000);
+    let port = flood_subscribers(broker.port(), block).to_string();
+    let line =
+        ["will-test", "-h", "127.0.0.1", "-p", &port, "-V", "311", "--case", "close", "--case", "disconnect"];
+    Mqtt::new(line).run().exits(0).mentions("2 passed");
+    // With another limit, as what was retained is asked for.
+    let line = ["will-test", "-h", "127.0.0.1", "-p", &port, "-V", "311", "--will-topic", "w"];
+    Mqtt::new(line).run().exits(0).mentions("1 passed");
 }

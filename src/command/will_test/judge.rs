@@ -63,8 +63,25 @@ impl Window {
     }
 }
 
-/// A message on the will's topic, and when it came.
-pub(super) type Arrival = (Instant, Message);
+/// The messages on the will's topic. Only the first is compared with the will, so only that one is kept: a
+/// broker may send any number.
+#[derive(Debug, Default)]
+pub(super) struct Arrivals {
+    /// And when it came.
+    first: Option<(Instant, Message)>,
+    count: u64,
+}
+
+impl Arrivals {
+    pub(super) fn add(&mut self, at: Instant, message: Message) {
+        self.first.get_or_insert((at, message));
+        self.count += 1;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
 
 /// What a case expects of its arrivals.
 pub(super) struct Expectation<'a> {
@@ -81,8 +98,8 @@ pub(super) struct Expectation<'a> {
 
 impl Expectation<'_> {
     /// The verdict, with what is wrong if it is no pass, and the delay of the first arrival.
-    pub(super) fn judge(&self, arrivals: &[Arrival]) -> (Verdict, String, Option<Duration>) {
-        let delay = arrivals.first().map(|(at, _)| at.saturating_duration_since(self.death));
+    pub(super) fn judge(&self, arrivals: &Arrivals) -> (Verdict, String, Option<Duration>) {
+        let delay = arrivals.first.as_ref().map(|(at, _)| at.saturating_duration_since(self.death));
         if let Some(detail) = self.own_fault(delay) {
             return (Verdict::Inconclusive, detail, delay);
         }
@@ -103,11 +120,11 @@ impl Expectation<'_> {
         })
     }
 
-    fn fault(&self, arrivals: &[Arrival], delay: Option<Duration>) -> Option<String> {
+    fn fault(&self, arrivals: &Arrivals, delay: Option<Duration>) -> Option<String> {
         if self.early > 0 {
             return Some("the will came while the client was still there".into());
         }
-        let (Some((_, message)), Some(delay)) = (arrivals.first(), delay) else {
+        let (Some((_, message)), Some(delay)) = (&arrivals.first, delay) else {
             return self.window.map(|window| format!("no will came within {}", duration(window.to)));
         };
         let Some(window) = self.window else {
@@ -119,8 +136,8 @@ impl Expectation<'_> {
         if delay > window.to {
             return Some(format!("it came too late, after {}", duration(delay)));
         }
-        if arrivals.len() > 1 {
-            return Some(format!("it came {} times", arrivals.len()));
+        if arrivals.count > 1 {
+            return Some(format!("it came {} times", arrivals.count));
         }
         differs(self.will, message, self.granted, delay)
     }
@@ -225,10 +242,11 @@ mod tests {
             early,
             stood_still: Duration::from_millis(500),
         };
-        let at =
-            |(millis, message): &(u64, Message)| (death + Duration::from_millis(*millis), message.clone());
-        let arrivals: Vec<Arrival> = arrivals.iter().map(at).collect();
-        let (verdict, detail, _) = expectation.judge(&arrivals);
+        let mut all = Arrivals::default();
+        for (millis, message) in arrivals {
+            all.add(death + Duration::from_millis(*millis), message.clone());
+        }
+        let (verdict, detail, _) = expectation.judge(&all);
         (verdict, detail)
     }
 

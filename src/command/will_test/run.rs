@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::stored::{Care, Stored};
 use super::case::{Death, Expected, Later, Return};
-use super::judge::{Arrival, Expectation, Verdict, Window};
+use super::judge::{Arrivals, Expectation, Verdict, Window};
 use super::pulse::Pulse;
 use crate::client::options::{ClientOptions, Will};
 use crate::client::raw::{Incoming, Message, RawLink, Trace};
@@ -76,6 +76,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 const SECOND_ONE: Duration = Duration::from_millis(300);
 /// How long a message that has begun to come may stand still on its way.
 const STANDSTILL: Duration = Duration::from_secs(1);
+/// How long messages that came before a deadline are read behind it, when this program was late.
+const BACKLOG: Duration = Duration::from_millis(500);
 /// A larger will than this may take a time that shows.
 const LARGE_BYTES: usize = 1024;
 /// How long the watcher stays after PINGRESP for what came before the death: a broker may answer
@@ -83,6 +85,24 @@ const LARGE_BYTES: usize = 1024;
 const BEFORE_DEATH: Duration = Duration::from_millis(50);
 /// The watcher's link is kept up by a PINGREQ this often, well below its Keep Alive.
 const PING_EVERY: Duration = Duration::from_secs(20);
+
+/// Reads on behind a deadline, for what came before it, and ends that: a broker that sends without end
+/// always has something that could be read.
+#[derive(Default)]
+struct Backlog {
+    ends_at: Option<Instant>,
+}
+
+impl Backlog {
+    fn is_over(&mut self, deadline: Instant) -> bool {
+        let now = Instant::now();
+        if now < deadline {
+            self.ends_at = None;
+            return false;
+        }
+        now >= *self.ends_at.get_or_insert(now + BACKLOG)
+    }
+}
 
 impl Plan {
     pub(super) fn window(&self, tolerance: Duration) -> Option<Window> {
@@ -254,8 +274,8 @@ impl Plan {
         watch: &mut Watch<'a>,
         death: Instant,
         tidying: &mut Tidying<'a>,
-    ) -> Result<(Vec<Arrival>, Duration), Stop> {
-        let mut arrivals = Vec::new();
+    ) -> Result<(Arrivals, Duration), Stop> {
+        let mut arrivals = Arrivals::default();
         let (stood_still, mut meanwhile) = (setting.pulse.stood_still(), Duration::ZERO);
         let mut returns = self.returns;
         let mut until = match (self.window(tolerance), self.expected) {
@@ -267,20 +287,14 @@ impl Plan {
         };
         let mut ping_at = Instant::now() + PING_EVERY;
         let mut unfinished = 0;
+        let mut backlog = Backlog::default();
         loop {
+            if backlog.is_over(until) {
+                return Ok((arrivals, meanwhile));
+            }
             let return_at = returns.map_or(until, |returns| death + returns.after);
             tokio::select! {
-                // What has come counts, however late this task is woken.
                 biased;
-                incoming = watch.link.next() => {
-                    if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
-                        if arrivals.is_empty() {
-                            meanwhile = setting.pulse.stood_still().saturating_sub(stood_still);
-                        }
-                        arrivals.push((watch.link.began(), message));
-                        until = until.min(Instant::now() + SECOND_ONE);
-                    }
-                }
                 () = sleep_until(return_at), if returns.is_some() => {
                     let clean_start = returns.take().is_some_and(|returns| returns.clean_start);
                     let back = ClientOptions { clean_start, ..without_will(&self.publisher) };
@@ -292,6 +306,16 @@ impl Plan {
                 () = sleep_until(ping_at) => {
                     watch.link.ping();
                     ping_at += PING_EVERY;
+                }
+                // What has come counts, however late this task is woken.
+                incoming = watch.next() => {
+                    if let Incoming::Message(message) = incoming.map_err(|error| lost(&error))? {
+                        if arrivals.is_empty() {
+                            meanwhile = setting.pulse.stood_still().saturating_sub(stood_still);
+                        }
+                        arrivals.add(watch.link.began(), message);
+                        until = until.min(Instant::now() + SECOND_ONE);
+                    }
                 }
                 () = sleep_until(until) => {
                     // What is coming may come to its end, as long as it goes on.
@@ -397,6 +421,7 @@ pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
 
 /// A subscriber to the will's topic.
 struct Watch<'a> {
+    topic: Vec<u8>,
     link: RawLink<'a>,
     /// How long it took to open the link.
     opened_in: Duration,
@@ -417,10 +442,11 @@ impl<'a> Watch<'a> {
         })?;
         let opened_in = began.elapsed();
         link.subscribe(&plan.will.topic, QoS::ExactlyOnce);
-        let mut watch = Self { link, opened_in, granted: QoS::AtMostOnce, before: None };
+        let topic = plan.will.topic.clone().into();
+        let mut watch = Self { topic, link, opened_in, granted: QoS::AtMostOnce, before: None };
         let subscribed = async {
             loop {
-                match watch.link.next().await.map_err(unable)? {
+                match watch.next().await.map_err(unable)? {
                     Incoming::Subscribed(reasons) => return Ok(reasons.first().copied()),
                     Incoming::Message(message) => watch.before = Some(message),
                     _ => {}
@@ -444,6 +470,14 @@ impl<'a> Watch<'a> {
         Ok(watch)
     }
 
+    /// The next packet. A message on another topic is not the will, whatever made the broker send it.
+    async fn next(&mut self) -> Result<Incoming, Error> {
+        Ok(match self.link.next().await? {
+            Incoming::Message(message) if message.topic != self.topic => Incoming::Other,
+            incoming => incoming,
+        })
+    }
+
     /// Takes what has come up to now and within this time, which is retained or came too early; returns
     /// how much the latter is.
     async fn catch_up(&mut self, linger: Duration) -> Result<usize, Stop> {
@@ -453,7 +487,7 @@ impl<'a> Watch<'a> {
         let answered = async {
             loop {
                 let incoming = tokio::select! {
-                    incoming = self.link.next() => incoming.map_err(|error| lost(&error))?,
+                    incoming = self.next() => incoming.map_err(|error| lost(&error))?,
                     () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => return Ok(live),
                 };
                 match incoming {
@@ -472,6 +506,7 @@ impl<'a> Watch<'a> {
     async fn take_retained(&mut self) -> Result<(), Stop> {
         let mut stored = Stored::new(Instant::now(), Care::Last);
         stored.subscribed(Instant::now());
+        let mut backlog = Backlog::default();
         let all = async {
             while self.before.is_none() {
                 let Some(over_at) = stored.over_at() else {
@@ -479,9 +514,15 @@ impl<'a> Watch<'a> {
                     stored.asked(Instant::now());
                     continue;
                 };
+                if backlog.is_over(over_at) {
+                    if stored.end().is_some() {
+                        break;
+                    }
+                    continue;
+                }
                 tokio::select! {
                     biased;
-                    incoming = self.link.next() => match incoming.map_err(|error| lost(&error))? {
+                    incoming = self.next() => match incoming.map_err(|error| lost(&error))? {
                         Incoming::Pong => stored.answered(Instant::now()),
                         Incoming::Message(message) if message.retain => self.before = Some(message),
                         _ => {}
@@ -496,7 +537,7 @@ impl<'a> Watch<'a> {
 
     async fn first_retained(&mut self) -> Result<(), Error> {
         while self.before.is_none() {
-            if let Incoming::Message(message) = self.link.next().await? {
+            if let Incoming::Message(message) = self.next().await? {
                 self.before = Some(message).filter(|message| message.retain);
             }
         }
