@@ -5,6 +5,8 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::quantity::counted;
+
 /// What helps where [`before_1970`] is said.
 pub const SET_IT: &str = "set the clock: certificates are dated, and no date is before 1970";
 
@@ -69,10 +71,6 @@ pub fn before_1970() -> String {
 pub fn rough(span: Duration) -> String {
     const MINUTE: u64 = 60;
     const DAY: u64 = 24 * 60 * MINUTE;
-    let counted = |count: u64, unit: &str| match count {
-        1 => format!("1 {unit}"),
-        count => format!("{count} {unit}s"),
-    };
     let both = |large: u64, unit: &str, small: u64, small_unit: &str| match (large, small) {
         (0, small) => counted(small, small_unit),
         (large, 0) => counted(large, unit),

@@ -13,6 +13,7 @@ pub mod masking;
 pub mod net;
 pub mod output;
 pub mod protocol;
+pub mod quantity;
 pub mod quotation;
 pub mod signal;
 pub mod storage;

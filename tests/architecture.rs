@@ -22,6 +22,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "manner",
             "masking",
             "quotation",
+            "quantity",
         ],
     ),
     (
@@ -39,25 +40,27 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "exit",
             "masking",
             "quotation",
+            "quantity",
         ],
     ),
-    ("output", &["protocol", "clock", "signal", "error", "manner", "masking", "quotation"]),
-    ("client", &["net", "protocol", "error", "masking", "quotation"]),
+    ("output", &["protocol", "clock", "signal", "error", "manner", "masking", "quotation", "quantity"]),
+    ("client", &["net", "protocol", "error", "masking", "quotation", "quantity"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
-    ("storage", &["protocol", "error", "quotation"]),
-    ("net", &["file", "clock", "error", "masking", "quotation"]),
+    ("storage", &["protocol", "error", "quotation", "quantity"]),
+    ("net", &["file", "clock", "error", "masking", "quotation", "quantity"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
-    ("protocol", &["error::Retry"]),
+    ("protocol", &["error::Retry", "quantity"]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit", "masking", "quotation"]),
     ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
-    ("clock", &[]),
+    ("clock", &["quantity"]),
     ("file", &[]),
     ("masking", &[]),
     ("quotation", &[]),
+    ("quantity", &[]),
 ];
 
 /// Names that only some rooms may speak.

@@ -273,7 +273,7 @@ fn the_spool_waits_for_the_next_run() {
         broker.subscribe().args(["-t", "#", "-F", "%t %q %p %C", "-q", "2", "-C", "3", "-d"]).spawn();
     subscriber.wait_until_subscribed();
     let run = broker.publish().args(["-t", "c", "-q", "1", "-m", "three", "--spool"]).args([&spool]).run();
-    run.exits(0).mentions("sending 2 of an earlier run first");
+    run.exits(0).mentions("sending 2 messages of an earlier run first");
     subscriber.finish().prints("a 1 one \nb 2 two text/x\nc 1 three \n");
     // Nothing is left, and to send nothing is a success.
     broker.publish().args(["--spool"]).args([&spool]).run().succeeds();
@@ -308,7 +308,7 @@ fn the_spool_takes_in_without_a_link() {
         .args([&spool])
         .run()
         .exits(0)
-        .mentions("sending 500 of an earlier run");
+        .mentions("sending 500 messages of an earlier run");
     subscriber.finish().prints(numbers(0..500));
 }
 
@@ -495,7 +495,7 @@ fn a_torn_spool_is_said_and_used() {
     let subscriber = broker.subscribe().args(["-t", "a", "-q", "1", "-C", "2", "-d"]).spawn();
     subscriber.wait_until_subscribed();
     let run = broker.publish().args(["--spool"]).args([&spool]).run();
-    run.exits(1).mentions("is damaged or was cut off: ").mentions("2 whole messages are sent");
+    run.exits(1).mentions("is damaged or was cut off: ").mentions("2 whole messages sent");
     subscriber.finish().prints("one\ntwo\n");
 }
 

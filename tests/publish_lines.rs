@@ -210,7 +210,7 @@ fn warns_of_possible_repeats() {
         peer.expect_disconnect(V5);
     });
     let run = Mqtt::publish(server.port()).args(["-t", "a", "-l", "-q", "2"]).stdin("1\n").run();
-    run.exits(0).mentions("warning: the server has lost the session: 1 QoS 2 messages are sent again");
+    run.exits(0).mentions("warning: the server has lost the session: 1 QoS 2 message sent again");
 }
 
 /// QoS 0 and a lost link: the lines under way may be lost, which is said and is no success.
@@ -282,7 +282,7 @@ fn gives_up_when_it_is_turned_away() {
     });
     let run = lines(server.port(), V5).stdin("1\n").run();
     run.exits(138)
-        .mentions("1 of 1 messages sent were not acknowledged")
+        .mentions("not acknowledged: 1 of 1 message sent")
         .mentions("connection refused: Banned (0x8A)");
 }
 

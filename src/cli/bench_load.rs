@@ -20,6 +20,7 @@ use crate::command::bench::{
 };
 use crate::error::Error;
 use crate::protocol::{Protocol, QoS};
+use crate::quantity::counted;
 
 /// Who gets whose messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -252,7 +253,10 @@ impl Clients {
     fn check(&self) -> Result<(), Error> {
         let Self { publishers, subscribers, shared_groups, .. } = *self;
         if shared_groups.is_some_and(|groups| groups > subscribers) {
-            return Err(Error::usage(format!("--shared-groups is more than the {subscribers} subscribers")));
+            let subscribers = counted(subscribers.into(), "subscriber");
+            return Err(Error::usage(format!(
+                "--shared-groups is more than there are subscribers: {subscribers}"
+            )));
         }
         if publishers >= MOST_PUBLISHERS {
             return Err(Error::usage(format!("there may be fewer than {MOST_PUBLISHERS} publishers")));

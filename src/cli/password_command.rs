@@ -13,7 +13,7 @@ use super::credentials::{LONGEST_PASSWORD_BYTES, without_line_feed};
 use super::hidden;
 use crate::client::options::Secret;
 use crate::error::Error;
-use crate::output;
+use crate::quantity::duration;
 
 /// What the command writes. The command itself may hold a secret, so errors do not show it.
 pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error> {
@@ -31,7 +31,7 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
         }
         Outcome::Ended(_, text) => Ok(without_line_feed(text)),
         Outcome::Late => {
-            let text = format!("after {}, waiting for --password-command", output::duration(limit));
+            let text = format!("after {}, waiting for --password-command", duration(limit));
             Err(Error::timed_out(text))
         }
         Outcome::Interrupted(signal) => Err(Error::Signal(signal)),

@@ -19,6 +19,7 @@ use crate::client::options::{Secret, Version};
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
 use crate::protocol::Protocol;
+use crate::quantity::agree;
 
 /// Test that the server publishes wills when it must, and only then
 ///
@@ -188,7 +189,8 @@ impl TryFrom<WillTestArgs> for Config {
             && !args.cases.is_empty()
             && args.cases.iter().all(|name| will_test::needs_v5(name))
         {
-            let (names, verb) = (args.cases.join(", "), if args.cases.len() == 1 { "needs" } else { "need" });
+            let names = args.cases.join(", ");
+            let verb = agree(args.cases.len() as u64, "needs", "need");
             return Err(Error::usage(format!(
                 "{names} {verb} MQTT 5: with MQTT {protocol} there is no case to run"
             )));

@@ -32,6 +32,7 @@ use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire;
 use crate::protocol::{Direction, Protocol};
+use crate::quantity::duration;
 
 /// How long a broker may be silent at a CONNECT of MQTT 5 before it is asked for 3.1.1 as well; half the
 /// time limit where that is less.
@@ -266,7 +267,7 @@ impl Request<'_> {
         let observe = |direction, packet: &[u8]| watch.packet(protocol, direction, packet);
         let outcome = net::within(pin!(opening.exchange(stream, observe)), timer).await;
         let Some(outcome) = outcome else {
-            let limit = humantime::format_duration(options.connect_timeout);
+            let limit = duration(options.connect_timeout);
             let cause = format!("the server did not answer CONNECT within {limit}");
             let error = self.unanswered(Error::link(Layer::Mqtt, cause));
             return Err(Failure { error, at: At::Silent });

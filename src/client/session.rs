@@ -29,6 +29,7 @@ use crate::protocol::wire::{
     self, Ack, Malformed, Packet, PacketType, Publish, PublishTemplate, Subscription,
 };
 use crate::protocol::{Protocol, QoS};
+use crate::quantity::counted;
 
 /// One client's session with one server.
 #[derive(Debug)]
@@ -521,7 +522,10 @@ fn unasked(packet: PacketType, identifier: u16) -> Malformed {
 }
 
 fn wrong_count(packet: PacketType, got: usize, expected: usize) -> Malformed {
-    Malformed::protocol_error(packet, format!("{got} Reason Codes for {expected} filters"))
+    Malformed::protocol_error(
+        packet,
+        format!("{} for {}", counted(got as u64, "Reason Code"), counted(expected as u64, "filter")),
+    )
 }
 
 fn from_a_server(packet: PacketType) -> Malformed {

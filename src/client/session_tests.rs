@@ -318,7 +318,7 @@ fn subscriptions_are_answered_filter_by_filter() {
         peer.session.subscribe(&mut peer.out, &[filter("a"), filter("b")], &PropertyBlock::default(), 5);
         peer.session.unsubscribe(&mut peer.out, &["c"], &PropertyBlock::default(), 6);
         let wrong = Packet::SubAck { packet_identifier: 1, properties: Properties::NONE, reasons: &[0] };
-        assert!(peer.receive(&wrong).unwrap_err().contains("1 Reason Codes for 2 filters"));
+        assert!(peer.receive(&wrong).unwrap_err().contains("1 Reason Code for 2 filters"));
         let right =
             Packet::SubAck { packet_identifier: 1, properties: Properties::NONE, reasons: &[1, 0x80] };
         assert!(peer.receive(&right).unwrap().unwrap().contains("Subscribed { token: 5"));

@@ -13,9 +13,10 @@ use tokio::time::Sleep;
 use crate::client::handler::{Change, Supervision};
 use crate::client::options::ClientOptions;
 use crate::error::{Error, Layer};
-use crate::output::{Diagnostics, Reader, duration};
+use crate::output::{Diagnostics, Reader};
 use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
+use crate::quantity::{counted, duration};
 use crate::signal::{HangUp, HangUps, Signals};
 
 /// Signals, a time limit, and the reader of standard output.
@@ -190,7 +191,8 @@ fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
         Change::Reconnected => diagnostics.change("reconnected", "connected again"),
         Change::Closed => diagnostics.change_event("closed", "connection closed"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
-            "the server has lost the session: {count} QoS 2 messages are sent again and may arrive twice"
+            "the server has lost the session: {} sent again, which may arrive twice",
+            counted(count as u64, "QoS 2 message")
         )),
         Change::ShorterSession(0) => {
             diagnostics.warning("the server does not keep the session when the connection ends");

@@ -23,11 +23,12 @@ use crate::command::{Invocation, Running};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::file::read_all;
-use crate::output::{Diagnostics, Progress, Verbosity, counted};
+use crate::output::{Diagnostics, Progress, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate, TopicAlias};
+use crate::quantity::counted;
 
 pub use super::spool::SpoolOptions;
 
@@ -378,8 +379,8 @@ impl Publisher<'_> {
         self.report_possible_loss();
         let open = self.sent - self.ended;
         if open > 0 {
-            let sent = self.sent;
-            self.diagnostics.warning(format_args!("{open} of {sent} messages sent were not acknowledged"));
+            let sent = counted(self.sent, "message");
+            self.diagnostics.warning(format_args!("not acknowledged: {open} of {sent} sent"));
         }
     }
 }

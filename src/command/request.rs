@@ -17,11 +17,12 @@ use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Invocation, Running};
 use crate::error::{Denial, Error, Layer};
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, counted, put_json_line};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{Protocol, QoS, topic};
+use crate::quantity::counted;
 use crate::quotation::cut;
 
 /// A checked command line of `mqtt rr`.

@@ -27,6 +27,7 @@ use crate::output::{Diagnostics, Progress};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
+use crate::quantity::{agree, counted};
 use crate::storage::spool::{Envelope, Intake, Left, Message, Spool, UnderWay};
 
 /// What is read of standard input at once.
@@ -122,8 +123,9 @@ pub(super) async fn run(
     if let Ok(kept @ 1..) = kept {
         let path = options.path.display();
         diagnostics.warning(format_args!(
-            "{kept} {} kept in {path} for the next run with --spool",
-            if kept == 1 { "message is" } else { "messages are" }
+            "{} {} kept in {path} for the next run with --spool",
+            counted(kept, "message"),
+            agree(kept, "is", "are")
         ));
     }
     result?;
@@ -140,10 +142,12 @@ fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     } else if left.damaged_bytes > 0 {
         let (bytes, messages) = (left.damaged_bytes, left.messages);
         diagnostics.warning(format_args!(
-            "{path} is damaged or was cut off: {bytes} bytes of it are no whole message and are left out; {messages} whole messages are sent"
+            "{path} is damaged or was cut off: {} of it left out, {} sent",
+            counted(bytes, "byte"),
+            counted(messages, "whole message")
         ));
     } else if left.messages > 0 {
-        let messages = left.messages;
+        let messages = counted(left.messages, "message");
         diagnostics.state(format_args!("{path}: sending {messages} of an earlier run first"));
     }
 }
@@ -409,7 +413,8 @@ impl Publisher<'_> {
             let count = under_way.len();
             if count > 0 && (self.config.client.clean_start || self.left.of_another_client) {
                 self.diagnostics.warning(format_args!(
-                    "this run has a session of its own (-c -i ID goes on with the earlier one): {count} QoS 2 messages are sent again and may arrive twice"
+                    "this run has a session of its own (-c -i ID goes on with the earlier one): {} sent again, which may arrive twice",
+                    counted(count as u64, "QoS 2 message")
                 ));
             } else if count > 0 {
                 self.supervisor.on_change(Change::MayRepeat(count));

@@ -14,6 +14,7 @@ use super::stream::Stream;
 use super::tls::{self, CertificateFacts, TlsConfig, TlsFacts};
 use super::{resolve, tcp, websocket, within};
 use crate::error::{Error, Layer, Retry};
+use crate::quantity::duration;
 use crate::quotation::cut;
 
 /// A step of the way that was taken, and how long it took.
@@ -267,7 +268,7 @@ impl<'e, 'o> Way<'e, 'o> {
 
     /// The error for a time limit that ended the way where it is.
     fn timed_out(&self, limit: Duration) -> Error {
-        let limit = humantime::format_duration(limit);
+        let limit = duration(limit);
         let error = match &self.stage {
             Stage::Resolving(host) => {
                 Error::link(Layer::Resolve, format!("no answer for '{}' within {limit}", cut(host)))

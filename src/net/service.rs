@@ -13,6 +13,7 @@ use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
 use super::endpoint::Address;
 use super::fault;
 use crate::error::{Error, Layer};
+use crate::quantity::duration;
 
 /// The brokers of `domain`, in the order in which to try them: by priority, and among those of
 /// one priority at random by weight. They are the records of `_mqtt._tcp`, or with `secure` those
@@ -37,7 +38,7 @@ pub async fn brokers_of(
     })?;
     let resolver = resolver(name_servers);
     let no_answer = || {
-        let limit = humantime::format_duration(limit);
+        let limit = duration(limit);
         Error::link(Layer::Resolve, format!("no answer about {full_name} within {limit}"))
     };
     let answer = match tokio::time::timeout(limit, resolver.query((name, Rtype::SRV))).await {

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 use std::io::Write;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use colored::{ColoredString, Colorize as _};
 use indicatif::ProgressBar;
@@ -354,27 +354,6 @@ fn bold_red(text: ColoredString) -> ColoredString {
     text.red().bold()
 }
 
-/// A number of things: `1 byte`, `2 bytes`.
-#[must_use]
-pub fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
-}
-
-/// A duration as a person reads it: `250ms`, `1.2s`, `1m 30s`. Exact where it is short, no digits
-/// that nobody wants where it is long.
-#[must_use]
-pub fn duration(duration: Duration) -> String {
-    if duration < Duration::from_secs(1) {
-        humantime::format_duration(Duration::from_millis(u64::from(duration.subsec_millis()))).to_string()
-    } else if duration < Duration::from_secs(60) {
-        let tenths = duration.subsec_millis() / 100;
-        let seconds = duration.as_secs();
-        if tenths == 0 { format!("{seconds}s") } else { format!("{seconds}.{tenths}s") }
-    } else {
-        humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -462,15 +441,6 @@ mod tests {
     fn a_reconnect_says_why_and_when() {
         let text = said(Verbosity::Normal, |d| d.no_connection("lost", "connection lost", &refused()));
         assert_eq!(text, "mqtt: connection lost: connection refused by 127.0.0.1:1883; trying again\n");
-    }
-
-    #[test]
-    fn durations_are_for_people() {
-        for (millis, shown) in
-            [(0, "0s"), (7, "7ms"), (250, "250ms"), (1000, "1s"), (59_990, "59.9s"), (90_100, "1m 30s")]
-        {
-            assert_eq!(duration(Duration::from_millis(millis)), shown);
-        }
     }
 
     #[test]

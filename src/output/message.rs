@@ -11,6 +11,7 @@ use super::template::render;
 use super::timestamp::{LocalTimes, RecordOpening};
 use super::{MessageFormat, RecordStyle};
 use crate::protocol::wire::Publish;
+use crate::quantity::counted;
 
 /// A buffer that one huge message made larger than this is not kept.
 const KEPT_BYTES: usize = 1 << 20;
@@ -19,7 +20,7 @@ const KEPT_BYTES: usize = 1 << 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// A number was to be read from its bytes.
-    #[error("requested {wanted} printing, but the payload has {payload_bytes} bytes")]
+    #[error("requested {wanted} printing, but the payload has {}", counted(*payload_bytes as u64, "byte"))]
     Number {
         /// `double` or `float`.
         wanted: &'static str,

@@ -28,7 +28,7 @@ mod message_tests;
 #[cfg(test)]
 mod stdout_tests;
 
-pub use diagnostics::{Diagnostics, counted, duration};
+pub use diagnostics::Diagnostics;
 pub use json::put_json_line;
 pub use junit::{TestCase, TestOutcome, junit};
 pub use live::Live;

@@ -23,7 +23,7 @@ const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} 
 const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {rate}, {eta} left";
 const CASES: &str = "{human_pos} of {human_len} [{bar:30}] {eta} left";
 const FOUND: &str = "{human_pos} found, {rate}";
-const LINES: &str = "{human_pos} lines, {rate}";
+const LINES: &str = "lines: {human_pos}, {rate}";
 
 fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
     // Its own rate has four decimals.
@@ -231,7 +231,7 @@ mod tests {
         let (progress, screen) = on_screen(None, LINES);
         progress.set(1_234_567);
         tokio::time::sleep(Duration::from_millis(501)).await;
-        assert!(screen.text().contains("1,234,567 lines, "), "{}", screen.text());
+        assert!(screen.text().contains("lines: 1,234,567, "), "{}", screen.text());
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::{Diagnostics, counted};
+use super::Diagnostics;
 use crate::error::Error;
+use crate::quantity::counted;
 
 /// Bytes for standard output, and the way they go there.
 ///
@@ -234,11 +235,18 @@ pub enum Reopened {
     NoFile,
 }
 
+/// The names that a system has for the standard output of each program.
+const STDOUT: [&str; 3] = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
+
 fn open(path: &Path) -> Result<File, Error> {
     let failed = |error| Error::file(format!("cannot open {}", path.display()), error);
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo()) {
-        return Err(Error::usage(format!("{} is a pipe", path.display()))
-            .with_hint(format!("> {} writes to it without blocking", path.display())));
+        let hint = if STDOUT.iter().any(|name| path == Path::new(name)) {
+            "messages go to standard output where --output is not given".to_owned()
+        } else {
+            format!("> {} writes to it without blocking", path.display())
+        };
+        return Err(Error::usage(format!("{} is a pipe", path.display())).with_hint(hint));
     }
     File::options().append(true).create(true).open(path).map_err(failed)
 }

@@ -6,10 +6,11 @@ use std::time::SystemTime;
 
 use unicode_width::UnicodeWidthChar as _;
 
+use super::MessageFormat;
 use super::message::{MessageWriter, Misfit};
 use super::printable::{LineFeed, printable, put_printable};
-use super::{MessageFormat, counted};
 use crate::protocol::wire::Publish;
+use crate::quantity::counted;
 
 /// How many topics are remembered: more than any terminal has lines.
 const MOST_TOPICS: usize = 1000;

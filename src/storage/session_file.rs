@@ -45,6 +45,7 @@ use std::path::{Path, PathBuf};
 
 use super::{invalid, make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
+use crate::quantity::counted;
 use crate::quotation::cut;
 
 const MAGIC: [u8; 8] = *b"mqttses2";
@@ -229,12 +230,17 @@ impl Fault {
     fn error(&self, path: &Path) -> Error {
         match self {
             Self::Foreign => not_ours(path, "a session file"),
-            Self::Length { found, expected } if found < expected => {
-                invalid(path, format!("it is damaged: it was cut off, {found} of {expected} bytes are left"))
-            }
-            Self::Length { found, expected } => {
-                invalid(path, format!("it is damaged: it has {} bytes too many", found - expected))
-            }
+            Self::Length { found, expected } if found < expected => invalid(
+                path,
+                format!(
+                    "it is damaged: it was cut off after {found} of {}",
+                    counted(*expected as u64, "byte")
+                ),
+            ),
+            Self::Length { found, expected } => invalid(
+                path,
+                format!("it is damaged: it has {} too many", counted((found - expected) as u64, "byte")),
+            ),
             Self::Header => invalid(path, "it is damaged: the checksum of its header is wrong"),
             Self::Block(number) => {
                 let first = number * BITS_BYTES * 8;

@@ -5,6 +5,7 @@ use std::fmt;
 use super::super::inflight::{Entry, Request, Stage};
 use super::Session;
 use crate::protocol::QoS;
+use crate::quantity::counted;
 
 /// Packets that were sent on a link and have no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +41,11 @@ impl fmt::Display for Unanswered {
                     );
                 }
                 write!(f, "at the same packet: {packet} (QoS {qos}, packet identifier {first}")?;
-                if *bytes > 0 && !released { write!(f, ", {bytes} bytes)") } else { f.write_str(")") }
+                if *bytes > 0 && !released {
+                    write!(f, ", {})", counted(*bytes as u64, "byte"))
+                } else {
+                    f.write_str(")")
+                }
             }
             Self::Request { name, identifier } => {
                 write!(f, "at the same packet: {name} (packet identifier {identifier})")

@@ -20,6 +20,7 @@ use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::output::Diagnostics;
 use crate::protocol::QoS;
+use crate::quantity::counted;
 
 const KIND: &str = "bench-calibration";
 const VERSION: u32 = 1;
@@ -89,8 +90,8 @@ pub(super) async fn run(
     }
     let mut out = String::new();
     let rows = [(CONNECTIONS_NAME, connections), (QOS_0_NAME, ceilings[0]), (QOS_1_NAME, ceilings[1])];
-    let _ =
-        writeln!(out, "{:<16} {:>16} {:>22}", "", "a second of CPU", format!("a second, {threads} threads"));
+    let all = format!("a second, {}", counted(threads as u64, "thread"));
+    let _ = writeln!(out, "{:<16} {:>16} {all:>22}", "", "a second of CPU");
     for (name, value) in rows {
         let _ =
             writeln!(out, "{name:<16} {:>16} {:>22}", count(value.round()), count((value * cores).round()));

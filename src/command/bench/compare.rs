@@ -15,6 +15,7 @@ use super::report::latency::{LATENCIES, statistic};
 use super::report::numbers::{count, time};
 use crate::error::Error;
 use crate::output::{printable, put_json_line, wrapped};
+use crate::quantity::counted;
 
 /// Stands between the runs of two sides.
 const BETWEEN: &str = "vs";
@@ -263,7 +264,8 @@ fn as_table(sides: &[Side]) -> String {
         }
         let invalid = side.invalid_runs();
         if invalid > 0 {
-            say(format!("not valid: {invalid} of {} runs of {}", side.reports.len(), side.name));
+            let runs = counted(side.reports.len() as u64, "run");
+            say(format!("not valid: {invalid} of {runs} of {}", side.name));
         }
     }
     out

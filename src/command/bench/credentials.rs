@@ -13,6 +13,7 @@ use crate::client::options::{ClientOptions, Secret};
 use crate::error::Error;
 use crate::file;
 use crate::masking;
+use crate::quantity::counted;
 use crate::quotation::cut;
 
 /// The longest file. Memory does not grow with it: it is read record by record, and only the lines of clients
@@ -99,8 +100,8 @@ fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
         }
     }
     if lines.len() < clients as usize && !seen.is_empty() {
-        let lines = lines.len();
-        return Err(format!("{lines} lines for {clients} clients, and a client_id is for one client only"));
+        let (lines, clients) = (counted(lines.len() as u64, "line"), counted(clients.into(), "client"));
+        return Err(format!("{lines} for {clients}, and a client_id is for one client only"));
     }
     Ok(())
 }
@@ -130,8 +131,9 @@ impl Line {
         let mut count = 0;
         while let Some((number, values)) = records.next()? {
             if values.len() != heading.len() {
-                let (found, expected) = (values.len(), heading.len());
-                return Err(format!("line {number}: {found} values for {expected} columns").into());
+                let found = counted(values.len() as u64, "value");
+                let expected = counted(heading.len() as u64, "column");
+                return Err(format!("line {number}: {found} for {expected}").into());
             }
             let mut line = Self { number, ..Self::default() };
             for (name, value) in heading.iter().zip(values.iter()) {

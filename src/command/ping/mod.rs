@@ -20,11 +20,12 @@ use crate::client::{self, Connected, Step};
 use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, Verbosity, duration};
+use crate::output::{Diagnostics, Stdout, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{PublishTemplate, Subscription};
+use crate::quantity::duration;
 
 /// A checked command line of `mqtt ping`.
 #[derive(Debug, Clone)]

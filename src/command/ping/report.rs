@@ -10,8 +10,9 @@ use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
 use crate::clock;
 use crate::error::Error;
 use crate::masking::masked;
-use crate::output::{counted, printable, put_json_line, wrapped};
+use crate::output::{printable, put_json_line, wrapped};
 use crate::protocol::property::{Property, PropertyBlock, PropertyId, Value};
+use crate::quantity::counted;
 use crate::quotation::{MOST_PROPERTIES, cut};
 
 /// Of the form that `version` stands for.
@@ -450,7 +451,7 @@ fn note(property: &Property<'_>) -> String {
         (Id::RetainAvailable, 0) => "no retained messages".into(),
         (Id::MaximumPacketSize, n) => format!("no packet above {}", counted(n.into(), "byte")),
         (Id::TopicAliasMaximum, 0) => "no topic aliases".into(),
-        (Id::TopicAliasMaximum, n) => format!("at most {n} topic aliases"),
+        (Id::TopicAliasMaximum, n) => format!("at most {}", counted(n.into(), "topic alias")),
         (Id::WildcardSubscriptionAvailable, 0) => "no wildcards in filters".into(),
         (Id::SubscriptionIdentifierAvailable, 0) => "no subscription identifiers".into(),
         (Id::SharedSubscriptionAvailable, 0) => "no shared subscriptions".into(),

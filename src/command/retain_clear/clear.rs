@@ -16,11 +16,12 @@ use crate::client::options::ClientOptions;
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, can_ask, confirm, counted, printable};
+use crate::output::{Diagnostics, Stdout, can_ask, confirm, printable};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
+use crate::quantity::counted;
 
 /// How often what is still there, unchanged, is cleared before it is left.
 const PASSES: u32 = 2;

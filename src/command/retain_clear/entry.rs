@@ -2,11 +2,12 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use crate::output::{counted, printable};
+use crate::output::printable;
 use crate::protocol::QoS;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Publish;
+use crate::quantity::counted;
 
 /// What became of a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

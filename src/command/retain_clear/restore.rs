@@ -15,10 +15,11 @@ use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, counted, printable};
+use crate::output::{Diagnostics, printable};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
+use crate::quantity::counted;
 
 /// `--export`: a backup without clearing.
 pub(super) async fn export(

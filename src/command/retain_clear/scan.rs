@@ -29,11 +29,12 @@ use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
 use crate::error::{Error, Layer};
-use crate::output::{Diagnostics, Progress, duration};
+use crate::output::{Diagnostics, Progress};
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
 use crate::protocol::{QoS, topic};
+use crate::quantity::{counted, duration};
 use crate::quotation::cut;
 
 /// Topics asked for by name at once: well below what servers queue for a client.
@@ -144,9 +145,9 @@ pub(super) async fn scan(
     };
     let result = scanner.run(client).await;
     if scanner.foreign > 0 {
-        let count = scanner.foreign;
+        let messages = counted(scanner.foreign, "retained message");
         diagnostics.warning(format_args!(
-            "{count} retained messages have topics that were not asked for, or are none: left alone"
+            "left alone: {messages} with a topic that was not asked for or is not valid"
         ));
     }
     scanner.keep_missed();

@@ -15,10 +15,11 @@ use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::error::{Error, Layer};
-use crate::output::{Diagnostics, Progress, counted, duration};
+use crate::output::{Diagnostics, Progress};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
+use crate::quantity::{counted, duration};
 
 /// A message to send.
 pub(super) struct Outgoing {

@@ -12,11 +12,12 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::client::handler::OUTPUT_BYTES;
 use crate::client::session::Session;
 use crate::error::Error;
-use crate::output::{Diagnostics, counted};
+use crate::output::Diagnostics;
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, PublishTemplate};
 use crate::protocol::{QoS, topic};
+use crate::quantity::counted;
 use crate::quotation::cut;
 
 /// How much memory the topics may take that wait to be cleared. A server that sends what is retained

@@ -9,10 +9,11 @@ use super::run::{trace, without_will};
 use super::{Config, identified, watcher};
 use crate::client::raw::{Incoming, RawLink};
 use crate::error::{Denial, Error, Layer};
-use crate::output::{Diagnostics, duration};
+use crate::output::Diagnostics;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
+use crate::quantity::duration;
 
 /// How long the server may take, for its answer to SUBSCRIBE and then for the message.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use super::case::Expected;
 use crate::client::options::Will;
 use crate::client::raw::Message;
-use crate::output::{counted, duration};
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
+use crate::quantity::{counted, duration};
 
 /// How a case came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

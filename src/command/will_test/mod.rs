@@ -41,6 +41,7 @@ use crate::output::{Diagnostics, Progress, Stdout, Verbosity};
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
+use crate::quantity::counted;
 use case::{CASES, Case, Death, Expected, Later};
 use judge::Verdict;
 use pulse::{PERIOD, Pulse};
@@ -152,7 +153,8 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         }
         // Whoever has read enough of it has not asked for a verdict on the rest, and gets none.
         Some(Error::OutputClosed) => diagnostics.state(format_args!(
-            "standard output was closed; not run to their end: {cut_off} of {total} cases"
+            "standard output was closed; not run to their end: {cut_off} of {}",
+            counted(total as u64, "case")
         )),
         Some(error) => {
             if matches!(error, Error::Signal(_)) {
@@ -164,7 +166,8 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
             }
             if total > 0 && matches!(error, Error::Signal(_)) {
                 let done = results.len();
-                diagnostics.state(format_args!("interrupted: {done} of {total} cases run"));
+                let total = counted(total as u64, "case");
+                diagnostics.state(format_args!("interrupted: {done} of {total} run"));
                 summary(&results, diagnostics);
             }
             if let Err(error) = written {

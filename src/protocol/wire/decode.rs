@@ -5,6 +5,7 @@ use super::super::reason::ReasonCode;
 use super::super::topic::TopicError;
 use super::super::{Protocol, QoS};
 use super::{Malformed, PacketType};
+use crate::quantity::counted;
 use std::borrow::Cow;
 
 /// A cursor over the body of one packet.
@@ -148,7 +149,7 @@ impl<'a> Reader<'a> {
         if self.is_empty() {
             Ok(())
         } else {
-            Err(self.malformed(format!("{} bytes left over at the end", self.rest.len())))
+            Err(self.malformed(format!("{} left over at the end", counted(self.rest.len() as u64, "byte"))))
         }
     }
 }

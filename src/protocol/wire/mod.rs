@@ -35,6 +35,7 @@ use std::borrow::Cow;
 
 use super::reason::ReasonCode;
 use super::topic::TopicError;
+use crate::quantity::counted;
 
 pub(super) use decode::Reader;
 pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
@@ -213,7 +214,11 @@ fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malform
         Err(_) => return malformed("malformed Remaining Length".into(), ReasonCode::MALFORMED_PACKET),
     };
     if length > largest_bytes as usize {
-        let what = format!("packet of {length} bytes is larger than the {largest_bytes} bytes allowed");
+        let what = format!(
+            "packet of {} is larger than the {} allowed",
+            counted(length as u64, "byte"),
+            counted(largest_bytes.into(), "byte")
+        );
         return malformed(what.into(), ReasonCode::PACKET_TOO_LARGE);
     }
     Ok((length <= buffer.len()).then_some(length))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::stamp;
 use super::numbers::{count, time, whole};
-use crate::output::counted;
+use crate::quantity::counted;
 
 /// Why the figures do not stand for the broker and the load that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -269,7 +269,10 @@ impl fmt::Display for Note {
             }
             Self::RateNotReached { asked, sent } => {
                 let (asked, sent) = (count(asked.round()), count(sent.round()));
-                write!(f, "{asked} messages a second were asked for, and {sent} sent: no more were taken")
+                write!(
+                    f,
+                    "the rate was {sent}/s and not {asked}/s as asked for: the broker took no more messages"
+                )
             }
             Self::WindowLimited { window, asked } => write!(
                 f,

@@ -12,7 +12,8 @@ use super::figure::{CONNECTED_RATE, FIGURES, Figure, Row, Unit};
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
 use super::numbers::{count, short, short_time, time, whole};
 use super::{Report, SeriesSecond, buckets};
-use crate::output::{self, counted};
+use crate::output;
+use crate::quantity::{agree, counted};
 
 /// Columns of everything.
 const WIDTH: usize = 80;
@@ -172,7 +173,7 @@ pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
     let (end, up) = (second.second + second.length_s, short(second.connected));
     let mut line = format!("{end:>3.0}s {phase} {up} up");
     if second.errors > 0 {
-        let _ = write!(line, ", {} errors", short(second.errors));
+        let _ = write!(line, ", {} {}", short(second.errors), agree(second.errors, "error", "errors"));
     }
     if second.overdue > 0 {
         let _ = write!(line, ", {} overdue", short(second.overdue));
