@@ -100,7 +100,11 @@ fn a_message_refused_for_now_stays() {
                 mqtt: a message to 'a', dropped: publish refused: Topic Name invalid (0x90)\n\
                 mqtt: a message to 'a', dropped: publish refused: Payload format invalid (0x99)\n";
     run.exits(0x97).says(&format!("{said}{}", folder.kept("3 messages are")));
-    folder.publish_the_rest(server.port()).run().exits(0).mentions("sending 3 of an earlier run first");
+    folder
+        .publish_the_rest(server.port())
+        .run()
+        .exits(0)
+        .mentions("sending 3 messages of an earlier run first");
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
@@ -214,8 +218,10 @@ fn a_damaged_spool_is_no_success() {
             std::fs::write(path, bytes).unwrap();
         }),
         ("2 whole messages", |path, whole| std::fs::write(path, &whole[..whole.len() - 1]).unwrap()),
-        ("0 whole messages", |path, whole| std::fs::write(path, &whole[..10]).unwrap()),
-        ("what was in it is lost", |path, _| std::fs::write(path, b"").unwrap()),
+        ("10 bytes of it left out, 0 whole messages", |path, whole| {
+            std::fs::write(path, &whole[..10]).unwrap();
+        }),
+        ("1 whole message sent", |path, whole| std::fs::write(path, &whole[..whole.len() * 2 / 3]).unwrap()),
     ];
     for (said, damage) in damage {
         let folder = Folder::new();
@@ -225,6 +231,18 @@ fn a_damaged_spool_is_no_success() {
         folder.publish_the_rest(broker.port()).run().exits(1).mentions(said);
         folder.publish_the_rest(broker.port()).run().succeeds();
     }
+}
+
+/// `mktemp` makes one.
+#[test]
+fn empty_file_is_a_new_spool() {
+    let folder = Folder::new();
+    std::fs::write(folder.spool(), b"").unwrap();
+    let broker = Broker::start();
+    folder.publish_the_rest(broker.port()).run().exits(0).says("");
+    std::fs::write(folder.spool(), b"").unwrap();
+    folder.publish(broker.port(), &["-q", "1"], "one\n").run().exits(0).says("");
+    assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
 /// Without a server the file fills up, and nobody would ever make room: the run ends, and names the first
@@ -278,7 +296,8 @@ fn killed_with_a_full_spool_it_has_read_no_more_than_it_keeps() {
         let broker = Broker::start();
         let run = folder.publish_the_rest(broker.port()).run().exits(0);
         let kept = written - whole;
-        let said = |messages: u64| run.stderr.contains(&format!("sending {messages} of an earlier run"));
+        let said =
+            |messages: u64| run.stderr.contains(&format!("sending {messages} messages of an earlier run"));
         assert!(said(kept) || said(kept - 1), "{written} lines, {whole} left in the pipe: {}", run.stderr);
     }
 }

@@ -90,7 +90,7 @@ pub(super) async fn run(
             diagnostics.error(error);
         }
     }
-    let damaged = (left.damaged_bytes > 0 || left.emptied).then_some(Exit::Failure);
+    let damaged = (left.damaged_bytes > 0).then_some(Exit::Failure);
     let progress = input.is_some().then(|| Progress::lines(diagnostics));
     let mut publisher = Publisher {
         config,
@@ -135,11 +135,7 @@ pub(super) async fn run(
 
 fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     let path = options.path.display();
-    if left.emptied {
-        diagnostics.warning(format_args!(
-            "{path} has not even the beginning of a spool: it was cut off, and what was in it is lost"
-        ));
-    } else if left.damaged_bytes > 0 {
+    if left.damaged_bytes > 0 {
         let (bytes, messages) = (left.damaged_bytes, left.messages);
         diagnostics.warning(format_args!(
             "{path} is damaged or was cut off: {} of it left out, {} sent",

@@ -170,8 +170,6 @@ pub struct Left {
     pub of_another_client: bool,
     /// Bytes that are no whole message.
     pub damaged_bytes: u64,
-    /// There was a file, and nothing in it, not even what each spool begins with.
-    pub emptied: bool,
 }
 
 /// The side that sends.
@@ -204,7 +202,7 @@ impl Spool {
     /// It cannot be used, is in use, or is something else.
     pub fn open(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
         match open_alone(path) {
-            // Made with its header or not at all: an empty file would look like one that was cut off.
+            // Made with its header or not at all: a part of one would look like a spool that was cut off.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let header = FileHeader::new(Key::random(), client_identifier);
                 let made = make_whole(path, &header.encode()).and_then(|()| open_alone(path));
@@ -229,7 +227,8 @@ impl Spool {
         let length = file.metadata().map_err(&failed)?.len();
         first.truncate(usize::try_from(length).unwrap_or(usize::MAX));
         file.read_exact_at(&mut first, 0).map_err(&failed)?;
-        // The header is written at once, so a part of it is what is left of more.
+        // The header is written at once, so a part of it is what is left of more. An empty file is none of
+        // ours: `mktemp` makes one, and it becomes a spool.
         let (before, left_of_header) = match FileHeader::read(&first) {
             Beginning::Whole(header) => (Some(header), 0),
             Beginning::CutOff(bytes) => (None, bytes as u64),
@@ -261,7 +260,6 @@ impl Spool {
             messages: found.messages,
             under_way: under_way.collect(),
             of_another_client,
-            emptied: length == 0,
             damaged_bytes: left_of_header
                 + found.torn_bytes
                 + found.damaged.iter().map(|(from, to)| to - from).sum::<u64>(),
