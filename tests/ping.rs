@@ -178,7 +178,7 @@ fn a_closed_pipe_is_no_failure() {
         .says("");
 }
 
-/// A broker that wants another version is gone to twice, and the way there is shown once.
+/// A broker that wants another version is gone to twice. The way there is shown once, and its first answer too.
 #[test]
 fn way_that_is_gone_twice_is_shown_once() {
     let server = Server::start(|listener| {
@@ -192,8 +192,100 @@ fn way_that_is_gone_twice_is_shown_once() {
     });
     let lines = ping(server.port()).run().exits(0).lines();
     let names: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(names, ["resolve", "connect", "connack", "ping"], "{lines:#?}");
+    assert_eq!(names, ["resolve", "connect", "connack", "connack", "ping"], "{lines:#?}");
+    assert!(
+        lines[2].ends_with("MQTT 5: connection refused: Unsupported Protocol Version (0x84)"),
+        "{lines:#?}"
+    );
     server.finish();
+}
+
+fn earlier_attempt(report: &serde_json::Value) -> (&str, &str, u64, Vec<&str>) {
+    let [attempt] = report["earlier_attempts"].as_array().unwrap().as_slice() else { panic!("{report:#}") };
+    let steps = attempt["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap());
+    let took = attempt["took_us"].as_u64().unwrap_or(0);
+    (attempt["protocol"].as_str().unwrap_or("-"), attempt["error"].as_str().unwrap(), took, steps.collect())
+}
+
+/// A broker that does not answer MQTT 5: what was waited for has a line, and the report has both attempts.
+#[test]
+fn silence_at_mqtt_5_is_told() {
+    let silent = || {
+        Server::start(|server| {
+            let mut first = server.accept();
+            first.expect_connect(V5);
+            let mut peer = server.accept_session(V3_1_1);
+            peer.expect(V3_1_1, &packets::pingreq());
+            peer.send(&packets::pingresp());
+            peer.expect_disconnect(V3_1_1);
+        })
+    };
+    let why = "no answer to CONNECT within 250ms";
+    let server = silent();
+    let lines = ping(server.port()).args(["--connect-timeout", "500ms"]).run().exits(0).lines();
+    let names: Vec<&str> = lines.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ["resolve", "connect", "connack", "connack", "ping"], "{lines:#?}");
+    assert!(lines[2].ends_with(&format!("MQTT 5: {why}")), "{lines:#?}");
+    server.finish();
+    let server = silent();
+    let run = ping(server.port()).args(["--connect-timeout", "500ms", "--json"]).run().exits(0);
+    let report = crate::support::report("ping", &run.stdout);
+    let (protocol, error, took_us, steps) = earlier_attempt(&report);
+    assert_eq!((protocol, error, steps), ("5", why, vec!["resolve", "connect"]));
+    assert!(took_us >= 250_000, "{report:#}");
+    assert_eq!(report["steps"].as_array().unwrap().last().unwrap()["protocol"], "3.1.1");
+    server.finish();
+}
+
+/// The first connection is answered while the second is made: the steps are those of the first.
+#[test]
+fn late_answer_to_mqtt_5_counts_from_its_connect() {
+    let server = Server::start(|server| {
+        let mut first = server.accept();
+        first.expect_connect(V5);
+        let mut rival = server.accept();
+        rival.expect_connect(V3_1_1);
+        first.send(&packets::connack(V5, false, 0));
+        first.expect(V5, &packets::pingreq());
+        first.send(&packets::pingresp());
+        first.expect_disconnect(V5);
+    });
+    let run = ping(server.port()).args(["--connect-timeout", "500ms", "--json"]).run().exits(0);
+    let report = crate::support::report("ping", &run.stdout);
+    let (_, error, _, steps) = earlier_attempt(&report);
+    assert_eq!((error, steps), ("MQTT 5 was answered first", vec!["resolve", "connect"]));
+    let steps = report["steps"].as_array().unwrap();
+    let connack = steps.last().unwrap();
+    assert_eq!((steps.len(), &connack["protocol"]), (3, &"5".into()), "{report:#}");
+    assert!(connack["took_us"].as_u64().unwrap() >= 250_000, "{report:#}");
+    server.finish();
+}
+
+/// What the first of several brokers did is in the report of the second.
+#[test]
+fn failed_broker_is_an_earlier_attempt() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.expect(V5, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.expect_disconnect(V5);
+    });
+    let hosts = format!("127.0.0.1:1,127.0.0.1:{}", server.port());
+    let run = Mqtt::new(["ping", "-h", &hosts, "--json"]).run().exits(0);
+    let report = crate::support::report("ping", &run.stdout);
+    let (_, error, _, _) = earlier_attempt(&report);
+    assert!(error.contains("127.0.0.1:1: connection refused"), "{report:#}");
+    server.finish();
+}
+
+#[test]
+fn warn_expiry_without_tls_is_refused() {
+    for way in [&[][..], &["--ws"], &["--unix", "s"]] {
+        let line = ["ping", "--warn-expiry", "30d"].iter().chain(way).copied();
+        let run =
+            Mqtt::new(line).run().fails(2, "--warn-expiry has no effect: the connection is without TLS");
+        run.mentions("hint: TLS is turned on by ");
+    }
 }
 
 /// On a terminal lines end at a word, and go on where their text began.

@@ -11,6 +11,7 @@ use super::property::{Connecting, PropertyArgs};
 use super::report::ReportArgs;
 use super::subcommand::Subcommand;
 use super::text;
+use super::tls::TURN_ON;
 use super::value::{self, Brokers};
 use crate::command::ping::Config;
 use crate::error::Error;
@@ -47,7 +48,7 @@ pub(super) struct PingArgs {
 
     /// Warn, with exit status 3, of a certificate that expires within this time
     ///
-    /// The broker's, its authorities', and the client's own (--cert).
+    /// The broker's, its authorities', and the client's own (--cert). It needs TLS.
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
     warn_expiry: Option<Duration>,
 
@@ -122,6 +123,11 @@ impl TryFrom<PingArgs> for Config {
             needs_v5: args.properties.needs_v5(),
             ..Purpose::default()
         })?;
+        if args.warn_expiry.is_some() && client.endpoint.tls.is_none() {
+            return Err(
+                Error::usage("--warn-expiry has no effect: the connection is without TLS").with_hint(TURN_ON)
+            );
+        }
         Ok(Self {
             client,
             count: args.count,

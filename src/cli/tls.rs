@@ -18,7 +18,7 @@ use crate::net::{KeyPassword, Pin, SystemStore, TlsConfig, TlsOptions, TlsVersio
 /// The port on which TLS is expected ([IANA] secure-mqtt).
 pub(super) const TLS_PORT: u16 = 8883;
 
-const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --cafile, --capath, --cert or \
+pub(super) const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --cafile, --capath, --cert or \
                        --tls-use-os-certs; --no-tls makes the connection ignore TLS options";
 
 /// The options of TLS.

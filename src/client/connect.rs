@@ -48,6 +48,8 @@ const DISMISSAL_LIMIT: Duration = Duration::from_millis(100);
 pub(super) enum Seen {
     Step(Step),
     Packet(Protocol, Direction, Vec<u8>),
+    /// A version that has brought no connection, and why: another is tried.
+    Unaccepted(Protocol, String),
 }
 
 /// Who wants to see it. Two connections may be made at once, so it is handed on, not called.
@@ -58,6 +60,12 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    fn unaccepted(&self, protocol: Protocol, why: impl FnOnce() -> String) {
+        if let Some(steps) = &self.steps {
+            let _ = steps.send(Seen::Unaccepted(protocol, why()));
+        }
+    }
+
     fn packet(&self, protocol: Protocol, direction: Direction, packet: &[u8]) {
         if let Some(packets) = &self.packets {
             // Nobody listens any more where the attempt is given up.
@@ -213,6 +221,7 @@ impl Request<'_> {
                 let is_first = !std::mem::replace(&mut known.explained, true) && known.accepted.is_none();
                 return Err(self.explained(failure, &tried, is_first).await);
             };
+            watch.unaccepted(protocol, || failure.error.to_string());
             if failure.refuses_version() {
                 refusal = Some(failure);
             }
@@ -303,7 +312,13 @@ impl Request<'_> {
                 let timer = pin!(sleep_until(until));
                 self.ask(&mut stream, Protocol::V5, timer, watch).await
             });
-            match net::within(first.as_mut(), silence).await {
+            let answer = net::within(first.as_mut(), silence).await;
+            if answer.is_none() {
+                watch.unaccepted(Protocol::V5, || {
+                    format!("no answer to CONNECT within {}", duration(patience))
+                });
+            }
+            match answer {
                 Some(answer) => (Protocol::V5, answer),
                 None if self.options.version == Version::Auto => {
                     Box::pin(self.race(first, self, &mut rival, until, watch)).await

@@ -10,10 +10,10 @@ use super::handshake::Connected;
 use super::session::{Event, Session};
 use crate::error::Error;
 use crate::net::Step;
-use crate::protocol::Direction;
 use crate::protocol::property::Properties;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Packet;
+use crate::protocol::{Direction, Protocol};
 
 pub use super::scratch::OUTPUT_BYTES;
 
@@ -179,4 +179,8 @@ pub trait Handler {
 
     /// One step of the way to the broker was taken.
     fn on_step(&mut self, _step: Step) {}
+
+    /// The broker has refused this version, or not answered it yet, and another is tried: on a new
+    /// connection, beside the first where that has no answer. For who observes.
+    fn on_unaccepted(&mut self, _protocol: Protocol, _why: String) {}
 }

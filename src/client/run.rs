@@ -137,6 +137,7 @@ fn poll_between<H: Handler>(handler: &mut H, cx: &mut Context<'_>) -> Option<Res
 fn show<H: Handler>(handler: &mut H, seen: Seen) {
     match seen {
         Seen::Step(step) => handler.on_step(step),
+        Seen::Unaccepted(protocol, why) => handler.on_unaccepted(protocol, why),
         Seen::Packet(protocol, direction, packet) => {
             if let (Ok(packet), Some(supervisor)) = (wire::decode(protocol, &packet), handler.supervisor()) {
                 supervisor.trace(direction, &packet);

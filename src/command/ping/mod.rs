@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
-use self::report::{Layout, Report, Step as Taken};
+use self::report::{End, Layout, Report, Step as Taken};
 use super::attention::{Attention, Stop, Supervisor};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
@@ -21,10 +21,10 @@ use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
-use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{PublishTemplate, Subscription};
+use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
 
 /// A checked command line of `mqtt ping`.
@@ -78,8 +78,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         stdout: Stdout::new(),
         report: Report::default(),
         layout: Layout { width: diagnostics.terminal().stdout_width().map(usize::from) },
-        shown: Vec::new(),
         since: Instant::now(),
+        unanswered: None,
         stage: Stage::Subscribe,
         sent: Instant::now(),
         payload: Bytes::new(),
@@ -132,10 +132,10 @@ struct Pinger<'a> {
     stdout: Stdout,
     report: Report,
     layout: Layout,
-    /// Steps of earlier attempts, which are shown.
-    shown: Vec<Taken>,
     /// When the last step was done.
     since: Instant,
+    /// The version that the attempt before has asked for and since when, while the broker may still answer.
+    unanswered: Option<(Protocol, Instant)>,
     stage: Stage,
     /// When the last PINGREQ or PUBLISH was put into the output.
     sent: Instant,
@@ -158,7 +158,7 @@ impl Pinger<'_> {
 
     fn take(&mut self, step: Taken) {
         // To go the same way once more, with another version of the protocol for example, is no news.
-        if !self.shown.iter().any(|shown| shown.is_like(&step)) {
+        if !self.report.was_taken(&step) {
             let layout = self.layout;
             self.show(|| step.text(layout));
         }
@@ -234,7 +234,14 @@ impl Handler for Pinger<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         let keep_alive = connected.keep_alive(self.config.client.keep_alive);
         self.template = None; // another link may speak another version
-        self.take(Taken::connack(self.since.elapsed(), connected, keep_alive));
+        let mut asked = self.since;
+        if let Some((protocol, since)) = self.unanswered.take().filter(|(one, _)| *one == connected.protocol)
+        {
+            let error = Some(format!("MQTT {protocol} was answered first"));
+            self.report.return_to_earlier(End { asked: None, error });
+            asked = since;
+        }
+        self.take(Taken::connack(asked.elapsed(), connected, keep_alive));
         Ok(())
     }
 
@@ -335,6 +342,11 @@ impl Handler for Pinger<'_> {
     }
 
     fn on_change(&mut self, change: Change<'_>) {
+        if let Change::NextBroker(why) | Change::Redirected(why) | Change::Lost(why) | Change::NotYet(why) =
+            change
+        {
+            self.report.end_attempt(End { error: Some(why.to_string()), ..End::default() });
+        }
         self.supervisor.on_change(change);
     }
 
@@ -348,11 +360,19 @@ impl Handler for Pinger<'_> {
             Step::Connected { .. } => !matches!(self.report.steps.last(), Some(Taken::Resolve { .. })),
             _ => false,
         };
-        if begins {
-            // Another broker, or the same with another version of the protocol.
-            self.shown.append(&mut self.report.steps);
+        if begins && !self.report.steps.is_empty() {
+            // Another broker, or the same once more.
+            self.report.end_attempt(End::default());
         }
         self.take(Taken::of(step));
+    }
+
+    fn on_unaccepted(&mut self, protocol: Protocol, why: String) {
+        let (asked, layout) = (self.since, self.layout);
+        self.show(|| layout.line("connack", asked.elapsed(), &format!("MQTT {protocol}: {why}")));
+        self.report.end_attempt(End { asked: Some((protocol, asked.elapsed())), error: Some(why) });
+        self.unanswered = Some((protocol, asked));
+        self.since = Instant::now();
     }
 
     fn supervisor(&mut self) -> Option<&mut dyn Supervision> {

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::error::Error;
 use crate::masking::masked;
 use crate::output::{printable, put_json_line, wrapped};
+use crate::protocol::Protocol;
 use crate::protocol::property::{Property, PropertyBlock, PropertyId, Value};
 use crate::quantity::counted;
 use crate::quotation::{MOST_PROPERTIES, cut};
@@ -97,6 +98,40 @@ struct Failure {
     exit_status: u8,
 }
 
+/// A way that was gone before the last one.
+#[derive(Debug, Serialize)]
+pub(super) struct Attempt {
+    /// Of its CONNECT, if it came so far.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    protocol: Option<String>,
+    /// From CONNECT to its end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    took_us: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    /// How many have ended like this in a row.
+    times: u64,
+    steps: Vec<Step>,
+}
+
+/// How an attempt has ended.
+#[derive(Debug, Default)]
+pub(super) struct End {
+    /// The version that was asked for, and how long.
+    pub(super) asked: Option<(Protocol, Duration)>,
+    pub(super) error: Option<String>,
+}
+
+impl Attempt {
+    fn is_like(&self, other: &Self) -> bool {
+        let steps = || self.steps.iter().zip(&other.steps).all(|(one, other)| one.is_like(other));
+        self.protocol == other.protocol
+            && (other.error.is_none() || self.error == other.error)
+            && self.steps.len() == other.steps.len()
+            && steps()
+    }
+}
+
 /// Round trips in numbers.
 #[derive(Debug, Serialize)]
 struct Statistics {
@@ -112,6 +147,7 @@ struct Statistics {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     pub(super) steps: Vec<Step>,
+    earlier: Vec<Attempt>,
     pub(super) pings: Vec<Duration>,
     pub(super) messages: Vec<Duration>,
     /// Those of the client itself, which it shows where the server asks for them.
@@ -125,6 +161,8 @@ struct Record<'a> {
     r#type: &'static str,
     version: u32,
     ok: bool,
+    #[serde(skip_serializing_if = "<[Attempt]>::is_empty")]
+    earlier_attempts: &'a [Attempt],
     steps: &'a [Step],
     #[serde(skip_serializing_if = "Option::is_none")]
     pings: Option<Statistics>,
@@ -139,6 +177,34 @@ struct Record<'a> {
 }
 
 impl Report {
+    /// The steps taken since the last attempt are those of one that is over.
+    pub(super) fn end_attempt(&mut self, End { asked, error }: End) {
+        let attempt = Attempt {
+            protocol: asked.map(|(protocol, _)| protocol.to_string()),
+            took_us: asked.map(|(_, took)| micros(took)),
+            error,
+            times: 1,
+            steps: std::mem::take(&mut self.steps),
+        };
+        match self.earlier.last_mut() {
+            Some(last) if last.is_like(&attempt) => last.times += 1,
+            _ => self.earlier.push(attempt),
+        }
+    }
+
+    /// The attempt before has succeeded after all, while this one was under way.
+    pub(super) fn return_to_earlier(&mut self, other: End) {
+        if let Some(earlier) = self.earlier.pop() {
+            self.end_attempt(other);
+            self.steps = earlier.steps;
+        }
+    }
+
+    /// Whether such a step was taken in an earlier attempt.
+    pub(super) fn was_taken(&self, step: &Step) -> bool {
+        self.earlier.iter().flat_map(|attempt| &attempt.steps).any(|earlier| earlier.is_like(step))
+    }
+
     /// The certificates that are no longer valid at that time, in words.
     pub(super) fn expiring(&self, at: SystemTime) -> Vec<String> {
         let tls = self.steps.iter().filter_map(|step| match step {
@@ -170,6 +236,7 @@ impl Report {
             r#type: "ping",
             version: VERSION,
             ok: self.failure.is_none() && self.expiring.is_empty(),
+            earlier_attempts: &self.earlier,
             steps: &self.steps,
             pings: Statistics::of(&self.pings),
             messages: Statistics::of(&self.messages),
