@@ -39,7 +39,9 @@ for_brokers! {
             assert_eq!(shown(&sent[0]), "sent CONNECT");
             assert_eq!(sent[0]["protocol"], protocol.to_string());
             assert_eq!((&sent[0]["user_name"], &sent[0]["password"]), (&"me".into(), &true.into()));
-            assert_eq!(shown(sent.last().unwrap()), "sent DISCONNECT");
+            let last: Vec<String> = sent.iter().rev().take(2).map(shown).collect();
+            assert_eq!(last, ["state", "sent DISCONNECT"]);
+            assert_eq!(sent.last().unwrap()["state"], "closed");
             let publish = sent.iter().find(|event| event["packet"] == "PUBLISH").unwrap();
             assert_eq!(publish["qos"].to_string(), qos);
             let received = events(&subscriber.finish().exits(0).prints("x\n"));
@@ -84,9 +86,11 @@ fn everything_in_order() {
         [
             "sent CONNECT",
             "received CONNACK",
+            "state",
             "sent SUBSCRIBE",
             "received SUBACK",
             "error",
+            "state",
             "received PUBLISH",
             "sent PUBREC",
             "received PUBREL",
@@ -97,6 +101,7 @@ fn everything_in_order() {
             "state",
             "sent SUBSCRIBE",
             "received SUBACK",
+            "state",
             "received DISCONNECT",
             "error",
         ]
@@ -109,14 +114,14 @@ fn everything_in_order() {
         events[1]["properties"],
         serde_json::json!({"assigned-client-identifier": "auto", "receive-maximum": 9, "user-properties": [{"k": "1"}, {"k": "2"}]})
     );
-    assert_eq!(events[3]["reason_codes"], serde_json::json!([2, 0x87]));
-    assert_eq!(events[4]["reason_code"], 0x87);
+    assert_eq!(events[4]["reason_codes"], serde_json::json!([2, 0x87]));
+    assert_eq!(events[5]["reason_code"], 0x87);
     assert_eq!(
-        events[5]["properties"],
+        events[7]["properties"],
         serde_json::json!({"correlation-data": "/w==", "correlation-data-encoding": "base64"})
     );
-    assert_eq!(events[12]["message"], "connected again");
-    assert_eq!(events[16]["reason"], "Session taken over");
+    assert_eq!(events[14]["message"], "connected again");
+    assert_eq!(events[19]["reason"], "Session taken over");
 }
 
 /// A line that fails is named, and the server's words are there.
@@ -147,10 +152,31 @@ fn quiet_contradicts_it() {
         .fails(2, "--json-events and --quiet");
 }
 
-/// Changes of state by name, without a line for each packet.
+/// An event without its time.
+fn content(mut event: serde_json::Value) -> serde_json::Value {
+    event.as_object_mut().unwrap().remove("tst");
+    event
+}
+
+/// Changes of state by name, without a line for each packet; with the packets they are the same.
 #[test]
-fn states_without_packets() {
-    let server = Server::start(|server| {
+fn states_without_packets_are_those_with_packets() {
+    let run = |option| {
+        let server = reconnecting();
+        let args = ["-t", "a", "-C", "1", "--reconnect-max-delay", "10ms", option];
+        let outcome = Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x\n");
+        events(&outcome).into_iter().map(content).collect::<Vec<_>>()
+    };
+    let states = run("--json-events=state");
+    let names: Vec<&str> = states.iter().map(|event| event["state"].as_str().unwrap()).collect();
+    assert_eq!(names, ["connected", "subscribed", "lost", "reconnected", "subscribed", "closed"]);
+    let all = run("--json-events");
+    let without_packets: Vec<_> = all.into_iter().filter(|event| event["type"] != "packet").collect();
+    assert_eq!(without_packets, states);
+}
+
+fn reconnecting() -> Server {
+    Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);
         peer.reset();
@@ -158,15 +184,10 @@ fn states_without_packets() {
         peer.grant_subscription(V5);
         peer.send(&Message::new("a", b"x").bytes(V5));
         peer.expect_disconnect(V5);
-    });
-    let args = ["-t", "a", "-C", "1", "--reconnect-max-delay", "10ms", "--json-events=state"];
-    let outcome = Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("x\n");
-    let states: Vec<String> =
-        events(&outcome).iter().map(|event| event["state"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(states, ["connected", "subscribed", "lost", "reconnected", "subscribed", "closed"]);
+    })
 }
 
-/// Of what is no change of state the errors are shown, and a first connection is as it was with all events.
+/// Of what is no change of state the errors are shown, and with all events the packets too.
 #[test]
 fn errors_with_and_without_packets() {
     let refuse = |server: &mut crate::support::server::Listener| {
@@ -177,7 +198,10 @@ fn errors_with_and_without_packets() {
     };
     for (option, expected) in [
         ("--json-events=state", &["state", "state", "error"][..]),
-        ("--json-events=all", &["sent CONNECT", "received CONNACK", "sent SUBSCRIBE", "received SUBACK"]),
+        (
+            "--json-events=all",
+            &["sent CONNECT", "received CONNACK", "state", "sent SUBSCRIBE", "received SUBACK"],
+        ),
     ] {
         let server = Server::start(refuse);
         let outcome = Mqtt::subscribe(server.port()).args(["-t", "a", option]).run().exits(135);

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::value;
 use crate::error::Error;
-use crate::output::{MODIFIERS, MessageFormat, SPECIFIERS, Template};
+use crate::output::{MODIFIERS, MOST_INDENTED_LEVELS, MessageFormat, SPECIFIERS, Template};
 
 /// The options of standard output.
 #[derive(Debug, Clone, clap::Args)]
@@ -32,8 +32,8 @@ pub(super) struct FormatArgs {
     #[arg(long)]
     json: bool,
 
-    /// Indent the JSON of --json or -F over several lines
-    #[arg(long)]
+    #[arg(help = format!("Indent the JSON of --json or -F over several lines, down to \
+                          {MOST_INDENTED_LEVELS} levels of nesting; deeper values stay on one line"), long)]
     pretty: bool,
 }
 

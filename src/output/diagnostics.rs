@@ -162,7 +162,7 @@ impl Diagnostics {
 
     /// A change in the state of the connection, with its name for programs.
     pub fn change(&self, state: &'static str, text: impl Display) {
-        if self.verbosity == Verbosity::States {
+        if self.verbosity.is_json() {
             self.line(&events::state(state, &text.to_string()));
         } else {
             self.state(text);
@@ -171,7 +171,7 @@ impl Diagnostics {
 
     /// The same where only a program that watches the run wants to know of it.
     pub fn change_event(&self, state: &'static str, text: impl Display) {
-        if self.verbosity == Verbosity::States {
+        if self.verbosity.is_json() {
             self.change(state, text);
         }
     }

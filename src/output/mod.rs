@@ -29,7 +29,7 @@ mod message_tests;
 mod stdout_tests;
 
 pub use diagnostics::Diagnostics;
-pub use json::put_json_line;
+pub use json::{MOST_INDENTED_LEVELS, put_json_line};
 pub use junit::{TestCase, TestOutcome, junit};
 pub use live::Live;
 pub use message::{MessageWriter, Misfit};
@@ -54,11 +54,12 @@ pub enum Verbosity {
     /// Errors and changes of state.
     #[default]
     Normal,
-    /// The same as JSON, the first connection and the end of the last included (`--json-events=state`).
+    /// The events of [`Verbosity::Events`] that are no packets (`--json-events=state`).
     States,
     /// Every packet (`-d`).
     Debug,
-    /// Everything, every packet too, as JSON (`--json-events`).
+    /// Everything as JSON: the first connection, the end of the last and every packet too
+    /// (`--json-events`).
     Events,
 }
 
