@@ -401,9 +401,8 @@ fn misfit_is_said_once() {
     });
     let outcome = Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "4", "-F", "%J %f"]).run().exits(0);
     let said: Vec<&str> = outcome.stderr.lines().collect();
-    let number =
-        "mqtt: warning: requested float printing, but the payload has 7 bytes (this is not said again)";
-    let json = "mqtt: warning: requested JSON, but the payload is not JSON; it is shown as a string \
+    let number = "mqtt: warning: topic 'a': requested float printing, but the payload has 7 bytes (this is not said again)";
+    let json = "mqtt: warning: topic 'a': requested JSON, but the payload is not JSON; it is shown as a string \
                 (this is not said again)";
     assert_eq!(said, [json, number]);
     assert_eq!(outcome.lines().len(), 4);

@@ -368,7 +368,8 @@ impl Requester<'_> {
     fn response(&mut self, publish: &Publish<'_>, sent: Instant) -> Flow {
         let took = sent.elapsed();
         if let Err(misfit) = self.writer.write(self.stdout.buffer(), publish, SystemTime::now()) {
-            self.diagnostics.warning(misfit);
+            let topic = String::from_utf8_lossy(publish.topic);
+            self.diagnostics.warning(format_args!("topic '{topic}': {misfit}"));
         }
         if self.config.latency {
             put_latency(self.stdout.buffer(), took, self.config);

@@ -39,7 +39,7 @@ pub use progress::Progress;
 pub use prompt::{can_ask, confirm};
 pub use reader::Reader;
 pub use stdout::{Reopened, Stdout};
-pub use template::{MODIFIERS, SPECIFIERS, Specifier, Template};
+pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
 pub use terminal::{ColorChoice, Environment, Stream, Terminal};
 pub use watch::Watch;
 

@@ -135,9 +135,10 @@ pub(super) fn timeout(argument: &OsStr) -> Result<OsString, Misuse> {
     within(argument, 1, i32::MAX, |number| wrong(format_args!("Invalid timeout \"{number}\".")))
 }
 
-/// What may stand in a format is the same as in `mqtt`, and so is what is said of the rest.
+/// What may stand in a format is the same as in `mqtt`.
 pub(super) fn format(argument: &OsStr) -> Result<OsString, Misuse> {
-    Template::parse(argument.as_encoded_bytes()).map_err(wrong_value)?;
+    Template::parse(argument.as_encoded_bytes())
+        .map_err(|error| wrong_value(error.in_words_of_mosquitto()))?;
     as_is(argument)
 }
 

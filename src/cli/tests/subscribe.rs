@@ -229,8 +229,8 @@ fn formats() {
     all_wrong(&[
         (&["sub", "-t", "a", "--pretty"], "--pretty needs --json or -F"),
         (&["sub", "-t", "a", "--json", "-F", "%t"], "two formats"),
-        (&["sub", "-t", "a", "-F", "%"], "Incomplete format specifier"),
-        (&["sub", "-t", "a", "-F", "%!z"], "Invalid format specifier"),
+        (&["sub", "-t", "a", "-F", "%"], "incomplete format specifier"),
+        (&["sub", "-t", "a", "-F", "%!z"], "invalid format specifier"),
         (&["sub", "-t", "a", "--message-rate", "-F", "%p"], "--message-rate shows no messages"),
         (&["sub", "-t", "a", "--message-rate", "-N"], "--message-rate shows lines"),
         (&["sub", "-t", "a", "--message-rate", "--json", "--pretty"], "--message-rate shows lines"),

@@ -363,7 +363,7 @@ impl Subscriber<'_> {
         let received = *self.received.get_or_insert_with(SystemTime::now);
         self.diagnostics.put_held_packets(self.stdout.buffer(), false);
         if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
-            self.warn_of(misfit);
+            self.warn_of(misfit, publish);
         }
         self.shown += 1;
         self.clears.shown(publish);
@@ -385,11 +385,12 @@ impl Subscriber<'_> {
     }
 
     /// Says it once for the whole run: what does not fit one message mostly fits none.
-    fn warn_of(&mut self, misfit: Misfit) {
+    fn warn_of(&mut self, misfit: Misfit, publish: &Publish<'_>) {
         let kind = discriminant(&misfit);
         if !self.misfits.contains(&kind) {
             self.misfits.push(kind);
-            self.diagnostics.warning(format_args!("{misfit} (this is not said again)"));
+            let topic = String::from_utf8_lossy(publish.topic);
+            self.diagnostics.warning(format_args!("topic '{topic}': {misfit} (this is not said again)"));
         }
     }
 

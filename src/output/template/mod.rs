@@ -20,6 +20,7 @@ mod tests;
 
 use super::RecordStyle;
 
+pub use parse::FormatError;
 pub(super) use render::render;
 pub use specifiers::{MODIFIERS, SPECIFIERS, Specifier};
 

@@ -10,12 +10,47 @@ const SEPARATORS: &[u8] = br##"!"#$&'()*+,-./:;<=>?@[\]^_`{|}~"##;
 /// Wider makes no sense, and would only be a way to fill memory by a slip of the finger.
 const LARGEST_NUMBER: usize = 65_535;
 
+/// What is wrong with a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FormatError {
+    /// A specifier of this kind is not complete at the end of the format.
+    #[error("-F: incomplete {0} specifier at the end")]
+    Incomplete(&'static str),
+    /// This character has no meaning in a specifier of this kind.
+    #[error("-F: invalid {0} specifier '{1}'")]
+    Invalid(&'static str, char),
+    /// A width or precision is too large.
+    #[error("-F: a width or precision is over {LARGEST_NUMBER}")]
+    TooLarge,
+}
+
+impl FormatError {
+    /// What `mosquitto_sub` says. It has no limit for numbers.
+    #[must_use]
+    pub fn in_words_of_mosquitto(self) -> String {
+        match self {
+            Self::Incomplete(what) => format!("Incomplete {what} specifier."),
+            Self::Invalid(what, character) => format!("Invalid {what} specifier '{character}'."),
+            Self::TooLarge => format!("A width or precision in the format is over {LARGEST_NUMBER}."),
+        }
+    }
+}
+
+impl From<FormatError> for Error {
+    fn from(error: FormatError) -> Self {
+        let usage = Self::usage(error.to_string());
+        if error == FormatError::TooLarge { usage } else { usage.with_hint(LIST) }
+    }
+}
+
+const LIST: &str = "--help-all lists all specifiers; %%, @@ and \\\\ write the signs themselves";
+
 impl Template {
     /// Reads a format.
     ///
     /// # Errors
-    /// A usage error, in the words of `mosquitto_sub`.
-    pub fn parse(format: &[u8]) -> Result<Self, Error> {
+    /// The specifier that is wrong.
+    pub fn parse(format: &[u8]) -> Result<Self, FormatError> {
         let mut reader = Reader { rest: format };
         let mut template = Self {
             segments: Vec::new(),
@@ -56,29 +91,27 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The next byte, which must be there.
-    fn next(&mut self, what: &str) -> Result<u8, Error> {
-        let (byte, rest) =
-            self.rest.split_first().ok_or_else(|| Error::usage(format!("Incomplete {what} specifier.")))?;
+    fn next(&mut self, what: &'static str) -> Result<u8, FormatError> {
+        let (byte, rest) = self.rest.split_first().ok_or(FormatError::Incomplete(what))?;
         self.rest = rest;
         Ok(*byte)
     }
 
     /// The byte just read is nothing that can stand there. It is shown as the character it begins.
-    fn invalid(&self, what: &str, byte: u8) -> Error {
+    fn invalid(&self, what: &'static str, byte: u8) -> FormatError {
         let mut bytes = vec![byte];
         bytes.extend(self.rest.iter().take(3));
         let character = String::from_utf8_lossy(&bytes).chars().next().unwrap_or_default();
-        Error::usage(format!("Invalid {what} specifier '{character}'."))
+        FormatError::Invalid(what, character)
     }
 
-    fn number(&mut self) -> Result<Option<usize>, Error> {
+    fn number(&mut self) -> Result<Option<usize>, FormatError> {
         let mut number = None;
         while let Some((digit @ b'0'..=b'9', rest)) = self.rest.split_first() {
             self.rest = rest;
             let value = number.unwrap_or(0) * 10 + usize::from(digit - b'0');
             if value > LARGEST_NUMBER {
-                let text = format!("A width or precision in the format is over {LARGEST_NUMBER}.");
-                return Err(Error::usage(text));
+                return Err(FormatError::TooLarge);
             }
             number = Some(value);
         }
@@ -93,7 +126,7 @@ impl Reader<'_> {
         found
     }
 
-    fn field(&mut self, template: &mut Template) -> Result<(), Error> {
+    fn field(&mut self, template: &mut Template) -> Result<(), FormatError> {
         let left = self.skip(b'-');
         let zeros = !left && self.skip(b'0');
         let width = self.number()?.unwrap_or(0);
@@ -109,12 +142,12 @@ impl Reader<'_> {
 
     /// mosquitto takes any letter and writes what is none of `strftime`'s as it is; here a letter
     /// without meaning is an error, as it is behind `%`.
-    fn time(&mut self, template: &mut Template) -> Result<(), Error> {
+    fn time(&mut self, template: &mut Template) -> Result<(), FormatError> {
         let letter = self.next("format")?;
         self.put(template, b'@', letter, Shape::PLAIN, "time")
     }
 
-    fn escape(&mut self, template: &mut Template) -> Result<(), Error> {
+    fn escape(&mut self, template: &mut Template) -> Result<(), FormatError> {
         let letter = self.next("escape")?;
         self.put(template, b'\\', letter, Shape::PLAIN, "escape")
     }
@@ -126,8 +159,8 @@ impl Reader<'_> {
         sign: u8,
         letter: u8,
         shape: Shape,
-        what: &str,
-    ) -> Result<(), Error> {
+        what: &'static str,
+    ) -> Result<(), FormatError> {
         match meaning(sign, letter).ok_or_else(|| self.invalid(what, letter))? {
             Meaning::Byte(byte) => template.literal(byte),
             Meaning::LocalTime(format) => template.local_time(format.to_owned(), shape),

@@ -197,20 +197,20 @@ fn the_table_is_the_language() {
 }
 
 #[test]
-fn errors_are_those_of_mosquitto() {
+fn errors_name_the_specifier() {
     for (format, message) in [
-        ("%", "Incomplete format specifier."),
-        ("%-", "Incomplete format specifier."),
-        ("%5", "Incomplete format specifier."),
-        ("%.", "Incomplete format specifier."),
-        ("@", "Incomplete format specifier."),
-        ("\\", "Incomplete escape specifier."),
-        ("%z", "Invalid format specifier 'z'."),
-        ("%0-", "Invalid format specifier '-'."),
-        ("%é", "Invalid format specifier 'é'."),
-        ("\\q", "Invalid escape specifier 'q'."),
-        ("@Q", "Invalid time specifier 'Q'."),
-        ("%65536p", "A width or precision in the format is over 65535."),
+        ("%", "-F: incomplete format specifier at the end"),
+        ("%-", "-F: incomplete format specifier at the end"),
+        ("%5", "-F: incomplete format specifier at the end"),
+        ("%.", "-F: incomplete format specifier at the end"),
+        ("@", "-F: incomplete format specifier at the end"),
+        ("\\", "-F: incomplete escape specifier at the end"),
+        ("%z", "-F: invalid format specifier 'z'"),
+        ("%0-", "-F: invalid format specifier '-'"),
+        ("%é", "-F: invalid format specifier 'é'"),
+        ("\\q", "-F: invalid escape specifier 'q'"),
+        ("@Q", "-F: invalid time specifier 'Q'"),
+        ("%65536p", "-F: a width or precision is over 65535"),
     ] {
         let result = Template::parse(format.as_bytes());
         assert_eq!(result.unwrap_err().to_string(), message, "{format}");
