@@ -74,6 +74,28 @@ fn values_have_a_rank() {
         .mentions("hint: there are 'home', 'work'");
 }
 
+/// The broker stands there as -L takes it; what has no URL is not shown as one.
+#[test]
+fn resolved_broker_can_be_given_again() {
+    let broker = |options: &[&str]| {
+        let lines = Mqtt::new(["config", "show"]).args(options).run().exits(0).lines();
+        let line =
+            lines.into_iter().find_map(|line| line.strip_prefix("broker ").map(str::to_owned)).unwrap();
+        line.trim_start().split_once("  resolved").unwrap().0.trim_end().to_owned()
+    };
+    assert_eq!(broker(&["--unix", "x.sock"]), "Unix socket x.sock");
+    assert_eq!(broker(&["--unix", "x.sock", "--ws"]), "Unix socket x.sock (ws)");
+    assert_eq!(broker(&["-L", "ws://h/p?token=hunter2"]), "ws://h:80/p?…");
+    for (options, url) in [
+        (&["-h", "::1"][..], "mqtt://[::1]:1883"),
+        (&["-h", "h", "-p", "8883"], "mqtts://h:8883"),
+        (&["-h", "h", "--ws", "--ws-path", "/a/b", "-p", "9001"], "ws://h:9001/a/b"),
+    ] {
+        assert_eq!(broker(options), url);
+        assert_eq!(broker(&["-L", url]), url);
+    }
+}
+
 /// What a URL of higher rank overrules is not shown as if it held.
 #[test]
 fn what_is_overruled_is_not_shown() {

@@ -520,6 +520,34 @@ fn where_messages_do_not_get_through_no_will_is_tested() {
     will_test(mosquitto.port(), &line).run().exits(0);
 }
 
+/// Which of the two users is refused is said, by the control and by a will of the user's own.
+#[test]
+fn refusal_of_the_watcher_names_its_user() {
+    let user = Some(("pump".into(), b"secret".to_vec()));
+    let broker = Broker::with(Options { user, ..Options::default() });
+    let line = [
+        "-u",
+        "pump",
+        "-P",
+        "secret",
+        "--watch-as",
+        "operator",
+        "--watch-password",
+        "wrong",
+        "--case",
+        "close",
+    ];
+    let outcome = will_test(broker.port(), &line).run();
+    outcome.fails(134, "user 'operator': connection refused: Bad User Name or Password");
+    let line = [&line[..8], &["--will-topic", "a", "--will-payload", "x"]].concat();
+    let outcome = will_test(broker.port(), &line).run().exits(1);
+    assert!(
+        outcome.lines()[0].contains("the watcher (user 'operator'): connection refused"),
+        "{:?}",
+        outcome.lines()
+    );
+}
+
 /// These packets of the client's are swallowed.
 struct Deaf(PacketType);
 

@@ -8,8 +8,9 @@ use super::files::Given;
 use super::manual::Manual;
 use super::secret::{self, MASK};
 use super::subcommand::{Called, Line, Resolved};
+use super::usage::without_secrets;
 use crate::error::Error;
-use crate::net::Transport;
+use crate::net::{Address, Endpoint, Transport};
 use crate::output::printable;
 
 /// Show what a connection would be made with
@@ -59,13 +60,7 @@ impl Called for ConfigArgs {
         let endpoints =
             client.iter().flat_map(|client| std::iter::once(&client.endpoint).chain(&client.fallbacks));
         for endpoint in endpoints {
-            let scheme = match endpoint.transport {
-                Transport::Plain => "mqtt",
-                Transport::Tls => "mqtts",
-                Transport::WebSocket(_) => "ws",
-                Transport::SecureWebSocket(_) => "wss",
-            };
-            rows.push(("broker".into(), format!("{scheme}://{}", endpoint.address), "resolved".into()));
+            rows.push(("broker".into(), printable(&resolved(endpoint)), "resolved".into()));
         }
         for arg in definition.get_arguments() {
             let id = arg.get_id().as_str();
@@ -97,6 +92,21 @@ impl Called for ConfigArgs {
             format!("{name:names$}  {value:values$}  {source}\n")
         };
         Ok(Resolved::Print { text: rows.iter().map(row_text).collect(), problem })
+    }
+}
+
+/// The broker as a URL that -L takes, without secrets. A Unix socket has no URL.
+fn resolved(endpoint: &Endpoint) -> String {
+    let (scheme, path) = match &endpoint.transport {
+        Transport::Plain => ("mqtt", ""),
+        Transport::Tls => ("mqtts", ""),
+        Transport::WebSocket(options) => ("ws", options.path.as_str()),
+        Transport::SecureWebSocket(options) => ("wss", options.path.as_str()),
+    };
+    match (&endpoint.address, &endpoint.transport) {
+        (Address::Unix(socket), Transport::Plain) => format!("Unix socket {}", socket.display()),
+        (Address::Unix(socket), _) => format!("Unix socket {} ({scheme})", socket.display()),
+        (address, _) => format!("{scheme}://{address}{}", without_secrets(path)),
     }
 }
 

@@ -26,8 +26,14 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     let show = |role: &str| trace(diagnostics, &format!("control/{protocol}/{role}"));
     let options = without_will(&identified(&config.client));
     let topic = format!("{}/{}/control", config.prefix, options.client_identifier);
-    let mut watcher = RawLink::open(&watcher(config), protocol, show("watcher")).await?;
-    let mut publisher = RawLink::open(&options, protocol, show("publisher")).await?;
+    let of_user =
+        |error, user: Option<&str>| if config.watch_as.is_some() { named(error, user) } else { error };
+    let watching_user = config.watch_as.as_ref().map(|(name, _)| name.as_str());
+    let publishing_user = options.user_name.as_deref();
+    let opened = RawLink::open(&watcher(config), protocol, show("watcher")).await;
+    let mut watcher = opened.map_err(|error| of_user(error, watching_user))?;
+    let opened = RawLink::open(&options, protocol, show("publisher")).await;
+    let mut publisher = opened.map_err(|error| of_user(error, publishing_user))?;
     watcher.subscribe(&topic, QoS::AtLeastOnce);
     let subscribed = async {
         loop {
@@ -37,7 +43,7 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
         }
     };
     let reason = timeout(LIMIT, subscribed).await.map_err(|_| unanswered("SUBSCRIBE"))??;
-    refused("subscription", &topic, reason)?;
+    refused("subscription", &topic, reason).map_err(|error| of_user(error, watching_user))?;
     let qos = QoS::AtLeastOnce.min(publisher.connected().limits().maximum_qos);
     publisher.publish(&topic, qos, false, b"control", &PropertyBlock::default())?;
     let mut is_answered = qos == QoS::AtMostOnce;
@@ -47,7 +53,7 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
                 incoming = watcher.next() => if let Incoming::Message(_) = incoming? { return Ok::<_, Error>(()) },
                 incoming = publisher.next() => if let Incoming::Published(reason) = incoming? {
                     is_answered = true;
-                    refused("message", &topic, Some(reason))?;
+                    refused("message", &topic, Some(reason)).map_err(|error| of_user(error, publishing_user))?;
                 },
             }
         }
@@ -64,6 +70,14 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
     }
     watcher.disconnect(ReasonCode::SUCCESS).await?;
     publisher.disconnect(ReasonCode::SUCCESS).await
+}
+
+/// The refusal with the user that it is about, where there are two.
+fn named(mut error: Error, user: Option<&str>) -> Error {
+    if let Error::Refused { what, .. } = &mut error {
+        *what = user.map_or_else(|| "no user name".into(), |name| format!("user '{name}'")) + ": " + what;
+    }
+    error
 }
 
 /// It took CONNECT, and then said no more.

@@ -432,7 +432,11 @@ struct Watch<'a> {
 
 impl<'a> Watch<'a> {
     async fn open(plan: &Plan, setting: &Setting<'a>, role: &str) -> Result<Self, Stop> {
-        let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the watcher: {error}"));
+        let watcher = match &plan.watcher.user_name {
+            Some(name) => format!("the watcher (user '{name}')"),
+            None => "the watcher".to_owned(),
+        };
+        let unable = |error: Error| Stop(Verdict::Inconclusive, format!("{watcher}: {error}"));
         let began = Instant::now();
         let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
             Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
@@ -457,10 +461,7 @@ impl<'a> Watch<'a> {
             timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher", "SUBSCRIBE"))??;
         let reason = reason.unwrap_or(ReasonCode::UNSPECIFIED);
         watch.granted = QoS::from_bits(reason.0).ok_or_else(|| {
-            Stop(
-                Verdict::Inconclusive,
-                format!("the watcher may not subscribe to the will's topic: {reason}"),
-            )
+            Stop(Verdict::Inconclusive, format!("{watcher} may not subscribe to the will's topic: {reason}"))
         })?;
         if plan.is_own {
             watch.take_retained().await?;
