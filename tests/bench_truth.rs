@@ -341,7 +341,13 @@ fn a_file_that_cannot_be_written_is_found_out_first() {
     watched(port, &line).run().fails(1, "No such file");
     assert!(!fresh.exists(), "a run without a report leaves no empty file");
     let line = ["pub", "--junit", fresh.to_str().unwrap()];
-    bench(port, &line).run().exits(1);
+    let outcome = bench(port, &line).run().exits(1);
+    let failed = report(&outcome);
+    assert_eq!((&failed["valid"], &failed["mode"]), (&false.into(), &"pub".into()), "{failed:#}");
+    assert!(failed["error"].as_str().unwrap().contains("refused"), "{failed:#}");
+    let kept =
+        crate::support::write(folder.path(), "failed.json", &String::from_utf8(outcome.stdout).unwrap());
+    Mqtt::new(["bench", "compare", &kept, &kept]).run().fails(1, "that run could not be made: ");
     let xml = std::fs::read_to_string(&fresh).unwrap();
     assert!(xml.contains("failures=\"1\"") && xml.contains("refused"), "a test that failed: {xml}");
     let broker = Broker::start();

@@ -78,6 +78,26 @@ fn a_run_that_cannot_be_made_has_a_report() {
     }
 }
 
+/// Neither has one whose file is not a backup; standard input is called so, and the line is counted once.
+#[test]
+fn restore_of_what_is_no_backup_has_a_report() {
+    for (file, text, status, words) in [
+        ("-", "{\n", 2, "standard input, line 1: not valid JSON: EOF while parsing an object (column 1)"),
+        ("-", "\n[1]\n", 2, "standard input, line 2: not a JSON object"),
+        ("/nowhere/b", "", 1, "cannot read the backup /nowhere/b: No such file or directory"),
+    ] {
+        let run = retain_clear(1, &["--restore", file, "--json"]).stdin(text).run();
+        let run = run.exits(status).mentions(words);
+        // Usage errors, as in every command, have no report.
+        if status == 2 {
+            run.prints("");
+            continue;
+        }
+        let report = report("retain-clear", &run.stdout);
+        assert!(report["error"].as_str().unwrap().contains(words), "{report:#}");
+    }
+}
+
 /// A pipe cannot be read twice.
 #[test]
 fn a_backup_comes_through_a_pipe() {

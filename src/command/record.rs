@@ -28,8 +28,8 @@ impl Record {
     /// # Errors
     /// What is wrong with it, in one line.
     pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
-        let json: Json = serde_json::from_slice(line).map_err(|error| format!("it is no JSON: {error}"))?;
-        let Json::Object(mut object) = json else { return Err("it is no JSON object".into()) };
+        let json: Json = serde_json::from_slice(line.trim_ascii_end()).map_err(|error| not_json(&error))?;
+        let Json::Object(mut object) = json else { return Err("not a JSON object".into()) };
         let Some(Json::String(name)) = object.remove("topic") else { return Err("it has no topic".into()) };
         topic::check_name(name.as_bytes()).map_err(|why| format!("topic: {why}"))?;
         let qos = match object.get("qos") {
@@ -59,6 +59,13 @@ impl Record {
         };
         Ok(Self { topic: name, qos, retain, payload, properties })
     }
+}
+
+/// What is wrong with a line. The number of the line is that of the file, which the caller knows.
+fn not_json(error: &serde_json::Error) -> String {
+    let (text, column) = (error.to_string(), error.column());
+    let place = format!(" at line {} column {column}", error.line());
+    format!("not valid JSON: {} (column {column})", text.strip_suffix(&place).unwrap_or(&text))
 }
 
 /// The bytes of a member: its text, or what that encodes if `NAME-encoding` says so.
@@ -162,8 +169,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (line, words) in [
-            ("", "no JSON"),
-            ("7", "no JSON object"),
+            ("", "not valid JSON: EOF while parsing a value (column 0)"),
+            ("7", "not a JSON object"),
             ("{}", "no topic"),
             (r#"{"topic":"a/#"}"#, "wildcard"),
             (r#"{"topic":"a","qos":3}"#, "qos"),

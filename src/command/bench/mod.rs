@@ -42,7 +42,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::calibrate::Calibration;
-use self::report::export::{Outputs, json};
+use self::report::export::{Outputs, json, json_of_failure};
 use self::report::{Outcome, Report, text};
 use super::attention::Attention;
 use crate::client::options::ClientOptions;
@@ -140,6 +140,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
+            if results.json && !matches!(error, Error::Usage { .. }) {
+                // Why there is no report is the error to end with.
+                let _ = print(&json_of_failure(load.mode, &error)).await;
+            }
             return Err(error);
         }
     };

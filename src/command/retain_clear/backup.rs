@@ -26,6 +26,9 @@ pub(super) struct Backup {
     line: Vec<u8>,
 }
 
+const NO_OVERWRITING: &str =
+    "no backup is overwritten: it may hold the only copy of messages that were cleared; name another file";
+
 impl Backup {
     /// A new file. One that is there already is never overwritten: it may be the only copy of what
     /// an earlier run has cleared.
@@ -39,9 +42,11 @@ impl Backup {
         // Payloads are for nobody else.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(path)
-            .map_err(|error| Error::file(format!("cannot make the backup {}", path.display()), error))?;
+        let file = options.open(path).map_err(|error| {
+            let exists = error.kind() == ErrorKind::AlreadyExists;
+            let error = Error::file(format!("cannot make the backup {}", path.display()), error);
+            if exists { error.with_hint(NO_OVERWRITING) } else { error }
+        })?;
         Ok(Self {
             path: path.to_owned(),
             file: BufWriter::new(file),
@@ -138,7 +143,8 @@ impl<T: BufRead + Seek + Send> Lines for T {}
 
 /// A backup being read: one record after the other, however many there are.
 pub(super) struct Records {
-    path: PathBuf,
+    /// Of the file, as the user knows it.
+    name: String,
     lines: Box<dyn Lines>,
     number: u64,
     line: Vec<u8>,
@@ -150,7 +156,10 @@ impl Records {
     /// # Errors
     /// The file cannot be opened, or the pipe not be read.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let path = if path == Path::new("-") { Path::new("/dev/stdin") } else { path };
+        let (path, name) = match path {
+            path if path == Path::new("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
+            path => (path, path.display().to_string()),
+        };
         let lines = || -> std::io::Result<Box<dyn Lines>> {
             let file = File::open(path)?;
             if file.metadata()?.is_file() {
@@ -164,9 +173,8 @@ impl Records {
             })?;
             Ok(Box::new(Cursor::new(content)))
         };
-        let lines = lines()
-            .map_err(|error| Error::file(format!("cannot read the backup {}", path.display()), error))?;
-        Ok(Self { path: path.to_owned(), lines, number: 0, line: Vec::new() })
+        let lines = lines().map_err(|error| Error::file(format!("cannot read the backup {name}"), error))?;
+        Ok(Self { name, lines, number: 0, line: Vec::new() })
     }
 
     /// Begins anew.
@@ -179,7 +187,7 @@ impl Records {
     }
 
     fn unreadable(&self, error: std::io::Error) -> Error {
-        Error::file(format!("cannot read the backup {}", self.path.display()), error)
+        Error::file(format!("cannot read the backup {}", self.name), error)
     }
 
     /// The next record; `None` at the end.
@@ -196,9 +204,9 @@ impl Records {
             }
             self.number += 1;
             if read as u64 == LONGEST_LINE_BYTES {
-                let (path, number) = (self.path.display(), self.number);
+                let (name, number) = (&self.name, self.number);
                 let most = LONGEST_LINE_BYTES / 1024 / 1024;
-                return Err(Error::usage(format!("{path}, line {number}: it is longer than {most} MiB")));
+                return Err(Error::usage(format!("{name}, line {number}: it is longer than {most} MiB")));
             }
             if self.number == 1 {
                 let mark = mark(&self.line).map_err(|error| self.unreadable(error))?;
@@ -209,8 +217,8 @@ impl Records {
             }
             let record = Record::parse(&self.line).map_err(|why| (why, NO_RECORD)).and_then(retained);
             return record.map(Some).map_err(|(why, hint)| {
-                let (path, number) = (self.path.display(), self.number);
-                Error::usage(format!("{path}, line {number}: {why}")).with_hint(hint)
+                let (name, number) = (&self.name, self.number);
+                Error::usage(format!("{name}, line {number}: {why}")).with_hint(hint)
             });
         }
     }

@@ -66,8 +66,20 @@ pub(super) async fn export(
 
 /// `--restore`: publishes the messages of a backup.
 pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let mut records = Records::open(file)?;
-    let total = check(&mut records)?;
+    let opened = Records::open(file).and_then(|mut records| Ok((check(&mut records)?, records)));
+    let (total, records) = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            if config.json && !matches!(error, Error::Usage { .. }) {
+                let why = error.to_string();
+                let parts = Parts { mode: "restore", error: Some(&why), ..Parts::default() };
+                let mut shown = Shown::default();
+                Report::new(&parts, &[]).put(shown.stdout.buffer());
+                shown.flush(&mut Attention::start(None)?).await?;
+            }
+            return Err(error);
+        }
+    };
     let mut work = Restoring { records, entries: Vec::new(), unanswerable: 0 };
     let mut attention = Attention::start(None)?;
     let mut client = config.client.clone();

@@ -18,7 +18,7 @@ use super::figure::{FIGURES, Section};
 use super::{Report, SeriesSecond, html, latency};
 use crate::error::Error;
 use crate::file::Written;
-use crate::output::{self, TestCase, TestOutcome, put_json_line};
+use crate::output::{self, TestCase, TestOutcome, printable, put_json_line};
 
 /// The type of the report.
 pub(crate) const KIND: &str = "bench";
@@ -103,6 +103,22 @@ pub(crate) fn json(report: &Report) -> Result<Vec<u8>, Error> {
     Ok(line)
 }
 
+/// The object of a run that could not be made: for whoever reads standard output, an error in place of
+/// figures.
+pub(crate) fn json_of_failure(mode: Mode, error: &Error) -> Vec<u8> {
+    let mut line = Vec::new();
+    let report = serde_json::json!({
+        "type": KIND,
+        "version": VERSION,
+        "tool_version": crate::output::VERSION,
+        "mode": mode,
+        "valid": false,
+        "error": error.to_string(),
+    });
+    put_json_line(&mut line, &report);
+    line
+}
+
 /// The most a report read back may have: days of seconds.
 const MOST_BYTES: u64 = 64 << 20;
 
@@ -118,10 +134,13 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
     let no_report = format!("it is no report of {command} --json");
     let report: Value =
         serde_json::from_slice(&text).map_err(|error| other(format!("{no_report}: {error}")))?;
-    if report["type"] == kind && report["version"] == version {
-        return Ok(report);
+    if report["type"] != kind || report["version"] != version {
+        return Err(other(no_report));
     }
-    Err(other(no_report))
+    match report["error"].as_str() {
+        Some(error) => Err(other(format!("that run could not be made: {}", printable(error)))),
+        None => Ok(report),
+    }
 }
 
 /// The seconds of the report as CSV (RFC 4180), one line each.
