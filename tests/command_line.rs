@@ -43,6 +43,35 @@ fn a_usage_error_is_one_line_and_a_hint() {
     assert!(failure(2, &["pub", "--quiet", "-t", "home/#", "-m", "x"], &[]).starts_with("mqtt: "));
 }
 
+/// What mostly is meant by a name that is none of a file of that kind.
+#[test]
+fn files_of_another_kind_have_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    let (directory, file) = (folder.path().display().to_string(), folder.path().join("ca.pem"));
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    let publish = ["pub", "-t", "a", "-h", "127.0.0.1", "-p", "1"];
+    for (options, hint) in [
+        (&["-f", "-"][..], "-s reads the payload from standard input"),
+        (&["-n", "--cafile", &directory], "--capath takes a directory"),
+        (&["-n", "--capath", file], "--cafile takes a file"),
+        (&["-n", "-u", "me", "--password-command", "exit 127"], "the shell has not found the command"),
+        (&["-n", "-u", "me", "--password-command", "exit 3"], "this is the status of the command itself"),
+    ] {
+        let stderr = failure(1, &[&publish, options].concat(), &[]);
+        assert!(stderr.contains(&format!("hint: {hint}")) || stderr.contains(hint), "{options:?}: {stderr}");
+    }
+    let backup = ["retain-clear", "a", "-h", "127.0.0.1", "-p", "1", "--yes", "--backup", file];
+    assert!(failure(1, &backup, &[]).contains("hint: no backup is overwritten"));
+    for name in ["-", "/dev/stdout"] {
+        let stderr = failure(2, &["sub", "-t", "a", "--output", name], &[]);
+        assert!(
+            stderr.contains("hint: messages go to standard output where --output is not given"),
+            "{stderr}"
+        );
+    }
+}
+
 #[test]
 fn a_flag_beats_its_variable_and_that_the_default() {
     // Nothing listens on port 1, and the error says where the attempt went.

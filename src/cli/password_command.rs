@@ -25,7 +25,14 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
         shell.env_remove(variable);
     }
     match run(shell, limit).map_err(failed)? {
-        Outcome::Ended(status, _) if !status.success() => Err(failed(io::Error::other(status.to_string()))),
+        Outcome::Ended(status, _) if !status.success() => {
+            let hint = match status.code() {
+                Some(126) => "status 126 means that the command cannot be executed",
+                Some(127) => "status 127 means that the shell has not found the command",
+                _ => "this is the status of the command itself, whose standard error is not redirected",
+            };
+            Err(failed(io::Error::other(format!("it ended with {status}"))).with_hint(hint))
+        }
         Outcome::Ended(_, text) if text.is_empty() => {
             Err(failed(io::Error::other("it wrote nothing to its standard output")))
         }

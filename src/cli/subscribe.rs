@@ -1,7 +1,7 @@
 //! `mqtt sub`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueHint;
@@ -177,6 +177,10 @@ impl TryFrom<SubscribeArgs> for Config {
             return Err(Error::usage(
                 "--remove-retained clears what was written out, which not all is with --message-rate or --watch",
             ));
+        }
+        if args.output.as_deref() == Some(Path::new("-")) {
+            return Err(Error::usage("--output takes the name of a file, and '-' is not one")
+                .with_hint("messages go to standard output where --output is not given"));
         }
         if args.watch && args.output.is_some() {
             return Err(Error::usage("--watch draws on a terminal, and --output writes to a file"));

@@ -7,6 +7,7 @@ use clap::{Arg, Command};
 
 use super::secret::{self, Kind};
 use super::text::shown;
+use super::words;
 use crate::error::Error;
 
 /// Letters of `pub` and `sub` for which other subcommands may have the long name alone.
@@ -43,7 +44,7 @@ pub(super) fn from_clap(
     let (mut message, tip) = split(&text);
     let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
     let help = format!("see mqtt {}--help", names.concat());
-    let mut tip = long_name(&error, subcommand).or(tip);
+    let mut tip = long_name(&error, subcommand).or_else(|| misplaced(&error, &path, arguments)).or(tip);
     if let Some(both) = conflict(&error) {
         message = both;
     } else if let Some((refusal, takers)) = of_another_mode(&error, &path) {
@@ -68,6 +69,35 @@ fn long_name(error: &clap::Error, subcommand: Option<&Command>) -> Option<String
     let (_, name) = LETTERS.iter().find(|(letter, _)| typed == letter)?;
     let is_there = subcommand?.get_arguments().any(|argument| argument.get_long() == Some(*name));
     (error.kind() == ErrorKind::UnknownArgument && is_there).then(|| format!("use --{name}"))
+}
+
+/// Why a word stands where no option takes it: the option before has taken another, or takes its value
+/// behind `=` only.
+fn misplaced(error: &clap::Error, path: &[&Command], arguments: &[OsString]) -> Option<String> {
+    let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
+    let command = path.last()?;
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let word = |at: usize| arguments.get(at)?.to_str();
+    let has = |arg: &Arg, word: &str| match word.strip_prefix("--") {
+        Some(long) => arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&long)),
+        None => {
+            arg.get_short().is_some_and(|letter| word.strip_prefix('-') == Some(letter.to_string().as_str()))
+        }
+    };
+    let option = |word: &str| command.get_arguments().find(|arg| has(arg, word));
+    let at = (1..arguments.len()).find(|at| word(*at) == Some(typed))?;
+    let before = word(at - 1)?;
+    if option(before).is_some_and(Arg::is_require_equals_set) {
+        return Some(format!("its value follows '=': {before}={}", shown(typed.as_ref())));
+    }
+    let values = words::values(command, path.len() + 1, arguments);
+    let value = values
+        .iter()
+        .find(|one| one.word == at - 1 && one.from == 0 && one.number == 0 && option(before).is_some())?;
+    let taker = word(value.word.checked_sub(1)?)?;
+    Some(format!("{taker} has taken '{before}' as its value: is the value of {taker} missing?"))
 }
 
 /// Message and tip of clap's text: `error: …` up to an empty line, later a line `  tip: …`.

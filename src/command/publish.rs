@@ -216,7 +216,11 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     };
     match read() {
         Ok(payload) => payload.ok_or_else(|| too_long(&path.display().to_string())),
-        Err(error) => Err(Error::file(format!("cannot read {}", path.display()), error)),
+        Err(error) => {
+            let error = Error::file(format!("cannot read {}", path.display()), error);
+            let is_dash = path == Path::new("-");
+            Err(if is_dash { error.with_hint("-s reads the payload from standard input") } else { error })
+        }
     }
 }
 

@@ -55,6 +55,31 @@ fn hints() {
 }
 
 #[test]
+fn word_without_an_option_has_the_cause_as_hint() {
+    for (line, cause) in [
+        (&["pub", "-t", "-m", "x"][..], "-t has taken '-m' as its value: is the value of -t missing?"),
+        (
+            &["pub", "-n", "-i", "--qos", "1"],
+            "-i has taken '--qos' as its value: is the value of -i missing?",
+        ),
+        (
+            &["sub", "--topic", "-F", "%t"],
+            "--topic has taken '-F' as its value: is the value of --topic missing?",
+        ),
+        (
+            &["bench", "pub", "--topic", "--qos", "1"],
+            "--topic has taken '--qos' as its value: is the value of --topic missing?",
+        ),
+        (&["sub", "-t", "a", "--json-events", "state"], "its value follows '=': --json-events=state"),
+        // What is no name of an option is a value like any other, and so is what is given with '='.
+        (&["pub", "-t", "-odd", "x"], "see mqtt pub --help"),
+        (&["pub", "-t=-m", "x"], "see mqtt pub --help"),
+    ] {
+        assert_eq!(hint(line), cause, "{line:?}");
+    }
+}
+
+#[test]
 fn errors_quote_no_password_and_nothing_endless() {
     let message = wrong(&["pub", "-n", "-L", "mqtt://me:hunter2@h:x/t"]);
     assert!(!message.contains("hunter2") && message.contains("mqtt://…@h:x/t"), "{message}");

@@ -70,7 +70,9 @@ impl Authorities {
         let place = places.map(|path| path.display().to_string()).collect::<Vec<_>>().join(" or ");
         let mut this = Self::none(place, false);
         for path in &options.ca_files {
-            let content = files::read(path, "certificates")?;
+            let content = files::read(path, "certificates").map_err(|error| {
+                if path.is_dir() { error.with_hint("--capath takes a directory") } else { error }
+            })?;
             let before = std::mem::take(&mut this.unusable);
             if this.add_blocks(path, &content) == 0 {
                 let missing = files::missing(path, "certificate", &content);
@@ -81,9 +83,10 @@ impl Authorities {
         let mut seen = SeenFiles::default();
         for path in &options.ca_paths {
             let before = std::mem::take(&mut this.unusable);
-            let found = this
-                .add_directory(path, &mut seen)
-                .map_err(|error| Error::file(format!("CA directory {}", path.display()), error))?;
+            let found = this.add_directory(path, &mut seen).map_err(|error| {
+                let error = Error::file(format!("CA directory {}", path.display()), error);
+                if path.is_file() { error.with_hint("--cafile takes a file") } else { error }
+            })?;
             if found == 0 {
                 let missing = files::unusable(path, "no certificate in this directory (PEM)");
                 return Err(nothing_usable(path, &this.unusable).unwrap_or(missing));
