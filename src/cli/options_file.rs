@@ -16,7 +16,7 @@ use super::value::os_string;
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::Written;
-use crate::output;
+use crate::quantity::duration;
 
 /// Reads the file, which may be a pipe, within the time limit of the run if it has one (`-W`).
 pub(super) fn read(subcommand: &Command, path: &Path, limit: Option<Duration>) -> Result<Vec<Given>, Error> {
@@ -28,7 +28,7 @@ pub(super) fn read(subcommand: &Command, path: &Path, limit: Option<Duration>) -
             let (sender, receiver) = mpsc::channel();
             std::thread::spawn(move || sender.send(content()));
             receiver.recv_timeout(limit).map_err(|_| {
-                Error::timed_out(format!("after {}, waiting for the options file", output::duration(limit)))
+                Error::timed_out(format!("after {}, waiting for the options file", duration(limit)))
             })??
         }
     };

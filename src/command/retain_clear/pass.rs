@@ -2,8 +2,9 @@
 
 use super::super::stored;
 use super::scan::ScanOptions;
-use crate::output::{Diagnostics, duration};
+use crate::output::Diagnostics;
 use crate::protocol::QoS;
+use crate::quantity::duration;
 
 /// How much memory the topics that were found may take.
 pub(super) const MOST_FOUND_BYTES: usize = 256 * 1024 * 1024;
