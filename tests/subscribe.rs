@@ -295,6 +295,29 @@ fn hang_up_opens_the_output_file_again() {
     server.finish();
 }
 
+/// The name leads nowhere any more: what comes next still goes to the old file, and the user is told.
+#[test]
+fn hang_up_keeps_the_output_file_that_cannot_be_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (logs, old) = (folder.path().join("logs"), folder.path().join("old"));
+    std::fs::create_dir(&logs).unwrap();
+    let log = logs.join("log");
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.expect_disconnect(V5);
+    });
+    let run = Mqtt::subscribe(server.port()).args(["-t", "a", "-d"]).arg_path("--output", &log).spawn();
+    run.wait_until_subscribed();
+    std::fs::rename(&logs, &old).unwrap();
+    run.signal(Signal::HUP);
+    run.wait_for_stderr(&format!("mqtt: warning: SIGHUP: cannot open {}: ", log.display()));
+    run.wait_for_stderr("; messages still go to the file that was open before");
+    run.signal(Signal::TERM);
+    run.wait_for_end().exits(0);
+    server.finish();
+}
+
 /// `> FILE`: the file is the shell's, and the logger goes on.
 #[test]
 fn hang_up_does_not_end_a_run_that_writes_to_a_file() {

@@ -87,8 +87,13 @@ impl Stdout {
             return Ok(if is_file { Reopened::Inherited } else { Reopened::NoFile });
         };
         let new = open(path)?;
-        let result = old.write_all(&self.buffer[self.written..]);
-        result.map_err(|error| cannot_write(path, error))?;
+        while self.written < self.buffer.len() {
+            match old.write(&self.buffer[self.written..]) {
+                Ok(length) => self.written += length,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(cannot_write(path, error)),
+            }
+        }
         self.buffer.clear();
         self.written = 0;
         *old = new;
@@ -116,7 +121,7 @@ impl Stdout {
         while self.waiting_bytes() > 0 {
             match self.poll_write(context) {
                 Poll::Ready(Ok(length)) => self.written += length,
-                Poll::Ready(Err(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+                Poll::Ready(Err(error)) if self.is_closed(&error) => {
                     return Poll::Ready(Err(Error::OutputClosed));
                 }
                 Poll::Ready(Err(error)) => {
@@ -140,6 +145,16 @@ impl Stdout {
         self.written = 0;
         self.buffer.shrink_to(KEPT_BYTES);
         Poll::Ready(Ok(()))
+    }
+
+    /// Whether an error says that the reader is gone. A terminal that was closed gives an I/O error.
+    fn is_closed(&self, error: &std::io::Error) -> bool {
+        use rustix::fs::FileType;
+        error.kind() == std::io::ErrorKind::BrokenPipe
+            || (self.file.is_none()
+                && error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+                && rustix::fs::fstat(rustix::stdio::stdout())
+                    .is_ok_and(|status| FileType::from_raw_mode(status.st_mode) == FileType::CharacterDevice))
     }
 
     /// After a write to a file that failed, as on a full disk: takes back what was written of a line that

@@ -2,7 +2,7 @@
 //!
 //! | SIGHUP, and the messages go to | |
 //! |---|---|
-//! | the file of `--output` | the file is opened again by its name, as `logrotate` asks for it |
+//! | the file of `--output` | the file is opened again by its name, as `logrotate` asks for it; if that fails, the old one is kept, with a warning |
 //! | a file that the shell has opened | nothing, with a warning: its name is not known here |
 //! | anything else, or the terminal was closed | the run ends, as by SIGTERM |
 //!
@@ -39,11 +39,17 @@ pub(super) fn ends(hang_up: HangUp, stdout: &mut Stdout, diagnostics: &Diagnosti
         Ok(Reopened::Done) => false,
         Ok(Reopened::NoFile) => true,
         Ok(Reopened::Inherited) => {
-            diagnostics.warning("SIGHUP: standard output cannot be opened again; --output FILE can be");
+            diagnostics.warning(
+                "SIGHUP: standard output cannot be opened again; --output FILE can be. Messages still go to \
+                 the same file",
+            );
             false
         }
         Err(error) => {
-            diagnostics.error_in("SIGHUP", &error);
+            diagnostics.warning(format_args!(
+                "SIGHUP: {error}; messages still go to the file that was open before, also if it was renamed \
+                 or deleted"
+            ));
             false
         }
     }
