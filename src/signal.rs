@@ -1,4 +1,6 @@
-//! Signals that ask the program to end: the first asks, the second ends it at once.
+//! Signals that ask the program to end: the first asks, the second ends it at once. A run that does not
+//! end by itself after the first is ended a while later ([`Signals::force`]): it may be inside a system call
+//! that waits for somebody else.
 //!
 //! Tokio's own signal driver is not used: it costs every run of the program a socket pair, and a
 //! one-shot `pub` catches no signal at all.
@@ -8,6 +10,7 @@ use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use signal_hook::SigId;
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
@@ -37,6 +40,16 @@ impl Signals {
         Ok(Self { caught: [(SIGINT, one(SIGINT)?), (SIGTERM, one(SIGTERM)?)] })
     }
 
+    /// From now on the first signal ends the process after [`END_LIMIT`] at the latest, whatever the run
+    /// waits for: standard error that nobody reads, a pipe for a report, a file on a server that is gone.
+    /// A thread watches, because a run that waits in a system call can look at nothing.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler or a thread.
+    pub fn force(&self) -> Result<(), Error> {
+        force().map_err(|error| Error::file("cannot catch signals", error))
+    }
+
     /// Ready with the number of a signal that came.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<i32> {
         for (number, stream) in &mut self.caught {
@@ -46,6 +59,31 @@ impl Signals {
         }
         Poll::Pending
     }
+}
+
+/// How long a run may take to end by itself after the first signal. `sub --remove-retained` waits five seconds
+/// for what it has cleared, and output has two to be written; containers are killed after ten.
+pub const END_LIMIT: Duration = Duration::from_secs(9);
+
+/// The thread calls nothing but the system.
+const STACK_BYTES: usize = 64 * 1024;
+
+fn force() -> std::io::Result<()> {
+    let (mut ours, theirs) = StdUnixStream::pair()?;
+    let first = Arc::<AtomicUsize>::default();
+    for number in [SIGINT, SIGTERM] {
+        let value = usize::try_from(number).unwrap_or_default();
+        signal_hook::flag::register_usize(number, Arc::clone(&first), value)?;
+        signal_hook::low_level::pipe::register(number, theirs.try_clone()?)?;
+    }
+    let watch = move || {
+        if ours.read_exact(&mut [0]).is_ok() {
+            std::thread::sleep(END_LIMIT);
+            raise(i32::try_from(first.load(Ordering::SeqCst)).unwrap_or(SIGTERM));
+        }
+    };
+    std::thread::Builder::new().name("signals".into()).stack_size(STACK_BYTES).spawn(watch)?;
+    Ok(())
 }
 
 /// SIGHUP, which asks a logger to open its file again, and tells every program that its terminal was

@@ -488,6 +488,35 @@ fn mistakes_are_explained() {
     }
 }
 
+/// It can be read once, and every thread has the payload.
+#[test]
+fn payload_comes_from_a_pipe() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let path = pipe.to_str().unwrap().to_owned();
+    let line = [
+        "e2e",
+        "--threads",
+        "3",
+        "--publishers",
+        "3",
+        "--rate",
+        "300",
+        "--count",
+        "30",
+        "--payload-file",
+        &path,
+    ];
+    let run = bench(broker.port(), &line).spawn();
+    // Beside the test, which must not wait for a run that never opens it.
+    std::thread::spawn(move || std::fs::write(&pipe, "x".repeat(1000)));
+    let report = report(&run.wait_for_end().exits(0));
+    assert_eq!((count(&report, "sent"), count(&report, "lost")), (30, 0));
+    assert_eq!(report["configuration"]["payload_bytes"], 1000 + ::mqtt::command::bench::STAMP_BYTES);
+}
+
 /// As many connections as the limit of descriptors allows, up to 10,000.
 #[test]
 fn thousands_of_connections() {

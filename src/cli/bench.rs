@@ -30,7 +30,9 @@ use crate::quotation::cut;
 ///
 /// Latency counts from the time each message was to be sent, so a broker that stalls cannot hide;
 /// losses, duplicates and reorderings are counted; and a run that shows the generator's limits and
-/// not the broker's says so and ends with status 3. Without a mode, it is e2e.
+/// not the broker's says so and ends with status 3. When the reader of standard output leaves, the run
+/// ends with status 0, or with --fail-if as after Ctrl-C; with --csv, --html or --junit it goes on.
+/// Without a mode, it is e2e.
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures(), args_conflicts_with_subcommands = true)]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]

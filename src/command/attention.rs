@@ -13,7 +13,8 @@ use tokio::time::Sleep;
 use crate::client::handler::{Change, Supervision};
 use crate::client::options::ClientOptions;
 use crate::error::{Error, Layer};
-use crate::output::{Diagnostics, Reader};
+use crate::output::{Diagnostics, Reader, Stdout};
+use crate::quantity::duration;
 use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
 use crate::quantity::{counted, duration};
@@ -26,6 +27,8 @@ pub(super) struct Attention {
     limit: Option<(Duration, Pin<Box<Sleep>>)>,
     /// Where the run is for the sake of what it writes there.
     reader: Option<Reader>,
+    /// Why somebody wanted the end, the first time.
+    asked: Option<Stop>,
     hang_ups: Option<HangUps>,
 }
 
@@ -50,10 +53,17 @@ impl Stop {
 }
 
 impl Attention {
-    /// Heeds signals from now on, and ends after `limit` if there is one.
+    /// Honours signals from now on, and ends after `limit` if there is one. A run that a signal has not
+    /// ended after a while is ended by force: see [`Signals::force`].
     pub(super) fn start(limit: Option<Duration>) -> Result<Self, Error> {
-        let limit = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
-        Ok(Self { signals: Some(Signals::catch()?), limit, reader: None, hang_ups: None })
+        let attention = Self::for_another()?;
+        attention.signals.as_ref().map_or(Ok(()), Signals::force)?;
+        Ok(Self { limit: limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit)))), ..attention })
+    }
+
+    /// Honours signals from now on, for a run that hands them on to another program and waits for its end.
+    pub(super) fn for_another() -> Result<Self, Error> {
+        Ok(Self { signals: Some(Signals::catch()?), ..Self::default() })
     }
 
     /// The same, and from now on the run ends with the reader of standard output: for whoever has
@@ -99,17 +109,45 @@ impl Attention {
         }
     }
 
-    /// Ready when somebody wants the end: by a signal, or by reading no further.
-    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
-        if let Some(signals) = &mut self.signals
-            && let Poll::Ready(number) = signals.poll(cx)
+    /// Writes out what a run leaves at its end, however long the reader takes. Once somebody has asked for
+    /// the end, the reader has two seconds; what it has not taken then is lost, with a warning.
+    ///
+    /// # Errors
+    /// As [`Stdout::poll_flush`]; the signal, if something is lost.
+    pub(super) async fn write_out(
+        &mut self,
+        stdout: &mut Stdout,
+        diagnostics: &Diagnostics,
+    ) -> Result<(), Error> {
+        if self.asked.is_none()
+            && let Ok(flushed) = self.during(stdout.flush()).await
         {
-            return Poll::Ready(Stop::Signal(number));
+            return flushed;
         }
-        if let Some(reader) = &mut self.reader {
-            return reader.poll_gone(cx).map(|()| Stop::OutputClosed);
+        match (stdout.finish(diagnostics).await?, self.asked) {
+            (false, Some(asked)) => Err(asked.error()),
+            _ => Ok(()),
         }
-        Poll::Pending
+    }
+
+    /// Why somebody has asked for the end, if that was so.
+    pub(super) fn asked(&self) -> Option<Stop> {
+        self.asked
+    }
+
+    /// Ready when somebody wants the end: by a signal, or by reading no further. Each is reported once,
+    /// or a run that waits for something else before its end would be stopped there again and again.
+    fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
+        let stop = if let Some(Poll::Ready(number)) = self.signals.as_mut().map(|signals| signals.poll(cx)) {
+            Stop::Signal(number)
+        } else if self.reader.as_mut().is_some_and(|reader| reader.poll_gone(cx).is_ready()) {
+            self.reader = None;
+            Stop::OutputClosed
+        } else {
+            return Poll::Pending;
+        };
+        self.asked.get_or_insert(stop);
+        Poll::Ready(stop)
     }
 
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {

@@ -48,13 +48,17 @@ impl Invocation for Config {
 /// # Errors
 /// The address cannot be listened on, or the command cannot be started.
 async fn run(config: Config) -> Result<Exit, Error> {
-    let mut attention = Attention::start(None)?;
+    let mut attention = Attention::for_another()?;
     let broker = Broker::start(Options { listen: config.listen, ..Options::default() })?;
     let exit = match config.command.split_first() {
         None => {
-            announce(broker.address()).await?;
-            // Either way it ends as it is to.
-            let _ = attention.during(until(config.until_eof)).await;
+            let run = async {
+                announce(broker.address()).await?;
+                until(config.until_eof).await;
+                Ok::<_, Error>(())
+            };
+            // A signal ends it as it is to end.
+            attention.during(run).await.unwrap_or(Ok(()))?;
             Exit::Success
         }
         Some((program, arguments)) => {

@@ -3,6 +3,7 @@
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::screen::{Screen, takes_drawing};
 use super::{Diagnostics, Verbosity};
 
 /// A line about the work under way. Gone from the screen when it is dropped.
@@ -26,7 +27,10 @@ impl Live {
         let shown = if diagnostics.verbosity() == Verbosity::Quiet {
             Shown::Nothing
         } else if diagnostics.shows_progress() {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let bar = ProgressBar::with_draw_target(
+                None,
+                ProgressDrawTarget::term_like(Box::new(Screen::default())),
+            );
             if let Ok(style) = ProgressStyle::with_template("{wide_msg}") {
                 bar.set_style(style);
             }
@@ -41,8 +45,9 @@ impl Live {
     /// The line as it is now.
     pub fn show(&self, diagnostics: &Diagnostics, line: &str) {
         match &self.shown {
-            Shown::Nothing => {}
-            Shown::Lines => diagnostics.plain(line),
+            // The report has those that are not shown.
+            Shown::Lines if takes_drawing() => diagnostics.plain(line),
+            Shown::Nothing | Shown::Lines => {}
             Shown::Bar(bar) => {
                 bar.set_message(line.to_owned());
                 bar.tick();

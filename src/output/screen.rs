@@ -6,11 +6,21 @@ use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::TermLike;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::terminal::columns;
 
 /// What is assumed where the terminal does not say.
 const USUAL_COLUMNS: u16 = 80;
+
+/// Whether standard error takes something at once. A run must not wait for whoever has stopped reading
+/// there (Ctrl-S, a pipe that is full) only to show how far it is.
+pub(super) fn takes_drawing() -> bool {
+    let stderr = io::stderr();
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Where the system does not say, it is written to.
+    !matches!(poll(&mut [PollFd::new(&stderr, PollFlags::OUT)], Some(&at_once)), Ok(0))
+}
 
 /// Standard error, written to once for each drawing.
 #[derive(Debug, Default)]
@@ -77,7 +87,7 @@ impl TermLike for Screen {
 
     fn flush(&self) -> io::Result<()> {
         let drawing = std::mem::take(&mut *self.drawing.lock().unwrap_or_else(PoisonError::into_inner));
-        io::stderr().write_all(drawing.as_bytes())
+        if takes_drawing() { io::stderr().write_all(drawing.as_bytes()) } else { Ok(()) }
     }
 }
 

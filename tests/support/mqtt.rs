@@ -3,7 +3,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Write;
+use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -13,7 +13,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
 
 use nix::pty::{Winsize, openpty};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use super::LIMIT;
 use super::collected::Collected;
@@ -30,6 +30,8 @@ pub(crate) struct Mqtt {
     other: Option<PathBuf>,
     stdin: Input,
     stdout: Output,
+    /// Standard error is a full pipe that nobody reads.
+    stderr_is_full: bool,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,8 @@ enum Output {
     ClosedAfter(usize),
     /// A pipe that nobody reads and nobody closes.
     Unread,
+    /// The same, and nothing more fits into it.
+    Full,
     /// A pipe that nobody reads, until the test closes it.
     HeldPipe,
     /// A socket that nobody reads, until the test closes it.
@@ -78,6 +82,7 @@ impl Mqtt {
             other: None,
             stdin: Input::Null,
             stdout: Output::Collected,
+            stderr_is_full: false,
         };
         this.args(arguments)
     }
@@ -170,6 +175,18 @@ impl Mqtt {
         self
     }
 
+    /// Standard output is a pipe that takes nothing, as nobody reads it.
+    pub(crate) fn full_stdout(mut self) -> Self {
+        self.stdout = Output::Full;
+        self
+    }
+
+    /// Standard error is a pipe that takes nothing, as nobody reads it.
+    pub(crate) fn full_stderr(mut self) -> Self {
+        self.stderr_is_full = true;
+        self
+    }
+
     /// Standard output is this file, opened by the shell, and appended to.
     pub(crate) fn stdout_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.stdout = Output::File(path.into());
@@ -245,6 +262,11 @@ impl Mqtt {
             _ => None,
         };
         let held: Option<OwnedFd> = match &self.stdout {
+            Output::Full => {
+                let (reader, writer) = full_pipe();
+                command.stdout(writer);
+                Some(reader.into())
+            }
             Output::HeldPipe => {
                 let (reader, writer) = std::io::pipe().unwrap();
                 command.stdout(writer);
@@ -261,6 +283,11 @@ impl Mqtt {
             }
             _ => None,
         };
+        let unread = self.stderr_is_full.then(|| {
+            let (reader, writer) = full_pipe();
+            command.stderr(writer);
+            reader
+        });
         let mut child = command.spawn().unwrap();
         // What is left of the terminal's other side is the child's: it ends when the child does.
         drop(command);
@@ -279,7 +306,7 @@ impl Mqtt {
             Output::Terminal(..) => Collected::from(screen.unwrap(), usize::MAX),
             Output::Collected => Collected::from(child.stdout.take().unwrap(), usize::MAX),
             Output::ClosedAfter(lines) => Collected::from(child.stdout.take().unwrap(), lines),
-            Output::HeldPipe | Output::HeldSocket | Output::File(_) => {
+            Output::Full | Output::HeldPipe | Output::HeldSocket | Output::File(_) => {
                 Collected::from(std::io::empty(), usize::MAX)
             }
             Output::Unread => Collected::from(std::io::empty(), usize::MAX), // the child's handle keeps it open
@@ -287,10 +314,30 @@ impl Mqtt {
         let modes = terminal.as_ref().map(|terminal| terminal.try_clone().unwrap());
         let stderr = match terminal {
             Some(terminal) => Collected::from(terminal, usize::MAX),
+            None if self.stderr_is_full => Collected::from(std::io::empty(), usize::MAX),
             None => Collected::from(child.stderr.take().unwrap(), usize::MAX),
         };
-        Running { line: shown(&self.arguments), child, stdin, stdout, held, stderr, modes, ended: false }
+        Running {
+            line: shown(&self.arguments),
+            child,
+            stdin,
+            stdout,
+            held,
+            stderr,
+            modes,
+            _unread: unread,
+            ended: false,
+        }
     }
+}
+
+/// A pipe into which nothing more fits.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'x'; 512]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
 }
 
 /// Writes what it is sent to a child's standard input, from a thread of its own: a child that does
@@ -334,8 +381,8 @@ pub(crate) struct Running {
     /// The other side of standard output.
     held: Option<OwnedFd>,
     stderr: Collected,
-    /// The terminal that the test types at.
-    modes: Option<File>,
+    /// The other side of standard error, if nobody reads it.
+    _unread: Option<PipeReader>,
     ended: bool,
 }
 
@@ -437,6 +484,13 @@ impl Running {
         String::from_utf8_lossy(&line).replace('\0', " ")
     }
 
+    /// Whether its main thread waits in a system call for this descriptor.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_in_a_call_for(&self, descriptor: u32) -> bool {
+        let call = std::fs::read_to_string(format!("/proc/{}/syscall", self.child.id())).unwrap();
+        call.split(' ').nth(1) == Some(&format!("{descriptor:#x}"))
+    }
+
     /// The processes it has started.
     #[cfg(target_os = "linux")]
     pub(crate) fn children(&self) -> Vec<Pid> {
@@ -457,6 +511,17 @@ impl Running {
     pub(crate) fn wait_for_end(mut self) -> Outcome {
         let deadline = Instant::now() + LIMIT;
         if !self.stderr.wait_for_end(deadline) || !self.stdout.wait_for_end(deadline) {
+            self.give_up("its end");
+        }
+        // Where nobody reads its outputs, their ends do not show that it has ended.
+        let process = Pid::from_child(&self.child);
+        let (tell, ended) = channel();
+        std::thread::spawn(move || {
+            let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            let _ = waitid(WaitId::Pid(process), end);
+            let _ = tell.send(());
+        });
+        if ended.recv_timeout(deadline.saturating_duration_since(Instant::now())).is_err() {
             self.give_up("its end");
         }
         let status = self.child.wait().unwrap();

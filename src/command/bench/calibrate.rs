@@ -42,6 +42,7 @@ pub(super) async fn run(
     threads: usize,
     duration: Duration,
     as_json: bool,
+    attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<String, Error> {
     let sink = Sink::start()?;
@@ -60,7 +61,7 @@ pub(super) async fn run(
         ));
     };
     begin(1, CONNECTIONS_NAME);
-    let report = part(&load, diagnostics).await?;
+    let report = part(&load, attention, diagnostics).await?;
     let connections = per_cpu_second(&report, report.counts.connected);
     load.publishers = PUBLISHERS;
     load.mode = Mode::Publish;
@@ -69,7 +70,7 @@ pub(super) async fn run(
     for (number, qos, name) in [(2, QoS::AtMostOnce, QOS_0_NAME), (3, QoS::AtLeastOnce, QOS_1_NAME)] {
         load.qos = qos;
         begin(number, name);
-        let report = part(&load, diagnostics).await?;
+        let report = part(&load, attention, diagnostics).await?;
         ceilings.push(per_cpu_second(&report, report.measured().sent));
     }
     #[allow(clippy::cast_precision_loss, reason = "few threads")]
@@ -110,12 +111,13 @@ fn per_cpu_second(report: &Report, done: u64) -> f64 {
     if cpu > 0.0 { done as f64 / cpu } else { 0.0 }
 }
 
-async fn part(load: &Load, diagnostics: &Diagnostics) -> Result<Report, Error> {
-    let outcome = director::run(load.clone(), Attention::start(None)?, diagnostics).await?;
-    if outcome.interrupted {
-        return Err(Error::Signal(2));
+async fn part(load: &Load, attention: &mut Attention, diagnostics: &Diagnostics) -> Result<Report, Error> {
+    let outcome = director::run(load.clone(), attention, diagnostics).await?;
+    // Also after the measurement: there is no report of a calibration that was not finished.
+    match attention.asked() {
+        Some(asked) => Err(asked.error()),
+        None => Ok(Report::new(load, outcome)),
     }
-    Ok(Report::new(load, outcome))
 }
 
 /// What an earlier calibration found possible, in connections and in messages a second.

@@ -70,13 +70,18 @@ impl Arrivals {
 /// A broker that cannot be reached at all; files that cannot be read.
 pub(super) async fn run(
     mut load: Load,
-    mut attention: Attention,
+    attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<Outcome, Error> {
-    let payload_bytes = Message::new(&load.payload, load.seed)?.bytes.len();
-    let credentials = load.credentials.as_deref();
-    let credentials =
-        credentials.map(|path| Credentials::read(path, &load.client, load.clients())).transpose()?;
+    // A file may be a pipe, and keep the run waiting.
+    let asked = load.clone();
+    let read = move || {
+        let credentials = asked.credentials.as_deref();
+        let credentials = credentials.map(|path| Credentials::read(path, &asked.client, asked.clients()));
+        Ok((Message::new(&asked.payload, asked.seed)?, credentials.transpose()?))
+    };
+    let (message, credentials) = attention.blocking(read).await?;
+    let payload_bytes = message.bytes.len();
     let started = clock::rfc3339_seconds(std::time::SystemTime::now());
     let mut broken_off = false;
     let named = load.client.endpoint.address.to_string();
@@ -113,7 +118,7 @@ pub(super) async fn run(
     let threads = u32::try_from(load.threads).unwrap_or(1).clamp(1, load.clients().max(1));
     let began = now();
     let options = Fleet::options(&load, run);
-    let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, options, began });
+    let fleet = Arc::new(Fleet { load, plan, protocol, run, threads, credentials, message, options, began });
     let mut director = Director::start(&fleet, attention, diagnostics, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, phases) = director.finish(&fleet, timeline).await?;
@@ -225,7 +230,7 @@ struct Director<'a> {
     orders: Vec<UnboundedSender<Order>>,
     news: UnboundedReceiver<News>,
     boards: Vec<Arc<Board>>,
-    attention: Attention,
+    attention: &'a mut Attention,
     live: Live,
     has_messages: bool,
     began: u64,
@@ -251,7 +256,7 @@ struct Director<'a> {
 impl<'a> Director<'a> {
     fn start(
         fleet: &Arc<Fleet>,
-        attention: Attention,
+        attention: &'a mut Attention,
         diagnostics: &'a Diagnostics,
         interrupted: bool,
     ) -> Result<Self, Error> {

@@ -122,21 +122,27 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Task::Load(load) => load,
         Task::Compare(files) => {
             let compared = compare::run(&files, results.json, results.allow_saturated)?;
-            print(&compared.text).await?;
+            let mut stdout = Stdout::new();
+            stdout.buffer().extend_from_slice(&compared.text);
+            stdout.flush().await?;
             return Ok(if compared.is_valid { Exit::Success } else { Exit::Negative });
         }
         Task::Calibrate { client, threads, duration } => {
-            let text = calibrate::run(&client, threads, duration, results.json, diagnostics).await?;
-            return print(text.as_bytes()).await;
+            let mut attention = Attention::start(None)?.for_reader();
+            let json = results.json;
+            let text = calibrate::run(&client, threads, duration, json, &mut attention, diagnostics).await?;
+            print(text.as_bytes(), &mut attention, diagnostics).await?;
+            return Ok(Exit::Success);
         }
     };
     // What can be known to fail at the end of the run fails before it.
     let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
     let outputs = Outputs::open(&results.files)?;
+    let to_files = !results.files.is_empty();
     let attention = Attention::start(None)?;
     // A report that goes into a file as well is not for the reader of standard output alone.
-    let attention = if outputs.is_empty() { attention.for_reader() } else { attention };
-    let outcome = match put_load(&mut load, attention, diagnostics).await {
+    let mut attention = if to_files { attention } else { attention.for_reader() };
+    let outcome = match put_load(&mut load, &mut attention, diagnostics).await {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
@@ -152,9 +158,15 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
     let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
-    let (printed, written) = (print(&text).await, outputs.write(&report));
-    printed?;
+    // The files first: the reader of standard output may take its time.
+    let (written, printed) = (outputs.write(&report), print(&text, &mut attention, diagnostics).await);
     written?;
+    let has_verdict = to_files || !report.thresholds.is_empty();
+    match printed {
+        // The figures were for a reader that has gone; a verdict is for whoever waits for the exit status.
+        Err(Error::OutputClosed) if has_verdict => {}
+        printed => printed?,
+    }
     if results.json {
         // The table says so itself; an object mostly goes into a file.
         let broken = report.thresholds.iter().filter(|result| result.broken);
@@ -176,7 +188,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 
 async fn put_load(
     load: &mut Load,
-    attention: Attention,
+    attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<Outcome, Error> {
     machine::check_limits(load, diagnostics)?;
@@ -184,9 +196,8 @@ async fn put_load(
     director::run(load.clone(), attention, diagnostics).await
 }
 
-async fn print(text: &[u8]) -> Result<Exit, Error> {
+async fn print(text: &[u8], attention: &mut Attention, diagnostics: &Diagnostics) -> Result<(), Error> {
     let mut stdout = Stdout::new();
     stdout.buffer().extend_from_slice(text);
-    stdout.flush().await?;
-    Ok(Exit::Success)
+    attention.write_out(&mut stdout, diagnostics).await
 }

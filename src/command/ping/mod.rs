@@ -100,7 +100,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     } else if config.verbosity > Verbosity::Quiet {
         report.put_summary(stdout.buffer());
     }
-    let flushed = stdout.flush().await;
+    let flushed = attention.write_out(&mut stdout, diagnostics).await;
     result?;
     flushed?;
     for certificate in &expiring {

@@ -68,9 +68,9 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     };
     if !config.json {
         for entry in &run.entries {
-            shown.put(&entry.line(), &mut run.attention).await?;
+            shown.put(&entry.line(), &mut run.attention, diagnostics).await?;
         }
-        shown.flush(&mut run.attention).await?;
+        shown.flush(&mut run.attention, diagnostics).await?;
     }
     ended_by.warn(&clear.scan, diagnostics);
     let while_listing = error.is_some();
@@ -94,11 +94,11 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         for entry in &run.entries {
             if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok() && !run.declined) {
                 let line = format!("{}  {why}", printable(&entry.topic));
-                shown.put(&line, &mut run.attention).await?;
+                shown.put(&line, &mut run.attention, diagnostics).await?;
             }
         }
     }
-    let written = shown.flush(&mut run.attention).await;
+    let written = shown.flush(&mut run.attention, diagnostics).await;
     match (&result, run.entries.len()) {
         (Err(Error::Signal(_)), 0) if while_listing => {
             diagnostics.state("ended while listing: nothing was cleared");
@@ -110,6 +110,9 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         (result, _) => run.summary(result.is_err()),
     }
     result.and(written)?;
+    if clear.dry_run && shown.is_closed {
+        return Err(Error::OutputClosed);
+    }
     let something = left(&run.entries) > 0 || run.incomplete;
     Ok(if something { Exit::Negative } else { Exit::Success })
 }
@@ -124,16 +127,29 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Adds a line; waits for the reader now and then.
-    pub(super) async fn put(&mut self, line: &str, attention: &mut Attention) -> Result<(), Error> {
+    pub(super) async fn put(
+        &mut self,
+        line: &str,
+        attention: &mut Attention,
+        diagnostics: &Diagnostics,
+    ) -> Result<(), Error> {
         self.stdout.buffer().extend_from_slice(line.as_bytes());
         self.stdout.buffer().push(b'\n');
-        if self.stdout.waiting_bytes() > LIST_BYTES { self.flush(attention).await } else { Ok(()) }
+        if self.stdout.waiting_bytes() > LIST_BYTES {
+            self.flush(attention, diagnostics).await
+        } else {
+            Ok(())
+        }
     }
 
-    /// Waits until everything is written, or for a signal.
-    pub(super) async fn flush(&mut self, attention: &mut Attention) -> Result<(), Error> {
+    /// Waits until everything is written; once a signal has come, not for long.
+    pub(super) async fn flush(
+        &mut self,
+        attention: &mut Attention,
+        diagnostics: &Diagnostics,
+    ) -> Result<(), Error> {
         if !self.is_closed {
-            match attention.during(self.stdout.flush()).await? {
+            match attention.write_out(&mut self.stdout, diagnostics).await {
                 Err(Error::OutputClosed) => self.is_closed = true,
                 result => return result,
             }

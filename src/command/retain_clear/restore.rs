@@ -54,7 +54,10 @@ pub(super) async fn export(
         };
         let mut shown = Shown::default();
         Report::new(&parts, &scanned.entries).put(shown.stdout.buffer());
-        shown.flush(&mut attention).await?;
+        shown.flush(&mut attention, diagnostics).await?;
+    }
+    if matches!(error, Some(Error::OutputClosed)) {
+        return Err(Error::OutputClosed);
     }
     if let Some(error) = error {
         diagnostics.state(format_args!("ended early: {count} found, nothing was kept"));
@@ -98,11 +101,12 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     } else {
         for entry in &entries {
             if let Some(why) = entry.fate.why_left() {
-                shown.put(&format!("{}  {why}", printable(&entry.topic)), &mut attention).await?;
+                let line = format!("{}  {why}", printable(&entry.topic));
+                shown.put(&line, &mut attention, diagnostics).await?;
             }
         }
     }
-    let written = shown.flush(&mut attention).await;
+    let written = shown.flush(&mut attention, diagnostics).await;
     let left = left(&entries);
     let restored = entries.len() - left;
     if unanswerable > 0 {

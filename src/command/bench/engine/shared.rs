@@ -26,6 +26,8 @@ pub(crate) struct Fleet {
     pub(crate) run: u32,
     pub(crate) threads: u32,
     pub(crate) credentials: Option<Credentials>,
+    /// Each thread has its own copy: a file it comes from may be a pipe, which can be read only once.
+    pub(crate) message: Message,
     /// What clients connect with, one for each local address.
     pub(crate) options: Vec<Arc<ClientOptions>>,
     /// When the run began: the connections' ramp and the series count from here.
@@ -138,7 +140,7 @@ pub(crate) struct Board {
 }
 
 /// The bytes of a message, whose stamp is written anew for each.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) bytes: Vec<u8>,
     /// Of what stands behind the stamp.
@@ -229,16 +231,12 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(crate) fn new(
-        load: &Load,
-        plan: Arc<Plan>,
-        run: u32,
-        flows: Flows,
-        quota: u64,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            plan,
-            run,
+    /// Of this thread.
+    pub(crate) fn new(fleet: &Fleet, thread: u32, flows: Flows) -> Self {
+        let load = &fleet.load;
+        Self {
+            plan: Arc::clone(&fleet.plan),
+            run: fleet.run,
             publishers: load.publishers,
             qos: load.qos,
             per_write: load.per_write,
@@ -249,11 +247,11 @@ impl Shard {
             scheduled: load.rate != Rate::Max,
             counted: matches!(load.stop, Stop::Count(_)),
             timeline: Timeline::NEVER,
-            quota,
-            payload: Message::new(&load.payload, load.seed)?,
+            quota: fleet.quota(thread),
+            payload: fleet.message.clone(),
             flows,
             recorder: Recorder::showing(Kind::main(load.mode, load.qos)),
-        })
+        }
     }
 
     /// How many messages may be sent at this time, up to `most`. Those of the measurement are taken

@@ -144,8 +144,7 @@ impl Worker {
         let mut unconnected: Vec<u32> = (0..u32::try_from(places.len()).unwrap_or(u32::MAX)).collect();
         unconnected.sort_by_key(|index| places[*index as usize].number);
         let words = if plan.groups > 0 { SHARED_WORDS } else { PLAIN_WORDS };
-        let shard =
-            Shard::new(load, Arc::clone(plan), fleet.run, Flows::new(flows, words), fleet.quota(thread))?;
+        let shard = Shard::new(fleet, thread, Flows::new(flows, words));
         let alarm = Alarm::new().map_err(|error| Error::file("cannot make a timer", error))?;
         Ok(Self {
             fleet: Arc::clone(fleet),

@@ -216,6 +216,14 @@ pub struct Files {
     pub junit: Option<PathBuf>,
 }
 
+impl Files {
+    /// Whether none was asked for: the run is for the reader of standard output alone.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        [&self.csv, &self.html, &self.junit].into_iter().all(Option::is_none)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Csv,
@@ -236,11 +244,6 @@ impl Outputs {
         let wanted = [(&files.csv, Form::Csv), (&files.html, Form::Html), (&files.junit, Form::Junit)];
         let wanted = wanted.into_iter().filter_map(|(path, form)| Some((path.as_ref()?, form)));
         wanted.map(|(path, form)| Output::open(path, form)).collect::<Result<_, _>>().map(Self)
-    }
-
-    /// Whether no file was asked for.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Writes the report to all files, to the others even if one fails.
