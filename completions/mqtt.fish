@@ -166,7 +166,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l random-filter -d 'Show each message with this chance only: 0.1 to 100' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format: %t topic, %p payload, %j JSON, \\n line feed' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output. SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output (-). SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
@@ -1079,7 +1079,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l until-clear -
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l rate -d 'At most this many messages a second' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Limit of a scan, where what came up to then is what counts; and of the wait for an acknowledgement' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Write what is to be cleared to this new file first, as JSON records' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file and clear nothing' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file, or to standard output (-), and clear nothing' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r

@@ -8,6 +8,13 @@ use std::path::Path;
 /// How much is asked for at first where nobody knows how much there is.
 const FIRST_BYTES: usize = 64 * 1024;
 
+/// Whether a file that is to be written is standard output: `-`, or one of the names that the system has
+/// for it. By such a name a socket cannot be opened, and the end of the reader would not be noticed.
+#[must_use]
+pub fn names_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].into_iter().any(|name| path == Path::new(name))
+}
+
 /// The content of a file of at most so many bytes.
 ///
 /// # Errors
@@ -182,6 +189,22 @@ fn suspect(mode: u32, owner: u32, user: u32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_standard_output() {
+        for (path, expected) in [
+            ("-", true),
+            ("/dev/stdout", true),
+            ("/dev//fd/1", true),
+            ("/proc/self/fd/1", true),
+            ("./-", false),
+            ("/dev/fd/10", false),
+            ("/dev/stderr", false),
+            ("stdout", false),
+        ] {
+            assert_eq!(names_stdout(Path::new(path)), expected, "{path}");
+        }
+    }
 
     #[test]
     fn what_is_read_has_a_limit() {

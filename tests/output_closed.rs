@@ -1,12 +1,17 @@
-//! The reader of standard output leaves while nothing is to be written: the run ends, wherever it is.
+//! The reader of standard output leaves while nothing is to be written: the run ends, wherever it is. And
+//! whatever becomes of the two outputs, the first signal ends it.
 
 use std::sync::mpsc;
 
 use mqtt::protocol::Protocol::V5;
+use rustix::process::Signal;
 
+use crate::support::Service as _;
+use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets;
 use crate::support::server::Server;
+use crate::support::wait_until;
 
 /// Every command that writes to standard output and may wait, with its exit status: a test that was not
 /// run to its end is no success.
@@ -15,12 +20,16 @@ const WAITING: &[(&[&str], i32)] = &[
     (&["sub", "-t", "a", "-v", "--json", "-C", "5"], 0),
     (&["sub", "-t", "a", "--retained-only"], 0),
     (&["sub", "-t", "a", "--message-rate"], 0),
+    (&["sub", "-t", "a", "--output", "-"], 0),
+    (&["sub", "-t", "a", "--output", "/dev/stdout"], 0),
     (&["rr", "-t", "a", "-m", "x"], 0),
     (&["ping"], 0),
     (&["ping", "--json"], 0),
     (&["bench", "--duration", "1h"], 0),
     (&["bench", "--json", "--duration", "1h"], 0),
     (&["retain-clear", "#", "--dry-run"], 0),
+    (&["retain-clear", "#", "--export", "-"], 0),
+    (&["retain-clear", "#", "--export", "/dev/stdout"], 0),
     (&["will-test", "--case", "close"], 1),
 ];
 
@@ -121,4 +130,150 @@ fn work_that_is_not_for_the_reader_goes_on() {
         run.wait_for_end().exits(0);
     }
     server.finish();
+}
+
+/// The password is for a run that nobody needs any more, and its command ends with it.
+#[test]
+fn reader_leaves_while_the_password_is_awaited() {
+    for (words, status) in WAITING.iter().filter(|(words, _)| words[0] != "will-test") {
+        for closes in ["", "exec >&-; "] {
+            let line = format!("{closes}echo asked >&2; exec sleep 1000");
+            let run = command(words, 1).args(["-u", "me", "--password-command", &line]);
+            let mut run = run.hold_stdout().spawn();
+            run.wait_for_stderr("asked");
+            run.close_stdout();
+            run.wait_for_end().exits(*status);
+        }
+    }
+    // What it publishes is for others.
+    let (broker, folder) = (Broker::start(), tempfile::tempdir().unwrap());
+    let go = pipe(&folder, "go");
+    let line = format!("echo asked >&2; cat {}; echo secret", go.display());
+    let run = broker.publish().args(["-t", "a", "-m", "x", "-u", "me", "--password-command", &line]);
+    let mut run = run.hold_stdout().spawn();
+    run.wait_for_stderr("asked");
+    run.close_stdout();
+    std::fs::write(&go, "").unwrap();
+    run.wait_for_end().exits(0);
+}
+
+fn pipe(folder: &tempfile::TempDir, name: &str) -> std::path::PathBuf {
+    let path = folder.path().join(name);
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
+}
+
+/// The payload, or the clients, come from a pipe that nobody writes to.
+#[test]
+fn reader_leaves_while_a_load_waits_for_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for option in ["--payload-file", "--credentials"] {
+        let path = pipe(&folder, option.trim_start_matches('-'));
+        for signal in [None, Some(Signal::TERM)] {
+            let run = command(&["bench", "pub", "--quiet"], 1).arg_path(option, &path);
+            let mut run = run.hold_stdout().spawn();
+            // To be opened for writing it needs a reader, who is there then.
+            let writer = std::fs::File::options().write(true).open(&path).unwrap();
+            if let Some(signal) = signal {
+                run.signal(signal);
+                run.wait_for_end().dies_of(signal);
+            } else {
+                run.close_stdout();
+                run.wait_for_end().exits(0);
+            }
+            drop(writer);
+        }
+    }
+}
+
+/// Every load: the run is over at once, and not when it was to be.
+const LOADS: [&[&str]; 6] = [
+    &["bench", "pub", "--rate", "50", "--duration", "1h"],
+    &["bench", "sub", "--topic", "a/#", "--duration", "1h"],
+    &["bench", "e2e", "--json", "--rate", "50", "--duration", "1h"],
+    &["bench", "rr", "--rate", "50", "--duration", "1h"],
+    &["bench", "conn", "--hold", "1h"],
+    &["bench", "calibrate", "--duration", "1h"],
+];
+
+/// The line that a load writes every second.
+const MEASURING: &str = "s measure ";
+
+fn load(words: &[&str], broker: &Broker) -> Mqtt {
+    let port = broker.port().to_string();
+    // `calibrate` has a broker of its own. This machine's other work must not spoil the verdict.
+    let target = ["-h", "127.0.0.1", "-p", &port, "--allow-saturated"];
+    let target: &[&str] = if words.contains(&"calibrate") { &[] } else { &target };
+    Mqtt::new(words).args(target)
+}
+
+#[test]
+fn reader_leaves_while_a_load_is_measured() {
+    let broker = Broker::start();
+    for words in LOADS {
+        for is_socket in [false, true] {
+            let run = load(words, &broker);
+            let mut run = if is_socket { run.hold_stdout_socket() } else { run.hold_stdout() }.spawn();
+            run.wait_for_stderr(MEASURING);
+            run.close_stdout();
+            run.wait_for_end().exits(0);
+        }
+    }
+}
+
+/// A threshold is not kept because nobody read that it was broken.
+#[test]
+fn broken_threshold_shows_in_the_exit_status_without_a_reader() {
+    let broker = Broker::start();
+    let words = ["bench", "pub", "--rate", "50", "--duration", "1h", "--fail-if", "connect p50 > 0ms"];
+    let mut run = load(&words, &broker).hold_stdout().spawn();
+    run.wait_for_stderr(MEASURING);
+    run.close_stdout();
+    run.wait_for_end().exits(3);
+}
+
+/// With a reader, one that reads no further, and one that never reads standard error.
+#[test]
+fn first_signal_ends_a_load_whatever_its_outputs_are() {
+    let broker = Broker::start();
+    for words in LOADS {
+        let interrupted = words.contains(&"calibrate");
+        let run = load(words, &broker).spawn();
+        run.wait_for_stderr(MEASURING).signal(Signal::TERM);
+        let outcome = run.wait_for_end();
+        if interrupted {
+            outcome.dies_of(Signal::TERM)
+        } else {
+            outcome.exits(0)
+        };
+        let run = load(words, &broker).full_stdout().spawn();
+        run.wait_for_stderr(MEASURING).signal(Signal::INT);
+        let outcome = run.wait_for_end().dies_of(Signal::INT);
+        if !interrupted {
+            outcome.mentions("bytes are not written: nobody reads standard output");
+        }
+    }
+    // What only shows how far the run is does not hold it up.
+    let subscriber = broker.subscribe().args(["-t", "bench/#", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    let run = load(LOADS[0], &broker).full_stderr().spawn();
+    subscriber.wait_for_stderr("received PUBLISH");
+    run.signal(Signal::TERM);
+    let report = run.wait_for_end().exits(0).stdout;
+    assert!(String::from_utf8(report).unwrap().contains("the figures are of what was done until then"));
+}
+
+/// The run is inside a write to standard error, and can look at nothing else.
+#[cfg(target_os = "linux")]
+#[test]
+fn first_signal_ends_a_run_inside_a_system_call() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept();
+        peer.drain();
+    });
+    let run = command(&["sub", "-t", "a", "-d"], server.port()).full_stderr().spawn();
+    wait_until(|| run.is_in_a_call_for(2));
+    run.signal(Signal::TERM);
+    run.wait_for_end().dies_of(Signal::TERM);
+    server.finish_or_refuse();
 }

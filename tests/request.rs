@@ -460,6 +460,24 @@ fn a_slow_reader() {
     assert_eq!(run.stdout.len(), (4 << 20) + 1);
 }
 
+/// A session that is kept is of no use for a topic of its own, and is an error only if it is asked for.
+#[test]
+fn setting_to_keep_the_session_is_not_used_without_a_response_topic() {
+    for value in ["true", "perhaps"] {
+        let server = Server::start(|listener| {
+            let (mut peer, filter, _) = asked(listener);
+            peer.send(&Message::new(&filter, b"ok").bytes(V5));
+            peer.expect_disconnect(V5);
+        });
+        let run = rr(server.port()).args(["-t", "a", "-n"]).env("MQTT_DISABLE_CLEAN_SESSION", value);
+        run.run().succeeds().prints("ok\n");
+        server.finish();
+    }
+    rr(1).args(["-t", "a", "-n", "-c", "-i", "me"]).run().exits(2).mentions("a kept session (-c) would keep");
+    let run = rr(1).args(["-t", "a", "-e", "b", "-n", "-i", "me"]);
+    run.env("MQTT_DISABLE_CLEAN_SESSION", "perhaps").run().exits(2).mentions("MQTT_DISABLE_CLEAN_SESSION");
+}
+
 /// What the server says of response topics may be of no use; it hears a DISCONNECT then, or it would
 /// publish the will.
 #[test]

@@ -508,6 +508,34 @@ fn a_reader_that_goes_away_ends_nothing() {
     cleared.exits(0).mentions("3000 cleared, and verified that none is left");
 }
 
+/// `-` and the names of the system for it, whatever standard output is: what stands in it already stays.
+#[test]
+fn export_to_standard_output() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let source = file(&folder, "source.jsonl", &records(3));
+    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
+    for name in ["-", "/dev/stdout", "/dev/fd/1"] {
+        let run = retain_clear(broker.port(), &["#", "--export", name]).run().exits(0);
+        assert_eq!(run.lines().len(), 3);
+        run.mentions("3 written to standard output");
+        let log = folder.path().join("log");
+        std::fs::write(&log, "before\n").unwrap();
+        retain_clear(broker.port(), &["#", "--export", name]).stdout_file(&log).run().exits(0);
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert!(text.starts_with("before\n{") && text.lines().count() == 4, "{text}");
+        retain_clear(broker.port(), &["#", "--export", name]).hold_stdout_socket().run().exits(0);
+        retain_clear(broker.port(), &["#", "--export", name, "--json"])
+            .run()
+            .exits(2)
+            .mentions("--json and --export both write to standard output");
+        retain_clear(broker.port(), &["#", "--backup", name, "--yes"])
+            .run()
+            .exits(2)
+            .mentions("--export - writes the messages to standard output and clears nothing");
+    }
+}
+
 /// Ended in the middle: the backup has everything, the terminal showed how far it was, and another
 /// run goes on.
 #[test]

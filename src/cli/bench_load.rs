@@ -19,6 +19,7 @@ use crate::command::bench::{
     Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Task, Threshold, check_topic,
 };
 use crate::error::Error;
+use crate::file::names_stdout;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::counted;
 
@@ -210,7 +211,7 @@ impl ResultArgs {
         let files = files.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
         let mut seen: Vec<(&str, &PathBuf)> = Vec::new();
         for (name, path) in files {
-            if path.as_os_str() == "-" {
+            if names_stdout(path) {
                 return Err(Error::usage(format!("{name} needs a file: standard output has the report")));
             }
             if let Some((other, _)) =
@@ -395,7 +396,8 @@ impl CommonArgs {
         let verbosity = self.quiet.resolve();
         let results = self.results.resolve(ceiling.calibration)?;
         let needs_v5 = clients.shared_groups.map(|_| "--shared-groups");
-        let client = self.connection.resolve(Purpose { needs_v5, ..Purpose::default() })?;
+        let purpose = Purpose { needs_v5, for_reader: results.files.is_empty(), ..Purpose::default() };
+        let client = self.connection.resolve(purpose)?;
         let mut load = Load {
             pattern: clients.pattern,
             shared_groups: clients.shared_groups.unwrap_or(0),

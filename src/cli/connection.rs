@@ -140,6 +140,10 @@ pub(super) struct Purpose {
     pub(super) needs_v5: Option<&'static str>,
     /// What to do when the link is lost and no option says.
     pub(super) reconnect: Reconnect,
+    /// A session that outlives the run makes no sense; `-c` is only an error if it was typed.
+    pub(super) keeps_no_session: bool,
+    /// The run ends when the reader of standard output leaves, also before it is connected.
+    pub(super) for_reader: bool,
 }
 
 impl Default for Purpose {
@@ -151,6 +155,8 @@ impl Default for Purpose {
             disconnect_properties: PropertyBlock::default(),
             needs_v5: None,
             reconnect: Reconnect::NEVER,
+            keeps_no_session: false,
+            for_reader: false,
         }
     }
 }
@@ -220,9 +226,9 @@ impl ConnectionArgs {
 
     /// Everything a connection is made with.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
-        let origin = self.origin.clone();
+        let (origin, for_reader) = (self.origin.clone(), purpose.for_reader);
         let (mut options, credentials) = self.check(purpose)?;
-        let password = credentials.fetch(&origin, options.connect_timeout)?;
+        let password = credentials.fetch(&origin, options.connect_timeout, for_reader)?;
         options.password = authentication::with_password(&mut options.authentication, password)?;
         Ok(options)
     }
@@ -240,6 +246,10 @@ impl ConnectionArgs {
         overruled.extend(self.target.unused(&self.origin));
         let is_target = |id: &str| target::IDS.contains(&id);
         self.origin.refuse_broken(|id| is_target(id) && !overruled.contains(&id))?;
+        if purpose.keeps_no_session && self.origin.rank("disable_clean_session") < Rank::Flag {
+            self.disable_clean_session = false;
+            overruled.push("disable_clean_session");
+        }
         if self.speaks_only_v3() && self.origin.rank("session_expiry") < self.origin.rank("protocol_version")
         {
             self.session_expiry = None;

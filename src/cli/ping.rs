@@ -15,6 +15,7 @@ use super::tls::TURN_ON;
 use super::value::{self, Brokers};
 use crate::command::ping::Config;
 use crate::error::Error;
+use crate::output::Verbosity;
 
 /// Go the way to a broker step by step, and measure round trips
 ///
@@ -121,6 +122,7 @@ impl TryFrom<PingArgs> for Config {
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),
+            for_reader: args.json || verbosity > Verbosity::Quiet,
             ..Purpose::default()
         })?;
         if args.warn_expiry.is_some() && client.endpoint.tls.is_none() {

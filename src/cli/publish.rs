@@ -170,6 +170,7 @@ impl TryFrom<PublishArgs> for Config {
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(args.topic_alias.map(|_| "--topic-alias")),
             reconnect: if lines { Reconnect::ALWAYS } else { Reconnect::NEVER },
+            ..Purpose::default()
         })?;
         Ok(Self {
             client,

@@ -163,6 +163,9 @@ impl TryFrom<RequestArgs> for Config {
                 .properties
                 .needs_v5()
                 .or(args.retain_as_published.then_some("--retain-as-published")),
+            // A subscription to a new topic every time is not to be kept.
+            keeps_no_session: response_topic.is_none(),
+            for_reader: true,
             ..Purpose::default()
         })?;
         if response_topic.is_none()

@@ -20,6 +20,7 @@ use crate::command::retain_clear::{
     Clear, Config, DEFAULT_UNTIL_CLEAR, ScanOptions, Selection, TimeSource, Work,
 };
 use crate::error::Error;
+use crate::file::names_stdout;
 use crate::protocol::topic;
 use crate::quotation::cut;
 
@@ -27,7 +28,8 @@ use crate::quotation::cut;
 ///
 /// Lists what is retained under the filters, asks on a terminal, clears it, and looks again with a
 /// fresh subscription. The exit status is 0 if nothing is left, 3 if something is. $SYS is never
-/// touched.
+/// touched. If the reader of the list leaves, --dry-run and --export - end with status 0; a clearing
+/// goes on to its end.
 ///
 /// MQTT does not say which retained message is the last. A scan sends a message to itself, on the topic
 /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
@@ -97,7 +99,7 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     backup: Option<PathBuf>,
 
-    /// Write it to this new file and clear nothing
+    /// Write it to this new file, or to standard output (-), and clear nothing
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
     export: Option<PathBuf>,
 
@@ -215,6 +217,13 @@ impl RetainClearArgs {
         if self.dry_run && (self.backup.is_some() || self.until_clear.is_some()) {
             return Err(Error::usage("--dry-run clears nothing; --export writes a file without clearing"));
         }
+        if self.backup.as_deref().is_some_and(names_stdout) {
+            return Err(Error::usage("--backup needs a file: standard output has the list")
+                .with_hint("--export - writes the messages to standard output and clears nothing"));
+        }
+        if self.json && self.export.as_deref().is_some_and(names_stdout) {
+            return Err(Error::usage("--json and --export both write to standard output"));
+        }
         let scan = ScanOptions { filters, selection: self.selection()?, timeout: self.timeout };
         Ok(match self.export.take() {
             Some(file) => Work::Export { scan, file },
@@ -303,7 +312,13 @@ impl TryFrom<RetainClearArgs> for Config {
         let from_property = matches!(&work, Work::Clear(Clear { scan, .. }) | Work::Export { scan, .. }
             if matches!(scan.selection.older_than, Some((_, TimeSource::Property(_)))));
         let default_in_flight = args.connection.origin.rank("max_inflight") == Rank::Default;
+        let for_reader = match &work {
+            Work::Clear(clear) => clear.dry_run,
+            Work::Export { file, .. } => names_stdout(file),
+            Work::Restore { .. } => false,
+        };
         let mut client = args.connection.resolve(Purpose {
+            for_reader,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(from_property.then_some("--time-in property")),

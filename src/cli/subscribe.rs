@@ -19,6 +19,7 @@ use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::subscribe::{Config, Display, Kind};
 use crate::error::Error;
+use crate::file::names_stdout;
 use crate::output::MessageFormat;
 use crate::protocol::property::PropertyId;
 use crate::protocol::topic;
@@ -26,8 +27,8 @@ use crate::protocol::topic;
 /// Subscribe to topics and write out the messages that arrive
 ///
 /// Writes each message to standard output, and acknowledges it only then. Ends after -C messages,
-/// after -W seconds, or when it is interrupted; reconnects and subscribes again when the link is
-/// lost.
+/// after -W seconds, when it is interrupted, or when the reader of standard output leaves (not with -E,
+/// -U without -t, or --output); reconnects and subscribes again when the link is lost.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -84,7 +85,7 @@ pub(super) struct SubscribeArgs {
     #[command(flatten)]
     format: FormatArgs,
 
-    /// Append the messages to FILE instead of writing them to standard output. SIGHUP makes it open
+    /// Append the messages to FILE instead of writing them to standard output (-). SIGHUP makes it open
     /// FILE again, for programs that rename log files; a standard output that the shell has opened
     /// (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed,
     /// mqtt sub ends, unless it was started with nohup
@@ -178,11 +179,8 @@ impl TryFrom<SubscribeArgs> for Config {
                 "--remove-retained clears what was written out, which not all is with --message-rate or --watch",
             ));
         }
-        if args.output.as_deref() == Some(Path::new("-")) {
-            return Err(Error::usage("--output takes the name of a file, and '-' is not one")
-                .with_hint("messages go to standard output where --output is not given"));
-        }
-        if args.watch && args.output.is_some() {
+        let output = args.output.filter(|path| !names_stdout(path));
+        if args.watch && output.is_some() {
             return Err(Error::usage("--watch draws on a terminal, and --output writes to a file"));
         }
         let in_url = args.connection.url_topic()?.filter(|_| {
@@ -224,6 +222,8 @@ impl TryFrom<SubscribeArgs> for Config {
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(needs_v5),
             reconnect: Reconnect::ALWAYS,
+            for_reader: output.is_none() && !args.exit_after_subscribing && !filters.is_empty(),
+            ..Purpose::default()
         })?;
         if args.session_file.is_some() && client.clean_start {
             return Err(Error::usage("--session-file needs a session that outlives the program: -c -i ID"));
@@ -243,7 +243,7 @@ impl TryFrom<SubscribeArgs> for Config {
             kind,
             remove_retained: args.remove_retained,
             session_file: args.session_file,
-            output: args.output,
+            output,
             display: display(args.format.resolve()?, args.message_rate, args.watch)?,
             verbosity: args.report.resolve()?,
         })

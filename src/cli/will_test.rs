@@ -18,6 +18,7 @@ use super::{credentials, text, value};
 use crate::client::options::{Secret, Version};
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
+use crate::file::names_stdout;
 use crate::protocol::Protocol;
 use crate::quantity::agree;
 
@@ -26,7 +27,8 @@ use crate::quantity::agree;
 /// Runs cases, each with a client that dies in its own way and another that watches, and gives a
 /// verdict on each. With --will-topic it tests that one will instead, as the user and with the
 /// client identifier given. The exit status is 0 if no case failed, 3 if one did, and 1 if one could
-/// not be decided.
+/// not be decided, or was not run because the reader of standard output left. With --junit the run goes
+/// on without that reader.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Cases")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -162,6 +164,9 @@ impl TryFrom<WillTestArgs> for Config {
             return Err(Error::usage("--watch-password needs --watch-as"));
         }
         let watch_as = args.watch_as.map(|name| text::string("user name of --watch-as", name)).transpose()?;
+        if args.junit.as_deref().is_some_and(names_stdout) {
+            return Err(Error::usage("--junit needs a file: standard output has the report"));
+        }
         let properties = args.properties.resolve()?;
         let asks = args.connection.asks_for_password();
         let client = args.connection.resolve(Purpose {

@@ -52,6 +52,26 @@ impl Reader {
     }
 }
 
+/// Whether the reader of standard output is gone, as far as the system says so unasked. For who has no
+/// runtime yet.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn has_no_reader() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdout = rustix::stdio::stdout();
+    let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut watched, Some(&at_once)).is_ok()
+        && watched[0].revents().intersects(PollFlags::ERR | PollFlags::HUP)
+}
+
+/// It shows with the next write.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn has_no_reader() -> bool {
+    false
+}
+
 #[cfg(target_os = "linux")]
 fn look() -> Watch {
     linux::watch(rustix::stdio::stdout())

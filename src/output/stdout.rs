@@ -240,6 +240,14 @@ impl Stdout {
     }
 }
 
+/// Standard output as a file, whatever it is.
+///
+/// # Errors
+/// It is closed, or there are too many open files.
+pub fn stdout_as_file() -> std::io::Result<File> {
+    rustix::stdio::stdout().try_clone_to_owned().map(File::from)
+}
+
 /// What came of [`Stdout::reopen`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reopened {

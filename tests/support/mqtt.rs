@@ -261,28 +261,7 @@ impl Mqtt {
             }
             _ => None,
         };
-        let held: Option<OwnedFd> = match &self.stdout {
-            Output::Full => {
-                let (reader, writer) = full_pipe();
-                command.stdout(writer);
-                Some(reader.into())
-            }
-            Output::HeldPipe => {
-                let (reader, writer) = std::io::pipe().unwrap();
-                command.stdout(writer);
-                Some(reader.into())
-            }
-            Output::HeldSocket => {
-                let (ours, theirs) = UnixStream::pair().unwrap();
-                command.stdout(OwnedFd::from(theirs));
-                Some(ours.into())
-            }
-            Output::File(path) => {
-                command.stdout(File::options().create(true).append(true).open(path).unwrap());
-                None
-            }
-            _ => None,
-        };
+        let held = held(&self.stdout, &mut command);
         let unread = self.stderr_is_full.then(|| {
             let (reader, writer) = full_pipe();
             command.stderr(writer);
@@ -328,6 +307,32 @@ impl Mqtt {
             _unread: unread,
             ended: false,
         }
+    }
+}
+
+/// Gives a command a standard output that the test keeps the other side of, or that is a file.
+fn held(stdout: &Output, command: &mut Command) -> Option<OwnedFd> {
+    match stdout {
+        Output::Full => {
+            let (reader, writer) = full_pipe();
+            command.stdout(writer);
+            Some(reader.into())
+        }
+        Output::HeldPipe => {
+            let (reader, writer) = std::io::pipe().unwrap();
+            command.stdout(writer);
+            Some(reader.into())
+        }
+        Output::HeldSocket => {
+            let (ours, theirs) = UnixStream::pair().unwrap();
+            command.stdout(OwnedFd::from(theirs));
+            Some(ours.into())
+        }
+        Output::File(path) => {
+            command.stdout(File::options().create(true).append(true).open(path).unwrap());
+            None
+        }
+        _ => None,
     }
 }
 
@@ -381,6 +386,8 @@ pub(crate) struct Running {
     /// The other side of standard output.
     held: Option<OwnedFd>,
     stderr: Collected,
+    /// The terminal that the test types at.
+    modes: Option<File>,
     /// The other side of standard error, if nobody reads it.
     _unread: Option<PipeReader>,
     ended: bool,

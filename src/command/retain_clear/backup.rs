@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use super::super::record::Record;
 use crate::error::Error;
-use crate::file::{mark, read_all};
-use crate::output::{MessageFormat, MessageWriter};
+use crate::file::{mark, names_stdout, read_all};
+use crate::output::{MessageFormat, MessageWriter, stdout_as_file};
 use crate::protocol::wire::Publish;
 
 /// A backup being written. Until it is [`needed`](Self::needed) it goes away again with this value:
@@ -18,7 +18,9 @@ pub(super) struct Backup {
     path: PathBuf,
     file: BufWriter<File>,
     is_needed: bool,
-    /// An ordinary file, which can be begun anew and must reach the disk; a pipe or device is not.
+    is_stdout: bool,
+    /// An ordinary file of its own, which can be begun anew and must reach the disk; a pipe or device is
+    /// not, nor is standard output, which may hold something else.
     is_file: bool,
     /// Where the scan under way began to write.
     begin: u64,
@@ -36,13 +38,16 @@ impl Backup {
     /// # Errors
     /// It exists, or cannot be made.
     pub(super) fn create(path: &Path) -> Result<Self, Error> {
-        let special = std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+        let is_stdout = names_stdout(path);
+        let special =
+            is_stdout || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
         let mut options = OpenOptions::new();
         options.write(true).create_new(!special);
         // Payloads are for nobody else.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| {
+        let file = if is_stdout { stdout_as_file() } else { options.open(path) };
+        let file = file.map_err(|error| {
             let exists = error.kind() == ErrorKind::AlreadyExists;
             let error = Error::file(format!("cannot make the backup {}", path.display()), error);
             if exists { error.with_hint(NO_OVERWRITING) } else { error }
@@ -51,6 +56,7 @@ impl Backup {
             path: path.to_owned(),
             file: BufWriter::new(file),
             is_needed: false,
+            is_stdout,
             is_file: !special,
             begin: 0,
             writer: MessageWriter::new(MessageFormat::Json { pretty: false }, false),
@@ -58,7 +64,15 @@ impl Backup {
         })
     }
 
+    /// Whether it goes to standard output.
+    pub(super) fn is_stdout(&self) -> bool {
+        self.is_stdout
+    }
+
     fn failed(&self, error: std::io::Error) -> Error {
+        if self.is_stdout && error.kind() == ErrorKind::BrokenPipe {
+            return Error::OutputClosed;
+        }
         Error::file(format!("cannot write the backup {}", self.path.display()), error)
     }
 

@@ -29,7 +29,12 @@ pub(super) async fn export(
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
     let mut backup = Backup::create(file)?;
-    let mut attention = Attention::start(None)?;
+    let attention = Attention::start(None)?;
+    let (mut attention, name) = if backup.is_stdout() {
+        (attention.for_reader(), "standard output".to_owned())
+    } else {
+        (attention, file.display().to_string())
+    };
     let mut client = config.client.clone();
     let looking = Looking::Selected { with_preview: false };
     let mut scanned =
@@ -63,7 +68,7 @@ pub(super) async fn export(
         diagnostics.state(format_args!("ended early: {count} found, nothing was kept"));
         return Err(error);
     }
-    diagnostics.state(format_args!("{count} written to {}", file.display()));
+    diagnostics.state(format_args!("{count} written to {name}"));
     Ok(if complete { Exit::Success } else { Exit::Negative })
 }
 
