@@ -63,13 +63,6 @@ fn files_of_another_kind_have_a_hint() {
     }
     let backup = ["retain-clear", "a", "-h", "127.0.0.1", "-p", "1", "--yes", "--backup", file];
     assert!(failure(1, &backup, &[]).contains("hint: no backup is overwritten"));
-    for name in ["-", "/dev/stdout"] {
-        let stderr = failure(2, &["sub", "-t", "a", "--output", name], &[]);
-        assert!(
-            stderr.contains("hint: messages go to standard output where --output is not given"),
-            "{stderr}"
-        );
-    }
 }
 
 #[test]

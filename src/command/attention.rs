@@ -14,7 +14,6 @@ use crate::client::handler::{Change, Supervision};
 use crate::client::options::ClientOptions;
 use crate::error::{Error, Layer};
 use crate::output::{Diagnostics, Reader, Stdout};
-use crate::quantity::duration;
 use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
 use crate::quantity::{counted, duration};

@@ -148,7 +148,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             outputs.fail(load.mode, &error);
             if results.json && !matches!(error, Error::Usage { .. }) {
                 // Why there is no report is the error to end with.
-                let _ = print(&json_of_failure(load.mode, &error)).await;
+                let _ = print(&json_of_failure(load.mode, &error), &mut attention, diagnostics).await;
             }
             return Err(error);
         }

@@ -83,7 +83,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
                 let parts = Parts { mode: "restore", error: Some(&why), ..Parts::default() };
                 let mut shown = Shown::default();
                 Report::new(&parts, &[]).put(shown.stdout.buffer());
-                shown.flush(&mut Attention::start(None)?).await?;
+                shown.flush(&mut Attention::start(None)?, diagnostics).await?;
             }
             return Err(error);
         }
