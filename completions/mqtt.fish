@@ -96,7 +96,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s V -l protocol-version 
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -212,7 +212,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s V -l protocol-version 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -334,7 +334,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s V -l protocol-version -
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -405,7 +405,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l size -d 'Bytes of each payload [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l size -d 'Size of each payload, such as 16k [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
@@ -455,7 +455,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -546,7 +546,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -602,7 +602,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l size -d 'Bytes of each payload [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l size -d 'Size of each payload, such as 16k [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
@@ -646,7 +646,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -734,7 +734,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -791,7 +791,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l size -d 'Bytes of each payload [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l size -d 'Size of each payload, such as 16k [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
@@ -841,7 +841,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -895,7 +895,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l qos -d 'QoS of messages and subscriptions [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l size -d 'Bytes of each payload [default: 64]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l size -d 'Size of each payload, such as 16k [default: 64]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l payload -d 'Text behind the stamp; {client} and {sequence} are filled in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l payload-file -d 'Content of this file behind the stamp' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l topics -d 'Topics each publisher goes through in turn [default: 1]' -r
@@ -939,7 +939,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -1025,7 +1025,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1072,7 +1072,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s T -l filter-out -d 'Leave topics alone that match this filter; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l match -d 'Only topics in which this regular expression is found' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l payload-match -d 'Only payloads in which this regular expression is found; (?-u) in front matches bytes' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l larger-than -d 'Only payloads larger than this, such as 500, 1KiB or 2MB' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l larger-than -d 'Only payloads larger than this, such as 500, 16k (16000) or 16Ki (16384 bytes)' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l older-than -d 'Only messages made longer ago than this; needs --time-in' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l time-in -d 'Where messages say when they were made, in RFC 3339 or since 1970: payload, payload:/POINTER for a member of JSON (RFC 6901), or property:NAME for a user property' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l until-clear -d 'Clear values too that are published meanwhile, again and again, for at most this time [default: 60]' -r
@@ -1115,7 +1115,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s V -l protocol
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1243,7 +1243,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-ve
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1334,7 +1334,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s V -l protocol-version
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1417,7 +1417,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-versi
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, in bytes; a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r

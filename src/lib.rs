@@ -11,6 +11,7 @@ pub mod file;
 pub mod manner;
 pub mod masking;
 pub mod net;
+pub mod notation;
 pub mod output;
 pub mod protocol;
 pub mod quantity;

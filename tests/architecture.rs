@@ -23,6 +23,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "masking",
             "quotation",
             "quantity",
+            "notation",
         ],
     ),
     (
@@ -41,15 +42,19 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "masking",
             "quotation",
             "quantity",
+            "notation",
         ],
     ),
-    ("output", &["protocol", "clock", "signal", "error", "manner", "masking", "quotation", "quantity"]),
-    ("client", &["net", "protocol", "error", "masking", "quotation", "quantity"]),
+    (
+        "output",
+        &["protocol", "clock", "signal", "error", "manner", "masking", "quotation", "quantity", "notation"],
+    ),
+    ("client", &["net", "protocol", "error", "masking", "quotation", "quantity", "notation"]),
     // The session's rules, but not the client's driver.
     ("broker", &["client::session", "client::inflight", "net", "protocol", "error"]),
     // Files that outlive a run. They hold messages, not packets, and know no links.
     ("storage", &["protocol", "error", "quotation", "quantity"]),
-    ("net", &["file", "clock", "error", "masking", "quotation", "quantity"]),
+    ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry", "quantity"]),
     ("signal", &["error"]),
@@ -61,6 +66,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("masking", &[]),
     ("quotation", &[]),
     ("quantity", &[]),
+    ("notation", &[]),
 ];
 
 /// Names that only some rooms may speak.

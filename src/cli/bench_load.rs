@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{ValueEnum, ValueHint};
@@ -75,10 +74,10 @@ pub(super) struct SendArgs {
     #[arg(long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true)]
     qos: Option<QoS>,
 
-    /// Bytes of each payload [default: 64]
+    /// Size of each payload, such as 16k [default: 64]
     ///
-    /// The stamp of 32 bytes that identifies the message is part of it. Smaller payloads are only counted.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, conflicts_with_all = ["payload", "payload_file"])]
+    /// 16k is 16,000 bytes, 16Ki is 16,384. The stamp of 32 bytes that identifies the message is part of it. Smaller payloads are only counted.
+    #[arg(long, value_name = "SIZE", value_parser = bytes, conflicts_with_all = ["payload", "payload_file"])]
     size: Option<usize>,
 
     /// Text behind the stamp; {client} and {sequence} are filled in
@@ -502,14 +501,9 @@ fn arrivals(text: &str) -> Result<Arrivals, String> {
     }
 }
 
-/// A size in bytes, perhaps in binary thousands or millions.
+/// A payload's size.
 fn bytes(text: &str) -> Result<usize, String> {
-    const MOST: usize = 256 << 20;
-    let (digits, shift) = match text.strip_suffix(['k', 'K']) {
-        Some(digits) => (digits, 10),
-        None => text.strip_suffix('M').map_or((text, 0), |digits| (digits, 20)),
-    };
-    let size = usize::from_str(digits).ok().and_then(|size| size.checked_mul(1 << shift));
-    size.filter(|size| *size <= MOST)
-        .ok_or_else(|| "use a number of bytes up to 256M, for example 64 or 16k".into())
+    const MOST: u64 = 256 << 20;
+    let size = value::size(text)?;
+    usize::try_from(size).ok().filter(|_| size <= MOST).ok_or_else(|| "it must be at most 256Mi".into())
 }

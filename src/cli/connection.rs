@@ -87,8 +87,9 @@ pub(super) struct ConnectionArgs {
           value_parser = value::inflight)]
     max_inflight: u16,
 
-    /// Largest packet accepted from the server, in bytes; a message may take twice that in memory
-    #[arg(long, env = "MQTT_MAX_PACKET_SIZE", value_name = "BYTES", default_value = "268435460",
+    /// Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may
+    /// take twice that in memory
+    #[arg(long, env = "MQTT_MAX_PACKET_SIZE", value_name = "SIZE", default_value = "268435460",
           value_parser = value::packet_bytes)]
     max_packet_size: u32,
 

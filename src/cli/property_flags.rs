@@ -11,6 +11,7 @@ use super::property::Packets;
 use super::text::{self, shown};
 use super::value;
 use crate::error::Error;
+use crate::notation::hex;
 use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
@@ -255,7 +256,7 @@ impl Flag {
 /// Bytes as they are typed, or behind `hex:` or `base64:`; behind `text:` whatever it looks like.
 pub(super) fn binary(raw: &[u8]) -> Result<Vec<u8>, String> {
     let bytes = if let Some(digits) = raw.strip_prefix(b"hex:") {
-        hex(digits).ok_or("hex: takes pairs of hexadecimal digits")?
+        hex::decode(digits).ok_or("hex: takes pairs of hexadecimal digits")?
     } else if let Some(encoded) = raw.strip_prefix(b"base64:") {
         STANDARD.decode(encoded).map_err(|_| "it is no base64")?
     } else {
@@ -265,13 +266,6 @@ pub(super) fn binary(raw: &[u8]) -> Result<Vec<u8>, String> {
         return Err(format!("it is {} bytes long; MQTT takes 65535", bytes.len()));
     }
     Ok(bytes)
-}
-
-fn hex(digits: &[u8]) -> Option<Vec<u8>> {
-    let (pairs, rest) = digits.as_chunks::<2>();
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let byte = |pair: &[u8; 2]| Some(digit(pair[0])? << 4 | digit(pair[1])?);
-    if rest.is_empty() { pairs.iter().map(byte).collect() } else { None }
 }
 
 #[cfg(test)]

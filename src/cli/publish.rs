@@ -76,7 +76,7 @@ pub(super) struct PublishArgs {
     spool: Option<PathBuf>,
 
     /// How long the spool may become before -l waits with its input and other messages are refused
-    #[arg(long, value_name = "BYTES", default_value = "1GiB", requires = "spool",
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", requires = "spool",
           value_parser = value::size, help_heading = "Spool")]
     spool_max_size: u64,
 

@@ -58,7 +58,7 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "REGEX")]
     payload_match: Option<regex::bytes::Regex>,
 
-    /// Only payloads larger than this, such as 500, 1KiB or 2MB
+    /// Only payloads larger than this, such as 500, 16k (16000) or 16Ki (16384 bytes)
     #[arg(long, value_name = "SIZE", value_parser = value::size)]
     larger_than: Option<u64>,
 

@@ -4,7 +4,6 @@
 use std::any::TypeId;
 
 use clap::{Arg, ArgMatches, Command};
-use percent_encoding::percent_decode_str;
 
 use super::property;
 use super::url::BrokerUrl;
@@ -12,6 +11,7 @@ use super::usage::without_secrets;
 use super::value::{Header, ProxyChoice, ShellCommand, WsPath};
 use crate::client::options::Secret;
 use crate::masking;
+use crate::notation::percent;
 
 /// What stands for a secret.
 pub(super) const MASK: &str = "********";
@@ -74,10 +74,12 @@ impl Kind {
                 let has_query = self.is_in(value) && value.contains('?');
                 let query = value.split_once('?').filter(|_| has_query).map_or("", |(_, query)| query);
                 let values = query.split('&').filter_map(|part| part.split_once('=').map(|(_, value)| value));
-                let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
                 // A short value of a query is found in any text.
                 let values = values.filter(|value| value.len() >= 4);
-                values.chain([password]).flat_map(|text| [text.to_owned(), decoded(text)]).collect()
+                values
+                    .chain([password])
+                    .flat_map(|text| [text.to_owned(), percent::decode_lossy(text)])
+                    .collect()
             }
         }
     }

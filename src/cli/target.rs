@@ -10,10 +10,11 @@ use clap::builder::BoolishValueParser;
 use super::origin::{Origin, Rank};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
-use super::value::{self, Broker, Brokers, Header, ProxyChoice, WsPath};
+use super::value::{self, Brokers, Header, ProxyChoice, WsPath};
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions};
+use crate::notation::HostPort;
 
 /// The port without TLS ([IANA] mqtt).
 const PLAIN_PORT: u16 = 1883;
@@ -112,7 +113,7 @@ pub(super) struct Target {
 }
 
 enum Place {
-    Brokers(Vec<Broker>),
+    Brokers(Vec<HostPort>),
     Unix(PathBuf),
 }
 
@@ -244,7 +245,7 @@ impl TargetArgs {
         let mut brokers = match url {
             None => hosts.clone(),
             Some(url) => {
-                let in_url = Broker { host: url.host.clone(), port: None };
+                let in_url = HostPort { host: url.host.clone(), port: None };
                 let typed_as_well = origin.rank("host") == url_rank;
                 if typed_as_well && *hosts != [in_url.clone()] {
                     return Err(Error::usage("-L and -h say different things"));
@@ -369,7 +370,7 @@ impl Target {
             Place::Brokers(brokers) => brokers,
         };
         let mut endpoints = Vec::with_capacity(brokers.len());
-        for Broker { host, port } in brokers {
+        for HostPort { host, port } in brokers {
             let port = port.unwrap_or(default_port);
             let proxy = proxy_for(self.proxy.as_ref(), &host, port)?;
             endpoints.push(endpoint(Address::Tcp { host, port }, proxy)?);

@@ -10,8 +10,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::text::shown;
-use super::value;
 use crate::client::options::Secret;
+use crate::notation::{HostPort, percent};
 
 /// A broker's URL, taken apart and decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,12 +94,16 @@ impl FromStr for BrokerUrl {
         };
         // An '@' behind the end of the authority: it has ended too early.
         let ended_by = behind.chars().next().filter(|_| credentials.is_none() && behind.contains('@'));
-        let (host, port) = split_port(address).map_err(|UrlError(why)| match ended_by {
-            Some(end) => UrlError(format!(
-                "{why}; a '{end}' in a user name or password is written %{:02X}",
-                u32::from(end)
-            )),
-            None => UrlError(why),
+        // The '%' before an IPv6 zone is encoded like any other ([RFC 6874]).
+        let address = address.replace("%25", "%");
+        let HostPort { host, port } = HostPort::from_authority(&address).map_err(|why| {
+            UrlError(match ended_by {
+                Some(end) => format!(
+                    "the host: {why}; a '{end}' in a user name or password is written %{:02X}",
+                    u32::from(end)
+                ),
+                None => format!("the host: {why}"),
+            })
         })?;
         Ok(Self {
             tls,
@@ -110,30 +114,10 @@ impl FromStr for BrokerUrl {
                 .map(|user| decode_text(user, "the user name"))
                 .transpose()?,
             password: password.map(|password| decode(password, "the password")).transpose()?.map(Secret),
-            // The '%' before an IPv6 zone is encoded like any other ([RFC 6874]).
-            host: value::host(&host.replace("%25", "%"))
-                .map_err(|why| UrlError(format!("the host: {why}")))?,
+            host,
             port,
             topic: topic.map(|topic| decode_text(topic, "the topic")).transpose()?,
         })
-    }
-}
-
-/// Takes `HOST`, `HOST:PORT`, `[IPv6]` and `[IPv6]:PORT` apart; the host keeps its brackets.
-fn split_port(address: &str) -> Result<(&str, Option<u16>), UrlError> {
-    let end_of_host = match address.find(']') {
-        Some(bracket) if address.starts_with('[') => bracket + 1,
-        _ => address.find(':').unwrap_or(address.len()),
-    };
-    let (host, rest) = address.split_at(end_of_host);
-    match rest.strip_prefix(':') {
-        None if rest.is_empty() => Ok((host, None)),
-        None => error("the host: what follows ']' must be ':PORT'"),
-        Some(port) if port.contains(':') => error("the host: an IPv6 address stands in brackets, [::1]"),
-        Some(port) => match port.parse() {
-            Ok(0) | Err(_) => error("the port must be 1 to 65535"),
-            Ok(port) => Ok((host, Some(port))),
-        },
     }
 }
 
@@ -141,33 +125,8 @@ fn decode_text(text: &str, part: &str) -> Result<String, UrlError> {
     String::from_utf8(decode(text, part)?).or_else(|_| error(format!("{part} is not UTF-8 when decoded")))
 }
 
-/// Replaces each `%XX` by the byte it names ([RFC 3986], section 2.1).
 fn decode(text: &str, part: &str) -> Result<Vec<u8>, UrlError> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, behind)) = rest.split_first() {
-        rest = behind;
-        if *first != b'%' {
-            decoded.push(*first);
-            continue;
-        }
-        let byte = match behind {
-            [high, low, ..] => hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low),
-            _ => None,
-        };
-        let Some(byte) = byte else {
-            return error(format!(
-                "{part}: '%' begins a two-digit hexadecimal code; write '%' itself as %25"
-            ));
-        };
-        decoded.push(byte);
-        rest = &behind[2..];
-    }
-    Ok(decoded)
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+    percent::decode(text).or_else(|why| error(format!("{part}: {why}")))
 }
 
 #[cfg(test)]

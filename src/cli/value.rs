@@ -2,7 +2,7 @@
 //! code that resolves them.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -10,6 +10,7 @@ use clap::builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser}
 
 use crate::client::options::{Secret, Version};
 use crate::net::Proxy;
+use crate::notation::{HostPort, HostPortError, Size};
 use crate::output::ColorChoice;
 use crate::protocol::wire::{self, TopicAlias};
 use crate::protocol::{Protocol, QoS};
@@ -206,29 +207,14 @@ pub(super) fn inflight(text: &str) -> Result<u16, String> {
     number(text, 1, u16::MAX.into())
 }
 
-/// The size of a packet, in bytes.
+/// The size of a packet.
 pub(super) fn packet_bytes(text: &str) -> Result<u32, String> {
-    number(text, 1, wire::LARGEST_PACKET_BYTES.into())
+    number(&size(text)?.to_string(), 1, wire::LARGEST_PACKET_BYTES.into())
 }
 
-/// A number of bytes, alone or with a unit: `KB`, `MB` and `GB` count in thousands, `KiB`, `MiB` and
-/// `GiB` in 1,024.
+/// A number of bytes.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let factor = match unit.trim_start().to_ascii_lowercase().as_str() {
-        "" | "b" => Some(1),
-        "k" | "kb" => Some(1_000),
-        "m" | "mb" => Some(1_000_000),
-        "g" | "gb" => Some(1_000_000_000),
-        "kib" => Some(1 << 10),
-        "mib" => Some(1 << 20),
-        "gib" => Some(1 << 30),
-        _ => None,
-    };
-    let bytes =
-        number.parse().ok().zip(factor).and_then(|(number, factor): (u64, u64)| number.checked_mul(factor));
-    bytes.ok_or_else(|| "use bytes or a unit, for example 500, 1KiB or 2MB".into())
+    Ok(text.parse::<Size>()?.0)
 }
 
 /// How many a second: a number, perhaps in thousands or millions, perhaps with `/s` behind it; a
@@ -256,38 +242,9 @@ pub(super) fn percent(text: &str) -> Result<f64, String> {
     percent.ok_or_else(|| "it must be a number, 0.1 to 100".into())
 }
 
-/// A host name or IP address, without port and without the brackets of an IPv6 literal.
-pub(super) fn host(text: &str) -> Result<String, String> {
-    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    if let Some(literal) = bare {
-        return if is_ipv6(literal) { Ok(literal.into()) } else { Err("it is no IPv6 address".into()) };
-    }
-    if text.is_empty() {
-        return Err("it is empty".into());
-    }
-    if text.contains("://") {
-        return Err("it is a URL, which -L takes".into());
-    }
-    if text.contains(':') && !is_ipv6(text) {
-        return Err("it is no IPv6 address; -p takes the port".into());
-    }
-    if let Some(stray) = text.chars().find(|c| c.is_whitespace() || c.is_control() || "/@[]".contains(*c)) {
-        return Err(format!("a host name has no {stray:?} in it"));
-    }
-    Ok(text.into())
-}
-
-/// A broker of `-h`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broker {
-    pub(super) host: String,
-    /// Behind the host; it counts more than that of `-p`.
-    pub(super) port: Option<u16>,
-}
-
 /// What `-h` takes: a broker, or several by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Brokers(pub(super) Vec<Broker>);
+pub(super) struct Brokers(pub(super) Vec<HostPort>);
 
 impl std::str::FromStr for Brokers {
     type Err = String;
@@ -297,14 +254,14 @@ impl std::str::FromStr for Brokers {
     }
 }
 
-/// `HOST`, `HOST:PORT`, `IPv6`, `[IPv6]` or `[IPv6]:PORT`.
-fn broker(text: &str) -> Result<Broker, String> {
-    let (place, port_text) = match text.rsplit_once(':') {
-        _ if text.contains("://") => (text, None),
-        Some((place, port)) if place.ends_with(']') || !place.contains(':') => (place, Some(port)),
-        _ => (text, None),
-    };
-    Ok(Broker { host: host(place)?, port: port_text.map(port).transpose()? })
+fn broker(text: &str) -> Result<HostPort, String> {
+    if text.contains("://") {
+        return Err("it is a URL, which -L takes".into());
+    }
+    text.parse().map_err(|why| match why {
+        HostPortError::NotIpv6 => format!("{why}; -p takes the port"),
+        _ => why.to_string(),
+    })
 }
 
 /// A header of an HTTP request, `NAME: VALUE`. Its `Debug` does not show the value.
@@ -386,14 +343,6 @@ pub(super) fn shell_command() -> impl TypedValueParser<Value = ShellCommand> {
     OsStringValueParser::new().map(ShellCommand)
 }
 
-/// Whether this is an IPv6 literal, with a zone (`fe80::1%eth0`) or without.
-fn is_ipv6(text: &str) -> bool {
-    match text.split_once('%') {
-        Some((address, zone)) => !zone.is_empty() && address.parse::<Ipv6Addr>().is_ok(),
-        None => text.parse::<Ipv6Addr>().is_ok(),
-    }
-}
-
 /// A local IP address, with or without the brackets of an IPv6 literal.
 pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
@@ -436,6 +385,7 @@ pub(super) fn secret() -> impl TypedValueParser<Value = Secret> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv6Addr;
 
     #[test]
     fn durations() {
@@ -498,19 +448,9 @@ mod tests {
 
     #[test]
     fn sizes_and_rates() {
-        for (text, expected) in [
-            ("0", 0),
-            ("500", 500),
-            ("1KiB", 1024),
-            ("2MB", 2_000_000),
-            ("1 gib", 1 << 30),
-            ("7b", 7),
-            ("3k", 3000),
-        ] {
-            assert_eq!(size(text), Ok(expected), "{text}");
-        }
-        for bad in ["", "KiB", "1.5KiB", "-1", "1XB", "18446744073709551615KiB"] {
-            assert!(size(bad).is_err(), "{bad}");
+        assert_eq!((packet_bytes("64Ki"), packet_bytes("268435460")), (Ok(65_536), Ok(268_435_460)));
+        for bad in ["", "0", "268435461", "1G", "1.5k"] {
+            assert!(packet_bytes(bad).is_err(), "{bad}");
         }
         assert_eq!(per_second("0.5"), Ok(0.5));
         for bad in ["", "0", "-1", "NaN", "inf", "fast"] {
@@ -523,29 +463,14 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
-        for (text, expected) in [
-            ("localhost", "localhost"),
-            ("broker.example.org", "broker.example.org"),
-            ("10.0.0.1", "10.0.0.1"),
-            ("::1", "::1"),
-            ("[::1]", "::1"),
-            ("fe80::1%eth0", "fe80::1%eth0"),
-            ("bücher.example", "bücher.example"),
-        ] {
-            assert_eq!(host(text).as_deref(), Ok(expected));
-        }
-        for bad in ["", "a b", "host:1883", "mqtt://host", "[host]", "[::1", "a/b", "u@h", "fe80::1%"] {
-            assert!(host(bad).is_err(), "{bad}");
-        }
-        assert!(host("mqtt://h").unwrap_err().contains("-L"));
-        assert!(host("h:1883").unwrap_err().contains("-p"));
+    fn url_as_host_names_its_option() {
+        assert!("mqtt://h".parse::<Brokers>().unwrap_err().contains("-L"));
     }
 
     #[test]
     fn several_brokers() {
         let brokers = |text: &str| text.parse().map(|Brokers(list)| list);
-        let broker = |host: &str, port| Broker { host: host.into(), port };
+        let broker = |host: &str, port| HostPort { host: host.into(), port };
         assert_eq!(brokers("a").unwrap(), [broker("a", None)]);
         assert_eq!(brokers("a:1884").unwrap(), [broker("a", Some(1884))]);
         assert_eq!(brokers("::1").unwrap(), [broker("::1", None)]);

@@ -1,11 +1,10 @@
 //! "Use another server" and "Server moved" ([MQTT-4.11]): the broker that a client is redirected to, for
 //! --follow-redirect.
 
-use std::net::Ipv6Addr;
-
 use crate::error::{Denial, Error, Layer};
 use crate::masking::masked;
 use crate::net::{Address, Endpoint};
+use crate::notation::HostPort;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::quotation::cut;
@@ -75,7 +74,7 @@ pub(super) fn not_followed(error: Error) -> Error {
 /// # Errors
 /// A reference that names no server.
 pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endpoint>, Error> {
-    let servers: Option<Vec<(String, Option<u16>)>> = reference.split_whitespace().map(server).collect();
+    let servers: Option<Vec<HostPort>> = reference.split_whitespace().map(server).collect();
     let servers = servers.filter(|servers| !servers.is_empty()).ok_or_else(|| {
         Error::fatal(
             Layer::Mqtt,
@@ -89,7 +88,7 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
         Address::Tcp { port, .. } => *port,
         Address::Unix(_) => 1883,
     };
-    let at = |(host, port): (String, Option<u16>)| Endpoint {
+    let at = |HostPort { host, port }: HostPort| Endpoint {
         address: Address::Tcp { host, port: port.unwrap_or(same) },
         ..endpoint.clone()
     };
@@ -99,25 +98,10 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
 /// The longest name in DNS [RFC 1035, section 2.3.4].
 const LONGEST_NAME_BYTES: usize = 255;
 
-fn server(text: &str) -> Option<(String, Option<u16>)> {
-    let (host, port) = match text.strip_prefix('[') {
-        Some(rest) => {
-            let (literal, rest) = rest.split_once(']')?;
-            literal.parse::<Ipv6Addr>().ok()?;
-            (literal, if rest.is_empty() { None } else { Some(rest.strip_prefix(':')?) })
-        }
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (text, None),
-        },
-    };
+fn server(text: &str) -> Option<HostPort> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
-    let port = match port {
-        Some(port) => Some(port.parse::<u16>().ok().filter(|port| *port != 0)?),
-        None => None,
-    };
-    (!host.is_empty() && host.len() <= LONGEST_NAME_BYTES && host.chars().all(is_name))
-        .then(|| (host.to_owned(), port))
+    let is_host = |host: &str| host.len() <= LONGEST_NAME_BYTES && host.chars().all(is_name);
+    HostPort::from_authority(text).ok().filter(|server| is_host(&server.host))
 }
 
 #[cfg(test)]

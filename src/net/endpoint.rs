@@ -1,13 +1,14 @@
 //! Where and how to connect, as plain data.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::proxy::Proxy;
 use super::tls::TlsConfig;
+use crate::notation::HostPort;
 
 /// How long [`dial`](super::dial) may take when nothing else is asked for.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -29,10 +30,7 @@ pub enum Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port } if host.parse::<Ipv6Addr>().is_ok() => {
-                write!(f, "[{host}]:{port}")
-            }
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Self::Tcp { host, port } => HostPort { host, port: Some(*port) }.fmt(f),
             Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }

@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use percent_encoding::percent_decode_str;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_socks::Error as SocksError;
@@ -15,6 +14,7 @@ use super::http::{self, Head, HeadError};
 use super::secrets::Secrets;
 use super::{fault, resolve};
 use crate::error::{Error, Layer};
+use crate::notation::{HostPort, percent};
 
 /// What the proxy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,17 +63,7 @@ impl fmt::Debug for Proxy {
 /// The proxy's address.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", Authority(&self.host, self.port))
-    }
-}
-
-/// `host:port`, IPv6 in brackets.
-struct Authority<'a>(&'a str, u16);
-
-impl fmt::Display for Authority<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(host, port) = self;
-        if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
+        HostPort { host: &self.host, port: Some(self.port) }.fmt(f)
     }
 }
 
@@ -106,7 +96,9 @@ impl Proxy {
             Some((credentials, place)) => (Some(decoded_credentials(credentials)?), place),
             None => (None, rest),
         };
-        let (host, port) = host_and_port(place)?;
+        let HostPort { host, port } = HostPort::from_authority(place).map_err(|why| {
+            Error::usage(format!("'{}' is not a host and port of a proxy: {why}", place.escape_debug()))
+        })?;
         if let (ProxyKind::Socks5 | ProxyKind::Socks5RemoteNames, Some((user, password))) =
             (kind, &credentials)
         {
@@ -192,7 +184,7 @@ impl Proxy {
     }
 
     fn socks_error(&self, error: &SocksError, host: &str, port: u16) -> Error {
-        let target = Authority(host, port);
+        let target = HostPort { host, port: Some(port) };
         match error {
             SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod => {
                 let error = if self.credentials.is_some() {
@@ -234,7 +226,7 @@ impl Proxy {
         if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(Error::fatal(Layer::Resolve, format!("'{}' is no host name", fault::shown(host))));
         }
-        let target = Authority(host, port);
+        let target = HostPort { host, port: Some(port) };
         let authorization = match &self.credentials {
             None => String::new(),
             Some((user, password)) => {
@@ -275,7 +267,7 @@ impl Proxy {
         &self,
         head: Head,
         socket: &mut TcpStream,
-        target: &Authority<'_>,
+        target: &HostPort<&str>,
         secrets: &Secrets,
     ) -> Error {
         let (status, shown) = (head.status, head.shown());
@@ -309,35 +301,11 @@ impl Proxy {
 fn decoded_credentials(text: &str) -> Result<(String, String), Error> {
     let (user, password) = text.split_once(':').unwrap_or((text, ""));
     let decode = |text: &str| {
-        percent_decode_str(text)
-            .decode_utf8()
-            .map(std::borrow::Cow::into_owned)
-            .map_err(|_| Error::usage("the proxy's user name or password is not UTF-8"))
+        let bytes = percent::decode(text)
+            .map_err(|why| Error::usage(format!("the proxy's user name or password: {why}")))?;
+        String::from_utf8(bytes).map_err(|_| Error::usage("the proxy's user name or password is not UTF-8"))
     };
     Ok((decode(user)?, decode(password)?))
-}
-
-/// Splits `host`, `host:port`, `[v6]` and `[v6]:port`.
-fn host_and_port(place: &str) -> Result<(String, Option<u16>), Error> {
-    let wrong = || Error::usage(format!("'{}' is no host and port of a proxy", fault::shown(place)));
-    let (host, port) = if let Some(rest) = place.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or_else(wrong)?;
-        match rest.strip_prefix(':') {
-            Some(port) => (host, Some(port)),
-            None if rest.is_empty() => (host, None),
-            None => return Err(wrong()),
-        }
-    } else {
-        match place.split_once(':') {
-            Some((host, port)) => (host, Some(port)),
-            None => (place, None),
-        }
-    };
-    if host.is_empty() || host.contains(['/', ' ']) {
-        return Err(wrong());
-    }
-    let port = port.map(str::parse).transpose().map_err(|_| wrong())?;
-    Ok((host.to_owned(), port))
 }
 
 /// Whether a `NO_PROXY` list exempts a host: `*` for all, a domain for itself and what is below

@@ -3,10 +3,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use percent_encoding::percent_decode_str;
 
 use super::endpoint::WebSocketOptions;
 use crate::masking::{self, Confidential};
+use crate::notation::percent;
 
 /// The shortest part of a query or of a header's value that is taken for a secret by itself: shorter
 /// ones (`v=1`) are none, and would be found in any text.
@@ -50,7 +50,7 @@ impl Secrets {
     fn new(found: &[String]) -> Self {
         let mut known = Confidential::default();
         for secret in found {
-            let decoded = percent_decode_str(&secret.replace('+', " ")).decode_utf8_lossy().into_owned();
+            let decoded = percent::decode_lossy(&secret.replace('+', " "));
             for text in [secret, &decoded] {
                 known.add(text);
                 known.add(&text.replace('&', "&amp;"));

@@ -28,6 +28,7 @@ use super::secrets::Secrets;
 use super::stream::Stream;
 use super::tls::looks_like_tls;
 use crate::error::{Error, Layer};
+use crate::notation::HostPort;
 
 /// The subprotocol that a client has to offer and a server to choose [MQTT-6.0.0-3].
 const SUBPROTOCOL: &str = "mqtt";
@@ -119,9 +120,8 @@ fn host_header(address: &Address, secure: bool) -> String {
         return "localhost".into();
     };
     let host = host.split('%').next().unwrap_or(host);
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     let default_port = if secure { 443 } else { 80 };
-    if *port == default_port { host } else { format!("{host}:{port}") }
+    HostPort { host, port: Some(*port).filter(|port| *port != default_port) }.to_string()
 }
 
 /// Upgrades `stream` to a WebSocket.

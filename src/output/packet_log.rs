@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 
 use crate::manner::{Mosquitto, Program};
 use crate::masking::masked;
+use crate::notation::hex::Hex;
 use crate::protocol::property::{Properties, Property, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Ack, Connect, Packet};
@@ -223,7 +224,7 @@ fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str
             }
             Value::Binary(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => format!("    {whose}{name}: {}", told(text)),
-                Err(_) => format!("    {whose}{name}: hex:{}", cut(&hex(bytes))),
+                Err(_) => format!("    {whose}{name}: hex:{}", cut(&Hex(bytes).to_string())),
             },
             Value::Number(number) => format!("    {whose}{name}: {number}"),
             Value::Text(text) => format!("    {whose}{name}: {}", told(text)),
@@ -239,13 +240,6 @@ fn properties(whose: &str, properties: Properties<'_>, line: &mut dyn FnMut(&str
 /// What the other side tells, without our secrets and not too long.
 fn told(text: &str) -> String {
     cut(&masked(text)).into_owned()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //!
 //! Used for terminals and standard error, never for data that a program reads.
 
+use crate::notation::hex::DIGITS;
+
 /// What becomes of a line feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LineFeed {
@@ -83,7 +85,6 @@ fn put_escape(out: &mut Vec<u8>, character: char) {
 }
 
 fn put_hex(out: &mut Vec<u8>, byte: u8) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     out.extend_from_slice(&[b'\\', b'x', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
 }
 

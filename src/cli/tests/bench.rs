@@ -41,7 +41,8 @@ fn loads() {
     assert_eq!(load(&["--shared-groups", "2"]).shared_groups, 2);
     assert_eq!(load(&["sub", "--topic", "a/#"]).topic, "a/#");
     assert_eq!(load(&["rr"]).subscribers, 1);
-    assert_eq!(load(&["--size", "4k"]).payload, Payload::Size(4096));
+    assert_eq!(load(&["--size", "4k"]).payload, Payload::Size(4000));
+    assert_eq!(load(&["--size", "4Ki"]).payload, Payload::Size(4096));
 }
 
 /// As it was when the mode was an argument.

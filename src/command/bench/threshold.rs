@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::report::figure::{FIGURES, Figure, Unit, Whole};
 use super::report::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
 use super::report::{Report, ThresholdResult};
+use crate::notation::Size;
 
 /// A condition that must not hold.
 #[derive(Debug, Clone)]
@@ -199,19 +200,18 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
             &[("k", 1e3), ("M", 1e6), ("", 1.0)]
         }
         Unit::Share => &[("%", 0.01), ("", 1.0)],
-        Unit::Bytes => &[
-            ("KiB", 1024.0),
-            ("MiB", 1_048_576.0),
-            ("GiB", 1_073_741_824.0),
-            ("k", 1024.0),
-            ("M", 1_048_576.0),
-            ("G", 1_073_741_824.0),
-            ("", 1.0),
-        ],
+        Unit::Bytes => &[], // `Size` has them.
     };
     let bare = if unit == Unit::PerSecond { value.strip_suffix("/s").unwrap_or(value) } else { value };
-    let found = suffixes.iter().find_map(|(suffix, factor)| Some((bare.strip_suffix(suffix)?, factor)));
-    let (digits, factor) = found.unwrap_or((bare, &1.0));
+    #[allow(clippy::cast_precision_loss, reason = "the factors are powers of ten and of two")]
+    let (digits, factor) = match Size::split_unit(bare) {
+        Some((digits, bytes)) if unit == Unit::Bytes => (digits, bytes as f64),
+        _ => {
+            let mut found =
+                suffixes.iter().filter_map(|(suffix, factor)| Some((bare.strip_suffix(suffix)?, *factor)));
+            found.next().unwrap_or((bare, 1.0))
+        }
+    };
     let no_number = || format!("'{value}' is not a number that {name} can have");
     let number: f64 = digits.trim().parse().map_err(|_| no_number())?;
     let number = Some(number * factor).filter(|number| number.is_finite()).ok_or_else(no_number)?;
@@ -293,6 +293,15 @@ mod tests {
         }
         let threshold: Threshold = "p99 > 20ms".parse().unwrap();
         assert!((threshold.limit - 20e3).abs() < 1e-3);
+    }
+
+    #[test]
+    fn sizes_have_the_units_of_every_option() {
+        for (text, limit) in [("64k", 64e3), ("64 MiB", 67_108_864.0), ("1.5Gi", 1_610_612_736.0), ("7", 7.0)]
+        {
+            let threshold: Threshold = format!("memory > {text}").parse().unwrap();
+            assert!((threshold.limit - limit).abs() < 1e-3, "{text}: {}", threshold.limit);
+        }
     }
 
     /// What the report calls its figures, `--fail-if` calls so as well.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio_rustls::rustls;
 
 use crate::error::Error;
+use crate::notation::hex::Hex;
 
 /// Appends every session's keys to a file. Whoever reads it reads the traffic.
 pub(super) struct KeyLog(Mutex<File>);
@@ -35,17 +36,9 @@ impl fmt::Debug for KeyLog {
 
 impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
-        let line = format!("{label} {} {}\n", Hexadecimal(client_random), Hexadecimal(secret));
+        let line = format!("{label} {} {}\n", Hex(client_random), Hex(secret));
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // A full disk is no reason to break the connection, and there is nobody here to tell.
         let _ = file.write_all(line.as_bytes());
-    }
-}
-
-struct Hexadecimal<'a>(&'a [u8]);
-
-impl fmt::Display for Hexadecimal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }

@@ -10,6 +10,7 @@ use rustls_pki_types::CertificateDer;
 
 use super::certificate;
 use crate::net::fault;
+use crate::notation::hex;
 
 /// The SHA-256 of a server's public key (`SubjectPublicKeyInfo`, DER), which stays the same when
 /// a certificate is renewed with its key.
@@ -44,24 +45,13 @@ impl FromStr for Pin {
             )
         };
         let value = text.strip_prefix("sha256:").or(text.strip_prefix("sha256//")).ok_or_else(wrong)?;
-        from_hexadecimal(value)
+        // OpenSSL writes a colon after each byte.
+        hex::decode(value.replace(':', "").as_bytes())
+            .and_then(|bytes| bytes.try_into().ok())
             .or_else(|| BASE64.decode(value).ok()?.try_into().ok())
             .map(Self)
             .ok_or_else(wrong)
     }
-}
-
-fn from_hexadecimal(text: &str) -> Option<[u8; SHA256_OUTPUT_LEN]> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter(|character| *character != ':')
-        .map(|character| character.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
-        .collect::<Option<_>>()?;
-    if digits.len() != 2 * SHA256_OUTPUT_LEN {
-        return None;
-    }
-    let bytes: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-    bytes.try_into().ok()
 }
 
 #[cfg(test)]
