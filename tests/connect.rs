@@ -5,11 +5,11 @@ use mqtt::protocol::Protocol::{self, V3_1, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use mqtt::protocol::wire::{self, Connect, PacketType, Will};
+use rstest::rstest;
 
 use crate::support::mqtt::Mqtt;
-use crate::support::packets;
 use crate::support::server::Server;
-use crate::support::{for_versions, version};
+use crate::support::{packets, version};
 
 /// A CONNECT that differs from what the defaults make in what `change` does.
 fn connect_bytes<'a>(protocol: Protocol, change: impl FnOnce(&mut Connect<'a>)) -> Vec<u8> {
@@ -51,10 +51,9 @@ fn connects_as(command: impl FnOnce(Mqtt) -> Mqtt, protocol: Protocol, expected:
     command(mqtt).run().succeeds();
 }
 
-for_versions! {
-    fn nothing_asked_for(protocol) {
-        connects_with(protocol, &[], connect_bytes(protocol, |_| {}));
-    }
+#[rstest]
+fn nothing_asked_for(#[values(V3_1_1, V5)] protocol: Protocol) {
+    connects_with(protocol, &[], connect_bytes(protocol, |_| {}));
 }
 
 /// MQTT 3.1 has no empty client identifiers, and at most 23 characters.
@@ -73,39 +72,53 @@ fn a_client_identifier_for_3_1() {
     Mqtt::publish(server.port()).args(["-V", "31", "-t", "a", "-n", "-q", "1"]).run().succeeds();
 }
 
-for_versions! {
-    fn identity_and_keep_alive(protocol) {
-        let args = ["-i", "me", "-u", "name", "-P", "pass", "-k", "90"];
-        connects_with(protocol, &args, connect_bytes(protocol, |connect| {
+#[rstest]
+fn identity_and_keep_alive(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let args = ["-i", "me", "-u", "name", "-P", "pass", "-k", "90"];
+    connects_with(
+        protocol,
+        &args,
+        connect_bytes(protocol, |connect| {
             connect.client_identifier = "me";
             connect.user_name = Some("name");
             connect.password = Some(b"pass");
             connect.keep_alive = 90;
-        }));
-        let args = ["--id", "me", "--username", "", "--pw", "", "--keepalive", "0"];
-        connects_with(protocol, &args, connect_bytes(protocol, |connect| {
+        }),
+    );
+    let args = ["--id", "me", "--username", "", "--pw", "", "--keepalive", "0"];
+    connects_with(
+        protocol,
+        &args,
+        connect_bytes(protocol, |connect| {
             connect.client_identifier = "me";
             connect.user_name = Some("");
             connect.password = Some(b"");
             connect.keep_alive = 0;
-        }));
-    }
+        }),
+    );
 }
 
-for_versions! {
-    fn a_will(protocol) {
-        let args = ["--will-topic", "w", "--will-payload", "gone", "--will-qos", "2", "--will-retain"];
-        connects_with(protocol, &args, connect_bytes(protocol, |connect| {
+#[rstest]
+fn a_will(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let args = ["--will-topic", "w", "--will-payload", "gone", "--will-qos", "2", "--will-retain"];
+    connects_with(
+        protocol,
+        &args,
+        connect_bytes(protocol, |connect| {
             let properties = Properties::NONE;
             let qos = QoS::ExactlyOnce;
             connect.will = Some(Will { qos, retain: true, properties, topic: "w", payload: b"gone" });
-        }));
-        connects_with(protocol, &["--will-topic", "w"], connect_bytes(protocol, |connect| {
+        }),
+    );
+    connects_with(
+        protocol,
+        &["--will-topic", "w"],
+        connect_bytes(protocol, |connect| {
             let properties = Properties::NONE;
             let qos = QoS::AtMostOnce;
             connect.will = Some(Will { qos, retain: false, properties, topic: "w", payload: b"" });
-        }));
-    }
+        }),
+    );
 }
 
 #[test]
@@ -292,18 +305,17 @@ fn the_servers_keep_alive_counts() {
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
 }
 
-for_versions! {
-    fn a_server_that_falls_silent(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.packet();
-            peer.expect(protocol, &packets::pingreq());
-            peer.expect_end();
-        });
-        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-k", "1"];
-        let text = "mqtt: the server has been silent for one and a half keep-alive intervals";
-        Mqtt::publish(server.port()).args(args).run().fails(1, text);
-    }
+#[rstest]
+fn a_server_that_falls_silent(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.packet();
+        peer.expect(protocol, &packets::pingreq());
+        peer.expect_end();
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-k", "1"];
+    let text = "mqtt: the server has been silent for one and a half keep-alive intervals";
+    Mqtt::publish(server.port()).args(args).run().fails(1, text);
 }
 
 /// An answer in pieces, and with the first packets right behind it.

@@ -1,14 +1,15 @@
 //! `--json-events`: standard error as JSON, one object a line, each as the schema says.
 
-use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId as Id, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use rstest::rstest;
 
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{for_brokers, report, version};
+use crate::support::{Kind, report, version};
 
 /// Every line of standard error, each held against the schema.
 #[track_caller]
@@ -24,30 +25,34 @@ fn shown(event: &serde_json::Value) -> String {
     }
 }
 
-for_brokers! {
-    /// A whole conversation with real brokers, at each QoS.
-    fn conversations(broker, protocol) {
-        let v = version(protocol);
-        for qos in ["0", "1", "2"] {
-            let args = ["-V", v, "-t", "e/#", "-q", "2", "-C", "1", "-i", "listener", "--json-events"];
-            let subscriber = broker.subscribe().args(args).spawn();
-            subscriber.wait_for_stderr("\"SUBACK\"");
-            let args = ["-V", v, "-t", "e/1", "-m", "x", "-q", qos, "--json-events", "-u", "me", "-P", "hidden"];
-            let publisher = broker.publish().args(args).run().exits(0);
-            assert!(!publisher.stderr.contains("hidden"));
-            let sent = events(&publisher);
-            assert_eq!(shown(&sent[0]), "sent CONNECT");
-            assert_eq!(sent[0]["protocol"], protocol.to_string());
-            assert_eq!((&sent[0]["user_name"], &sent[0]["password"]), (&"me".into(), &true.into()));
-            let last: Vec<String> = sent.iter().rev().take(2).map(shown).collect();
-            assert_eq!(last, ["state", "sent DISCONNECT"]);
-            assert_eq!(sent.last().unwrap()["state"], "closed");
-            let publish = sent.iter().find(|event| event["packet"] == "PUBLISH").unwrap();
-            assert_eq!(publish["qos"].to_string(), qos);
-            let received = events(&subscriber.finish().exits(0).prints("x\n"));
-            assert_eq!(received[0]["client_identifier"], "listener");
-            assert!(received.iter().any(|event| shown(event) == "received PUBLISH" && event["topic"] == "e/1"));
-        }
+/// A whole conversation with real brokers, at each QoS.
+#[rstest]
+fn conversations(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let broker = broker.as_ref();
+    let v = version(protocol);
+    for qos in ["0", "1", "2"] {
+        let args = ["-V", v, "-t", "e/#", "-q", "2", "-C", "1", "-i", "listener", "--json-events"];
+        let subscriber = broker.subscribe().args(args).spawn();
+        subscriber.wait_for_stderr("\"SUBACK\"");
+        let args = ["-V", v, "-t", "e/1", "-m", "x", "-q", qos, "--json-events", "-u", "me", "-P", "hidden"];
+        let publisher = broker.publish().args(args).run().exits(0);
+        assert!(!publisher.stderr.contains("hidden"));
+        let sent = events(&publisher);
+        assert_eq!(shown(&sent[0]), "sent CONNECT");
+        assert_eq!(sent[0]["protocol"], protocol.to_string());
+        assert_eq!((&sent[0]["user_name"], &sent[0]["password"]), (&"me".into(), &true.into()));
+        let last: Vec<String> = sent.iter().rev().take(2).map(shown).collect();
+        assert_eq!(last, ["state", "sent DISCONNECT"]);
+        assert_eq!(sent.last().unwrap()["state"], "closed");
+        let publish = sent.iter().find(|event| event["packet"] == "PUBLISH").unwrap();
+        assert_eq!(publish["qos"].to_string(), qos);
+        let received = events(&subscriber.finish().exits(0).prints("x\n"));
+        assert_eq!(received[0]["client_identifier"], "listener");
+        assert!(received.iter().any(|event| shown(event) == "received PUBLISH" && event["topic"] == "e/1"));
     }
 }
 

@@ -4,11 +4,12 @@
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType;
+use rstest::rstest;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
-use crate::support::{for_versions, version};
+use crate::support::version;
 
 const SOON: [&str; 2] = ["--reconnect-max-delay", "10ms"];
 
@@ -23,29 +24,27 @@ fn ends_three_links(protocol: Protocol, end: impl Fn(&mut Peer) + Send + 'static
     })
 }
 
-for_versions! {
-    /// NATS closes the connection at QoS 2.
-    fn qos_2_that_is_not_taken_ends_the_run(protocol) {
-        let server = ends_three_links(protocol, |peer| drop(peer.packet()));
-        let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2"];
-        let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
-        let cause = "mqtt: the broker has ended the connection 3 times in a row at the same packet: PUBLISH (QoS 2, packet identifier ";
-        run.exits(1).mentions(cause).mentions("it may not take QoS 2: -q 1");
-        server.finish();
-    }
+/// NATS closes the connection at QoS 2.
+#[rstest]
+fn qos_2_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, |peer| drop(peer.packet()));
+    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2"];
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
+    let cause = "mqtt: the broker has ended the connection 3 times in a row at the same packet: PUBLISH (QoS 2, packet identifier ";
+    run.exits(1).mentions(cause).mentions("it may not take QoS 2: -q 1");
+    server.finish();
 }
 
-for_versions! {
-    /// More at once than it takes.
-    fn window_that_is_not_taken_ends_the_run(protocol) {
-        let server = ends_three_links(protocol, |peer| (0..10).for_each(|_| drop(peer.packet())));
-        let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "1", "-M", "10"];
-        let lines: String = (0..50).map(|number| format!("{number}\n")).collect();
-        let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin(lines).run().exits(1);
-        run.mentions("3 times in a row with the same 10 messages in flight: PUBLISH (QoS 1, packet identifiers ")
-            .mentions("it may take fewer than 10 messages at once: -M 1 (--max-inflight)");
-        server.finish();
-    }
+/// More at once than it takes.
+#[rstest]
+fn window_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, |peer| (0..10).for_each(|_| drop(peer.packet())));
+    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "1", "-M", "10"];
+    let lines: String = (0..50).map(|number| format!("{number}\n")).collect();
+    let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin(lines).run().exits(1);
+    run.mentions("3 times in a row with the same 10 messages in flight: PUBLISH (QoS 1, packet identifiers ")
+        .mentions("it may take fewer than 10 messages at once: -M 1 (--max-inflight)");
+    server.finish();
 }
 
 /// MQTT 3.1.1 has no word for a packet that is too large.
@@ -91,14 +90,13 @@ fn kept_session_is_given_more_links() {
     server.finish();
 }
 
-for_versions! {
-    fn subscribe_that_ends_each_link_ends_the_run(protocol) {
-        let server = ends_three_links(protocol, |peer| drop(peer.packet()));
-        let args = ["-V", version(protocol), "-t", "a"];
-        let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run();
-        run.exits(1).mentions("at the same packet: SUBSCRIBE (packet identifier ");
-        server.finish();
-    }
+#[rstest]
+fn subscribe_that_ends_each_link_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = ends_three_links(protocol, |peer| drop(peer.packet()));
+    let args = ["-V", version(protocol), "-t", "a"];
+    let run = Mqtt::subscribe(server.port()).args(args).args(SOON).run();
+    run.exits(1).mentions("at the same packet: SUBSCRIBE (packet identifier ");
+    server.finish();
 }
 
 /// Each attempt may do what the request asks for once more.

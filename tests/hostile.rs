@@ -3,17 +3,17 @@
 
 use std::sync::mpsc;
 
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
 use mqtt::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value};
 use mqtt::protocol::reason::ReasonCode;
 use mqtt::protocol::wire::{self, PacketType};
-use mqtt::protocol::{Protocol, QoS};
+use rstest::rstest;
 
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
-use crate::support::{for_versions, version};
-
-use Protocol::{V3_1_1, V5};
+use crate::support::version;
 
 /// Runs `mqtt sub` against `script` and returns how it ended, and what the client said behind that.
 fn provoke(
@@ -95,102 +95,96 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
     list
 }
 
-for_versions! {
-    fn before_suback(protocol) {
-        for (what, bytes, reason) in always_wrong(protocol) {
-            let end = provoke(protocol, &[], move |peer| {
-                peer.send(&packets::connack(protocol, false, 0));
-                peer.expect_subscribe(protocol);
-                peer.send(&bytes);
-            });
-            refused(protocol, what, reason, end);
-        }
-    }
-}
-
-for_versions! {
-    /// And byte by byte, in the same write as good packets, which are delivered.
-    fn behind_suback_and_messages(protocol) {
-        for (what, bytes, reason) in always_wrong(protocol) {
-            let (outcome, rest) = provoke(protocol, &[], move |peer| {
-                peer.send(&packets::connack(protocol, false, 0));
-                peer.grant_subscription(protocol);
-                let good = Message::new("a", b"good").at(QoS::AtLeastOnce, 7).bytes(protocol);
-                peer.send(&[&good[..], &bytes[..1]].concat());
-                peer.expect(protocol, &packets::ack(PacketType::PubAck, 7));
-                peer.send_bytewise(&bytes[1..]);
-            });
-            assert_eq!(outcome.stdout, b"good\n", "{what}");
-            let outcome = outcome.exits(1).mentions("protocol error: ");
-            let last = rest.last().map(Vec::as_slice);
-            let farewell = packets::disconnect(V5, reason);
-            assert!(protocol != V5 || last == Some(&farewell), "{what}: {}: {last:x?}", outcome.stderr);
-        }
-    }
-}
-
-for_versions! {
-    /// Nothing but a CONNACK answers CONNECT.
-    fn instead_of_connack(protocol) {
-        let answers = always_wrong(protocol).into_iter().filter(|(what, ..)| *what != "CONNACK");
-        for (what, bytes, _) in answers {
-            let (outcome, _) = provoke(protocol, &["--reconnect", "never"], move |peer| peer.send(&bytes));
-            let first = outcome.stderr.lines().next().unwrap_or_default().to_owned();
-            let named = first.starts_with("mqtt: the server ") || first.starts_with("mqtt: protocol error: ");
-            assert!(named, "{what}: {first}");
-            outcome.exits(1);
-        }
-    }
-}
-
-for_versions! {
-    /// What calls for nothing changes nothing.
-    fn answers_to_nothing(protocol) {
-        let (outcome, rest) = provoke(protocol, &["-C", "1"], move |peer| {
+#[rstest]
+fn before_suback(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for (what, bytes, reason) in always_wrong(protocol) {
+        let end = provoke(protocol, &[], move |peer| {
             peer.send(&packets::connack(protocol, false, 0));
-            for packet in [PacketType::PubAck, PacketType::PubComp] {
-                peer.send(&packets::ack(packet, 99));
-            }
-            peer.send(&packets::pingresp());
-            peer.grant_subscription(protocol);
-            peer.send(&packets::ack(PacketType::PubRec, 99));
-            peer.send(&packets::ack(PacketType::PubRel, 98));
-            peer.send(&Message::new("a", b"x").bytes(protocol));
+            peer.expect_subscribe(protocol);
+            peer.send(&bytes);
         });
-        outcome.succeeds().prints("x\n");
-        // So that the server can finish what it thinks is under way.
-        assert_eq!((rest[0][0], rest[1][0]), (0x62, 0x70), "{rest:x?}");
-        if protocol == V5 {
-            assert_eq!((rest[0][4], rest[1][4]), (0x92, 0x92), "{rest:x?}");
-        }
+        refused(protocol, what, reason, end);
     }
 }
 
-for_versions! {
-    /// Whatever comes behind our DISCONNECT: the work is done.
-    fn rubbish_behind_the_end(protocol) {
-        for (_, bytes, _) in always_wrong(protocol) {
-            let (outcome, _) = provoke(protocol, &["-E"], move |peer| {
-                peer.send(&packets::connack(protocol, false, 0));
-                peer.grant_subscription(protocol);
-                assert_eq!(peer.packet()[0], 0xE0);
-                peer.send(&bytes);
-            });
-            outcome.succeeds();
-        }
+/// And byte by byte, in the same write as good packets, which are delivered.
+#[rstest]
+fn behind_suback_and_messages(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for (what, bytes, reason) in always_wrong(protocol) {
+        let (outcome, rest) = provoke(protocol, &[], move |peer| {
+            peer.send(&packets::connack(protocol, false, 0));
+            peer.grant_subscription(protocol);
+            let good = Message::new("a", b"good").at(QoS::AtLeastOnce, 7).bytes(protocol);
+            peer.send(&[&good[..], &bytes[..1]].concat());
+            peer.expect(protocol, &packets::ack(PacketType::PubAck, 7));
+            peer.send_bytewise(&bytes[1..]);
+        });
+        assert_eq!(outcome.stdout, b"good\n", "{what}");
+        let outcome = outcome.exits(1).mentions("protocol error: ");
+        let last = rest.last().map(Vec::as_slice);
+        let farewell = packets::disconnect(V5, reason);
+        assert!(protocol != V5 || last == Some(&farewell), "{what}: {}: {last:x?}", outcome.stderr);
     }
 }
 
-for_versions! {
-    fn suback_with_the_wrong_count(protocol) {
-        for codes in [&[][..], &[0, 0], &[0; 50]] {
-            let end = provoke(protocol, &[], move |peer| {
-                peer.send(&packets::connack(protocol, false, 0));
-                let (identifier, _) = peer.expect_subscribe(protocol);
-                peer.send(&packets::suback(protocol, identifier, codes));
-            });
-            refused(protocol, "SUBACK", 0x82, end);
+/// Nothing but a CONNACK answers CONNECT.
+#[rstest]
+fn instead_of_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let answers = always_wrong(protocol).into_iter().filter(|(what, ..)| *what != "CONNACK");
+    for (what, bytes, _) in answers {
+        let (outcome, _) = provoke(protocol, &["--reconnect", "never"], move |peer| peer.send(&bytes));
+        let first = outcome.stderr.lines().next().unwrap_or_default().to_owned();
+        let named = first.starts_with("mqtt: the server ") || first.starts_with("mqtt: protocol error: ");
+        assert!(named, "{what}: {first}");
+        outcome.exits(1);
+    }
+}
+
+/// What calls for nothing changes nothing.
+#[rstest]
+fn answers_to_nothing(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let (outcome, rest) = provoke(protocol, &["-C", "1"], move |peer| {
+        peer.send(&packets::connack(protocol, false, 0));
+        for packet in [PacketType::PubAck, PacketType::PubComp] {
+            peer.send(&packets::ack(packet, 99));
         }
+        peer.send(&packets::pingresp());
+        peer.grant_subscription(protocol);
+        peer.send(&packets::ack(PacketType::PubRec, 99));
+        peer.send(&packets::ack(PacketType::PubRel, 98));
+        peer.send(&Message::new("a", b"x").bytes(protocol));
+    });
+    outcome.succeeds().prints("x\n");
+    // So that the server can finish what it thinks is under way.
+    assert_eq!((rest[0][0], rest[1][0]), (0x62, 0x70), "{rest:x?}");
+    if protocol == V5 {
+        assert_eq!((rest[0][4], rest[1][4]), (0x92, 0x92), "{rest:x?}");
+    }
+}
+
+/// Whatever comes behind our DISCONNECT: the work is done.
+#[rstest]
+fn rubbish_behind_the_end(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for (_, bytes, _) in always_wrong(protocol) {
+        let (outcome, _) = provoke(protocol, &["-E"], move |peer| {
+            peer.send(&packets::connack(protocol, false, 0));
+            peer.grant_subscription(protocol);
+            assert_eq!(peer.packet()[0], 0xE0);
+            peer.send(&bytes);
+        });
+        outcome.succeeds();
+    }
+}
+
+#[rstest]
+fn suback_with_the_wrong_count(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for codes in [&[][..], &[0, 0], &[0; 50]] {
+        let end = provoke(protocol, &[], move |peer| {
+            peer.send(&packets::connack(protocol, false, 0));
+            let (identifier, _) = peer.expect_subscribe(protocol);
+            peer.send(&packets::suback(protocol, identifier, codes));
+        });
+        refused(protocol, "SUBACK", 0x82, end);
     }
 }
 
@@ -271,27 +265,25 @@ fn more_than_was_allowed() {
     assert_eq!(rest.last(), Some(&packets::disconnect(V5, 0x93)));
 }
 
-for_versions! {
-    /// Refused by its header: nothing of it is kept.
-    fn packets_that_are_too_large(protocol) {
-        let end = provoke(protocol, &["--max-packet-size", "100"], move |peer| {
-            peer.send(&packets::connack(protocol, false, 0));
-            peer.grant_subscription(protocol);
-            peer.send(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]);
-        });
-        refused(protocol, "PUBLISH of 256 MiB", 0x95, end);
-    }
+/// Refused by its header: nothing of it is kept.
+#[rstest]
+fn packets_that_are_too_large(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let end = provoke(protocol, &["--max-packet-size", "100"], move |peer| {
+        peer.send(&packets::connack(protocol, false, 0));
+        peer.grant_subscription(protocol);
+        peer.send(&[0x30, 0xFF, 0xFF, 0xFF, 0x7F]);
+    });
+    refused(protocol, "PUBLISH of 256 MiB", 0x95, end);
 }
 
-for_versions! {
-    /// A CONNACK without an end is not collected.
-    fn an_endless_connack(protocol) {
-        let end = provoke(protocol, &[], move |peer| {
-            peer.send(&[0x20, 0xFF, 0xFF, 0xFF, 0x7F]);
-            peer.send(&vec![0; 100_000]);
-        });
-        refused(protocol, "CONNACK of 256 MiB", 0x95, end);
-    }
+/// A CONNACK without an end is not collected.
+#[rstest]
+fn an_endless_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let end = provoke(protocol, &[], move |peer| {
+        peer.send(&[0x20, 0xFF, 0xFF, 0xFF, 0x7F]);
+        peer.send(&vec![0; 100_000]);
+    });
+    refused(protocol, "CONNACK of 256 MiB", 0x95, end);
 }
 
 /// A property with the least value of its kind.
@@ -422,31 +414,30 @@ fn a_refused_subscription_is_not_tried_for_ever() {
     server.finish();
 }
 
-for_versions! {
-    /// In bulk at QoS 0 a PINGREQ asks now and then how far the server has read. The answer to that one
-    /// says nothing of what came behind it, and is not taken for the answer to the last one.
-    fn an_earlier_pingresp_is_not_the_last(protocol) {
-        const LINES: usize = 30_000;
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            let (mut pings, mut messages) = (0, 0);
-            while pings < 2 {
-                match peer.packet()[0] >> 4 {
-                    3 => messages += 1,
-                    12 => pings += 1,
-                    other => panic!("packet type {other}"),
-                }
-                assert!(pings == 0 || messages > 10_000, "asked too soon");
+/// In bulk at QoS 0 a PINGREQ asks now and then how far the server has read. The answer to that one
+/// says nothing of what came behind it, and is not taken for the answer to the last one.
+#[rstest]
+fn an_earlier_pingresp_is_not_the_last(#[values(V3_1_1, V5)] protocol: Protocol) {
+    const LINES: usize = 30_000;
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let (mut pings, mut messages) = (0, 0);
+        while pings < 2 {
+            match peer.packet()[0] >> 4 {
+                3 => messages += 1,
+                12 => pings += 1,
+                other => panic!("packet type {other}"),
             }
-            assert_eq!(messages, LINES);
-            peer.send(&packets::pingresp());
-            peer.close();
-        });
-        let run = Mqtt::publish(server.port()).args(["-V", version(protocol), "-t", "a", "-l"]);
-        let run = run.args(["--reconnect", "never"]).stdin("x\n".repeat(LINES)).run();
-        run.exits(1).mentions(&format!("the last {LINES} messages, sent at QoS 0, may be lost"));
-        server.finish();
-    }
+            assert!(pings == 0 || messages > 10_000, "asked too soon");
+        }
+        assert_eq!(messages, LINES);
+        peer.send(&packets::pingresp());
+        peer.close();
+    });
+    let run = Mqtt::publish(server.port()).args(["-V", version(protocol), "-t", "a", "-l"]);
+    let run = run.args(["--reconnect", "never"]).stdin("x\n".repeat(LINES)).run();
+    run.exits(1).mentions(&format!("the last {LINES} messages, sent at QoS 0, may be lost"));
+    server.finish();
 }
 
 /// A server that ends no exchange and answers no PINGREQ, in the face of a subscriber who has what it

@@ -3,16 +3,17 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
-use crate::support::{for_versions, version};
+use crate::support::version;
 
 const NOT_AVAILABLE: Value<'static> = Value::Number(0);
 
@@ -260,12 +261,12 @@ fn subscription_answered(code: u8, protocol: mqtt::protocol::Protocol) -> Outcom
     Mqtt::subscribe(server.port()).args(["-V", version(protocol), "-t", "a"]).run()
 }
 
-for_versions! {
-    fn subscriptions_refused(protocol) {
-        subscription_answered(0x80, protocol).fails(128, "subscription to 'a' refused: Unspecified error (0x80)");
-        subscription_answered(0xFE, protocol).fails(1, "subscription to 'a' refused: unknown Reason Code 0xFE");
-        subscription_answered(3, protocol).fails(1, "protocol error: SUBACK: Reason Code 0x03 does not exist there");
-    }
+#[rstest]
+fn subscriptions_refused(#[values(V3_1_1, V5)] protocol: Protocol) {
+    subscription_answered(0x80, protocol).fails(128, "subscription to 'a' refused: Unspecified error (0x80)");
+    subscription_answered(0xFE, protocol).fails(1, "subscription to 'a' refused: unknown Reason Code 0xFE");
+    subscription_answered(3, protocol)
+        .fails(1, "protocol error: SUBACK: Reason Code 0x03 does not exist there");
 }
 
 fn unsubscribes(args: &[&str], codes: &'static [u8]) -> Outcome {

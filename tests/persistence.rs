@@ -6,9 +6,11 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
 use mqtt::protocol::property::{Properties, PropertyId, Value};
 use mqtt::protocol::wire::{self, Packet, PacketType};
-use mqtt::protocol::{Protocol, QoS};
+use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::support::broker::Broker;
@@ -17,7 +19,7 @@ use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::{Mqtt, Outcome, Running};
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{Service, for_brokers, for_versions, version};
+use crate::support::{Kind, Service, version};
 
 /// Back-off that a test does not wait for.
 const SOON: [&str; 2] = ["--reconnect-max-delay", "50ms"];
@@ -66,47 +68,46 @@ impl Mischief for Watch {
     }
 }
 
-for_versions! {
-    /// A subscriber that is killed again and again: nothing is lost, and nothing comes twice that it
-    /// had acknowledged. What it had only written out may, and does here: each kill answers a write.
-    fn a_killed_subscriber(protocol) {
-        const KILLS: usize = 12;
-        const PER_LIFE: usize = 300;
-        let broker = Broker::start();
-        let witness = Arc::new(Witness { protocol: Some(protocol), ..Witness::default() });
-        let port = middle::start(broker.port(), Watch(Arc::clone(&witness)));
-        let folder = tempfile::tempdir().unwrap();
-        let subscribe = || {
-            let args = ["-V", version(protocol), "-t", "k", "-q", "2", "-c", "-i", "reader", "--session-file"];
-            Mqtt::subscribe(port).args(args).args([folder.path().join("session")])
+/// A subscriber that is killed again and again: nothing is lost, and nothing comes twice that it
+/// had acknowledged. What it had only written out may, and does here: each kill answers a write.
+#[rstest]
+fn a_killed_subscriber(#[values(V3_1_1, V5)] protocol: Protocol) {
+    const KILLS: usize = 12;
+    const PER_LIFE: usize = 300;
+    let broker = Broker::start();
+    let witness = Arc::new(Witness { protocol: Some(protocol), ..Witness::default() });
+    let port = middle::start(broker.port(), Watch(Arc::clone(&witness)));
+    let folder = tempfile::tempdir().unwrap();
+    let subscribe = || {
+        let args = ["-V", version(protocol), "-t", "k", "-q", "2", "-c", "-i", "reader", "--session-file"];
+        Mqtt::subscribe(port).args(args).args([folder.path().join("session")])
+    };
+    subscribe().args(["-E"]).run().succeeds();
+    let total = KILLS * PER_LIFE;
+    let mut seen = HashSet::new();
+    for life in 0..=KILLS {
+        let acknowledged = witness.acknowledged.lock().unwrap().clone();
+        let feed = broker.publish().args(["-t", "k", "-q", "2", "-l"]);
+        let received = if life < KILLS {
+            let feed = feed.stdin(numbers(life * PER_LIFE..(life + 1) * PER_LIFE)).spawn();
+            let subscriber = subscribe().spawn();
+            // Somewhere in the middle of things: at the beginning of its life or well into it.
+            subscriber.wait_for_lines([1, PER_LIFE, 7, PER_LIFE / 2][life % 4]);
+            let received = killed(subscriber);
+            feed.finish().exits(0);
+            received
+        } else {
+            feed.stdin(numbers(total..total + 1)).run().exits(0);
+            let subscriber = subscribe().spawn();
+            subscriber.wait_for_stdout(&format!("{total}\n")).signal(Signal::TERM);
+            lines(&subscriber.wait_for_end().exits(0).stdout)
         };
-        subscribe().args(["-E"]).run().succeeds();
-        let total = KILLS * PER_LIFE;
-        let mut seen = HashSet::new();
-        for life in 0..=KILLS {
-            let acknowledged = witness.acknowledged.lock().unwrap().clone();
-            let feed = broker.publish().args(["-t", "k", "-q", "2", "-l"]);
-            let received = if life < KILLS {
-                let feed = feed.stdin(numbers(life * PER_LIFE..(life + 1) * PER_LIFE)).spawn();
-                let subscriber = subscribe().spawn();
-                // Somewhere in the middle of things: at the beginning of its life or well into it.
-                subscriber.wait_for_lines([1, PER_LIFE, 7, PER_LIFE / 2][life % 4]);
-                let received = killed(subscriber);
-                feed.finish().exits(0);
-                received
-            } else {
-                feed.stdin(numbers(total..total + 1)).run().exits(0);
-                let subscriber = subscribe().spawn();
-                subscriber.wait_for_stdout(&format!("{total}\n")).signal(Signal::TERM);
-                lines(&subscriber.wait_for_end().exits(0).stdout)
-            };
-            for number in received {
-                assert!(!acknowledged.contains(&number), "{number} came again in life {life}");
-                seen.insert(number);
-            }
+        for number in received {
+            assert!(!acknowledged.contains(&number), "{number} came again in life {life}");
+            seen.insert(number);
         }
-        assert_eq!(seen.len(), total + 1, "all of them came");
     }
+    assert_eq!(seen.len(), total + 1, "all of them came");
 }
 
 /// Record before PUBREC, end of record before PUBCOMP, and both survive the program.
@@ -157,19 +158,26 @@ fn an_earlier_run_has_delivered_it() {
     subscribe().args(["-C", "1"]).run().exits(0).prints("4\n");
 }
 
-for_brokers! {
-    /// A publisher was killed between PUBREC and PUBREL, without a spool. The next run has no part in
-    /// that message, but the server still holds it under an identifier that will be used again.
-    fn what_an_earlier_run_has_left_at_the_server(broker, protocol) {
-        let v = version(protocol);
-        let session = ["-V", v, "-c", "-i", "writer", "-q", "2", "-t", "k"];
-        broker.publish().args(session).args(["-m", "first"]).run().succeeds();
-        let subscriber = broker.subscribe().args(["-V", v, "-t", "k", "-q", "2", "-C", "2", "-d"]).spawn();
-        subscriber.wait_until_subscribed();
-        {
-            let mut out = bytes::BytesMut::new();
-            let properties = packets::properties(&[(PropertyId::SessionExpiryInterval, Value::Number(1000))]);
-            wire::connect(&mut out, &wire::Connect {
+/// A publisher was killed between PUBREC and PUBREL, without a spool. The next run has no part in
+/// that message, but the server still holds it under an identifier that will be used again.
+#[rstest]
+fn what_an_earlier_run_has_left_at_the_server(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let broker = broker.as_ref();
+    let v = version(protocol);
+    let session = ["-V", v, "-c", "-i", "writer", "-q", "2", "-t", "k"];
+    broker.publish().args(session).args(["-m", "first"]).run().succeeds();
+    let subscriber = broker.subscribe().args(["-V", v, "-t", "k", "-q", "2", "-C", "2", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    {
+        let mut out = bytes::BytesMut::new();
+        let properties = packets::properties(&[(PropertyId::SessionExpiryInterval, Value::Number(1000))]);
+        wire::connect(
+            &mut out,
+            &wire::Connect {
                 protocol,
                 clean_start: false,
                 keep_alive: 0,
@@ -178,21 +186,21 @@ for_brokers! {
                 will: None,
                 user_name: None,
                 password: None,
-            });
-            out.extend_from_slice(&Message::new("k", b"old").at(QoS::ExactlyOnce, 1).bytes(protocol));
-            let mut killed = TcpStream::connect(("127.0.0.1", broker.port())).unwrap();
-            killed.set_read_timeout(Some(crate::support::LIMIT)).unwrap();
-            killed.write_all(&out).unwrap();
-            let mut received = Vec::new();
-            while !received.ends_with(&[0x50, 2, 0, 1]) {
-                let mut byte = [0];
-                killed.read_exact(&mut byte).unwrap();
-                received.push(byte[0]);
-            }
+            },
+        );
+        out.extend_from_slice(&Message::new("k", b"old").at(QoS::ExactlyOnce, 1).bytes(protocol));
+        let mut killed = TcpStream::connect(("127.0.0.1", broker.port())).unwrap();
+        killed.set_read_timeout(Some(crate::support::LIMIT)).unwrap();
+        killed.write_all(&out).unwrap();
+        let mut received = Vec::new();
+        while !received.ends_with(&[0x50, 2, 0, 1]) {
+            let mut byte = [0];
+            killed.read_exact(&mut byte).unwrap();
+            received.push(byte[0]);
         }
-        broker.publish().args(session).args(["-m", "new"]).run().exits(0);
-        subscriber.finish().prints("old\nnew\n");
     }
+    broker.publish().args(session).args(["-m", "new"]).run().exits(0);
+    subscriber.finish().prints("old\nnew\n");
 }
 
 /// The highest number in a spool file: the last line that was taken in.
@@ -236,23 +244,22 @@ fn through_killed_publishers(total: usize, spool: &Path, publish: impl Fn() -> M
     assert_eq!(std::fs::metadata(spool).unwrap().len(), 24, "nothing is left in the spool");
 }
 
-for_versions! {
-    /// A publisher that is killed again and again: exactly once, in order.
-    fn a_killed_publisher(protocol) {
-        const TOTAL: usize = 8_000;
-        let broker = Broker::start();
-        let folder = tempfile::tempdir().unwrap();
-        let v = version(protocol);
-        let reader = ["-V", v, "-t", "k", "-q", "2", "-c", "-i", "reader"];
-        broker.subscribe().args(reader).args(["-E"]).run().succeeds();
-        let subscriber = broker.subscribe().args(reader).args(["-C", &TOTAL.to_string()]).spawn();
-        let writer = || broker.publish().args(["-V", v, "-t", "k", "-q", "2", "-c", "-i", "writer"]);
-        through_killed_publishers(TOTAL, &folder.path().join("spool"), writer);
-        let received = subscriber.finish().exits(0).lines();
-        let expected: Vec<String> = (0..TOTAL).map(|number| format!("n{number}")).collect();
-        let first = received.iter().zip(&expected).position(|(one, other)| one != other);
-        assert!(received == expected, "{} came, the first wrong one is {first:?}", received.len());
-    }
+/// A publisher that is killed again and again: exactly once, in order.
+#[rstest]
+fn a_killed_publisher(#[values(V3_1_1, V5)] protocol: Protocol) {
+    const TOTAL: usize = 8_000;
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let v = version(protocol);
+    let reader = ["-V", v, "-t", "k", "-q", "2", "-c", "-i", "reader"];
+    broker.subscribe().args(reader).args(["-E"]).run().succeeds();
+    let subscriber = broker.subscribe().args(reader).args(["-C", &TOTAL.to_string()]).spawn();
+    let writer = || broker.publish().args(["-V", v, "-t", "k", "-q", "2", "-c", "-i", "writer"]);
+    through_killed_publishers(TOTAL, &folder.path().join("spool"), writer);
+    let received = subscriber.finish().exits(0).lines();
+    let expected: Vec<String> = (0..TOTAL).map(|number| format!("n{number}")).collect();
+    let first = received.iter().zip(&expected).position(|(one, other)| one != other);
+    assert!(received == expected, "{} came, the first wrong one is {first:?}", received.len());
 }
 
 /// No server for now: what is to be published waits in the spool, with whatever options it came with,

@@ -1,74 +1,71 @@
 //! `mqtt pub` of one message: what goes over the wire, packet by packet.
 
+use mqtt::protocol::Protocol::{self, V3_1, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
+use rstest::rstest;
 
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{Service, for_versions, version};
+use crate::support::{Service, version};
 
-for_versions! {
-    /// Nothing is acknowledged at QoS 0, so a ping behind the message shows that the server has it.
-    all fn qos_0_is_fenced(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.expect(protocol, &Message::new("a/b", b"23.4").bytes(protocol));
-            peer.expect_fence_and_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4"];
-        Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
-    }
+/// Nothing is acknowledged at QoS 0, so a ping behind the message shows that the server has it.
+#[rstest]
+fn qos_0_is_fenced(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.expect(protocol, &Message::new("a/b", b"23.4").bytes(protocol));
+        peer.expect_fence_and_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4"];
+    Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
 }
 
-for_versions! {
-    all fn qos_1_waits_for_its_acknowledgement(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.expect(protocol, &Message::new("a/b", b"23.4").at(QoS::AtLeastOnce, 1).bytes(protocol));
-            peer.send(&packets::ack(PubAck, 1));
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4", "-q", "1"];
-        Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
-    }
+#[rstest]
+fn qos_1_waits_for_its_acknowledgement(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.expect(protocol, &Message::new("a/b", b"23.4").at(QoS::AtLeastOnce, 1).bytes(protocol));
+        peer.send(&packets::ack(PubAck, 1));
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4", "-q", "1"];
+    Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
 }
 
-for_versions! {
-    all fn qos_2_goes_all_four_steps(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.expect(protocol, &Message::new("a/b", b"23.4").at(QoS::ExactlyOnce, 1).bytes(protocol));
-            peer.send(&packets::ack(PubRec, 1));
-            peer.expect(protocol, &packets::ack(PubRel, 1));
-            peer.send(&packets::ack(PubComp, 1));
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4", "-q", "2"];
-        Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
-    }
+#[rstest]
+fn qos_2_goes_all_four_steps(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.expect(protocol, &Message::new("a/b", b"23.4").at(QoS::ExactlyOnce, 1).bytes(protocol));
+        peer.send(&packets::ack(PubRec, 1));
+        peer.expect(protocol, &packets::ack(PubRel, 1));
+        peer.send(&packets::ack(PubComp, 1));
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a/b", "-m", "23.4", "-q", "2"];
+    Mqtt::publish(server.port()).args(args).run().succeeds().prints("");
 }
 
-for_versions! {
-    fn retained_messages_say_so(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            let message = Message::new("a", b"x").at(QoS::AtLeastOnce, 1).retained();
-            peer.expect(protocol, &message.bytes(protocol));
-            peer.send(&packets::ack(PubAck, 1));
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-r"];
-        Mqtt::publish(server.port()).args(args).run().succeeds();
-    }
+#[rstest]
+fn retained_messages_say_so(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let message = Message::new("a", b"x").at(QoS::AtLeastOnce, 1).retained();
+        peer.expect(protocol, &message.bytes(protocol));
+        peer.send(&packets::ack(PubAck, 1));
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-r"];
+    Mqtt::publish(server.port()).args(args).run().succeeds();
 }
 
 /// What `source` makes of the rest of the command line is published, exactly.
 #[track_caller]
 fn publishes(payload: &'static [u8], command: impl FnOnce(Mqtt) -> Mqtt) {
-    use mqtt::protocol::Protocol::V5;
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.expect(V5, &Message::new("a", payload).at(QoS::AtLeastOnce, 1).bytes(V5));
@@ -121,28 +118,26 @@ fn a_message_of_a_mebibyte() {
     publishes(payload, |mqtt| mqtt.args(["-s"]).stdin(payload));
 }
 
-for_versions! {
-    fn repeats_come_one_after_another(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            for _ in 0..3 {
-                let (identifier, dup) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"x");
-                assert!(!dup);
-                peer.send(&packets::ack(PubAck, identifier));
-            }
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
-        let repeat = ["--repeat", "3", "--repeat-delay", "20ms"];
-        Mqtt::publish(server.port()).args(args).args(repeat).run().succeeds();
-    }
+#[rstest]
+fn repeats_come_one_after_another(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        for _ in 0..3 {
+            let (identifier, dup) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"x");
+            assert!(!dup);
+            peer.send(&packets::ack(PubAck, identifier));
+        }
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
+    let repeat = ["--repeat", "3", "--repeat-delay", "20ms"];
+    Mqtt::publish(server.port()).args(args).args(repeat).run().succeeds();
 }
 
 /// With a delay a repeat waits for the answer to the message before it: the ping of the keep-alive
 /// comes, and the next message does not.
 #[test]
 fn a_delayed_repeat_waits_for_the_acknowledgement() {
-    use mqtt::protocol::Protocol::V5;
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         let (first, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"x");
@@ -159,7 +154,6 @@ fn a_delayed_repeat_waits_for_the_acknowledgement() {
 
 #[test]
 fn properties_go_where_they_belong() {
-    use mqtt::protocol::Protocol::V5;
     let server = Server::start(move |server| {
         let mut peer = server.accept();
         let connect = peer.expect_connect(V5);
@@ -246,7 +240,6 @@ fn properties_go_where_they_belong() {
 /// The server says in CONNACK what it does not take: the message is not even sent.
 #[test]
 fn what_the_server_does_not_take_is_not_sent() {
-    use mqtt::protocol::Protocol::V5;
     let cases: [(_, _, &[&str], i32, &str); 3] = [
         (PropertyId::MaximumQos, 1, &["-m", "x", "-q", "2"], 155, "the server's Maximum QoS is 1"),
         (PropertyId::RetainAvailable, 0, &["-m", "x", "-q", "1", "-r"], 154, "Retain not supported"),
@@ -265,7 +258,6 @@ fn what_the_server_does_not_take_is_not_sent() {
 
 #[test]
 fn a_refused_message_is_a_failure() {
-    use mqtt::protocol::Protocol::V5;
     for (qos, answer, text) in [
         ("1", packets::ack_with(PubAck, 1, 0x87), "publish refused: Not authorized (0x87)"),
         ("2", packets::ack_with(PubRec, 1, 0x87), "publish refused: Not authorized (0x87)"),
@@ -284,7 +276,6 @@ fn a_refused_message_is_a_failure() {
 /// That nobody is subscribed is no failure.
 #[test]
 fn no_matching_subscribers() {
-    use mqtt::protocol::Protocol::V5;
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.packet();
@@ -294,40 +285,37 @@ fn no_matching_subscribers() {
     Mqtt::publish(server.port()).args(["-t", "a", "-m", "x", "-q", "1"]).run().succeeds();
 }
 
-for_versions! {
-    /// One message is not sent again by itself: the user learns of it.
-    fn a_lost_link_is_a_failure(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.packet();
-            peer.close();
-        });
-        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
-        Mqtt::publish(server.port()).args(args).run().fails(1, "mqtt: the server closed the connection");
-    }
+/// One message is not sent again by itself: the user learns of it.
+#[rstest]
+fn a_lost_link_is_a_failure(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.packet();
+        peer.close();
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
+    Mqtt::publish(server.port()).args(args).run().fails(1, "mqtt: the server closed the connection");
 }
 
-for_versions! {
-    fn asked_to_reconnect_it_sends_again(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.expect(protocol, &Message::new("a", b"x").at(QoS::AtLeastOnce, 1).bytes(protocol));
-            peer.close();
-            let mut peer = server.accept_kept_session(protocol);
-            peer.expect(protocol, &Message::new("a", b"x").at(QoS::AtLeastOnce, 1).dup().bytes(protocol));
-            peer.send(&packets::ack(PubAck, 1));
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--reconnect", "always"];
-        let session = ["-c", "-i", "me"];
-        Mqtt::publish(server.port()).args(args).args(session).run().exits(0).mentions("trying again");
-    }
+#[rstest]
+fn asked_to_reconnect_it_sends_again(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.expect(protocol, &Message::new("a", b"x").at(QoS::AtLeastOnce, 1).bytes(protocol));
+        peer.close();
+        let mut peer = server.accept_kept_session(protocol);
+        peer.expect(protocol, &Message::new("a", b"x").at(QoS::AtLeastOnce, 1).dup().bytes(protocol));
+        peer.send(&packets::ack(PubAck, 1));
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--reconnect", "always"];
+    let session = ["-c", "-i", "me"];
+    Mqtt::publish(server.port()).args(args).args(session).run().exits(0).mentions("trying again");
 }
 
 /// QoS 0 and a link that is lost before the fence is answered: nobody can say that it arrived.
 #[test]
 fn an_unanswered_fence_is_a_failure() {
-    use mqtt::protocol::Protocol::V5;
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.packet();
@@ -340,7 +328,6 @@ fn an_unanswered_fence_is_a_failure() {
 /// A server that never acknowledges is waited for as long as the user says.
 #[test]
 fn the_time_limit_ends_the_wait() {
-    use mqtt::protocol::Protocol::V5;
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtLeastOnce, b"x");

@@ -1,15 +1,15 @@
 //! `mqtt pub -l`: each line a message, whatever the lines are and whatever happens to the link.
 
-use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
-use mqtt::protocol::{Protocol, QoS};
+use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::support::mqtt::Mqtt;
-use crate::support::packets;
 use crate::support::server::{Peer, Server};
-use crate::support::{for_versions, version};
+use crate::support::{packets, version};
 
 /// `mqtt pub -l -q 1` to that port.
 fn lines(port: u16, protocol: Protocol) -> Mqtt {
@@ -89,24 +89,23 @@ fn a_trickle_is_sent_at_once() {
     running.finish().exits(0);
 }
 
-for_versions! {
-    /// No more than `-M` messages without their acknowledgement: the ping of the keep-alive comes,
-    /// and no third message does.
-    fn the_window(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            let (first, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"1");
-            let (second, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"2");
-            peer.expect(protocol, &packets::pingreq());
-            peer.send(&packets::pingresp());
-            peer.send(&packets::ack(PubAck, first));
-            let (third, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"3");
-            peer.send(&packets::ack(PubAck, third));
-            peer.send(&packets::ack(PubAck, second));
-            peer.expect_disconnect(protocol);
-        });
-        lines(server.port(), protocol).args(["-M", "2", "-k", "1"]).stdin("1\n2\n3\n").run().succeeds();
-    }
+/// No more than `-M` messages without their acknowledgement: the ping of the keep-alive comes,
+/// and no third message does.
+#[rstest]
+fn the_window(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let (first, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"1");
+        let (second, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"2");
+        peer.expect(protocol, &packets::pingreq());
+        peer.send(&packets::pingresp());
+        peer.send(&packets::ack(PubAck, first));
+        let (third, _) = peer.expect_publish(protocol, QoS::AtLeastOnce, b"3");
+        peer.send(&packets::ack(PubAck, third));
+        peer.send(&packets::ack(PubAck, second));
+        peer.expect_disconnect(protocol);
+    });
+    lines(server.port(), protocol).args(["-M", "2", "-k", "1"]).stdin("1\n2\n3\n").run().succeeds();
 }
 
 /// The server's Receive Maximum narrows the window.
@@ -126,72 +125,69 @@ fn the_servers_window() {
     lines(server.port(), V5).args(["-k", "1"]).stdin("1\n2\n").run().succeeds();
 }
 
-for_versions! {
-    /// What was sent and not acknowledged goes out again, with DUP, the same identifiers and in the
-    /// same order, and before anything new.
-    fn resends_on_a_kept_session(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            let first = peer.expect_publish(protocol, QoS::AtLeastOnce, b"1").0;
-            let second = peer.expect_publish(protocol, QoS::AtLeastOnce, b"2").0;
-            peer.send(&packets::ack(PubAck, first));
-            let third = peer.expect_publish(protocol, QoS::AtLeastOnce, b"3").0;
-            peer.close();
-            let mut peer = server.accept_kept_session(protocol);
-            assert_eq!(peer.expect_publish(protocol, QoS::AtLeastOnce, b"2"), (second, true));
-            assert_eq!(peer.expect_publish(protocol, QoS::AtLeastOnce, b"3"), (third, true));
-            peer.send(&packets::ack(PubAck, second));
-            peer.send(&packets::ack(PubAck, third));
-            take(&mut peer, protocol, b"4");
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-M", "2", "-c", "-i", "me"];
-        let run = lines(server.port(), protocol).args(args).stdin("1\n2\n3\n4\n").run();
-        run.exits(0).mentions("connection lost: ").mentions("connected again");
-    }
+/// What was sent and not acknowledged goes out again, with DUP, the same identifiers and in the
+/// same order, and before anything new.
+#[rstest]
+fn resends_on_a_kept_session(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let first = peer.expect_publish(protocol, QoS::AtLeastOnce, b"1").0;
+        let second = peer.expect_publish(protocol, QoS::AtLeastOnce, b"2").0;
+        peer.send(&packets::ack(PubAck, first));
+        let third = peer.expect_publish(protocol, QoS::AtLeastOnce, b"3").0;
+        peer.close();
+        let mut peer = server.accept_kept_session(protocol);
+        assert_eq!(peer.expect_publish(protocol, QoS::AtLeastOnce, b"2"), (second, true));
+        assert_eq!(peer.expect_publish(protocol, QoS::AtLeastOnce, b"3"), (third, true));
+        peer.send(&packets::ack(PubAck, second));
+        peer.send(&packets::ack(PubAck, third));
+        take(&mut peer, protocol, b"4");
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-M", "2", "-c", "-i", "me"];
+    let run = lines(server.port(), protocol).args(args).stdin("1\n2\n3\n4\n").run();
+    run.exits(0).mentions("connection lost: ").mentions("connected again");
 }
 
-for_versions! {
-    /// The server has forgotten the session: the messages go out again as new ones.
-    fn publishes_again_on_a_lost_session(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            for payload in [b"1", b"2"] {
-                peer.expect_publish(protocol, QoS::AtLeastOnce, payload);
-            }
-            peer.reset();
-            let mut peer = server.accept_session(protocol);
-            for payload in [b"1", b"2", b"3"] {
-                take(&mut peer, protocol, payload);
-            }
-            peer.expect_disconnect(protocol);
-        });
-        lines(server.port(), protocol).args(["-M", "2"]).stdin("1\n2\n3\n").run().exits(0);
-    }
+/// The server has forgotten the session: the messages go out again as new ones.
+#[rstest]
+fn publishes_again_on_a_lost_session(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        for payload in [b"1", b"2"] {
+            peer.expect_publish(protocol, QoS::AtLeastOnce, payload);
+        }
+        peer.reset();
+        let mut peer = server.accept_session(protocol);
+        for payload in [b"1", b"2", b"3"] {
+            take(&mut peer, protocol, payload);
+        }
+        peer.expect_disconnect(protocol);
+    });
+    lines(server.port(), protocol).args(["-M", "2"]).stdin("1\n2\n3\n").run().exits(0);
 }
 
-for_versions! {
-    /// QoS 2 on a kept session: what was received is released and not sent again.
-    fn releases_on_a_kept_session(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            let (first, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"1");
-            let (second, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"2");
-            peer.send(&packets::ack(PubRec, first));
-            peer.expect(protocol, &packets::ack(PubRel, first));
-            peer.close();
-            let mut peer = server.accept_kept_session(protocol);
-            peer.expect(protocol, &packets::ack(PubRel, first));
-            assert_eq!(peer.expect_publish(protocol, QoS::ExactlyOnce, b"2"), (second, true));
-            peer.send(&packets::ack(PubComp, first));
-            peer.send(&packets::ack(PubRec, second));
-            peer.expect(protocol, &packets::ack(PubRel, second));
-            peer.send(&packets::ack(PubComp, second));
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2", "-c", "-i", "me"];
-        Mqtt::publish(server.port()).args(args).stdin("1\n2\n").run().exits(0);
-    }
+/// QoS 2 on a kept session: what was received is released and not sent again.
+#[rstest]
+fn releases_on_a_kept_session(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        let (first, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"1");
+        let (second, _) = peer.expect_publish(protocol, QoS::ExactlyOnce, b"2");
+        peer.send(&packets::ack(PubRec, first));
+        peer.expect(protocol, &packets::ack(PubRel, first));
+        peer.close();
+        let mut peer = server.accept_kept_session(protocol);
+        peer.expect(protocol, &packets::ack(PubRel, first));
+        assert_eq!(peer.expect_publish(protocol, QoS::ExactlyOnce, b"2"), (second, true));
+        peer.send(&packets::ack(PubComp, first));
+        peer.send(&packets::ack(PubRec, second));
+        peer.expect(protocol, &packets::ack(PubRel, second));
+        peer.send(&packets::ack(PubComp, second));
+        peer.expect_disconnect(protocol);
+    });
+    let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2", "-c", "-i", "me"];
+    Mqtt::publish(server.port()).args(args).stdin("1\n2\n").run().exits(0);
 }
 
 /// QoS 2 and a session that is lost: nothing is dropped, and the user learns what it may mean.

@@ -1,15 +1,15 @@
 //! Links that are lost in the middle of the work, and brokers that die and come back.
 
-use mqtt::protocol::Protocol;
-use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::property::{PropertyId, Value};
+use rstest::rstest;
 
 use crate::support::broker::Broker;
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::Server;
-use crate::support::{Service, for_versions, version};
+use crate::support::{Service, version};
 
 /// How often the link is cut, and how many lines go by between two cuts.
 const CUTS: usize = 5;
@@ -57,29 +57,27 @@ fn exactly_once(received: &[usize]) {
     assert!(received.iter().copied().eq(expected), "{count} came, missing {missing:?}, steps {strange:?}");
 }
 
-for_versions! {
-    /// At QoS 1 nothing is lost, and what comes twice comes again in order.
-    fn cut_links_at_qos_1(protocol) {
-        let broker = Broker::start();
-        let mut received = through_cuts(&broker, protocol, "1", || broker.embedded().cut_connections());
-        let mut newest = None;
-        for number in &received {
-            assert!(newest.is_none_or(|newest| *number <= newest + 1), "{number} behind {newest:?}");
-            newest = newest.max(Some(*number));
-        }
-        received.sort_unstable();
-        received.dedup();
-        exactly_once(&received);
+/// At QoS 1 nothing is lost, and what comes twice comes again in order.
+#[rstest]
+fn cut_links_at_qos_1(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let broker = Broker::start();
+    let mut received = through_cuts(&broker, protocol, "1", || broker.embedded().cut_connections());
+    let mut newest = None;
+    for number in &received {
+        assert!(newest.is_none_or(|newest| *number <= newest + 1), "{number} behind {newest:?}");
+        newest = newest.max(Some(*number));
     }
+    received.sort_unstable();
+    received.dedup();
+    exactly_once(&received);
 }
 
-for_versions! {
-    /// At QoS 2, with sessions that are kept, exactly once.
-    fn cut_links_at_qos_2(protocol) {
-        let broker = Broker::start();
-        let received = through_cuts(&broker, protocol, "2", || broker.embedded().cut_connections());
-        exactly_once(&received);
-    }
+/// At QoS 2, with sessions that are kept, exactly once.
+#[rstest]
+fn cut_links_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let broker = Broker::start();
+    let received = through_cuts(&broker, protocol, "2", || broker.embedded().cut_connections());
+    exactly_once(&received);
 }
 
 /// A mosquitto that is stopped and started again with what it has saved.
@@ -98,61 +96,58 @@ fn through_restarts(protocol: Protocol, qos: &str) -> Option<Vec<usize>> {
     }))
 }
 
-for_versions! {
-    fn a_restarted_mosquitto_at_qos_1(protocol) {
-        let Some(mut received) = through_restarts(protocol, "1") else { return };
-        received.sort_unstable();
-        received.dedup();
-        exactly_once(&received);
-    }
+#[rstest]
+fn a_restarted_mosquitto_at_qos_1(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let Some(mut received) = through_restarts(protocol, "1") else { return };
+    received.sort_unstable();
+    received.dedup();
+    exactly_once(&received);
 }
 
-for_versions! {
-    /// At QoS 2 exactly once. The subscriber comes when all is over: mosquitto 2.0 forgets at its end
-    /// which messages it had released, and sends them anew.
-    fn a_restarted_mosquitto_at_qos_2(protocol) {
-        let Some(mut broker) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
-        broker.subscribe().args(session(protocol, "2", "reader")).args(["-E"]).run().succeeds();
-        let writer = broker.publish().args(session(protocol, "2", "writer")).args(SOON);
-        let mut publisher = writer.args(["-l", "-d"]).open_stdin().spawn();
-        for round in 0..CUTS {
-            publisher.write(numbers(round * LINES_PER_CUT, LINES_PER_CUT));
-            publisher.wait_for_stderr_times("received PUBCOMP", round * LINES_PER_CUT + LINES_PER_CUT / 3);
-            broker.stop();
-            broker.start_again();
-        }
-        publisher.finish().exits(0);
-        let all = (CUTS * LINES_PER_CUT).to_string();
-        // In 3.1.1, because of the stall of its QoS 2 in MQTT 5; it is one session all the same.
-        let reader = session(Protocol::V3_1_1, "2", "reader");
-        let lines = broker.subscribe().args(reader).args(["-C", &all]).run().succeeds().lines();
-        exactly_once(&lines.iter().map(|line| line.parse().unwrap()).collect::<Vec<_>>());
-    }
-}
-
-for_versions! {
-    /// A broker that is killed knows nothing afterwards. What it had not acknowledged is sent to
-    /// the next one, and both sides find their way back.
-    fn a_killed_mosquitto(protocol) {
-        let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
-        let v = version(protocol);
-        let subscriber = broker.subscribe().args(["-V", v, "-t", "k", "-q", "1", "-d"]).args(SOON).spawn();
-        subscriber.wait_until_subscribed();
-        let args = ["-V", v, "-t", "k", "-q", "1", "-l", "-d"];
-        let mut publisher = broker.publish().args(args).args(SOON).open_stdin().spawn();
-        publisher.write(numbers(0, 10));
-        subscriber.wait_for_lines(10);
-        publisher.wait_for_stderr_times("received PUBACK", 10);
-        broker.kill();
-        subscriber.wait_for_stderr("trying again");
-        publisher.wait_for_stderr("trying again");
+/// At QoS 2 exactly once. The subscriber comes when all is over: mosquitto 2.0 forgets at its end
+/// which messages it had released, and sends them anew.
+#[rstest]
+fn a_restarted_mosquitto_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let Some(mut broker) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
+    broker.subscribe().args(session(protocol, "2", "reader")).args(["-E"]).run().succeeds();
+    let writer = broker.publish().args(session(protocol, "2", "writer")).args(SOON);
+    let mut publisher = writer.args(["-l", "-d"]).open_stdin().spawn();
+    for round in 0..CUTS {
+        publisher.write(numbers(round * LINES_PER_CUT, LINES_PER_CUT));
+        publisher.wait_for_stderr_times("received PUBCOMP", round * LINES_PER_CUT + LINES_PER_CUT / 3);
+        broker.stop();
         broker.start_again();
-        subscriber.wait_for_stderr_times("Subscribed (mid: ", 2);
-        publisher.write(numbers(10, 10));
-        publisher.finish().exits(0);
-        subscriber.wait_for_lines(20).signal(rustix::process::Signal::INT);
-        subscriber.wait_for_end().exits(0).prints(numbers(0, 20));
     }
+    publisher.finish().exits(0);
+    let all = (CUTS * LINES_PER_CUT).to_string();
+    // In 3.1.1, because of the stall of its QoS 2 in MQTT 5; it is one session all the same.
+    let reader = session(Protocol::V3_1_1, "2", "reader");
+    let lines = broker.subscribe().args(reader).args(["-C", &all]).run().succeeds().lines();
+    exactly_once(&lines.iter().map(|line| line.parse().unwrap()).collect::<Vec<_>>());
+}
+
+/// A broker that is killed knows nothing afterwards. What it had not acknowledged is sent to
+/// the next one, and both sides find their way back.
+#[rstest]
+fn a_killed_mosquitto(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
+    let v = version(protocol);
+    let subscriber = broker.subscribe().args(["-V", v, "-t", "k", "-q", "1", "-d"]).args(SOON).spawn();
+    subscriber.wait_until_subscribed();
+    let args = ["-V", v, "-t", "k", "-q", "1", "-l", "-d"];
+    let mut publisher = broker.publish().args(args).args(SOON).open_stdin().spawn();
+    publisher.write(numbers(0, 10));
+    subscriber.wait_for_lines(10);
+    publisher.wait_for_stderr_times("received PUBACK", 10);
+    broker.kill();
+    subscriber.wait_for_stderr("trying again");
+    publisher.wait_for_stderr("trying again");
+    broker.start_again();
+    subscriber.wait_for_stderr_times("Subscribed (mid: ", 2);
+    publisher.write(numbers(10, 10));
+    publisher.finish().exits(0);
+    subscriber.wait_for_lines(20).signal(rustix::process::Signal::INT);
+    subscriber.wait_for_end().exits(0).prints(numbers(0, 20));
 }
 
 /// The embedded broker as a program of its own, killed and started again on its port.
@@ -192,17 +187,16 @@ fn listening_port(broker: &crate::support::mqtt::Running) -> u16 {
     line.trim_end().rsplit(':').next().unwrap().parse().unwrap()
 }
 
-for_versions! {
-    /// There is no server yet: told to wait for one, it does.
-    fn waits_for_its_server(protocol) {
-        let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
-        broker.kill();
-        let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--wait-for-server", "60"];
-        let publisher = broker.publish().args(args).args(SOON).spawn();
-        publisher.wait_for_stderr("connection refused; trying again");
-        broker.start_again();
-        publisher.finish().exits(0);
-    }
+/// There is no server yet: told to wait for one, it does.
+#[rstest]
+fn waits_for_its_server(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
+    broker.kill();
+    let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--wait-for-server", "60"];
+    let publisher = broker.publish().args(args).args(SOON).spawn();
+    publisher.wait_for_stderr("connection refused; trying again");
+    broker.start_again();
+    publisher.finish().exits(0);
 }
 
 /// Told how often to try, it gives up after that.

@@ -2,16 +2,17 @@
 
 use std::sync::mpsc;
 
-use mqtt::protocol::Protocol::{V3_1_1, V5};
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::{self, Packet, PacketType};
+use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Listener, Peer, Server};
-use crate::support::{for_brokers, report, version};
+use crate::support::{Kind, report, version};
 
 fn rr(port: u16) -> Mqtt {
     Mqtt::new(["rr", "-h", "127.0.0.1", "-p", &port.to_string()])
@@ -61,31 +62,36 @@ fn asked(listener: &mut Listener) -> (Peer, String, Request) {
     (peer, filter, request)
 }
 
-for_brokers! {
-    /// A responder that is a shell script: what it is told is enough to respond, at every QoS.
-    fn a_request_has_its_response(broker, protocol) {
-        for qos in ["0", "1", "2"] {
-            let version = version(protocol);
-            let responder = broker.subscribe()
-                .args(["-t", "service/echo", "-q", qos, "-C", "1", "-F", "%R|%D|%p", "-V", version, "-d"])
-                .spawn();
-            responder.wait_until_subscribed();
-            let requester = rr(broker.port())
-                .args(["-t", "service/echo", "-m", "hello", "-q", qos, "-v", "-V", version]);
-            let requester = if protocol == V5 { requester } else { requester.args(["-e", "service/response"]) };
-            let requester = requester.spawn();
-            let asked = responder.wait_for_end().exits(0).lines().remove(0);
-            let (response_topic, data) = match asked.split('|').collect::<Vec<_>>()[..] {
-                ["", "", "hello"] if protocol != V5 => ("service/response".to_owned(), None),
-                [topic, data, "hello"] => (topic.to_owned(), Some(data.to_owned())),
-                _ => panic!("{asked}"),
-            };
-            let respond = broker.publish()
-                .args(["-t", &response_topic, "-m", "hello yourself", "-q", qos, "-V", version]);
-            let data = data.map(|data| ["--correlation-data".to_owned(), data]);
-            respond.args(data.into_iter().flatten()).run().succeeds();
-            requester.wait_for_end().succeeds().prints(format!("{response_topic} hello yourself\n"));
-        }
+/// A responder that is a shell script: what it is told is enough to respond, at every QoS.
+#[rstest]
+fn a_request_has_its_response(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let broker = broker.as_ref();
+    for qos in ["0", "1", "2"] {
+        let version = version(protocol);
+        let responder = broker
+            .subscribe()
+            .args(["-t", "service/echo", "-q", qos, "-C", "1", "-F", "%R|%D|%p", "-V", version, "-d"])
+            .spawn();
+        responder.wait_until_subscribed();
+        let requester =
+            rr(broker.port()).args(["-t", "service/echo", "-m", "hello", "-q", qos, "-v", "-V", version]);
+        let requester = if protocol == V5 { requester } else { requester.args(["-e", "service/response"]) };
+        let requester = requester.spawn();
+        let asked = responder.wait_for_end().exits(0).lines().remove(0);
+        let (response_topic, data) = match asked.split('|').collect::<Vec<_>>()[..] {
+            ["", "", "hello"] if protocol != V5 => ("service/response".to_owned(), None),
+            [topic, data, "hello"] => (topic.to_owned(), Some(data.to_owned())),
+            _ => panic!("{asked}"),
+        };
+        let respond =
+            broker.publish().args(["-t", &response_topic, "-m", "hello yourself", "-q", qos, "-V", version]);
+        let data = data.map(|data| ["--correlation-data".to_owned(), data]);
+        respond.args(data.into_iter().flatten()).run().succeeds();
+        requester.wait_for_end().succeeds().prints(format!("{response_topic} hello yourself\n"));
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use ::mqtt::broker::{Cut, Faults, Options};
 use ::mqtt::protocol::wire::{self, Packet, PacketType};
-use ::mqtt::protocol::{Protocol, QoS};
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
+use rstest::rstest;
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,7 +19,7 @@ use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Listener, Server};
-use crate::support::{for_versions, report, version};
+use crate::support::{report, version};
 
 pub(crate) fn retain_clear(port: u16, arguments: &[&str]) -> Mqtt {
     Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", &port.to_string()]).args(arguments)
@@ -180,24 +182,23 @@ topic read closed/#
 user admin
 topic readwrite #";
 
-for_versions! {
-    /// What this user may not clear is said to be left, and why: MQTT 5 has a reason, 3.1.1 has the
-    /// message that is still there. The fence is forbidden as well, and the scan does without.
-    /// (Without a limit to its queues mosquitto 2.0 closes the connection over every refusal.)
-    fn topics_that_the_server_forbids(protocol) {
-        let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000).access(RULES)) else { return };
-        for topic in ["open/1", "closed/1", "open/2"] {
-            let line = ["-u", "admin", "-t", topic, "-m", "x", "-r", "-q", "1"];
-            mosquitto.publish().args(line).run().succeeds();
-        }
-        let line = ["#", "--yes", "--json", "-V", version(protocol)];
-        let outcome = retain_clear(mosquitto.port(), &line).run().exits(3);
-        let report = report("retain-clear", &outcome.stdout);
-        let why = if protocol == Protocol::V5 { "refused" } else { "still-there" };
-        assert_eq!(fates(&report), [("closed/1", why), ("open/1", "cleared"), ("open/2", "cleared")]);
-        if protocol == Protocol::V5 {
-            assert_eq!(report["topics"][0]["reason_code"], 0x87);
-        }
+/// What this user may not clear is said to be left, and why: MQTT 5 has a reason, 3.1.1 has the
+/// message that is still there. The fence is forbidden as well, and the scan does without.
+/// (Without a limit to its queues mosquitto 2.0 closes the connection over every refusal.)
+#[rstest]
+fn topics_that_the_server_forbids(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000).access(RULES)) else { return };
+    for topic in ["open/1", "closed/1", "open/2"] {
+        let line = ["-u", "admin", "-t", topic, "-m", "x", "-r", "-q", "1"];
+        mosquitto.publish().args(line).run().succeeds();
+    }
+    let line = ["#", "--yes", "--json", "-V", version(protocol)];
+    let outcome = retain_clear(mosquitto.port(), &line).run().exits(3);
+    let report = report("retain-clear", &outcome.stdout);
+    let why = if protocol == Protocol::V5 { "refused" } else { "still-there" };
+    assert_eq!(fates(&report), [("closed/1", why), ("open/1", "cleared"), ("open/2", "cleared")]);
+    if protocol == Protocol::V5 {
+        assert_eq!(report["topics"][0]["reason_code"], 0x87);
     }
 }
 
@@ -242,44 +243,43 @@ fn serve(listener: &mut Listener, protocol: Protocol, retained: &[(&str, &[u8])]
     }
 }
 
-for_versions! {
-    /// A value that was published meanwhile is nobody's to clear.
-    fn a_new_value_is_left_alone(protocol) {
-        let server = Server::start(move |listener| {
-            serve(listener, protocol, &[("a", b"old"), ("b", b"old")]);
-            assert_eq!(serve(listener, protocol, &[]), ["a", "b"]);
-            serve(listener, protocol, &[("b", b"new")]);
-            listener.expect_nobody();
-        });
-        let line = ["#", "--yes", "--json", "-V", version(protocol)];
-        let outcome = retain_clear(server.port(), &line).run().exits(3);
-        server.finish();
-        let report = report("retain-clear", &outcome.stdout);
-        assert_eq!(fates(&report), [("a", "cleared"), ("b", "republished")]);
-        assert_eq!(report["scan"]["ended_by"], "fence");
-    }
+/// A value that was published meanwhile is nobody's to clear.
+#[rstest]
+fn a_new_value_is_left_alone(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |listener| {
+        serve(listener, protocol, &[("a", b"old"), ("b", b"old")]);
+        assert_eq!(serve(listener, protocol, &[]), ["a", "b"]);
+        serve(listener, protocol, &[("b", b"new")]);
+        listener.expect_nobody();
+    });
+    let line = ["#", "--yes", "--json", "-V", version(protocol)];
+    let outcome = retain_clear(server.port(), &line).run().exits(3);
+    server.finish();
+    let report = report("retain-clear", &outcome.stdout);
+    assert_eq!(fates(&report), [("a", "cleared"), ("b", "republished")]);
+    assert_eq!(report["scan"]["ended_by"], "fence");
 }
 
-for_versions! {
-    /// Unless it was asked for.
-    fn until_clear(protocol) {
-        let server = Server::start(move |listener| {
-            serve(listener, protocol, &[("a", b"old")]);
-            assert_eq!(serve(listener, protocol, &[]), ["a"]);
-            serve(listener, protocol, &[("a", b"new"), ("c", b"1")]);
-            assert_eq!(serve(listener, protocol, &[]), ["a", "c"]);
-            serve(listener, protocol, &[("a", b"newer")]);
-            assert_eq!(serve(listener, protocol, &[]), ["a"]);
-            serve(listener, protocol, &[]);
-        });
-        let folder = tempfile::tempdir().unwrap();
-        let backup = folder.path().join("backup.jsonl");
-        let line = ["#", "--yes", "--until-clear=60s", "--backup", backup.to_str().unwrap(), "-V", version(protocol)];
-        retain_clear(server.port(), &line).run().exits(0).mentions("2 cleared");
-        server.finish();
-        let backup = std::fs::read_to_string(backup).unwrap();
-        assert_eq!(backup.lines().count(), 4, "every value that was cleared is in the backup:\n{backup}");
-    }
+/// Unless it was asked for.
+#[rstest]
+fn until_clear(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |listener| {
+        serve(listener, protocol, &[("a", b"old")]);
+        assert_eq!(serve(listener, protocol, &[]), ["a"]);
+        serve(listener, protocol, &[("a", b"new"), ("c", b"1")]);
+        assert_eq!(serve(listener, protocol, &[]), ["a", "c"]);
+        serve(listener, protocol, &[("a", b"newer")]);
+        assert_eq!(serve(listener, protocol, &[]), ["a"]);
+        serve(listener, protocol, &[]);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let backup = folder.path().join("backup.jsonl");
+    let line =
+        ["#", "--yes", "--until-clear=60s", "--backup", backup.to_str().unwrap(), "-V", version(protocol)];
+    retain_clear(server.port(), &line).run().exits(0).mentions("2 cleared");
+    server.finish();
+    let backup = std::fs::read_to_string(backup).unwrap();
+    assert_eq!(backup.lines().count(), 4, "every value that was cleared is in the backup:\n{backup}");
 }
 
 /// What the server acknowledges and does not do is tried once more, and then left.
@@ -482,19 +482,19 @@ fn a_publisher_that_keeps_republishing() {
     mosquitto.subscribe().args(["-t", "busy", "--retained-only"]).run().exits(0).prints("");
 }
 
-for_versions! {
-    /// What a server makes up is not published to: not what is no name, and not what nobody asked for.
-    fn a_server_with_other_topics(protocol) {
-        let made_up: [(&str, &[u8]); 5] = [("a/1", b"1"), ("b", b"1"), ("a/\0", b"1"), ("$SYS/a", b"1"), ("a/b\0", b"1")];
-        let server = Server::start(move |listener| {
-            serve(listener, protocol, &made_up);
-            assert_eq!(serve(listener, protocol, &[]), ["a/1"]);
-            serve(listener, protocol, &[]);
-        });
-        let outcome = retain_clear(server.port(), &["a/#", "--yes", "-V", version(protocol)]).run().exits(0);
-        server.finish();
-        outcome.mentions("left alone: 4 retained messages with a topic that was not asked for or is not valid");
-    }
+/// What a server makes up is not published to: not what is no name, and not what nobody asked for.
+#[rstest]
+fn a_server_with_other_topics(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let made_up: [(&str, &[u8]); 5] =
+        [("a/1", b"1"), ("b", b"1"), ("a/\0", b"1"), ("$SYS/a", b"1"), ("a/b\0", b"1")];
+    let server = Server::start(move |listener| {
+        serve(listener, protocol, &made_up);
+        assert_eq!(serve(listener, protocol, &[]), ["a/1"]);
+        serve(listener, protocol, &[]);
+    });
+    let outcome = retain_clear(server.port(), &["a/#", "--yes", "-V", version(protocol)]).run().exits(0);
+    server.finish();
+    outcome.mentions("left alone: 4 retained messages with a topic that was not asked for or is not valid");
 }
 
 /// Who reads only the beginning of the list has asked for all of it to be cleared.

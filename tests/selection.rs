@@ -2,17 +2,17 @@
 
 use std::sync::mpsc;
 
-use mqtt::protocol::Protocol::{self, V5};
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType::PubAck;
 use mqtt::protocol::wire::{Packet, decode};
-
+use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Peer, Server};
-use crate::support::{for_brokers, for_versions, report, version};
+use crate::support::{Kind, report, version};
 
 /// Some of many messages, each acknowledged, be it shown or not. Only those that are shown count for
 /// `-C`.
@@ -91,27 +91,35 @@ fn message_rate() {
     assert!(counts.contains(&0), "{counts:?}");
 }
 
-for_brokers! {
-    /// A time limit ends it, and nothing that was not counted is shown.
-    fn rates_end_in_time(broker, protocol) {
-        let v = version(protocol);
-        let run = broker.subscribe().args(["-V", v, "-t", "a", "--message-rate", "-W", "1500ms"]).run();
-        let lines = run.exits(27).mentions("timed out after 1.5s").lines();
-        assert!(lines.len() < 2 && lines.iter().all(|line| line == "0 msgs/s"), "{lines:?}");
-    }
+/// A time limit ends it, and nothing that was not counted is shown.
+#[rstest]
+fn rates_end_in_time(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let broker = broker.as_ref();
+    let v = version(protocol);
+    let run = broker.subscribe().args(["-V", v, "-t", "a", "--message-rate", "-W", "1500ms"]).run();
+    let lines = run.exits(27).mentions("timed out after 1.5s").lines();
+    assert!(lines.len() < 2 && lines.iter().all(|line| line == "0 msgs/s"), "{lines:?}");
 }
 
-for_brokers! {
-    /// A hundred percent are all; mosquitto's are a tenth of that.
-    fn percent_are_percent(broker, protocol) {
-        let v = version(protocol);
-        let args = ["-V", v, "-t", "p", "--random-filter", "100", "-C", "50", "-q", "1", "-d"];
-        let subscriber = broker.subscribe().args(args).spawn();
-        subscriber.wait_until_subscribed();
-        let input: String = (0..50).map(|number| format!("{number}\n")).collect();
-        broker.publish().args(["-V", v, "-t", "p", "-l", "-q", "1"]).stdin(input.clone()).run().succeeds();
-        subscriber.finish().exits(0).prints(input);
-    }
+/// A hundred percent are all; mosquitto's are a tenth of that.
+#[rstest]
+fn percent_are_percent(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let broker = broker.as_ref();
+    let v = version(protocol);
+    let args = ["-V", v, "-t", "p", "--random-filter", "100", "-C", "50", "-q", "1", "-d"];
+    let subscriber = broker.subscribe().args(args).spawn();
+    subscriber.wait_until_subscribed();
+    let input: String = (0..50).map(|number| format!("{number}\n")).collect();
+    broker.publish().args(["-V", v, "-t", "p", "-l", "-q", "1"]).stdin(input.clone()).run().succeeds();
+    subscriber.finish().exits(0).prints(input);
 }
 
 /// The clear of a topic, as a server gets it; its packet identifier.
@@ -128,34 +136,34 @@ fn expect_clear(peer: &mut Peer, protocol: Protocol, topic: &str) -> u16 {
     }
 }
 
-for_versions! {
-    /// What is retained and shown is cleared, behind its acknowledgement; nothing else is. `-C` stays for
-    /// the answers, and leaves what comes meanwhile to the next run.
-    fn what_is_retained_is_cleared(protocol) {
-        let server = Server::start(move |server| {
-            let mut peer = server.accept_session(protocol);
-            peer.grant_subscription(protocol);
-            let messages = [
-                Message::new("$SYS/x", b"of the server").retained(),
-                Message::new("secret", b"filtered out").retained(),
-                Message::new("live", b"live"),
-                Message::new("a", b"1").retained().at(QoS::AtLeastOnce, 1),
-                Message::new("b", b"2").retained().at(QoS::AtLeastOnce, 2),
-                Message::new("c", b"3").retained().at(QoS::AtLeastOnce, 3),
-            ];
-            peer.send(&messages.map(|message| message.bytes(protocol)).concat());
-            peer.expect(protocol, &packets::ack(PubAck, 1));
-            peer.expect(protocol, &packets::ack(PubAck, 2));
-            let first = expect_clear(&mut peer, protocol, "a");
-            let second = expect_clear(&mut peer, protocol, "b");
-            peer.send(&packets::ack(PubAck, first));
-            peer.send(&Message::new("d", b"4").at(QoS::AtLeastOnce, 4).bytes(protocol));
-            peer.send(&packets::ack(PubAck, second));
-            peer.expect_disconnect(protocol);
-        });
-        let args = ["-V", version(protocol), "-t", "#", "-q", "1", "-T", "secret", "-C", "4", "--remove-retained"];
-        Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("of the server\nlive\n1\n2\n");
-    }
+/// What is retained and shown is cleared, behind its acknowledgement; nothing else is. `-C` stays for
+/// the answers, and leaves what comes meanwhile to the next run.
+#[rstest]
+fn what_is_retained_is_cleared(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        let messages = [
+            Message::new("$SYS/x", b"of the server").retained(),
+            Message::new("secret", b"filtered out").retained(),
+            Message::new("live", b"live"),
+            Message::new("a", b"1").retained().at(QoS::AtLeastOnce, 1),
+            Message::new("b", b"2").retained().at(QoS::AtLeastOnce, 2),
+            Message::new("c", b"3").retained().at(QoS::AtLeastOnce, 3),
+        ];
+        peer.send(&messages.map(|message| message.bytes(protocol)).concat());
+        peer.expect(protocol, &packets::ack(PubAck, 1));
+        peer.expect(protocol, &packets::ack(PubAck, 2));
+        let first = expect_clear(&mut peer, protocol, "a");
+        let second = expect_clear(&mut peer, protocol, "b");
+        peer.send(&packets::ack(PubAck, first));
+        peer.send(&Message::new("d", b"4").at(QoS::AtLeastOnce, 4).bytes(protocol));
+        peer.send(&packets::ack(PubAck, second));
+        peer.expect_disconnect(protocol);
+    });
+    let args =
+        ["-V", version(protocol), "-t", "#", "-q", "1", "-T", "secret", "-C", "4", "--remove-retained"];
+    Mqtt::subscribe(server.port()).args(args).run().succeeds().prints("of the server\nlive\n1\n2\n");
 }
 
 /// A clear that the server refuses is named, the others go on, and the exit status says no. The signal that
@@ -244,32 +252,42 @@ fn clears_without_an_answer() {
     run.exits(3).prints("1\n").says("mqtt: 1 retained message shown, and perhaps not cleared\n");
 }
 
-for_brokers! {
-    /// More than a window of them; what is filtered out stays. A run whose time is over before all answers
-    /// are there waits for them.
-    fn removing_what_is_retained(broker, protocol) {
-        let v = version(protocol);
-        let keep = |topic: &str| {
-            broker.publish().args(["-V", v, "-t", topic, "-m", topic, "-r", "-q", "1"]).run().succeeds();
-        };
-        let read = |args: &[&str]| {
-            broker.subscribe().args(["-V", v, "-t", "k/#", "-v", "--retained-only"]).args(args).run().succeeds().lines()
-        };
-        for number in 0..30 {
-            keep(&format!("k/{number}"));
-        }
-        keep("k/secret");
-        for qos in ["0", "1", "2"] {
-            let lines = read(&["--remove-retained", "-T", "k/secret", "-q", qos]);
-            assert_eq!(lines.len(), if qos == "0" { 30 } else { 0 }, "{lines:?}");
-            assert_eq!(read(&[]), ["k/secret k/secret"]);
-        }
-        // A subscriber that stays: neither its own clears nor anything else is shown.
-        keep("k/a");
-        let args = ["-V", v, "-t", "k/#", "-v", "--remove-retained", "-T", "k/secret", "-W", "1"];
-        broker.subscribe().args(args).run().exits(27).prints("k/a k/a\n");
+/// More than a window of them; what is filtered out stays. A run whose time is over before all answers
+/// are there waits for them.
+#[rstest]
+fn removing_what_is_retained(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let broker = broker.as_ref();
+    let v = version(protocol);
+    let keep = |topic: &str| {
+        broker.publish().args(["-V", v, "-t", topic, "-m", topic, "-r", "-q", "1"]).run().succeeds();
+    };
+    let read = |args: &[&str]| {
+        broker
+            .subscribe()
+            .args(["-V", v, "-t", "k/#", "-v", "--retained-only"])
+            .args(args)
+            .run()
+            .succeeds()
+            .lines()
+    };
+    for number in 0..30 {
+        keep(&format!("k/{number}"));
+    }
+    keep("k/secret");
+    for qos in ["0", "1", "2"] {
+        let lines = read(&["--remove-retained", "-T", "k/secret", "-q", qos]);
+        assert_eq!(lines.len(), if qos == "0" { 30 } else { 0 }, "{lines:?}");
         assert_eq!(read(&[]), ["k/secret k/secret"]);
     }
+    // A subscriber that stays: neither its own clears nor anything else is shown.
+    keep("k/a");
+    let args = ["-V", v, "-t", "k/#", "-v", "--remove-retained", "-T", "k/secret", "-W", "1"];
+    broker.subscribe().args(args).run().exits(27).prints("k/a k/a\n");
+    assert_eq!(read(&[]), ["k/secret k/secret"]);
 }
 
 /// One line for each topic, overwritten in place; what does not fit is counted. Nothing that comes over the

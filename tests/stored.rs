@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use ::mqtt::protocol::wire::{self, Packet};
-use ::mqtt::protocol::{Protocol, QoS};
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
+use rstest::rstest;
 
 use crate::retain_clear::{fates, retain_clear};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Listener, Peer, Server};
-use crate::support::{for_versions, report, version};
+use crate::support::{report, version};
 
 /// When the message that a client sends to itself comes back.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -110,17 +112,15 @@ fn shows(protocol: Protocol, held_back: u64, marker: Marker) {
     server.finish();
 }
 
-for_versions! {
-    fn retained_messages_after_pingresp_are_shown(protocol) {
-        shows(protocol, 50, Marker::InOrder);
-        shows(protocol, 2000, Marker::InOrder);
-    }
+#[rstest]
+fn retained_messages_after_pingresp_are_shown(#[values(V3_1_1, V5)] protocol: Protocol) {
+    shows(protocol, 50, Marker::InOrder);
+    shows(protocol, 2000, Marker::InOrder);
 }
 
-for_versions! {
-    fn retained_messages_after_the_marker_are_shown(protocol) {
-        shows(protocol, 50, Marker::AtOnce);
-    }
+#[rstest]
+fn retained_messages_after_the_marker_are_shown(#[values(V3_1_1, V5)] protocol: Protocol) {
+    shows(protocol, 50, Marker::AtOnce);
 }
 
 /// The pace of the broker decides.
@@ -151,26 +151,25 @@ fn kept_session_gets_no_marker() {
     server.finish();
 }
 
-for_versions! {
-    /// The end is DISCONNECT alone: no UNSUBSCRIBE of what there may be hundreds of.
-    fn scan_finds_what_comes_after_pingresp_and_leaves_by_closing(protocol) {
-        for marker in [Marker::InOrder, Marker::Refused] {
-            let server = Server::start(move |listener| {
-                let held_back = Duration::from_millis(50);
-                let mut broker = Broker { protocol, held_back, marker, subscribed: 0 };
-                let mut peer = listener.accept_session(protocol);
-                let kinds = broker.serve(&mut peer);
-                let again = kinds.iter().rposition(|kind| *kind == "SUBSCRIBE").unwrap();
-                assert!(!kinds[again + 1..].contains(&"UNSUBSCRIBE"), "{kinds:?}");
-                assert_eq!(kinds.last(), Some(&"DISCONNECT"));
-            });
-            let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
-            let outcome = retain_clear(server.port(), &line).run();
-            let report = report("retain-clear", &outcome.stdout);
-            assert_eq!(fates(&report), [("a", "kept"), ("b", "kept")]);
-            outcome.exits(0);
-            server.finish();
-        }
+/// The end is DISCONNECT alone: no UNSUBSCRIBE of what there may be hundreds of.
+#[rstest]
+fn scan_finds_what_comes_after_pingresp_and_leaves_by_closing(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for marker in [Marker::InOrder, Marker::Refused] {
+        let server = Server::start(move |listener| {
+            let held_back = Duration::from_millis(50);
+            let mut broker = Broker { protocol, held_back, marker, subscribed: 0 };
+            let mut peer = listener.accept_session(protocol);
+            let kinds = broker.serve(&mut peer);
+            let again = kinds.iter().rposition(|kind| *kind == "SUBSCRIBE").unwrap();
+            assert!(!kinds[again + 1..].contains(&"UNSUBSCRIBE"), "{kinds:?}");
+            assert_eq!(kinds.last(), Some(&"DISCONNECT"));
+        });
+        let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
+        let outcome = retain_clear(server.port(), &line).run();
+        let report = report("retain-clear", &outcome.stdout);
+        assert_eq!(fates(&report), [("a", "kept"), ("b", "kept")]);
+        outcome.exits(0);
+        server.finish();
     }
 }
 
@@ -219,23 +218,22 @@ fn refused_filter_is_not_asked_for_again() {
     }
 }
 
-for_versions! {
-    /// The first subscription waits for the first message as long as `sub --retained-only` does: there is no
-    /// second connection on which topics are asked for by name.
-    fn scan_finds_what_comes_after_the_marker(protocol) {
-        for held_back in [50, 500] {
-            let server = Server::start(move |listener: &mut Listener| {
-                let held_back = Duration::from_millis(held_back);
-                let mut broker = Broker { protocol, held_back, marker: Marker::AtOnce, subscribed: 0 };
-                let mut peer = listener.accept_session(protocol);
-                broker.serve(&mut peer);
-                listener.expect_nobody();
-            });
-            let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
-            let outcome = retain_clear(server.port(), &line).run().exits(0);
-            server.finish();
-            assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "kept"), ("b", "kept")]);
-        }
+/// The first subscription waits for the first message as long as `sub --retained-only` does: there is no
+/// second connection on which topics are asked for by name.
+#[rstest]
+fn scan_finds_what_comes_after_the_marker(#[values(V3_1_1, V5)] protocol: Protocol) {
+    for held_back in [50, 500] {
+        let server = Server::start(move |listener: &mut Listener| {
+            let held_back = Duration::from_millis(held_back);
+            let mut broker = Broker { protocol, held_back, marker: Marker::AtOnce, subscribed: 0 };
+            let mut peer = listener.accept_session(protocol);
+            broker.serve(&mut peer);
+            listener.expect_nobody();
+        });
+        let line = ["#", "--dry-run", "--json", "-V", version(protocol)];
+        let outcome = retain_clear(server.port(), &line).run().exits(0);
+        server.finish();
+        assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "kept"), ("b", "kept")]);
     }
 }
 

@@ -4,16 +4,16 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use mqtt::protocol::Protocol::{V3_1_1, V5};
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType;
+use rstest::rstest;
 
 use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
-use crate::support::packets;
 use crate::support::pki::Authority;
 use crate::support::server::{Listener, Server};
-use crate::support::{CONNECTING, Service, for_versions, report, skip, version};
+use crate::support::{CONNECTING, Service, packets, report, skip, version};
 
 /// Enough for many TLS records.
 const LINES: usize = 20_000;
@@ -23,27 +23,29 @@ fn publish(port: u16) -> Mqtt {
     Mqtt::new(["pub", "-h", "localhost", "-p", &port.to_string(), "-t", "a", "-m", "x", "-q", "1"])
 }
 
-for_versions! {
-    /// A message there and back, on a connection in which each side knows who the other is.
-    fn both_sides_show_a_certificate(protocol) {
-        let authority = Authority::new("Test CA");
-        let setup = Setup::new().tls(&authority.issue("broker", &["localhost"])).client_certificates(&authority);
-        let Some(broker) = Mosquitto::start(&setup) else { return };
-        let client = authority.issue("client", &[]);
-        let files = [authority.file(), client.certificate, client.key].map(PathBuf::into_os_string);
-        let args: Vec<OsString> =
-            ["--cafile", "--cert", "--key"].into_iter().zip(files).flat_map(|(flag, file)| [flag.into(), file]).collect();
-        let port = broker.port().to_string();
-        let session = ["-h", "localhost", "-p", &port, "-V", version(protocol), "-t", "a", "-q", "1"];
-        let reader = ["-c", "-i", "reader"];
-        let subscribe = || Mqtt::new(["sub"]).args(session).args(reader).args(&args);
-        subscribe().args(["-E"]).run().succeeds();
-        let count = LINES.to_string();
-        let subscriber = subscribe().args(["-C", &count]).spawn();
-        let input: String = (0..LINES).map(|number| format!("{number}\n")).collect();
-        Mqtt::new(["pub"]).args(session).args(&args).args(["-l"]).stdin(input.clone()).run().succeeds();
-        subscriber.finish().succeeds().prints(input);
-    }
+/// A message there and back, on a connection in which each side knows who the other is.
+#[rstest]
+fn both_sides_show_a_certificate(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let authority = Authority::new("Test CA");
+    let setup = Setup::new().tls(&authority.issue("broker", &["localhost"])).client_certificates(&authority);
+    let Some(broker) = Mosquitto::start(&setup) else { return };
+    let client = authority.issue("client", &[]);
+    let files = [authority.file(), client.certificate, client.key].map(PathBuf::into_os_string);
+    let args: Vec<OsString> = ["--cafile", "--cert", "--key"]
+        .into_iter()
+        .zip(files)
+        .flat_map(|(flag, file)| [flag.into(), file])
+        .collect();
+    let port = broker.port().to_string();
+    let session = ["-h", "localhost", "-p", &port, "-V", version(protocol), "-t", "a", "-q", "1"];
+    let reader = ["-c", "-i", "reader"];
+    let subscribe = || Mqtt::new(["sub"]).args(session).args(reader).args(&args);
+    subscribe().args(["-E"]).run().succeeds();
+    let count = LINES.to_string();
+    let subscriber = subscribe().args(["-C", &count]).spawn();
+    let input: String = (0..LINES).map(|number| format!("{number}\n")).collect();
+    Mqtt::new(["pub"]).args(session).args(&args).args(["-l"]).stdin(input.clone()).run().succeeds();
+    subscriber.finish().succeeds().prints(input);
 }
 
 #[test]

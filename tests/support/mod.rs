@@ -17,6 +17,8 @@ use std::time::Duration;
 
 use ::mqtt::protocol::Protocol;
 
+use self::broker::Broker;
+use self::mosquitto::{Mosquitto, Setup};
 use self::mqtt::Mqtt;
 
 /// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
@@ -87,95 +89,22 @@ pub(crate) trait Service {
     }
 }
 
-/// A test for the embedded broker and for mosquitto, and for 3.1.1 and 5 on each:
-/// `for_brokers! { fn name(broker, protocol) { … } }`.
-macro_rules! for_brokers {
-    ($(#[doc = $doc:literal])* fn $name:ident($broker:ident, $protocol:ident) $body:block) => {
-        $(#[doc = $doc])*
-        mod $name {
-            #[allow(unused_imports, reason = "some bodies need nothing of their file")]
-            use super::*;
-            use ::mqtt::protocol::Protocol;
-            use crate::support::{Service, broker::Broker, mosquitto::{Mosquitto, Setup}};
-
-            fn case($broker: &dyn Service, $protocol: Protocol) $body
-
-            #[test]
-            fn embedded_v3_1_1() {
-                case(&Broker::start(), Protocol::V3_1_1);
-            }
-
-            #[test]
-            fn embedded_v5() {
-                case(&Broker::start(), Protocol::V5);
-            }
-
-            #[test]
-            fn mosquitto_v3_1_1() {
-                if let Some(broker) = Mosquitto::start(&Setup::new()) {
-                    case(&broker, Protocol::V3_1_1);
-                }
-            }
-
-            #[test]
-            fn mosquitto_v5() {
-                if let Some(broker) = Mosquitto::start(&Setup::new()) {
-                    case(&broker, Protocol::V5);
-                }
-            }
-        }
-    };
+/// The brokers that a test is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Embedded,
+    Mosquitto,
 }
-pub(crate) use for_brokers;
 
-/// A test for each version of the protocol: `for_versions! { fn name(protocol) { … } }` runs for
-/// 3.1.1 and 5, with `all` in front for 3.1 too.
-macro_rules! for_versions {
-    ($(#[doc = $doc:literal])* fn $name:ident($protocol:ident) $body:block) => {
-        $(#[doc = $doc])*
-        mod $name {
-            use super::*;
-            use ::mqtt::protocol::Protocol;
-
-            fn case($protocol: Protocol) $body
-
-            #[test]
-            fn v3_1_1() {
-                case(Protocol::V3_1_1);
-            }
-
-            #[test]
-            fn v5() {
-                case(Protocol::V5);
-            }
+impl Kind {
+    /// Starts one; none if it is not installed.
+    pub(crate) fn start(self) -> Option<Box<dyn Service>> {
+        match self {
+            Self::Embedded => Some(Box::new(Broker::start())),
+            Self::Mosquitto => Some(Box::new(Mosquitto::start(&Setup::new())?)),
         }
-    };
-    ($(#[doc = $doc:literal])* all fn $name:ident($protocol:ident) $body:block) => {
-        $(#[doc = $doc])*
-        mod $name {
-            use super::*;
-            use ::mqtt::protocol::Protocol;
-
-            fn case($protocol: Protocol) $body
-
-            #[test]
-            fn v3_1() {
-                case(Protocol::V3_1);
-            }
-
-            #[test]
-            fn v3_1_1() {
-                case(Protocol::V3_1_1);
-            }
-
-            #[test]
-            fn v5() {
-                case(Protocol::V5);
-            }
-        }
-    };
+    }
 }
-pub(crate) use for_versions;
 
 /// With this variable set, a test that cannot run fails: for CI, which installs all that tests need.
 const SKIP_NOTHING: &str = "TESTS_SKIP_NOTHING";
