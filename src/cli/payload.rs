@@ -53,7 +53,12 @@ pub(super) fn given_once(
         (Some(operand), Some(option)) => {
             let text =
                 format!("{name} '{}' and -t '{}' are both given; give one", shown(operand), shown(option));
-            Err(Error::usage(text).with_hint("quote a text that has blanks"))
+            let hint = if option.as_encoded_bytes().starts_with(b"-") {
+                format!("-t has taken '{}' as its value: is the value of -t missing?", shown(option))
+            } else {
+                "quote a text that has blanks".into()
+            };
+            Err(Error::usage(text).with_hint(hint))
         }
         (Some(_), None) => Ok(operands),
         (None, _) => Ok(options.to_vec()),

@@ -57,23 +57,22 @@ fn hints() {
 #[test]
 fn word_without_an_option_has_the_cause_as_hint() {
     for (line, cause) in [
-        (&["pub", "-t", "-m", "x"][..], "-t has taken '-m' as its value: is the value of -t missing?"),
         (
-            &["pub", "-n", "-i", "--qos", "1"],
-            "-i has taken '--qos' as its value: is the value of -i missing?",
+            &["will-test", "-i", "--json", "1"][..],
+            "-i has taken '--json' as its value: is the value of -i missing?",
         ),
         (
-            &["sub", "--topic", "-F", "%t"],
-            "--topic has taken '-F' as its value: is the value of --topic missing?",
+            &["will-test", "--prefix", "--case", "close"],
+            "--prefix has taken '--case' as its value: is the value of --prefix missing?",
         ),
         (
             &["bench", "pub", "--topic", "--qos", "1"],
             "--topic has taken '--qos' as its value: is the value of --topic missing?",
         ),
-        (&["sub", "-t", "a", "--json-events", "state"], "its value follows '=': --json-events=state"),
+        (&["will-test", "--json-events", "state"], "its value follows '=': --json-events=state"),
         // What is no name of an option is a value like any other, and so is what is given with '='.
-        (&["pub", "-t", "-odd", "x"], "see mqtt pub --help"),
-        (&["pub", "-t=-m", "x"], "see mqtt pub --help"),
+        (&["will-test", "--prefix", "-odd", "x"], "see mqtt will-test --help"),
+        (&["will-test", "--prefix=--case", "x"], "see mqtt will-test --help"),
     ] {
         assert_eq!(hint(line), cause, "{line:?}");
     }

@@ -17,7 +17,7 @@ pub(super) struct Unwritten {
     most_bytes: usize,
     /// What goes to the stream up to the last byte from the handler. Acknowledgements and PINGREQs after it
     /// do not bring the handler's work forward.
-    handler_bytes: usize,
+    handler_bytes: u32,
     /// The stream may hold back written bytes (TLS).
     unflushed: bool,
 }
@@ -48,14 +48,14 @@ impl Unwritten {
 
     /// Nothing waits, and the last byte of this output comes from the handler.
     pub(super) fn filled(&mut self, output: &BytesMut) {
-        self.handler_bytes = output.len();
+        self.handler_bytes = u32::try_from(output.len()).unwrap_or(u32::MAX);
     }
 
     /// How many of the next `count` bytes that the stream takes stand before the end of the handler's.
     pub(super) fn took_of_handler(&mut self, count: usize) -> usize {
-        let part = count.min(self.handler_bytes);
+        let part = u32::try_from(count).unwrap_or(u32::MAX).min(self.handler_bytes);
         self.handler_bytes -= part;
-        part
+        part as usize
     }
 
     /// What is to be written now: what has waited, then `output`.

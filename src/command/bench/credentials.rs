@@ -351,7 +351,7 @@ mod tests {
     fn only_the_lines_of_clients_are_kept_and_all_are_checked() {
         let text = "username\n".to_owned() + &"me\n".repeat(1000);
         assert_eq!(parse_for(&text, 3).unwrap().len(), 3);
-        assert_eq!(parse_for(&(text + "a,b\n"), 3).unwrap_err(), "line 1002: 2 values for 1 columns");
+        assert_eq!(parse_for(&(text + "a,b\n"), 3).unwrap_err(), "line 1002: 2 values for 1 column");
     }
 
     /// What would fill the memory if it were gathered.
@@ -372,7 +372,7 @@ mod tests {
     #[test]
     fn blank_lines_and_line_ends_do_not_change_the_count() {
         let error = parse("\r\nusername\r\n\r\n  \r\nme\r\na,b\r\n").unwrap_err();
-        assert_eq!(error, "line 6: 2 values for 1 columns");
+        assert_eq!(error, "line 6: 2 values for 1 column");
         let error = Line::read(&b"username\na\xff\n"[..], 1).unwrap_err();
         assert!(matches!(error, Fault::Content(why) if why == "line 2: username: it is not UTF-8"));
     }
