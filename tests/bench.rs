@@ -421,10 +421,9 @@ fn each_client_has_its_credentials() {
     assert!(cause.contains("connection refused"), "{cause}");
     // Before the others one connection is made as the first of them.
     std::fs::write(&file, "client_id,username,password\none,device,wrong\ntwo,device,secret\n").unwrap();
-    watched(broker.port(), &line)
-        .run()
-        .fails(134, "Bad User Name or Password")
-        .mentions("the first line of --credentials");
+    let outcome = watched(broker.port(), &line).run().exits(134).mentions("the first line of --credentials");
+    let report = crate::support::report("bench", &outcome.stdout);
+    assert!(report["error"].as_str().unwrap().contains("Bad User Name or Password"), "{report}");
 }
 
 /// Each client shows its own certificate; one the server does not know is turned away.

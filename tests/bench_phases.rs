@@ -176,5 +176,7 @@ fn the_broker_is_gone_after_the_first_contact() {
 fn nobody_listens() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let outcome = bench(free, &["e2e"]).run().exits(1);
-    assert!(outcome.stdout.is_empty());
+    let report = report(&outcome);
+    assert_eq!(report["valid"], false);
+    assert!(report["error"].as_str().unwrap().contains("connection refused"), "{report}");
 }

@@ -92,13 +92,12 @@ fn signal_at_the_password_prompt_restores_the_terminal() {
     use rustix::process::Signal;
     let line = ["-t", "a", "-m", "x", "-u", "me", "--password-prompt"];
     for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
-        let mut running = Mqtt::publish(1).args(line).on_a_terminal_of_its_own().spawn();
+        let running = Mqtt::publish(1).args(line).on_a_terminal_of_its_own().spawn();
         running.wait_for_stderr("Password");
         let terminal = running.terminal();
         assert!(!echoes(&terminal));
-        running.write("hun");
         running.signal(signal);
-        running.wait_for_end().dies_of(signal).does_not_mention("hun");
+        running.wait_for_end().dies_of(signal);
         assert!(echoes(&terminal), "{signal:?}");
     }
 }
