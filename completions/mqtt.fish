@@ -32,7 +32,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "sub" -d 'Subscribe to top
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "rr" -d 'Publish a request and write out the response'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "bench" -d 'Generate load and measure latency, throughput and loss'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear retained messages, and verify that they are gone'
-complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the server publishes wills when it must, and only then'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the broker publishes wills when it must, and only then'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "ping" -d 'Go the way to a broker step by step, and measure round trips'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show what a connection would be made with'
@@ -44,30 +44,30 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat -d 'Send the message this many times [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause before each repeat, once the last message is acknowledged [default: 0]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this time, with exit status 27' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the server allows it' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the broker allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the server has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a server or not; needs QoS 1 or 2' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the broker has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a broker or not; needs QoS 1 or 2' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool-max-size -d 'How long the spool may become before -l waits with its input and other messages are refused' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l content-type -d 'Content type of the message, such as text/plain' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l payload-format-indicator -d 'Whether the payload is bytes of any kind (0) or UTF-8 text (1)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l message-expiry -d 'How long the server may keep the message for those it has not reached yet, in whole seconds' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l message-expiry -d 'How long the broker may keep the message for those it has not reached yet, in whole seconds' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l response-topic -d 'Topic that an answer is expected on' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l correlation-data -d 'What the answer is to be known by: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l user-property -d 'User property of the message; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l request-response-information -d 'Whether to ask the broker what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l request-problem-information -d 'Whether the broker may send reason strings and user properties with its answers [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-session-expiry -d 'At the end, change how long the broker keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-delay -d 'How long the broker waits before it publishes the will, in whole seconds [default: 0]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-content-type -d 'Content type of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-message-expiry -d 'How long the broker may keep the will, once published, for those it has not reached yet' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-user-property -d 'User property of the will; may be repeated' -r
@@ -85,18 +85,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s P -l password -l pw -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -110,10 +110,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l cert -d 'Client certif
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l psk -d 'Not available: pre-shared keys' -r
@@ -122,7 +122,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-engine -d 'Not ava
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-topic -d 'Topic of the message that the broker publishes if this client is lost' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
@@ -132,7 +132,7 @@ state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have the server keep the message for future subscribers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have the broker keep the message for future subscribers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s n -l null-message -d 'No payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Each line of standard input, as a message of its own'
@@ -141,9 +141,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws -d 'Speak MQTT in a
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s d -l debug -d 'Show every packet sent and received, on standard error'
@@ -157,7 +157,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe -d 'Topic fi
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s q -l qos -d 'Highest QoS to receive with: 0, 1 or 2' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-handling -d 'When the server sends retained messages (MQTT 5) [default: always]' -r -f -a "always\t'At every subscribe'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-handling -d 'When the broker sends retained messages (MQTT 5) [default: always]' -r -f -a "always\t'At every subscribe'
 new\t'Only if the subscription did not exist'
 never\t'Never'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s U -l unsubscribe -d 'Topic filter to unsubscribe from; may be repeated' -r
@@ -172,18 +172,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe-user-property -d 'User property of the SUBSCRIBE; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l unsubscribe-user-property -d 'User property of the UNSUBSCRIBE; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l request-response-information -d 'Whether to ask the broker what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l request-problem-information -d 'Whether the broker may send reason strings and user properties with its answers [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-session-expiry -d 'At the end, change how long the broker keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-delay -d 'How long the broker waits before it publishes the will, in whole seconds [default: 0]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-content-type -d 'Content type of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-message-expiry -d 'How long the broker may keep the will, once published, for those it has not reached yet' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-user-property -d 'User property of the will; may be repeated' -r
@@ -201,18 +201,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s P -l password -l pw -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -226,10 +226,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l cert -d 'Client certif
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l psk -d 'Not available: pre-shared keys' -r
@@ -238,7 +238,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-engine -d 'Not ava
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-topic -d 'Topic of the message that the broker publishes if this client is lost' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
@@ -250,10 +250,10 @@ always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-local -d 'Do not receive what this client published itself (MQTT 5)'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-as-published -d 'Show live messages with the retain flag they were published with (MQTT 5)'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s E -d 'Leave once the server has acknowledged the subscriptions'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s E -d 'Leave once the broker has acknowledged the subscriptions'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s R -d 'Show no retained messages'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retained-only -d 'Show retained messages only, then leave'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l remove-retained -d 'Clear each retained message on the server once it is written out'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l remove-retained -d 'Clear each retained message on the broker once it is written out'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l message-rate -d 'Write how many messages came, once a second, and not the messages'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s w -l watch -d 'Show the latest message of each topic on a line of its own, in place, on a terminal'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write the topic and a space before each payload'
@@ -265,9 +265,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws -d 'Speak MQTT in a
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s d -l debug -d 'Show every packet sent and received, on standard error'
@@ -288,24 +288,24 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s F -l format -d 'Write e
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l content-type -d 'Content type of the message, such as text/plain' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l payload-format-indicator -d 'Whether the payload is bytes of any kind (0) or UTF-8 text (1)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l message-expiry -d 'How long the server may keep the message for those it has not reached yet, in whole seconds' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l message-expiry -d 'How long the broker may keep the message for those it has not reached yet, in whole seconds' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l response-topic -d 'Topic that an answer is expected on' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l correlation-data -d 'What the answer is to be known by: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l user-property -d 'User property of the message; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscribe-user-property -d 'User property of the SUBSCRIBE; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l request-response-information -d 'Whether to ask the broker what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l request-problem-information -d 'Whether the broker may send reason strings and user properties with its answers [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-session-expiry -d 'At the end, change how long the broker keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-delay -d 'How long the broker waits before it publishes the will, in whole seconds [default: 0]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-content-type -d 'Content type of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-message-expiry -d 'How long the broker may keep the will, once published, for those it has not reached yet' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-user-property -d 'User property of the will; may be repeated' -r
@@ -323,18 +323,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s P -l password -l pw -d 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -348,10 +348,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l cert -d 'Client certifi
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l psk -d 'Not available: pre-shared keys' -r
@@ -360,7 +360,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-engine -d 'Not avai
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-topic -d 'Topic of the message that the broker publishes if this client is lost' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
@@ -384,9 +384,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l ws -d 'Speak MQTT in a 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-retain -d 'Retain the will'
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -s d -l debug -d 'Show every packet sent and received, on standard error'
@@ -444,18 +444,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -466,10 +466,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l psk -d 'Not available: pre-shared keys' -r
@@ -491,9 +491,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -535,18 +535,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -557,10 +557,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l psk -d 'Not available: pre-shared keys' -r
@@ -582,9 +582,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -635,18 +635,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -657,10 +657,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l psk -d 'Not available: pre-shared keys' -r
@@ -682,9 +682,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -723,18 +723,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -745,10 +745,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l psk -d 'Not available: pre-shared keys' -r
@@ -771,9 +771,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -830,18 +830,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -852,10 +852,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l psk -d 'Not available: pre-shared keys' -r
@@ -877,9 +877,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -928,18 +928,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
@@ -950,10 +950,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l psk -d 'Not available: pre-shared keys' -r
@@ -978,9 +978,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -1014,18 +1014,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1039,10 +1039,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l psk -d 'Not available: pre-shared keys' -r
@@ -1060,9 +1060,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l log-time -d 'Begin each line on standard error with the time: RFC 3339, UTC, milliseconds. --json-events has it anyway'
@@ -1082,12 +1082,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Wr
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file, or to standard output (-), and clear nothing' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l request-response-information -d 'Whether to ask the broker what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l request-problem-information -d 'Whether the broker may send reason strings and user properties with its answers [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-session-expiry -d 'At the end, change how long the broker keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
@@ -1104,18 +1104,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s P -l password
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1129,10 +1129,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l cert -d 'Clie
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l psk -d 'Not available: pre-shared keys' -r
@@ -1154,9 +1154,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l ws -d 'Speak 
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
@@ -1197,24 +1197,24 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l prefix -d 'What 
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-as -d 'User name of the client that watches [default: as -u]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l watch-password -d 'Password of the client that watches' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l junit -d 'Write a report to this file in the form of JUnit' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-topic -d 'Topic of the message that the server publishes if this client is lost' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-topic -d 'Topic of the message that the broker publishes if this client is lost' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-payload -d 'Payload of the will, at most 65,535 bytes [default: empty]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-qos -d 'QoS of the will [default: 0]' -r -f -a "0\t''
 1\t''
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l request-response-information -d 'Whether to ask the broker what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l request-problem-information -d 'Whether the broker may send reason strings and user properties with its answers [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-session-expiry -d 'At the end, change how long the broker keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-delay -d 'How long the server waits before it publishes the will, in whole seconds [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-delay -d 'How long the broker waits before it publishes the will, in whole seconds [default: 0]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-content-type -d 'Content type of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-payload-format-indicator -d 'Whether the will\'s payload is bytes of any kind (0) or UTF-8 text (1)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-message-expiry -d 'How long the server may keep the will, once published, for those it has not reached yet' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-message-expiry -d 'How long the broker may keep the will, once published, for those it has not reached yet' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-response-topic -d 'Response topic of the will' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-correlation-data -d 'Correlation data of the will: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l will-user-property -d 'User property of the will; may be repeated' -r
@@ -1232,18 +1232,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s P -l password -l
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1257,10 +1257,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l cert -d 'Client 
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l psk -d 'Not available: pre-shared keys' -r
@@ -1274,7 +1274,7 @@ state\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l strict -d 'Also run the cases in which servers that many people use depart from the standard'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l strict -d 'Also run the cases in which brokers that many people use depart from the standard'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l list -d 'List the cases, and run none'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l version-matrix -d 'Run each case with MQTT 3.1.1 and with MQTT 5'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l parallel -d 'Run all cases at once'
@@ -1285,9 +1285,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l ws -d 'Speak MQT
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
@@ -1301,12 +1301,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s W -l timeout -d 'Give
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l publish -d 'Send a message to this topic as well, and measure how long it takes to come back' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l warn-expiry -d 'Warn, with exit status 3, of a certificate that expires within this time' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l receive-maximum -d 'Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l topic-alias-maximum -d 'How many topic aliases the server may use [default: 0]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l request-response-information -d 'Whether to ask the server what response topics are to begin with (shown with -d)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l request-problem-information -d 'Whether the server may send reason strings and user properties with its answers [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l request-response-information -d 'Whether to ask the broker what response topics are to begin with (shown with -d)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l request-problem-information -d 'Whether the broker may send reason strings and user properties with its answers [default: 1]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-user-property -d 'User property of the CONNECT; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-session-expiry -d 'At the end, change how long the server keeps the session, as with -x' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-session-expiry -d 'At the end, change how long the broker keeps the session, as with -x' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-reason -d 'Reason string of the DISCONNECT' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l disconnect-user-property -d 'User property of the DISCONNECT; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
@@ -1323,18 +1323,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s P -l password -l pw -
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1348,10 +1348,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l cert -d 'Client certi
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l psk -d 'Not available: pre-shared keys' -r
@@ -1371,9 +1371,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l ws -d 'Speak MQTT in 
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -s d -l debug -d 'Show every packet sent and received, on standard error'
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'
@@ -1406,18 +1406,18 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the server' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s i -l client-id -l id -d 'Client identifier [default: the server assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the server refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the server keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
@@ -1431,10 +1431,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cert -d 'Client cer
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-server-name -d 'Name to send (SNI) and to find in the server\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-pin -d 'Public key that the server has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk -d 'Not available: pre-shared keys' -r
@@ -1448,9 +1448,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws -d 'Speak MQTT i
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 servers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any server: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help; --help GROUP for one group of options'
 complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help-all -d 'Print all options, with every detail'

@@ -22,7 +22,7 @@ pub(super) struct AuthenticationArgs {
     auth_method: Option<String>,
 
     /// Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each
-    /// further one answers one question of the server
+    /// further one answers one question of the broker
     #[arg(long, env = "MQTT_AUTH_DATA", value_name = "DATA", value_parser = value::secret())]
     auth_data: Vec<Secret>,
 

@@ -52,7 +52,7 @@ pub(super) struct ConnectionArgs {
     #[command(flatten)]
     authentication: AuthenticationArgs,
 
-    /// Client identifier [default: the server assigns one]
+    /// Client identifier [default: the broker assigns one]
     #[arg(short = 'i', long, visible_alias = "id", env = "MQTT_CLIENT_ID", value_name = "ID")]
     client_id: Option<String>,
 
@@ -76,7 +76,7 @@ pub(super) struct ConnectionArgs {
     #[arg(short = 'c', long, env = "MQTT_DISABLE_CLEAN_SESSION", value_parser = BoolishValueParser::new())]
     disable_clean_session: bool,
 
-    /// How long the server keeps the session after the connection ends, or never for ever (MQTT 5)
+    /// How long the broker keeps the session after the connection ends, or never for ever (MQTT 5)
     /// [default: 0, with -c never]
     #[arg(short = 'x', long, env = "MQTT_SESSION_EXPIRY", value_name = "DURATION",
           value_parser = value::session_expiry)]
@@ -87,7 +87,7 @@ pub(super) struct ConnectionArgs {
           value_parser = value::inflight)]
     max_inflight: u16,
 
-    /// Largest packet accepted from the server, such as 64k (64000) or 64Ki (65536 bytes); a message may
+    /// Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may
     /// take twice that in memory
     #[arg(long, env = "MQTT_MAX_PACKET_SIZE", value_name = "SIZE", default_value = "268435460",
           value_parser = value::packet_bytes)]
@@ -112,8 +112,8 @@ pub(super) struct ConnectionArgs {
           value_parser = value::positive_duration)]
     reconnect_max_delay: Duration,
 
-    /// Go where a server sends its clients, with the same options and credentials (MQTT 5): at most 5 times
-    /// in a row, and to at most 20 servers
+    /// Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times
+    /// in a row, and to at most 20 brokers
     #[arg(long, env = "MQTT_FOLLOW_REDIRECT", value_parser = BoolishValueParser::new())]
     follow_redirect: bool,
 

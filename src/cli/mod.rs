@@ -89,11 +89,11 @@ use crate::output::ColorChoice;
 const EXIT_STATUS: &str = "\
 Exit status:
   0        done
-  1        could not do it: network, TLS, a file, a server that breaks the protocol
+  1        could not do it: network, TLS, a file, a broker that breaks the protocol
   2        wrong usage
   3        done, and the answer is no: for example, one filter of several was refused
   27       timed out
-  128-162  the server's reason code for what it refused
+  128-162  the broker's reason code for what it refused
 
 Options of each command:
   mqtt COMMAND --help";

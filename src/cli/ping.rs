@@ -20,7 +20,7 @@ use crate::output::Verbosity;
 /// Go the way to a broker step by step, and measure round trips
 ///
 /// Shows each layer with the time it took: look-up, connection, proxy, TLS with its certificates,
-/// WebSocket, and the server's answer with what it limits; then how long the server takes to answer
+/// WebSocket, and the broker's answer with what it limits; then how long the broker takes to answer
 /// a PINGREQ. With --quiet it says nothing at all, as a container's health check wants it.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Ping")]

@@ -65,7 +65,7 @@ pub(super) const FLAGS: &[Flag] = &[
         PUBLISH,
         Id::MessageExpiryInterval,
         "DURATION",
-        "How long the server may keep the message for those it has not reached yet, in whole seconds",
+        "How long the broker may keep the message for those it has not reached yet, in whole seconds",
     ),
     flag("--response-topic", PUBLISH, Id::ResponseTopic, "TOPIC", "Topic that an answer is expected on"),
     flag(
@@ -109,28 +109,28 @@ pub(super) const FLAGS: &[Flag] = &[
         CONNECT,
         Id::ReceiveMaximum,
         "COUNT",
-        "Most QoS 1 and 2 messages the server may send before they are acknowledged [default: 65535]",
+        "Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]",
     ),
     flag(
         "--topic-alias-maximum",
         CONNECT,
         Id::TopicAliasMaximum,
         "COUNT",
-        "How many topic aliases the server may use [default: 0]",
+        "How many topic aliases the broker may use [default: 0]",
     ),
     flag(
         "--request-response-information",
         CONNECT,
         Id::RequestResponseInformation,
         "0|1",
-        "Whether to ask the server what response topics are to begin with (shown with -d)",
+        "Whether to ask the broker what response topics are to begin with (shown with -d)",
     ),
     flag(
         "--request-problem-information",
         CONNECT,
         Id::RequestProblemInformation,
         "0|1",
-        "Whether the server may send reason strings and user properties with its answers [default: 1]",
+        "Whether the broker may send reason strings and user properties with its answers [default: 1]",
     ),
     flag(
         "--connect-user-property",
@@ -144,7 +144,7 @@ pub(super) const FLAGS: &[Flag] = &[
         DISCONNECT,
         Id::SessionExpiryInterval,
         "DURATION",
-        "At the end, change how long the server keeps the session, as with -x",
+        "At the end, change how long the broker keeps the session, as with -x",
     ),
     flag("--disconnect-reason", DISCONNECT, Id::ReasonString, "TEXT", "Reason string of the DISCONNECT"),
     flag(
@@ -159,7 +159,7 @@ pub(super) const FLAGS: &[Flag] = &[
         Place::Will,
         Id::WillDelayInterval,
         "DURATION",
-        "How long the server waits before it publishes the will, in whole seconds [default: 0]",
+        "How long the broker waits before it publishes the will, in whole seconds [default: 0]",
     ),
     flag("--will-content-type", Place::Will, Id::ContentType, "TYPE", "Content type of the will"),
     flag(
@@ -174,7 +174,7 @@ pub(super) const FLAGS: &[Flag] = &[
         Place::Will,
         Id::MessageExpiryInterval,
         "DURATION",
-        "How long the server may keep the will, once published, for those it has not reached yet",
+        "How long the broker may keep the will, once published, for those it has not reached yet",
     ),
     flag("--will-response-topic", Place::Will, Id::ResponseTopic, "TOPIC", "Response topic of the will"),
     flag(

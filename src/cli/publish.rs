@@ -23,7 +23,7 @@ use crate::protocol::wire::TopicAlias;
 
 /// Publish messages to a topic
 ///
-/// Publishes one message, or one for each line of standard input, and waits until the server has
+/// Publishes one message, or one for each line of standard input, and waits until the broker has
 /// taken over every one of them. The exit status is 0 only then.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct PublishArgs {
@@ -39,7 +39,7 @@ pub(super) struct PublishArgs {
           hide_possible_values = true)]
     qos: QoS,
 
-    /// Have the server keep the message for future subscribers
+    /// Have the broker keep the message for future subscribers
     #[arg(short = 'r', long)]
     retain: bool,
 
@@ -56,7 +56,7 @@ pub(super) struct PublishArgs {
     timeout: Option<Duration>,
 
     /// Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the
-    /// server allows it
+    /// broker allows it
     #[arg(long, value_name = "NUMBER|auto", help_heading = "Properties", value_parser = value::topic_alias)]
     topic_alias: Option<TopicAlias>,
 
@@ -69,9 +69,9 @@ pub(super) struct PublishArgs {
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
-    /// Keep messages in FILE until the server has acknowledged them. What a run has left there, the
+    /// Keep messages in FILE until the broker has acknowledged them. What a run has left there, the
     /// next one sends first, also if it has no message of its own. With -l the input is taken in whether
-    /// there is a server or not; needs QoS 1 or 2
+    /// there is a broker or not; needs QoS 1 or 2
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Spool")]
     spool: Option<PathBuf>,
 

@@ -123,7 +123,7 @@ pub(super) struct RetainClearArgs {
     report: ReportArgs,
 }
 
-/// Unacknowledged messages where neither -M nor the server says how many.
+/// Unacknowledged messages where neither -M nor the broker says how many.
 const MOST_IN_FLIGHT: u16 = 1000;
 
 impl RetainClearArgs {

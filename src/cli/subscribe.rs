@@ -44,7 +44,7 @@ pub(super) struct SubscribeArgs {
     #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
 
-    /// Leave once the server has acknowledged the subscriptions
+    /// Leave once the broker has acknowledged the subscriptions
     #[arg(short = 'E')]
     exit_after_subscribing: bool,
 
@@ -62,7 +62,7 @@ pub(super) struct SubscribeArgs {
     #[arg(long)]
     retained_only: bool,
 
-    /// Clear each retained message on the server once it is written out
+    /// Clear each retained message on the broker once it is written out
     #[arg(long)]
     remove_retained: bool,
 

@@ -50,7 +50,7 @@ pub(super) struct SubscriptionArgs {
     #[arg(long)]
     retain_as_published: bool,
 
-    /// When the server sends retained messages (MQTT 5) [default: always]
+    /// When the broker sends retained messages (MQTT 5) [default: always]
     #[arg(long, value_name = "WHEN")]
     retain_handling: Option<RetainHandling>,
 

@@ -57,7 +57,7 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_KEY_PASSWORD_FILE", value_name = "FILE", value_hint = ValueHint::FilePath)]
     key_password_file: Option<PathBuf>,
 
-    /// Accept any server: neither certificate nor host name is verified
+    /// Accept any broker: neither certificate nor host name is verified
     #[arg(long, env = "MQTT_INSECURE", value_parser = BoolishValueParser::new())]
     insecure: bool,
 
@@ -70,7 +70,7 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_TLS_ALPN", value_name = "PROTOCOL")]
     tls_alpn: Option<String>,
 
-    /// Name to send (SNI) and to find in the server's certificate, where it is not the host
+    /// Name to send (SNI) and to find in the broker's certificate, where it is not the host
     #[arg(long, env = "MQTT_TLS_SERVER_NAME", value_name = "NAME", value_hint = ValueHint::Hostname)]
     tls_server_name: Option<String>,
 
@@ -82,7 +82,7 @@ pub(super) struct TlsArgs {
     #[arg(long, env = "MQTT_CIPHERS", value_name = "SUITES")]
     ciphers: Option<String>,
 
-    /// Public key that the server has to have, besides a certificate in order: sha256: and its
+    /// Public key that the broker has to have, besides a certificate in order: sha256: and its
     /// SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit
     #[arg(long, env = "MQTT_TLS_PIN", value_name = "PIN")]
     tls_pin: Vec<Pin>,

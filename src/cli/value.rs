@@ -39,7 +39,7 @@ pub(super) fn qos() -> impl TypedValueParser<Value = QoS> {
 /// What `-V` takes: mosquitto's spellings, `auto`, and the versions' own names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum ProtocolVersion {
-    /// MQTT 5, and 3.1.1 if the server refuses the version
+    /// MQTT 5, and 3.1.1 if the broker refuses the version
     Auto,
     /// MQTT 3.1
     #[value(name = "31", alias = "mqttv31", alias = "3.1")]

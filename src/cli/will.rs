@@ -14,7 +14,7 @@ use crate::protocol::property::PropertyBlock;
 #[command(next_help_heading = "Will")]
 #[allow(clippy::struct_field_names, reason = "the names of the options")]
 pub(super) struct WillArgs {
-    /// Topic of the message that the server publishes if this client is lost
+    /// Topic of the message that the broker publishes if this client is lost
     #[arg(long, value_name = "TOPIC")]
     will_topic: Option<OsString>,
 

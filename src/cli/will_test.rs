@@ -22,7 +22,7 @@ use crate::file::names_stdout;
 use crate::protocol::Protocol;
 use crate::quantity::agree;
 
-/// Test that the server publishes wills when it must, and only then
+/// Test that the broker publishes wills when it must, and only then
 ///
 /// Runs cases, each with a client that dies in its own way and another that watches, and gives a
 /// verdict on each. With --will-topic it tests that one will instead, as the user and with the
@@ -39,7 +39,7 @@ pub(super) struct WillTestArgs {
           hide_possible_values = true)]
     cases: Vec<String>,
 
-    /// Also run the cases in which servers that many people use depart from the standard
+    /// Also run the cases in which brokers that many people use depart from the standard
     #[arg(long)]
     strict: bool,
 
