@@ -8,6 +8,7 @@ mod service;
 mod tcp;
 mod tls;
 mod tls_algorithms;
+mod tls_clients;
 mod tls_extras;
 mod tls_files;
 mod tls_rejections;

@@ -17,7 +17,7 @@ use crate::net::{
 };
 
 /// Dials `localhost` at that port.
-async fn dial_tls(address: SocketAddr, options: &TlsOptions) -> Result<Stream, Error> {
+pub(super) async fn dial_tls(address: SocketAddr, options: &TlsOptions) -> Result<Stream, Error> {
     dial_as("localhost", address, options).await
 }
 
@@ -33,14 +33,14 @@ fn tls_error(outcome: Result<Stream, Error>) -> Error {
 }
 
 /// An authority, its file, and options that trust it.
-struct World {
-    authority: Authority,
+pub(super) struct World {
+    pub(super) authority: Authority,
     files: Files,
-    options: TlsOptions,
+    pub(super) options: TlsOptions,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let authority = Authority::root("Test CA");
         let files = Files::new();
         let options =
@@ -49,12 +49,12 @@ impl World {
     }
 
     /// A server whose certificate is good for `localhost`.
-    fn good_server(&self) -> TlsServer {
+    pub(super) fn good_server(&self) -> TlsServer {
         TlsServer::new(self.authority.issue(&params("broker", &["localhost"])))
     }
 
     /// The same options with a client certificate.
-    fn with_certificate(&self, identity: &Identity) -> TlsOptions {
+    pub(super) fn with_certificate(&self, identity: &Identity) -> TlsOptions {
         TlsOptions {
             certificate: Some(self.files.write("client.pem", identity.chain_pem())),
             key: Some(self.files.write("client.key", identity.key.serialize_pem())),
@@ -402,92 +402,6 @@ async fn insecure_accepts_anyone() {
         let mut stream = dial_tls(address, &options).await.unwrap();
         round_trip(&mut stream).await.unwrap();
     }
-}
-
-#[tokio::test]
-async fn a_client_certificate_is_shown() {
-    for version in [&TLS12, &TLS13] {
-        let world = World::new();
-        let client = world.authority.issue(&params("client", &[]));
-        let address =
-            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
-        let options = world.with_certificate(&client);
-        let mut stream = dial_tls(address, &options).await.unwrap();
-        round_trip(&mut stream).await.unwrap();
-    }
-}
-
-/// The error of a server that turns the client down: at the handshake in TLS 1.2, at the first
-/// read in TLS 1.3, where the client has finished before the server has seen its certificate.
-async fn refusal(address: SocketAddr, options: &TlsOptions) -> Error {
-    match dial_tls(address, options).await {
-        Err(error) => error,
-        Ok(mut stream) => {
-            let error = stream.read_u8().await.unwrap_err();
-            let broken = crate::net::broken(&error);
-            assert_eq!(broken.to_string(), format!("TLS: {}", crate::net::explain(&error)));
-            broken
-        }
-    }
-}
-
-#[tokio::test]
-async fn a_missing_client_certificate_is_asked_for() {
-    for version in [&TLS12, &TLS13] {
-        let world = World::new();
-        let address =
-            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
-        let error = refusal(address, &world.options).await;
-        assert_says(&error, &["TLS: the server asks for a client certificate and got none"]);
-        assert!(error.hint().unwrap().contains("--cert"));
-    }
-}
-
-/// An alert about a certificate says nothing of ours if there is none.
-#[tokio::test]
-async fn an_alert_about_a_certificate_that_was_not_given() {
-    let world = World::new();
-    let client = world.authority.issue(&params("client", &[]));
-    for (alert, name) in [(48, "unknown ca"), (42, "bad certificate"), (45, "certificate expired")] {
-        let address = server::spawn(move |mut stream| async move {
-            stream.read_u8().await.unwrap();
-            stream.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.unwrap();
-            while matches!(stream.read(&mut [0; 4096]).await, Ok(1..)) {}
-        })
-        .await;
-        let error = refusal(address, &world.options).await;
-        let expected = format!("with alert {alert} ({name}), and no client certificate was given");
-        assert_says(&error, &[&expected]);
-        let error = refusal(address, &world.with_certificate(&client)).await;
-        assert_says(&error, &["the server refused our client certificate: "]);
-    }
-}
-
-#[tokio::test]
-async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
-    for version in [&TLS12, &TLS13] {
-        let world = World::new();
-        let stranger = Authority::root("Other CA").issue(&params("client", &[]));
-        let address =
-            world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
-        let error = refusal(address, &world.with_certificate(&stranger)).await;
-        assert_says(
-            &error,
-            &["the server refused our client certificate: its issuer is not one the server trusts"],
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_expired_client_certificate_is_refused_in_words() {
-    let world = World::new();
-    let mut expired = params("client", &[]);
-    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
-    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
-    let client = world.authority.issue(&expired);
-    let address = world.good_server().with_client_authority(&world.authority).start().await;
-    let error = refusal(address, &world.with_certificate(&client)).await;
-    assert_says(&error, &["refused our client certificate", "expired"]);
 }
 
 #[tokio::test]
