@@ -132,7 +132,7 @@ fn what_makes_no_sense_is_refused_before_anything_is_opened() {
         (&["bench", "--embedded", "-h", "example.org"], "--embedded"),
         (&["bench", "--embedded", "-L", "mqtt://example.org"], "--embedded"),
         (&["bench", "--embedded", "-p", "1884"], "--embedded"),
-        (&["bench", "--embedded", "--unix", "/tmp/x"], "--embedded"),
+        (&["bench", "--embedded", "--unix", "x.sock"], "--embedded"),
         (&["bench", "--embedded", "--ws"], "plain TCP"),
         (&["bench", "--embedded", "--proxy", "socks5h://localhost"], "plain TCP"),
         (&["bench", "--reconnect", "always"], "--reconnect"),
