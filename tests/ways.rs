@@ -449,5 +449,5 @@ fn barred_ways_are_explained() {
     ])
     .run()
     .exits(0)
-    .mentions("nobody checks");
+    .mentions("is not verified");
 }

@@ -11,7 +11,7 @@ use super::{MAX_HELP_WIDTH, SUBCOMMANDS, command, format, manual, words};
 use crate::command::bench::figures_help;
 use crate::error::Error;
 
-/// The heading of help, in which no help is.
+/// The heading of the options that print help, which is no group to ask for.
 pub(super) const HEADING: &str = "Help";
 
 /// How much of a subcommand's help is asked for.

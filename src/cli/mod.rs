@@ -208,7 +208,7 @@ pub fn parse(
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if let Some(tls) = tls {
         if tls.is_insecure() {
-            warnings.push("--insecure: nobody checks who the server is".into());
+            warnings.push("--insecure: the certificate of the broker is not verified".into());
         }
         warnings.extend_from_slice(tls.warnings());
         details.extend_from_slice(tls.details());
