@@ -9,9 +9,9 @@ use clap::{ValueEnum, ValueHint};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::origin::{Origin, Rank};
-use super::report::QuietArgs;
 use super::text::shown;
 use super::value;
+use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
 use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop, TOPIC};
 use crate::command::bench::{

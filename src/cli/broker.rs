@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::manual::Manual;
-use super::report::QuietArgs;
 use super::subcommand::Subcommand;
 use super::value;
+use super::verbosity::QuietArgs;
 use crate::command::broker::Config;
 use crate::error::Error;
 

@@ -11,7 +11,7 @@
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
 //! | `subcommand` | the trait of a subcommand, and the entries of the table |
-//! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `report` | a group of options each, declared once |
+//! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `origin` | the origin of each value: command line, environment or file |
 //! | `read` | stage one |
@@ -48,7 +48,6 @@ mod property;
 mod property_flags;
 mod publish;
 mod read;
-mod report;
 mod request;
 mod retain_clear;
 mod secret;
@@ -62,6 +61,7 @@ mod tls;
 mod url;
 mod usage;
 mod value;
+mod verbosity;
 mod will;
 mod will_test;
 mod words;

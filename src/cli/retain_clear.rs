@@ -12,8 +12,8 @@ use super::manual::Manual;
 use super::needs::Needs;
 use super::origin::Rank;
 use super::property::{Connecting, PropertyArgs};
-use super::report::ReportArgs;
 use super::subcommand::Subcommand;
+use super::verbosity::ReportArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::retain_clear::{

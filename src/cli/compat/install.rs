@@ -7,8 +7,8 @@ use clap::ValueHint;
 use super::{DIFFERENCES, PROGRAMS, VERSION};
 use crate::cli::connection::ConnectionArgs;
 use crate::cli::manual::Manual;
-use crate::cli::report::QuietArgs;
 use crate::cli::subcommand::{Called, Entry, Line, Resolved, Subcommand};
+use crate::cli::verbosity::QuietArgs;
 use crate::command::compat::{Config, Task};
 use crate::error::Error;
 
