@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::connection::given_twice;
-use super::origin::{Origin, Rank};
 use super::property_flags::binary;
+use super::sources::{Origin, Rank};
 use super::text::{self, shown};
 use super::value;
 use crate::client::authentication::{Authentication, Method, ScramMechanism, prepare};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{ValueEnum, ValueHint};
 
 use super::connection::{ConnectionArgs, Purpose};
-use super::origin::{Origin, Rank};
+use super::sources::{Origin, Rank};
 use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;

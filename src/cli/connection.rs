@@ -7,9 +7,8 @@ use clap::builder::BoolishValueParser;
 
 use super::authentication::{self, AuthenticationArgs};
 use super::credentials::{CredentialArgs, Credentials};
-use super::files::FileArgs;
-use super::origin::{Origin, Rank};
 use super::property::{self, ConnectProperties};
+use super::sources::{FileArgs, Origin, Rank};
 use super::target::{self, TargetArgs};
 use super::text;
 use super::tls::TlsArgs;

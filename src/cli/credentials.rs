@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
-use super::origin::{Origin, Rank};
+use super::sources::{Origin, Rank};
 use super::target::one_of;
 use super::value::ShellCommand;
 use super::{password_command, text, value};

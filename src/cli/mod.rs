@@ -11,12 +11,11 @@
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
 //! | `subcommand` | the trait of a subcommand, and the entries of the table |
-//! | `connection`, `target`, `credentials`, `authentication`, `tls`, `files`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
+//! | `connection`, `target`, `credentials`, `authentication`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
-//! | `origin` | the origin of each value: command line, environment or file |
+//! | `sources` | the origin of each value: command line, environment, or a file with options |
 //! | `read` | stage one |
 //! | `needs` | which settings a run needs |
-//! | `profile`, `options_file` | options in files |
 //! | `words` | the place of each value in a command line |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_command` | the command that gives a password |
@@ -32,18 +31,14 @@ mod broker;
 mod compat;
 mod connection;
 mod credentials;
-mod files;
 mod format;
 mod help;
 mod hidden;
 mod manual;
 mod needs;
-mod options_file;
-mod origin;
 mod password_command;
 mod payload;
 mod ping;
-mod profile;
 mod property;
 mod property_flags;
 mod publish;
@@ -52,6 +47,7 @@ mod request;
 mod retain_clear;
 mod secret;
 mod show;
+mod sources;
 mod subcommand;
 mod subscribe;
 mod subscription;
@@ -75,11 +71,11 @@ use clap::{Arg, ArgAction};
 
 pub use self::compat::{DIFFERENCES, Difference};
 use self::connection::NOTES;
-use self::files::Found;
 pub use self::help::brief_help;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;
 use self::read::{Read, read};
+use self::sources::Found;
 use self::subcommand::{Entry, Line, Resolved};
 use crate::command::Invocation;
 use crate::error::Error;
@@ -197,7 +193,7 @@ pub fn parse(
     let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
     let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
-    warnings.extend(files::warnings(&definition, &matches, &given));
+    warnings.extend(sources::warnings(&definition, &matches, &given));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
     let line = Line { definition: &definition, matches: &matches, given: &given };
     let invocation = match subcommand.resolve(&line)? {

@@ -3,7 +3,7 @@
 
 use clap::Arg;
 
-use super::files::{CREDENTIALS, NAMES_FILES};
+use super::sources::{CREDENTIALS, NAMES_FILES};
 use super::{secret, target};
 
 /// What a run does with the options of the connection.

@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use clap::Arg;
 use clap::parser::ValueSource;
 
-use super::files::{self, Found, Given};
-use super::origin::{Broken, Rank};
+use super::sources::{self, Broken, Found, Given, Rank};
 use super::subcommand::{Called, Entry};
 use super::{SUBCOMMANDS, command, help, property, secret, usage};
 use crate::error::Error;
@@ -72,7 +71,7 @@ pub(super) fn read(
         };
         definition = built;
     }
-    let mut found = files::found(&definition, &matches, needs)?;
+    let mut found = sources::found(&definition, &matches, needs)?;
     if !found.given.is_empty() {
         let bare = with_environment(definition.clone(), &|_| false);
         let mut kept = Vec::with_capacity(found.given.len());
@@ -100,7 +99,7 @@ pub(super) fn read(
             connection.origin.demote([one.id.as_str()], one.rank);
         }
         connection.origin.set_aside(broken);
-        if let Some(why) = files::refused_command(&found.given) {
+        if let Some(why) = sources::refused_command(&found.given) {
             connection.origin.refuse_command(why);
         }
     }

@@ -4,9 +4,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
 use super::connection::{ConnectionArgs, Purpose};
-use super::files::Given;
 use super::manual::Manual;
 use super::secret::{self, MASK};
+use super::sources::Given;
 use super::subcommand::{Called, Line, Resolved};
 use super::usage::without_secrets;
 use crate::error::Error;

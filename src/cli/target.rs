@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
-use super::origin::{Origin, Rank};
+use super::sources::{Origin, Rank};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
 use super::value::{self, Brokers, Header, ProxyChoice, WsPath};

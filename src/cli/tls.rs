@@ -7,7 +7,7 @@ use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
 use super::credentials;
-use super::origin::{Origin, Rank};
+use super::sources::{Origin, Rank};
 use super::target::counts;
 use super::value;
 use crate::client::options::Secret;

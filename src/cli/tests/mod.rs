@@ -17,8 +17,8 @@ mod will_test;
 use std::any::Any;
 use std::ffi::OsString;
 
-use super::origin::Rank;
 use super::read::read;
+use super::sources::Rank;
 use super::subcommand::{Called, Entry, Line, Resolved};
 use crate::client::options::ClientOptions;
 use crate::command::{Invocation, publish::Config as Publish, subscribe::Config as Subscribe};

@@ -14,13 +14,13 @@ use std::time::Duration;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 
-use super::needs::Needs;
 use super::origin::{Broken, Rank};
-use super::secret::{self, Kind};
-use super::text::shown;
-use super::url::BrokerUrl;
-use super::value::Brokers;
 use super::{options_file, profile};
+use crate::cli::needs::Needs;
+use crate::cli::secret::{self, Kind};
+use crate::cli::text::shown;
+use crate::cli::url::BrokerUrl;
+use crate::cli::value::Brokers;
 use crate::error::Error;
 use crate::file::{Written, stranger_in};
 
@@ -28,7 +28,7 @@ use crate::file::{Written, stranger_in};
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Connection")]
 #[allow(dead_code, reason = "they are heeded before the options become values")]
-pub(super) struct FileArgs {
+pub(crate) struct FileArgs {
     /// Profile of the configuration file to take options from [default: the one that its
     /// default-profile names]
     #[arg(long, env = "MQTT_PROFILE", value_name = "NAME")]
@@ -46,21 +46,21 @@ pub(super) struct FileArgs {
 }
 
 /// The options of [`FileArgs`], which files cannot hold.
-pub(super) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
+pub(crate) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
 
 /// A file with options.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct SourceFile {
-    pub(super) path: PathBuf,
+pub(crate) struct SourceFile {
+    pub(crate) path: PathBuf,
     /// Who besides this user and root can have written it.
-    pub(super) stranger: Option<&'static str>,
+    pub(crate) stranger: Option<&'static str>,
 }
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) file: Rc<SourceFile>,
-    pub(super) line: usize,
+pub(crate) struct Place {
+    pub(crate) file: Rc<SourceFile>,
+    pub(crate) line: usize,
 }
 
 impl fmt::Display for Place {
@@ -71,29 +71,29 @@ impl fmt::Display for Place {
 
 /// An option that stands in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Given {
+pub(crate) struct Given {
     /// The option's identifier.
-    pub(super) id: String,
+    pub(crate) id: String,
     /// As it would be typed.
-    pub(super) words: Vec<OsString>,
-    pub(super) rank: Rank,
-    pub(super) place: Place,
+    pub(crate) words: Vec<OsString>,
+    pub(crate) rank: Rank,
+    pub(crate) place: Place,
 }
 
 /// What files hold.
 #[derive(Debug, Default)]
-pub(super) struct Found {
-    pub(super) given: Vec<Given>,
+pub(crate) struct Found {
+    pub(crate) given: Vec<Given>,
     /// Settings that are no values.
-    pub(super) broken: Vec<Broken>,
+    pub(crate) broken: Vec<Broken>,
     /// What is wrong with a file that nobody named.
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
     /// The same, where most likely nobody cares.
-    pub(super) notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What the files hold that the command line and the environment leave open, and that matters.
-pub(super) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) -> Result<Found, Error> {
+pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) -> Result<Found, Error> {
     if !find(subcommand, "options_file").is_some_and(|arg| needs.has(arg)) {
         return Ok(Found::default());
     }
@@ -146,7 +146,7 @@ const NAMES_BROKER: [&str; 3] = ["host", "url", "unix"];
 
 /// Options that prove to a broker who we are, besides those whose values are secrets: they are made for
 /// one, and sent to it.
-pub(super) const CREDENTIALS: [&str; 5] =
+pub(crate) const CREDENTIALS: [&str; 5] =
     ["username", "password_file", "password_prompt", "auth_method", "reauthenticate"];
 
 /// The option that says of one broker that it need not prove who it is.
@@ -204,12 +204,12 @@ fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {
     subcommand.get_arguments().find(|arg| arg.get_id() == id)
 }
 
-pub(super) fn is_repeatable(arg: &Arg) -> bool {
+pub(crate) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
 /// A file with options and its content.
-pub(super) fn read(
+pub(crate) fn read(
     what: &str,
     path: &Path,
     read: impl FnOnce(&Path, u64) -> io::Result<Written>,
@@ -223,7 +223,7 @@ pub(super) fn read(
 const LONGEST_TEXT_BYTES: u64 = 16 << 20;
 
 /// The name that comes nearest to a misspelt one, if one does.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase().replace('_', "-");
     let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
     let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
@@ -231,7 +231,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
 }
 
 /// The error for a name in a file that means nothing, with the one that may be meant.
-pub(super) fn unknown<'a>(
+pub(crate) fn unknown<'a>(
     place: &dyn fmt::Display,
     name: &str,
     known: impl Iterator<Item = &'a str>,
@@ -245,7 +245,7 @@ pub(super) fn unknown<'a>(
 }
 
 /// What is to be said about files: others can read the secrets in them, or write what is acted on.
-pub(super) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<String> {
+pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<String> {
     let mut suspects: Vec<&Path> = ["password_file", "key_password_file", "key"]
         .into_iter()
         .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().map(PathBuf::as_path))
@@ -277,7 +277,7 @@ pub(super) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Give
 }
 
 /// Why the command that gives the password must not be run, where it stands in a file of this kind.
-pub(super) fn refused_command(given: &[Given]) -> Option<String> {
+pub(crate) fn refused_command(given: &[Given]) -> Option<String> {
     let command = given.iter().find(|one| one.id == "password_command")?;
     let whom = command.place.file.stranger?;
     Some(format!("{}: the password-command is not run, because {whom} can write this file", command.place))

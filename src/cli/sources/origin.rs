@@ -11,7 +11,7 @@ use crate::error::Error;
 
 /// How much a value counts: what is typed beats what is set, which beats what is built in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Rank {
+pub(crate) enum Rank {
     /// The default, or nothing.
     Default,
     /// A profile of the configuration file.
@@ -26,7 +26,7 @@ pub(super) enum Rank {
 
 impl Rank {
     /// To be put behind an option's name in an error: where an option comes from that was not typed.
-    pub(super) fn by(self) -> &'static str {
+    pub(crate) fn by(self) -> &'static str {
         match self {
             Self::Environment => " (from the environment)",
             Self::OptionsFile => " (from the options file)",
@@ -38,17 +38,17 @@ impl Rank {
 
 /// A setting that is no value of its option: an error, if the option matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// The option's identifier.
-    pub(super) id: String,
-    pub(super) rank: Rank,
+    pub(crate) id: String,
+    pub(crate) rank: Rank,
     message: String,
     hint: Option<String>,
 }
 
 impl Broken {
     /// A setting of which this is what is wrong.
-    pub(super) fn new(id: &str, rank: Rank, message: String, hint: Option<String>) -> Self {
+    pub(crate) fn new(id: &str, rank: Rank, message: String, hint: Option<String>) -> Self {
         Self { id: id.to_owned(), rank, message, hint }
     }
 
@@ -60,7 +60,7 @@ impl Broken {
 /// The options that were given, and where. An argument group without arguments; it must be
 /// flattened before the options it is asked about, because reading those takes them away.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Origin {
+pub(crate) struct Origin {
     given: Vec<(String, Rank)>,
     broken: Vec<Broken>,
     /// Why a command that stands in a file is not run.
@@ -71,18 +71,18 @@ pub(super) struct Origin {
 
 impl Origin {
     /// Where the option with this identifier (its field's name) came from.
-    pub(super) fn rank(&self, id: &str) -> Rank {
+    pub(crate) fn rank(&self, id: &str) -> Rank {
         self.given.iter().find(|(given, _)| given == id).map_or(Rank::Default, |(_, rank)| *rank)
     }
 
     /// Settings that are no values. They count as given, and have no value.
-    pub(super) fn set_aside(&mut self, broken: Vec<Broken>) {
+    pub(crate) fn set_aside(&mut self, broken: Vec<Broken>) {
         self.given.extend(broken.iter().map(|one| (one.id.clone(), one.rank)));
         self.broken.extend(broken);
     }
 
     /// The error of the first setting that is no value, among those of the options that matter.
-    pub(super) fn refuse_broken(&self, matters: impl Fn(&str) -> bool) -> Result<(), Error> {
+    pub(crate) fn refuse_broken(&self, matters: impl Fn(&str) -> bool) -> Result<(), Error> {
         match self.broken.iter().find(|one| matters(&one.id)) {
             Some(one) => Err(one.error()),
             None => Ok(()),
@@ -90,39 +90,39 @@ impl Origin {
     }
 
     /// Whether a setting is no value.
-    pub(super) fn is_broken(&self, id: &str) -> bool {
+    pub(crate) fn is_broken(&self, id: &str) -> bool {
         self.broken.iter().any(|one| one.id == id)
     }
 
     /// A command that stands in a file must not be run, for this reason.
-    pub(super) fn refuse_command(&mut self, why: String) {
+    pub(crate) fn refuse_command(&mut self, why: String) {
         self.command_refused = Some(why);
     }
 
     /// Why the command of `--password-command` must not be run, if it stands in a file.
-    pub(super) fn refused_command(&self) -> Option<&str> {
+    pub(crate) fn refused_command(&self) -> Option<&str> {
         self.command_refused.as_deref()
     }
 
     /// Something to be said before the run.
-    pub(super) fn warn(&self, text: String) {
+    pub(crate) fn warn(&self, text: String) {
         self.warnings.borrow_mut().push(text);
     }
 
     /// What is to be said, also what is found later.
-    pub(super) fn warnings(&self) -> Rc<RefCell<Vec<String>>> {
+    pub(crate) fn warnings(&self) -> Rc<RefCell<Vec<String>>> {
         Rc::clone(&self.warnings)
     }
 
     /// This option was typed, in the form of an operand.
-    pub(super) fn promote(&mut self, id: &str) {
+    pub(crate) fn promote(&mut self, id: &str) {
         self.given.retain(|(given, _)| given != id);
         self.broken.retain(|broken| broken.id != id);
         self.given.push((id.to_owned(), Rank::Flag));
     }
 
     /// These options did not come from the command line, as clap thinks, but from elsewhere.
-    pub(super) fn demote<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, to: Rank) {
+    pub(crate) fn demote<'a>(&mut self, ids: impl IntoIterator<Item = &'a str>, to: Rank) {
         for id in ids {
             for (_, rank) in self.given.iter_mut().filter(|(given, _)| given == id) {
                 *rank = to;

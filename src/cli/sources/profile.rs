@@ -11,7 +11,7 @@ use toml::de::{DeString, DeTable, DeValue};
 
 use super::files::{self, Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown};
 use super::origin::{Broken, Rank};
-use super::text::shown;
+use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
 use crate::quotation::{cut, list};
@@ -25,7 +25,7 @@ const PROFILES: &str = "profile";
 ///
 /// A file that nobody named fails no run that asks for nothing in it: a service may well have the home of
 /// another user, whose files it cannot read.
-pub(super) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
+pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
     let asked = matches.get_one::<String>("profile").map(String::as_str);
     if let Some(path) = matches.get_one::<PathBuf>("config") {
         return File::read(path, Written::read)?.profile(subcommand, asked, Demand::File);
@@ -196,7 +196,7 @@ impl File {
 }
 
 /// The options that a profile can hold.
-pub(super) fn arguments(subcommand: &Command) -> impl Iterator<Item = &Arg> {
+pub(crate) fn arguments(subcommand: &Command) -> impl Iterator<Item = &Arg> {
     subcommand.get_arguments().filter(|arg| {
         matches!(arg.get_help_heading(), Some("Connection" | "TLS"))
             && !NAMES_FILES.contains(&arg.get_id().as_str())
@@ -234,11 +234,11 @@ fn scalar(value: &DeValue<'_>) -> Result<String, &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::origin::Origin;
     use super::*;
+    use crate::cli::sources::Origin;
 
     fn profile(text: &str, asked: Option<&str>) -> Result<Found, Error> {
-        let command = super::super::command();
+        let command = crate::cli::command();
         let subcommand = command.find_subcommand("pub").unwrap();
         let source = Rc::new(SourceFile { path: "c.toml".into(), stranger: None });
         File { source, text: text.into() }.profile(subcommand, asked, Demand::File)

@@ -12,14 +12,14 @@ use clap::{Arg, Command};
 
 use super::files::{self, Given, NAMES_FILES, Place, SourceFile, unknown};
 use super::origin::Rank;
-use super::value::os_string;
+use crate::cli::value::os_string;
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::Written;
 use crate::quantity::duration;
 
 /// Reads the file, which may be a pipe, within the time limit of the run if it has one (`-W`).
-pub(super) fn read(subcommand: &Command, path: &Path, limit: Option<Duration>) -> Result<Vec<Given>, Error> {
+pub(crate) fn read(subcommand: &Command, path: &Path, limit: Option<Duration>) -> Result<Vec<Given>, Error> {
     let path = path.to_owned();
     let content = move || files::read("options file", &path, Written::read);
     let (file, bytes) = match limit {

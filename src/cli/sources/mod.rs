@@ -1,0 +1,15 @@
+//! Where the values of options come from: the command line, the environment, and files with options.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `origin` | the origin of each value: command line, environment or file |
+//! | `files` | what the files hold that the command line and the environment leave open |
+//! | `profile`, `options_file` | options in files: profiles, and the options file of mosquitto's clients |
+
+mod files;
+mod options_file;
+mod origin;
+mod profile;
+
+pub(super) use files::{CREDENTIALS, FileArgs, Found, Given, NAMES_FILES, found, refused_command, warnings};
+pub(super) use origin::{Broken, Origin, Rank};
