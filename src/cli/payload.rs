@@ -8,7 +8,7 @@ use clap::ValueHint;
 use super::text::shown;
 use super::usage::without_secrets;
 use super::value;
-use crate::command::publish::Source;
+use crate::command::input::Source;
 use crate::error::Error;
 
 /// Topic and payload of a message as operands.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::BytesMut;
 
 use super::attention::{Attention, Supervisor, unanswered};
-use super::publish::Source;
+use super::input::Source;
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;

@@ -32,7 +32,7 @@ use super::request::RequestArgs;
 use super::subcommand::{Entry, Subcommand};
 use super::subscribe::SubscribeArgs;
 use crate::command::Invocation;
-use crate::command::publish::Source;
+use crate::command::input::Source;
 use crate::command::{publish, request, subscribe};
 use crate::error::Error;
 use crate::manner::{Manner, Mosquitto, Program};

@@ -1,6 +1,6 @@
 use super::{all_wrong, client, good, publish, subscribe, wrong};
 use crate::client::options::Version;
-use crate::command::publish::Source;
+use crate::command::input::Source;
 use crate::output::Verbosity;
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use super::{all_wrong, config, good, publish, run, usage_error, words, wrong};
 use crate::client::options::Reconnect;
-use crate::command::publish::{Config, Source};
+use crate::command::input::Source;
+use crate::command::publish::Config;
 use crate::output::Verbosity;
 use crate::protocol::QoS;
 

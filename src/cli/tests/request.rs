@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::{all_wrong, good};
 use crate::client::options::{Reconnect, Version};
-use crate::command::publish::Source;
+use crate::command::input::Source;
 use crate::command::request::Config;
 use crate::output::MessageFormat;
 use crate::protocol::property::PropertyId;

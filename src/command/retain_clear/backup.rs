@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, BufWriter, Cursor, ErrorKind, Read, Seek, Seek
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use super::super::record::Record;
+use super::super::input::Record;
 use crate::error::Error;
 use crate::file::{mark, names_stdout, read_all};
 use crate::output::{MessageFormat, MessageWriter, stdout_as_file};

@@ -1,53 +1,32 @@
 //! `mqtt pub`: publish messages.
 
-use std::fs::File;
-use std::io::{ErrorKind, Stdin};
-use std::path::{Path, PathBuf};
+mod spool;
+
+use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use tokio::time::Sleep;
 
 use super::attention::{Attention, Supervisor, unanswered};
-use super::lines::{GivenUp, Lines};
-use super::spool;
+use super::input::{GivenUp, Lines, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Invocation, Running};
-use crate::error::{Denial, Error};
+use crate::error::Error;
 use crate::exit::Exit;
-use crate::file::read_all;
 use crate::output::{Diagnostics, Progress, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
-use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate, TopicAlias};
+use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::quantity::counted;
 
-pub use super::spool::SpoolOptions;
-
-/// Where the payloads come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// One message with this payload (`-m`).
-    Message(Vec<u8>),
-    /// One message with the content of a file (`-f`).
-    File(PathBuf),
-    /// One message with all of standard input (`-s`).
-    Stdin,
-    /// One message a line of standard input (`-l`).
-    StdinLines,
-    /// One message without payload (`-n`).
-    Null,
-    /// Nothing new: what the spool has kept (`--spool` alone).
-    Spool,
-}
+pub use spool::SpoolOptions;
 
 /// How many QoS 0 messages may be on their way before the server is asked how far it has read.
 const MESSAGES_PER_BARRIER: u64 = 10_000;
@@ -173,92 +152,6 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             publisher.report_unfinished();
             Err(error)
         }
-    }
-}
-
-impl Source {
-    /// The payload of the message it is; nothing for what is any number of them.
-    ///
-    /// # Errors
-    /// A file or standard input that cannot be read.
-    pub(super) fn payload(&self) -> Result<Option<Vec<u8>>, Error> {
-        Ok(match self {
-            Self::Message(payload) => Some(payload.clone()),
-            Self::Null => Some(Vec::new()),
-            Self::File(path) => Some(read_file(path)?),
-            Self::Stdin => Some(read_stdin()?),
-            Self::StdinLines | Self::Spool => None,
-        })
-    }
-
-    /// The same, but not longer than there is time: a file may be a pipe.
-    ///
-    /// # Errors
-    /// Also a signal or the time limit.
-    pub(super) async fn payload_in_time(&self, attention: &mut Attention) -> Result<Option<Vec<u8>>, Error> {
-        if matches!(self, Self::Message(_) | Self::Null) {
-            return self.payload();
-        }
-        let source = self.clone();
-        attention.blocking(move || source.payload()).await
-    }
-}
-
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
-    let read = || {
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        let expected = if metadata.is_file() { metadata.len() } else { 0 };
-        if expected > u64::from(LARGEST_PACKET_BYTES) {
-            return Ok(None);
-        }
-        read_all(file, LARGEST_PACKET_BYTES as usize, usize::try_from(expected).unwrap_or(0))
-    };
-    match read() {
-        Ok(payload) => payload.ok_or_else(|| too_long(&path.display().to_string())),
-        Err(error) => {
-            let error = Error::file(format!("cannot read {}", path.display()), error);
-            let is_dash = path == Path::new("-");
-            Err(if is_dash { error.with_hint("-s reads the payload from standard input") } else { error })
-        }
-    }
-}
-
-/// What goes into no packet, however long it is in the end.
-fn too_long(source: &str) -> Error {
-    Error::Refused {
-        what: "publish not sent".into(),
-        denial: Denial::default(),
-        reason: ReasonCode::PACKET_TOO_LARGE,
-        text: Some(format!(
-            "{source} is larger than the largest packet of MQTT, {LARGEST_PACKET_BYTES} bytes"
-        )),
-        hint: None,
-    }
-}
-
-/// Standard input, if the program was given one. Where it was closed, the standard library has put
-/// the null device in its place, for reading and writing; who means the null device opens it for
-/// reading. What was not there must not become an empty message.
-pub(super) fn stdin() -> Result<Stdin, Error> {
-    let stdin = std::io::stdin();
-    let failed = |error: rustix::io::Errno| Error::file("standard input", error.into());
-    let reads_and_writes = fcntl_getfl(&stdin).map_err(failed)? & OFlags::RWMODE == OFlags::RDWR;
-    if reads_and_writes {
-        let (input, null) = (fstat(&stdin).map_err(failed)?, stat("/dev/null"));
-        if null.is_ok_and(|null| (null.st_dev, null.st_ino) == (input.st_dev, input.st_ino)) {
-            let closed = std::io::Error::new(ErrorKind::NotFound, "it is closed");
-            return Err(Error::file("cannot read standard input", closed)
-                .with_hint("-n publishes an empty message, and so does -s </dev/null"));
-        }
-    }
-    Ok(stdin)
-}
-
-fn read_stdin() -> Result<Vec<u8>, Error> {
-    match read_all(stdin()?.lock(), LARGEST_PACKET_BYTES as usize, 0) {
-        Ok(payload) => payload.ok_or_else(|| too_long("standard input")),
-        Err(error) => Err(Error::file("cannot read standard input", error)),
     }
 }
 

@@ -23,7 +23,7 @@ type Line = Result<Bytes, GivenUp>;
 
 /// Lines of standard input.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Lines {
     blocks: mpsc::Receiver<std::io::Result<Bytes>>,
     block: Bytes,
     /// The beginning of a line that went over the end of a block.
@@ -33,19 +33,19 @@ pub(super) struct Lines {
 
 /// A line that is no message: it was read past.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct GivenUp {
+pub(crate) struct GivenUp {
     bytes: u64,
     no_memory: bool,
 }
 
 impl GivenUp {
     /// A line longer than any packet.
-    pub(super) fn too_long(bytes: u64) -> Self {
+    pub(crate) fn too_long(bytes: u64) -> Self {
         Self { bytes, no_memory: false }
     }
 
     /// Why it was.
-    pub(super) fn error(&self) -> Error {
+    pub(crate) fn error(&self) -> Error {
         let bytes = self.bytes;
         if self.no_memory {
             return Error::file(format!("its {bytes} bytes"), std::io::ErrorKind::OutOfMemory.into());
@@ -64,7 +64,7 @@ impl GivenUp {
 
 /// The beginning of a line, which is kept as long as it may become a message.
 #[derive(Debug)]
-pub(super) struct Begun {
+pub(crate) struct Begun {
     kept: Vec<u8>,
     /// Of the line so far.
     bytes: u64,
@@ -73,20 +73,20 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    pub(super) fn new(most_bytes: u64) -> Self {
+    pub(crate) fn new(most_bytes: u64) -> Self {
         Self { kept: Vec::new(), bytes: 0, most_bytes, no_memory: false }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.bytes == 0
     }
 
     /// Bytes of it in memory.
-    pub(super) fn kept_bytes(&self) -> usize {
+    pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.len()
     }
 
-    pub(super) fn extend(&mut self, piece: &[u8]) {
+    pub(crate) fn extend(&mut self, piece: &[u8]) {
         self.bytes += piece.len() as u64;
         self.no_memory |= self.kept.try_reserve(piece.len()).is_err();
         if self.no_memory || self.bytes > self.most_bytes {
@@ -97,7 +97,7 @@ impl Begun {
     }
 
     /// The line, of which there is no more.
-    pub(super) fn end(&mut self) -> Result<Vec<u8>, GivenUp> {
+    pub(crate) fn end(&mut self) -> Result<Vec<u8>, GivenUp> {
         let Self { kept, bytes, no_memory, .. } = std::mem::replace(self, Self::new(self.most_bytes));
         if no_memory || bytes > self.most_bytes { Err(GivenUp { bytes, no_memory }) } else { Ok(kept) }
     }
@@ -105,7 +105,7 @@ impl Begun {
 
 impl Lines {
     /// Starts to read `input`.
-    pub(super) fn read(input: impl Read + Send + 'static) -> Self {
+    pub(crate) fn read(input: impl Read + Send + 'static) -> Self {
         Self::read_up_to(LARGEST_PACKET_BYTES.into(), input)
     }
 
@@ -118,7 +118,7 @@ impl Lines {
 
     /// The next line; `Ready(None)` at the end. A last line without a newline counts, an empty rest
     /// does not.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Line>, Error>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Line>, Error>> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.block) {
                 let line = self.block.split_to(end);

@@ -11,15 +11,15 @@ use crate::protocol::wire::PacketType;
 
 /// A message as it is to be published again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(crate) struct Record {
     /// A checked topic name.
-    pub(super) topic: String,
-    pub(super) qos: QoS,
+    pub(crate) topic: String,
+    pub(crate) qos: QoS,
     /// `None` if the record does not say; mosquitto 2.0 says 0 or 1.
-    pub(super) retain: Option<bool>,
-    pub(super) payload: Vec<u8>,
+    pub(crate) retain: Option<bool>,
+    pub(crate) payload: Vec<u8>,
     /// Checked; without those that are the connection's and not the message's.
-    pub(super) properties: PropertyBlock,
+    pub(crate) properties: PropertyBlock,
 }
 
 impl Record {
@@ -27,7 +27,7 @@ impl Record {
     ///
     /// # Errors
     /// What is wrong with it, in one line.
-    pub(super) fn parse(line: &[u8]) -> Result<Self, String> {
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
         let json: Json = serde_json::from_slice(line.trim_ascii_end()).map_err(|error| not_json(&error))?;
         let Json::Object(mut object) = json else { return Err("not a JSON object".into()) };
         let Some(Json::String(name)) = object.remove("topic") else { return Err("it has no topic".into()) };

@@ -15,12 +15,12 @@ use bytes::BytesMut;
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
-use super::attention::{Attention, Supervisor, unanswered};
-use super::lines::{Begun, GivenUp};
-use super::publish::{Config, Source, stdin};
+use super::Config;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
+use crate::command::attention::{Attention, Supervisor, unanswered};
+use crate::command::input::{Begun, GivenUp, Source, stdin};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
