@@ -169,7 +169,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write 
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output (-). SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the broker puts on each message it sends for these subscriptions; --json and -F %S show it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscribe-user-property -d 'User property of the SUBSCRIBE; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l unsubscribe-user-property -d 'User property of the UNSUBSCRIBE; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
@@ -292,7 +292,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l message-expiry -d 'How 
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l response-topic -d 'Topic that an answer is expected on' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l correlation-data -d 'What the answer is to be known by: text, or bytes as hex:… or base64:…' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l user-property -d 'User property of the message; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscription-identifier -d 'Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; --json and -F %S show it' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscription-identifier -d 'Number, 1 to 268435455, that the broker puts on each message it sends for these subscriptions; --json and -F %S show it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l subscribe-user-property -d 'User property of the SUBSCRIBE; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l receive-maximum -d 'Most QoS 1 and 2 messages the broker may send before they are acknowledged [default: 65535]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l topic-alias-maximum -d 'How many topic aliases the broker may use [default: 0]' -r

@@ -237,7 +237,7 @@ fn servers_that_cheat_at_the_challenge() {
     attacked(|_| challenge("e=other-error")).fails(1, "authentication: ");
     for rounds in ["4294967295", "2000001", "99999999999999999"] {
         attacked(move |nonce| challenge(format!("r={nonce}x,s=c2FsdA==,i={rounds}")))
-            .fails(1, &format!("SCRAM: the server asks for {rounds} rounds of hashing"));
+            .fails(1, &format!("SCRAM: the broker asks for {rounds} rounds of hashing"));
     }
     for rounds in ["0", "-1", "", "x", "99999999999999999999999999"] {
         attacked(move |nonce| challenge(format!("r={nonce}x,s=c2FsdA==,i={rounds}")))
@@ -255,7 +255,7 @@ fn servers_that_cheat_at_the_challenge() {
         .fails(1, "protocol error: AUTH: Success (0x00)");
 }
 
-const NOT_PROVED: &str = "SCRAM: the server did not prove that it knows the password";
+const NOT_PROVED: &str = "SCRAM: the broker did not prove that it knows the password";
 
 /// Whoever lets everybody in knows no password.
 #[test]
@@ -312,7 +312,7 @@ fn auth_at_the_wrong_moment() {
         Mqtt::publish(server.port())
             .args(args)
             .run()
-            .fails(1, "protocol error: AUTH: the server wants enhanced");
+            .fails(1, "protocol error: AUTH: the broker wants enhanced");
         for method in [&[][..], &["--auth-method", "X"]] {
             let server = Server::start(move |server| {
                 let mut peer = server.accept();

@@ -365,7 +365,7 @@ fn messages_that_the_server_takes_not_are_no_load() {
     for line in [["pub", "--rate", "max"], ["e2e", "--qos", "1"]] {
         let line = watched(broker.port(), &line).args(["-V", "5", "--size", "200", "--duration", "1s"]);
         let outcome = line.run().exits(149).mentions("publish not sent: Packet too large (0x95)");
-        outcome.mentions("the server's Maximum Packet Size is 100");
+        outcome.mentions("the broker's Maximum Packet Size is 100");
     }
     bench(broker.port(), &["pub", "-V", "5", "--size", "50", "--count", "10"]).run().exits(0);
 }

@@ -60,7 +60,7 @@ fn certificates_of_servers() {
             shown: root.issue_expired("old", &["localhost"]),
             options: trust(),
             words: words(&[
-                "the server's certificate (CN=old, issued by CN=Test CA) expired on 2021-01-01T00:00:00Z, ",
+                "the broker's certificate (CN=old, issued by CN=Test CA) expired on 2021-01-01T00:00:00Z, ",
                 " ago",
             ]),
         },
@@ -107,7 +107,7 @@ fn certificates_of_servers() {
             options: trust(),
             words: words(&[
                 "(CN=below) was issued by CN=Intermediate CA, which is unknown",
-                "if it is an intermediate, the server should send it",
+                "if it is an intermediate, the broker should send it",
             ]),
         },
         Case {
@@ -155,7 +155,7 @@ fn certificates_of_servers() {
                 vec!["--tls-pin".into(), "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()],
             ]
             .concat(),
-            words: words(&["the server's public key is sha256:", "which is not a pinned one"]),
+            words: words(&["the broker's public key is sha256:", "which is not a pinned one"]),
         },
     ];
     for Case { what, shown, options, words } in cases {
@@ -201,14 +201,14 @@ fn certificates_of_clients() {
     let stranger = Authority::new("Stranger CA");
     let setup = Setup::new().tls(&root.issue("broker", &["localhost"])).client_certificates(&root);
     let Some(broker) = Mosquitto::start(&setup) else { return };
-    let refused = "mqtt: TLS: the server refused our client certificate: ";
-    let advice = "hint: is it the certificate (--cert) that this server's operator gave out?";
+    let refused = "mqtt: TLS: the broker refused our client certificate: ";
+    let advice = "hint: is it the certificate (--cert) that this broker's operator gave out?";
     let cases = [
         ("good", Some(root.issue("client", &[])), None),
         (
             "missing",
             None,
-            Some(("mqtt: TLS: the server asks for a client certificate and got none", "hint: give one")),
+            Some(("mqtt: TLS: the broker asks for a client certificate and got none", "hint: give one")),
         ),
         ("expired", Some(root.issue_expired("old", &[])), Some((refused, advice))),
         ("not yet valid", Some(root.issue_early("early", &[])), Some((refused, advice))),

@@ -314,7 +314,7 @@ fn a_server_that_falls_silent(#[values(V3_1_1, V5)] protocol: Protocol) {
         peer.expect_end();
     });
     let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "-k", "1"];
-    let text = "mqtt: the server has been silent for one and a half keep-alive intervals";
+    let text = "mqtt: the broker has been silent for one and a half keep-alive intervals";
     Mqtt::publish(server.port()).args(args).run().fails(1, text);
 }
 

@@ -134,7 +134,7 @@ fn instead_of_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (what, bytes, _) in answers {
         let (outcome, _) = provoke(protocol, &["--reconnect", "never"], move |peer| peer.send(&bytes));
         let first = outcome.stderr.lines().next().unwrap_or_default().to_owned();
-        let named = first.starts_with("mqtt: the server ") || first.starts_with("mqtt: protocol error: ");
+        let named = first.starts_with("mqtt: the broker") || first.starts_with("mqtt: protocol error: ");
         assert!(named, "{what}: {first}");
         outcome.exits(1);
     }
@@ -393,7 +393,7 @@ fn malformed_properties() {
 #[test]
 fn disconnect_instead_of_connack() {
     let (outcome, _) = provoke(V5, &["--reconnect", "never"], |peer| peer.send(&[0xE0, 2, 0, 0]));
-    outcome.fails(1, "the server ended the connection instead of answering CONNECT");
+    outcome.fails(1, "the broker ended the connection instead of answering CONNECT");
     let (outcome, _) = provoke(V5, &[], |peer| peer.send(&[0xE0, 1, 0x8B]));
     outcome.fails(0x8B, "connection refused: Server shutting down");
 }

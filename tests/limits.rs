@@ -37,14 +37,14 @@ fn subscriptions_the_server_does_not_take_are_not_sent() {
         .fails(162, "subscription to 'a/#' refused: Wildcard Subscriptions not supported (0xA2): not sent");
     let shared = &[(PropertyId::SharedSubscriptionAvailable, NOT_AVAILABLE)];
     subscribes_in_vain(shared, &["-t", "$share/g/a"])
-        .fails(158, "Shared Subscriptions not supported (0x9E): not sent: the server said so in its CONNACK");
+        .fails(158, "Shared Subscriptions not supported (0x9E): not sent: the broker said so in its CONNACK");
     let identifiers = &[(PropertyId::SubscriptionIdentifierAvailable, NOT_AVAILABLE)];
     subscribes_in_vain(identifiers, &["-t", "a", "-D", "subscribe", "subscription-identifier", "7"])
         .fails(161, "Subscription Identifiers not supported (0xA1)");
     let small = &[(PropertyId::MaximumPacketSize, Value::Number(30))];
     subscribes_in_vain(small, &["-t", "a-topic-that-is-a-little-longer-than-that"]).fails(
         149,
-        "Packet too large (0x95): the packet has 49 bytes, the server's Maximum Packet Size is 30",
+        "Packet too large (0x95): the packet has 49 bytes, the broker's Maximum Packet Size is 30",
     );
     subscribes_in_vain(small, &["-U", "a-topic-that-is-a-little-longer-than-that"]).fails(
         149,
@@ -88,14 +88,14 @@ fn messages_the_server_does_not_take_are_not_sent() {
             0,
             &["-q", "1"],
             155,
-            "QoS not supported (0x9B): the server's Maximum QoS is 0",
+            "QoS not supported (0x9B): the broker's Maximum QoS is 0",
         ),
         (
             PropertyId::MaximumQos,
             1,
             &["-q", "2"],
             155,
-            "QoS not supported (0x9B): the server's Maximum QoS is 1",
+            "QoS not supported (0x9B): the broker's Maximum QoS is 1",
         ),
         (PropertyId::RetainAvailable, 0, &["-r"], 154, "Retain not supported (0x9A)"),
         (PropertyId::MaximumPacketSize, 5, &[], 149, "Packet too large (0x95): the packet has 9 bytes"),
@@ -137,7 +137,7 @@ fn limits_hold_for_what_is_sent_again() {
         let args = ["-t", "a", "-l", "-q", "1", "-c", "-i", "me", "--reconnect-max-delay", "10ms"];
         Mqtt::publish(server.port()).args(args).stdin(lines).run().exits(149).mentions(
             "line 1: publish refused: Packet too large (0x95): not sent again: the packet has 34 bytes, \
-             the server's Maximum Packet Size is 20",
+             the broker's Maximum Packet Size is 20",
         );
     }
 }
@@ -185,14 +185,14 @@ fn reason_codes_become_exit_codes() {
         let text = format!("publish refused: unknown Reason Code 0x{code:02X}");
         answered("1", packets::ack_with(PubAck, 1, code)).fails(1, &text);
         answered("2", packets::ack_with(PubRec, 1, code)).fails(1, &text);
-        let text = format!("the server ended the connection: unknown Reason Code 0x{code:02X}");
+        let text = format!("the broker ended the connection: unknown Reason Code 0x{code:02X}");
         answered("1", packets::disconnect(V5, code)).fails(1, &text);
     }
     for code in [0x80, 0x8B, 0x8E, 0xA0] {
         answered("1", packets::disconnect(V5, code))
-            .fails(i32::from(code), "the server ended the connection: ");
+            .fails(i32::from(code), "the broker ended the connection: ");
     }
-    answered("1", packets::disconnect(V5, 0)).fails(1, "the server ended the connection");
+    answered("1", packets::disconnect(V5, 0)).fails(1, "the broker ended the connection");
     // It had matched nobody, which is no failure ([MQTT-3.4.2-1]).
     answered("1", packets::ack_with(PubAck, 1, 0x10)).succeeds();
 }
@@ -213,7 +213,7 @@ fn a_refusal_amid_a_large_packet() {
         });
         let lines = [vec![b'x'; 32 << 20], b"\n2\n".to_vec()].concat();
         let run = Mqtt::publish(server.port()).args(["-t", "a", "-l", "-q", "1"]).stdin(lines).run();
-        let taken_over = "the server ended the connection: Session taken over (0x8E)";
+        let taken_over = "the broker ended the connection: Session taken over (0x8E)";
         run.exits(142).mentions(taken_over).does_not_mention("trying again");
         drop(ended);
     }
@@ -339,8 +339,8 @@ fn server_keep_alive() {
 #[test]
 fn server_session_expiry() {
     for (granted, line) in [
-        (3600, "mqtt: warning: the server keeps the session for 1h, which is less than asked for\n"),
-        (0, "mqtt: warning: the server does not keep the session when the connection ends\n"),
+        (3600, "mqtt: warning: the broker keeps the session for 1h, which is less than asked for\n"),
+        (0, "mqtt: warning: the broker does not keep the session when the connection ends\n"),
         (u32::MAX, ""),
     ] {
         let server = Server::start(move |server| {

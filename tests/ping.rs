@@ -61,7 +61,7 @@ fn every_property_of_the_answer_is_told() {
         "wildcard-subscription-available 0: no wildcards in filters",
         "subscription-identifier-available 0: no subscription identifiers",
         "shared-subscription-available 0: no shared subscriptions",
-        "server-keep-alive 30: the server wants to hear something every 30 s",
+        "server-keep-alive 30: the broker wants to hear something every 30 s",
         "response-information replies/",
         "server-reference other.example",
         "authentication-method X",
@@ -126,7 +126,7 @@ fn a_time_limit_says_what_was_waited_for() {
         (before_pong, &[], "waiting for PINGRESP"),
         (before_suback, &["--publish", "a"], "waiting for SUBACK"),
         (silent, &["--tls-use-os-certs", "--insecure"], "waiting for the TLS handshake"),
-        (silent, &["--ws"], "waiting for the WebSocket's upgrade"),
+        (silent, &["--ws"], "waiting for the WebSocket upgrade"),
     ];
     for (script, options, words) in cases {
         let server = Server::start(script);

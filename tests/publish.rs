@@ -241,7 +241,7 @@ fn properties_go_where_they_belong() {
 #[test]
 fn what_the_server_does_not_take_is_not_sent() {
     let cases: [(_, _, &[&str], i32, &str); 3] = [
-        (PropertyId::MaximumQos, 1, &["-m", "x", "-q", "2"], 155, "the server's Maximum QoS is 1"),
+        (PropertyId::MaximumQos, 1, &["-m", "x", "-q", "2"], 155, "the broker's Maximum QoS is 1"),
         (PropertyId::RetainAvailable, 0, &["-m", "x", "-q", "1", "-r"], 154, "Retain not supported"),
         (PropertyId::MaximumPacketSize, 20, &["-m", "0123456789abcdef", "-q", "1"], 149, "Packet too large"),
     ];
@@ -294,7 +294,7 @@ fn a_lost_link_is_a_failure(#[values(V3_1_1, V5)] protocol: Protocol) {
         peer.close();
     });
     let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
-    Mqtt::publish(server.port()).args(args).run().fails(1, "mqtt: the server closed the connection");
+    Mqtt::publish(server.port()).args(args).run().fails(1, "mqtt: the broker closed the connection");
 }
 
 #[rstest]

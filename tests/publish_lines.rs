@@ -206,7 +206,7 @@ fn warns_of_possible_repeats() {
         peer.expect_disconnect(V5);
     });
     let run = Mqtt::publish(server.port()).args(["-t", "a", "-l", "-q", "2"]).stdin("1\n").run();
-    run.exits(0).mentions("warning: the server has lost the session: 1 QoS 2 message sent again");
+    run.exits(0).mentions("warning: the broker has lost the session: 1 QoS 2 message sent again");
 }
 
 /// QoS 0 and a lost link: the lines under way may be lost, which is said and is no success.
@@ -292,7 +292,7 @@ fn never_reconnects_if_told_so() {
         server.expect_nobody();
     });
     let run = lines(server.port(), V5).args(["--reconnect", "never"]).stdin("1\n").run();
-    run.exits(1).mentions("mqtt: the server closed the connection");
+    run.exits(1).mentions("mqtt: the broker closed the connection");
 }
 
 /// Signals end it as they would end any program, and the server is told.

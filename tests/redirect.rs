@@ -149,7 +149,7 @@ fn references_that_name_nothing() {
         Mqtt::publish(first.port())
             .args(["-V", "5", "-t", "a", "-m", "x", "--follow-redirect"])
             .run()
-            .fails(1, "the server names another one in a way that is not understood");
+            .fails(1, "the broker names another one in a way that is not understood");
     }
 }
 
@@ -159,5 +159,5 @@ fn a_test_of_one_server_stays_there() {
     let first = sends_away(connack(0x9C, "127.0.0.1:1"), 1);
     let port = first.port().to_string();
     let args = ["bench", "conn", "-h", "127.0.0.1", "-p", &port, "-V", "5", "--follow-redirect"];
-    Mqtt::new(args).run().fails(0x9C, "it names 127.0.0.1:1").mentions("hint: aim at that server");
+    Mqtt::new(args).run().fails(0x9C, "it names 127.0.0.1:1").mentions("hint: connect to that broker");
 }

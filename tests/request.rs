@@ -192,7 +192,7 @@ fn a_time_limit_says_what_did_not_come() {
                 peer.send(&packets::connack(V5, false, 0));
                 peer.expect_subscribe(V5);
             },
-            "the server did not answer the SUBSCRIBE",
+            "the broker did not answer the SUBSCRIBE",
         ),
         (
             |peer| {
@@ -273,8 +273,8 @@ fn refusals() {
         peer.expect_disconnect(V5);
     });
     let run = rr(server.port()).args(["-t", "a", "-n", "-q", "1"]).run().exits(0);
-    let run = run.mentions("the server grants QoS 0 for the response topic, not QoS 1");
-    run.mentions("the server says that nobody has subscribed to 'a'").prints("all the same\n");
+    let run = run.mentions("the broker grants QoS 0 for the response topic, not QoS 1");
+    run.mentions("the broker says that nobody has subscribed to 'a'").prints("all the same\n");
     server.finish();
 }
 
@@ -311,7 +311,7 @@ fn a_lost_link() {
         asked(listener);
     });
     let run = rr(server.port()).args(["-t", "a", "-n"]).run();
-    run.fails(1, "the server closed the connection");
+    run.fails(1, "the broker closed the connection");
     server.finish();
 
     let server = Server::start(|listener| {
@@ -512,7 +512,7 @@ fn response_information() {
             peer.expect_disconnect(V5);
         });
         let run = rr(server.port()).args(["-t", "a", "-n", "--will-topic", "w"]).run();
-        run.fails(1, "the server's Response Information makes no topic");
+        run.fails(1, "the broker's Response Information makes no topic");
         server.finish();
     }
 }

@@ -81,7 +81,7 @@ fn a_lost_link_is_noticed_between_two_messages() {
     let run = Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", &server.port().to_string()])
         .args(["--restore", &source, "--rate", "0.001", "-k", "0", "-V", "5"])
         .spawn();
-    run.wait_for_stderr("connection lost: the server closed the connection");
+    run.wait_for_stderr("connection lost: the broker closed the connection");
     server.finish();
     drop(run);
 }

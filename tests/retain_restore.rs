@@ -20,7 +20,7 @@ fn a_broken_backup_is_restored_not_at_all() {
         ("{\"topic\":\"a\",\"payload\":\"\"}", "it has no payload"),
         ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":false}", "the message was not retained"),
         ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":2}", "retain: it must be true or false"),
-        ("{\"topic\":\"$SYS/a\",\"payload\":\"1\"}", "topics that begin with $ are the server's own"),
+        ("{\"topic\":\"$SYS/a\",\"payload\":\"1\"}", "topics that begin with $ are the broker's own"),
     ] {
         let text = format!("{{\"topic\":\"a\",\"payload\":\"1\"}}\n\n{record}\n");
         let path = file(&folder, "backup.jsonl", &text);
@@ -120,7 +120,7 @@ fn what_nobody_can_confirm_is_said() {
         "{\"topic\":\"a\",\"payload\":\"1\",\"qos\":0}\n{\"topic\":\"b\",\"payload\":\"1\",\"qos\":1}\n";
     let path = file(&folder, "backup.jsonl", text);
     let run = |version| retain_clear(broker.port(), &["--restore", &path, "-V", version]).run().exits(0);
-    run("5").mentions("1 message sent at QoS 0 or over MQTT 3.x, where a server cannot say that it refuses");
+    run("5").mentions("1 message sent at QoS 0 or over MQTT 3.x, where a broker cannot say that it refuses");
     run("311").mentions("2 messages sent at QoS 0 or over MQTT 3.x");
 }
 
@@ -150,7 +150,7 @@ fn a_subscription_without_an_answer() {
         peer.rest();
     });
     let run = retain_clear(server.port(), &["a", "--dry-run", "-W", "200ms"]).run();
-    run.exits(1).mentions("the server has not answered the subscription within 200ms");
+    run.exits(1).mentions("the broker has not answered the subscription within 200ms");
     server.finish();
 }
 

@@ -337,5 +337,5 @@ fn a_new_session_is_not_one_the_server_has_lost() {
     let session = ["-q", "2", "-c", "-i", "me", "--reconnect", "never"];
     folder.publish(server.port(), &session, "1\n").run().exits(1);
     let run = folder.publish_the_rest(server.port()).run().exits(0);
-    run.mentions("warning: this run has a session of its own").does_not_mention("the server has lost");
+    run.mentions("warning: this run has a session of its own").does_not_mention("the broker has lost");
 }

@@ -64,7 +64,7 @@ fn no_client_certificate() {
     let (certificate, key) = (stranger.certificate.into_os_string(), stranger.key.into_os_string());
     let own = ["--cert".into(), certificate, "--key".into(), key];
     let run = publish(broker.port()).args(&cafile).args(&own).run();
-    run.fails(1, "TLS: the server refused our client certificate");
+    run.fails(1, "TLS: the broker refused our client certificate");
 }
 
 /// Each certificate is refused, with the reason.
@@ -85,7 +85,7 @@ fn certificates_that_are_refused() {
         let port = broker.port().to_string();
         let ping = Mqtt::new(["ping", "-h", "localhost", "-p", &port]).args(&cafile);
         let lines = ping.run().exits(1).lines().join("\n");
-        assert!(lines.contains(" ms  refused; the server presented\n"), "{lines}");
+        assert!(lines.contains(" ms  refused; the broker presented\n"), "{lines}");
         assert!(lines.contains("certificate CN=") && lines.contains(" by CN="), "{lines}");
         let ping = Mqtt::new(["ping", "--json", "-h", "localhost", "-p", &port]).args(&cafile);
         let last =
@@ -128,7 +128,7 @@ fn where_authorities_come_from() {
     Mqtt::new(["pub", "-L", &url, "-m", "x"])
         .env("SSL_CERT_FILE", Authority::new("Other CA").file())
         .run()
-        .fails(1, "TLS: the server's certificate");
+        .fails(1, "TLS: the broker's certificate");
 }
 
 /// The system's store is large, and read only where nothing else is trusted: here it is a pipe that
@@ -159,7 +159,7 @@ fn one_side_without_tls() {
         peer.send(&packets::connack(V5, false, 0x81));
         peer.close();
     });
-    publish(server.port()).args(&cafile).run().fails(1, "TLS: the server's answer is not TLS");
+    publish(server.port()).args(&cafile).run().fails(1, "TLS: the broker's answer is not TLS");
 }
 
 /// A server that expects TLS may hang up on whoever does not speak it, without a word. It is asked.
@@ -167,7 +167,7 @@ fn one_side_without_tls() {
 fn a_tls_port_met_without_tls_is_recognised() {
     let authority = Authority::new("Test CA");
     let identity = authority.issue("broker", &["localhost"]);
-    let words = "the server does not speak MQTT, but TLS, on this port";
+    let words = "the broker expects TLS on this port";
     for setup in [Setup::new(), Setup::new().web_sockets()] {
         let Some(broker) = Mosquitto::start(&setup.tls(&identity).client_certificates(&authority)) else {
             return;
@@ -177,7 +177,7 @@ fn a_tls_port_met_without_tls_is_recognised() {
             let run = Mqtt::new(subcommand).args(["-h", "localhost", "-p", &port]).run();
             run.exits(1).mentions(words).mentions("\nhint: use mqtts://");
         }
-        publish(broker.port()).args(["--ws"]).run().exits(1).mentions("TLS, on this port");
+        publish(broker.port()).args(["--ws"]).run().exits(1).mentions("expects TLS on this port");
         let run = Mqtt::new(["ping", "--json", "-h", "localhost", "-p", &port]).run().exits(1);
         let report = report("ping", &run.stdout);
         assert!(report["error"]["message"].as_str().unwrap().contains(words), "{report}");

@@ -289,7 +289,7 @@ fn mosquittos_web_sockets() {
         .publish()
         .args(["-t", "a", "-n"])
         .run()
-        .fails(1, "mqtt: the server ")
+        .fails(1, "mqtt: the broker")
         .mentions("hint: ")
         .mentions("ws://");
 }
@@ -309,7 +309,7 @@ fn a_web_server_is_no_broker() {
         Mqtt::publish(server.port())
             .args(["-t", "a", "-n"])
             .run()
-            .fails(1, "mqtt: the server does not speak MQTT: its answer begins \"HTTP/1.1 400 Bad Request")
+            .fails(1, "mqtt: the broker's answer is not MQTT: it begins \"HTTP/1.1 400 Bad Request")
             .mentions("hint: this is a web server; a WebSocket needs a ws:// URL or --ws");
         server.finish();
     }
@@ -422,7 +422,7 @@ fn barred_ways_are_explained() {
         (misnamed, &tls, &["mqtt: TLS: ", "other.example", "localhost"]),
         (strange, &tls, &["mqtt: TLS: ", "CN=Stranger"]),
         (plain, &tls, &["mqtt: TLS: "]),
-        (good, &[], &["mqtt: the server does not speak MQTT, but TLS", "hint: use mqtts://"]),
+        (good, &[], &["mqtt: the broker expects TLS on this port", "hint: use mqtts://"]),
         (plain, &["--ws"], &["mqtt: WebSocket: "]),
         (web_socket, &[], &["hint: "]),
     ] {

@@ -341,7 +341,7 @@ fn an_own_will_shows_what_its_user_may() {
     assert!(outcome.lines()[0].contains(hint), "{outcome:?}");
     let outcome = own("$SYS/x", "operator").exits(3);
     assert!(
-        outcome.lines()[0].ends_with("topics that begin with $ are the server's own (4.7.2)"),
+        outcome.lines()[0].ends_with("topics that begin with $ are the broker's own (4.7.2)"),
         "{outcome:?}"
     );
     // Who may not watch cannot say that nothing came.
@@ -569,12 +569,12 @@ fn a_server_that_falls_silent_behind_its_connack_is_named() {
     let others = [(PacketType::Subscribe, "SUBSCRIBE"), (PacketType::Publish, "PUBLISH")]
         .map(|(packet, name)| (deaf(packet, &["--case", "close"]), name));
     for (running, name) in others {
-        let words = format!("the server did not answer {name} within 10s");
+        let words = format!("the broker did not answer {name} within 10s");
         running.wait_for_end().fails(1, &words).mentions("hint: it did answer CONNECT");
     }
     let outcome = own.wait_for_end().exits(1);
     assert!(
-        outcome.lines()[0].ends_with("the watcher got no answer to SUBSCRIBE from the server"),
+        outcome.lines()[0].ends_with("the watcher got no answer to SUBSCRIBE from the broker"),
         "{outcome:?}"
     );
 }

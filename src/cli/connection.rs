@@ -380,7 +380,7 @@ impl ConnectionArgs {
         };
         match typed {
             Some(id) if id.is_empty() => Err(Error::usage("the client identifier is empty")
-                .with_hint("leave -i out to let the server assign one")),
+                .with_hint("leave -i out to let the broker assign one")),
             Some(id) => text::string("client identifier", id),
             None => self.refuse_unnamed_session(session_expiry_interval).map(|()| String::new()),
         }

@@ -87,7 +87,7 @@ pub(super) const FLAGS: &[Flag] = &[
         SUBSCRIBE,
         Id::SubscriptionIdentifier,
         "NUMBER",
-        "Number, 1 to 268435455, that the server puts on each message it sends for these subscriptions; \
+        "Number, 1 to 268435455, that the broker puts on each message it sends for these subscriptions; \
          --json and -F %S show it",
     ),
     flag(

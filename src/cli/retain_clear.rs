@@ -144,7 +144,7 @@ impl RetainClearArgs {
             }
             if filter == "$SYS" || filter.starts_with("$SYS/") {
                 return Err(Error::usage(format!(
-                    "topic filter '{}': $SYS belongs to the server",
+                    "topic filter '{}': $SYS belongs to the broker",
                     cut(&filter)
                 )));
             }

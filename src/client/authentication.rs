@@ -175,9 +175,9 @@ impl Exchange {
             }
             Side::Data(data) => {
                 let Some(Secret(bytes)) = data.next() else {
-                    let cause = format!("the server asks for more authentication data of {}", self.method);
+                    let cause = format!("the broker asks for more authentication data of {}", self.method);
                     return Err(Error::fatal(Layer::Mqtt, cause)
-                        .with_hint("each further --auth-data answers one AUTH of the server"));
+                        .with_hint("each further --auth-data answers one AUTH of the broker"));
                 };
                 Some(bytes)
             }
@@ -276,9 +276,9 @@ fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
             Some(number) if number <= u64::from(MOST_ITERATIONS) => {}
             Some(number) => {
                 let cause = format!(
-                    "SCRAM: the server asks for {number} rounds of hashing, {MOST_ITERATIONS} at most are done"
+                    "SCRAM: the broker asks for {number} rounds of hashing, {MOST_ITERATIONS} at most are done"
                 );
-                return Err(Error::fatal(Layer::Mqtt, cause).with_hint("no honest server asks for so many"));
+                return Err(Error::fatal(Layer::Mqtt, cause).with_hint("no honest broker asks for so many"));
             }
             None => return Err(failed(&"the number of rounds is none")),
         }
@@ -288,10 +288,10 @@ fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
     Error::fatal(Layer::Mqtt, format!("authentication: {error}"))
-        .with_hint("the server has to know the method (--auth-method), the user name and the password")
+        .with_hint("the broker has to know the method (--auth-method), the user name and the password")
 }
 
 fn not_proved() -> Error {
-    Error::fatal(Layer::Mqtt, "SCRAM: the server did not prove that it knows the password")
-        .with_hint("it may be another server than the one you mean")
+    Error::fatal(Layer::Mqtt, "SCRAM: the broker did not prove that it knows the password")
+        .with_hint("it may not be the broker that you mean")
 }

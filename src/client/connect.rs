@@ -277,7 +277,7 @@ impl Request<'_> {
         let outcome = net::within(pin!(opening.exchange(stream, observe)), timer).await;
         let Some(outcome) = outcome else {
             let limit = duration(options.connect_timeout);
-            let cause = format!("the server did not answer CONNECT within {limit}");
+            let cause = format!("the broker did not answer CONNECT within {limit}");
             let error = self.unanswered(Error::link(Layer::Mqtt, cause));
             return Err(Failure { error, at: At::Silent });
         };
@@ -494,7 +494,7 @@ fn no_5(failure: Option<Failure>) -> Failure {
     match failure {
         Some(failure) if failure.at != At::Answer || failure.refuses_version() => failure,
         _ => {
-            let cause = "the server answers CONNECT in MQTT 3.1.1, and not in MQTT 5";
+            let cause = "the broker answers CONNECT in MQTT 3.1.1, and not in MQTT 5";
             Failure { error: Error::link(Layer::Mqtt, cause), at: At::Older }
         }
     }

@@ -494,11 +494,11 @@ impl Connection {
 }
 
 fn silent() -> Error {
-    Error::link(Layer::Mqtt, "the server has been silent for one and a half keep-alive intervals")
+    Error::link(Layer::Mqtt, "the broker has been silent for one and a half keep-alive intervals")
 }
 
 fn stuck() -> Error {
-    let cause = "the server has read nothing of what waits for it for one and a half keep-alive intervals";
+    let cause = "the broker has read nothing of what waits for it for one and a half keep-alive intervals";
     Error::link(Layer::Mqtt, cause)
 }
 

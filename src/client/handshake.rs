@@ -24,7 +24,7 @@ const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
 const READ_BYTES: usize = 256;
 
 /// What a server did that hung up on our CONNECT.
-const UNANSWERED: &str = "the server closed the connection without answering CONNECT";
+const UNANSWERED: &str = "the broker closed the connection without answering CONNECT";
 
 /// How long a server whose answer breaks the standard may take to hear that.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
@@ -371,7 +371,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         let broken = match stream.read(&mut buffer).await {
             Ok(0) if received.is_empty() => Error::link(Layer::Mqtt, UNANSWERED),
             Ok(0) => {
-                let cause = "the server closed the connection in the middle of its answer to CONNECT";
+                let cause = "the broker closed the connection in the middle of its answer to CONNECT";
                 return Err(Error::link(Layer::Mqtt, cause));
             }
             Ok(count) => {
@@ -396,7 +396,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
             properties: properties.to_owned_block(),
         }),
         Packet::Disconnect { reason, .. } if !reason.is_failure() => {
-            Err(Error::link(Layer::Mqtt, "the server ended the connection instead of answering CONNECT"))
+            Err(Error::link(Layer::Mqtt, "the broker ended the connection instead of answering CONNECT"))
         }
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
             let refusal = redirect::refused("connection refused", *reason, properties).of(Denial::Connack);
@@ -410,7 +410,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
         }
         // [MQTT-4.12.0-6]
         Packet::Auth { .. } => {
-            let what = "the server wants enhanced authentication (--auth-method), which was not begun";
+            let what = "the broker wants enhanced authentication (--auth-method), which was not begun";
             Err(Malformed::protocol_error(PacketType::Auth, what).into())
         }
         _ => Err(not_mqtt(answer)),
@@ -426,8 +426,7 @@ fn not_mqtt(received: &[u8]) -> Error {
         .chars()
         .map(|character| if character.is_control() { '·' } else { character })
         .collect();
-    let error =
-        Error::link(Layer::Mqtt, format!("the server does not speak MQTT: its answer begins {start:?}"));
+    let error = Error::link(Layer::Mqtt, format!("the broker's answer is not MQTT: it begins {start:?}"));
     match received {
         [b'H', b'T', b'T', b'P', ..] => {
             error.with_hint("this is a web server; a WebSocket needs a ws:// URL or --ws")
@@ -438,7 +437,7 @@ fn not_mqtt(received: &[u8]) -> Error {
 
 /// The error of a server that speaks TLS where none was spoken to it, worth another attempt or not.
 pub(super) fn wants_tls(error: impl FnOnce(Layer, &'static str) -> Error) -> Error {
-    error(Layer::Mqtt, "the server does not speak MQTT, but TLS, on this port").with_hint(
+    error(Layer::Mqtt, "the broker expects TLS on this port").with_hint(
         "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",
     )
 }

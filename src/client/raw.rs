@@ -251,7 +251,7 @@ impl<'a> RawLink<'a> {
             let read = self.stream.read_buf(&mut self.received).await;
             let read = read.map_err(|error| net::broken(&error))?;
             if read == 0 {
-                return Err(Error::link(Layer::Mqtt, "the server closed the connection"));
+                return Err(Error::link(Layer::Mqtt, "the broker closed the connection"));
             }
             self.latest = Instant::now();
             if self.received.len() == read {

@@ -62,7 +62,7 @@ pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_
 pub(super) fn not_followed(error: Error) -> Error {
     match error {
         Error::Elsewhere { .. } => {
-            error.with_hint("aim at that server: this command tests the one it is given")
+            error.with_hint("connect to that broker: this command tests only the one it is given")
         }
         other => other,
     }
@@ -79,7 +79,7 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
         Error::fatal(
             Layer::Mqtt,
             format!(
-                "the server names another one in a way that is not understood: '{}'",
+                "the broker names another one in a way that is not understood: '{}'",
                 cut(&masked(reference))
             ),
         )

@@ -58,7 +58,7 @@ impl Renewal {
     ) -> Result<(), Error> {
         let Some(again) = self.again.as_mut().filter(|again| now >= again.due) else { return Ok(()) };
         if self.exchange.is_some() && is_reading && again.is_last_look {
-            let cause = "the server did not answer the re-authentication before the next was due";
+            let cause = "the broker did not answer the re-authentication before the next was due";
             return Err(Error::link(Layer::Mqtt, cause));
         }
         again.is_last_look = self.exchange.is_some() && is_reading;

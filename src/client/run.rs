@@ -308,7 +308,7 @@ impl<'a> Run<'a> {
         match redirect::endpoints(server_reference, &self.options.endpoint) {
             Ok(brokers) if !self.named.add(&brokers) => {
                 Some(error.with_hint(format!(
-                    "{MOST_SERVERS} servers were named in this run, and no more are tried"
+                    "{MOST_SERVERS} brokers were named in this run, and no more are tried"
                 )))
             }
             Ok(brokers) => {

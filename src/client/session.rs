@@ -454,7 +454,7 @@ impl Session {
         };
         let token = *token;
         if *qos != QoS::AtLeastOnce {
-            let what = "it answers a QoS 2 message (the server treats QoS 2 as QoS 1)";
+            let what = "it answers a QoS 2 message (the broker treats QoS 2 as QoS 1)";
             return Err(Malformed::protocol_error(PacketType::PubAck, what));
         }
         Ok(Some(self.end_publish(ack, token)))
@@ -508,14 +508,14 @@ impl Session {
     #[must_use]
     pub fn disconnected_error(reason: ReasonCode, properties: &Properties<'_>) -> Error {
         if !reason.is_failure() {
-            return Error::link(Layer::Mqtt, "the server ended the connection");
+            return Error::link(Layer::Mqtt, "the broker ended the connection");
         }
-        redirect::refused("the server ended the connection", reason, properties).of(Denial::Disconnect)
+        redirect::refused("the broker ended the connection", reason, properties).of(Denial::Disconnect)
     }
 }
 
 /// Beside the Reason Code, which says which of the server's limits it is.
-const NOT_SENT: &str = "not sent: the server said so in its CONNACK";
+const NOT_SENT: &str = "not sent: the broker said so in its CONNACK";
 
 fn unasked(packet: PacketType, identifier: u16) -> Malformed {
     Malformed::protocol_error(packet, format!("packet identifier {identifier} was not asked about"))
@@ -529,5 +529,5 @@ fn wrong_count(packet: PacketType, got: usize, expected: usize) -> Malformed {
 }
 
 fn from_a_server(packet: PacketType) -> Malformed {
-    Malformed::protocol_error(packet, "a server must not send this packet")
+    Malformed::protocol_error(packet, "a broker must not send this packet")
 }

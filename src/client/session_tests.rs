@@ -514,6 +514,6 @@ fn a_run_keeps_to_the_limits() {
     };
     assert_eq!(run(92), Ok(3));
     let error = run(93).unwrap_err();
-    assert!(error.contains("the packet has 101 bytes, the server's Maximum Packet Size is 100"), "{error}");
+    assert!(error.contains("the packet has 101 bytes, the broker's Maximum Packet Size is 100"), "{error}");
     assert_eq!((peer.sent().len(), peer.session.unacknowledged()), (3, 3));
 }

@@ -164,7 +164,7 @@ impl Attention {
 
 /// The error of an answer that does not come, where the user has set no limit.
 pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error {
-    let cause = format!("the server did not answer {request} with {answer} within {}", duration(limit));
+    let cause = format!("the broker did not answer {request} with {answer} within {}", duration(limit));
     Error::fatal(Layer::Mqtt, cause)
         .with_hint("--connect-timeout sets this limit, and -W one for the whole run")
 }
@@ -228,21 +228,21 @@ fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
         Change::Reconnected => diagnostics.change("reconnected", "connected again"),
         Change::Closed => diagnostics.change_event("closed", "connection closed"),
         Change::MayRepeat(count) => diagnostics.warning(format_args!(
-            "the server has lost the session: {} sent again, which may arrive twice",
+            "the broker has lost the session: {} sent again, which may arrive twice",
             counted(count as u64, "QoS 2 message")
         )),
         Change::ShorterSession(0) => {
-            diagnostics.warning("the server does not keep the session when the connection ends");
+            diagnostics.warning("the broker does not keep the session when the connection ends");
         }
         Change::ShorterSession(seconds) => diagnostics.warning(format_args!(
-            "the server keeps the session for {}, which is less than asked for",
+            "the broker keeps the session for {}, which is less than asked for",
             duration(Duration::from_secs(seconds.into()))
         )),
         Change::ShortLinks(count) => diagnostics.warning(format_args!(
             "the broker has ended {count} connections in a row soon after they were made: another client may have the same client identifier (-i)"
         )),
         Change::Unconfirmed(limit) => diagnostics.warning(format_args!(
-            "the server did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",
+            "the broker did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",
             duration(limit)
         )),
     }

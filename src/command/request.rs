@@ -227,7 +227,7 @@ fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
         Ok(_) if topic::shared(&own).is_some() => "it is a shared subscription".into(),
         Ok(_) => return Ok(own),
     };
-    let cause = format!("the server's Response Information makes no topic: {why}");
+    let cause = format!("the broker's Response Information makes no topic: {why}");
     Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
 }
 
@@ -299,7 +299,7 @@ impl Requester<'_> {
                 return if own { error.with_hint(FIXED_TOPIC) } else { error };
             }
             (_, None) => "there was no connection",
-            (Stage::Subscribe | Stage::Subscribing, _) => "the server did not answer the SUBSCRIBE",
+            (Stage::Subscribe | Stage::Subscribing, _) => "the broker did not answer the SUBSCRIBE",
             (Stage::Complete, _) => "the response was not written out, as nobody reads it",
             _ => "the request could not be sent",
         };
@@ -322,7 +322,7 @@ impl Requester<'_> {
         let asked = self.config.qos;
         if granted.0 < asked as u8 {
             self.diagnostics.warning(format_args!(
-                "the server grants QoS {} for the response topic, not QoS {asked}",
+                "the broker grants QoS {} for the response topic, not QoS {asked}",
                 granted.0
             ));
         }
@@ -486,7 +486,7 @@ impl Handler for Requester<'_> {
                 }
                 let topic = &self.config.topic;
                 self.diagnostics
-                    .warning(format_args!("the server says that nobody has subscribed to '{}'", cut(topic)));
+                    .warning(format_args!("the broker says that nobody has subscribed to '{}'", cut(topic)));
             }
             _ => {}
         }

@@ -172,7 +172,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
         && head.has_word(header::CONNECTION.as_str(), "upgrade")
         && accepted == Some(derive_accept_key(key.as_bytes()).as_bytes());
     let fault = if !switches {
-        Some("not as a WebSocket's server does")
+        Some("not as a WebSocket server must")
     } else if head.is_old {
         Some("in HTTP/1.0, which has no WebSockets")
     } else if head.header(header::SEC_WEBSOCKET_EXTENSIONS.as_str()).is_some_and(|list| !list.is_empty()) {
@@ -181,14 +181,14 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
         None
     };
     if let Some(fault) = fault {
-        let cause = format!("the server answered '{}', but {fault}", head.shown());
+        let cause = format!("the broker answered '{}', but {fault}", head.shown());
         return Err(Error::link(Layer::WebSocket, cause));
     }
     match head.header(header::SEC_WEBSOCKET_PROTOCOL.as_str()) {
         Some(chosen) if chosen == SUBPROTOCOL.as_bytes() => Ok(()),
         chosen => {
             let which = if chosen.is_some() { "chose another subprotocol" } else { "chose no subprotocol" };
-            Err(Error::link(Layer::WebSocket, format!("the server {which}; MQTT needs '{SUBPROTOCOL}'"))
+            Err(Error::link(Layer::WebSocket, format!("the broker {which}; MQTT needs '{SUBPROTOCOL}'"))
                 .with_hint("is this path an MQTT broker's? --ws-path"))
         }
     }
@@ -200,7 +200,7 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
     let place = head.header(header::LOCATION.as_str()).and_then(|place| fault::first_line(place, secrets));
     let line = head.first_line(stream, secrets).await;
     let cause = format!(
-        "the server answered '{shown}' to the upgrade of {path}{}{}",
+        "the broker answered '{shown}' to the upgrade of {path}{}{}",
         place.map_or_else(String::new, |place| format!(", pointing to {place}")),
         line.map_or_else(String::new, |line| format!(": {line}")),
     );
@@ -228,14 +228,14 @@ fn no_answer(error: &HeadError) -> Error {
         HeadError::Io(error) => {
             failed(&format!("{} during the upgrade", fault::words(error))).without_a_word()
         }
-        HeadError::Closed => failed("the server closed the connection during the upgrade").without_a_word(),
-        HeadError::CutOff => failed("the server closed the connection in the middle of its HTTP answer"),
-        HeadError::Endless => failed("the server sends an HTTP answer without end"),
+        HeadError::Closed => failed("the broker closed the connection during the upgrade").without_a_word(),
+        HeadError::CutOff => failed("the broker closed the connection in the middle of its HTTP answer"),
+        HeadError::Endless => failed("the broker sends an HTTP answer without end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {
-            Error::link(Layer::WebSocket, "the server speaks TLS on this port")
+            Error::link(Layer::WebSocket, "the broker expects TLS on this port")
                 .with_hint("use wss://, or --cafile or --tls-use-os-certs beside --ws")
         }
-        HeadError::NotHttp(_) => failed("the server's answer is not HTTP"),
+        HeadError::NotHttp(_) => failed("the broker's answer is not HTTP"),
     }
 }
 
@@ -243,10 +243,10 @@ fn no_answer(error: &HeadError) -> Error {
 fn words(error: &WebSocketError) -> String {
     match error {
         WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
-            format!("the server sent a message of {size} bytes; the limit is {max_size}")
+            format!("the broker sent a message of {size} bytes; the limit is {max_size}")
         }
-        WebSocketError::Protocol(what) => format!("the server broke the WebSocket protocol: {what}"),
-        WebSocketError::Utf8(_) => "the server broke the WebSocket protocol: text that is not UTF-8".into(),
+        WebSocketError::Protocol(what) => format!("the broker broke the WebSocket protocol: {what}"),
+        WebSocketError::Utf8(_) => "the broker broke the WebSocket protocol: text that is not UTF-8".into(),
         other => other.to_string(),
     }
 }
@@ -285,7 +285,7 @@ impl WebSocket {
                 Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
                 Some(Ok(Message::Text(_))) => {
                     self.ended = true;
-                    return Poll::Ready(Err(broken("the server sent a text message; MQTT's are binary")));
+                    return Poll::Ready(Err(broken("the broker sent a text message; MQTT's are binary")));
                 }
                 Some(Ok(Message::Close(frame))) => {
                     self.ended = true;
@@ -368,13 +368,13 @@ fn complaint(frame: &CloseFrame, secrets: &Secrets) -> Option<String> {
     }
     let code = u16::from(frame.code);
     if frame.code == CloseCode::Protocol && frame.reason.as_str() == STAND_IN {
-        return Some(format!("the server closed the WebSocket with code {code} or one that is not allowed"));
+        return Some(format!("the broker closed the WebSocket with code {code} or one that is not allowed"));
     }
     let reason = match fault::first_line(frame.reason.as_bytes(), secrets) {
         Some(line) => format!(": {line}"),
         None => String::new(),
     };
-    Some(format!("the server closed the WebSocket with code {code}{reason}"))
+    Some(format!("the broker closed the WebSocket with code {code}{reason}"))
 }
 
 /// A failure of the WebSocket itself, told apart by [`fault::broken`] from one of the socket.

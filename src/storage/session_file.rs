@@ -57,7 +57,7 @@ const BLOCKS: usize = 65_536_usize.div_ceil(BITS_BYTES * 8);
 const MOST_BYTES: u64 = 128 * 1024;
 /// What it means to go on without the file.
 const ADVICE: &str = "moved or deleted, it is begun anew; QoS 2 messages that were written out and not yet \
-                      released by the server may then come twice";
+                      released by the broker may then come twice";
 
 /// The identifiers on disk.
 #[derive(Debug)]

@@ -69,7 +69,7 @@ fn what_makes_no_sense() {
     all_wrong(&[
         (&["retain-clear"], "no FILTER"),
         (&["retain-clear", "a/#/b"], "'#' must be the last"),
-        (&["retain-clear", "$SYS/#"], "$SYS belongs to the server"),
+        (&["retain-clear", "$SYS/#"], "$SYS belongs to the broker"),
         (&["retain-clear", "$share/g/a"], "shared subscription"),
         (&["retain-clear", "#", "--match", "("], "--match"),
         (&["retain-clear", "#", "--larger-than", "big"], "1KiB"),

@@ -241,5 +241,5 @@ impl Connection {
 }
 
 fn closed(when: &str) -> Error {
-    Error::link(Layer::Mqtt, format!("the server closed the connection{when}"))
+    Error::link(Layer::Mqtt, format!("the broker closed the connection{when}"))
 }

@@ -173,7 +173,7 @@ impl Pinger<'_> {
             let first = candidates.iter().find(|(on_the_way, _)| *on_the_way);
             first.map_or("CONNACK", |(_, name)| *name)
         };
-        let upgrade = (transport.web_socket, "the WebSocket's upgrade");
+        let upgrade = (transport.web_socket, "the WebSocket upgrade");
         let tls = (transport.tls, "the TLS handshake");
         match self.report.steps.last() {
             None => next(&[(transport.name, "the name look-up"), (true, "the connection")]),
@@ -185,10 +185,10 @@ impl Pinger<'_> {
             Some(Taken::Upgrade { .. }) => next(&[]),
             Some(Taken::Connack { .. }) => match self.stage {
                 Stage::Subscribe | Stage::Subscribing => "SUBACK",
-                Stage::Publish | Stage::AwaitMessage => "the message to come back",
+                Stage::Publish | Stage::AwaitMessage => "the published message",
                 Stage::Ping | Stage::AwaitPong => "PINGRESP",
-                Stage::Pause => "the next round trip's time",
-                Stage::Done => "the goodbye",
+                Stage::Pause => "the time of the next round trip",
+                Stage::Done => "the end of the connection",
             },
         }
     }

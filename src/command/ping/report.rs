@@ -362,7 +362,7 @@ impl Step {
             Self::Proxy { took_us, proxy } => show("proxy", took_us, proxy),
             Self::Upgrade { took_us } => show("upgrade", took_us, "WebSocket"),
             Self::Refused { took_us, certificates } => {
-                show("tls", took_us, "refused; the server presented") + &ends(certificates)
+                show("tls", took_us, "refused; the broker presented") + &ends(certificates)
             }
             Self::Tls { took_us, facts } => {
                 let alpn = facts.alpn.as_ref().map_or_else(String::new, |alpn| format!(", ALPN {alpn}"));
@@ -522,7 +522,7 @@ fn note(property: &Property<'_>) -> String {
         (Id::WildcardSubscriptionAvailable, 0) => "no wildcards in filters".into(),
         (Id::SubscriptionIdentifierAvailable, 0) => "no subscription identifiers".into(),
         (Id::SharedSubscriptionAvailable, 0) => "no shared subscriptions".into(),
-        (Id::ServerKeepAlive, n) => format!("the server wants to hear something every {n} s"),
+        (Id::ServerKeepAlive, n) => format!("the broker wants to hear something every {n} s"),
         (Id::SessionExpiryInterval, n) => format!("the session is kept for {n} s"),
         _ => return text,
     };

@@ -256,7 +256,7 @@ fn retained(record: Record) -> Result<Record, (String, &'static str)> {
         return Err(("the message was not retained".into(), RECORDING));
     }
     if record.topic.starts_with('$') {
-        return Err(("topics that begin with $ are the server's own".into(), NO_RECORD));
+        return Err(("topics that begin with $ are the broker's own".into(), NO_RECORD));
     }
     Ok(record)
 }

@@ -67,12 +67,12 @@ impl Fate {
             Self::Acknowledged => "acknowledged, but not verified".into(),
             Self::Refused(reason) => format!("refused: {reason}"),
             Self::StillThere => {
-                "acknowledged, but still there: the server does not let this user clear it, or the same \
+                "acknowledged, but still there: the broker does not let this user clear it, or the same \
                  message was published again"
                     .into()
             }
             Self::Republished => "a new message was published meanwhile".into(),
-            Self::Appeared => "not on the list: it is new, or the server did not send it before".into(),
+            Self::Appeared => "not on the list: it is new, or the broker did not send it before".into(),
             Self::NeedsV5 => "not restored: its properties need MQTT 5".into(),
         })
     }

@@ -116,7 +116,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     let restored = entries.len() - left;
     if unanswerable > 0 {
         diagnostics.warning(format_args!(
-            "{} sent at QoS 0 or over MQTT 3.x, where a server cannot say that it refuses",
+            "{} sent at QoS 0 or over MQTT 3.x, where a broker cannot say that it refuses",
             counted(unanswerable, "message")
         ));
     }

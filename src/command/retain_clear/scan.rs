@@ -545,7 +545,7 @@ impl Handler for Scanner<'_> {
             && self.end.count() == 0
         {
             let why = format!(
-                "the server has not answered the subscription within {}",
+                "the broker has not answered the subscription within {}",
                 duration(self.options.timeout)
             );
             return Poll::Ready(Err(Error::fatal(Layer::Mqtt, why)));

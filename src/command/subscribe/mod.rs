@@ -302,7 +302,7 @@ impl Subscriber<'_> {
                 let granted = reason.0;
                 let filter = cut(filter);
                 self.diagnostics
-                    .warning(format_args!("the server grants QoS {granted} for '{filter}', not QoS {qos}"));
+                    .warning(format_args!("the broker grants QoS {granted} for '{filter}', not QoS {qos}"));
             }
         }
         if self.count_refused == self.config.filters.len() {
@@ -432,7 +432,7 @@ impl Handler for Subscriber<'_> {
         let again = self.requests == Requests::Answered;
         if again && !connected.session_present && !self.config.client.clean_start {
             self.diagnostics.warning(
-                "the server has lost the session: messages sent while there was no connection may be missing",
+                "the broker has lost the session: messages sent while there was no connection may be missing",
             );
         }
         if !(connected.session_present && again) {

@@ -83,7 +83,7 @@ fn named(mut error: Error, user: Option<&str>) -> Error {
 /// It took CONNECT, and then said no more.
 fn unanswered(packet: &str) -> Error {
     let limit = duration(LIMIT);
-    Error::link(Layer::Mqtt, format!("the server did not answer {packet} within {limit}"))
+    Error::link(Layer::Mqtt, format!("the broker did not answer {packet} within {limit}"))
         .with_hint("it did answer CONNECT: is there a proxy between that passes on no more than that?")
 }
 

@@ -366,7 +366,7 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
 /// What may have kept an own will from coming, of which no server says a word.
 fn rights(config: &Config, will: &Will) -> String {
     if will.topic.starts_with('$') {
-        return "; topics that begin with $ are the server's own (4.7.2)".into();
+        return "; topics that begin with $ are the broker's own (4.7.2)".into();
     }
     let called = |name: &str| format!("user '{name}'");
     let publisher = config.client.user_name.as_deref().map_or("a client without user name".into(), called);

@@ -206,15 +206,15 @@ impl Plan {
         let limits = link.connected().limits();
         let skip = |why: String| Err(Stop(Verdict::Skipped, why));
         if self.will.qos > limits.maximum_qos {
-            return skip(format!("the server's Maximum QoS is {}", limits.maximum_qos)); // [MQTT-3.2.2-12]
+            return skip(format!("the broker's Maximum QoS is {}", limits.maximum_qos)); // [MQTT-3.2.2-12]
         }
         if self.will.retain && !limits.retain_available {
-            return skip("the server keeps no retained messages".into()); // [MQTT-3.2.2-13]
+            return skip("the broker keeps no retained messages".into()); // [MQTT-3.2.2-13]
         }
         // CONNECT is the largest packet; what is around the will is below that.
         let bytes = self.will.payload.len() + self.will.properties.bytes().len() + 1024;
         if bytes > limits.maximum_packet_bytes as usize && self.will.payload.len() > 1024 {
-            return skip(format!("the server's Maximum Packet Size is {}", limits.maximum_packet_bytes));
+            return skip(format!("the broker's Maximum Packet Size is {}", limits.maximum_packet_bytes));
         }
         Ok(())
     }
@@ -225,12 +225,12 @@ impl Plan {
         let asked = self.publisher.keep_alive;
         let keep_alive = link.connected().keep_alive(asked);
         if matches!(self.death, Death::Silence | Death::BlackHole) && keep_alive != asked {
-            return skip(format!("the server sets Keep Alive to {keep_alive} s"));
+            return skip(format!("the broker sets Keep Alive to {keep_alive} s"));
         }
         let granted = link.connected().properties.view().number(PropertyId::SessionExpiryInterval);
         match (granted, self.publisher.session_expiry_interval) {
             (Some(granted), Some(asked)) if granted < asked => {
-                skip(format!("the server keeps a session for {granted} s only"))
+                skip(format!("the broker keeps a session for {granted} s only"))
             }
             _ => Ok(()),
         }
@@ -440,7 +440,7 @@ impl<'a> Watch<'a> {
         let began = Instant::now();
         let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
             Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
-                Stop(Verdict::Skipped, format!("the server does not speak MQTT {}", plan.protocol))
+                Stop(Verdict::Skipped, format!("the broker does not support MQTT {}", plan.protocol))
             }
             error => unable(error),
         })?;
@@ -559,7 +559,7 @@ async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), Stop> {
 }
 
 fn unanswered(who: &str, packet: &str) -> Stop {
-    Stop(Verdict::Inconclusive, format!("the {who} got no answer to {packet} from the server"))
+    Stop(Verdict::Inconclusive, format!("the {who} got no answer to {packet} from the broker"))
 }
 
 fn lost(error: &Error) -> Stop {
@@ -577,7 +577,7 @@ fn refused(error: &Error) -> Stop {
     match error {
         Error::Refused { reason, .. } if lacks.contains(reason) => Stop(Verdict::Skipped, error.to_string()),
         // The watcher was let in, so it is about this will.
-        Error::Refused { .. } => Stop(Verdict::Fail, format!("the server does not take this will: {error}")),
+        Error::Refused { .. } => Stop(Verdict::Fail, format!("the broker does not take this will: {error}")),
         _ => Stop(Verdict::Inconclusive, format!("the publisher: {error}")),
     }
 }

@@ -210,7 +210,7 @@ async fn an_expired_certificate_says_since_when() {
     assert_says(
         &error,
         &[
-            "the server's certificate (CN=broker, issued by CN=Test CA) \
+            "the broker's certificate (CN=broker, issued by CN=Test CA) \
              expired on 2020-01-01T00:00:00Z, ",
             "years",
             " ago",
@@ -231,7 +231,7 @@ async fn an_expired_intermediate_is_named_itself() {
     let error = tls_error(dial_tls(address, &world.options).await);
     assert_says(
         &error,
-        &["certificate 2 of the server's chain", "CN=Old Intermediate", "expired on 2020-01-01"],
+        &["certificate 2 of the broker's chain", "CN=Old Intermediate", "expired on 2020-01-01"],
     );
 }
 
@@ -275,7 +275,7 @@ async fn a_missing_intermediate_is_named() {
     let address = TlsServer::new(identity).start().await;
     let error = tls_error(dial_tls(address, &world.options).await);
     assert_says(&error, &["issued by CN=Test Intermediate, which is unknown"]);
-    assert!(error.hint().unwrap().contains("the server should send it"));
+    assert!(error.hint().unwrap().contains("the broker should send it"));
 
     // With it sent, all is well.
     let mut identity = intermediate.issue(&params("broker", &["localhost"]));
@@ -445,7 +445,7 @@ async fn a_plain_server_is_recognised() {
     })
     .await;
     let error = tls_error(dial_tls(talking, &world.options).await);
-    assert_says(&error, &["the server's answer is not TLS"]);
+    assert_says(&error, &["the broker's answer is not TLS"]);
     assert!(error.hint().unwrap().contains("port without TLS"));
 
     let closing = server::spawn(|mut stream| async move {

@@ -45,7 +45,7 @@ async fn a_missing_client_certificate_is_asked_for() {
         let address =
             world.good_server().with_client_authority(&world.authority).with_version(version).start().await;
         let error = refusal(address, &world.options).await;
-        assert_says(&error, &["TLS: the server asks for a client certificate and got none"]);
+        assert_says(&error, &["TLS: the broker asks for a client certificate and got none"]);
         assert!(error.hint().unwrap().contains("--cert"));
     }
 }
@@ -66,7 +66,7 @@ async fn an_alert_about_a_certificate_that_was_not_given() {
         let expected = format!("with alert {alert} ({name}), and no client certificate was given");
         assert_says(&error, &[&expected]);
         let error = refusal(address, &world.with_certificate(&client)).await;
-        assert_says(&error, &["the server refused our client certificate: "]);
+        assert_says(&error, &["the broker refused our client certificate: "]);
     }
 }
 
@@ -80,7 +80,7 @@ async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
         let error = refusal(address, &world.with_certificate(&stranger)).await;
         assert_says(
             &error,
-            &["the server refused our client certificate: its issuer is not one the server trusts"],
+            &["the broker refused our client certificate: its issuer is not one the broker trusts"],
         );
     }
 }

@@ -179,7 +179,7 @@ async fn a_pinned_key_is_accepted_and_another_refused() {
         let mut stream = dial_tls(address, &pinning(&[wrong, right])).await.unwrap();
         round_trip(&mut stream).await.unwrap();
         let error = error_of(Layer::Tls, dial_tls(address, &pinning(&[wrong])).await);
-        assert_says(&error, &[&format!("the server's public key is {right}, which is not a pinned one")]);
+        assert_says(&error, &[&format!("the broker's public key is {right}, which is not a pinned one")]);
         // A pin does not stand in for the other checks …
         let strangers = TlsOptions { pins: vec![right], ..trusting(&files, &Authority::root("Other CA")) };
         let error = error_of(Layer::Tls, dial_tls(address, &strangers).await);
@@ -254,7 +254,7 @@ async fn revocation_lists_are_obeyed() {
         (vec![own], "(CN=broker, issued by CN=Test Intermediate) has been revoked, says "),
         (
             vec![nobody, above.clone()],
-            "an authority above the server's certificate (CN=broker) has been revoked",
+            "an authority above the broker's certificate (CN=broker) has been revoked",
         ),
         (vec![above], "holds no list of that issuer"),
         (vec![stale], "is out of date since 2021-01-01T00:00:00Z"),
@@ -285,7 +285,7 @@ async fn every_list_of_one_issuer_is_heeded() {
     };
     dial_tls(address, &with_lists(&[&nobody, &nobody, &nobody_above])).await.unwrap();
     let own_revoked = "(CN=broker, issued by CN=Test Intermediate) has been revoked, says ";
-    let above_revoked = "an authority above the server's certificate (CN=broker) has been revoked";
+    let above_revoked = "an authority above the broker's certificate (CN=broker) has been revoked";
     for (lists, says) in [
         ([&nobody, &own, &nobody_above], own_revoked),
         ([&own, &nobody, &nobody_above], own_revoked),

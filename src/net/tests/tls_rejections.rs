@@ -143,7 +143,7 @@ fn cases(root: &Authority) -> Vec<Case> {
                 }),
                 &broker(),
             ),
-            &["certificate 2 of the server's chain, the authority CN=Middle CA, is not made for servers"],
+            &["certificate 2 of the broker's chain, the authority CN=Middle CA, is not made for servers"],
             "serverAuth",
         ),
         case(
@@ -212,8 +212,8 @@ fn cases(root: &Authority) -> Vec<Case> {
             &["CN=broker", "its key usage allows no signature"],
             "digitalSignature",
         ),
-        case("damaged", garbled, &["the server's certificate is damaged"], "operator"),
-        case("damaged above", garbled_above, &["certificate 2 of the server's chain is damaged"], "operator"),
+        case("damaged", garbled, &["the broker's certificate is damaged"], "operator"),
+        case("damaged above", garbled_above, &["certificate 2 of the broker's chain is damaged"], "operator"),
         case(
             "forged",
             forged,
@@ -223,7 +223,7 @@ fn cases(root: &Authority) -> Vec<Case> {
         case(
             "another authority of the name sent along",
             mixed,
-            &["CN=broker", "not by certificate 2 of the server's chain, the authority CN=Middle CA"],
+            &["CN=broker", "not by certificate 2 of the broker's chain, the authority CN=Middle CA"],
             "has to send the authorities",
         ),
         case("a long chain", too_deep, &["too long or too tangled"], "at most 6"),

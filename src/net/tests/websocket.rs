@@ -444,14 +444,14 @@ async fn another_subprotocol_is_refused() {
 async fn a_server_that_is_none_is_recognised() {
     let address = answering("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
-    assert_says(&error, &["the server speaks TLS on this port"]);
+    assert_says(&error, &["the broker expects TLS on this port"]);
     assert!(error.hint().unwrap().contains("wss://"));
     let address = answering("220 mail.example\r\n").await;
-    assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["the server's answer is not HTTP"]);
+    assert_says(&error_of(Layer::WebSocket, dialled(address).await), &["the broker's answer is not HTTP"]);
     // Not even one that says yes.
     let address = answering("HTTP/1.1 101 Yes\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
-    assert_says(&error, &["answered 'HTTP 101 Yes', but not as a WebSocket's server does"]);
+    assert_says(&error, &["answered 'HTTP 101 Yes', but not as a WebSocket server must"]);
     let address = answering("").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
     assert_says(&error, &["closed the connection during the upgrade"]);

@@ -26,7 +26,7 @@ pub(super) struct Attempt<'a> {
     pub(super) notes: Notes,
 }
 
-const SHOW_CERTIFICATE: &str = "give one that the server accepts with --cert and --key";
+const SHOW_CERTIFICATE: &str = "give one that the broker accepts with --cert and --key";
 const VERSIONS: &str =
     "TLS 1.2 and 1.3 are offered, or only the one of --tls-version; older ones are obsolete (RFC 8996)";
 const PLAIN_PORT: &str = "is this a port without TLS? MQTT over TLS mostly has port 8883";
@@ -49,7 +49,7 @@ pub(super) fn handshake_error(error: &io::Error, attempt: &Attempt<'_>) -> Error
 /// The connection broke during the handshake.
 fn cut_off(error: &io::Error, attempt: &Attempt<'_>) -> Error {
     let how = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "the server closed the connection".to_owned(),
+        io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
         _ => fault::words(error),
     };
     if attempt.notes.certificate_wanted {
@@ -68,7 +68,7 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
     let refusal = |what: String| Error::link(Layer::Tls, what);
     if attempt.notes.certificate_wanted && alert != AlertDescription::ProtocolVersion {
         return refusal(format!(
-            "the server asks for a client certificate and got none ({})",
+            "the broker asks for a client certificate and got none ({})",
             alert_words(alert)
         ))
         .with_hint(SHOW_CERTIFICATE);
@@ -86,13 +86,13 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
                 .map(|protocol| String::from_utf8_lossy(protocol).into_owned())
                 .collect();
             refusal(format!(
-                "the server speaks none of the application protocols offered (ALPN: {})",
+                "the broker speaks none of the application protocols offered (ALPN: {})",
                 quoted(&offered)
             ))
             .with_hint("--tls-alpn chooses what to offer")
         }
         AlertDescription::UnrecognisedName => {
-            refusal(format!("the server has no certificate for '{}'", attempt.name.to_str()))
+            refusal(format!("the broker has no certificate for '{}'", attempt.name.to_str()))
                 .with_hint("--tls-server-name chooses the name to ask for")
         }
         // The server has not asked for a certificate at this point, so it is none it misses.
@@ -107,7 +107,7 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
 pub(super) fn without_certificate(error: &TlsError) -> Option<String> {
     match error {
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => Some(format!(
-            "the server refused the connection with alert {} ({}), and no client certificate was given",
+            "the broker refused the connection with alert {} ({}), and no client certificate was given",
             u8::from(*alert),
             plain(alert)
         )),
@@ -127,7 +127,7 @@ pub(in crate::net) fn error(cause: &TlsError) -> Error {
         TlsError::InvalidMessage(_) => error.with_hint(PLAIN_PORT),
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => error.with_hint(SHOW_CERTIFICATE),
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => {
-            error.with_hint("is it the certificate (--cert) that this server's operator gave out?")
+            error.with_hint("is it the certificate (--cert) that this broker's operator gave out?")
         }
         _ => error,
     }
@@ -137,51 +137,51 @@ pub(in crate::net) fn error(cause: &TlsError) -> Error {
 pub(in crate::net) fn words(error: &TlsError) -> String {
     match error {
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => {
-            format!("the server refused our client certificate: {}", alert_words(*alert))
+            format!("the broker refused our client certificate: {}", alert_words(*alert))
         }
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the server asks for a client certificate and got none".into()
+            "the broker asks for a client certificate and got none".into()
         }
         TlsError::AlertReceived(alert) => {
-            format!("the server refused the connection: {}", alert_words(*alert))
+            format!("the broker refused the connection: {}", alert_words(*alert))
         }
         TlsError::InvalidMessage(
             InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
-        ) => "the server's answer is not TLS".into(),
+        ) => "the broker's answer is not TLS".into(),
         TlsError::InvalidMessage(what) => {
-            format!("the server's answer is not valid TLS: {}", plain(what))
+            format!("the broker's answer is not valid TLS: {}", plain(what))
         }
         TlsError::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => "the server speaks no TLS version that is allowed here".into(),
+        ) => "the broker speaks no TLS version that is allowed here".into(),
         TlsError::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => {
-            "the server chose no cipher suite that is allowed here".into()
+            "the broker chose no cipher suite that is allowed here".into()
         }
         TlsError::PeerIncompatible(PeerIncompatible::ExtendedMasterSecretExtensionRequired) => {
-            "the server does not have the Extended Master Secret of RFC 7627, which is required here".into()
+            "the broker does not have the Extended Master Secret of RFC 7627, which is required here".into()
         }
         TlsError::PeerIncompatible(what) => {
-            format!("the server lacks something that TLS here needs: {}", plain(what))
+            format!("the broker lacks something that TLS here needs: {}", plain(what))
         }
         TlsError::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
-            "the server asks to negotiate again and again, which is not supported here".into()
+            "the broker asks to negotiate again and again, which is not supported here".into()
         }
-        TlsError::PeerMisbehaved(what) => format!("the server broke the TLS protocol: {}", plain(what)),
+        TlsError::PeerMisbehaved(what) => format!("the broker broke the TLS protocol: {}", plain(what)),
         TlsError::InappropriateMessage { got_type, .. } => {
-            format!("the server broke the TLS protocol: unexpected message {}", plain(got_type))
+            format!("the broker broke the TLS protocol: unexpected message {}", plain(got_type))
         }
         TlsError::InappropriateHandshakeMessage { got_type, .. } => {
-            format!("the server broke the TLS protocol: unexpected handshake message {}", plain(got_type))
+            format!("the broker broke the TLS protocol: unexpected handshake message {}", plain(got_type))
         }
         TlsError::InvalidCertificate(what) => rejection::of_unknown_certificate(what),
         TlsError::InvalidCertRevocationList(what) => {
             format!("a revocation list cannot be used: {}", rejection::list_words(what))
         }
-        TlsError::NoCertificatesPresented => "the server showed no certificate".into(),
+        TlsError::NoCertificatesPresented => "the broker showed no certificate".into(),
         TlsError::UnsupportedNameType => "the name asked for is not one that a certificate can hold".into(),
-        TlsError::DecryptError => "a record from the server could not be decrypted".into(),
-        TlsError::PeerSentOversizedRecord => "the server sent a record longer than TLS allows".into(),
+        TlsError::DecryptError => "a record from the broker could not be decrypted".into(),
+        TlsError::PeerSentOversizedRecord => "the broker sent a record longer than TLS allows".into(),
         TlsError::NoApplicationProtocol => "no application protocol (ALPN) in common".into(),
         TlsError::FailedToGetCurrentTime => clock::before_1970(),
         TlsError::FailedToGetRandomBytes => "the operating system gave no random numbers".into(),
@@ -228,12 +228,12 @@ fn alert_words(alert: AlertDescription) -> String {
         }
         AlertDescription::BadCertificate => "it is not sound (bad_certificate)",
         AlertDescription::UnsupportedCertificate => {
-            "it is of a kind the server does not take (unsupported_certificate)"
+            "it is of a kind the broker does not take (unsupported_certificate)"
         }
         AlertDescription::CertificateRevoked => "it has been revoked (certificate_revoked)",
         AlertDescription::CertificateExpired => "it has expired or is not valid yet (certificate_expired)",
         AlertDescription::CertificateUnknown => "it is not acceptable (certificate_unknown)",
-        AlertDescription::UnknownCA => "its issuer is not one the server trusts (unknown_ca)",
+        AlertDescription::UnknownCA => "its issuer is not one the broker trusts (unknown_ca)",
         AlertDescription::NoCertificate => "there was none (no_certificate)",
         AlertDescription::AccessDenied => "the certificate is valid, but has no access (access_denied)",
         AlertDescription::ProtocolVersion => "it does not speak the TLS versions offered (protocol_version)",
@@ -275,7 +275,7 @@ mod tests {
     fn every_alert_has_words_and_no_two_layers() {
         for code in 0..=255_u8 {
             let text = words(&TlsError::AlertReceived(AlertDescription::from(code)));
-            assert!(text.starts_with("the server "), "{text}");
+            assert!(text.starts_with("the broker "), "{text}");
             assert!(!text.contains("TLS:"), "{text}");
         }
     }

@@ -249,7 +249,7 @@ pub(super) fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
             Layer::Tls,
             format!("'{}' is not a name that a certificate can hold", fault::shown(host)),
         )
-        .with_hint("give the name in the server's certificate with --tls-server-name")
+        .with_hint("give the name in the broker's certificate with --tls-server-name")
     })
 }
 

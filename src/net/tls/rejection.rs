@@ -57,7 +57,7 @@ struct Chain<'a> {
 }
 
 const GIVE_IT: &str = "if it is the one you expect, give its file with --cafile";
-const OPERATOR: &str = "the server's operator has to renew it";
+const OPERATOR: &str = "the broker's operator has to renew it";
 const ALGORITHMS: &str = "supported are ECDSA on P-256, P-384 and P-521 and RSA from 2048 to 8192 bits (PKCS#1, \
                           or PSS with a salt as long as the hash), both with SHA-256, SHA-384 or SHA-512, and Ed25519";
 
@@ -72,7 +72,7 @@ impl<'a> Chain<'a> {
     fn which(&self, about: impl Fn(&Details) -> bool) -> String {
         let found = self.links.iter().find(|(_, _, details)| about(details)).or(self.links.first());
         found.map_or_else(
-            || "the server's certificate".into(),
+            || "the broker's certificate".into(),
             |(place, _, details)| named(*place, &details.facts),
         )
     }
@@ -80,8 +80,8 @@ impl<'a> Chain<'a> {
 
 fn named(place: usize, facts: &CertificateFacts) -> String {
     match place {
-        1 => format!("the server's certificate ({facts}, issued by {})", facts.issuer),
-        place => format!("certificate {place} of the server's chain, the authority {facts},"),
+        1 => format!("the broker's certificate ({facts}, issued by {})", facts.issuer),
+        place => format!("certificate {place} of the broker's chain, the authority {facts},"),
     }
 }
 
@@ -125,10 +125,10 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         }
         Cause::Revoked => Rejection::new(
             format!(
-                "an authority above the server's certificate ({}) has been revoked, says {lists}",
+                "an authority above the broker's certificate ({}) has been revoked, says {lists}",
                 own.facts
             ),
-            "the server needs a certificate of another authority",
+            "the broker needs a certificate of another authority",
         ),
         Cause::UnknownRevocationStatus => Rejection::new(
             format!(
@@ -149,7 +149,7 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
             "fetch the current one from the authority",
         ),
         Cause::UnhandledCriticalExtension => unsupported_extension(&chain),
-        Cause::InvalidOcspResponse => Rejection::bare("the server's OCSP response is not valid"),
+        Cause::InvalidOcspResponse => Rejection::bare("the broker's OCSP response is not valid"),
         Cause::ApplicationVerificationFailure => {
             Rejection::bare(format!("{} was not accepted", chain.which(|_| true)))
         }
@@ -193,7 +193,7 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
         ),
         PathError::NameConstraintViolation => Rejection::new(
             format!("{own} names a host that an authority above it may not issue for (name constraints)"),
-            "the server needs a certificate of another authority, or one for another name",
+            "the broker needs a certificate of another authority, or one for another name",
         ),
         PathError::InvalidNetworkMaskConstraint | PathError::MalformedNameConstraint => {
             Rejection::bare(format!("an authority above {own} has name constraints that are not valid"))
@@ -232,7 +232,7 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
         | PathError::MaximumSignatureChecksExceeded
         | PathError::MaximumNameConstraintComparisonsExceeded => Rejection::new(
             format!("the chain of {own} is too long or too tangled to be checked"),
-            "the server should send its own certificate and one chain of at most 6 authorities",
+            "the broker should send its own certificate and one chain of at most 6 authorities",
         ),
         _ => unspecified(chain),
     }
@@ -249,14 +249,14 @@ fn unspecified(chain: &Chain<'_>) -> Rejection {
 pub(super) fn of_unknown_certificate(cause: &CertificateError) -> String {
     match cause {
         CertificateError::BadSignature => {
-            "the server's signature on the handshake is not by the key of its certificate".into()
+            "the broker's signature on the handshake is not by the key of its certificate".into()
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "the server signed the handshake in a way that its certificate's key does not allow".into()
+            "the broker signed the handshake in a way that its certificate's key does not allow".into()
         }
-        CertificateError::BadEncoding => "the server's certificate is damaged: it is not valid X.509".into(),
-        _ => "the server's certificate cannot be used".into(),
+        CertificateError::BadEncoding => "the broker's certificate is damaged: it is not valid X.509".into(),
+        _ => "the broker's certificate cannot be used".into(),
     }
 }
 
@@ -264,13 +264,13 @@ fn unreadable(presented: &Presented<'_>) -> Rejection {
     let all = std::iter::once(presented.end_entity).chain(presented.intermediates);
     let damaged = all.map(Details::read).position(|details| details.is_none());
     let which = match damaged {
-        Some(0) => "the server's certificate".into(),
-        Some(at) => format!("certificate {} of the server's chain", at + 1),
-        None => "a certificate of the server's chain".to_owned(),
+        Some(0) => "the broker's certificate".into(),
+        Some(at) => format!("certificate {} of the broker's chain", at + 1),
+        None => "a certificate of the broker's chain".to_owned(),
     };
     Rejection::new(
         format!("{which} is damaged: it is not valid X.509 (DER)"),
-        "the server's operator should look at the certificate's file",
+        "the broker's operator should look at the certificate's file",
     )
 }
 
@@ -288,10 +288,10 @@ fn unsupported_extension(chain: &Chain<'_>) -> Rejection {
 pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
     match found {
         Some(found) => Rejection::new(
-            format!("the server's public key is {found}, which is not a pinned one"),
-            "if the server has a new key that you trust, pin that",
+            format!("the broker's public key is {found}, which is not a pinned one"),
+            "if the broker has a new key that you trust, pin that",
         ),
-        None => Rejection::bare("the server's certificate cannot be read, so its key matches no pin"),
+        None => Rejection::bare("the broker's certificate cannot be read, so its key matches no pin"),
     }
 }
 
@@ -299,7 +299,7 @@ pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
 fn wrong_usage(own: &Details) -> Rejection {
     Rejection::new(
         format!(
-            "the server's certificate ({}) is not made for servers: its key usage allows no signature",
+            "the broker's certificate ({}) is not made for servers: its key usage allows no signature",
             own.facts
         ),
         "make one with keyUsage=digitalSignature, or without key usage",
@@ -376,7 +376,7 @@ fn reversed(chain: &Chain<'_>) -> Rejection {
 fn until_then(chain: &Chain<'_>) -> String {
     let pin = chain.links.first().and_then(|(_, own, _)| Pin::of(own));
     pin.map_or_else(String::new, |pin| {
-        format!("; until then, if this is the right server, --insecure --tls-pin {pin} accepts its key and no other")
+        format!("; until then, if this is the right broker, --insecure --tls-pin {pin} accepts its key and no other")
     })
 }
 
@@ -391,7 +391,7 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
     if address.is_some_and(|address| own.lists_as_dns_name(address)) {
         return Rejection::new(
             format!(
-                "the server's certificate ({facts}) lists '{asked}' as a DNS name, where an IP address does not count"
+                "the broker's certificate ({facts}) lists '{asked}' as a DNS name, where an IP address does not count"
             ),
             format!("make one with subjectAltName=IP:{asked}"),
         );
@@ -403,7 +403,7 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
             "it has no subject alternative name"
         };
         return Rejection::new(
-            format!("the server's certificate ({facts}) names no host ({why}), so it is not for '{asked}'"),
+            format!("the broker's certificate ({facts}) names no host ({why}), so it is not for '{asked}'"),
             format!(
                 "make one that does, for example with subjectAltName={kind}:{asked}{}",
                 until_then(chain)
@@ -411,7 +411,7 @@ fn wrong_name(own: &Details, chain: &Chain<'_>, asked: &ServerName<'_>) -> Rejec
         );
     }
     Rejection::new(
-        format!("the server's certificate ({facts}) is for {}, not for '{asked}'", list(&facts.names)),
+        format!("the broker's certificate ({facts}) is for {}, not for '{asked}'", list(&facts.names)),
         "connect by a name it is for, or give that name with --tls-server-name",
     )
 }
@@ -466,7 +466,7 @@ fn not_trusted(cause: &CertificateError, chain: &Chain<'_>, presented: &Presente
                 link,
                 verdict(link),
                 &format!("{which} sent with it"),
-                "the server's operator has to send the authorities that belong to it",
+                "the broker's operator has to send the authorities that belong to it",
             );
         } else {
             break;
@@ -501,7 +501,7 @@ fn wrong_authority(at: &Link<'_>, namesake: &Details, verdict: Option<bool>, pla
         namesake,
         verdict,
         &issuer,
-        "that authority may have a new key: its certificate and the server's have to belong together",
+        "that authority may have a new key: its certificate and the broker's have to belong together",
     )
 }
 
@@ -514,7 +514,7 @@ fn wrong_issuer(
 ) -> Rejection {
     let (place, _, child) = at;
     let child_name = if *place == 1 {
-        format!("the server's certificate ({})", child.facts)
+        format!("the broker's certificate ({})", child.facts)
     } else {
         named(*place, &child.facts)
     };
@@ -558,19 +558,19 @@ fn unknown_issuer(chain: &Chain<'_>, at: &Link<'_>, place: &str) -> Rejection {
     let last = &at.2.facts;
     if own.is_self_issued() {
         return Rejection::new(
-            format!("the server's certificate ({own}) is self-signed and not in {place}"),
+            format!("the broker's certificate ({own}) is self-signed and not in {place}"),
             GIVE_IT,
         );
     }
     let whose = if at.0 == 1 {
-        format!("the server's certificate ({own})")
+        format!("the broker's certificate ({own})")
     } else {
-        format!("the server's certificate ({own}), through {last},")
+        format!("the broker's certificate ({own}), through {last},")
     };
     let issuer = &last.issuer;
     Rejection::new(
         format!("{whose} was issued by {issuer}, which is unknown: it is not in {place}"),
-        "give that authority's certificate with --cafile; if it is an intermediate, the server should send it",
+        "give that authority's certificate with --cafile; if it is an intermediate, the broker should send it",
     )
 }
 

@@ -168,5 +168,5 @@ fn every_other_failure_has_words() {
         assert_plain(&explain::words(&error));
     }
     let misbehaved = explain::words(&TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedKxGroup));
-    assert_eq!(misbehaved, "the server broke the TLS protocol: selected unoffered kx group");
+    assert_eq!(misbehaved, "the broker broke the TLS protocol: selected unoffered kx group");
 }
