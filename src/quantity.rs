@@ -22,7 +22,7 @@ fn plural(thing: &str) -> String {
     }
 }
 
-/// A duration: `0.6ms`, `250ms`, `1.2s`, `1m 30s`. Exact where it is short, without digits that nobody
+/// A duration: `30µs`, `0.6ms`, `250ms`, `1.2s`, `1m 30s`. Exact where it is short, without digits that nobody
 /// wants where it is long; 0 only if it is 0.
 #[must_use]
 pub fn duration(duration: Duration) -> String {
@@ -33,7 +33,7 @@ pub fn duration(duration: Duration) -> String {
     match duration.as_nanos() {
         0 => "0s".into(),
         nanos @ 1..1_000 => format!("{nanos}ns"),
-        nanos @ 1_000..100_000 => format!("{}us", nanos / 1_000),
+        nanos @ 1_000..100_000 => format!("{}µs", nanos / 1_000),
         nanos @ 100_000..10_000_000 => tenths(nanos / 1_000_000, nanos / 100_000 % 10, "ms"),
         nanos @ 10_000_000..1_000_000_000 => format!("{}ms", nanos / 1_000_000),
         nanos @ 1_000_000_000..60_000_000_000 => tenths(nanos / 1_000_000_000, nanos / 100_000_000 % 10, "s"),
@@ -68,7 +68,7 @@ mod tests {
         for (time, shown) in [
             (Duration::ZERO, "0s"),
             (Duration::from_nanos(300), "300ns"),
-            (micros(30), "30us"),
+            (micros(30), "30µs"),
             (micros(572), "0.5ms"),
             (micros(1_275), "1.2ms"),
             (millis(7), "7ms"),

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crate::notation::printable;
+
 /// How many characters of one text a sentence shows.
 pub const MOST_CHARS: usize = 200;
 
@@ -20,6 +22,17 @@ pub const MOST_PROPERTIES: usize = 100;
 #[must_use]
 pub fn cut(text: &str) -> Cow<'_, str> {
     cut_after(text, MOST_CHARS)
+}
+
+/// A text as a sentence quotes it where it may be anything: cut and on one line, with control characters shown.
+#[must_use]
+pub fn shown<T: AsRef<[u8]> + ?Sized>(text: &T) -> String {
+    let text = text.as_ref();
+    match (str::from_utf8(text), text.get(..MOST_CHARS)) {
+        (Ok(text), _) => printable(&*cut(text)),
+        (Err(_), None) => printable(text),
+        (Err(_), Some(first)) => format!("{}… ({} bytes)", printable(first), text.len()),
+    }
 }
 
 /// A line of text, cut in the same way after [`MOST_LINE_CHARS`].
@@ -107,6 +120,18 @@ mod tests {
         assert_eq!(cut(""), "");
         let line = "x".repeat(MOST_LINE_CHARS + 1);
         assert_eq!(cut_line(&line), format!("{}… (4097 bytes)", &line[1..]));
+    }
+
+    #[test]
+    fn anything_is_shown_on_one_short_line() {
+        assert_eq!(shown("it's\r\n\u{1b}[2J"), "it's\\r\\n\\x1b[2J");
+        assert_eq!(shown(b"a\xff"), "a\\xff");
+        let controls = shown(&"\u{9b}".repeat(300));
+        assert!(
+            controls.ends_with("\\u{9b}… (600 bytes)") && controls.len() < 6 * MOST_CHARS + 20,
+            "{controls}"
+        );
+        assert!(shown(&[0xff; 300]).ends_with("\\xff… (300 bytes)"));
     }
 
     #[test]

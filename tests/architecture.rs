@@ -64,7 +64,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("clock", &["quantity"]),
     ("file", &[]),
     ("masking", &[]),
-    ("quotation", &[]),
+    ("quotation", &["notation"]),
     ("quantity", &[]),
     ("notation", &[]),
 ];

@@ -309,7 +309,7 @@ fn a_web_server_is_no_broker() {
         Mqtt::publish(server.port())
             .args(["-t", "a", "-n"])
             .run()
-            .fails(1, "mqtt: the broker's answer is not MQTT: it begins \"HTTP/1.1 400 Bad Request")
+            .fails(1, "mqtt: the broker's answer is not MQTT: it begins 'HTTP/1.1 400 Bad Request")
             .mentions("hint: this is a web server; a WebSocket needs a ws:// URL or --ws");
         server.finish();
     }

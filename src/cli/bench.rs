@@ -251,7 +251,7 @@ fn figures() -> String {
 impl Subcommand for BenchArgs {
     type Config = Config;
 
-    const MANUAL: &'static Manual = &bench_manual::END_TO_END;
+    const MANUAL: &'static Manual = &bench_manual::WITHOUT_MODE;
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Subcommand::connection_mut(&mut self.e2e)

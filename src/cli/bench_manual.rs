@@ -17,6 +17,10 @@ macro_rules! of_every_load {
     };
 }
 
+/// `mqtt bench` alone does the same as `mqtt bench e2e`, and its help lists the modes as well.
+pub(super) static WITHOUT_MODE: Manual =
+    Manual { common: &["publishers", "rate", "duration", "embedded", "json", "fail_if"], ..END_TO_END };
+
 pub(super) static END_TO_END: Manual = Manual {
     common: &[
         "publishers",
@@ -29,8 +33,6 @@ pub(super) static END_TO_END: Manual = Manual {
         "embedded",
         "json",
         "fail_if",
-        "host",
-        "port",
     ],
     examples: &[
         ("A first look, with the broker of this program", "mqtt bench --embedded"),
@@ -52,10 +54,7 @@ pub(super) static END_TO_END: Manual = Manual {
 };
 
 pub(super) static CONNECT: Manual = Manual {
-    common: &[
-        "clients", "hold", "ramp", "embedded", "json", "html", "fail_if", "host", "port", "url", "username",
-        "password",
-    ],
+    common: &["clients", "hold", "ramp", "embedded", "json", "html", "fail_if"],
     examples: &[
         (
             "Open 500 connections a second, and hold 10,000 of them for a minute",
@@ -83,8 +82,6 @@ pub(super) static PUBLISH: Manual = Manual {
         "json",
         "html",
         "fail_if",
-        "host",
-        "port",
     ],
     examples: &[
         (
@@ -115,8 +112,6 @@ pub(super) static SUBSCRIBE: Manual = Manual {
         "json",
         "html",
         "fail_if",
-        "host",
-        "port",
     ],
     examples: &[
         (
@@ -147,8 +142,6 @@ pub(super) static REQUEST: Manual = Manual {
         "json",
         "html",
         "fail_if",
-        "host",
-        "port",
     ],
     examples: &[
         (

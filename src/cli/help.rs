@@ -5,7 +5,6 @@ use std::ffi::OsString;
 use clap::{Arg, Command};
 
 use super::connection::NOTES;
-use super::manual::Manual;
 use super::text::shown;
 use super::{MAX_HELP_WIDTH, SUBCOMMANDS, command, format, manual, words};
 use crate::command::bench::figures_help;
@@ -80,10 +79,9 @@ fn text(called: &[&str], asked: &Asked, columns: Option<usize>) -> Result<String
 
 /// The options that people use, in one list.
 fn brief(definition: Command, name: &str) -> Command {
-    let Manual { common, .. } = manual(&format!("mqtt {name}"));
-    let is_common = |arg: &Arg| common.contains(&arg.get_id().as_str());
-    let examples = Manual::examples_in_help(manual(&format!("mqtt {name}")));
-    if common.is_empty() {
+    let manual = manual(&format!("mqtt {name}"));
+    let examples = manual.examples_in_help();
+    if manual.common.is_empty() {
         return definition.after_help(examples);
     }
     let groups = groups(&definition).join(", ");
@@ -93,7 +91,7 @@ fn brief(definition: Command, name: &str) -> Command {
     );
     definition
         .mut_args(|arg| {
-            let is_shown = is_common(&arg) || arg.is_positional();
+            let is_shown = manual.is_common(arg.get_id().as_str()) || arg.is_positional();
             if is_shown { arg.help_heading(None::<&str>) } else { arg.hide(true) }
         })
         .after_help(format!("{examples}\n\n{more}"))

@@ -1,11 +1,14 @@
 //! What a subcommand's manual page holds besides its options: examples and known limits. The commands of the
 //! examples are also the end of its `--help`.
 
+/// The identifiers of the options of the connection that most people need, after those of each subcommand.
+const COMMON: &[&str] = &["host", "port", "url", "username", "password"];
+
 /// Examples and known limits of a subcommand.
 #[derive(Debug)]
 pub struct Manual {
-    /// The identifiers of the options that most people need, which are what `--help` shows. None: all of
-    /// them.
+    /// The identifiers of the subcommand's own options that most people need. They and those of [`COMMON`] that the
+    /// subcommand has are what `--help` shows. None: all options.
     pub common: &'static [&'static str],
     /// What each example does, and its command.
     pub examples: &'static [(&'static str, &'static str)],
@@ -14,6 +17,12 @@ pub struct Manual {
 }
 
 impl Manual {
+    /// Whether `--help` shows the option.
+    #[must_use]
+    pub fn is_common(&self, id: &str) -> bool {
+        self.common.is_empty() || self.common.contains(&id) || COMMON.contains(&id)
+    }
+
     /// The end of `--help`: some commands alone, so that the help stays short.
     #[must_use]
     pub fn examples_in_help(&self) -> String {

@@ -71,20 +71,7 @@ impl Subcommand for PingArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
-        common: &[
-            "count",
-            "interval",
-            "timeout",
-            "publish",
-            "warn_expiry",
-            "json",
-            "host",
-            "port",
-            "url",
-            "username",
-            "password",
-            "cafile",
-        ],
+        common: &["count", "interval", "timeout", "publish", "warn_expiry", "json", "cafile"],
         examples: &[
             ("Show each step of a connection over TLS", "mqtt ping -L mqtts://broker.example"),
             ("Measure ten round trips, 200 ms apart", "mqtt ping -h broker.example -C 10 --interval 200ms"),

@@ -98,21 +98,7 @@ impl Subcommand for PublishArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
-        common: &[
-            "topic",
-            "message",
-            "file",
-            "stdin_line",
-            "null_message",
-            "qos",
-            "retain",
-            "host",
-            "port",
-            "url",
-            "username",
-            "password",
-            "debug",
-        ],
+        common: &["topic", "message", "file", "stdin_line", "null_message", "qos", "retain", "debug"],
         examples: &[
             ("Publish a message", "mqtt pub -t home/kitchen/temperature -m 23.4"),
             ("Publish at QoS 1 a message that the broker retains", "mqtt pub -t home/door -m open -q 1 -r"),

@@ -91,21 +91,7 @@ impl Subcommand for RequestArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
-        common: &[
-            "topic",
-            "respond_on",
-            "message",
-            "file",
-            "qos",
-            "json",
-            "timeout",
-            "host",
-            "port",
-            "url",
-            "username",
-            "password",
-            "debug",
-        ],
+        common: &["topic", "respond_on", "message", "file", "qos", "json", "timeout", "debug"],
         examples: &[
             ("Send an empty request; wait at most 5 seconds", "mqtt rr -t service/time -n -W 5s"),
             (

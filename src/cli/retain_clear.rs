@@ -252,21 +252,7 @@ impl Subcommand for RetainClearArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
-        common: &[
-            "filter_out",
-            "topic_match",
-            "older_than",
-            "dry_run",
-            "yes",
-            "backup",
-            "restore",
-            "json",
-            "host",
-            "port",
-            "url",
-            "username",
-            "password",
-        ],
+        common: &["filter_out", "topic_match", "older_than", "dry_run", "yes", "backup", "restore", "json"],
         examples: &[
             ("List the retained messages below home", "mqtt retain-clear --dry-run 'home/#'"),
             (

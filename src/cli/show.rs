@@ -11,7 +11,7 @@ use super::subcommand::{Called, Line, Resolved};
 use super::usage::without_secrets;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Transport};
-use crate::output::printable;
+use crate::notation::printable;
 
 /// Show what a connection would be made with
 ///
@@ -29,7 +29,7 @@ pub(super) struct ConfigArgs {
 }
 
 pub(super) static MANUAL: Manual = Manual {
-    common: &["profile", "host", "port", "url", "username", "password"],
+    common: &["profile"],
     examples: &[
         ("Show the settings in effect", "mqtt config show"),
         ("Show those of a profile, with another port", "mqtt config show --profile work -p 8884"),

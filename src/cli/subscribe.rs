@@ -125,11 +125,6 @@ impl Subcommand for SubscribeArgs {
             "retained_only",
             "client_id",
             "disable_clean_session",
-            "host",
-            "port",
-            "url",
-            "username",
-            "password",
         ],
         examples: &[
             ("Write out every message below home, with its topic", "mqtt sub -t 'home/#' -v"),

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 
 use crate::error::Error;
 use crate::protocol::topic::{self, TopicError};
-use crate::quotation::cut;
+use crate::quotation;
 
 /// A topic name to publish to. `what` names it in errors, for example `topic`.
 pub(super) fn topic_name(what: &str, name: &OsStr) -> Result<String, Error> {
@@ -56,13 +56,7 @@ pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
 
 /// A value as an error quotes it: printable, on one line, and not too long.
 pub(super) fn shown(text: &OsStr) -> String {
-    cut(&text.to_string_lossy()).chars().flat_map(printable).collect()
-}
-
-fn printable(c: char) -> impl Iterator<Item = char> {
-    let escaped = c.is_control().then(|| c.escape_default());
-    let plain = (!c.is_control()).then_some(c);
-    escaped.into_iter().flatten().chain(plain)
+    quotation::shown(text.as_encoded_bytes())
 }
 
 #[cfg(test)]
@@ -75,7 +69,7 @@ mod tests {
         use std::ffi::OsString;
         use std::os::unix::ffi::OsStringExt;
         let error = topic_name("topic", &OsString::from_vec(b"a/\xff".to_vec())).unwrap_err();
-        assert_eq!(error.to_string(), "topic 'a/\u{fffd}': it is not UTF-8");
+        assert_eq!(error.to_string(), "topic 'a/\\xff': it is not UTF-8");
     }
 
     #[test]
@@ -84,7 +78,7 @@ mod tests {
         let end = "… (70000 bytes)': it is longer than 65,535 bytes";
         assert!(error.len() < 300 && error.ends_with(end), "{error}");
         let error = topic_name("topic", "a\n\u{1b}[31m#".as_ref()).unwrap_err().to_string();
-        assert_eq!(error, "topic 'a\\n\\u{1b}[31m#': it contains a wildcard ('+' or '#')");
+        assert_eq!(error, "topic 'a\\n\\x1b[31m#': it contains a wildcard ('+' or '#')");
     }
 
     #[test]

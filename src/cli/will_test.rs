@@ -101,19 +101,7 @@ impl Subcommand for WillTestArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &Manual {
-        common: &[
-            "cases",
-            "list",
-            "strict",
-            "version_matrix",
-            "json",
-            "junit",
-            "host",
-            "port",
-            "url",
-            "username",
-            "password",
-        ],
+        common: &["cases", "list", "strict", "version_matrix", "json", "junit"],
         examples: &[
             ("List the cases", "mqtt will-test --list"),
             (

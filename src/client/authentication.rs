@@ -22,6 +22,7 @@ use crate::error::{Error, Layer};
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType};
+use crate::quotation::shown;
 
 /// The most rounds of hashing done for a server: a second or so. Servers ask for 4,096 (RFC 5802) to
 /// a million or so.
@@ -208,7 +209,8 @@ impl Exchange {
         match properties.text(PropertyId::AuthenticationMethod) {
             Some(method) if method == self.method => Ok(()),
             Some(method) => {
-                let what = format!("authentication method {method:?}, but {:?} was begun", self.method);
+                let what =
+                    format!("authentication method '{}', but '{}' was begun", shown(method), self.method);
                 Err(Malformed::protocol_error(packet, what).into())
             }
             None => Err(Malformed::protocol_error(packet, "no authentication method").into()),

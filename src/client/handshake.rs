@@ -11,6 +11,7 @@ use super::options::ClientOptions;
 use super::redirect;
 use crate::error::{Denial, Error, Layer};
 use crate::net;
+use crate::notation::printable;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
@@ -422,11 +423,8 @@ fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
         return wants_tls(Error::link);
     }
-    let start: String = String::from_utf8_lossy(&received[..received.len().min(40)])
-        .chars()
-        .map(|character| if character.is_control() { '·' } else { character })
-        .collect();
-    let error = Error::link(Layer::Mqtt, format!("the broker's answer is not MQTT: it begins {start:?}"));
+    let start = printable(&received[..received.len().min(40)]);
+    let error = Error::link(Layer::Mqtt, format!("the broker's answer is not MQTT: it begins '{start}'"));
     match received {
         [b'H', b'T', b'T', b'P', ..] => {
             error.with_hint("this is a web server; a WebSocket needs a ws:// URL or --ws")

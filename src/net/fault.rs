@@ -8,7 +8,7 @@ use super::secrets::Secrets;
 use super::tls;
 use super::websocket::WebSocketFault;
 use crate::error::{Error, Layer};
-use crate::quotation::cut;
+use crate::quotation;
 
 /// What an I/O error means, in lower-case words without the system's error number.
 pub(super) fn words(error: &io::Error) -> String {
@@ -67,12 +67,7 @@ pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
     // Before a line is taken or shortened: half a secret would not be found.
     let text = secrets.masked(&text);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(shown(line))
-}
-
-/// A text in a message: not too long, with control characters made visible.
-pub(super) fn shown(text: &str) -> String {
-    cut(text).chars().flat_map(char::escape_debug).collect()
+    Some(quotation::shown(line))
 }
 
 /// A text as a browser shows it: without tags, which may go on over lines, and with characters in place of
@@ -148,7 +143,7 @@ mod tests {
         let first_line = |text: &[u8]| first_line(text, &Secrets::default());
         assert_eq!(first_line(b"\r\n  Not here\r\nmore"), Some("Not here".into()));
         assert_eq!(first_line(b"<html>\n<title>404 Not Found</title>"), Some("404 Not Found".into()));
-        assert_eq!(first_line(b"a\x1b[2J"), Some("a\\u{1b}[2J".into()));
+        assert_eq!(first_line(b"a\x1b[2J"), Some("a\\x1b[2J".into()));
         assert_eq!(first_line(b" \n"), None);
         assert_eq!(first_line(b"<p\nclass=x>1 < 2 &amp; 3</p>"), Some("1 < 2 & 3".into()));
         let long = first_line(&[b'x'; 300]).unwrap();

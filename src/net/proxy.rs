@@ -14,7 +14,8 @@ use super::http::{self, Head, HeadError};
 use super::secrets::Secrets;
 use super::{fault, resolve};
 use crate::error::{Error, Layer};
-use crate::notation::{HostPort, percent};
+use crate::notation::{self, HostPort, percent};
+use crate::quotation;
 
 /// What the proxy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Proxy {
             other => {
                 return Err(Error::usage(format!(
                     "a proxy of the kind '{}' is not supported",
-                    fault::shown(other)
+                    quotation::shown(other)
                 ))
                 .with_hint("socks5://, socks5h:// and http:// are"));
             }
@@ -97,7 +98,7 @@ impl Proxy {
             None => (None, rest),
         };
         let HostPort { host, port } = HostPort::from_authority(place).map_err(|why| {
-            Error::usage(format!("'{}' is not a host and port of a proxy: {why}", place.escape_debug()))
+            Error::usage(format!("'{}' is not a host and port of a proxy: {why}", quotation::shown(place)))
         })?;
         if let (ProxyKind::Socks5 | ProxyKind::Socks5RemoteNames, Some((user, password))) =
             (kind, &credentials)
@@ -215,7 +216,7 @@ impl Proxy {
             | SocksError::InvalidReservedByte
             | SocksError::UnknownAddressType => self.failed("does not speak SOCKS5"),
             SocksError::InvalidTargetAddress(why) => {
-                self.fatal(&format!("cannot be asked for '{}': {why}", fault::shown(host)))
+                self.fatal(&format!("cannot be asked for '{}': {why}", quotation::shown(host)))
             }
             SocksError::Io(error) => self.failed(&format!("failed: {}", fault::words(error))),
             other => self.failed(&format!("failed: {other}")),
@@ -224,7 +225,10 @@ impl Proxy {
 
     async fn http_connect(&self, mut socket: TcpStream, host: &str, port: u16) -> Result<TcpStream, Error> {
         if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
-            return Err(Error::fatal(Layer::Resolve, format!("'{}' is no host name", fault::shown(host))));
+            return Err(Error::fatal(
+                Layer::Resolve,
+                format!("'{}' is no host name", quotation::shown(host)),
+            ));
         }
         let target = HostPort { host, port: Some(port) };
         let authorization = match &self.credentials {
@@ -319,48 +323,44 @@ fn is_exempt(list: &str, host: &str, port: u16) -> bool {
         if entry == "*" {
             return true;
         }
-        let (name, only_port) = split_port(&entry);
+        let Some((name, bits, only_port)) = exemption(&entry) else { return false };
         if only_port.is_some_and(|only| only != port) {
             return false;
         }
-        if let Some(ip) = ip {
-            return network_contains(name, ip);
+        match (ip, name.parse(), bits) {
+            (Some(ip), Ok(base), bits) => network_contains(base, bits.unwrap_or(u32::MAX), ip),
+            (None, Err(_), None) => {
+                let name = name.trim_end_matches('.');
+                let domain = name.strip_prefix("*.").or(name.strip_prefix('.')).unwrap_or(name);
+                host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+            }
+            _ => false,
         }
-        let domain = name.strip_prefix("*.").or(name.strip_prefix('.')).unwrap_or(name);
-        host == domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
     })
 }
 
-/// The port at the end of a `NO_PROXY` entry, if there is one.
-fn split_port(entry: &str) -> (&str, Option<u16>) {
-    if let Ok(address) = entry.parse::<SocketAddr>() {
-        let end = entry.rfind(':').unwrap_or(entry.len());
-        return (entry[..end].trim_matches(['[', ']']), Some(address.port()));
-    }
-    let bare = entry.trim_matches(['[', ']']);
-    match bare.split_once(':') {
-        Some((name, port)) if !port.contains(':') => (name, port.parse().ok()),
-        _ => (bare, None),
-    }
+/// The parts of a `NO_PROXY` entry: a name or an address, how many of its bits count, and a port. An
+/// entry that has none of the forms exempts nothing.
+fn exemption(entry: &str) -> Option<(String, Option<u32>, Option<u16>)> {
+    let Some((base, rest)) = entry.split_once('/') else {
+        let HostPort { host, port } = entry.parse().ok()?;
+        return Some((host, None, port));
+    };
+    let (bits, port) = rest.split_once(':').map_or((rest, None), |(bits, port)| (bits, Some(port)));
+    let HostPort { host, port: None } = base.parse().ok()? else { return None };
+    Some((host, Some(bits.parse().ok()?), port.map(notation::port).transpose().ok()?))
 }
 
-/// Whether `network`, an address or `address/prefix`, holds `ip`.
-fn network_contains(network: &str, ip: IpAddr) -> bool {
-    let (base, prefix) = match network.split_once('/') {
-        Some((base, prefix)) => (base, prefix.parse::<u32>().ok()),
-        None => (network, Some(u32::MAX)),
-    };
-    let (Ok(base), Some(prefix)) = (base.parse::<IpAddr>(), prefix) else {
-        return false;
-    };
+/// Whether the network of the addresses that begin with `bits` bits of `base` holds `ip`.
+fn network_contains(base: IpAddr, bits: u32, ip: IpAddr) -> bool {
     // The host part's bits of the two may differ.
     match (base, ip) {
         (IpAddr::V4(base), IpAddr::V4(ip)) => {
-            let host_bits = 32 - prefix.min(32);
+            let host_bits = 32 - bits.min(32);
             (base.to_bits() ^ ip.to_bits()).checked_shr(host_bits).unwrap_or(0) == 0
         }
         (IpAddr::V6(base), IpAddr::V6(ip)) => {
-            let host_bits = 128 - prefix.min(128);
+            let host_bits = 128 - bits.min(128);
             (base.to_bits() ^ ip.to_bits()).checked_shr(host_bits).unwrap_or(0) == 0
         }
         _ => false,
@@ -424,6 +424,14 @@ mod tests {
         assert!(!exempt("10.0.0.0/8", "::1"));
         assert!(exempt("127.0.0.1:1883", "127.0.0.1"));
         assert!(!exempt("127.0.0.1:1884", "127.0.0.1"));
+        assert!(exempt("[2001:db8::]/32:1883", "2001:db8:1::1"));
+        assert!(!exempt("10.0.0.0/8:1884", "10.1.2.3"));
+        assert!(exempt("example.com.", "broker.example.com"));
+        for invalid in
+            ["example.com:", "example.com:0", "example.com:65536", "example.com:+1883", "[example.com]"]
+        {
+            assert!(!exempt(invalid, "example.com"), "{invalid}");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::{fault, service};
+use super::service;
 use crate::error::{Error, Layer};
+use crate::quotation;
 
 /// Every address of `host`, in the order in which to try them; never empty.
 ///
@@ -72,11 +73,11 @@ fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// A look-up that found nothing. `reason` is the system resolver's text.
 fn failed(host: &str, reason: &str) -> Error {
     let reason = reason.strip_prefix("failed to lookup address information: ").unwrap_or(reason);
-    let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", fault::shown(host)));
+    let error = Error::link(Layer::Resolve, format!("no address for '{}': {reason}", quotation::shown(host)));
     if let Some((address, zone)) = host.split_once('%')
         && address.parse::<Ipv6Addr>().is_ok()
     {
-        let zone = fault::shown(zone);
+        let zone = quotation::shown(zone);
         return error.with_hint(format!("'{zone}' is no network interface of this machine"));
     }
     match host.rsplit_once(':') {

@@ -14,6 +14,7 @@ use super::endpoint::Address;
 use super::fault;
 use crate::error::{Error, Layer};
 use crate::quantity::duration;
+use crate::quotation;
 
 /// The brokers of `domain`, in the order in which to try them: by priority, and among those of
 /// one priority at random by weight. They are the records of `_mqtt._tcp`, or with `secure` those
@@ -34,7 +35,7 @@ pub async fn brokers_of(
     let service = if secure { "_secure-mqtt._tcp" } else { "_mqtt._tcp" };
     let full_name = format!("{service}.{}", domain.trim_end_matches('.'));
     let name: Name<Vec<u8>> = full_name.parse().map_err(|_| {
-        Error::fatal(Layer::Resolve, format!("'{}' is not a domain name", fault::shown(domain)))
+        Error::fatal(Layer::Resolve, format!("'{}' is not a domain name", quotation::shown(domain)))
     })?;
     let resolver = resolver(name_servers);
     let no_answer = || {
@@ -74,7 +75,7 @@ fn resolver(name_servers: &[SocketAddr]) -> StubResolver {
 ///
 /// [`Layer::Resolve`]: nobody answered, or the host has no address there.
 pub(super) async fn addresses_of(host: &str, name_servers: &[SocketAddr]) -> Result<Vec<IpAddr>, Error> {
-    let shown = fault::shown(host);
+    let shown = quotation::shown(host);
     let name: Name<Vec<u8>> =
         host.parse().map_err(|_| Error::fatal(Layer::Resolve, format!("'{shown}' is not a domain name")))?;
     let found = lookup_host(&resolver(name_servers), &name).await.map_err(|error| {

@@ -29,6 +29,7 @@ use super::stream::Stream;
 use super::tls::looks_like_tls;
 use crate::error::{Error, Layer};
 use crate::notation::HostPort;
+use crate::quotation;
 
 /// The subprotocol that a client has to offer and a server to choose [MQTT-6.0.0-3].
 const SUBPROTOCOL: &str = "mqtt";
@@ -73,12 +74,12 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     let path = &options.path;
     let scheme = if secure { "wss" } else { "ws" };
     if !path.starts_with('/') {
-        let shown = fault::shown(path.split('?').next().unwrap_or(path));
+        let shown = quotation::shown(path.split('?').next().unwrap_or(path));
         return Err(Error::usage(format!("the WebSocket path '{shown}' does not start with '/'")));
     }
     let uri: Uri = format!("{scheme}://{host}{path}").parse().map_err(|error| {
         // The query may hold a token.
-        let shown = fault::shown(path.split('?').next().unwrap_or(path));
+        let shown = quotation::shown(path.split('?').next().unwrap_or(path));
         Error::usage(format!("the WebSocket path '{shown}', or its query, cannot be sent: {error}"))
             .with_hint("percent-encode what is not allowed in a URL")
     })?;
@@ -97,7 +98,7 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     headers.insert(header::SEC_WEBSOCKET_KEY, key);
     for (name, value) in &options.headers {
         let unusable =
-            |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", fault::shown(name)));
+            |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", quotation::shown(name)));
         let name = HeaderName::try_from(name).map_err(|_| unusable("has no valid name"))?;
         if FIXED_HEADERS.contains(&name) {
             return Err(unusable("is part of the upgrade itself and cannot be set"));

@@ -5,6 +5,15 @@ use std::fmt;
 /// The digits with small letters, by their value.
 pub const DIGITS: &[u8; 16] = b"0123456789abcdef";
 
+/// The digits with capital letters.
+pub const CAPITAL_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+
+/// The two digits of a byte.
+#[must_use]
+pub const fn pair(byte: u8) -> [u8; 2] {
+    [DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize]]
+}
+
 /// Bytes shown as pairs of digits with small letters.
 #[derive(Debug, Clone, Copy)]
 pub struct Hex<'a>(pub &'a [u8]);

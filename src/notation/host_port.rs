@@ -4,6 +4,8 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
+use super::printable;
+
 /// A host name or IP address, perhaps with a port: `HOST`, `HOST:PORT`, `[IPv6]`, `[IPv6]:PORT` or `IPv6`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPort<H = String> {
@@ -25,7 +27,7 @@ pub enum HostPortError {
     WithoutBrackets,
     #[error("what follows ']' must be ':PORT'")]
     AfterBracket,
-    #[error("a host name has no {0:?} in it")]
+    #[error("a host name has no '{}' in it", printable(.0.encode_utf8(&mut [0; 4])))]
     Character(char),
     #[error("the port must be 1 to 65535")]
     Port,
@@ -73,11 +75,7 @@ impl FromStr for HostPort {
         if let Some(stray) = host.chars().find(is_stray) {
             return Err(HostPortError::Character(stray));
         }
-        let port = port.map(|port| {
-            let is_number = port.bytes().all(|byte| byte.is_ascii_digit());
-            port.parse().ok().filter(|port| is_number && *port != 0).ok_or(HostPortError::Port)
-        });
-        Ok(Self { host: host.to_owned(), port: port.transpose()? })
+        Ok(Self { host: host.to_owned(), port: port.map(self::port).transpose()? })
     }
 }
 
@@ -91,6 +89,15 @@ impl<H: AsRef<str>> fmt::Display for HostPort<H> {
         }
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
+}
+
+/// A port that can be connected to.
+///
+/// # Errors
+/// It is not a number from 1 to 65535.
+pub fn port(text: &str) -> Result<u16, HostPortError> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|port| is_number && *port != 0).ok_or(HostPortError::Port)
 }
 
 /// Whether this is an IPv6 literal, with a zone (`fe80::1%eth0`) or without.

@@ -13,13 +13,13 @@ use indicatif::ProgressBar;
 
 use super::events;
 use super::packet_log;
-use super::printable::{LineFeed, printable, put_printable};
 use super::terminal::{ColorChoice, Environment, Stream};
 use super::{Terminal, Verbosity};
 use crate::clock;
 use crate::error::Error;
 use crate::manner::{Manner, Program};
 use crate::masking::masked;
+use crate::notation::printable::{LineFeed, printable, put_printable};
 use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
@@ -347,7 +347,7 @@ impl Held {
 
 /// What is said in one line: safe to show, and not longer than a person reads.
 fn sentence(text: impl Display) -> String {
-    printable(&cut_line(&text.to_string()))
+    printable(&*cut_line(&text.to_string()))
 }
 
 fn bold_red(text: ColoredString) -> ColoredString {

@@ -11,7 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::RecordStyle;
-use super::printable::is_obeyed;
+use crate::notation::hex::{self, DIGITS};
+use crate::notation::printable::is_obeyed;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, Property, PropertyId, Value};
 use crate::protocol::wire::Publish;
@@ -27,7 +28,6 @@ pub(super) enum PayloadForm {
 
 /// What each byte becomes inside a string: up to six bytes of text, and their number at the end.
 const ESCAPES: [[u8; 8]; 256] = {
-    let hex = b"0123456789abcdef";
     let mut table = [[0; 8]; 256];
     let mut byte = 0_u8;
     loop {
@@ -43,7 +43,7 @@ const ESCAPES: [[u8; 8]; 256] = {
         table[byte as usize] = if short != 0 {
             [b'\\', short, 0, 0, 0, 0, 0, 2]
         } else if byte < 0x20 {
-            [b'\\', b'u', b'0', b'0', hex[(byte >> 4) as usize], hex[(byte & 15) as usize], 0, 6]
+            [b'\\', b'u', b'0', b'0', DIGITS[(byte >> 4) as usize], DIGITS[(byte & 15) as usize], 0, 6]
         } else {
             [byte, 0, 0, 0, 0, 0, 0, 1]
         };
@@ -294,11 +294,8 @@ pub(super) fn put_safe(out: &mut Vec<u8>, json: &[u8]) {
             out.extend_from_slice(&text.as_bytes()[shown..at]);
             shown = at + character.len_utf8();
             let code = u32::from(character).to_be_bytes();
-            let [high, low] = [code[2], code[3]];
             out.extend_from_slice(b"\\u");
-            for nibble in [high >> 4, high & 15, low >> 4, low & 15] {
-                out.push(b"0123456789abcdef"[usize::from(nibble)]);
-            }
+            code[2..].iter().for_each(|byte| out.extend_from_slice(&hex::pair(*byte)));
         }
         out.extend_from_slice(&text.as_bytes()[shown..]);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::printable::printable;
+use crate::notation::printable;
 
 /// A test case.
 #[derive(Debug)]

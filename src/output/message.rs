@@ -6,10 +6,11 @@
 use std::time::SystemTime;
 
 use super::json::{self, PayloadForm};
-use super::printable::{LineFeed, put_bytes};
 use super::template::render;
+use super::terminal::put_bytes;
 use super::timestamp::{LocalTimes, RecordOpening};
 use super::{MessageFormat, RecordStyle};
+use crate::notation::printable::LineFeed;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 

@@ -9,7 +9,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::message::MessageWriter;
-use super::{MessageFormat, Template, printable};
+use super::{MessageFormat, Template};
+use crate::notation::printable;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::Publish;

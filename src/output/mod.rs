@@ -12,7 +12,6 @@ mod live;
 mod message;
 mod packet_log;
 mod password;
-mod printable;
 mod progress;
 mod prompt;
 mod reader;
@@ -34,13 +33,12 @@ pub use junit::{TestCase, TestOutcome, junit};
 pub use live::Live;
 pub use message::{MessageWriter, Misfit};
 pub use password::read_password;
-pub use printable::{printable, wrapped};
 pub use progress::Progress;
 pub use prompt::{can_ask, confirm};
 pub use reader::{Reader, has_no_reader};
 pub use stdout::{Reopened, Stdout, stdout_as_file};
 pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
-pub use terminal::{ColorChoice, Environment, Stream, Terminal};
+pub use terminal::{ColorChoice, Environment, Stream, Terminal, wrapped};
 pub use watch::Watch;
 
 /// The version of this program, for reports.

@@ -4,6 +4,33 @@ use std::io::IsTerminal as _;
 
 use colored::{ColoredString, Colorize as _};
 
+use crate::notation::printable::{LineFeed, put_printable};
+
+/// Appends bytes from the network: for a terminal printable, otherwise as they are.
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, terminal: bool) {
+    if terminal {
+        put_printable(out, bytes, line_feed);
+    } else {
+        out.extend_from_slice(bytes);
+    }
+}
+
+/// Text in lines of so many characters, as far as its words allow.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
 /// Whether to use colour (`--color`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ColorChoice {

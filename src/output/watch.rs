@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar as _;
 
 use super::MessageFormat;
 use super::message::{MessageWriter, Misfit};
-use super::printable::{LineFeed, printable, put_printable};
+use crate::notation::printable::{LineFeed, printable, put_printable};
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
 

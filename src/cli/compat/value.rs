@@ -4,6 +4,7 @@
 use std::ffi::{OsStr, OsString};
 
 use super::table::Misuse;
+use crate::notation::{HostPort, HostPortError};
 use crate::output::Template;
 use crate::protocol::topic;
 
@@ -212,19 +213,14 @@ pub(super) fn proxy(argument: &OsStr) -> Result<OsString, Misuse> {
         return Err(wrong_value(format_args!("Unsupported proxy protocol: {url}")));
     };
     let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-    let (host, port) = match place.strip_prefix('[').and_then(|literal| literal.split_once(']')) {
-        Some((host, port)) => (host, port.strip_prefix(':')),
-        None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
-    };
-    if host.is_empty() {
-        return Err(wrong_value("Invalid proxy."));
+    match HostPort::from_authority(place) {
+        Ok(_) => as_is(argument),
+        Err(HostPortError::Port) => {
+            let port = place.rsplit(':').next().unwrap_or_default();
+            Err(wrong_value(format_args!("Invalid proxy port {}", integer(port.as_ref()))))
+        }
+        Err(_) => Err(wrong_value("Invalid proxy.")),
     }
-    if let Some(port) = port {
-        within(port.as_ref(), 1, u16::MAX.into(), |number| {
-            wrong_value(format_args!("Invalid proxy port {number}"))
-        })?;
-    }
-    as_is(argument)
 }
 
 /// Seconds, as C's `strtol` reads them with base 0; `-1`, `∞` and 4294967295 are for ever.

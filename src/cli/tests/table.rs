@@ -313,3 +313,43 @@ fn options_of_one_name_are_one_option() {
         }
     }
 }
+
+/// Every option that takes a size, found by what it is called and by what it reads.
+#[test]
+fn sizes_count_in_thousands_and_in_1024() {
+    let mut found = Vec::new();
+    for arg in subcommands().iter().flat_map(clap::Command::get_arguments) {
+        let read = |value: &str| {
+            let alone = Arg::new("value").value_parser(arg.get_value_parser().clone());
+            let matches = clap::Command::new("mqtt").arg(alone).try_get_matches_from(["mqtt", value]).ok()?;
+            let as_u64 = matches.try_get_one::<u64>("value").ok().flatten().copied();
+            let as_u32 = matches.try_get_one::<u32>("value").ok().flatten().copied().map(u64::from);
+            let as_usize = matches.try_get_one::<usize>("value").ok().flatten().map(|size| *size as u64);
+            as_u64.or(as_u32).or(as_usize)
+        };
+        let is_called_size =
+            arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "SIZE"));
+        let reads_units = ["2k", "2Ki", "2KB"].iter().any(|value| read(value).is_some());
+        if !is_called_size && !reads_units {
+            continue;
+        }
+        for (value, bytes) in [
+            ("2000", Some(2_000)),
+            ("2k", Some(2_000)),
+            ("2KB", Some(2_000)),
+            ("2Ki", Some(2_048)),
+            ("2kib", Some(2_048)),
+            ("2M", Some(2_000_000)),
+            ("2MiB", Some(2 << 20)),
+            ("2.5k", None),
+            ("2x", None),
+            ("-2", None),
+        ] {
+            assert_eq!(read(value), bytes, "{} {value}", arg.get_id());
+        }
+        found.push(arg.get_id().as_str().to_owned());
+    }
+    found.sort_unstable();
+    found.dedup();
+    assert_eq!(found, ["larger_than", "max_packet_size", "size", "spool_max_size"]);
+}

@@ -14,7 +14,8 @@ use super::report::finding::SATURATION;
 use super::report::latency::{LATENCIES, statistic};
 use super::report::numbers::{count, time};
 use crate::error::Error;
-use crate::output::{printable, put_json_line, wrapped};
+use crate::notation::printable;
+use crate::output::{put_json_line, wrapped};
 use crate::quantity::counted;
 
 /// Stands between the runs of two sides.

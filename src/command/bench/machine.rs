@@ -13,6 +13,7 @@ use super::plan::Plan;
 use super::stamp::{Flows, PLAIN_WORDS, SHARED_WORDS};
 use crate::error::Error;
 use crate::output::Diagnostics;
+use crate::quotation::shown;
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Host {
@@ -176,7 +177,7 @@ pub(super) fn start_target(load: &mut Load) -> Result<Option<Target>, Error> {
     }
     let address = line.trim().rsplit(' ').next().and_then(|word| word.parse::<SocketAddr>().ok());
     let Some(address) = address else {
-        return Err(failed(std::io::Error::other(format!("it said {line:?}"))));
+        return Err(failed(std::io::Error::other(format!("it printed '{}'", shown(line.trim_end())))));
     };
     load.client.aim(&address.ip().to_string(), address.port());
     Ok(Some(target))

@@ -10,10 +10,11 @@ use crate::client::{CertificateFacts, Connected, Step as Way, TlsFacts};
 use crate::clock;
 use crate::error::Error;
 use crate::masking::masked;
-use crate::output::{printable, put_json_line, wrapped};
+use crate::notation::printable;
+use crate::output::{put_json_line, wrapped};
 use crate::protocol::Protocol;
 use crate::protocol::property::{Property, PropertyBlock, PropertyId, Value};
-use crate::quantity::counted;
+use crate::quantity::{counted, duration};
 use crate::quotation::{MOST_PROPERTIES, cut};
 
 /// Of the form that `version` stands for.
@@ -371,8 +372,11 @@ impl Step {
             }
             Self::Connack { took_us, answer } => {
                 let session = if answer.session_present { "session kept" } else { "new session" };
-                let text =
-                    format!("MQTT {}, {session}, keep-alive {} s", answer.protocol, answer.keep_alive_s);
+                let text = format!(
+                    "MQTT {}, {session}, keep-alive {}",
+                    answer.protocol,
+                    seconds(answer.keep_alive_s)
+                );
                 let mut lines = show("connack", took_us, &text);
                 let mut properties = answer.properties.view().iter();
                 for property in properties.by_ref().take(MOST_PROPERTIES) {
@@ -522,12 +526,17 @@ fn note(property: &Property<'_>) -> String {
         (Id::WildcardSubscriptionAvailable, 0) => "no wildcards in filters".into(),
         (Id::SubscriptionIdentifierAvailable, 0) => "no subscription identifiers".into(),
         (Id::SharedSubscriptionAvailable, 0) => "no shared subscriptions".into(),
-        (Id::ServerKeepAlive, n) => format!("the broker wants to hear something every {n} s"),
-        (Id::SessionExpiryInterval, n) => format!("the session is kept for {n} s"),
+        (Id::ServerKeepAlive, n) => format!("the broker wants to hear something every {}", seconds(n)),
+        (Id::SessionExpiryInterval, u32::MAX) => "the session does not expire".into(),
+        (Id::SessionExpiryInterval, n) => format!("the session is kept for {}", seconds(n)),
         _ => return text,
     };
     let _ = write!(text, ": {meaning}");
     text
+}
+
+fn seconds(count: impl Into<u64>) -> String {
+    duration(Duration::from_secs(count.into()))
 }
 
 #[cfg(test)]

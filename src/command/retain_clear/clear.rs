@@ -16,7 +16,8 @@ use crate::client::options::ClientOptions;
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Stdout, can_ask, confirm, printable};
+use crate::notation::printable;
+use crate::output::{Diagnostics, Stdout, can_ask, confirm};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -93,7 +94,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     } else {
         for entry in &run.entries {
             if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok() && !run.declined) {
-                let line = format!("{}  {why}", printable(&entry.topic));
+                let line = format!("{}  {why}", printable(&*entry.topic));
                 shown.put(&line, &mut run.attention, diagnostics).await?;
             }
         }

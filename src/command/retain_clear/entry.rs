@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 
-use crate::output::printable;
+use crate::notation::printable;
 use crate::protocol::QoS;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -119,7 +119,7 @@ impl Entry {
     /// The line of the list.
     pub(super) fn line(&self) -> String {
         let Self { payload_bytes, qos, preview, .. } = self;
-        format!("{}  QoS {qos}, {}{preview}", printable(&self.topic), counted(*payload_bytes, "byte"))
+        format!("{}  QoS {qos}, {}{preview}", printable(&*self.topic), counted(*payload_bytes, "byte"))
     }
 }
 
@@ -132,16 +132,17 @@ pub(super) fn fingerprint(payload: &[u8]) -> u64 {
 fn preview(message: &Publish<'_>) -> Box<str> {
     let payload = message.payload;
     let shown = &payload[..payload.len().min(PREVIEW_BYTES)];
-    let mut text = String::from(": ");
-    match std::str::from_utf8(shown) {
-        Ok(valid) => text.push_str(&printable(valid)),
+    let shown = match std::str::from_utf8(shown) {
+        Ok(_) => shown,
         // Cut in the middle of a character, and fine before it.
-        Err(error) if error.error_len().is_none() => {
-            text.push_str(&printable(&String::from_utf8_lossy(&shown[..error.valid_up_to()])));
+        Err(error) if error.error_len().is_none() && shown.len() < payload.len() => {
+            &shown[..error.valid_up_to()]
         }
-        Err(_) => text.extend(shown.iter().take(PREVIEW_BYTES / 2).map(|byte| format!("{byte:02x} "))),
-    }
-    if payload.len() > PREVIEW_BYTES {
+        // What is not text is longer when it is shown.
+        Err(_) => &shown[..shown.len().min(PREVIEW_BYTES / 2)],
+    };
+    let mut text = format!(": {}", printable(shown));
+    if shown.len() < payload.len() {
         text.push('…');
     }
     let properties: Vec<String> = message.properties.iter().map(|p| described(p.id, p.value)).collect();
@@ -162,7 +163,7 @@ fn described(id: PropertyId, value: Value<'_>) -> String {
     match value {
         Value::Number(number) => format!("{}={number}", id.name()),
         Value::Text(text) => format!("{}={}", id.name(), printable(text)),
-        Value::Binary(bytes) => format!("{}={}", id.name(), printable(&String::from_utf8_lossy(bytes))),
+        Value::Binary(bytes) => format!("{}={}", id.name(), printable(bytes)),
         Value::Pair(key, value) => format!("{}={}", printable(key), printable(value)),
     }
 }
@@ -190,7 +191,9 @@ mod tests {
         let mut properties = PropertyBlock::default();
         assert_eq!(line(b"23.4", &properties), "a\\nb  QoS 1, 4 bytes: 23.4");
         assert_eq!(line(b"\x1b[2J", &properties), "a\\nb  QoS 1, 4 bytes: \\x1b[2J");
-        assert_eq!(line(b"\xff\x00", &properties), "a\\nb  QoS 1, 2 bytes: ff 00 ");
+        assert_eq!(line(b"\xff\x00", &properties), "a\\nb  QoS 1, 2 bytes: \\xff\\x00");
+        assert!(line(&[0xfe; 21], &properties).ends_with("\\xfe…"));
+        assert_eq!(line(b"a\xc3", &properties), "a\\nb  QoS 1, 2 bytes: a\\xc3");
         let long = line("é".repeat(30).as_bytes(), &properties);
         assert!(long.ends_with(&format!(": {}…", "é".repeat(20))), "{long}");
         properties.push(PropertyId::ContentType, Value::Text("text/plain"));

@@ -15,7 +15,8 @@ use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, printable};
+use crate::notation::printable;
+use crate::output::Diagnostics;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::PublishTemplate;
 use crate::protocol::{Protocol, QoS};
@@ -106,7 +107,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     } else {
         for entry in &entries {
             if let Some(why) = entry.fate.why_left() {
-                let line = format!("{}  {why}", printable(&entry.topic));
+                let line = format!("{}  {why}", printable(&*entry.topic));
                 shown.put(&line, &mut attention, diagnostics).await?;
             }
         }

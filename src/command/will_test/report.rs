@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::judge::Verdict;
 use super::run::{Outcome, Plan};
-use crate::output::{self, TestCase, TestOutcome, printable, put_json_line, wrapped};
+use crate::notation::printable;
+use crate::output::{self, TestCase, TestOutcome, put_json_line, wrapped};
 use crate::quantity::duration;
 
 /// Of the form that `version` stands for.

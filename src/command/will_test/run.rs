@@ -17,6 +17,7 @@ use crate::output::{Diagnostics, Verbosity};
 use crate::protocol::property::{PropertyBlock, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
+use crate::quantity::duration;
 
 /// A case, ready to be run.
 #[derive(Debug, Clone)]
@@ -225,13 +226,17 @@ impl Plan {
         let asked = self.publisher.keep_alive;
         let keep_alive = link.connected().keep_alive(asked);
         if matches!(self.death, Death::Silence | Death::BlackHole) && keep_alive != asked {
-            return skip(format!("the broker sets Keep Alive to {keep_alive} s"));
+            return skip(format!(
+                "the broker sets Keep Alive to {}",
+                duration(Duration::from_secs(keep_alive.into()))
+            ));
         }
         let granted = link.connected().properties.view().number(PropertyId::SessionExpiryInterval);
         match (granted, self.publisher.session_expiry_interval) {
-            (Some(granted), Some(asked)) if granted < asked => {
-                skip(format!("the broker keeps a session for {granted} s only"))
-            }
+            (Some(granted), Some(asked)) if granted < asked => skip(format!(
+                "the broker keeps a session for {} only",
+                duration(Duration::from_secs(granted.into()))
+            )),
             _ => Ok(()),
         }
     }

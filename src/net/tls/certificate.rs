@@ -17,6 +17,7 @@ use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage, Subject
 use x509_cert::name::{Name, RdnSequence, RelativeDistinguishedName};
 
 use super::pem;
+use crate::notation::printable;
 use crate::quotation::cut;
 
 /// What a certificate says of itself.
@@ -344,20 +345,6 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-/// A stranger's text with its control characters made visible.
-fn printable(text: &str) -> String {
-    text.chars()
-        .flat_map(|character| {
-            let (plain, escaped) = if character.is_control() {
-                (None, Some(character.escape_default()))
-            } else {
-                (Some(character), None)
-            };
-            plain.into_iter().chain(escaped.into_iter().flatten())
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use rcgen::PublicKeyData;
@@ -415,10 +402,5 @@ mod tests {
     #[test]
     fn rubbish_is_not_described() {
         assert_eq!(CertificateFacts::read(&vec![0x30, 0x01, 0x00].into()), None);
-    }
-
-    #[test]
-    fn control_characters_become_visible() {
-        assert_eq!(printable("a\u{9b}b\nc ü"), "a\\u{9b}b\\nc ü");
     }
 }

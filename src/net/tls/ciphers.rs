@@ -3,7 +3,7 @@
 use tokio_rustls::rustls::{CipherSuite, SupportedCipherSuite};
 
 use crate::error::Error;
-use crate::net::fault;
+use crate::quotation;
 
 /// The suites of a list, in its order, out of those `known`. Names are IANA's
 /// (`TLS_AES_128_GCM_SHA256`) or OpenSSL's (`ECDHE-RSA-AES128-GCM-SHA256`), separated by colons,
@@ -20,7 +20,7 @@ pub(super) fn chosen(list: &str, known: &[SupportedCipherSuite]) -> Result<Vec<S
     let mut suites: Vec<SupportedCipherSuite> = Vec::new();
     for name in list.split([':', ',', ' ']).filter(|name| !name.is_empty()) {
         let found = known.iter().find(|suite| is_name_of(name, suite.suite())).ok_or_else(|| {
-            Error::usage(format!("'{}' is not a cipher suite of this program", fault::shown(name)))
+            Error::usage(format!("'{}' is not a cipher suite of this program", quotation::shown(name)))
                 .with_hint(hint())
         })?;
         if !suites.contains(found) {

@@ -59,9 +59,9 @@ pub use unavailable::{Unavailable, unavailable};
 use key_log::KeyLog;
 use verify::Verification;
 
-use super::fault;
 use crate::clock;
 use crate::error::{Error, Layer};
+use crate::quotation;
 
 /// Trust, credentials and versions, read and checked: what every handshake shares, session
 /// resumption included.
@@ -247,7 +247,7 @@ pub(super) fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
     ServerName::try_from(bare.to_owned()).map_err(|_| {
         Error::fatal(
             Layer::Tls,
-            format!("'{}' is not a name that a certificate can hold", fault::shown(host)),
+            format!("'{}' is not a name that a certificate can hold", quotation::shown(host)),
         )
         .with_hint("give the name in the broker's certificate with --tls-server-name")
     })

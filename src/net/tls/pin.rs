@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use rustls_pki_types::CertificateDer;
 
 use super::certificate;
-use crate::net::fault;
 use crate::notation::hex;
+use crate::quotation;
 
 /// The SHA-256 of a server's public key (`SubjectPublicKeyInfo`, DER), which stays the same when
 /// a certificate is renewed with its key.
@@ -41,7 +41,7 @@ impl FromStr for Pin {
         let wrong = || {
             format!(
                 "'{}' is no pin: sha256: and the public key's SHA-256 in Base64 or hexadecimal digits",
-                fault::shown(text)
+                quotation::shown(text)
             )
         };
         let value = text.strip_prefix("sha256:").or(text.strip_prefix("sha256//")).ok_or_else(wrong)?;

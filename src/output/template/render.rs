@@ -4,9 +4,11 @@ use std::io::Write as _;
 use std::time::SystemTime;
 
 use super::{Case, Field, Segment, Shape, Template};
+use crate::notation::hex;
+use crate::notation::printable::LineFeed;
 use crate::output::json::PayloadForm;
 use crate::output::message::{Misfit, RecordWriter};
-use crate::output::printable::{LineFeed, put_bytes};
+use crate::output::terminal::put_bytes;
 use crate::output::timestamp::{LocalTimes, since_epoch};
 use crate::protocol::property::{Properties, PropertyId, Value};
 use crate::protocol::wire::Publish;
@@ -190,8 +192,8 @@ fn put_hex(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], case: Case) {
     let payload = cut(shape, payload);
     let padding = shape.width.saturating_sub(payload.len() * 2);
     let digits = match case {
-        Case::Lower => b"0123456789abcdef",
-        Case::Upper => b"0123456789ABCDEF",
+        Case::Lower => hex::DIGITS,
+        Case::Upper => hex::CAPITAL_DIGITS,
     };
     let group = shape.precision.unwrap_or(0);
     let mut position = 0;

@@ -18,7 +18,8 @@ use super::figure::{FIGURES, Section};
 use super::{Report, SeriesSecond, html, latency};
 use crate::error::Error;
 use crate::file::Written;
-use crate::output::{self, TestCase, TestOutcome, printable, put_json_line};
+use crate::notation::printable;
+use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
 /// The type of the report.
 pub(crate) const KIND: &str = "bench";

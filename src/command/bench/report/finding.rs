@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::stamp;
 use super::numbers::{count, time, whole};
-use crate::quantity::counted;
+use crate::quantity::{counted, duration};
 
 /// Why the figures do not stand for the broker and the load that was asked for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,8 +106,8 @@ impl fmt::Display for Problem {
 }
 
 fn unanswered(f: &mut fmt::Formatter<'_>, drain: Duration) -> fmt::Result {
-    let drain = drain.as_secs_f64();
-    write!(f, "the broker had not answered everything when the drain of {drain} s was over (--drain)")
+    let drain = duration(drain);
+    write!(f, "the broker had not answered everything when the drain of {drain} was over (--drain)")
 }
 
 impl fmt::Display for Nothing {
@@ -247,10 +247,10 @@ impl fmt::Display for Note {
             ),
             Self::Unanswered { drain } => unanswered(f, drain),
             Self::StillArriving { drain } => {
-                let drain = drain.as_secs_f64();
+                let drain = duration(drain);
                 write!(
                     f,
-                    "messages were still arriving when the drain of {drain} s was over: what counts as lost may only be late; --drain waits longer"
+                    "messages were still arriving when the drain of {drain} was over: what counts as lost may only be late; --drain waits longer"
                 )
             }
             Self::ConnectRepeated { p99_us } => {

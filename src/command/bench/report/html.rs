@@ -11,7 +11,7 @@ use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short, short_time, whole};
 use super::text::{self, Stage};
 use super::{Report, SeriesSecond, buckets};
-use crate::output::printable;
+use crate::notation::printable;
 
 /// Units of a chart's own coordinates.
 const WIDTH: f64 = 640.0;

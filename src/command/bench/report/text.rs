@@ -3,6 +3,7 @@
 //! The page uses the same functions for single lines, so that both have the same text.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
@@ -12,8 +13,9 @@ use super::figure::{CONNECTED_RATE, FIGURES, Figure, Row, Unit};
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
 use super::numbers::{count, short, short_time, time, whole};
 use super::{Report, SeriesSecond, buckets};
+use crate::notation::printable;
 use crate::output;
-use crate::quantity::{agree, counted};
+use crate::quantity::{agree, counted, duration};
 
 /// Columns of everything.
 const WIDTH: usize = 80;
@@ -36,7 +38,7 @@ pub(crate) fn render(report: &Report) -> String {
 
 fn row(out: &mut String, name: &str, value: &str) {
     // Causes of errors and the broker's name are not only ours.
-    let mut line = format!("{name:<16} {}", output::printable(value));
+    let mut line = format!("{name:<16} {}", printable(value));
     if line.chars().count() > WIDTH {
         line = line.chars().take(WIDTH - 1).chain(['…']).collect();
     }
@@ -250,12 +252,13 @@ pub(crate) fn protocol(report: &Report) -> String {
 /// How long each phase took, in a line.
 pub(crate) fn phases(report: &Report) -> String {
     let p = &report.phases_s;
+    let seconds = |length: f64| duration(Duration::try_from_secs_f64(length).unwrap_or_default());
     format!(
-        "connect {:.1} s, warm-up {:.1} s, measure {:.1} s, drain {:.1} s",
-        p.connect + p.subscribe,
-        p.warmup,
-        p.measure,
-        p.drain
+        "connect {}, warm-up {}, measure {}, drain {}",
+        seconds(p.connect + p.subscribe),
+        seconds(p.warmup),
+        seconds(p.measure),
+        seconds(p.drain)
     )
 }
 

@@ -1,28 +1,29 @@
-//! Text from the network made safe to show: control characters are shown, never executed.
+//! Text from outside made safe to show: control characters are shown, never executed.
 //!
-//! Used for terminals and standard error, never for data that a program reads.
+//! Used for terminals, standard error and reports, never for data that a program reads.
 
-use crate::notation::hex::DIGITS;
+use super::hex;
 
 /// What becomes of a line feed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum LineFeed {
+pub enum LineFeed {
     /// It stays: a payload may have several lines.
     Pass,
     /// It is shown as `\n`: the text is part of a line.
     Show,
 }
 
-/// Whether a terminal could obey the character: C0, DEL and C1 controls, and those that reorder
-/// the text around them, so that what is read is not what was sent.
-pub(super) fn is_obeyed(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether a reader of the text could obey the character instead of showing it: C0, DEL and C1 controls, those that
+/// reorder the text around them, so that what is read is not what was sent, and those that end a line.
+#[must_use]
+pub fn is_obeyed(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Appends `bytes` with every control character but tab, and every byte that is no UTF-8, in the
+/// Appends `bytes` with every control character but tab, and every byte that is not UTF-8, in the
 /// form of a Rust or C escape: `\x1b`, `\r`, `\u{9b}`. A backslash stays one: this is for reading,
 /// not for reading back.
-pub(super) fn put_printable(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed) {
+pub fn put_printable(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed) {
     for chunk in bytes.utf8_chunks() {
         let text = chunk.valid();
         let mut shown = 0;
@@ -42,37 +43,13 @@ pub(super) fn put_printable(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed
     }
 }
 
-/// Appends bytes from the network: for a terminal printable, otherwise as they are.
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, terminal: bool) {
-    if terminal {
-        put_printable(out, bytes, line_feed);
-    } else {
-        out.extend_from_slice(bytes);
-    }
-}
-
 /// One line of text, safe to show.
 #[must_use]
-pub fn printable(text: &str) -> String {
+pub fn printable<T: AsRef<[u8]> + ?Sized>(text: &T) -> String {
+    let text = text.as_ref();
     let mut out = Vec::with_capacity(text.len());
-    put_printable(&mut out, text.as_bytes(), LineFeed::Show);
+    put_printable(&mut out, text, LineFeed::Show);
     String::from_utf8_lossy(&out).into_owned()
-}
-
-/// Text in lines of so many characters, as far as its words allow.
-#[must_use]
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.into()),
-        }
-    }
-    lines
 }
 
 fn put_escape(out: &mut Vec<u8>, character: char) {
@@ -85,7 +62,8 @@ fn put_escape(out: &mut Vec<u8>, character: char) {
 }
 
 fn put_hex(out: &mut Vec<u8>, byte: u8) {
-    out.extend_from_slice(&[b'\\', b'x', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+    out.extend_from_slice(b"\\x");
+    out.extend_from_slice(&hex::pair(byte));
 }
 
 #[cfg(test)]
@@ -103,11 +81,17 @@ mod tests {
     fn controls_are_shown() {
         assert_eq!(shown(b"a\x1b[31mb\x07\x7f", LineFeed::Pass), "a\\x1b[31mb\\x07\\x7f");
         assert_eq!(shown("\u{9b}31m".as_bytes(), LineFeed::Pass), "\\u{9b}31m");
-        assert_eq!(shown("a\u{202e}b".as_bytes(), LineFeed::Pass), "a\\u{202e}b");
+        assert_eq!(shown("a\u{202e}b\u{2028}".as_bytes(), LineFeed::Pass), "a\\u{202e}b\\u{2028}");
         assert_eq!(shown(b"a\r\nb\tc", LineFeed::Pass), "a\\r\nb\tc");
         assert_eq!(shown(b"a\r\nb\tc", LineFeed::Show), "a\\r\\nb\tc");
         assert_eq!(shown(b"\xc3\xa9\xff\xc3", LineFeed::Pass), "é\\xff\\xc3");
         assert_eq!(shown("grün ☃ C:\\x".as_bytes(), LineFeed::Pass), "grün ☃ C:\\x");
+    }
+
+    #[test]
+    fn one_line_has_quotes_and_backslashes_as_they_are() {
+        assert_eq!(printable("it's \"C:\\x\"\n\u{9b}"), "it's \"C:\\x\"\\n\\u{9b}");
+        assert_eq!(printable(b"a/\xff"), "a/\\xff");
     }
 
     proptest! {
