@@ -4,6 +4,7 @@
 //! The text is written where the cause is known; callers add nothing to it.
 
 use crate::exit::Exit;
+use crate::file::GaveUp;
 use crate::masking::masked;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
@@ -206,9 +207,14 @@ impl Error {
         Self::TimedOut { when: when.into(), hint: None }
     }
 
-    /// A file operation that failed, `what` naming operation and file.
+    /// A file operation that failed, `what` naming operation and file. A file that was not waited for is
+    /// the end of the run that was to come.
     pub fn file(what: impl Into<String>, source: std::io::Error) -> Self {
-        Self::File { what: what.into(), source, hint: None }
+        match GaveUp::of(&source) {
+            None => Self::File { what: what.into(), source, hint: None },
+            Some(GaveUp::OutputClosed) => Self::OutputClosed,
+            Some(late @ GaveUp::Late { .. }) => Self::timed_out(late.to_string()),
+        }
     }
 
     /// The same error with advice for the user; errors that carry none are unchanged.

@@ -1,9 +1,17 @@
 //! Reads files that a user names, up to a limit, because a device or a pipe may have no end; and files that
 //! are read without being named.
+//!
+//! A file that is no ordinary one may also have no beginning: to open a FIFO waits for its writer. It is
+//! opened and read on a thread of its own, and the wait ends with the run: see [`Patience`].
 
+use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::quantity::duration;
 
 /// How much is asked for at first where nobody knows how much there is.
 const FIRST_BYTES: usize = 64 * 1024;
@@ -15,12 +23,124 @@ pub fn names_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].into_iter().any(|name| path == Path::new(name))
 }
 
+/// What ends the wait for a file that is no ordinary one. Signals end the process meanwhile.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Patience {
+    /// The time limit of the run, and when it is over.
+    limit: Option<(Duration, Instant)>,
+    /// Says that the reader of standard output has left, where the run is for its sake.
+    has_no_reader: Option<fn() -> bool>,
+}
+
+/// One for the whole process: a file may be opened far from what knows the limits of the run.
+static PATIENCE: Mutex<Patience> = Mutex::new(Patience { limit: None, has_no_reader: None });
+
+/// Between two looks at whether the reader has left.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Patience {
+    /// Until a time limit that counts from now, and while there is a reader.
+    #[must_use]
+    pub fn new(limit: Option<Duration>, has_no_reader: Option<fn() -> bool>) -> Self {
+        let limit = limit.and_then(|limit| Some((limit, Instant::now().checked_add(limit)?)));
+        Self { limit, has_no_reader }
+    }
+
+    /// Holds from now on for every file.
+    pub fn hold(self) {
+        *PATIENCE.lock().unwrap_or_else(PoisonError::into_inner) = self;
+    }
+
+    /// Whether the run is for the sake of a reader of standard output, and the reader has left.
+    #[must_use]
+    pub fn reader_has_left() -> bool {
+        Self::now().has_no_reader.is_some_and(|has_no_reader| has_no_reader())
+    }
+
+    fn now() -> Self {
+        *PATIENCE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(self, path: &Path) -> Option<GaveUp> {
+        if self.has_no_reader.is_some_and(|has_no_reader| has_no_reader()) {
+            return Some(GaveUp::OutputClosed);
+        }
+        let (limit, until) = self.limit?;
+        (Instant::now() >= until).then(|| GaveUp::Late { path: path.to_owned(), limit })
+    }
+}
+
+/// Why a file was not waited for any longer. It stands inside an [`io::Error`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GaveUp {
+    /// The time limit of the run.
+    Late {
+        /// The file.
+        path: PathBuf,
+        /// The limit.
+        limit: Duration,
+    },
+    /// Nobody reads standard output any more.
+    OutputClosed,
+}
+
+impl GaveUp {
+    /// Why the file was given up, if that is what an error says.
+    #[must_use]
+    pub fn of(error: &io::Error) -> Option<&Self> {
+        error.get_ref()?.downcast_ref()
+    }
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late { path, limit } => {
+                write!(f, "after {}, waiting for the file {}", duration(*limit), path.display())
+            }
+            Self::OutputClosed => f.write_str("standard output was closed"),
+        }
+    }
+}
+
+impl std::error::Error for GaveUp {}
+
+/// Opens a file that the user names, and does something with it. Every file that is opened by a name on the
+/// command line, in the environment or in a file of options goes through here, unless a runtime waits for
+/// it beside the connection.
+///
+/// # Errors
+/// Those of `work`; [`GaveUp`], if it takes longer than the run.
+pub fn patiently<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let is_special = |file: std::fs::Metadata| !file.is_file() && !file.is_dir();
+    if !std::fs::metadata(path).is_ok_and(is_special) {
+        return work(path);
+    }
+    let patience = Patience::now();
+    let (sender, done) = mpsc::sync_channel(1);
+    let own = path.to_owned();
+    std::thread::spawn(move || sender.send(work(&own)));
+    loop {
+        match done.recv_timeout(LOOK) {
+            Ok(result) => return result,
+            Err(mpsc::RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::Interrupted.into()),
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
+        if let Some(why) = patience.is_over(path) {
+            return Err(io::Error::other(why));
+        }
+    }
+}
+
 /// The content of a file of at most so many bytes.
 ///
 /// # Errors
 /// Those of the file, and its length.
 pub fn read_at_most(path: &Path, most_bytes: u64) -> io::Result<Vec<u8>> {
-    content(File::open(path)?, most_bytes)
+    patiently(path, move |path| content(File::open(path)?, most_bytes))
 }
 
 fn content(file: File, most_bytes: u64) -> io::Result<Vec<u8>> {
@@ -96,7 +216,7 @@ impl Written {
     /// # Errors
     /// Those of the file, its length, and UTF-16.
     pub fn read(path: &Path, most_bytes: u64) -> io::Result<Self> {
-        Self::from(File::open(path)?, most_bytes)
+        patiently(path, move |path| Self::from(File::open(path)?, most_bytes))
     }
 
     /// Reads a file at a place that the user has not named: an ordinary file or none. Anything else

@@ -58,11 +58,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
     ("protocol", &["error::Retry", "quantity"]),
     ("signal", &["error"]),
-    ("error", &["protocol", "exit", "masking", "quotation"]),
+    ("error", &["protocol", "exit", "file", "masking", "quotation"]),
     ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
     ("clock", &["quantity"]),
-    ("file", &[]),
+    // How long a file was waited for.
+    ("file", &["quantity"]),
     ("masking", &[]),
     ("quotation", &["notation"]),
     ("quantity", &[]),

@@ -20,7 +20,7 @@ fn options_file_without_a_writer_ends_at_the_time_limit() {
     let pipe = pipe.to_str().unwrap();
     for line in [&["pub", "-t", "a", "-n"][..], &["sub", "-t", "a"], &["rr", "-t", "a", "-n"], &["ping"]] {
         let run = Mqtt::new(line).args(["-o", pipe, "-W", "300ms"]).run();
-        run.fails(27, "timed out after 300ms, waiting for the options file");
+        run.fails(27, "timed out after 300ms, waiting for the file");
     }
     // Where -W is something else, and where there is none.
     for line in [&["retain-clear", "a", "--yes"][..], &["bench"]] {

@@ -257,6 +257,10 @@ impl Subcommand for BenchArgs {
         Subcommand::connection_mut(&mut self.e2e)
     }
 
+    fn is_for_reader(&self) -> bool {
+        Subcommand::is_for_reader(&self.e2e)
+    }
+
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
@@ -282,6 +286,10 @@ impl Subcommand for ConnectArgs {
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
+    }
+
+    fn is_for_reader(&self) -> bool {
+        self.common.is_for_reader()
     }
 
     fn needs(typed: &ArgMatches) -> Needs {
@@ -317,6 +325,10 @@ impl Subcommand for PublishArgs {
         Some(&mut self.common.connection)
     }
 
+    fn is_for_reader(&self) -> bool {
+        self.common.is_for_reader()
+    }
+
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
@@ -338,6 +350,10 @@ impl Subcommand for SubscribeArgs {
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.common.connection)
+    }
+
+    fn is_for_reader(&self) -> bool {
+        self.common.is_for_reader()
     }
 
     fn needs(typed: &ArgMatches) -> Needs {
@@ -372,6 +388,10 @@ impl Subcommand for EndToEndArgs {
         Some(&mut self.common.connection)
     }
 
+    fn is_for_reader(&self) -> bool {
+        self.common.is_for_reader()
+    }
+
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
@@ -403,6 +423,10 @@ impl Subcommand for RequestArgs {
         Some(&mut self.common.connection)
     }
 
+    fn is_for_reader(&self) -> bool {
+        self.common.is_for_reader()
+    }
+
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
@@ -423,6 +447,10 @@ impl Subcommand for CompareArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &bench_manual::COMPARE;
+
+    fn is_for_reader(&self) -> bool {
+        true
+    }
 }
 
 impl TryFrom<CompareArgs> for Config {

@@ -382,6 +382,12 @@ impl CommonArgs {
         })
     }
 
+    /// A report that goes into a file as well is not for the reader of standard output alone.
+    pub(super) fn is_for_reader(&self) -> bool {
+        let results = &self.results;
+        results.csv.is_none() && results.html.is_none() && results.junit.is_none()
+    }
+
     /// The load, with what the mode makes of it.
     pub(super) fn config(
         self,
@@ -395,7 +401,7 @@ impl CommonArgs {
         let verbosity = self.quiet.resolve();
         let results = self.results.resolve(ceiling.calibration)?;
         let needs_v5 = clients.shared_groups.map(|_| "--shared-groups");
-        let purpose = Purpose { needs_v5, for_reader: results.files.is_empty(), ..Purpose::default() };
+        let purpose = Purpose { needs_v5, ..Purpose::default() };
         let client = self.connection.resolve(purpose)?;
         let mut load = Load {
             pattern: clients.pattern,

@@ -142,8 +142,6 @@ pub(super) struct Purpose {
     pub(super) reconnect: Reconnect,
     /// A session that outlives the run makes no sense; `-c` is only an error if it was typed.
     pub(super) keeps_no_session: bool,
-    /// The run ends when the reader of standard output leaves, also before it is connected.
-    pub(super) for_reader: bool,
 }
 
 impl Default for Purpose {
@@ -156,7 +154,6 @@ impl Default for Purpose {
             needs_v5: None,
             reconnect: Reconnect::NEVER,
             keeps_no_session: false,
-            for_reader: false,
         }
     }
 }
@@ -226,9 +223,9 @@ impl ConnectionArgs {
 
     /// Everything a connection is made with.
     pub(super) fn resolve(self, purpose: Purpose) -> Result<ClientOptions, Error> {
-        let (origin, for_reader) = (self.origin.clone(), purpose.for_reader);
+        let origin = self.origin.clone();
         let (mut options, credentials) = self.check(purpose)?;
-        let password = credentials.fetch(&origin, options.connect_timeout, for_reader)?;
+        let password = credentials.fetch(&origin, options.connect_timeout)?;
         options.password = authentication::with_password(&mut options.authentication, password)?;
         Ok(options)
     }

@@ -155,19 +155,12 @@ impl Credentials {
     /// Gets the password from where it is. To be called when nothing else can be wrong any more:
     /// nobody likes to type a password for nothing.
     /// A command may take as long as `limit`.
-    pub(super) fn fetch(
-        self,
-        origin: &Origin,
-        limit: Duration,
-        for_reader: bool,
-    ) -> Result<Option<Secret>, Error> {
+    pub(super) fn fetch(self, origin: &Origin, limit: Duration) -> Result<Option<Secret>, Error> {
         let Some(source) = self.password else { return Ok(None) };
         let Secret(bytes) = match source {
             Source::Given(secret) => secret,
             Source::File(path) => from_file(&path, origin)?,
-            Source::Command(ShellCommand(command)) => {
-                password_command::password(&command, limit, for_reader)?
-            }
+            Source::Command(ShellCommand(command)) => password_command::password(&command, limit)?,
             Source::Prompt => {
                 let whose = self.user_name.map_or_else(String::new, |name| format!(" for '{}'", cut(&name)));
                 ask(&whose)?

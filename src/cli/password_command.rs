@@ -15,9 +15,8 @@ use crate::client::options::Secret;
 use crate::error::Error;
 use crate::quantity::duration;
 
-/// What the command writes. The command itself may hold a secret, so errors do not show it. `for_reader`:
-/// without a reader of standard output it is not needed.
-pub(super) fn password(command: &OsStr, limit: Duration, for_reader: bool) -> Result<Secret, Error> {
+/// What the command writes. The command itself may hold a secret, so errors do not show it.
+pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error> {
     let failed = |error| Error::file("--password-command failed", error);
     let (shell, option) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
     let mut shell = Command::new(shell);
@@ -25,7 +24,7 @@ pub(super) fn password(command: &OsStr, limit: Duration, for_reader: bool) -> Re
     for variable in hidden::variables() {
         shell.env_remove(variable);
     }
-    match run(shell, limit, for_reader).map_err(failed)? {
+    match run(shell, limit).map_err(failed)? {
         Outcome::Ended(status, _) if !status.success() => {
             let hint = match status.code() {
                 Some(126) => "status 126 means that the command cannot be executed",
@@ -82,7 +81,7 @@ mod unix {
     use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
     use super::{LONGEST_PASSWORD_BYTES, Outcome, too_long};
-    use crate::output::has_no_reader;
+    use crate::file::Patience;
     use crate::signal::Interruption;
 
     /// Between two looks at a command that has closed its output and goes on.
@@ -93,13 +92,13 @@ mod unix {
     const GRACE: Duration = Duration::from_millis(500);
 
     /// Runs the command in a group of its own, and leaves nothing of it behind unless it ends by itself.
-    pub(super) fn run(mut command: Command, limit: Duration, for_reader: bool) -> io::Result<Outcome> {
+    pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
         let deadline = Instant::now() + limit;
         let interruption = Interruption::catch()?;
         let mut child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
         let foreground = Foreground::give_to(group);
-        let outcome = watch(&mut child, deadline, &interruption, for_reader).map(|outcome| match outcome {
+        let outcome = watch(&mut child, deadline, &interruption).map(|outcome| match outcome {
             // Ctrl-C on the terminal, which was the command's.
             Outcome::Ended(status, text) if foreground.is_some() => {
                 status.signal().map_or(Outcome::Ended(status, text), Outcome::Interrupted)
@@ -112,19 +111,14 @@ mod unix {
         outcome
     }
 
-    fn watch(
-        child: &mut Child,
-        deadline: Instant,
-        interruption: &Interruption,
-        for_reader: bool,
-    ) -> io::Result<Outcome> {
+    fn watch(child: &mut Child, deadline: Instant, interruption: &Interruption) -> io::Result<Outcome> {
         let mut text = Vec::new();
         let mut stdout = child.stdout.take();
         loop {
             if let Some(signal) = interruption.signal() {
                 return Ok(Outcome::Interrupted(signal));
             }
-            if for_reader && has_no_reader() {
+            if Patience::reader_has_left() {
                 return Ok(Outcome::Unread);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -260,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_command_gives_a_password_or_says_why_not() {
-        let password = |command: &str| password(command.as_ref(), Duration::from_secs(60), false);
+        let password = |command: &str| password(command.as_ref(), Duration::from_secs(60));
         assert_eq!(password("printf 'a b\\n'").unwrap(), Secret(b"a b".to_vec()));
         let error = password("exit 3 # hunter2").unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && !error.contains("hunter2"), "{error}");
@@ -272,7 +266,7 @@ mod tests {
     #[test]
     fn a_command_has_a_time_limit() {
         for command in ["exec sleep 1000", "echo hunter2; exec sleep 1000", "exec >&-; exec sleep 1000"] {
-            let error = password(command.as_ref(), Duration::from_millis(200), false).unwrap_err();
+            let error = password(command.as_ref(), Duration::from_millis(200)).unwrap_err();
             assert_eq!(error.to_string(), "timed out after 200ms, waiting for --password-command");
         }
     }
@@ -287,7 +281,7 @@ mod tests {
             format!("(trap '' TERM HUP INT; sh -c 'echo $$ > {path}; sleep 1000; sleep 1000') & wait"),
             format!("sh -c 'echo $$ > {path}; kill -STOP $$' & sleep 1000"),
         ] {
-            let error = password(command.as_ref(), Duration::from_millis(500), false).unwrap_err();
+            let error = password(command.as_ref(), Duration::from_millis(500)).unwrap_err();
             assert!(error.to_string().starts_with("timed out"), "{error}");
             let process = std::fs::read_to_string(&path).unwrap().trim().parse().unwrap();
             let process = rustix::process::Pid::from_raw(process).unwrap();

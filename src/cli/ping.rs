@@ -15,7 +15,6 @@ use super::value::{self, Brokers};
 use super::verbosity::ReportArgs;
 use crate::command::ping::Config;
 use crate::error::Error;
-use crate::output::Verbosity;
 
 /// Go the way to a broker step by step, and measure round trips
 ///
@@ -93,6 +92,10 @@ impl Subcommand for PingArgs {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
     }
+
+    fn is_for_reader(&self) -> bool {
+        self.json || !self.report.is_quiet()
+    }
 }
 
 impl TryFrom<PingArgs> for Config {
@@ -109,7 +112,6 @@ impl TryFrom<PingArgs> for Config {
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5(),
-            for_reader: args.json || verbosity > Verbosity::Quiet,
             ..Purpose::default()
         })?;
         if args.warn_expiry.is_some() && client.endpoint.tls.is_none() {

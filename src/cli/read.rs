@@ -1,14 +1,17 @@
 //! Stage one: reads command line, environment and files by the definition of the options.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use clap::Arg;
 use clap::parser::ValueSource;
 
 use super::sources::{self, Broken, Found, Given, Rank};
-use super::subcommand::{Called, Entry};
+use super::subcommand::{Called, Entry, Subcommand};
 use super::{SUBCOMMANDS, command, help, property, secret, usage};
 use crate::error::Error;
+use crate::file::Patience;
+use crate::output::has_no_reader;
 
 /// A command line after stage one.
 pub(super) struct Read {
@@ -71,6 +74,10 @@ pub(super) fn read(
         };
         definition = built;
     }
+    let names_files = ["options_file", "config"].iter().any(|id| is_given(&matches, id));
+    // No other file with options may keep a run waiting.
+    let typed = if names_files { (entry.read)(&matches).ok() } else { None };
+    wait_for_files(&matches, typed.is_some_and(|typed| typed.is_for_reader()));
     let mut found = sources::found(&definition, &matches, needs)?;
     if !found.given.is_empty() {
         let bare = with_environment(definition.clone(), &|_| false);
@@ -103,18 +110,32 @@ pub(super) fn read(
             connection.origin.refuse_command(why);
         }
     }
+    wait_for_files(&matches, subcommand.is_for_reader());
     Ok(Ok(Read { definition, matches, found, subcommand }))
+}
+
+fn is_given(matches: &clap::ArgMatches, id: &str) -> bool {
+    matches.try_contains_id(id).is_ok_and(|given| given)
+}
+
+/// Files are waited for as long as the run may take (`-W`), and while there is a reader for whose sake it is.
+fn wait_for_files(matches: &clap::ArgMatches, is_for_reader: bool) {
+    let limit = matches.try_get_one::<Duration>("timeout").ok().flatten().copied();
+    let has_no_reader: Option<fn() -> bool> = if is_for_reader { Some(has_no_reader) } else { None };
+    Patience::new(limit, has_no_reader).hold();
 }
 
 /// The words behind the name of a subcommand, read by its definition alone: neither the environment nor a
 /// file has a say.
-pub(super) fn read_words<A: clap::FromArgMatches>(entry: &Entry, words: Vec<OsString>) -> Result<A, Error> {
+pub(super) fn read_words<A: Subcommand>(entry: &Entry, words: Vec<OsString>) -> Result<A, Error> {
     let line: Vec<OsString> = ["mqtt", entry.name].into_iter().map(OsString::from).chain(words).collect();
     let mut definition = with_environment(entry.definition(), &|_| false);
     let terminated = property::terminated(&definition, 2, &line);
     let read = definition.try_get_matches_from_mut(&terminated[1..]).and_then(|matches| {
         secret::keep(&definition, &matches);
-        A::from_arg_matches(&matches)
+        let options = A::from_arg_matches(&matches)?;
+        wait_for_files(&matches, options.is_for_reader());
+        Ok(options)
     });
     read.map_err(|error| match usage::from_clap(error, &command(), &line) {
         Err(error) => error,

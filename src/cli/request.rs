@@ -112,6 +112,10 @@ impl Subcommand for RequestArgs {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
     }
+
+    fn is_for_reader(&self) -> bool {
+        true
+    }
 }
 
 impl TryFrom<RequestArgs> for Config {
@@ -151,7 +155,6 @@ impl TryFrom<RequestArgs> for Config {
                 .or(args.retain_as_published.then_some("--retain-as-published")),
             // A subscription to a new topic every time is not to be kept.
             keeps_no_session: response_topic.is_none(),
-            for_reader: true,
             ..Purpose::default()
         })?;
         if response_topic.is_none()

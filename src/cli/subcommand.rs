@@ -30,12 +30,22 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
     fn needs(_typed: &ArgMatches) -> Needs {
         Needs::Everything
     }
+
+    /// Whether the run ends when the reader of standard output leaves, also before it is connected.
+    fn is_for_reader(&self) -> bool {
+        false
+    }
 }
 
 /// A subcommand that was called: its options after stage one.
 pub(super) trait Called: Debug {
     /// The options of its connection, if it makes one.
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs>;
+
+    /// Whether the run ends when the reader of standard output leaves.
+    fn is_for_reader(&self) -> bool {
+        false
+    }
 
     /// Stage two.
     fn resolve(self: Box<Self>, line: &Line<'_>) -> Result<Resolved, Error>;
@@ -67,6 +77,10 @@ pub(super) enum Resolved {
 impl<S: Subcommand> Called for S {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Subcommand::connection_mut(self)
+    }
+
+    fn is_for_reader(&self) -> bool {
+        Subcommand::is_for_reader(self)
     }
 
     fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {

@@ -154,6 +154,11 @@ impl Subcommand for SubscribeArgs {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
     }
+
+    fn is_for_reader(&self) -> bool {
+        let unsubscribes = self.subscriptions.is_empty() && self.subscriptions.unsubscribes();
+        self.output.as_deref().is_none_or(names_stdout) && !self.exit_after_subscribing && !unsubscribes
+    }
 }
 
 impl TryFrom<SubscribeArgs> for Config {
@@ -217,7 +222,6 @@ impl TryFrom<SubscribeArgs> for Config {
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(needs_v5),
             reconnect: Reconnect::ALWAYS,
-            for_reader: output.is_none() && !args.exit_after_subscribing && !filters.is_empty(),
             ..Purpose::default()
         })?;
         if args.session_file.is_some() && client.clean_start {

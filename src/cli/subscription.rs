@@ -65,6 +65,11 @@ impl SubscriptionArgs {
         self.filters.is_empty() && self.topic.is_empty() && self.subscribe.is_empty()
     }
 
+    /// Whether something is to be unsubscribed from.
+    pub(super) fn unsubscribes(&self) -> bool {
+        !self.unsubscribe.is_empty()
+    }
+
     /// Every filter to subscribe to, in the order of the flags: `-t` first, `--subscribe` next,
     /// the URL's last. `identifier` is for those that have none of their own.
     pub(super) fn filters(

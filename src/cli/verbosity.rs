@@ -53,6 +53,10 @@ enum Events {
 }
 
 impl ReportArgs {
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet.quiet
+    }
+
     pub(super) fn resolve(&self) -> Result<Verbosity, Error> {
         match (self.json_events, self.debug, self.quiet.resolve()) {
             (Some(_), _, Verbosity::Quiet) => {

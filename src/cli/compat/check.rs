@@ -1,6 +1,7 @@
 //! What options say together: the rules of mosquitto's clients, in the order in which they look at them.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use super::property::Property;
 use super::settings::Settings;
@@ -138,13 +139,18 @@ fn with_user(settings: &Settings) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// A pipe is not opened, because that would wait for its writer.
+fn is_readable(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|file| !file.is_file() || std::fs::File::open(path).is_ok())
+}
+
 /// TLS files are looked at before anything is connected, and engines are not available here.
 fn with_tls(settings: &Settings) -> Result<(), Wrong> {
     if settings.has("--no-tls") {
         return Ok(());
     }
     let is_unreadable =
-        |option: &&str| settings.get(option).is_some_and(|path| std::fs::File::open(path).is_err());
+        |option: &&str| settings.get(option).is_some_and(|path| !is_readable(Path::new(path)));
     let reads_files = settings.has("--cafile") || settings.has("--capath");
     let is_hexadecimal = |text: &OsStr| text.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit);
     let is_unknown = |option, known: &[&str]| {

@@ -5,10 +5,12 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use super::super::sources::LONGEST_TEXT_BYTES;
 use super::super::value::os_string;
 use super::property::{self, Property};
 use super::table::{Misuse, Row, Sets};
 use super::{name, value};
+use crate::file::read_at_most;
 use crate::manner::Program;
 use crate::protocol::Protocol;
 
@@ -52,7 +54,9 @@ impl Settings {
         let mut settings =
             Self { program, given: Vec::new(), protocol, session_expiry: None, properties: Vec::new() };
         // As in mosquitto a file that cannot be read is none.
-        if let Some(content) = options_file(program, words)?.and_then(|path| std::fs::read(path).ok()) {
+        if let Some(content) =
+            options_file(program, words)?.and_then(|path| read_at_most(&path, LONGEST_TEXT_BYTES).ok())
+        {
             for line in content.split(|byte| *byte == b'\n') {
                 settings.take(&words_of(line))?;
             }

@@ -9,7 +9,6 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
@@ -98,12 +97,7 @@ pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
         return Ok(Found::default());
     }
     let options = match matches.get_one::<PathBuf>("options_file") {
-        Some(path) => {
-            let limit = matches.try_get_one::<Duration>("timeout").ok().flatten().copied();
-            // A default of it limits something else.
-            let limit = limit.filter(|_| is_typed(matches, "timeout") || is_set(matches, "timeout"));
-            options_file::read(subcommand, path, limit)?
-        }
+        Some(path) => options_file::read(subcommand, path)?,
         None => Vec::new(),
     };
     let mut found = profile::read(subcommand, matches)?;
@@ -220,7 +214,7 @@ pub(crate) fn read(
 }
 
 /// The longest file with options that is taken.
-const LONGEST_TEXT_BYTES: u64 = 16 << 20;
+pub(crate) const LONGEST_TEXT_BYTES: u64 = 16 << 20;
 
 /// The name that comes nearest to a misspelt one, if one does.
 pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {

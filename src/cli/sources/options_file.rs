@@ -5,8 +5,6 @@ use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::sync::mpsc;
-use std::time::Duration;
 
 use clap::{Arg, Command};
 
@@ -16,22 +14,10 @@ use crate::cli::value::os_string;
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::file::Written;
-use crate::quantity::duration;
 
-/// Reads the file, which may be a pipe, within the time limit of the run if it has one (`-W`).
-pub(crate) fn read(subcommand: &Command, path: &Path, limit: Option<Duration>) -> Result<Vec<Given>, Error> {
-    let path = path.to_owned();
-    let content = move || files::read("options file", &path, Written::read);
-    let (file, bytes) = match limit {
-        None => content()?,
-        Some(limit) => {
-            let (sender, receiver) = mpsc::channel();
-            std::thread::spawn(move || sender.send(content()));
-            receiver.recv_timeout(limit).map_err(|_| {
-                Error::timed_out(format!("after {}, waiting for the options file", duration(limit)))
-            })??
-        }
-    };
+/// Reads the file.
+pub(crate) fn read(subcommand: &Command, path: &Path) -> Result<Vec<Given>, Error> {
+    let (file, bytes) = files::read("options file", path, Written::read)?;
     parse(subcommand, &Rc::new(file), &bytes)
 }
 

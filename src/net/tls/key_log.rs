@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio_rustls::rustls;
 
 use crate::error::Error;
+use crate::file::patiently;
 use crate::notation::hex::Hex;
 
 /// Appends every session's keys to a file. Whoever reads it reads the traffic.
@@ -21,8 +22,7 @@ impl KeyLog {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options
-            .open(path)
+        let file = patiently(path, move |path| options.open(path))
             .map_err(|error| Error::file(format!("TLS key log {}", path.display()), error))?;
         Ok(Self(Mutex::new(file)))
     }
