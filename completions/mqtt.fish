@@ -1077,7 +1077,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l older-than -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l time-in -d 'Where messages say when they were made, in RFC 3339 or since 1970: payload, payload:/POINTER for a member of JSON (RFC 6901), or property:NAME for a user property' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l until-clear -d 'Clear values too that are published meanwhile, again and again, for at most this time [default: 60]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l rate -d 'At most this many messages a second' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Limit of a scan, where what came up to then is what counts; and of the wait for an acknowledgement' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -s W -l timeout -d 'Leave after this time, with exit status 27; a list or export has what came up to then, and exit status 3. Without it a scan ends after 30 seconds' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l backup -d 'Write what is to be cleared to this new file first, as JSON records' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l export -d 'Write it to this new file, or to standard output (-), and clear nothing' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l restore -d 'Publish the messages of a backup again; takes no FILTER' -r -F

@@ -602,10 +602,35 @@ fn a_server_that_does_not_come_back() {
 /// A server that acknowledges nothing, though it answers PINGREQ.
 #[test]
 fn a_server_that_acknowledges_nothing() {
-    let broker = Broker::start();
-    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
-    broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
-    let outcome = retain_clear(broker.port(), &["a", "--yes", "--json", "-W", "1s"]).run().exits(1);
-    let outcome = outcome.mentions("no message was acknowledged for 1s").mentions("ended early");
-    assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "unconfirmed")]);
+    for (limit, code, why) in [
+        (["--connect-timeout", "2s"], 1, "no message was acknowledged for 2s"),
+        (["-W", "4s"], 27, "timed out after 4s"),
+    ] {
+        let broker = Broker::start();
+        broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
+        broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
+        let line = [&["a", "--yes", "--json"][..], &limit].concat();
+        let outcome = retain_clear(broker.port(), &line).run().exits(code);
+        let outcome = outcome.mentions(why).mentions("ended early");
+        assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "unconfirmed")]);
+    }
+}
+
+/// A flood of retained messages uses up the time of the run: nothing is cleared after it, and no second scan
+/// begins.
+#[test]
+fn a_flood_ends_a_clearing_at_the_time_limit() {
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept_session(V5);
+            peer.grant_subscription(V5);
+            peer.flood(&Message::new("a", b"1").at(qos, 1).retained().bytes(V5));
+        });
+        let outcome = retain_clear(server.port(), &["#", "--yes", "--json", "-V", "5", "-W", "1s"]).run();
+        let outcome = outcome.exits(27).mentions("timed out after 1s").mentions("nothing was cleared");
+        let report = report("retain-clear", &outcome.stdout);
+        assert_eq!((&report["scan"]["ended_by"], &report["passes"]), (&"timeout".into(), &0.into()));
+        assert_eq!(fates(&report), [("a", "not-sent")]);
+        server.finish();
+    }
 }

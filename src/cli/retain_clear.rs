@@ -17,7 +17,7 @@ use super::verbosity::ReportArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::retain_clear::{
-    Clear, Config, DEFAULT_UNTIL_CLEAR, ScanOptions, Selection, TimeSource, Work,
+    Clear, Config, DEFAULT_UNTIL_CLEAR, SCAN_LIMIT, ScanOptions, Selection, TimeSource, Work,
 };
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -89,11 +89,11 @@ pub(super) struct RetainClearArgs {
     #[arg(long, value_name = "RATE", value_parser = value::per_second, help_heading = "Clearing")]
     rate: Option<f64>,
 
-    /// Limit of a scan, where what came up to then is what counts; and of the wait for an
-    /// acknowledgement
-    #[arg(short = 'W', long, value_name = "DURATION", default_value = "30",
-          value_parser = value::positive_duration, help_heading = "Clearing")]
-    timeout: Duration,
+    /// Leave after this time, with exit status 27; a list or export has what came up to then, and exit
+    /// status 3. Without it a scan ends after 30 seconds
+    #[arg(short = 'W', long, value_name = "DURATION", value_parser = value::positive_duration,
+          help_heading = "Clearing")]
+    timeout: Option<Duration>,
 
     /// Write what is to be cleared to this new file first, as JSON records
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Backup")]
@@ -224,7 +224,11 @@ impl RetainClearArgs {
         if self.json && self.export.as_deref().is_some_and(names_stdout) {
             return Err(Error::usage("--json and --export both write to standard output"));
         }
-        let scan = ScanOptions { filters, selection: self.selection()?, timeout: self.timeout };
+        let scan = ScanOptions {
+            filters,
+            selection: self.selection()?,
+            timeout: self.timeout.unwrap_or(SCAN_LIMIT),
+        };
         Ok(match self.export.take() {
             Some(file) => Work::Export { scan, file },
             None => Work::Clear(Clear {
@@ -277,11 +281,16 @@ impl Subcommand for RetainClearArgs {
             "The end of the retained messages is inferred. A scan may miss messages of a broker that pauses for \
              longer than 5 seconds between two of them.",
             "A scan remembers at most 256 MiB of topics, and --restore reads at most 256 MiB of a pipe.",
+            "A broker that sends retained messages without end is scanned for 30 seconds, or up to -W, each time:              once before the clearing and once after each of at most two passes. The end may come up to half a              second late. --connect-timeout limits the wait for an acknowledgement.",
         ],
     };
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
+    }
+
+    fn is_for_reader(&self) -> bool {
+        self.dry_run || self.export.as_deref().is_some_and(names_stdout)
     }
 
     fn needs(_: &ArgMatches) -> Needs {
@@ -298,13 +307,7 @@ impl TryFrom<RetainClearArgs> for Config {
         let from_property = matches!(&work, Work::Clear(Clear { scan, .. }) | Work::Export { scan, .. }
             if matches!(scan.selection.older_than, Some((_, TimeSource::Property(_)))));
         let default_in_flight = args.connection.origin.rank("max_inflight") == Rank::Default;
-        let for_reader = match &work {
-            Work::Clear(clear) => clear.dry_run,
-            Work::Export { file, .. } => names_stdout(file),
-            Work::Restore { .. } => false,
-        };
         let mut client = args.connection.resolve(Purpose {
-            for_reader,
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(from_property.then_some("--time-in property")),
@@ -317,12 +320,11 @@ impl TryFrom<RetainClearArgs> for Config {
         if default_in_flight {
             client.max_inflight = MOST_IN_FLIGHT;
         }
-        let answer_limit = args.timeout;
         Ok(Self {
             client,
             work,
             rate: args.rate,
-            answer_limit,
+            timeout: args.timeout,
             json: args.json,
             verbosity: args.report.resolve()?,
         })

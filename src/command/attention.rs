@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use crate::client::handler::{Change, Supervision};
 use crate::client::options::ClientOptions;
@@ -106,6 +106,20 @@ impl Attention {
             output = work => Ok(output),
             stop = poll_fn(|cx| self.poll_asked(cx)) => Err(stop.error()),
         }
+    }
+
+    /// The same, and the time limit counts too. Where it is over already, the work is not begun.
+    pub(super) async fn within<F: Future>(&mut self, work: F) -> Result<F::Output, Error> {
+        tokio::select! {
+            biased;
+            stop = poll_fn(|cx| self.poll(cx)) => Err(stop.error()),
+            output = work => Ok(output),
+        }
+    }
+
+    /// When the time limit is over, if there is one.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.limit.as_ref().map(|(_, sleep)| sleep.deadline())
     }
 
     /// Writes out what a run leaves at its end, however long the reader takes. Once somebody has asked for

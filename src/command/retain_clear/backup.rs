@@ -64,11 +64,6 @@ impl Backup {
         })
     }
 
-    /// Whether it goes to standard output.
-    pub(super) fn is_stdout(&self) -> bool {
-        self.is_stdout
-    }
-
     fn failed(&self, error: std::io::Error) -> Error {
         if self.is_stdout && error.kind() == ErrorKind::BrokenPipe {
             return Error::OutputClosed;

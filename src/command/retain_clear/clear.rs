@@ -38,14 +38,25 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         )
         .with_hint("--yes clears without asking, --dry-run only shows what it would clear"));
     }
-    let mut backup = clear.backup.as_deref().map(Backup::create).transpose()?;
-    let attention = Attention::start(None)?;
+    let attention = Attention::start(config.timeout)?;
     // A list is for its reader; a clearing is not.
     let mut attention = if clear.dry_run { attention.for_reader() } else { attention };
+    let mode = if clear.dry_run { "dry-run" } else { "clear" };
+    let created = match clear.backup.clone() {
+        None => Ok(None),
+        Some(path) => attention.blocking(move || Backup::create(&path)).await.map(Some),
+    };
+    let mut backup = match created {
+        Ok(backup) => backup,
+        Err(error) => {
+            return Err(
+                report_unmade(config, mode, &clear.scan.filters, error, &mut attention, diagnostics).await
+            );
+        }
+    };
     let mut client = config.client.clone();
     let mut shown = Shown::default();
     let looking = Looking::Selected { with_preview: asks || !config.json };
-    let mode = if clear.dry_run { "dry-run" } else { "clear" };
     let scanned =
         first_scan(&mut client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await;
     if let (Some(backup), None) = (&mut backup, &scanned.error) {
@@ -116,6 +127,27 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     }
     let something = left(&run.entries) > 0 || run.incomplete;
     Ok(if something { Exit::Negative } else { Exit::Success })
+}
+
+/// The report of a run that could not be made because of a file, for whoever reads standard output; and why,
+/// to end with.
+pub(super) async fn report_unmade(
+    config: &Config,
+    mode: &'static str,
+    filters: &[String],
+    error: Error,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Error {
+    if config.json && !matches!(error, Error::Usage { .. }) {
+        let why = error.to_string();
+        let mut shown = Shown::default();
+        let parts = Parts { mode, filters, error: Some(&why), ..Parts::default() };
+        Report::new(&parts, &[]).put(shown.stdout.buffer());
+        // The error to end with is the first.
+        let _ = shown.flush(attention, diagnostics).await;
+    }
+    error
 }
 
 /// What is written to standard output. That its reader has gone ends nothing: what is asked for is
@@ -195,6 +227,7 @@ impl Run<'_> {
         }
         let until = self.clear.until_clear.map(|limit| Instant::now() + limit);
         loop {
+            self.attention.within(std::future::ready(())).await?;
             let total = self.entries.iter().filter(|entry| entry.fate == Fate::NotSent).count() as u64;
             let mut work = Clearing { entries: &mut self.entries, next: 0 };
             self.passes += 1;
@@ -223,7 +256,7 @@ impl Run<'_> {
         }
         let count = self.entries.iter().filter(|entry| entry.fate == Fate::NotSent).count();
         let question = format!("Clear {}?", counted(count as u64, "retained message"));
-        self.attention.during(confirm(self.diagnostics, &question)).await
+        self.attention.within(confirm(self.diagnostics, &question)).await
     }
 
     /// Looks again, with a fresh subscription on a fresh connection.

@@ -36,7 +36,7 @@ use crate::exit::Exit;
 use crate::output::{Diagnostics, Verbosity};
 
 pub use clear::DEFAULT_UNTIL_CLEAR;
-pub use scan::ScanOptions;
+pub use scan::{SCAN_LIMIT, ScanOptions};
 pub use selection::{Selection, TimeSource};
 
 /// A checked command line of `mqtt retain-clear`.
@@ -48,8 +48,8 @@ pub struct Config {
     pub work: Work,
     /// At most so many messages a second; more than 0.
     pub rate: Option<f64>,
-    /// How long the server may acknowledge nothing.
-    pub answer_limit: Duration,
+    /// The limit of the whole run.
+    pub timeout: Option<Duration>,
     /// One JSON object in place of text.
     pub json: bool,
     /// What is said on standard error.
@@ -92,7 +92,7 @@ pub struct Clear {
 
 impl Config {
     fn limits(&self) -> send::Limits {
-        send::Limits { rate: self.rate, answer: self.answer_limit }
+        send::Limits { rate: self.rate, answer: self.client.connect_timeout }
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::attention::Attention;
 use super::Config;
 use super::backup::{Backup, Records};
-use super::clear::Shown;
+use super::clear::{Shown, report_unmade};
 use super::entry::{Entry, Fate, fingerprint};
 use super::report::{Parts, Report, ScanReport, left};
 use super::scan::{Looking, ScanOptions, first_scan};
@@ -15,6 +15,7 @@ use super::send::{self, Outgoing};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::file::names_stdout;
 use crate::notation::printable;
 use crate::output::Diagnostics;
 use crate::protocol::reason::ReasonCode;
@@ -29,12 +30,19 @@ pub(super) async fn export(
     file: &Path,
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
-    let mut backup = Backup::create(file)?;
-    let attention = Attention::start(None)?;
-    let (mut attention, name) = if backup.is_stdout() {
+    let attention = Attention::start(config.timeout)?;
+    let (mut attention, name) = if names_stdout(file) {
         (attention.for_reader(), "standard output".to_owned())
     } else {
         (attention, file.display().to_string())
+    };
+    let path = file.to_owned();
+    let mut backup = match attention.blocking(move || Backup::create(&path)).await {
+        Ok(backup) => backup,
+        Err(error) => {
+            let filters = &options.filters;
+            return Err(report_unmade(config, "export", filters, error, &mut attention, diagnostics).await);
+        }
     };
     let mut client = config.client.clone();
     let looking = Looking::Selected { with_preview: false };
@@ -75,24 +83,18 @@ pub(super) async fn export(
 
 /// `--restore`: publishes the messages of a backup.
 pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics) -> Result<Exit, Error> {
-    let opened = Records::open(file).and_then(|mut records| Ok((check(&mut records)?, records)));
-    let (total, records) = match opened {
+    let mut attention = Attention::start(config.timeout)?;
+    let path = file.to_owned();
+    let open = move || Records::open(&path).and_then(|mut records| Ok((check(&mut records)?, records)));
+    let (total, records) = match attention.blocking(open).await {
         Ok(opened) => opened,
         Err(error) => {
-            if config.json && !matches!(error, Error::Usage { .. }) {
-                let why = error.to_string();
-                let parts = Parts { mode: "restore", error: Some(&why), ..Parts::default() };
-                let mut shown = Shown::default();
-                Report::new(&parts, &[]).put(shown.stdout.buffer());
-                shown.flush(&mut Attention::start(None)?, diagnostics).await?;
-            }
-            return Err(error);
+            return Err(report_unmade(config, "restore", &[], error, &mut attention, diagnostics).await);
         }
     };
     let mut work = Restoring { records, entries: Vec::new(), unanswerable: 0 };
-    let mut attention = Attention::start(None)?;
     let mut client = config.client.clone();
-    let result = match attention.during(client.settle()).await {
+    let result = match attention.within(client.settle()).await {
         Ok(Ok(())) => {
             send::send(&client, &mut work, total, config.limits(), &mut attention, diagnostics).await
         }

@@ -40,6 +40,9 @@ use crate::quotation::cut;
 /// Topics asked for by name at once: well below what servers queue for a client.
 const NAMES_PER_PASS: usize = 400;
 
+/// How long a scan may take where the user has set no limit.
+pub const SCAN_LIMIT: Duration = Duration::from_secs(30);
+
 /// What to scan, and for how long.
 #[derive(Debug, Clone)]
 pub struct ScanOptions {
@@ -47,7 +50,7 @@ pub struct ScanOptions {
     pub filters: Vec<String>,
     /// What is selected of what is there.
     pub selection: Selection,
-    /// The limit of one scan.
+    /// The limit of one scan, which does not go on beyond that of the run either.
     pub timeout: Duration,
 }
 
@@ -99,7 +102,7 @@ pub(super) async fn first_scan(
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Scanned {
-    match attention.during(client.settle()).await {
+    match attention.within(client.settle()).await {
         Ok(Ok(())) => scan(client, options, looking, false, backup, attention, diagnostics).await,
         Ok(Err(error)) | Err(error) => Scanned::failed(error),
     }
@@ -119,6 +122,8 @@ pub(super) async fn scan(
     diagnostics: &Diagnostics,
 ) -> Scanned {
     let started = Instant::now();
+    let limit = started + options.timeout;
+    let limit = attention.deadline().map_or(limit, |deadline| deadline.min(limit));
     let mut scanner = Scanner {
         options,
         looking,
@@ -126,7 +131,7 @@ pub(super) async fn scan(
         supervisor: Supervisor::new(attention, diagnostics, client),
         diagnostics,
         now: SystemTime::now(),
-        limit: Box::pin(tokio::time::sleep_until(started + options.timeout)),
+        limit: Box::pin(tokio::time::sleep_until(limit)),
         link: Link::NotYet,
         passes: VecDeque::new(),
         pass: None,
@@ -523,18 +528,14 @@ impl Handler for Scanner<'_> {
     }
 
     /// The deadline ends the scan whatever the server does: sends without end, answers nothing that
-    /// stands between us and leaving, or is gone.
+    /// stands between us and leaving, or is gone. Where it is that of the run, what came still counts, so
+    /// that it is looked at first.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if let Poll::Ready(end) = self.supervisor.poll_interrupt(cx) {
-            return Poll::Ready(end);
+        // The limits of connecting are others.
+        if matches!(self.link, Link::NotYet | Link::Gone) || self.limit.as_mut().poll(cx).is_pending() {
+            let end = self.supervisor.poll_interrupt(cx);
+            return if matches!(self.link, Link::Gone) { Poll::Ready(Ok(())) } else { end };
         }
-        if matches!(self.link, Link::NotYet) {
-            return Poll::Pending; // the limits of connecting are others
-        }
-        if matches!(self.link, Link::Gone) {
-            return Poll::Ready(Ok(()));
-        }
-        std::task::ready!(self.limit.as_mut().poll(cx));
         if let Link::Lost(why) = &self.link {
             let limit = duration(self.options.timeout);
             return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
