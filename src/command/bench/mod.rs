@@ -136,20 +136,25 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         }
     };
     // What can be known to fail at the end of the run fails before it.
-    let calibration = results.calibration.as_deref().map(Calibration::read).transpose()?;
-    let outputs = Outputs::open(&results.files)?;
+    let files = Outputs::open(&results.files, load.mode).and_then(|outputs| {
+        Ok((outputs, results.calibration.as_deref().map(Calibration::read).transpose()?))
+    });
     let to_files = !results.files.is_empty();
     let attention = Attention::start(None)?;
     // A report that goes into a file as well is not for the reader of standard output alone.
     let mut attention = if to_files { attention } else { attention.for_reader() };
+    let (outputs, calibration) = match files {
+        Ok(files) => files,
+        Err(error) => {
+            print_failure(&load, results.json, &error, &mut attention, diagnostics).await;
+            return Err(error);
+        }
+    };
     let outcome = match put_load(&mut load, &mut attention, diagnostics).await {
         Ok(outcome) => outcome,
         Err(error) => {
             outputs.fail(load.mode, &error);
-            if results.json && !matches!(error, Error::Usage { .. }) {
-                // Why there is no report is the error to end with.
-                let _ = print(&json_of_failure(load.mode, &error), &mut attention, diagnostics).await;
-            }
+            print_failure(&load, results.json, &error, &mut attention, diagnostics).await;
             return Err(error);
         }
     };
@@ -184,6 +189,20 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         () if !report.valid && !pardoned => Exit::Negative,
         () => Exit::Success,
     })
+}
+
+/// With `--json`, an object that says why there is no report.
+async fn print_failure(
+    load: &Load,
+    as_json: bool,
+    error: &Error,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) {
+    if as_json && !matches!(error, Error::Usage { .. } | Error::OutputClosed) {
+        // Why there is no report is the error to end with.
+        let _ = print(&json_of_failure(load.mode, error), attention, diagnostics).await;
+    }
 }
 
 async fn put_load(

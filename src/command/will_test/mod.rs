@@ -37,6 +37,7 @@ use crate::client::raw::RawLink;
 use crate::command::{Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::file::patiently;
 use crate::output::{Diagnostics, Progress, Stdout, Verbosity};
 use crate::protocol::Protocol;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -119,15 +120,19 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
         return Ok(Exit::Success);
     }
     // Found out before a minute of waiting, not after.
-    let mut junit = None;
-    if let Some(path) = config.junit.clone() {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-        junit = Some((file.map_err(|error| cannot_write(&path, error))?, path));
-    }
+    let open = |path: &Path| OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let junit = config.junit.clone().map(|path| match patiently(&path, open) {
+        Ok(file) => Ok((file, path)),
+        Err(error) => Err(cannot_write(&path, error)),
+    });
     let attention = Attention::start(None)?;
     // A report that goes into a file as well is not for the reader of standard output alone.
     let mut attention = if junit.is_none() { attention.for_reader() } else { attention };
-    let (results, total, end) = match prepare(&mut config, &mut attention, diagnostics).await {
+    let (junit, prepared) = match junit.transpose() {
+        Ok(junit) => (junit, prepare(&mut config, &mut attention, diagnostics).await),
+        Err(error) => (None, Err(error)),
+    };
+    let (results, total, end) = match prepared {
         Ok(plans) => {
             let (results, end) = run_all(&config, &plans, &mut attention, &mut stdout, diagnostics).await;
             (results, plans.len(), end)

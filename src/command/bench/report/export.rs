@@ -17,7 +17,7 @@ use super::super::config::Mode;
 use super::figure::{FIGURES, Section};
 use super::{Report, SeriesSecond, html, latency};
 use crate::error::Error;
-use crate::file::Written;
+use crate::file::{Written, patiently};
 use crate::notation::printable;
 use crate::output::{self, TestCase, TestOutcome, put_json_line};
 
@@ -237,14 +237,28 @@ enum Form {
 pub(crate) struct Outputs(Vec<Output>);
 
 impl Outputs {
-    /// Opens the files that results go to, and leaves what they hold.
+    /// Opens the files that results go to, and leaves what they hold. If one of them cannot be written, the
+    /// others say so.
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub(crate) fn open(files: &Files) -> Result<Self, Error> {
+    pub(crate) fn open(files: &Files, mode: Mode) -> Result<Self, Error> {
         let wanted = [(&files.csv, Form::Csv), (&files.html, Form::Html), (&files.junit, Form::Junit)];
         let wanted = wanted.into_iter().filter_map(|(path, form)| Some((path.as_ref()?, form)));
-        wanted.map(|(path, form)| Output::open(path, form)).collect::<Result<_, _>>().map(Self)
+        let (mut opened, mut failure) = (Self::default(), None);
+        for (path, form) in wanted {
+            match Output::open(path, form) {
+                Ok(output) => opened.0.push(output),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        match failure {
+            None => Ok(opened),
+            Some(error) => {
+                opened.fail(mode, &error);
+                Err(error)
+            }
+        }
     }
 
     /// Writes the report to all files, to the others even if one fails.
@@ -285,7 +299,8 @@ impl Output {
         let (file, is_new) = match OpenOptions::new().write(true).create_new(true).open(path) {
             Ok(file) => (file, true),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                (OpenOptions::new().write(true).open(path).map_err(failed)?, false)
+                let open = |path: &Path| OpenOptions::new().write(true).open(path);
+                (patiently(path, open).map_err(failed)?, false)
             }
             Err(error) => return Err(failed(error)),
         };
