@@ -51,6 +51,7 @@ mod retain_restore;
 mod retries;
 mod secrets;
 mod selection;
+mod slow_files;
 mod spool;
 mod stored;
 mod subscribe;

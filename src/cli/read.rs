@@ -8,7 +8,8 @@ use clap::parser::ValueSource;
 
 use super::sources::{self, Broken, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
-use super::{SUBCOMMANDS, command, help, property, secret, usage};
+use super::text::shown;
+use super::{SUBCOMMANDS, command, help, property, secret, usage, words};
 use crate::error::Error;
 use crate::file::Patience;
 use crate::output::has_no_reader;
@@ -56,6 +57,7 @@ pub(super) fn read(
             return help.unwrap_or_else(|| asked_or_wrong(arguments, Some(error))).map(Err);
         }
     };
+    refuse_detached(&definition, names, arguments)?;
     hide(&definition, names);
     let needs = (entry.needs)(&matches);
     let is_typed = |arg: &Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
@@ -112,6 +114,25 @@ pub(super) fn read(
     }
     wait_for_files(&matches, subcommand.is_for_reader());
     Ok(Ok(Read { definition, matches, found, subcommand }))
+}
+
+/// An option whose value is optional takes it only after `=`. What follows after a blank is an operand, most
+/// likely against the user's will if the option would take it.
+fn refuse_detached(definition: &clap::Command, names: usize, arguments: &[OsString]) -> Result<(), Error> {
+    let Some(at) = words::detached(definition, names, arguments) else { return Ok(()) };
+    let [option, value] = [at, at + 1].map(|at| shown(&arguments[at]));
+    let mut joined = arguments.to_vec();
+    let word = joined.remove(at + 1);
+    joined[at].push("=");
+    joined[at].push(word);
+    let line = property::terminated(definition, names, &joined);
+    let is_value = definition.clone().try_get_matches_from(&line[names - 1..]).is_ok();
+    if !is_value {
+        return Ok(());
+    }
+    let hint = format!("{option}={value}; an operand '{value}' goes before {option}, or after --");
+    Err(Error::usage(format!("{option} takes a value only after '=', not '{value}' after a blank"))
+        .with_hint(hint))
 }
 
 fn is_given(matches: &clap::ArgMatches, id: &str) -> bool {

@@ -43,6 +43,20 @@ pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString
     found
 }
 
+/// The place of an option that takes a value only after `=`, and has none, where the word after it may have been
+/// meant as one.
+pub(super) fn detached(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {
+    let values = values(definition, names, line);
+    let is_value = |at: usize| values.iter().any(|value| value.word == at);
+    let word = |at: usize| line[at].as_encoded_bytes();
+    let end = (names..line.len()).find(|at| word(*at) == b"--" && !is_value(*at)).unwrap_or(line.len());
+    (names..end.saturating_sub(1)).filter(|at| !is_value(*at)).find(|at| {
+        let wants_equals = option(definition, word(*at))
+            .is_some_and(|(arg, from)| from == word(*at).len() && arg.is_require_equals_set());
+        wants_equals && !word(at + 1).starts_with(b"-")
+    })
+}
+
 /// The option in a word that takes a value, and where in the word its value begins: at the end, if it
 /// follows.
 fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, usize)> {

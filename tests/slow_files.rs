@@ -1,0 +1,150 @@
+//! Files that keep a run waiting: a FIFO that nobody writes to, or reads from. The time limit, the end of the
+//! reader of standard output and signals end the run. Files that cannot be made.
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+
+fn pipe(folder: &TempDir) -> PathBuf {
+    let path = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    path
+}
+
+/// Options that name a file to read, with what else they need; all of `sub`.
+const READ: &[(&str, &[&str])] = &[
+    ("--cafile", &[]),
+    ("--crl", &["--tls-use-os-certs"]),
+    ("--cert", &["--tls-use-os-certs", "--key", "/dev/null"]),
+    ("--password-file", &["-u", "me"]),
+    ("--config", &[]),
+    ("--options-file", &[]),
+    ("--tls-keylog", &["--tls-use-os-certs"]),
+];
+
+fn subscribe(option: &str, path: &Path, more: &[&str]) -> Mqtt {
+    Mqtt::new(["sub", "-t", "a", "-h", "127.0.0.1", "-p", "1"]).args(more).arg_path(option, path)
+}
+
+#[test]
+fn file_without_a_writer_ends_at_the_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = pipe(&folder);
+    for (option, more) in READ {
+        let run = subscribe(option, &pipe, more).args(["-W", "300ms"]).run().exits(27);
+        run.mentions("timed out after 300ms, waiting for the file");
+    }
+}
+
+/// A writer that waits for its reader shows that the program waits for the file.
+fn waits(pipe: &Path) -> std::fs::File {
+    std::fs::File::options().write(true).open(pipe).unwrap()
+}
+
+#[test]
+fn file_without_content_ends_with_the_reader_or_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = pipe(&folder);
+    for (option, more) in READ.iter().filter(|(option, _)| *option != "--tls-keylog") {
+        let mut run = subscribe(option, &pipe, more).hold_stdout().spawn();
+        let writer = waits(&pipe);
+        run.close_stdout();
+        run.wait_for_end().exits(0);
+        drop(writer);
+        for signal in [Signal::TERM, Signal::INT] {
+            let run = subscribe(option, &pipe, more).spawn();
+            let writer = waits(&pipe);
+            run.signal(signal);
+            run.wait_for_end().dies_of(signal);
+            drop(writer);
+        }
+    }
+}
+
+/// Nobody reads what these write.
+#[test]
+fn file_to_write_without_a_reader_ends_at_the_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = pipe(&folder);
+    for words in [&["a", "--yes", "--backup"][..], &["a", "--export"], &["--restore"]] {
+        let line = ["retain-clear", "-h", "127.0.0.1", "-p", "1", "-W", "300ms"];
+        let run = Mqtt::new(line).args(words).args([&path]).run();
+        run.fails(27, "timed out after 300ms");
+    }
+}
+
+/// A comparison is for its reader alone.
+#[test]
+fn compare_ends_with_the_reader_of_its_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = pipe(&folder);
+    let mut run = Mqtt::new(["bench", "compare"]).args([&pipe, &pipe]).hold_stdout().spawn();
+    let writer = waits(&pipe);
+    run.close_stdout();
+    run.wait_for_end().exits(0);
+    drop(writer);
+}
+
+/// The record on standard output says why there is no report, and nothing was connected.
+#[test]
+fn file_that_cannot_be_made_is_in_the_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let nowhere = folder.path().join("none").join("file");
+    for words in [
+        &["will-test", "--json", "--junit"][..],
+        &["bench", "--json", "--junit"],
+        &["bench", "--json", "--html"],
+        &["bench", "--json", "--csv"],
+        &["bench", "pub", "--json", "--calibration"],
+        &["retain-clear", "a", "--yes", "--json", "--backup"],
+        &["retain-clear", "a", "--json", "--export"],
+        &["retain-clear", "--json", "--restore"],
+    ] {
+        let run = Mqtt::new(words).args([&nowhere]).args(["-h", "127.0.0.1", "-p", "1"]).run().exits(1);
+        let run = run.mentions("No such file or directory");
+        let record: Value =
+            serde_json::from_slice(&run.stdout).unwrap_or_else(|why| panic!("{words:?}: {why}"));
+        let error = record["error"].as_str().unwrap();
+        assert!(error.contains("none/file"), "{words:?}: {error}");
+    }
+}
+
+/// An earlier report of the same name is replaced by one that says why there is none.
+#[test]
+fn junit_of_a_load_says_that_another_file_could_not_be_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (nowhere, junit) = (folder.path().join("none").join("file"), folder.path().join("junit.xml"));
+    let line = ["bench", "-h", "127.0.0.1", "-p", "1"];
+    let run = Mqtt::new(line).arg_path("--html", &nowhere).arg_path("--junit", &junit).run().exits(1);
+    run.mentions("none/file");
+    let text = std::fs::read_to_string(&junit).unwrap();
+    assert!(text.contains("none/file"), "{text}");
+}
+
+/// An option that takes its value only after `=`, with a word after a blank that would be one.
+#[test]
+fn value_after_a_blank_names_the_right_form() {
+    for (words, hint) in [
+        (&["sub", "-t", "a", "--json-events", "state"][..], "--json-events=state"),
+        (&["sub", "--json-events", "state"], "--json-events=state"),
+        (&["pub", "--json-events", "all", "-t", "a", "-n"], "--json-events=all"),
+        (&["ping", "--json-events", "state"], "--json-events=state"),
+        (&["retain-clear", "a", "--until-clear", "5s", "--yes"], "--until-clear=5s"),
+    ] {
+        Mqtt::new(words).run().exits(2).mentions(&format!("hint: {hint};")).mentions("only after '='");
+    }
+    // No value of the option: an operand. And a word that cannot be meant as a value.
+    let broker = Broker::start();
+    for words in
+        [&["--json-events", "a/b"][..], &["--json-events", "--", "state"], &["state", "--json-events"]]
+    {
+        let line = ["sub", "-E", "-h", "127.0.0.1", "-p", &broker.port().to_string()];
+        Mqtt::new(line).args(words).run().exits(0);
+    }
+}
