@@ -11,5 +11,7 @@ mod options_file;
 mod origin;
 mod profile;
 
-pub(super) use files::{CREDENTIALS, FileArgs, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES, found, refused_command, warnings};
+pub(super) use files::{
+    CREDENTIALS, FileArgs, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES, found, refused_command, warnings,
+};
 pub(super) use origin::{Broken, Origin, Rank};
