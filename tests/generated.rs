@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap_complete::Shell;
 
+use super::support::words;
+
 /// The screen that a help text fits, whatever the terminal.
 const HELP_WIDTH: usize = 80;
 const HELP_LINES: usize = 40;
@@ -83,28 +85,11 @@ fn every_manual_page_has_valid_examples_and_bugs() {
         let manual = mqtt::cli::manual(called);
         assert!(!manual.examples.is_empty() && !manual.bugs.is_empty(), "{called}");
         for (_, line) in manual.examples {
-            let words = words(line);
+            let words = words(line).unwrap();
             assert_eq!(words[0], "mqtt", "{line}");
             assert!(command.clone().try_get_matches_from(&words).is_ok(), "{line}: {words:?}");
         }
     }
-}
-
-/// The words of the call of `mqtt` in a line for the shell, which has no quotes but `'`.
-fn words(line: &str) -> Vec<String> {
-    let call = &line[line.find("mqtt ").unwrap()..];
-    let mut words = vec![String::new()];
-    let mut is_quoted = false;
-    for character in call.chars() {
-        match character {
-            '\'' => is_quoted = !is_quoted,
-            '|' | '>' if !is_quoted => break,
-            ' ' if !is_quoted => words.push(String::new()),
-            other => words.last_mut().unwrap().push(other),
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 /// A command, its subcommands and theirs.

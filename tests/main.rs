@@ -25,6 +25,7 @@ mod compat_differential;
 mod compat_practice;
 mod connect;
 mod discovery;
+mod documents;
 mod events;
 mod faults;
 mod floods;

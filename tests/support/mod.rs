@@ -66,6 +66,33 @@ pub(crate) fn write(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
+/// The words of the first call of `mqtt` in a line for the shell, if there is one.
+pub(crate) fn words(line: &str) -> Option<Vec<String>> {
+    let line = line.replace("cargo run -q --", "mqtt");
+    let at =
+        line.match_indices("mqtt ").map(|(at, _)| at).find(|at| *at == 0 || line[..*at].ends_with(' '))?;
+    let mut words = vec![String::new()];
+    let mut quote = None;
+    for character in line[at..].chars() {
+        let word = words.last_mut().unwrap();
+        match character {
+            _ if quote == Some(character) => quote = None,
+            _ if quote.is_some() => word.push(character),
+            '\'' | '"' => quote = Some(character),
+            '>' if word == "2" => {
+                words.pop();
+                break;
+            }
+            '|' | '>' | '<' | ';' | '&' | '\n' => break,
+            '#' if word.is_empty() => break,
+            ' ' => words.push(String::new()),
+            other => word.push(other),
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    Some(words)
+}
+
 /// The value of `-V` that asks for this version.
 pub(crate) fn version(protocol: Protocol) -> &'static str {
     match protocol {
