@@ -2,6 +2,21 @@
 //!
 //! One type for the whole program, so that one place turns an error into a line of text and an exit code.
 //! The text is written where the cause is known; callers add nothing to it.
+//!
+//! This list has what ends the attempts to connect ([`Retry::Never`]);
+//! everything else is tried again, on every way and in every command,
+//! because a network, a proxy or a restarting server can cause it, or somebody in between can forge it:
+//!
+//! | final | why | made by |
+//! |---|---|---|
+//! | a usage error; a file that cannot be read; a name, path or header that cannot be sent | the command line stays the same | [`Error::usage`], [`Error::file`], [`Error::fatal`] |
+//! | a certificate that we do not trust | a server that is not the right one must not get the password at the second attempt | [`Error::fatal`] in `net::tls` |
+//! | credentials refused by a proxy or by MQTT; SCRAM proof wrong | repeated attempts lock accounts | [`Error::fatal`], [`ReasonCode::retry`] |
+//! | another refusal by Reason Code that is about this client: identifier, version, ban, session taken over, what it has sent | the client stays the same | [`ReasonCode::retry`] |
+//! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
+//! | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
+//! | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
+//! | the same packet ends three links | it would end the next | `client::strikes` |
 
 use crate::exit::Exit;
 use crate::file::GaveUp;
@@ -9,6 +24,8 @@ use crate::masking::masked;
 use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::quotation::cut;
+
+pub use crate::protocol::reason::Retry;
 
 /// The layer of the way to the broker that failed. Its name opens the message, but for MQTT itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,32 +78,6 @@ pub enum Denial {
     /// A message or anything else; also what is not sent because the server would refuse it.
     #[default]
     Message,
-}
-
-/// Whether trying again later can help: decides between reconnecting and giving up. A first connection
-/// without `--wait-for-server` is not tried again, whatever the cause.
-///
-/// What ends the attempts is this list; everything else is tried again, on every way and in every command,
-/// because a network, a proxy or a restarting server can cause it, or somebody in between can forge it:
-///
-/// | final | why | made by |
-/// |---|---|---|
-/// | a usage error; a file that cannot be read; a name, path or header that cannot be sent | the command line stays the same | [`Error::usage`], [`Error::file`], [`Error::fatal`] |
-/// | a certificate that we do not trust | a server that is not the right one must not get the password at the second attempt | [`Error::fatal`] in `net::tls` |
-/// | credentials refused by a proxy or by MQTT; SCRAM proof wrong | repeated attempts lock accounts | [`Error::fatal`], [`ReasonCode::retry`] |
-/// | another refusal by Reason Code that is about this client: identifier, version, ban, session taken over, what it has sent | the client stays the same | [`ReasonCode::retry`] |
-/// | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
-/// | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
-/// | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
-/// | the same packet ends three links | it would end the next | `client::strikes` |
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// A network or server condition that may pass.
-    Later,
-    /// An answer that may pass; the second in a row counts.
-    Once,
-    /// The same attempt would fail the same way.
-    Never,
 }
 
 /// Everything that can go wrong.

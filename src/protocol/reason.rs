@@ -3,8 +3,6 @@
 //! The number stays a raw `u8`: a server that sends one this table does not know is still reported
 //! truthfully, where an enum could only fail.
 
-use crate::error::Retry;
-
 /// A Reason Code of MQTT 5 ([MQTT-2.4]). Return codes of MQTT 3.x are mapped to it by
 /// [`ReasonCode::from_return_code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -194,6 +192,18 @@ impl ReasonCode {
             _ => Retry::Never,
         }
     }
+}
+
+/// Whether trying again later can help: decides between reconnecting and giving up. A first connection
+/// without `--wait-for-server` is not tried again, whatever the cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// A network or server condition that may pass.
+    Later,
+    /// An answer that may pass; the second in a row counts.
+    Once,
+    /// The same attempt would fail the same way.
+    Never,
 }
 
 impl std::fmt::Display for ReasonCode {

@@ -8,7 +8,7 @@ use rumqttc::v5::mqttbytes::v5;
 use super::super::property::{Property, PropertyBlock, PropertyId, Value};
 use super::super::reason::ReasonCode;
 use super::super::{Protocol, QoS};
-use super::{Connect, PacketType, Subscription};
+use super::{Connect, PacketType, Subscription, put_binary, put_variable_byte_integer};
 
 /// Bytes a Variable Byte Integer takes ([MQTT-1.5.5]).
 fn variable_length(value: usize) -> usize {
@@ -20,26 +20,8 @@ fn variable_length(value: usize) -> usize {
     }
 }
 
-/// Appends a Variable Byte Integer; `value` is at most 268,435,455.
-pub(in crate::protocol) fn put_variable_byte_integer(out: &mut impl BufMut, mut value: u32) {
-    loop {
-        let byte = value.to_le_bytes()[0] & 0x7F;
-        value >>= 7;
-        if value == 0 {
-            return out.put_u8(byte);
-        }
-        out.put_u8(byte | 0x80);
-    }
-}
-
 fn put_length(out: &mut impl BufMut, length: usize) {
     put_variable_byte_integer(out, u32::try_from(length).unwrap_or(u32::MAX));
-}
-
-/// Appends binary data with its two-byte length; `bytes` is at most 65,535 long.
-pub(in crate::protocol) fn put_binary(out: &mut impl BufMut, bytes: &[u8]) {
-    out.put_u16(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
-    out.put_slice(bytes);
 }
 
 fn put_properties(out: &mut impl BufMut, block: &[u8]) {

@@ -18,6 +18,7 @@ use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::v5;
 
 use super::super::property::{Kind, Place, Properties, PropertyBlock, PropertyId, Value};
+use super::super::reason::ReasonCode;
 use super::tests::{protocols, qualities};
 use super::*;
 use crate::protocol::{Protocol, QoS};

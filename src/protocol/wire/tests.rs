@@ -4,6 +4,7 @@ use bytes::BytesMut;
 use proptest::prelude::*;
 
 use super::super::property::{Place, Properties, PropertyBlock, PropertyId, Value};
+use super::super::reason::ReasonCode;
 use super::*;
 use crate::protocol::{Protocol, QoS};
 

@@ -1,0 +1,81 @@
+//! Where packets begin and end in a stream of bytes.
+
+use std::borrow::Cow;
+
+use super::super::reason::ReasonCode;
+use super::{Malformed, PacketType};
+use crate::quantity::counted;
+
+/// The largest packet the encoding can express: 5 bytes of fixed header and 268,435,455 more
+/// ([MQTT-2.1.4]).
+pub const LARGEST_PACKET_BYTES: u32 = 268_435_460;
+
+/// The size of a PUBACK without reason and properties.
+pub const PUBACK_BYTES: usize = 4;
+
+/// The packet identifiers of the plain PUBACKs that the bytes begin with.
+#[inline]
+pub fn plain_pubacks(bytes: &[u8]) -> impl Iterator<Item = u16> {
+    let packets = bytes.as_chunks::<PUBACK_BYTES>().0.iter();
+    packets.map_while(|packet| match *packet {
+        [0x40, 2, high, low] => Some(u16::from_be_bytes([high, low])),
+        _ => None,
+    })
+}
+
+/// The length of the first packet in `buffer`, fixed header included, or `None` while more bytes
+/// are needed to have it whole. `largest_bytes` bounds the whole packet, as Maximum Packet Size
+/// does ([MQTT-3.1.2.11.4]); `rumqttc`'s own limit compares the remaining length.
+///
+/// # Errors
+/// An invalid packet type, a malformed Remaining Length, or a packet over the limit: all known as
+/// soon as the fixed header is there.
+#[inline]
+pub fn frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
+    // By far the most packets have a Remaining Length of one byte, and are whole.
+    if let [first, remaining @ ..0x80, ..] = *buffer {
+        let length = 2 + usize::from(remaining);
+        if first >= 0x10 && length <= buffer.len() && length <= largest_bytes as usize {
+            return Ok(Some(length));
+        }
+    }
+    any_frame(buffer, largest_bytes)
+}
+
+/// How long the packet will be whose beginning this is, if that can be told already.
+#[must_use]
+pub fn announced(buffer: &[u8]) -> Option<usize> {
+    match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {
+        Ok(header) => Some(header.frame_length()),
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(missing)) if buffer.len() > 1 => {
+            Some(buffer.len() + missing)
+        }
+        Err(_) => None,
+    }
+}
+
+fn any_frame(buffer: &[u8], largest_bytes: u32) -> Result<Option<usize>, Malformed> {
+    let Some(first) = buffer.first() else { return Ok(None) };
+    let packet = PacketType::from_bits(first >> 4);
+    let malformed = |what: Cow<'static, str>, reason| Err(Malformed { packet, what, reason });
+    if packet.is_none() {
+        return malformed("not an MQTT packet (packet type 0)".into(), ReasonCode::MALFORMED_PACKET);
+    }
+    let length = match rumqttc::mqttbytes::check(buffer.iter(), usize::MAX) {
+        Ok(header) => header.frame_length(),
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(missing)) if buffer.len() > 1 => {
+            buffer.len() + missing
+        }
+        Err(rumqttc::mqttbytes::Error::InsufficientBytes(_)) => return Ok(None),
+        Err(_) => return malformed("malformed Remaining Length".into(), ReasonCode::MALFORMED_PACKET),
+    };
+    if length > largest_bytes as usize {
+        let what = format!(
+            "packet of {} is larger than the {} allowed",
+            counted(length as u64, "byte"),
+            counted(largest_bytes.into(), "byte")
+        );
+        return malformed(what.into(), ReasonCode::PACKET_TOO_LARGE);
+    }
+    Ok((length <= buffer.len()).then_some(length))
+}

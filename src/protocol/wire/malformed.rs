@@ -1,0 +1,45 @@
+//! What a peer sends against the standard.
+
+use std::borrow::Cow;
+
+use super::super::reason::ReasonCode;
+use super::super::topic::TopicError;
+use super::PacketType;
+
+/// Bytes from the peer that break the standard.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{packet}{what}", packet = .packet.map(|p| format!("{}: ", p.name())).unwrap_or_default())]
+pub struct Malformed {
+    /// The packet it was found in, if it got that far.
+    pub packet: Option<PacketType>,
+    /// What is wrong.
+    pub what: Cow<'static, str>,
+    /// The Reason Code to send in DISCONNECT ([MQTT-4.13]).
+    pub reason: ReasonCode,
+}
+
+impl Malformed {
+    /// A packet that can be read but breaks a rule ([MQTT-4.13.1], Protocol Error).
+    pub fn protocol_error(packet: PacketType, what: impl Into<Cow<'static, str>>) -> Self {
+        Self { packet: Some(packet), what: what.into(), reason: ReasonCode::PROTOCOL_ERROR }
+    }
+
+    /// A PUBLISH whose topic name is none ([MQTT-3.3.2-1], [MQTT-3.3.2-2], [MQTT-3.3.2-8]).
+    #[must_use]
+    pub fn topic_name(error: TopicError) -> Self {
+        let reason = match error {
+            // Without an alias.
+            TopicError::Empty => ReasonCode::PROTOCOL_ERROR,
+            // [MQTT-1.5.4-1], [MQTT-1.5.4-2]
+            TopicError::NotUtf8 | TopicError::Null => ReasonCode::MALFORMED_PACKET,
+            _ => ReasonCode::TOPIC_NAME_INVALID,
+        };
+        Self::protocol_error(PacketType::Publish, format!("topic name: {error}")).with_reason(reason)
+    }
+
+    /// The same, with another Reason Code.
+    #[must_use]
+    pub fn with_reason(self, reason: ReasonCode) -> Self {
+        Self { reason, ..self }
+    }
+}
