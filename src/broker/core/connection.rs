@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
+use super::bounds::OUTPUT_FULL_BYTES;
 use super::message::View;
-use super::{ConnectionId, OUTPUT_FULL_BYTES, SessionId};
+use super::{ConnectionId, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};

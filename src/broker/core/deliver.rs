@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::bounds::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, TURN_WORK};
 use super::connection::{Outgoing, Phase};
 use super::in_flight::Stage;
 use super::message::{Message, Routed};
 use super::retained::Search;
 use super::session::Pending;
-use super::{
-    ConnectionId, Core, OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, SessionId, TURN_WORK,
-};
+use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType};

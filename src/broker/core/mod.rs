@@ -7,7 +7,7 @@
 //! each it looks after the connections [`Core::take_changed`] names: writes [`Core::output`], reports
 //! it with [`Core::wrote`], reads on or not as [`Core::state`] says.
 //!
-//! Work is done in short turns: [`Core::resume`] begins one, and work beyond [`TURN_WORK`] continues in the
+//! Work is done in short turns: [`Core::resume`] begins one, and work beyond [`TURN_WORK`](bounds::TURN_WORK) continues in the
 //! next turn ([`Core::is_unfinished`]), after the other connections have had theirs.
 //!
 //! Memory is bounded: queues and stores by their limits, output by back-pressure. A publisher whose message
@@ -16,12 +16,14 @@
 //! limits are dropped. The broker is for tests, to which a loss matters more than the rate of a publisher.
 
 mod acknowledge;
+mod bounds;
 mod connect;
 mod connection;
 mod deadlines;
 mod deliver;
 mod disconnect;
 mod held;
+mod identifier;
 mod in_flight;
 mod message;
 mod publish;
@@ -46,68 +48,18 @@ use crate::protocol::Protocol;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
+pub(super) use identifier::ConnectionId;
+
+use bounds::{
+    FREE_PARTIAL_BYTES, LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK,
+};
 use connection::{Connection, Phase, SHARED_BYTES};
 use deadlines::{Deadlines, Timer};
+use identifier::SessionId;
 use retained::Retained;
 use session::Session;
 use slab::Slab;
 use subscriptions::{Match, Subscriptions};
-
-/// A connection with more bytes than this to be written holds back its publishers and its queue.
-const OUTPUT_HIGH_BYTES: usize = 256 << 10;
-/// With fewer than this it goes on.
-const OUTPUT_LOW_BYTES: usize = 64 << 10;
-/// QoS 0 messages are dropped over this; a single packet may still be larger.
-const OUTPUT_MOST_BYTES: usize = 4 << 20;
-/// With more than this, which only acknowledgements and the like can reach, it is not read from: a
-/// client that asks and never reads the answers has to stop asking.
-const OUTPUT_FULL_BYTES: usize = 8 << 20;
-/// What one turn may do: packets handled, subscriptions matched, messages handed on. A few milliseconds.
-const TURN_WORK: usize = 64 << 10;
-/// What it costs to look for a retained message's name, in the same unit.
-const NAME_WORK: usize = 8;
-/// What each connection may hold of a packet that is not whole without counting against the limit.
-const FREE_PARTIAL_BYTES: usize = 128 << 10;
-/// A CONNECT has at most five strings of 64 KiB; what its properties add is bounded by this.
-const LARGEST_CONNECT_BYTES: u32 = 1 << 20;
-/// Output buffers kept for the next connection that needs one, and the largest of them.
-const SPARE_BUFFERS: usize = 16;
-const SPARE_BUFFER_BYTES: usize = 1 << 20;
-
-macro_rules! identifier {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(super) struct $name(u32);
-
-        impl From<u32> for $name {
-            fn from(index: u32) -> Self {
-                Self(index)
-            }
-        }
-
-        impl From<$name> for u32 {
-            fn from(name: $name) -> u32 {
-                name.0
-            }
-        }
-    };
-}
-identifier!(
-    /// A network connection; the number is used again after [`Core::close`].
-    ConnectionId
-);
-identifier!(
-    /// A session; the number is used again after the session's end.
-    SessionId
-);
-
-impl ConnectionId {
-    /// The number, to index the driver's own table.
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
 
 /// What the driver is to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::bounds::{NAME_WORK, TURN_WORK};
 use super::message::Message;
-use super::{NAME_WORK, TURN_WORK};
 
 /// The byte after `/`: a name and this come after everything below the name.
 const AFTER_SLASH: &[u8] = b"0";

@@ -1,8 +1,8 @@
 //! Expensive requests of one client do not delay the others: work is done in turns.
 
 use super::*;
+use crate::broker::core::bounds::{NAME_WORK, TURN_WORK};
 use crate::broker::core::subscribe::{PACKET_FILTERS, PACKET_LEVELS};
-use crate::broker::core::{NAME_WORK, TURN_WORK};
 use crate::broker::options::Limits;
 
 fn retained_store(world: &mut World, count: usize) {
