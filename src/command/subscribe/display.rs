@@ -5,37 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::{Interval, interval};
 
-use super::Config;
+use super::config::{Config, Display};
 use super::rate::Rate;
 use crate::error::Error;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Misfit, Stdout, Watch};
+use crate::output::{Diagnostics, MessageWriter, Misfit, Stdout, Watch};
 use crate::protocol::wire::Publish;
-
-/// What standard output shows of the messages.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Display {
-    /// Each, as it comes.
-    Messages(MessageFormat),
-    /// How many there are, second by second (`--message-rate`).
-    Rate {
-        /// As an object a line.
-        json: bool,
-    },
-    /// The latest of each topic, in place, on a terminal (`--watch`).
-    Watch(MessageFormat),
-}
-
-impl Display {
-    /// The same as mosquitto's clients write it.
-    #[must_use]
-    pub fn in_style_of_mosquitto(self) -> Self {
-        match self {
-            Self::Messages(format) => Self::Messages(format.in_style_of_mosquitto()),
-            Self::Watch(format) => Self::Watch(format.in_style_of_mosquitto()),
-            rate @ Self::Rate { .. } => rate,
-        }
-    }
-}
 
 /// How often to look whether the terminal has another size.
 const RESIZE_INTERVAL: Duration = Duration::from_millis(500);

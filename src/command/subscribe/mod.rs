@@ -1,22 +1,21 @@
 //! `mqtt sub`: receive messages and write them out.
 
 use std::mem::{Discriminant, discriminant};
-use std::path::PathBuf;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use bytes::BytesMut;
 
 mod clears;
+mod config;
 mod display;
 mod filters;
 mod output;
 mod rate;
 
 use self::clears::Clears;
-pub use self::display::Display;
+pub use self::config::{Config, Display, FilterOptions, Kind};
 use self::display::Shower;
-pub use self::filters::FilterOptions;
 use self::filters::{Group, groups};
 use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::{Care, EndOfStored};
@@ -34,72 +33,6 @@ use crate::protocol::wire::{Publish, Subscription};
 use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
 use crate::storage::session_file::SessionFile;
-
-/// Which messages are shown, by whether they are retained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// All.
-    Any,
-    /// Those that are not (`-R`).
-    Live,
-    /// Those that are, and then the run is over (`--retained-only`).
-    Retained,
-}
-
-/// A checked command line of `mqtt sub`.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The connection.
-    pub client: ClientOptions,
-    /// What to subscribe to; may be empty if `unsubscribe` is not.
-    pub filters: Vec<FilterOptions>,
-    /// Properties of SUBSCRIBE (MQTT 5), checked, without a subscription identifier.
-    pub subscribe_properties: PropertyBlock,
-    /// Filters to unsubscribe from (`-U`).
-    pub unsubscribe: Vec<String>,
-    /// Properties of UNSUBSCRIBE (MQTT 5), checked.
-    pub unsubscribe_properties: PropertyBlock,
-    /// Messages on topics that match one of these are not shown (`-T`).
-    pub filter_out: Vec<String>,
-    /// Each message is shown with this chance in percent (`--random-filter`).
-    pub chance_percent: Option<f64>,
-    /// Leave after that many messages shown (`-C`).
-    pub count: Option<u64>,
-    /// Leave after that long, whatever came (`-W`).
-    pub timeout: Option<Duration>,
-    /// Leave once the subscriptions are acknowledged (`-E`).
-    pub exit_after_subscribing: bool,
-    /// Stay for the messages of a kept session where there is nothing to subscribe to.
-    pub stays: bool,
-    /// Which messages are shown.
-    pub kind: Kind,
-    /// Clear on the server what is retained and was shown (`--remove-retained`).
-    pub remove_retained: bool,
-    /// Where to keep the packet identifiers of QoS 2 messages that are not released.
-    pub session_file: Option<PathBuf>,
-    /// What is shown of them.
-    pub display: Display,
-    /// A file in place of standard output (`--output`).
-    pub output: Option<PathBuf>,
-    /// What is said on standard error.
-    pub verbosity: Verbosity,
-}
-
-impl Config {
-    /// How long the server may take for its next answer where the run ends by itself, unless the user has
-    /// set a limit for all of it.
-    fn answer_limit(&self) -> Option<Duration> {
-        let ends_by_itself = self.ends_with_answers() || self.kind == Kind::Retained;
-        (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
-    }
-}
-
-impl Config {
-    /// Whether all is done once everything that was asked is answered.
-    fn ends_with_answers(&self) -> bool {
-        self.exit_after_subscribing || self.filters.is_empty() && !self.stays
-    }
-}
 
 impl Invocation for Config {
     fn client(&self) -> Option<&ClientOptions> {

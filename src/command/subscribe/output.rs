@@ -9,7 +9,7 @@
 //! A run that was started with SIGHUP ignored (`nohup`) is not ended by it.
 
 use super::super::attention::Attention;
-use super::Config;
+use super::config::Config;
 use crate::error::Error;
 use crate::output::{Diagnostics, Reopened, Stdout};
 use crate::signal::{HangUp, hang_up_is_ignored};

@@ -1,0 +1,129 @@
+//! What `mqtt sub` is asked to do.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::client::options::ClientOptions;
+use crate::output::{MessageFormat, Verbosity};
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
+use crate::protocol::wire::Subscription;
+
+/// Which messages are shown, by whether they are retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// All.
+    Any,
+    /// Those that are not (`-R`).
+    Live,
+    /// Those that are, and then the run is over (`--retained-only`).
+    Retained,
+}
+
+/// A checked command line of `mqtt sub`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The connection.
+    pub client: ClientOptions,
+    /// What to subscribe to; may be empty if `unsubscribe` is not.
+    pub filters: Vec<FilterOptions>,
+    /// Properties of SUBSCRIBE (MQTT 5), checked, without a subscription identifier.
+    pub subscribe_properties: PropertyBlock,
+    /// Filters to unsubscribe from (`-U`).
+    pub unsubscribe: Vec<String>,
+    /// Properties of UNSUBSCRIBE (MQTT 5), checked.
+    pub unsubscribe_properties: PropertyBlock,
+    /// Messages on topics that match one of these are not shown (`-T`).
+    pub filter_out: Vec<String>,
+    /// Each message is shown with this chance in percent (`--random-filter`).
+    pub chance_percent: Option<f64>,
+    /// Leave after that many messages shown (`-C`).
+    pub count: Option<u64>,
+    /// Leave after that long, whatever came (`-W`).
+    pub timeout: Option<Duration>,
+    /// Leave once the subscriptions are acknowledged (`-E`).
+    pub exit_after_subscribing: bool,
+    /// Stay for the messages of a kept session where there is nothing to subscribe to.
+    pub stays: bool,
+    /// Which messages are shown.
+    pub kind: Kind,
+    /// Clear on the server what is retained and was shown (`--remove-retained`).
+    pub remove_retained: bool,
+    /// Where to keep the packet identifiers of QoS 2 messages that are not released.
+    pub session_file: Option<PathBuf>,
+    /// What is shown of them.
+    pub display: Display,
+    /// A file in place of standard output (`--output`).
+    pub output: Option<PathBuf>,
+    /// What is said on standard error.
+    pub verbosity: Verbosity,
+}
+
+impl Config {
+    /// How long the server may take for its next answer where the run ends by itself, unless the user has
+    /// set a limit for all of it.
+    pub(super) fn answer_limit(&self) -> Option<Duration> {
+        let ends_by_itself = self.ends_with_answers() || self.kind == Kind::Retained;
+        (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
+    }
+
+    /// Whether all is done once everything that was asked is answered.
+    pub(super) fn ends_with_answers(&self) -> bool {
+        self.exit_after_subscribing || self.filters.is_empty() && !self.stays
+    }
+}
+
+/// One filter to subscribe to, with its options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilterOptions {
+    /// A checked topic filter.
+    pub filter: String,
+    /// The maximum QoS.
+    pub qos: QoS,
+    /// MQTT 5: do not send back what this client published.
+    pub no_local: bool,
+    /// MQTT 5: keep the RETAIN flag of live messages.
+    pub retain_as_published: bool,
+    /// MQTT 5: 0 always, 1 only if the subscription is new, 2 never.
+    pub retain_handling: u8,
+    /// MQTT 5: the subscription identifier, which comes with its messages.
+    pub identifier: Option<u32>,
+}
+
+impl FilterOptions {
+    pub(super) fn subscription(&self) -> Subscription<'_> {
+        Subscription {
+            filter: &self.filter,
+            qos: self.qos,
+            no_local: self.no_local,
+            retain_as_published: self.retain_as_published,
+            retain_handling: self.retain_handling,
+        }
+    }
+}
+
+/// What standard output shows of the messages.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Display {
+    /// Each, as it comes.
+    Messages(MessageFormat),
+    /// How many there are, second by second (`--message-rate`).
+    Rate {
+        /// As an object a line.
+        json: bool,
+    },
+    /// The latest of each topic, in place, on a terminal (`--watch`).
+    Watch(MessageFormat),
+}
+
+impl Display {
+    /// The same as mosquitto's clients write it.
+    #[must_use]
+    pub fn in_style_of_mosquitto(self) -> Self {
+        match self {
+            Self::Messages(format) => Self::Messages(format.in_style_of_mosquitto()),
+            Self::Watch(format) => Self::Watch(format.in_style_of_mosquitto()),
+            rate @ Self::Rate { .. } => rate,
+        }
+    }
+}
