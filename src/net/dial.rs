@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 use tokio::time::Sleep;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 
-use super::endpoint::{Address, Endpoint, Transport, WebSocketOptions};
+use super::address::{Address, Transport, WebSocketOptions};
+use super::endpoint::Endpoint;
 use super::stream::Stream;
 use super::tls::{self, CertificateFacts, TlsConfig, TlsFacts};
 use super::{resolve, tcp, websocket, within};

@@ -1,90 +1,15 @@
 //! Where and how to connect, as plain data.
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::address::{Address, Transport};
 use super::proxy::Proxy;
 use super::tls::TlsConfig;
-use crate::notation::HostPort;
 
 /// How long [`dial`](super::dial) may take when nothing else is asked for.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The broker's address.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Address {
-    /// A host and a port over TCP.
-    Tcp {
-        /// A name or an IP literal; IPv6 without brackets.
-        host: String,
-        /// The port.
-        port: u16,
-    },
-    /// The path of a Unix socket.
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } => HostPort { host, port: Some(*port) }.fmt(f),
-            Self::Unix(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
-/// What is spoken between the socket and MQTT.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transport {
-    /// MQTT straight on the socket (`mqtt://`).
-    Plain,
-    /// MQTT in TLS (`mqtts://`).
-    Tls,
-    /// MQTT in a WebSocket (`ws://`).
-    WebSocket(WebSocketOptions),
-    /// MQTT in a WebSocket in TLS (`wss://`).
-    SecureWebSocket(WebSocketOptions),
-}
-
-impl Transport {
-    /// Whether TLS is part of it.
-    #[must_use]
-    pub fn is_secure(&self) -> bool {
-        matches!(self, Self::Tls | Self::SecureWebSocket(_))
-    }
-}
-
-/// What a WebSocket's upgrade asks for. Its `Debug` shows no header's value and no query.
-#[derive(Clone, PartialEq, Eq)]
-pub struct WebSocketOptions {
-    /// Path and query, as they stand in a URL: `/mqtt`.
-    pub path: String,
-    /// Further headers of the request. `Host` replaces the one made from the address.
-    pub headers: Vec<(String, String)>,
-    /// The longest message taken from the server, in bytes.
-    pub max_message_size: usize,
-}
-
-/// The path that brokers mostly use, no further headers, messages of at most 64 MiB.
-impl Default for WebSocketOptions {
-    fn default() -> Self {
-        Self { path: "/mqtt".into(), headers: Vec::new(), max_message_size: 64 << 20 }
-    }
-}
-
-impl fmt::Debug for WebSocketOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("WebSocketOptions")
-            .field("path", &self.path.split('?').next())
-            .field("headers", &names)
-            .field("max_message_size", &self.max_message_size)
-            .finish()
-    }
-}
 
 /// The steps of a way to a broker, besides the connection and MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

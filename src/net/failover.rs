@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use super::endpoint::{Address, Endpoint};
+use super::address::Address;
+use super::endpoint::Endpoint;
 use super::service::brokers_of;
 use crate::error::{Error, Layer, Retry};
 

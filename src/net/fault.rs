@@ -1,14 +1,8 @@
-//! System errors as text, and the errors that end an open [`Stream`](super::Stream).
+//! System errors as text.
 
 use std::io;
 
 use tokio_rustls::rustls;
-
-use super::secrets::Secrets;
-use super::tls;
-use super::websocket::WebSocketFault;
-use crate::error::{Error, Layer};
-use crate::quotation;
 
 /// What an I/O error means, in lower-case words without the system's error number.
 pub(super) fn words(error: &io::Error) -> String {
@@ -37,148 +31,12 @@ pub(super) fn words(error: &io::Error) -> String {
     }
 }
 
-/// What an error of an open stream means, in one line: TLS alerts and failures in words, system
-/// errors without their number. The layer is not part of it; [`broken`] adds that.
-#[must_use]
-pub fn explain(error: &io::Error) -> String {
-    match rustls_cause(error) {
-        Some(cause) => tls::explain::words(cause),
-        None => words(error),
-    }
-}
-
-/// The error of an open stream as the program's own: the layer it came from, the cause in words,
-/// and a hint where one helps. A TLS 1.3 server that rejects a client certificate says so only
-/// here, at the first read: the handshake is over by then.
-#[must_use]
-pub fn broken(error: &io::Error) -> Error {
-    if let Some(cause) = rustls_cause(error) {
-        return tls::explain::error(cause);
-    }
-    let web_socket = error.get_ref().and_then(|inner| inner.downcast_ref::<WebSocketFault>());
-    let layer = if web_socket.is_some() { Layer::WebSocket } else { Layer::Stream };
-    Error::link(layer, words(error))
-}
-
-/// The first line of a stranger's text that says anything, for use in a message: short, and
-/// with control characters made visible and without our own secrets. Of HTML the tags are left out.
-pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
-    let text = without_tags(&String::from_utf8_lossy(text));
-    // Before a line is taken or shortened: half a secret would not be found.
-    let text = secrets.masked(&text);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(quotation::shown(line))
-}
-
-/// A text as a browser shows it: without tags, which may go on over lines, and with characters in place of
-/// their codes. What stands in no tag is kept, `a < b` for example.
-fn without_tags(html: &str) -> String {
-    let mut text = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(at) = rest.find(['<', '&']) {
-        text.push_str(&rest[..at]);
-        rest = &rest[at..];
-        let is_tag = rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || "/!?".contains(c));
-        let code = rest.strip_prefix('&').and_then(character);
-        if let Some((c, behind)) = code {
-            text.push(c);
-            rest = behind;
-        } else if rest.starts_with('<') && is_tag {
-            rest = rest.split_once('>').map_or("", |(_, behind)| behind);
-        } else {
-            text.push_str(&rest[..1]);
-            rest = &rest[1..];
-        }
-    }
-    text + rest
-}
-
-/// The character of a code such as `#50;`, and what follows.
-fn character(code: &str) -> Option<(char, &str)> {
-    const LONGEST: usize = 8;
-    let end = code.find(';').filter(|end| *end <= LONGEST)?;
-    let c = match &code[..end] {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => ' ',
-        name => {
-            let number = name.strip_prefix('#')?;
-            let number = match number.strip_prefix(['x', 'X']) {
-                Some(digits) => u32::from_str_radix(digits, 16).ok()?,
-                None => number.parse().ok()?,
-            };
-            char::from_u32(number)?
-        }
-    };
-    Some((c, &code[end + 1..]))
-}
-
 /// Whether it is a failure of TLS.
 pub(super) fn is_tls(error: &io::Error) -> bool {
     rustls_cause(error).is_some()
 }
 
 /// The TLS failure inside an I/O error, if that is what it is.
-fn rustls_cause(error: &io::Error) -> Option<&rustls::Error> {
+pub(super) fn rustls_cause(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn system_errors_lose_their_number() {
-        let refused = io::Error::from_raw_os_error(rustix::io::Errno::CONNREFUSED.raw_os_error());
-        assert_eq!(explain(&refused), "connection refused");
-        let odd = io::Error::from_raw_os_error(rustix::io::Errno::PROTONOSUPPORT.raw_os_error());
-        assert_eq!(explain(&odd), "protocol not supported");
-    }
-
-    #[test]
-    fn the_first_line_is_short_and_harmless() {
-        let first_line = |text: &[u8]| first_line(text, &Secrets::default());
-        assert_eq!(first_line(b"\r\n  Not here\r\nmore"), Some("Not here".into()));
-        assert_eq!(first_line(b"<html>\n<title>404 Not Found</title>"), Some("404 Not Found".into()));
-        assert_eq!(first_line(b"a\x1b[2J"), Some("a\\x1b[2J".into()));
-        assert_eq!(first_line(b" \n"), None);
-        assert_eq!(first_line(b"<p\nclass=x>1 < 2 &amp; 3</p>"), Some("1 < 2 & 3".into()));
-        let long = first_line(&[b'x'; 300]).unwrap();
-        assert!(long.len() < 230 && long.ends_with("x… (300 bytes)"), "{long}");
-    }
-
-    /// Whatever a server puts between the parts of a secret.
-    #[test]
-    fn a_secret_that_is_split_is_not_shown() {
-        let options = super::super::WebSocketOptions {
-            headers: vec![("X-Key".into(), "hunter2".into())],
-            ..super::super::WebSocketOptions::default()
-        };
-        let secrets = Secrets::of_upgrade(&options);
-        for text in [
-            "key hunter2",
-            "key hun<b>ter2</b>",
-            "key hun<b\nid='x'>ter2",
-            "key hunter&#50;",
-            "key &#x68;unter2",
-            "key hun\nter2",
-            "key hun<!-- a -->ter2",
-            "key hunter",
-        ] {
-            assert_eq!(first_line(text.as_bytes(), &secrets), Some("key …".into()), "{text}");
-        }
-    }
-
-    #[test]
-    fn tls_errors_inside_io_errors_are_named_by_layer() {
-        let alert = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
-        let inside = io::Error::new(io::ErrorKind::InvalidData, alert);
-        let text = broken(&inside).to_string();
-        assert!(text.starts_with("TLS: "), "{text}");
-        assert!(text.contains("client certificate"), "{text}");
-        assert_eq!(format!("TLS: {}", explain(&inside)), text);
-    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::fault;
+use super::excerpt::first_line;
 use super::secrets::Secrets;
 
 /// The longest head taken, in bytes.
@@ -87,7 +87,7 @@ fn parse(answer: &[u8], secrets: &Secrets) -> Result<Option<Head>, HeadError> {
     let headers = head.headers.iter().map(|header| (header.name.to_owned(), header.value.to_vec()));
     Ok(Some(Head {
         status: head.code.unwrap_or_default(),
-        reason: fault::first_line(head.reason.unwrap_or_default().as_bytes(), secrets).unwrap_or_default(),
+        reason: first_line(head.reason.unwrap_or_default().as_bytes(), secrets).unwrap_or_default(),
         is_old: head.version == Some(0),
         headers: headers.collect(),
         behind: answer[end..].to_vec(),
@@ -142,7 +142,7 @@ impl Head {
         };
         let _ = tokio::time::timeout(BODY_LIMIT, reading).await;
         let body = if is_chunked { dechunked(&self.behind) } else { self.behind };
-        fault::first_line(&body, secrets)
+        first_line(&body, secrets)
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! | file | holds |
 //! |---|---|
+//! | `address` | the broker's address, and what is spoken there |
 //! | `endpoint` | where and how to connect, as data |
 //! | `dial` | the whole connection, step by step, under one time limit |
 //! | `failover` | several brokers, of which one has to answer |
@@ -21,9 +22,14 @@
 //! | `stream` | the one stream type of all transports |
 //! | `secrets` | the secrets that are masked in answers |
 //! | `fault` | system errors as text |
+//! | `excerpt` | the line of a stranger's text that is shown |
+//! | `broken` | the errors that end an open stream |
 
+mod address;
+mod broken;
 mod dial;
 mod endpoint;
+mod excerpt;
 mod failover;
 mod fault;
 mod http;
@@ -42,10 +48,11 @@ mod within;
 #[cfg(test)]
 mod tests;
 
+pub use address::{Address, Transport, WebSocketOptions};
+pub use broken::{broken, explain};
 pub use dial::{Observer, Step, dial, dial_observed, dial_timed, speaks_tls};
-pub use endpoint::{Address, DEFAULT_CONNECT_TIMEOUT, Endpoint, Transport, Way, WebSocketOptions};
+pub use endpoint::{DEFAULT_CONNECT_TIMEOUT, Endpoint, Way};
 pub use failover::none_answers;
-pub use fault::{broken, explain};
 pub use proxy::{Proxy, ProxyKind};
 pub use service::brokers_of;
 pub use stream::Stream;

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::endpoint::WebSocketOptions;
+use super::address::WebSocketOptions;
 use crate::masking::{self, Confidential};
 use crate::notation::percent;
 

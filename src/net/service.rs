@@ -10,7 +10,7 @@ use domain::resolv::lookup::lookup_host;
 use domain::resolv::stub::StubResolver;
 use domain::resolv::stub::conf::{ResolvConf, ServerConf, Transport};
 
-use super::endpoint::Address;
+use super::address::Address;
 use super::fault;
 use crate::error::{Error, Layer};
 use crate::quantity::duration;

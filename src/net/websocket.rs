@@ -3,7 +3,6 @@
 //! MQTT packets and WebSocket messages do not line up: a message may hold part of a packet or
 //! several [MQTT-6.0.0-2], so both directions here are streams of bytes.
 
-use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,7 +20,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
-use super::endpoint::{Address, WebSocketOptions};
+use super::address::{Address, WebSocketOptions};
+use super::broken::{self, WebSocketFault};
+use super::excerpt::first_line;
 use super::fault;
 use super::http::{self, Head, HeadError};
 use super::secrets::Secrets;
@@ -198,7 +199,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
 /// An HTTP answer other than the upgrade.
 async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets) -> Error {
     let (status, shown, is_old) = (head.status, head.shown(), head.is_old);
-    let place = head.header(header::LOCATION.as_str()).and_then(|place| fault::first_line(place, secrets));
+    let place = head.header(header::LOCATION.as_str()).and_then(|place| first_line(place, secrets));
     let line = head.first_line(stream, secrets).await;
     let cause = format!(
         "the broker answered '{shown}' to the upgrade of {path}{}{}",
@@ -225,7 +226,7 @@ fn no_answer(error: &HeadError) -> Error {
     let failed = |cause: &str| Error::link(Layer::WebSocket, cause).with_hint(SCHEMES);
     match error {
         // A TLS 1.3 server may turn our certificate down only now.
-        HeadError::Io(error) if fault::is_tls(error) => fault::broken(error),
+        HeadError::Io(error) if fault::is_tls(error) => broken::broken(error),
         HeadError::Io(error) => {
             failed(&format!("{} during the upgrade", fault::words(error))).without_a_word()
         }
@@ -371,24 +372,12 @@ fn complaint(frame: &CloseFrame, secrets: &Secrets) -> Option<String> {
     if frame.code == CloseCode::Protocol && frame.reason.as_str() == STAND_IN {
         return Some(format!("the broker closed the WebSocket with code {code} or one that is not allowed"));
     }
-    let reason = match fault::first_line(frame.reason.as_bytes(), secrets) {
+    let reason = match first_line(frame.reason.as_bytes(), secrets) {
         Some(line) => format!(": {line}"),
         None => String::new(),
     };
     Some(format!("the broker closed the WebSocket with code {code}{reason}"))
 }
-
-/// A failure of the WebSocket itself, told apart by [`fault::broken`] from one of the socket.
-#[derive(Debug)]
-pub(super) struct WebSocketFault(String);
-
-impl fmt::Display for WebSocketFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for WebSocketFault {}
 
 fn broken(words: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, WebSocketFault(words.into()))

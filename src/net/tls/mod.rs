@@ -4,6 +4,8 @@
 //! | file | holds |
 //! |---|---|
 //! | `options` | the options, as data |
+//! | `config` | the options with the files they name, read and checked |
+//! | `handshake` | the handshake |
 //! | `provider` | the cryptographic algorithms |
 //! | `ciphers` | cipher suites by name |
 //! | `pin` | the public key that the broker must have |
@@ -15,19 +17,26 @@
 //! | `verify` | verification of the broker's certificate |
 //! | `insecure` | no verification |
 //! | `certificate` | a certificate's subject, issuer, names and dates |
+//! | `notes` | what is noted during a handshake |
+//! | `facts` | what a handshake agreed on |
 //! | `encrypted` | the stream after a handshake |
 //! | `rejection` | why a certificate was refused |
 //! | `explain` | other handshake failures |
+//! | `words` | the failures that TLS has names for, in words |
 //! | `probe` | whether a port that was used without TLS expects TLS |
 
 mod authorities;
 mod certificate;
 mod ciphers;
+mod config;
 mod encrypted;
 pub(super) mod explain;
+mod facts;
 mod files;
+mod handshake;
 mod insecure;
 mod key_log;
+mod notes;
 mod options;
 mod pem;
 mod pin;
@@ -36,320 +45,15 @@ mod provider;
 mod rejection;
 mod unavailable;
 mod verify;
-
-use std::fmt;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
-
-use rustls_pki_types::{ServerName, UnixTime};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::rustls::crypto::CryptoProvider;
-use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
-use tokio_rustls::rustls::time_provider::TimeProvider;
-use tokio_rustls::rustls::{self, ClientConfig};
+pub(super) mod words;
 
 pub use certificate::CertificateFacts;
+pub use config::TlsConfig;
+pub(super) use config::checkable_name;
 pub use encrypted::Encrypted;
+pub use facts::TlsFacts;
+pub(super) use handshake::handshake;
 pub use options::{KeyPassword, SystemStore, TlsOptions, TlsVersion, aws_iot_protocol};
 pub use pin::Pin;
+pub use probe::looks_like_tls;
 pub use unavailable::{Unavailable, unavailable};
-
-use key_log::KeyLog;
-use verify::Verification;
-
-use crate::clock;
-use crate::error::{Error, Layer};
-use crate::quotation;
-
-/// Trust, credentials and versions, read and checked: what every handshake shares, session
-/// resumption included.
-pub struct TlsConfig {
-    client: Arc<ClientConfig>,
-    /// The name to ask for and check, when it is not the host.
-    server_name: Option<ServerName<'static>>,
-    /// Whether there is a certificate to show when the server asks for one.
-    has_certificate: bool,
-    /// Whether [`TlsOptions::insecure`] turned every check off.
-    insecure: bool,
-    own_certificates: Vec<CertificateFacts>,
-    /// What its user should know.
-    warnings: Vec<String>,
-    /// What helps to find a fault.
-    details: Vec<String>,
-}
-
-impl TlsConfig {
-    /// Reads every file that `options` name and checks what is in them. Without a CA file or
-    /// directory it loads the operating system's trust store; nothing else ever does.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Usage`] for options that exclude each other, [`Error::File`] for a file that
-    /// cannot be read, and [`Layer::Tls`] for one that does not hold what it should; every one
-    /// names its file.
-    pub fn load(options: &TlsOptions) -> Result<Self, Error> {
-        let mut provider = provider::with_all_algorithms();
-        if let Some(list) = &options.ciphers {
-            provider.cipher_suites = ciphers::chosen(list, &provider.cipher_suites)?;
-        }
-        let provider = Arc::new(provider);
-        let versions = options.protocol_versions()?;
-        let clock = Clock { now: SystemTime::now, dates_matter: !options.insecure };
-        let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
-        let certificate = client_certificate(options, &provider)?;
-        let has_certificate = certificate.is_some();
-        let shown = certificate.iter().flat_map(|pair| &pair.cert);
-        let own_certificates = shown.filter_map(CertificateFacts::read).collect();
-        let Verification { verifier, warnings, details } = verify::verification(options, &provider)?;
-        let builder = ClientConfig::builder_with_details(provider, Arc::new(clock))
-            .with_protocol_versions(&versions)
-            .map_err(|_| {
-                Error::usage("none of the cipher suites asked for belongs to a TLS version asked for")
-            })?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier);
-        let mut client = match certificate {
-            Some(pair) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(pair))),
-            None => builder.with_client_cert_resolver(Arc::new(verify::NoClientCertificate)),
-        };
-        client.alpn_protocols = options.alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
-        if let Some(path) = &options.key_log {
-            client.key_log = Arc::new(KeyLog::open(path)?);
-        }
-        Ok(Self {
-            client: Arc::new(client),
-            server_name,
-            has_certificate,
-            insecure: options.insecure,
-            own_certificates,
-            warnings,
-            details,
-        })
-    }
-
-    /// The same, but every handshake is a full one: no session is taken up again. For who stands
-    /// for many clients at once, which know nothing of each other's sessions.
-    #[must_use]
-    pub fn without_resumption(&self) -> Self {
-        let mut client = ClientConfig::clone(&self.client);
-        client.resumption = rustls::client::Resumption::disabled();
-        self.with_client(client, self.has_certificate)
-    }
-
-    /// The same, showing this certificate to a server that asks for one. It takes up no session,
-    /// least of all one of another certificate.
-    ///
-    /// # Errors
-    ///
-    /// As [`TlsConfig::load`], of the two files.
-    pub fn with_certificate(&self, certificate: PathBuf, key: PathBuf) -> Result<Self, Error> {
-        let options = TlsOptions { certificate: Some(certificate), key: Some(key), ..TlsOptions::default() };
-        let mut client = ClientConfig::clone(&self.client);
-        client.resumption = rustls::client::Resumption::disabled();
-        if let Some(pair) = client_certificate(&options, client.crypto_provider())? {
-            client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
-        }
-        Ok(self.with_client(client, true))
-    }
-
-    /// The same with another `client`. What there was to say is said already.
-    fn with_client(&self, client: ClientConfig, has_certificate: bool) -> Self {
-        Self {
-            client: Arc::new(client),
-            server_name: self.server_name.clone(),
-            has_certificate,
-            insecure: self.insecure,
-            own_certificates: Vec::new(),
-            warnings: Vec::new(),
-            details: Vec::new(),
-        }
-    }
-
-    /// The same at another time.
-    #[cfg(test)]
-    pub(super) fn at(&self, now: fn() -> SystemTime) -> Self {
-        let mut client = ClientConfig::clone(&self.client);
-        client.time_provider = Arc::new(Clock { now, dates_matter: !self.insecure });
-        self.with_client(client, self.has_certificate)
-    }
-
-    /// The certificates that are shown to a server that asks, the client's own first.
-    #[must_use]
-    pub fn own_certificates(&self) -> &[CertificateFacts] {
-        &self.own_certificates
-    }
-
-    /// What its user should know: authorities that were given and cannot be used.
-    #[must_use]
-    pub fn warnings(&self) -> &[String] {
-        &self.warnings
-    }
-
-    /// What helps to find a fault: the operating system's authorities that cannot be used.
-    #[must_use]
-    pub fn details(&self) -> &[String] {
-        &self.details
-    }
-
-    /// Whether every check of the server is off, which deserves a warning.
-    #[must_use]
-    pub fn is_insecure(&self) -> bool {
-        self.insecure
-    }
-
-    /// The name that the server's certificate has to carry: the one set in the options, or else
-    /// `host`.
-    ///
-    /// # Errors
-    ///
-    /// [`Layer::Tls`] when `host` can be in no certificate.
-    pub(super) fn name_for(&self, host: &str) -> Result<ServerName<'static>, Error> {
-        match &self.server_name {
-            Some(name) => Ok(name.clone()),
-            None => checkable_name(host),
-        }
-    }
-}
-
-/// The time for rustls, whose own way to it panics before 1970.
-#[derive(Debug)]
-struct Clock {
-    now: fn() -> SystemTime,
-    /// Without a check of dates, any time will do.
-    dates_matter: bool,
-}
-
-impl TimeProvider for Clock {
-    fn current_time(&self) -> Option<UnixTime> {
-        let since = clock::since_1970((self.now)());
-        let since = if self.dates_matter { since } else { Some(since.unwrap_or_default()) };
-        since.map(UnixTime::since_unix_epoch)
-    }
-}
-
-/// Shows nothing of keys and certificates.
-impl fmt::Debug for TlsConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TlsConfig")
-            .field("server_name", &self.server_name)
-            .field("has_certificate", &self.has_certificate)
-            .field("insecure", &self.insecure)
-            .finish_non_exhaustive()
-    }
-}
-
-/// A host name or IP literal as TLS knows it.
-pub(super) fn checkable_name(host: &str) -> Result<ServerName<'static>, Error> {
-    // An IPv6 zone is this machine's business and in no certificate.
-    let bare = host.split('%').next().unwrap_or(host);
-    ServerName::try_from(bare.to_owned()).map_err(|_| {
-        Error::fatal(
-            Layer::Tls,
-            format!("'{}' is not a name that a certificate can hold", quotation::shown(host)),
-        )
-        .with_hint("give the name in the broker's certificate with --tls-server-name")
-    })
-}
-
-/// The certificate to show a server that asks for one.
-fn client_certificate(
-    options: &TlsOptions,
-    provider: &CryptoProvider,
-) -> Result<Option<CertifiedKey>, Error> {
-    let (chain_file, key_file) = match (&options.certificate, &options.key) {
-        (None, None) => return Ok(None),
-        (Some(chain), Some(key)) => (chain, key),
-        (Some(_), None) => return Err(Error::usage("--cert needs its private key: --key FILE")),
-        (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
-    };
-    let chain = files::certificates(chain_file)?;
-    let key = files::private_key(key_file, options.key_password.as_ref())?;
-    let signer = provider.key_provider.load_private_key(key).map_err(|_| {
-        files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
-            .with_hint("supported are RSA from 2048 to 8192 bits, EC on P-256, P-384 and P-521, and Ed25519")
-    })?;
-    // rustls would compare the two by itself, but reads only version 3 certificates, and old
-    // recipes for client certificates make version 1.
-    let certified = chain.first().and_then(certificate::public_key);
-    if let (Some(certified), Some(ours)) = (certified, signer.public_key())
-        && certified != ours.as_ref()
-    {
-        return Err(Error::fatal(
-            Layer::Tls,
-            format!(
-                "{} is not the private key of the certificate in {}",
-                key_file.display(),
-                chain_file.display()
-            ),
-        ));
-    }
-    Ok(Some(CertifiedKey::new(chain, signer)))
-}
-
-/// Turns `stream` into a TLS stream to the server of that name. What the server presented goes into
-/// `refused` if it was turned down.
-///
-/// # Errors
-///
-/// [`Layer::Tls`], with the cause in words; see [`explain`].
-pub(super) async fn handshake(
-    config: &TlsConfig,
-    name: ServerName<'static>,
-    stream: TcpStream,
-    refused: &mut Vec<CertificateFacts>,
-) -> Result<Encrypted, Error> {
-    let connector = TlsConnector::from(Arc::clone(&config.client));
-    let (outcome, mut notes) = verify::with_notes(connector.connect(name.clone(), stream)).await;
-    *refused = std::mem::take(&mut notes.refused);
-    let has_certificate = config.has_certificate;
-    outcome.map(|stream| Encrypted::new(stream, has_certificate)).map_err(|error| {
-        let protocols = &config.client.alpn_protocols;
-        let attempt = explain::Attempt { name: &name, protocols, has_certificate, notes };
-        explain::handshake_error(&error, &attempt)
-    })
-}
-
-/// Whether a server's first bytes, where MQTT was expected, are a TLS alert: the server speaks TLS
-/// on this port.
-#[must_use]
-pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
-    probe::is_record(first_bytes, &[rustls::ContentType::Alert])
-}
-
-/// What a finished handshake agreed on.
-#[derive(Debug, Clone)]
-pub struct TlsFacts {
-    /// For example `TLS 1.3`.
-    pub version: String,
-    /// The cipher suite's IANA name.
-    pub cipher_suite: String,
-    /// The application protocol (ALPN), if one was agreed on.
-    pub alpn: Option<String>,
-    /// Whether an earlier session was resumed instead of a full handshake.
-    pub resumed: bool,
-    /// The server's certificates, its own first. One that cannot be read is left out.
-    pub certificates: Vec<CertificateFacts>,
-}
-
-impl TlsFacts {
-    /// Reads the facts off a connection.
-    pub(super) fn of(connection: &rustls::ClientConnection) -> Self {
-        let unknown = || "unknown".to_owned();
-        Self {
-            version: connection.protocol_version().map_or_else(unknown, options::version_name),
-            cipher_suite: connection
-                .negotiated_cipher_suite()
-                .map_or_else(unknown, |suite| ciphers::iana_name(suite.suite())),
-            alpn: connection.alpn_protocol().map(|protocol| String::from_utf8_lossy(protocol).into_owned()),
-            resumed: connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed),
-            certificates: connection
-                .peer_certificates()
-                .unwrap_or_default()
-                .iter()
-                .filter_map(CertificateFacts::read)
-                .collect(),
-        }
-    }
-}

@@ -26,9 +26,16 @@ pub(in crate::net) async fn answers_with_tls(mut stream: TcpStream, name: Server
 
 /// Whether bytes begin a TLS record of one of these kinds (RFC 8446, section 5.1). Here, what does
 /// is no MQTT: it would be a CONNECT, which no server sends.
-pub(super) fn is_record(bytes: &[u8], kinds: &[ContentType]) -> bool {
+fn is_record(bytes: &[u8], kinds: &[ContentType]) -> bool {
     const MAJOR_VERSION: u8 = 3;
     matches!(bytes, [kind, MAJOR_VERSION, minor, ..] if *minor <= 4 && kinds.contains(&ContentType::from(*kind)))
+}
+
+/// Whether a server's first bytes, where MQTT was expected, are a TLS alert: the server speaks TLS
+/// on this port.
+#[must_use]
+pub fn looks_like_tls(first_bytes: &[u8]) -> bool {
+    is_record(first_bytes, &[ContentType::Alert])
 }
 
 /// The record that opens a handshake.

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
-use tokio_rustls::rustls::{CertRevocationListError, CertificateError, Error as TlsError, OtherError};
+use tokio_rustls::rustls::{CertificateError, Error as TlsError, OtherError};
 use webpki::Error as PathError;
 
 use super::certificate::{CertificateFacts, Details};
-use super::explain;
 use super::pin::Pin;
+use super::words::{list_words, words};
 use crate::clock;
 use crate::quotation::list;
 
@@ -96,7 +96,7 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         ));
     }
     let TlsError::InvalidCertificate(cause) = error else {
-        return Rejection::bare(explain::words(error));
+        return Rejection::bare(words(error));
     };
     let chain = Chain::of(presented);
     let Some((1, _, own)) = chain.links.first() else {
@@ -245,21 +245,6 @@ fn unspecified(chain: &Chain<'_>) -> Rejection {
     )
 }
 
-/// A certificate that was turned down, where nothing more is known of it.
-pub(super) fn of_unknown_certificate(cause: &CertificateError) -> String {
-    match cause {
-        CertificateError::BadSignature => {
-            "the broker's signature on the handshake is not by the key of its certificate".into()
-        }
-        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "the broker signed the handshake in a way that its certificate's key does not allow".into()
-        }
-        CertificateError::BadEncoding => "the broker's certificate is damaged: it is not valid X.509".into(),
-        _ => "the broker's certificate cannot be used".into(),
-    }
-}
-
 fn unreadable(presented: &Presented<'_>) -> Rejection {
     let all = std::iter::once(presented.end_entity).chain(presented.intermediates);
     let damaged = all.map(Details::read).position(|details| details.is_none());
@@ -304,38 +289,6 @@ fn wrong_usage(own: &Details) -> Rejection {
         ),
         "make one with keyUsage=digitalSignature, or without key usage",
     )
-}
-
-/// What is wrong with a revocation list.
-pub(super) fn list_words(error: &CertRevocationListError) -> String {
-    use CertRevocationListError as Cause;
-    let words = match error {
-        Cause::BadSignature => "its signature is not the issuer's",
-        Cause::UnsupportedSignatureAlgorithmContext { .. }
-        | Cause::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "it is signed with an algorithm that is not supported, or not with the issuer's kind of key"
-        }
-        Cause::IssuerInvalidForCrl => "its issuer's certificate may not sign lists (no cRLSign key usage)",
-        Cause::InvalidCrlNumber => "its number is not valid",
-        Cause::InvalidRevokedCertSerialNumber => "the serial number of a revoked certificate is not valid",
-        Cause::ParseError => "it cannot be read",
-        Cause::UnsupportedCrlVersion => "it is not of version 2",
-        Cause::UnsupportedCriticalExtension => "it has a critical extension that is not supported",
-        Cause::UnsupportedDeltaCrl => "it is a delta list, and those are not supported",
-        Cause::UnsupportedIndirectCrl => "it is an indirect list, and those are not supported",
-        Cause::UnsupportedRevocationReason => "it has a reason of revocation that is not supported",
-        Cause::Other(OtherError(other)) => match other.downcast_ref::<PathError>() {
-            Some(PathError::UnsupportedCrlIssuingDistributionPoint) => {
-                "its issuing distribution point is not supported"
-            }
-            Some(PathError::UnsupportedRevocationReasonsPartitioning) => {
-                "it is for some reasons of revocation only, and such lists are not supported"
-            }
-            _ => "it is not valid",
-        },
-        _ => "it is not valid",
-    };
-    words.into()
 }
 
 fn expired(chain: &Chain<'_>, now: SystemTime) -> Rejection {

@@ -99,7 +99,7 @@ fn every_cause_of_a_rejection_has_words() {
         PathError::UnsupportedNameType,
     ];
     for cause in causes.into_iter().chain(library.map(of_library)) {
-        let unspecified = explain::words(&TlsError::InvalidCertificate(cause.clone()));
+        let unspecified = words(&TlsError::InvalidCertificate(cause.clone()));
         let Rejection { words, hint } = rejected_for(cause);
         for text in [&unspecified, &words, hint.as_ref().unwrap_or(&words)] {
             assert_plain(text);
@@ -109,7 +109,7 @@ fn every_cause_of_a_rejection_has_words() {
 
 #[test]
 fn every_cause_of_an_unusable_list_has_words() {
-    use CertRevocationListError as Cause;
+    use tokio_rustls::rustls::CertRevocationListError as Cause;
     let other = |cause| Cause::Other(OtherError(std::sync::Arc::new(cause)));
     for cause in [
         Cause::BadSignature,
@@ -165,8 +165,8 @@ fn every_other_failure_has_words() {
         TlsError::BadMaxFragmentSize,
         TlsError::Other(OtherError(std::sync::Arc::new(std::io::Error::other("[1, 2, 3]")))),
     ] {
-        assert_plain(&explain::words(&error));
+        assert_plain(&words(&error));
     }
-    let misbehaved = explain::words(&TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedKxGroup));
+    let misbehaved = words(&TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedKxGroup));
     assert_eq!(misbehaved, "the broker broke the TLS protocol: selected unoffered kx group");
 }

@@ -1,11 +1,6 @@
 //! Verification of the broker's certificate.
-//!
-//! `rustls` accepts only an error code from a verifier, and passes it on without the certificates. What the
-//! user needs to know about the certificates is therefore noted during the verification, in notes that
-//! belong to the handshake being polled ([`with_notes`]).
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,41 +18,13 @@ use tokio_rustls::rustls::{CertificateError, DigitallySignedStruct, Error as Tls
 
 use super::authorities::Authorities;
 use super::certificate::{CertificateFacts, Details};
+use super::notes::note;
 use super::options::TlsOptions;
 use super::pin::Pin;
-use super::rejection::{self, Presented, Rejection};
+use super::rejection::{Presented, rejection, wrong_key};
+use super::words::list_words;
 use super::{files, insecure};
 use crate::error::{Error, Layer};
-
-tokio::task_local! {
-    /// The notes of the handshake that is being polled.
-    static NOTES: RefCell<Notes>;
-}
-
-/// What was learned during one handshake.
-#[derive(Debug, Default)]
-pub(super) struct Notes {
-    /// Why we turned the server's certificate down.
-    pub(super) rejection: Option<Rejection>,
-    /// The certificates that the server presented, if we turned them down, its own first.
-    pub(super) refused: Vec<CertificateFacts>,
-    /// The server asked for a certificate and we had none.
-    pub(super) certificate_wanted: bool,
-}
-
-/// Runs a handshake and hands back what was noted during it.
-pub(super) async fn with_notes<F: Future>(handshake: F) -> (F::Output, Notes) {
-    let noted = async {
-        let outcome = handshake.await;
-        (outcome, NOTES.with(RefCell::take))
-    };
-    NOTES.scope(RefCell::default(), noted).await
-}
-
-fn note(write: impl FnOnce(&mut Notes)) {
-    // Outside `with_notes` nobody wants to know.
-    let _ = NOTES.try_with(|notes| write(&mut notes.borrow_mut()));
-}
 
 /// How the server is checked.
 pub(super) struct Verification {
@@ -87,7 +54,7 @@ pub(super) fn verification(
     let unusable = |error| match error {
         VerifierBuilderError::InvalidCrl(error) => Error::fatal(
             Layer::Tls,
-            format!("{}: a revocation list cannot be used: {}", lists.place, rejection::list_words(&error)),
+            format!("{}: a revocation list cannot be used: {}", lists.place, list_words(&error)),
         ),
         other => Error::fatal(Layer::Tls, other.to_string()),
     };
@@ -232,7 +199,7 @@ impl ServerCertVerifier for TrustedServer {
                 algorithms: self.algorithms.all,
             };
             note(|notes| {
-                notes.rejection = Some(rejection::rejection(error, &presented));
+                notes.rejection = Some(rejection(error, &presented));
                 notes.refused = chain(end_entity, intermediates);
             });
         })?;
@@ -288,7 +255,7 @@ pub(super) fn verify_pin(pins: &[Pin], certificate: &CertificateDer<'_>) -> Resu
     if pins.is_empty() || found.is_some_and(|found| pins.contains(&found)) {
         return Ok(());
     }
-    note(|notes| notes.rejection = Some(rejection::wrong_key(found)));
+    note(|notes| notes.rejection = Some(wrong_key(found)));
     Err(CertificateError::ApplicationVerificationFailure.into())
 }
 
