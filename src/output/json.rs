@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::RecordStyle;
+use super::record_style::RecordStyle;
 use crate::notation::hex::{self, DIGITS};
 use crate::notation::printable::is_obeyed;
 use crate::protocol::QoS;

@@ -7,7 +7,7 @@ use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::RecordStyle;
+use super::record_style::RecordStyle;
 use crate::clock;
 
 /// Time since 1970. A clock set before that is shown as 1970: the message must be written all the

@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use unicode_width::UnicodeWidthChar as _;
 
 use super::MessageFormat;
-use super::message::{MessageWriter, Misfit};
+use super::message::MessageWriter;
+use super::record::Misfit;
 use crate::notation::printable::{LineFeed, printable, put_printable};
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;

@@ -13,109 +13,13 @@
 
 mod parse;
 mod render;
+mod segments;
 mod specifiers;
 
 #[cfg(test)]
 mod tests;
 
-use super::RecordStyle;
-
 pub use parse::FormatError;
 pub(super) use render::render;
+pub use segments::Template;
 pub use specifiers::{MODIFIERS, SPECIFIERS, Specifier};
-
-/// A format that was read and found good.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Template {
-    segments: Vec<Segment>,
-    /// What [`Field::LocalTime`] counts in.
-    time_formats: Vec<String>,
-    newline: bool,
-    pretty: bool,
-    style: RecordStyle,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-enum Segment {
-    Literal(Vec<u8>),
-    Field(Field, Shape),
-}
-
-/// What stands in a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Field {
-    TopicAlias,
-    ContentType,
-    CorrelationData,
-    Double,
-    Float,
-    MessageExpiryInterval,
-    PayloadFormatIndicator,
-    JsonText,
-    JsonValue,
-    PayloadLength,
-    PacketIdentifier,
-    UserProperties,
-    Payload,
-    Qos,
-    ResponseTopic,
-    Retain,
-    SubscriptionIdentifier,
-    Topic,
-    UnixTime,
-    Hex(Case),
-    Nanoseconds,
-    /// `%I` and the letters behind `@`, by their place among the template's time formats.
-    LocalTime(usize),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Case {
-    Lower,
-    Upper,
-}
-
-/// How it stands there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Shape {
-    /// `-`: blanks behind, not before.
-    left: bool,
-    /// `0`: zeros in place of blanks.
-    zeros: bool,
-    width: usize,
-    precision: Option<usize>,
-    /// Between groups of hex digits.
-    separator: u8,
-}
-
-impl Shape {
-    const PLAIN: Self = Self { left: false, zeros: false, width: 0, precision: None, separator: b' ' };
-}
-
-impl Template {
-    /// Without the newline behind each message (`-N`).
-    #[must_use]
-    pub fn without_newline(self) -> Self {
-        Self { newline: false, ..self }
-    }
-
-    /// With `%j` and `%J` over several lines (`--pretty`).
-    #[must_use]
-    pub fn pretty(self) -> Self {
-        Self { pretty: true, ..self }
-    }
-
-    /// With `%j` and `%J` as mosquitto's clients write them.
-    #[must_use]
-    pub(super) fn in_style_of_mosquitto(self) -> Self {
-        Self { style: RecordStyle::Mosquitto, ..self }
-    }
-
-    pub(super) fn style(&self) -> RecordStyle {
-        self.style
-    }
-
-    pub(super) fn time_formats(&self) -> &[String] {
-        &self.time_formats
-    }
-}

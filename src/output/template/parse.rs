@@ -1,8 +1,9 @@
 //! Reading a template.
 
+use super::segments::{Field, Segment, Shape, Template};
 use super::specifiers::{Meaning, meaning};
-use super::{Field, RecordStyle, Segment, Shape, Template};
 use crate::error::Error;
+use crate::output::record_style::RecordStyle;
 
 /// What may stand between groups of hex digits.
 const SEPARATORS: &[u8] = br##"!"#$&'()*+,-./:;<=>?@[\]^_`{|}~"##;

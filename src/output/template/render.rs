@@ -3,11 +3,11 @@
 use std::io::Write as _;
 use std::time::SystemTime;
 
-use super::{Case, Field, Segment, Shape, Template};
+use super::segments::{Case, Field, Segment, Shape, Template};
 use crate::notation::hex;
 use crate::notation::printable::LineFeed;
 use crate::output::json::PayloadForm;
-use crate::output::message::{Misfit, RecordWriter};
+use crate::output::record::{Misfit, RecordWriter};
 use crate::output::terminal::put_bytes;
 use crate::output::timestamp::{LocalTimes, since_epoch};
 use crate::protocol::property::{Properties, PropertyId, Value};

@@ -1,7 +1,7 @@
 //! All specifiers of a format: the one table that the parser, `--help-all`, the manual pages and
 //! `docs/formats.md` share.
 
-use super::{Case, Field};
+use super::segments::{Case, Field};
 
 /// Two characters of a format that stand for something else.
 #[derive(Debug)]

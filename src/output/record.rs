@@ -1,0 +1,74 @@
+//! Received messages as JSON records.
+
+use std::time::SystemTime;
+
+use super::json::{self, PayloadForm};
+use super::record_style::RecordStyle;
+use super::timestamp::RecordOpening;
+use crate::protocol::wire::Publish;
+use crate::quantity::counted;
+
+/// A buffer that one huge message made larger than this is not kept.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// A message that was written, but without a part that its payload cannot give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Misfit {
+    /// A number was to be read from its bytes.
+    #[error("requested {wanted} printing, but the payload has {}", counted(*payload_bytes as u64, "byte"))]
+    Number {
+        /// `double` or `float`.
+        wanted: &'static str,
+        /// What came.
+        payload_bytes: usize,
+    },
+    /// It was to stand in the record as the JSON it is, and stands there as a string.
+    #[error("requested JSON, but the payload is not JSON; it is shown as a string")]
+    Json,
+}
+
+/// Writes messages as JSON records.
+#[derive(Debug)]
+pub(super) struct RecordWriter {
+    /// A person reads: controls are shown, not passed on.
+    pub(super) terminal: bool,
+    style: RecordStyle,
+    opening: RecordOpening,
+    /// Holds a record that is to be indented or made safe.
+    scratch: Vec<u8>,
+}
+
+impl RecordWriter {
+    pub(super) fn new(style: RecordStyle, terminal: bool) -> Self {
+        Self { terminal, style, opening: RecordOpening::new(style), scratch: Vec::new() }
+    }
+
+    /// Appends the record, without a newline. `false`: the payload is not of that form and stands
+    /// there as a string.
+    pub(super) fn put(
+        &mut self,
+        out: &mut Vec<u8>,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        form: PayloadForm,
+        pretty: bool,
+    ) -> bool {
+        let opening = self.opening.at(received);
+        if !pretty && !self.terminal {
+            return json::put_record(out, opening, publish, form, self.style);
+        }
+        self.scratch.clear();
+        self.scratch.shrink_to(KEPT_BYTES);
+        let fits = json::put_record(&mut self.scratch, opening, publish, form, self.style);
+        if !self.terminal {
+            json::put_indented(out, &self.scratch, self.style);
+        } else if !pretty {
+            json::put_safe(out, &self.scratch);
+        } else {
+            let mut safe = Vec::with_capacity(self.scratch.len());
+            json::put_safe(&mut safe, &self.scratch);
+            json::put_indented(out, &safe, self.style);
+        }
+        fits
+    }
+}
