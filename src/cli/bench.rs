@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Args as _, ValueHint};
 
-use super::MAX_HELP_WIDTH;
 use super::bench_load::{
     CeilingArgs, Clients, CommonArgs, CourseArgs, PatternName, SendArgs, check_plain, one, refuse_broker,
     threads,
 };
 use super::bench_manual;
 use super::connection::{ConnectionArgs, Purpose};
+use super::definition::MAX_HELP_WIDTH;
 use super::manual::Manual;
 use super::needs::Needs;
 use super::subcommand::{Entry, Subcommand};

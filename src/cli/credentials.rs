@@ -1,19 +1,18 @@
 //! User name and password, and the sources of a password besides the command line, where other users can
 //! read it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
-use super::sources::{Origin, Rank};
-use super::target::one_of;
+use super::password_file::from_file;
+use super::sources::{Origin, Rank, one_of};
 use super::value::ShellCommand;
 use super::{password_command, text, value};
 use crate::client::options::Secret;
 use crate::error::Error;
-use crate::file::{mark, read_at_most};
 use crate::masking;
 use crate::output;
 use crate::quotation::cut;
@@ -177,62 +176,7 @@ impl Credentials {
     }
 }
 
-/// The most that is read for a password: more than MQTT takes.
-pub(super) const LONGEST_PASSWORD_BYTES: u64 = 64 << 10;
-
 /// Asks for a password on the terminal. `whose` is empty, or begins with a blank.
 pub(super) fn ask(whose: &str) -> Result<Secret, Error> {
     output::read_password(&format!("Password{whose}: ")).map(Secret)
-}
-
-/// The content of a file that holds one secret. Any bytes may be a password, but no password begins with a
-/// byte-order mark: an editor wrote that.
-pub(super) fn from_file(path: &Path, origin: &Origin) -> Result<Secret, Error> {
-    let content = read_at_most(path, LONGEST_PASSWORD_BYTES)
-        .map_err(|error| Error::file(format!("cannot read the password in {}", path.display()), error))?;
-    let mark = match mark(&content) {
-        Ok(mark) => mark,
-        Err(why) => {
-            origin.warn(format!("{}: {why}, unless the password begins so", path.display()));
-            0
-        }
-    };
-    if mark > 0 {
-        let path = path.display();
-        origin.warn(format!(
-            "{path} begins with a byte-order mark, which is not taken for a part of the password"
-        ));
-    }
-    Ok(without_line_feed(content[mark..].to_vec()))
-}
-
-pub(super) fn without_line_feed(mut text: Vec<u8>) -> Secret {
-    if text.last() == Some(&b'\n') {
-        text.pop();
-        if text.last() == Some(&b'\r') {
-            text.pop();
-        }
-    }
-    Secret(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_line_feed_at_the_end_is_not_part_of_a_password() {
-        for (text, password) in
-            [("a", "a"), ("a\n", "a"), ("a\r\n", "a"), ("a\n\n", "a\n"), (" a ", " a "), ("", "")]
-        {
-            assert_eq!(without_line_feed(text.into()), Secret(password.into()), "{text:?}");
-        }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_without_an_end_is_none() {
-        let error = from_file(Path::new("/dev/zero"), &Origin::default()).unwrap_err().to_string();
-        assert!(error.ends_with("/dev/zero: it is longer than 64 KiB"), "{error}");
-    }
 }

@@ -5,13 +5,13 @@ use std::ffi::OsString;
 use clap::{Arg, Command};
 
 use super::connection::NOTES;
+use super::definition::{HEADING, MAX_HELP_WIDTH};
+use super::subcommand::Entry;
+use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
-use super::{MAX_HELP_WIDTH, SUBCOMMANDS, command, format, manual, words};
+use super::{format, manual, words};
 use crate::command::bench::figures_help;
 use crate::error::Error;
-
-/// The heading of the options that print help, which is no group to ask for.
-pub(super) const HEADING: &str = "Help";
 
 /// How much of a subcommand's help is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +30,7 @@ enum Asked {
 /// # Errors
 /// A group that the subcommand does not have.
 pub(super) fn asked_for(names: usize, line: &[OsString]) -> Option<Result<String, Error>> {
-    let (entry, _) = super::Entry::called(SUBCOMMANDS, line)?;
+    let (entry, _) = Entry::called(SUBCOMMANDS, line)?;
     let definition = entry.definition();
     let values = words::values(&definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.word == at);
@@ -142,7 +142,7 @@ mod tests {
 
     fn help(line: &str) -> String {
         let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let (_, names) = super::super::Entry::called(SUBCOMMANDS, &line).unwrap();
+        let (_, names) = Entry::called(SUBCOMMANDS, &line).unwrap();
         match asked_for(names, &line) {
             Some(Ok(text)) => text,
             Some(Err(error)) => error.to_string(),

@@ -10,7 +10,10 @@
 //! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
+//! | `table` | the table of subcommands |
 //! | `subcommand` | the trait of a subcommand, and the entries of the table |
+//! | `definition` | what the definitions of all subcommands have in common |
+//! | `parsed` | what a command line asks for |
 //! | `connection`, `target`, `credentials`, `authentication`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `sources` | the origin of each value: command line, environment, or a file with options |
@@ -18,7 +21,7 @@
 //! | `needs` | which settings a run needs |
 //! | `words` | the place of each value in a command line |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
-//! | `password_command` | the command that gives a password |
+//! | `password_file`, `password_command` | passwords from files, and from commands |
 //! | `help` | the help that is asked for |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
@@ -31,12 +34,15 @@ mod broker;
 mod compat;
 mod connection;
 mod credentials;
+mod definition;
 mod format;
 mod help;
 mod hidden;
 mod manual;
 mod needs;
+mod parsed;
 mod password_command;
+mod password_file;
 mod payload;
 mod ping;
 mod property;
@@ -51,6 +57,7 @@ mod sources;
 mod subcommand;
 mod subscribe;
 mod subscription;
+mod table;
 mod target;
 mod text;
 mod tls;
@@ -67,90 +74,18 @@ mod tests;
 
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction};
-
 pub use self::compat::{DIFFERENCES, Difference};
-use self::connection::NOTES;
 pub use self::help::brief_help;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;
+pub use self::parsed::Request;
 use self::read::{Read, read};
 use self::sources::Found;
 use self::subcommand::{Entry, Line, Resolved};
-use crate::command::Invocation;
+pub use self::table::{command, manual};
 use crate::error::Error;
 use crate::manner::Manner;
 use crate::output::ColorChoice;
-
-const EXIT_STATUS: &str = "\
-Exit status:
-  0        done
-  1        could not do it: network, TLS, a file, a broker that breaks the protocol
-  2        wrong usage
-  3        done, and the answer is no: for example, one filter of several was refused
-  27       timed out
-  128-162  the broker's reason code for what it refused
-
-Options of each command:
-  mqtt COMMAND --help";
-
-/// The widest line of help.
-const MAX_HELP_WIDTH: usize = 100;
-
-const ABOUT: &str = "Publish, subscribe and test over MQTT";
-const LONG_ABOUT: &str = "\
-Publish, subscribe and test over MQTT
-
-A toolkit for MQTT brokers. The letters of mosquitto's options mean here what they mean there.";
-
-/// All subcommands.
-static SUBCOMMANDS: &[Entry] = &[
-    Entry::run::<publish::PublishArgs>("pub"),
-    Entry::run::<subscribe::SubscribeArgs>("sub"),
-    Entry::run::<request::RequestArgs>("rr"),
-    Entry::run::<bench::BenchArgs>("bench").with(bench::MODES),
-    Entry::run::<retain_clear::RetainClearArgs>("retain-clear"),
-    Entry::run::<will_test::WillTestArgs>("will-test"),
-    Entry::run::<ping::PingArgs>("ping"),
-    Entry::run::<broker::BrokerArgs>("broker"),
-    Entry::print::<show::ConfigArgs>("config", &show::MANUAL),
-    Entry::print::<compat::CompatArgs>("compat", &compat::MANUAL).with(compat::MODES),
-];
-
-/// What a command line asks for.
-#[derive(Debug)]
-pub enum Request {
-    /// A text on standard output: help, the version, or what a connection would be made with.
-    Print {
-        /// The text.
-        text: String,
-        /// What is wrong with it all the same.
-        problem: Option<Error>,
-    },
-    /// A run of a subcommand.
-    Run {
-        /// What to run.
-        invocation: Box<dyn Invocation>,
-        /// What to warn of before.
-        warnings: Vec<String>,
-        /// For `--debug`.
-        details: Vec<String>,
-        /// Whether to use colour.
-        color: ColorChoice,
-        /// Whether lines on standard error begin with the time.
-        log_time: bool,
-        /// In whose manner it speaks.
-        manner: Manner,
-    },
-    /// A command line of mosquitto's clients that is not run. As theirs it ends with status 1, also if it
-    /// asks for help.
-    Misuse {
-        /// The text on standard output.
-        stdout: String,
-        /// The text on standard error.
-        stderr: String,
-    },
-}
 
 /// Reads a command line, program name first, the environment and the configuration file. If secrets
 /// were typed, `start_anew` may replace this process with one that hides them; should it return, with the
@@ -220,66 +155,4 @@ fn with_help_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
         arguments.push("--help".into());
     }
     arguments
-}
-
-/// The definition of every option: the source of `--help`, manual pages and completions. It does
-/// not depend on environment or terminal.
-#[must_use]
-pub fn command() -> clap::Command {
-    let program = clap::Command::new("mqtt")
-        .about(ABOUT)
-        .long_about(LONG_ABOUT)
-        .after_help(EXIT_STATUS)
-        .subcommand_required(true)
-        .subcommands(SUBCOMMANDS.iter().map(Entry::whole));
-    finish(program, None)
-}
-
-/// Examples and known limits of a subcommand, named as on the command line (`mqtt bench conn`), or of the
-/// program.
-#[must_use]
-pub fn manual(called: &str) -> &'static Manual {
-    let words: Vec<OsString> = called.split(' ').map(OsString::from).collect();
-    Entry::called(SUBCOMMANDS, &words).map_or(&manual::PROGRAM, |(entry, _)| entry.manual)
-}
-
-/// What parsing needs: mosquitto has `-h` and `-V` for other things than help and version, the last of a
-/// repeated option counts, and what follows an option that takes a value is the value, whatever it begins
-/// with.
-fn begin(command: clap::Command) -> clap::Command {
-    let takes_the_next_word =
-        |arg: &Arg| !arg.is_positional() && arg.get_action().takes_values() && !arg.is_require_equals_set();
-    command
-        .disable_help_flag(true)
-        .disable_version_flag(true)
-        .args_override_self(true)
-        .mut_args(|arg| if takes_the_next_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
-}
-
-/// What holds for the program and for each subcommand.
-fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
-    let help = Arg::new("help")
-        .long("help")
-        .short_alias('?')
-        .help("Print help; --help GROUP for one group of options")
-        .action(ArgAction::HelpShort);
-    let version = Arg::new("version").long("version").help("Print version").action(ArgAction::Version);
-    let note = command.get_arguments().any(|arg| arg.get_id() == "host").then_some(NOTES);
-    let own = command.get_after_help().map(ToString::to_string);
-    let examples = manual.map(Manual::examples_in_help);
-    let formats = command.get_arguments().any(|arg| arg.get_id() == "format").then(format::reference);
-    let end: Vec<String> = note.map(str::to_owned).into_iter().chain(own).chain(examples).collect();
-    let whole_end: Vec<String> = end.iter().cloned().chain(formats).collect();
-    let all = Arg::new("help_all").long("help-all").help("Print all options, with every detail");
-    begin(command)
-        .after_help(end.join("\n\n"))
-        .after_long_help(whole_end.join("\n\n"))
-        .version(env!("CARGO_PKG_VERSION"))
-        .disable_help_subcommand(true)
-        .max_term_width(MAX_HELP_WIDTH)
-        // One sentence at the end of the help instead of a note at each option.
-        .mut_args(|arg| arg.hide_env(true).hide_env_values(true))
-        .arg(help.help_heading(help::HEADING))
-        .arg(all.action(ArgAction::HelpLong).help_heading(help::HEADING))
-        .arg(version.help_heading(help::HEADING))
 }

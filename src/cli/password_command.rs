@@ -9,8 +9,8 @@ use std::time::Duration;
 #[cfg(not(unix))]
 use std::time::Instant;
 
-use super::credentials::{LONGEST_PASSWORD_BYTES, without_line_feed};
 use super::hidden;
+use super::password_file::{LONGEST_PASSWORD_BYTES, without_line_feed};
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::quantity::duration;

@@ -8,8 +8,9 @@ use clap::parser::ValueSource;
 
 use super::sources::{self, Broken, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
+use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
-use super::{SUBCOMMANDS, command, help, property, secret, usage, words};
+use super::{help, property, secret, usage, words};
 use crate::error::Error;
 use crate::file::Patience;
 use crate::output::has_no_reader;

@@ -6,10 +6,10 @@ use std::fmt::Debug;
 use clap::{ArgMatches, Command};
 
 use super::connection::ConnectionArgs;
+use super::definition::{begin, finish};
 use super::manual::Manual;
 use super::needs::Needs;
 use super::sources::Given;
-use super::{begin, finish};
 use crate::command::Invocation;
 use crate::error::Error;
 

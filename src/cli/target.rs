@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
-use super::sources::{Origin, Rank};
+use super::sources::{Origin, Rank, counts, one_of};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
 use super::value::{self, Brokers, Header, ProxyChoice, WsPath};
@@ -402,29 +402,4 @@ fn proxy_for(choice: Option<&ProxyChoice>, host: &str, port: u16) -> Result<Opti
 fn url_counts(origin: &Origin) -> bool {
     let rank = origin.rank("url");
     rank > Rank::Default && origin.rank("host") <= rank && origin.rank("unix") <= rank
-}
-
-/// Whether an option without effect is a mistake. What is set in the environment or in a profile is for
-/// many runs, and what stands in an options file for the broker that it names.
-pub(super) fn counts(option: Rank, named_by: Rank) -> bool {
-    option == Rank::Flag || option == Rank::OptionsFile && option >= named_by
-}
-
-/// The value that counts more; two different ones that count the same are a mistake.
-pub(super) fn one_of<T: PartialEq>(
-    option: &str,
-    (typed, rank): (Option<T>, Rank),
-    (in_url, url_rank): (Option<T>, Rank),
-) -> Result<Option<T>, Error> {
-    match (typed, in_url) {
-        (Some(typed), Some(in_url)) if rank == url_rank => {
-            if typed != in_url {
-                return Err(Error::usage(format!("-L and {option} say different things")));
-            }
-            Ok(Some(in_url))
-        }
-        (Some(typed), Some(_)) if rank > url_rank => Ok(Some(typed)),
-        (_, Some(in_url)) => Ok(Some(in_url)),
-        (typed, None) => Ok(typed),
-    }
 }

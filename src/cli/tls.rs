@@ -6,9 +6,8 @@ use std::sync::Arc;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
-use super::credentials;
-use super::sources::{Origin, Rank};
-use super::target::counts;
+use super::password_file::from_file;
+use super::sources::{Origin, Rank, counts};
 use super::value;
 use crate::client::options::Secret;
 use crate::error::Error;
@@ -326,7 +325,7 @@ impl TlsArgs {
                 .with_hint("--cafile takes a file with several certificate authorities"));
         }
         let key_password = match self.key_password_file.filter(|_| self.key.is_some()) {
-            Some(path) => Some(KeyPassword::new(credentials::from_file(&path, origin)?.0)),
+            Some(path) => Some(KeyPassword::new(from_file(&path, origin)?.0)),
             None => None,
         };
         match (&self.cert, &self.key) {

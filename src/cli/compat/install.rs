@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::ValueHint;
 
-use super::{DIFFERENCES, PROGRAMS, VERSION};
+use super::DIFFERENCES;
+use super::programs::{PROGRAMS, VERSION};
 use crate::cli::connection::ConnectionArgs;
 use crate::cli::manual::Manual;
 use crate::cli::subcommand::{Called, Entry, Line, Resolved, Subcommand};

@@ -3,8 +3,7 @@
 use std::ffi::OsString;
 
 use super::super::secret::AUTHENTICATION_DATA;
-use super::table::Misuse;
-use super::value;
+use super::value::{self, Misuse};
 use crate::protocol::property::{Kind, Place, PropertyId};
 use crate::protocol::wire::PacketType;
 

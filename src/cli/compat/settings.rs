@@ -7,9 +7,10 @@ use std::path::PathBuf;
 
 use super::super::sources::LONGEST_TEXT_BYTES;
 use super::super::value::os_string;
+use super::programs::name;
 use super::property::{self, Property};
-use super::table::{Misuse, Row, Sets};
-use super::{name, value};
+use super::table::{Row, Sets};
+use super::value::{self, Misuse};
 use crate::file::read_at_most;
 use crate::manner::Program;
 use crate::protocol::Protocol;

@@ -3,12 +3,8 @@
 use std::ffi::{OsStr, OsString};
 
 use super::settings::Settings;
-use super::value;
+use super::value::{self, Misuse};
 use crate::manner::Program::{self, Publish, Request, Subscribe};
-
-/// What is wrong with a command line, as it is written on standard error: a text that ends with one line
-/// feed, or with two.
-pub(super) type Misuse = String;
 
 /// A row of the table.
 pub(super) struct Row {

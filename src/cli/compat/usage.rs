@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::programs::{VERSION, name};
 use super::table::{ROWS, Row, Sets};
-use super::{VERSION, name};
 use crate::manner::Program;
 
 /// `NAME version N.N.N`, which scripts look for, and what it really is.

@@ -3,7 +3,6 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::table::Misuse;
 use crate::notation::{HostPort, HostPortError};
 use crate::output::Template;
 use crate::protocol::topic;
@@ -12,6 +11,10 @@ use crate::protocol::topic;
 const MOST_PAYLOAD_BYTES: usize = 268_435_455;
 /// The most levels of a topic, less one.
 const MOST_SLASHES: usize = 200;
+
+/// What is wrong with a command line, as it is written on standard error: a text that ends with one line
+/// feed, or with two.
+pub(super) type Misuse = String;
 
 /// Whatever it is.
 #[expect(clippy::unnecessary_wraps, reason = "it is one of many, which can fail")]

@@ -5,23 +5,19 @@
 //! by leaving out what it sets.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use clap::{Arg, ArgMatches, Command, ValueHint};
 
-use super::origin::{Broken, Rank};
+use super::given::{CREDENTIALS, Found, Given, is_repeatable};
 use super::{options_file, profile};
 use crate::cli::needs::Needs;
 use crate::cli::secret::{self, Kind};
-use crate::cli::text::shown;
 use crate::cli::url::BrokerUrl;
 use crate::cli::value::Brokers;
 use crate::error::Error;
-use crate::file::{Written, stranger_in};
+use crate::file::stranger_in;
 
 /// The options that name files with options.
 #[derive(Debug, Clone, clap::Args)]
@@ -42,53 +38,6 @@ pub(crate) struct FileArgs {
     #[arg(short = 'o', long, env = "MQTT_OPTIONS_FILE", value_name = "FILE",
           value_hint = ValueHint::FilePath)]
     options_file: Option<PathBuf>,
-}
-
-/// The options of [`FileArgs`], which files cannot hold.
-pub(crate) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
-
-/// A file with options.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct SourceFile {
-    pub(crate) path: PathBuf,
-    /// Who besides this user and root can have written it.
-    pub(crate) stranger: Option<&'static str>,
-}
-
-/// A line of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    pub(crate) file: Rc<SourceFile>,
-    pub(crate) line: usize,
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.file.path.display(), self.line)
-    }
-}
-
-/// An option that stands in a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Given {
-    /// The option's identifier.
-    pub(crate) id: String,
-    /// As it would be typed.
-    pub(crate) words: Vec<OsString>,
-    pub(crate) rank: Rank,
-    pub(crate) place: Place,
-}
-
-/// What files hold.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) given: Vec<Given>,
-    /// Settings that are no values.
-    pub(crate) broken: Vec<Broken>,
-    /// What is wrong with a file that nobody named.
-    pub(crate) warnings: Vec<String>,
-    /// The same, where most likely nobody cares.
-    pub(crate) notes: Vec<String>,
 }
 
 /// What the files hold that the command line and the environment leave open, and that matters.
@@ -137,11 +86,6 @@ fn is_set(matches: &ArgMatches, id: &str) -> bool {
 
 /// The options that name the broker.
 const NAMES_BROKER: [&str; 3] = ["host", "url", "unix"];
-
-/// Options that prove to a broker who we are, besides those whose values are secrets: they are made for
-/// one, and sent to it.
-pub(crate) const CREDENTIALS: [&str; 5] =
-    ["username", "password_file", "password_prompt", "auth_method", "reauthenticate"];
 
 /// The option that says of one broker that it need not prove who it is.
 const TRUSTS_ANYONE: &str = "insecure";
@@ -196,46 +140,6 @@ fn places(id: &str, value: &str) -> Vec<String> {
 
 fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {
     subcommand.get_arguments().find(|arg| arg.get_id() == id)
-}
-
-pub(crate) fn is_repeatable(arg: &Arg) -> bool {
-    matches!(arg.get_action(), ArgAction::Append)
-}
-
-/// A file with options and its content.
-pub(crate) fn read(
-    what: &str,
-    path: &Path,
-    read: impl FnOnce(&Path, u64) -> io::Result<Written>,
-) -> Result<(SourceFile, Vec<u8>), Error> {
-    let Written { bytes, stranger } = read(path, LONGEST_TEXT_BYTES)
-        .map_err(|error| Error::file(format!("cannot read the {what} {}", path.display()), error))?;
-    Ok((SourceFile { path: path.to_owned(), stranger }, bytes))
-}
-
-/// The longest file with options that is taken.
-pub(crate) const LONGEST_TEXT_BYTES: u64 = 16 << 20;
-
-/// The name that comes nearest to a misspelt one, if one does.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase().replace('_', "-");
-    let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
-    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(rating, _)| *rating > 0.75).map(|(_, known)| known)
-}
-
-/// The error for a name in a file that means nothing, with the one that may be meant.
-pub(crate) fn unknown<'a>(
-    place: &dyn fmt::Display,
-    name: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Error {
-    let error = Error::usage(format!("{place}: there is no '{}'", shown(name.as_ref())));
-    let dashes = if name.starts_with('-') { "--" } else { "" };
-    match nearest(name.trim_start_matches('-'), known) {
-        Some(known) => error.with_hint(format!("did you mean '{dashes}{known}'?")),
-        None => error,
-    }
 }
 
 /// What is to be said about files: others can read the secrets in them, or write what is acted on.
@@ -322,18 +226,5 @@ mod tests {
         assert_eq!(others(0o100_640, 1000), Some("its whole group"));
         assert_eq!(others(0o100_640, 0), None);
         assert_eq!(others(0o100_600, 1000), None);
-    }
-
-    #[test]
-    fn the_nearest_name() {
-        let known = ["host", "port", "client-id", "tls-alpn"];
-        for (name, expected) in [
-            ("hots", Some("host")),
-            ("client_id", Some("client-id")),
-            ("clientid", Some("client-id")),
-            ("zzz", None),
-        ] {
-            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use clap::{Arg, Command};
 
-use super::files::{self, Given, NAMES_FILES, Place, SourceFile, unknown};
+use super::given::{Given, NAMES_FILES, Place, SourceFile, unknown};
 use super::origin::Rank;
 use crate::cli::value::os_string;
 use crate::client::options::Secret;
@@ -17,7 +17,7 @@ use crate::file::Written;
 
 /// Reads the file.
 pub(crate) fn read(subcommand: &Command, path: &Path) -> Result<Vec<Given>, Error> {
-    let (file, bytes) = files::read("options file", path, Written::read)?;
+    let (file, bytes) = SourceFile::read("options file", path, Written::read)?;
     parse(subcommand, &Rc::new(file), &bytes)
 }
 

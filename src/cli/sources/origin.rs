@@ -159,3 +159,28 @@ impl Args for Origin {
         command
     }
 }
+
+/// Whether an option without effect is a mistake. What is set in the environment or in a profile is for
+/// many runs, and what stands in an options file for the broker that it names.
+pub(crate) fn counts(option: Rank, named_by: Rank) -> bool {
+    option == Rank::Flag || option == Rank::OptionsFile && option >= named_by
+}
+
+/// The value that counts more; two different ones that count the same are a mistake.
+pub(crate) fn one_of<T: PartialEq>(
+    option: &str,
+    (typed, rank): (Option<T>, Rank),
+    (in_url, url_rank): (Option<T>, Rank),
+) -> Result<Option<T>, Error> {
+    match (typed, in_url) {
+        (Some(typed), Some(in_url)) if rank == url_rank => {
+            if typed != in_url {
+                return Err(Error::usage(format!("-L and {option} say different things")));
+            }
+            Ok(Some(in_url))
+        }
+        (Some(typed), Some(_)) if rank > url_rank => Ok(Some(typed)),
+        (_, Some(in_url)) => Ok(Some(in_url)),
+        (typed, None) => Ok(typed),
+    }
+}

@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::files::{self, Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown};
+use super::given::{Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown};
 use super::origin::{Broken, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
@@ -84,7 +84,7 @@ struct File {
 
 impl File {
     fn read(path: &Path, read: fn(&Path, u64) -> std::io::Result<Written>) -> Result<Self, Error> {
-        let (source, bytes) = files::read("configuration file", path, read)?;
+        let (source, bytes) = SourceFile::read("configuration file", path, read)?;
         let text = String::from_utf8(bytes).map_err(|_| {
             let what = format!("cannot read the configuration file {}", path.display());
             Error::file(what, std::io::Error::other("it is not UTF-8"))

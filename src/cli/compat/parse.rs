@@ -1,0 +1,114 @@
+//! From a command line of a client to its run.
+
+use std::ffi::OsString;
+
+use super::check::{Then, Wrong, check};
+use super::programs::name;
+use super::settings::{self, Settings, Stop};
+use super::{translate, usage};
+use crate::cli::parsed::Request;
+use crate::cli::publish::PublishArgs;
+use crate::cli::read::read_words;
+use crate::cli::request::RequestArgs;
+use crate::cli::subcommand::{Entry, Subcommand};
+use crate::cli::subscribe::SubscribeArgs;
+use crate::command::Invocation;
+use crate::command::input::Source;
+use crate::command::{publish, request, subscribe};
+use crate::error::Error;
+use crate::manner::{Manner, Mosquitto, Program};
+use crate::output::ColorChoice;
+use crate::protocol::reason::ReasonCode;
+
+/// Where in a command line the words stand that are for no other user's eyes.
+pub(in crate::cli) fn secrets(program: Program, names: usize, line: &[OsString]) -> Vec<usize> {
+    settings::secrets(program, &line[names..]).into_iter().map(|place| names + place).collect()
+}
+
+/// Reads what follows the names.
+pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Request {
+    let settings = match Settings::read(program, words) {
+        Ok(settings) => settings,
+        Err(stop) => return stopped(program, stop),
+    };
+    if let Err(wrong) = check(&settings) {
+        return refused(&settings, &wrong);
+    }
+    let Settings { program, protocol, .. } = settings;
+    let mosquitto = Mosquitto { program, protocol, quiet: settings.has("--quiet") };
+    match invocation(&settings) {
+        Ok(invocation) => Request::Run {
+            invocation,
+            warnings: Vec::new(),
+            details: Vec::new(),
+            color: ColorChoice::Auto,
+            log_time: false,
+            manner: Manner::Mosquitto(mosquitto),
+        },
+        Err(error) => {
+            let text = mosquitto.text(&error).filter(|_| !mosquitto.quiet);
+            let stderr = text.map(|text| text + "\n").unwrap_or_default();
+            Request::Misuse { stdout: String::new(), stderr }
+        }
+    }
+}
+
+/// The subcommand with its configuration.
+fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
+    Ok(match settings.program {
+        Program::Publish => {
+            let mut config: publish::Config = args::<PublishArgs>("pub", settings)?.try_into()?;
+            config.needs_input = config.source == Source::Stdin;
+            Box::new(config)
+        }
+        Program::Subscribe => {
+            let mut config: subscribe::Config = args::<SubscribeArgs>("sub", settings)?.try_into()?;
+            config.stays = true;
+            config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
+            config.display = config.display.in_style_of_mosquitto();
+            Box::new(config)
+        }
+        Program::Request => {
+            let mut args: RequestArgs = args("rr", settings)?;
+            args.any_response = true;
+            let mut config: request::Config = args.try_into()?;
+            config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
+            config.format = config.format.in_style_of_mosquitto();
+            Box::new(config)
+        }
+    })
+}
+
+/// The options of the subcommand.
+fn args<S: Subcommand>(name: &'static str, settings: &Settings) -> Result<S, Error> {
+    let mut args: S = read_words(&Entry::run::<S>(name), translate::words(settings))?;
+    if let Some(connection) = args.connection_mut().filter(|_| translate::accepts_any_name(settings)) {
+        connection.accept_any_name();
+    }
+    Ok(args)
+}
+
+fn hint(program: Program) -> String {
+    format!("\nUse '{} --help' to see usage.\n", name(program))
+}
+
+/// The end of a command line that was not read to its end. It is one with status 1 in any case.
+fn stopped(program: Program, stop: Stop) -> Request {
+    let (stdout, stderr) = match stop {
+        Stop::Help => (usage::usage(program), String::new()),
+        Stop::Version => (usage::version(program), String::new()),
+        Stop::Misuse(misuse) => (String::new(), misuse + &hint(program)),
+    };
+    Request::Misuse { stdout, stderr }
+}
+
+fn refused(settings: &Settings, wrong: &Wrong) -> Request {
+    let text = wrong.text.to_owned();
+    let (stdout, stderr) = match wrong.then {
+        Then::Hint => (String::new(), text + &hint(settings.program)),
+        Then::Usage => (usage::usage(settings.program), text),
+        Then::EndUnlessQuiet if settings.has("--quiet") => (String::new(), String::new()),
+        Then::End | Then::EndUnlessQuiet => (String::new(), text),
+    };
+    Request::Misuse { stdout, stderr }
+}

@@ -1,0 +1,126 @@
+//! What files with options hold.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use clap::{Arg, ArgAction};
+
+use super::origin::{Broken, Rank};
+use crate::cli::text::shown;
+use crate::error::Error;
+use crate::file::Written;
+
+/// The options that name files with options, which files cannot hold.
+pub(crate) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
+
+/// A file with options.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct SourceFile {
+    pub(crate) path: PathBuf,
+    /// Who besides this user and root can have written it.
+    pub(crate) stranger: Option<&'static str>,
+}
+
+impl SourceFile {
+    /// A file with options and its content.
+    pub(crate) fn read(
+        what: &str,
+        path: &Path,
+        read: impl FnOnce(&Path, u64) -> io::Result<Written>,
+    ) -> Result<(Self, Vec<u8>), Error> {
+        let Written { bytes, stranger } = read(path, LONGEST_TEXT_BYTES)
+            .map_err(|error| Error::file(format!("cannot read the {what} {}", path.display()), error))?;
+        Ok((Self { path: path.to_owned(), stranger }, bytes))
+    }
+}
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) file: Rc<SourceFile>,
+    pub(crate) line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.file.path.display(), self.line)
+    }
+}
+
+/// An option that stands in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// The option's identifier.
+    pub(crate) id: String,
+    /// As it would be typed.
+    pub(crate) words: Vec<OsString>,
+    pub(crate) rank: Rank,
+    pub(crate) place: Place,
+}
+
+/// What files hold.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) given: Vec<Given>,
+    /// Settings that are no values.
+    pub(crate) broken: Vec<Broken>,
+    /// What is wrong with a file that nobody named.
+    pub(crate) warnings: Vec<String>,
+    /// The same, where most likely nobody cares.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Options that prove to a broker who we are, besides those whose values are secrets: they are made for
+/// one, and sent to it.
+pub(crate) const CREDENTIALS: [&str; 5] =
+    ["username", "password_file", "password_prompt", "auth_method", "reauthenticate"];
+
+pub(crate) fn is_repeatable(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// The longest file with options that is taken.
+pub(crate) const LONGEST_TEXT_BYTES: u64 = 16 << 20;
+
+/// The name that comes nearest to a misspelt one, if one does.
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let name = name.to_lowercase().replace('_', "-");
+    let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
+    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    best.filter(|(rating, _)| *rating > 0.75).map(|(_, known)| known)
+}
+
+/// The error for a name in a file that means nothing, with the one that may be meant.
+pub(crate) fn unknown<'a>(
+    place: &dyn fmt::Display,
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+) -> Error {
+    let error = Error::usage(format!("{place}: there is no '{}'", shown(name.as_ref())));
+    let dashes = if name.starts_with('-') { "--" } else { "" };
+    match nearest(name.trim_start_matches('-'), known) {
+        Some(known) => error.with_hint(format!("did you mean '{dashes}{known}'?")),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name() {
+        let known = ["host", "port", "client-id", "tls-alpn"];
+        for (name, expected) in [
+            ("hots", Some("host")),
+            ("client_id", Some("client-id")),
+            ("clientid", Some("client-id")),
+            ("zzz", None),
+        ] {
+            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
+        }
+    }
+}

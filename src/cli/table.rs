@@ -1,0 +1,62 @@
+//! The table of subcommands, and the definition of the whole command line.
+
+use std::ffi::OsString;
+
+use super::definition::finish;
+use super::manual::{self, Manual};
+use super::subcommand::Entry;
+use super::{bench, broker, compat, ping, publish, request, retain_clear, show, subscribe, will_test};
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0        done
+  1        could not do it: network, TLS, a file, a broker that breaks the protocol
+  2        wrong usage
+  3        done, and the answer is no: for example, one filter of several was refused
+  27       timed out
+  128-162  the broker's reason code for what it refused
+
+Options of each command:
+  mqtt COMMAND --help";
+
+const ABOUT: &str = "Publish, subscribe and test over MQTT";
+
+const LONG_ABOUT: &str = "\
+Publish, subscribe and test over MQTT
+
+A toolkit for MQTT brokers. The letters of mosquitto's options mean here what they mean there.";
+
+/// All subcommands.
+pub(super) static SUBCOMMANDS: &[Entry] = &[
+    Entry::run::<publish::PublishArgs>("pub"),
+    Entry::run::<subscribe::SubscribeArgs>("sub"),
+    Entry::run::<request::RequestArgs>("rr"),
+    Entry::run::<bench::BenchArgs>("bench").with(bench::MODES),
+    Entry::run::<retain_clear::RetainClearArgs>("retain-clear"),
+    Entry::run::<will_test::WillTestArgs>("will-test"),
+    Entry::run::<ping::PingArgs>("ping"),
+    Entry::run::<broker::BrokerArgs>("broker"),
+    Entry::print::<show::ConfigArgs>("config", &show::MANUAL),
+    Entry::print::<compat::CompatArgs>("compat", &compat::MANUAL).with(compat::MODES),
+];
+
+/// The definition of every option: the source of `--help`, manual pages and completions. It does
+/// not depend on environment or terminal.
+#[must_use]
+pub fn command() -> clap::Command {
+    let program = clap::Command::new("mqtt")
+        .about(ABOUT)
+        .long_about(LONG_ABOUT)
+        .after_help(EXIT_STATUS)
+        .subcommand_required(true)
+        .subcommands(SUBCOMMANDS.iter().map(Entry::whole));
+    finish(program, None)
+}
+
+/// Examples and known limits of a subcommand, named as on the command line (`mqtt bench conn`), or of the
+/// program.
+#[must_use]
+pub fn manual(called: &str) -> &'static Manual {
+    let words: Vec<OsString> = called.split(' ').map(OsString::from).collect();
+    Entry::called(SUBCOMMANDS, &words).map_or(&manual::PROGRAM, |(entry, _)| entry.manual)
+}
