@@ -1,6 +1,8 @@
 //! The rooms of the program and what each may import, held against the source. Data goes one way:
 //! a room knows the rooms below it and none above.
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,8 +57,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // Files that outlive a run. They hold messages, not packets, and know no links.
     ("storage", &["protocol", "error", "quotation", "quantity"]),
     ("net", &["file", "clock", "error", "masking", "quotation", "quantity", "notation"]),
-    // Nothing but the answer to "can it help to try again?", which a Reason Code knows.
-    ("protocol", &["error::Retry", "quantity"]),
+    ("protocol", &["quantity"]),
     ("signal", &["error"]),
     ("error", &["protocol", "exit", "file", "masking", "quotation"]),
     ("manner", &["protocol", "error", "exit"]),
