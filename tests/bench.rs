@@ -469,16 +469,16 @@ fn local_addresses_are_used_in_turn() {
 #[test]
 fn mistakes_are_explained() {
     for (line, why) in [
-        (&["pub", "--subscribers", "3"][..], "--subscribers goes with sub, e2e and rr"),
-        (&["rr", "--pattern", "all"], "--pattern goes with e2e"),
-        (&["calibrate", "--size", "5"], "--size goes with pub, e2e and rr"),
+        (&["pub", "--subscribers", "3"][..], "--subscribers is allowed with sub, e2e and rr"),
+        (&["rr", "--pattern", "all"], "--pattern is allowed with e2e"),
+        (&["calibrate", "--size", "5"], "--size is allowed with pub, e2e and rr"),
         (&["--pattern", "fan-in", "--subscribers", "2"], "fan-in has one subscriber"),
         (&["conn", "--ramp", "max"], "without --ramp clients connect as fast as they can"),
         (&["pub", "conn"], "pub does not take 'conn'"),
         (&["conn", "-L", "mqtt://127.0.0.1/a/b"], "conn has no messages"),
         (&["-t", "foo"], "hint: use --topic"),
         (&["-q", "1"], "hint: use --qos"),
-        (&["-L", "mqtt://127.0.0.1/a", "--topic", "b"], "-L and --topic say different things"),
+        (&["-L", "mqtt://127.0.0.1/a", "--topic", "b"], "-L and --topic name different topics"),
         (&["--csv", "-"], "--csv needs a file"),
     ] {
         let outcome = Mqtt::new(["bench"]).args(line.iter().copied()).run().exits(2);

@@ -61,7 +61,7 @@ fn reports_are_set_side_by_side() {
     assert_eq!(table[0].matches("ratio").count(), 2);
     assert!(table.iter().any(|line| line.starts_with("acknowledge p99") && line.ends_with("1.000")));
     for line in ["payload_bytes 64 / 48 / 64", "payload_text null / sixteen {client} / null"] {
-        assert!(table.contains(&format!("not the same: {line}")), "{table:?}");
+        assert!(table.contains(&format!("different: {line}")), "{table:?}");
     }
     let line = ["bench", "compare", "--allow-saturated", "--json", &a, &a, &a, "vs", &b, &b, &b];
     let outcome = Mqtt::new(line).run().exits(0);
@@ -81,7 +81,7 @@ fn reports_are_set_side_by_side() {
         Mqtt::new(["bench", "compare", &b, &b]).args(options).run().exits(status);
     }
     std::fs::write(&a, "{}").unwrap();
-    Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "no report");
+    Mqtt::new(["bench", "compare", &a, &b]).run().fails(1, "not a report");
 }
 
 /// A load is described by what it has, and by nothing else.

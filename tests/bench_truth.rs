@@ -347,7 +347,7 @@ fn a_file_that_cannot_be_written_is_found_out_first() {
     assert!(failed["error"].as_str().unwrap().contains("refused"), "{failed:#}");
     let kept =
         crate::support::write(folder.path(), "failed.json", &String::from_utf8(outcome.stdout).unwrap());
-    Mqtt::new(["bench", "compare", &kept, &kept]).run().fails(1, "that run could not be made: ");
+    Mqtt::new(["bench", "compare", &kept, &kept]).run().fails(1, "that run failed: ");
     let xml = std::fs::read_to_string(&fresh).unwrap();
     assert!(xml.contains("failures=\"1\"") && xml.contains("refused"), "a test that failed: {xml}");
     let broker = Broker::start();
@@ -387,7 +387,7 @@ fn an_interrupted_run_says_what_it_knows() {
     assert!(table.iter().all(|line| !line.starts_with("held back") && !line.contains("CPU  ")), "{table:?}");
     let xml = std::fs::read_to_string(junit).unwrap();
     assert!(xml.contains("failures=\"0\" errors=\"0\" skipped=\"1\""), "as the exit status says: {xml}");
-    assert!(xml.contains("name=\"the run went to its end\"><skipped message=\"it was interrupted"), "{xml}");
+    assert!(xml.contains("name=\"the run was completed\"><skipped message=\"it was interrupted"), "{xml}");
 }
 
 /// There is no window at QoS 0.

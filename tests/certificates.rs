@@ -136,7 +136,7 @@ fn certificates_of_servers() {
             shown: revoked.clone(),
             options: with_list(trust()),
             words: vec![format!(
-                "CN=revoked, issued by CN=Test CA) has been revoked, says {}",
+                "CN=revoked, issued by CN=Test CA) has been revoked according to {}",
                 list.display()
             )],
         },
@@ -155,7 +155,7 @@ fn certificates_of_servers() {
                 vec!["--tls-pin".into(), "sha256:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".into()],
             ]
             .concat(),
-            words: words(&["the broker's public key is sha256:", "which is not a pinned one"]),
+            words: words(&["the broker's public key is sha256:", "which is not pinned"]),
         },
     ];
     for Case { what, shown, options, words } in cases {
@@ -192,7 +192,7 @@ fn the_pin_of_an_error_is_the_one_to_give() {
     publish(broker.port(), &insecure(pin.unwrap())).exits(0);
     publish(broker.port(), &insecure(&format!("sha256:{}", "00".repeat(32))))
         .exits(1)
-        .mentions("not a pinned one");
+        .mentions("which is not pinned");
 }
 
 #[test]
@@ -201,8 +201,8 @@ fn certificates_of_clients() {
     let stranger = Authority::new("Stranger CA");
     let setup = Setup::new().tls(&root.issue("broker", &["localhost"])).client_certificates(&root);
     let Some(broker) = Mosquitto::start(&setup) else { return };
-    let refused = "mqtt: TLS: the broker refused our client certificate: ";
-    let advice = "hint: is it the certificate (--cert) that this broker's operator gave out?";
+    let refused = "mqtt: TLS: the broker refused the client certificate: ";
+    let advice = "hint: check that --cert is the certificate issued for this broker";
     let cases = [
         ("good", Some(root.issue("client", &[])), None),
         (

@@ -62,7 +62,7 @@ fn files_of_another_kind_have_a_hint() {
         assert!(stderr.contains(&format!("hint: {hint}")) || stderr.contains(hint), "{options:?}: {stderr}");
     }
     let backup = ["retain-clear", "a", "-h", "127.0.0.1", "-p", "1", "--yes", "--backup", file];
-    assert!(failure(1, &backup, &[]).contains("hint: no backup is overwritten"));
+    assert!(failure(1, &backup, &[]).contains("hint: an existing backup is not overwritten"));
 }
 
 #[test]
@@ -213,13 +213,17 @@ fn help_as_a_word() {
 #[test]
 fn errors_that_say_what_to_do_instead() {
     let stderr = failure(2, &["bench", "sub", "--rate", "5"], &[]);
-    assert!(stderr.contains("sub does not take --rate\nhint: --rate goes with pub, e2e and rr"), "{stderr}");
+    assert!(
+        stderr.contains("sub does not take --rate\nhint: --rate is allowed with pub, e2e and rr"),
+        "{stderr}"
+    );
     let stderr = failure(2, &["bench", "conn", "--pattern", "fan-in"], &[]);
-    assert!(stderr.contains("conn does not take --pattern\nhint: --pattern goes with e2e"), "{stderr}");
+    assert!(stderr.contains("conn does not take --pattern\nhint: --pattern is allowed with e2e"), "{stderr}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let stderr = failure(1, &["broker", "-p", &port], &[]);
-    let words =
-        format!("cannot listen on 127.0.0.1:{port}: address in use\nhint: is a broker running there?");
+    let words = format!(
+        "cannot listen on 127.0.0.1:{port}: address in use\nhint: is a broker already running there?"
+    );
     assert!(stderr.contains(&words), "{stderr}");
 }

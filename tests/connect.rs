@@ -337,10 +337,9 @@ fn an_answer_byte_by_byte() {
 /// A server that takes another version than the one asked for.
 #[test]
 fn another_version_is_suggested() {
-    for (asked, protocol, code, hint) in [
-        ("5", V5, 0x84, "hint: -V 311 speaks MQTT 3.1.1 to it"),
-        ("311", V3_1_1, 1, "hint: -V 5 speaks MQTT 5 to it"),
-    ] {
+    for (asked, protocol, code, hint) in
+        [("5", V5, 0x84, "hint: -V 311 uses MQTT 3.1.1"), ("311", V3_1_1, 1, "hint: -V 5 uses MQTT 5")]
+    {
         let server = Server::start(move |server| {
             let mut peer = server.accept();
             peer.expect_connect(protocol);

@@ -73,7 +73,7 @@ fn service_records_that_lead_nowhere() {
     }
     Mqtt::new(["pub", "-t", "a", "-n", "-S", "--name-server", "dns.example"])
         .run()
-        .fails(2, "it is no IP address, with :PORT or without");
+        .fails(2, "it must be an IP address, with or without :PORT");
 }
 
 /// Not only `pub` and `sub`: who makes many connections makes them all to the one that answers.

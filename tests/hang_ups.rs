@@ -31,7 +31,7 @@ fn qos_2_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol
     let args = ["-V", version(protocol), "-t", "a", "-l", "-q", "2"];
     let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x\n").run();
     let cause = "mqtt: the broker has ended the connection 3 times in a row at the same packet: PUBLISH (QoS 2, packet identifier ";
-    run.exits(1).mentions(cause).mentions("it may not take QoS 2: -q 1");
+    run.exits(1).mentions(cause).mentions("it may not support QoS 2: try -q 1");
     server.finish();
 }
 
@@ -43,7 +43,7 @@ fn window_that_is_not_taken_ends_the_run(#[values(V3_1_1, V5)] protocol: Protoco
     let lines: String = (0..50).map(|number| format!("{number}\n")).collect();
     let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin(lines).run().exits(1);
     run.mentions("3 times in a row with the same 10 messages in flight: PUBLISH (QoS 1, packet identifiers ")
-        .mentions("it may take fewer than 10 messages at once: -M 1 (--max-inflight)");
+        .mentions("it may accept fewer than 10 messages in flight: try -M 1 (--max-inflight)");
     server.finish();
 }
 
@@ -53,7 +53,7 @@ fn large_packet_that_is_not_taken_ends_the_run() {
     let server = ends_three_links(V3_1_1, |peer| drop(peer.packet()));
     let args = ["-V", "311", "-t", "a", "-l", "-q", "1"];
     let run = Mqtt::publish(server.port()).args(args).args(SOON).stdin("x".repeat(100_000)).run();
-    run.exits(1).mentions(", 100009 bytes)").mentions("it may not take packets of 100009 bytes");
+    run.exits(1).mentions(", 100009 bytes)").mentions("it may not accept packets of 100009 bytes");
     server.finish();
 }
 

@@ -206,8 +206,8 @@ fn a_connack_that_cannot_be() {
     for (protocol, what, bytes, reason) in [
         (V5, "Session Present", packets::connack(V5, true, 0), 0x82),
         (V3_1_1, "Session Present", packets::connack(V3_1_1, true, 0), 0),
-        (V5, "enhanced authentication, which was not begun", packets::connack_with(&[method]), 0x82),
-        (V5, "enhanced authentication, which was not begun", packets::connack_with(&[data]), 0x82),
+        (V5, "enhanced authentication, which was not requested", packets::connack_with(&[method]), 0x82),
+        (V5, "enhanced authentication, which was not requested", packets::connack_with(&[data]), 0x82),
         (V5, "unknown property", vec![0x20, 5, 0, 0, 2, 0x77, 0], 0x81),
         (V5, "reserved acknowledge flags", vec![0x20, 3, 2, 0, 0], 0x81),
     ] {

@@ -37,7 +37,7 @@ fn subscriptions_the_server_does_not_take_are_not_sent() {
         .fails(162, "subscription to 'a/#' refused: Wildcard Subscriptions not supported (0xA2): not sent");
     let shared = &[(PropertyId::SharedSubscriptionAvailable, NOT_AVAILABLE)];
     subscribes_in_vain(shared, &["-t", "$share/g/a"])
-        .fails(158, "Shared Subscriptions not supported (0x9E): not sent: the broker said so in its CONNACK");
+        .fails(158, "Shared Subscriptions not supported (0x9E): not sent: the broker's CONNACK excludes it");
     let identifiers = &[(PropertyId::SubscriptionIdentifierAvailable, NOT_AVAILABLE)];
     subscribes_in_vain(identifiers, &["-t", "a", "-D", "subscribe", "subscription-identifier", "7"])
         .fails(161, "Subscription Identifiers not supported (0xA1)");

@@ -181,7 +181,7 @@ fn unusable_authorities_are_counted_after_the_first_few() {
         let line = ["pub", "-t", "a", "-n", "-h", "127.0.0.1", "-p", "1"];
         let outcome = Mqtt::new(line).args(args).run().exits(1);
         let warnings =
-            outcome.stderr.lines().filter(|line| line.contains("left out as an authority")).count();
+            outcome.stderr.lines().filter(|line| line.contains("ignored as a certificate authority")).count();
         assert_eq!(warnings, 6, "{}", outcome.stderr);
         assert!(outcome.stderr.contains("4995 more"), "{}", outcome.stderr);
     }

@@ -250,7 +250,7 @@ fn first_signal_ends_a_load_whatever_its_outputs_are() {
         run.wait_for_stderr(MEASURING).signal(Signal::INT);
         let outcome = run.wait_for_end().dies_of(Signal::INT);
         if !interrupted {
-            outcome.mentions("bytes are not written: nobody reads standard output");
+            outcome.mentions("bytes are not written: standard output has no reader");
         }
     }
     // What only shows how far the run is does not hold it up.
@@ -260,7 +260,7 @@ fn first_signal_ends_a_load_whatever_its_outputs_are() {
     subscriber.wait_for_stderr("received PUBLISH");
     run.signal(Signal::TERM);
     let report = run.wait_for_end().exits(0).stdout;
-    assert!(String::from_utf8(report).unwrap().contains("the figures are of what was done until then"));
+    assert!(String::from_utf8(report).unwrap().contains("the figures cover the time until then"));
 }
 
 /// The run is inside a write to standard error, and can look at nothing else.

@@ -401,7 +401,7 @@ fn the_spool_takes_in_what_is_there() {
         let run = Mqtt::publish(server.port()).args(args).args([&spool]).stdin_file(&input).run();
         let run = run.exits(0x87).mentions("connection refused: Not authorized");
         let Some(kept) = kept else {
-            run.mentions("and those behind it were not taken: ").mentions("it has its 65536 bytes");
+            run.mentions("and those after it were not taken: ").mentions("it is full: 65536 bytes");
             continue;
         };
         run.mentions(&format!("{kept} messages are kept"));
@@ -446,7 +446,7 @@ fn with_a_full_disk(port: u16, args: &[&str], spool: &Path) -> (Outcome, usize) 
     let refused = outcome.stderr.lines().find_map(|line| {
         let rest = line.strip_prefix("mqtt: line ")?;
         let (number, rest) = rest.split_once(' ')?;
-        rest.starts_with("and those behind it were not taken: cannot write ")
+        rest.starts_with("and those after it were not taken: cannot write ")
             .then(|| number.parse::<usize>().unwrap())
     });
     let taken = refused.unwrap_or_else(|| panic!("{}", outcome.stderr)) - 1;

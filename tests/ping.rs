@@ -50,7 +50,7 @@ fn every_property_of_the_answer_is_told() {
     for words in [
         "MQTT 5, new session, keep-alive 30s",
         "session-expiry-interval 120: the session is kept for 2m",
-        "receive-maximum 7: at most 7 messages at QoS 1 and 2 unacknowledged",
+        "receive-maximum 7: at most 7 messages in flight at QoS 1 and 2",
         "maximum-qos 1: no message above QoS 1",
         "retain-available 0: no retained messages",
         "maximum-packet-size 5000: no packet above 5000 bytes",
@@ -61,7 +61,7 @@ fn every_property_of_the_answer_is_told() {
         "wildcard-subscription-available 0: no wildcards in filters",
         "subscription-identifier-available 0: no subscription identifiers",
         "shared-subscription-available 0: no shared subscriptions",
-        "server-keep-alive 30: the broker wants to hear something every 30s",
+        "server-keep-alive 30: the Keep Alive interval is 30s",
         "response-information replies/",
         "server-reference other.example",
         "authentication-method X",

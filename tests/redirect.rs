@@ -56,7 +56,7 @@ fn it_is_said_and_not_followed() {
         let text =
             format!("connection refused: {name} (0x{reason:02X}): it names 127.0.0.1:{}", other.port());
         let outcome = Mqtt::publish(first.port()).args(["-V", "5", "-t", "a", "-m", "x"]).run();
-        outcome.fails(i32::from(reason), &text).mentions("hint: --follow-redirect goes there");
+        outcome.fails(i32::from(reason), &text).mentions("hint: --follow-redirect connects to it");
     }
     // Where to is not said.
     let first = sends_away(packets::connack(V5, false, 0x9D), 1);
@@ -79,7 +79,7 @@ fn a_connect_is_followed() {
             .args(["-V", "5", "-t", "a", "-m", "x", "-q", "1", "--follow-redirect"])
             .run()
             .exits(0)
-            .mentions("; going there\n");
+            .mentions("; connecting to it\n");
     }
 }
 
@@ -118,7 +118,7 @@ fn a_link_that_is_up_is_followed() {
             .run()
             .exits(0)
             .prints(if is_permanent { "here\nthere\nthere\n" } else { "here\nthere\nback\n" });
-        let line = format!(": for repairs; it names 127.0.0.1:{port}; going there\n");
+        let line = format!(": for repairs; it names 127.0.0.1:{port}; connecting to it\n");
         outcome.mentions(&line);
     }
 }
@@ -149,7 +149,7 @@ fn references_that_name_nothing() {
         Mqtt::publish(first.port())
             .args(["-V", "5", "-t", "a", "-m", "x", "--follow-redirect"])
             .run()
-            .fails(1, "the broker names another one in a way that is not understood");
+            .fails(1, "which is not a valid list of brokers");
     }
 }
 

@@ -274,7 +274,7 @@ fn refusals() {
     });
     let run = rr(server.port()).args(["-t", "a", "-n", "-q", "1"]).run().exits(0);
     let run = run.mentions("the broker grants QoS 0 for the response topic, not QoS 1");
-    run.mentions("the broker says that nobody has subscribed to 'a'").prints("all the same\n");
+    run.mentions("the broker reports no subscriber to 'a'").prints("all the same\n");
     server.finish();
 }
 
@@ -460,7 +460,7 @@ fn a_slow_reader() {
     };
     let unread = server();
     let run = rr(unread.port()).args(["-t", "a", "-n", "-W", "1s"]).leave_stdout_unread().run();
-    run.exits(27).mentions("the response was not written out, as nobody reads it");
+    run.exits(27).mentions("the response was not written: the reader of standard output is gone or stalls");
     let read = server();
     let run = rr(read.port()).args(["-t", "a", "-n"]).run().succeeds();
     assert_eq!(run.stdout.len(), (4 << 20) + 1);
@@ -479,7 +479,11 @@ fn setting_to_keep_the_session_is_not_used_without_a_response_topic() {
         run.run().succeeds().prints("ok\n");
         server.finish();
     }
-    rr(1).args(["-t", "a", "-n", "-c", "-i", "me"]).run().exits(2).mentions("a kept session (-c) would keep");
+    rr(1)
+        .args(["-t", "a", "-n", "-c", "-i", "me"])
+        .run()
+        .exits(2)
+        .mentions("a session that is kept (-c) would collect");
     let run = rr(1).args(["-t", "a", "-e", "b", "-n", "-i", "me"]);
     run.env("MQTT_DISABLE_CLEAN_SESSION", "perhaps").run().exits(2).mentions("MQTT_DISABLE_CLEAN_SESSION");
 }
@@ -512,7 +516,7 @@ fn response_information() {
             peer.expect_disconnect(V5);
         });
         let run = rr(server.port()).args(["-t", "a", "-n", "--will-topic", "w"]).run();
-        run.fails(1, "the broker's Response Information makes no topic");
+        run.fails(1, "the broker's Response Information is not valid in a topic");
         server.finish();
     }
 }

@@ -345,7 +345,7 @@ fn an_interruption_says_what_was_done() {
 #[test]
 fn nobody_to_ask_is_wrong_usage() {
     // Before any connection: nothing listens there.
-    retain_clear(1, &["#"]).run().fails(2, "nobody is there to confirm").mentions("--yes");
+    retain_clear(1, &["#"]).run().fails(2, "cannot ask for confirmation").mentions("--yes");
 }
 
 #[test]
@@ -494,7 +494,7 @@ fn a_server_with_other_topics(#[values(V3_1_1, V5)] protocol: Protocol) {
     });
     let outcome = retain_clear(server.port(), &["a/#", "--yes", "-V", version(protocol)]).run().exits(0);
     server.finish();
-    outcome.mentions("left alone: 4 retained messages with a topic that was not asked for or is not valid");
+    outcome.mentions("ignored: 4 retained messages with a topic that was not requested or is not valid");
 }
 
 /// Who reads only the beginning of the list has asked for all of it to be cleared.
@@ -549,7 +549,7 @@ fn an_interruption_in_the_middle() {
     let running = retain_clear(broker.port(), &line).on_a_terminal().env("TERM", "xterm").spawn();
     running.wait_for_stderr(" of 400 [").signal(Signal::TERM);
     let outcome = running.wait_for_end().dies_of(Signal::TERM);
-    outcome.mentions("not sent; run it again, with another file for --backup, to go on");
+    outcome.mentions("not sent; run it again, with another file for --backup, to continue");
     assert_eq!(std::fs::read_to_string(backup).unwrap().lines().count(), 400);
     let rest = retain_clear(broker.port(), &["#", "--yes", "--json"]).run().exits(0);
     let rest = report("retain-clear", &rest.stdout);

@@ -16,7 +16,10 @@ fn a_broken_backup_is_restored_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
     for (record, why) in [
         ("{\"topic\":\"a/#\"}", "topic: it contains a wildcard"),
-        ("{\"topic\":\"a\",\"retain\":true}", "it has no payload, and would delete what is retained there"),
+        (
+            "{\"topic\":\"a\",\"retain\":true}",
+            "it has no payload: publishing it would delete the retained message of its topic",
+        ),
         ("{\"topic\":\"a\",\"payload\":\"\"}", "it has no payload"),
         ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":false}", "the message was not retained"),
         ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":2}", "retain: it must be true or false"),
@@ -120,7 +123,7 @@ fn what_nobody_can_confirm_is_said() {
         "{\"topic\":\"a\",\"payload\":\"1\",\"qos\":0}\n{\"topic\":\"b\",\"payload\":\"1\",\"qos\":1}\n";
     let path = file(&folder, "backup.jsonl", text);
     let run = |version| retain_clear(broker.port(), &["--restore", &path, "-V", version]).run().exits(0);
-    run("5").mentions("1 message sent at QoS 0 or over MQTT 3.x, where a broker cannot say that it refuses");
+    run("5").mentions("1 message sent at QoS 0 or over MQTT 3.x, where a broker cannot report a refusal");
     run("311").mentions("2 messages sent at QoS 0 or over MQTT 3.x");
 }
 

@@ -176,7 +176,7 @@ fn the_spool_goes_on_beside_what_stays() {
     let length = folder.length();
     assert!((6_000..6_200).contains(&length), "{length}");
     let run = folder.publish(broker.port(), &["-q", "1", "--spool-max-size", "6k"], "1\n2\n").run();
-    run.exits(149).mentions("line 1 and those behind it were not taken: cannot write ");
+    run.exits(149).mentions("line 1 and those after it were not taken: cannot write ");
 }
 
 /// A line larger than any packet is refused by its number before it is in the file, and the others are
@@ -194,8 +194,7 @@ fn what_no_packet_can_hold_is_not_taken_in() {
     subscriber.wait_until_subscribed();
     let run = folder.publish(broker.port(), &["-q", "1"], "").stdin_file(&input).run();
     run.exits(149).says(
-        "mqtt: line 2: publish not sent: Packet too large (0x95): the line has 268435461 bytes, and no packet \
-         of MQTT has more than 268435460\n",
+        "mqtt: line 2: publish not sent: Packet too large (0x95): the line has 268435461 bytes; an MQTT packet has at most 268435460\n",
     );
     subscriber.finish().prints("first\nlast\n");
     assert_eq!(folder.length(), EMPTY_BYTES);
@@ -254,7 +253,7 @@ fn a_full_spool_without_a_server_ends_the_run() {
         let args = ["-q", "1", "--reconnect-max-delay", "50ms", "--spool-max-size", &most.to_string()];
         let lines = format!("{}\n", "x".repeat(1_000)).repeat(500);
         let run = folder.publish(nobody(), &args, &lines).run().exits(1);
-        run.mentions("and those behind it were not taken: cannot write ").mentions("messages are kept");
+        run.mentions("and those after it were not taken: cannot write ").mentions("messages are kept");
         assert!(folder.length() <= most, "{} of {most}", folder.length());
     }
 }

@@ -325,7 +325,7 @@ fn hang_up_does_not_end_a_run_that_writes_to_a_file() {
     let args = ["-t", "a", "-V", "5", "-d"];
     let run = Mqtt::subscribe(server.port()).args(args).stdout_file(&log).spawn();
     run.wait_until_subscribed().signal(Signal::HUP);
-    run.wait_for_stderr("SIGHUP: standard output cannot be opened again; --output FILE can be");
+    run.wait_for_stderr("SIGHUP: standard output cannot be opened again (--output FILE can)");
     run.signal(Signal::TERM);
     run.wait_for_end().exits(0);
     server.finish();
@@ -402,7 +402,7 @@ fn output_file_that_cannot_be_opened() {
     let path = folder.path().join("none/log");
     Mqtt::subscribe(1).args(["-t", "a", "--output", path.to_str().unwrap()]).run().fails(1, "cannot open ");
     let watch = ["-t", "a", "-w", "--output", "log"];
-    Mqtt::subscribe(1).args(watch).run().fails(2, "--watch draws on a terminal");
+    Mqtt::subscribe(1).args(watch).run().fails(2, "--watch needs a terminal");
 }
 
 /// What does not fit the format is said once a run, and not once a message.
@@ -418,9 +418,10 @@ fn misfit_is_said_once() {
     });
     let outcome = Mqtt::subscribe(server.port()).args(["-t", "a", "-C", "4", "-F", "%J %f"]).run().exits(0);
     let said: Vec<&str> = outcome.stderr.lines().collect();
-    let number = "mqtt: warning: topic 'a': requested float printing, but the payload has 7 bytes (this is not said again)";
+    let number =
+        "mqtt: warning: topic 'a': requested float printing, but the payload has 7 bytes (shown only once)";
     let json = "mqtt: warning: topic 'a': requested JSON, but the payload is not JSON; it is shown as a string \
-                (this is not said again)";
+                (shown only once)";
     assert_eq!(said, [json, number]);
     assert_eq!(outcome.lines().len(), 4);
 }

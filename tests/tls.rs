@@ -64,7 +64,7 @@ fn no_client_certificate() {
     let (certificate, key) = (stranger.certificate.into_os_string(), stranger.key.into_os_string());
     let own = ["--cert".into(), certificate, "--key".into(), key];
     let run = publish(broker.port()).args(&cafile).args(&own).run();
-    run.fails(1, "TLS: the broker refused our client certificate");
+    run.fails(1, "TLS: the broker refused the client certificate");
 }
 
 /// Each certificate is refused, with the reason.

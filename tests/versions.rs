@@ -230,7 +230,7 @@ fn hints_know_which_versions_were_tried() {
         }
     });
     let run = Mqtt::publish(server.port()).args(["-t", "a", "-m", "x"]).run();
-    run.exits(1).mentions("MQTT 5 and 3.1.1 were tried; -V 31 speaks").does_not_mention("-V 311");
+    run.exits(1).mentions("MQTT 5 and 3.1.1 were tried; -V 31 uses").does_not_mention("-V 311");
 }
 
 /// Where an option needs MQTT 5, the broker's lack of it is named, however the broker shows it.
@@ -243,7 +243,7 @@ fn option_that_needs_mqtt_5_is_named() {
         {
             let args = [&["-t", "a", "-m", "x", "--connect-timeout", "3s"], args].concat();
             let run = Mqtt::publish(port).args(args).run();
-            let hint = format!("hint: this broker does not speak MQTT 5, which {option}");
+            let hint = format!("hint: the broker does not support MQTT 5, which {option}");
             assert!(run.stderr.contains(&hint), "{manner:?} {option}: {}", run.stderr);
         }
     }
@@ -356,7 +356,7 @@ fn will_test_skips_what_needs_mqtt_5() {
                 .filter(|case| case["verdict"] == "skipped")
                 .map(|case| case["detail"].as_str().unwrap())
                 .collect();
-            let why = "needs MQTT 5, which this broker does not speak";
+            let why = "needs MQTT 5, which the broker does not support";
             assert_eq!(skipped, BTreeSet::from([why]), "{report:#}");
         }
     }

@@ -240,7 +240,7 @@ fn the_local_address_can_be_chosen() {
     let from = |address: &str| Mqtt::publish(port).args(["-t", "a", "-n", "-A", address]).run();
     from("192.0.2.1").fails(1, "this machine has no address 192.0.2.1 to connect from");
     from("::1").fails(1, "127.0.0.1 has no IPv6 address to reach from ::1");
-    from("eth0").fails(2, "it is no IP address");
+    from("eth0").fails(2, "it must be an IP address");
 }
 
 /// The proxy that the environment names is taken only where it is asked for.

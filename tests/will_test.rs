@@ -515,7 +515,7 @@ fn where_messages_do_not_get_through_no_will_is_tested() {
     let outcome = will_test(mosquitto.port(), &["-u", "pump", "-V", "5"]).run();
     outcome.fails(0x87, "message to 'mqtt-will-test/").mentions("--prefix");
     let outcome = will_test(mosquitto.port(), &["-u", "pump", "-V", "311", "--prefix", "site/7"]).run();
-    outcome.fails(1, "does not reach the client that watches").mentions("--watch-as");
+    outcome.fails(1, "does not reach the watching client").mentions("--watch-as");
     let line = ["-u", "pump", "--prefix", "site/7", "--watch-as", "operator", "--case", "close"];
     will_test(mosquitto.port(), &line).run().exits(0);
 }

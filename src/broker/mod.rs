@@ -79,7 +79,11 @@ impl Broker {
             let busy = error.kind() == std::io::ErrorKind::AddrInUse;
             let cause = format!("cannot listen on {listen}: {}", net::explain(&error));
             let error = Error::fatal(Layer::Connect, cause);
-            if busy { error.with_hint("is a broker running there? -p 0 takes a free port") } else { error }
+            if busy {
+                error.with_hint("is a broker already running there? -p 0 uses a free port")
+            } else {
+                error
+            }
         };
         let listener = self::listen(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;

@@ -87,9 +87,9 @@ impl AuthenticationArgs {
             Some(mechanism) if data.is_empty() => scram(mechanism, user_name, has_password)?,
             None if data.is_empty() && name.to_ascii_uppercase().starts_with("SCRAM-") => {
                 let name = shown(name.as_ref());
-                return Err(Error::usage(format!("--auth-method '{name}': there is no such SCRAM here"))
+                return Err(Error::usage(format!("--auth-method '{name}': unknown SCRAM mechanism"))
                     .with_hint(
-                        "SCRAM-SHA-1, SCRAM-SHA-256, SCRAM-SHA-512; or give its data with --auth-data",
+                        "use SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512, or give the data with --auth-data",
                     ));
             }
             _ => Method::Data { name, data },

@@ -259,7 +259,7 @@ impl Clients {
             )));
         }
         if publishers >= MOST_PUBLISHERS {
-            return Err(Error::usage(format!("there may be fewer than {MOST_PUBLISHERS} publishers")));
+            return Err(Error::usage(format!("the number of publishers must be below {MOST_PUBLISHERS}")));
         }
         Ok(())
     }
@@ -283,11 +283,11 @@ impl SendArgs {
         for (given, option) in [(self.arrivals.is_some(), "--arrivals"), (self.jitter.is_some(), "--jitter")]
         {
             if given && rate == Rate::Max {
-                return Err(Error::usage(format!("--rate max has no schedule, so there is no {option}")));
+                return Err(Error::usage(format!("{option} needs a schedule, and --rate max has none")));
             }
         }
         if matches!(rate, Rate::PerSecond(rate) if rate > MOST_RATE) {
-            return Err(Error::usage(format!("a schedule has no more than {MOST_RATE} messages a second"))
+            return Err(Error::usage(format!("a schedule has at most {MOST_RATE} messages a second"))
                 .with_hint("--rate max has no schedule"));
         }
         Ok(rate)
@@ -319,7 +319,7 @@ pub(super) fn one(given: Option<u32>, pattern: &str, what: &str) -> Result<u32, 
     match given {
         None | Some(1) => Ok(1),
         Some(given) => Err(Error::usage(format!(
-            "--pattern {pattern} has one {what}, and --{what}s {given} asks for more"
+            "--pattern {pattern} has one {what}, but --{what}s {given} asks for more"
         ))),
     }
 }
@@ -345,7 +345,7 @@ impl CommonArgs {
     pub(super) fn topic(&self, given: Option<&str>, default: &str) -> Result<String, Error> {
         match (given, self.typed_topic()?) {
             (Some(given), Some(typed)) if given != typed => {
-                Err(Error::usage("-L and --topic say different things"))
+                Err(Error::usage("-L and --topic name different topics"))
             }
             (given, _) => Ok(given.or(self.connection.url_topic()?).unwrap_or(default).into()),
         }
@@ -373,8 +373,9 @@ impl CommonArgs {
             course.apply(load);
             match load.payload {
                 Payload::Size(size) if mode == Mode::Request && size < STAMP_BYTES => {
-                    let why =
-                        format!("rr needs payloads of {STAMP_BYTES} bytes or more, to pair the answers");
+                    let why = format!(
+                        "rr needs payloads of {STAMP_BYTES} bytes or more, to match responses with requests"
+                    );
                     Err(Error::usage(why))
                 }
                 _ => Ok(()),
@@ -422,7 +423,7 @@ impl CommonArgs {
         }
         if load.client.version == Version::Only(Protocol::V3_1) && load.client.client_identifier.len() > 8 {
             return Err(Error::usage(
-                "MQTT 3.1 takes 23 characters of client identifier, of which -i may have 8",
+                "MQTT 3.1 allows 23 characters of client identifier; -i may have 8 of them",
             ));
         }
         Ok(Config { task: Task::Load(Box::new(load)), results, verbosity })

@@ -102,7 +102,7 @@ impl TryFrom<BrokerArgs> for Config {
     fn try_from(args: BrokerArgs) -> Result<Self, Error> {
         let port = match (args.listen.port, args.port) {
             (Some(one), Some(other)) if one != other => {
-                return Err(Error::usage("--listen and -p say different ports"));
+                return Err(Error::usage("--listen and -p name different ports"));
             }
             (listen, port) => port.or(listen).unwrap_or(DEFAULT_PORT),
         };

@@ -401,12 +401,12 @@ pub(super) fn given_twice(option: &str, name: &str) -> Error {
     Error::usage(format!("{option} and -D connect {name} both give the same property"))
 }
 
-/// A session that was to end with the connection cannot be kept after all ([MQTT-3.14.2.2.2]).
+/// A session that needs a Session Expiry Interval above 0 cannot be kept after all ([MQTT-3.14.2.2.2]).
 fn refuse_late_expiry(at_connect: Option<u32>, disconnect_properties: &PropertyBlock) -> Result<(), Error> {
     let at_the_end = disconnect_properties.view().number(PropertyId::SessionExpiryInterval).unwrap_or(0);
     if at_the_end == 0 || at_connect.unwrap_or(0) > 0 {
         return Ok(());
     }
-    let message = "the DISCONNECT cannot have a session kept that was to end with the connection";
-    Err(Error::usage(message).with_hint("-x says for how long it is kept from the start"))
+    let message = "--disconnect-session-expiry needs a Session Expiry Interval above 0 in CONNECT";
+    Err(Error::usage(message).with_hint("-x sets it"))
 }

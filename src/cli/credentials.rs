@@ -139,7 +139,7 @@ impl CredentialArgs {
         let password = best.map(|(source, ..)| source);
         match (&password, origin.refused_command()) {
             (Some(Source::Command(_)), Some(why)) => {
-                Err(Error::usage(why).with_hint("chown and chmod 600 make it yours alone"))
+                Err(Error::usage(why).with_hint("chown and chmod 600 make it private"))
             }
             _ => Ok(Credentials { user_name, password }),
         }
@@ -167,7 +167,7 @@ impl Credentials {
         };
         if bytes.len() > usize::from(u16::MAX) {
             return Err(Error::usage(format!(
-                "the password is {} bytes long; MQTT takes 65535",
+                "the password is {} bytes long; MQTT allows 65535",
                 bytes.len()
             )));
         }

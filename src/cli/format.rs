@@ -61,7 +61,7 @@ impl FormatArgs {
     pub(super) fn resolve(self) -> Result<MessageFormat, Error> {
         if let Some(format) = self.format {
             if self.json {
-                return Err(Error::usage("--json and -F are two formats; give one"));
+                return Err(Error::usage("--json and -F cannot be used together"));
             }
             let template = Template::parse(&value::bytes(format))?;
             let template = if self.no_newline { template.without_newline() } else { template };

@@ -102,7 +102,7 @@ fn of_group(definition: Command, name: &str, group: &OsString) -> Result<Command
     let known = groups(&definition);
     let asked = group.to_str().map(str::to_lowercase).filter(|asked| known.contains(asked));
     let Some(asked) = asked else {
-        let text = format!("mqtt {name} has no group of options named '{}'", shown(group));
+        let text = format!("mqtt {name}: unknown group of options '{}'", shown(group));
         return Err(Error::usage(text).with_hint(format!("there are {}", known.join(", "))));
     };
     let has = |id: &str| definition.get_arguments().any(|arg| arg.get_id() == id);
@@ -174,7 +174,7 @@ mod tests {
             ("mqtt pub --help TLS", "--cafile"),
             ("mqtt sub --help output", "%t"),
             ("mqtt bench pub --help results", "p99"),
-            ("mqtt pub --help nosuch", "no group of options named 'nosuch'"),
+            ("mqtt pub --help nosuch", "unknown group of options 'nosuch'"),
             // A value, and what belongs to another command.
             ("mqtt pub -t --help", "none"),
             ("mqtt broker -- cmd --help", "none"),

@@ -18,15 +18,13 @@ pub(super) fn from_file(path: &Path, origin: &Origin) -> Result<Secret, Error> {
     let mark = match mark(&content) {
         Ok(mark) => mark,
         Err(why) => {
-            origin.warn(format!("{}: {why}, unless the password begins so", path.display()));
+            origin.warn(format!("{}: {why}; it is used as it is", path.display()));
             0
         }
     };
     if mark > 0 {
         let path = path.display();
-        origin.warn(format!(
-            "{path} begins with a byte-order mark, which is not taken for a part of the password"
-        ));
+        origin.warn(format!("{path} begins with a byte-order mark, which is not part of the password"));
     }
     Ok(without_line_feed(content[mark..].to_vec()))
 }

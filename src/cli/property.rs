@@ -222,7 +222,7 @@ impl<P: Packets> PropertyArgs<P> {
             let servers_own = command == "publish" && id == PropertyId::SubscriptionIdentifier;
             if !id.allowed_in(place) || servers_own {
                 return Err(Error::usage(format!(
-                    "-D {command}: {} is not one of its properties",
+                    "-D {command}: property {} is not allowed in this packet",
                     id.name()
                 )));
             }
@@ -264,9 +264,11 @@ fn place(word: &OsStr, allowed: &[&str]) -> Result<(&'static str, Place), Error>
     let known = COMMANDS.into_iter().find(|(name, _)| word.eq_ignore_ascii_case(name));
     match known {
         Some((name, place)) if allowed.contains(&name) => Ok((name, place)),
-        Some((name, _)) => Err(Error::usage(format!("-D {name}: no {} is sent here", name.to_uppercase()))
-            .with_hint(format!("use one of {}", allowed.join(", ")))),
-        None => Err(Error::usage(format!("-D '{}': no such command", shown(word)))
+        Some((name, _)) => {
+            Err(Error::usage(format!("-D {name}: this command sends no {}", name.to_uppercase()))
+                .with_hint(format!("use one of {}", allowed.join(", "))))
+        }
+        None => Err(Error::usage(format!("-D: unknown packet '{}'", shown(word)))
             .with_hint(format!("use one of {}", allowed.join(", ")))),
     }
 }
@@ -276,7 +278,7 @@ fn property(word: &OsStr) -> Result<PropertyId, Error> {
         .iter()
         .copied()
         .find(|id| word.eq_ignore_ascii_case(id.name()))
-        .ok_or_else(|| Error::usage(format!("-D: '{}' is no property of MQTT 5", shown(word))))
+        .ok_or_else(|| Error::usage(format!("-D: unknown property '{}'", shown(word))))
 }
 
 fn push(block: &mut PropertyBlock, command: &str, id: PropertyId, words: &[OsString]) -> Result<(), Error> {
@@ -304,7 +306,7 @@ fn push(block: &mut PropertyBlock, command: &str, id: PropertyId, words: &[OsStr
         Kind::Binary => {
             let bytes = value.as_encoded_bytes();
             if bytes.len() > usize::from(u16::MAX) {
-                return Err(Error::usage(format!("{what} is {} bytes long; MQTT takes 65535", bytes.len())));
+                return Err(Error::usage(format!("{what} is {} bytes long; MQTT allows 65535", bytes.len())));
             }
             block.push(id, Value::Binary(bytes));
         }

@@ -258,12 +258,12 @@ pub(super) fn binary(raw: &[u8]) -> Result<Vec<u8>, String> {
     let bytes = if let Some(digits) = raw.strip_prefix(b"hex:") {
         hex::decode(digits).ok_or("hex: takes pairs of hexadecimal digits")?
     } else if let Some(encoded) = raw.strip_prefix(b"base64:") {
-        STANDARD.decode(encoded).map_err(|_| "it is no base64")?
+        STANDARD.decode(encoded).map_err(|_| "invalid base64")?
     } else {
         raw.strip_prefix(b"text:").unwrap_or(raw).to_vec()
     };
     if bytes.len() > usize::from(u16::MAX) {
-        return Err(format!("it is {} bytes long; MQTT takes 65535", bytes.len()));
+        return Err(format!("it is {} bytes long; MQTT allows 65535", bytes.len()));
     }
     Ok(bytes)
 }

@@ -186,7 +186,7 @@ pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<S
     }
     let topic = match (given.first(), connection.url_topic()?) {
         (Some(topic), Some(in_url)) if connection.url_is_typed() && topic != in_url => {
-            return Err(Error::usage("-L and -t say different things"));
+            return Err(Error::usage("-L and -t name different topics"));
         }
         (Some(topic), _) => topic.clone(),
         (None, Some(in_url)) => in_url.into(),

@@ -133,12 +133,12 @@ impl TryFrom<RequestArgs> for Config {
         let response_topic = response_topic(&args.respond_on, &properties.publish)?;
         if response_topic.as_deref().is_some_and(|topic| shared(topic).is_some()) {
             return Err(Error::usage(
-                "the response topic is a shared subscription, which others may be served from",
+                "the response topic must not be a shared subscription: another client may get the response",
             ));
         }
         if response_topic.as_ref() == Some(&topic) && !args.any_response {
             return Err(Error::usage(
-                "the response topic is that of the request, which would be taken for it",
+                "the response topic must differ from the topic: the request would be taken for the response",
             ));
         }
         let topic_alias = topic_alias(None, &properties.publish)?;
@@ -161,12 +161,12 @@ impl TryFrom<RequestArgs> for Config {
             && matches!(client.version, Version::Only(version) if version != Protocol::V5)
         {
             return Err(
-                Error::usage("only a request of MQTT 5 can say where to respond to").with_hint(NAME_ONE)
+                Error::usage("only a request of MQTT 5 can carry a response topic").with_hint(NAME_ONE)
             );
         }
         if response_topic.is_none() && !client.clean_start {
             return Err(Error::usage(
-                "a kept session (-c) would keep a subscription to a new topic every time",
+                "a session that is kept (-c) would collect a subscription to a new topic in every run",
             )
             .with_hint(NAME_ONE));
         }

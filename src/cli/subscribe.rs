@@ -166,22 +166,28 @@ impl TryFrom<SubscribeArgs> for Config {
 
     fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
         let kind = match (args.no_retained, args.retained_only) {
-            (true, true) => return Err(Error::usage("-R hides what --retained-only asks for")),
+            (true, true) => {
+                return Err(Error::usage(
+                    "-R and --retained-only cannot be used together: -R hides retained messages",
+                ));
+            }
             (true, false) => Kind::Live,
             (false, true) => Kind::Retained,
             (false, false) => Kind::Any,
         };
         if args.remove_retained && args.no_retained {
-            return Err(Error::usage("-R hides what --remove-retained asks for"));
+            return Err(Error::usage(
+                "-R and --remove-retained cannot be used together: -R hides retained messages",
+            ));
         }
         if args.remove_retained && (args.message_rate || args.watch) {
             return Err(Error::usage(
-                "--remove-retained clears what was written out, which not all is with --message-rate or --watch",
+                "--remove-retained cannot be used with --message-rate or --watch, which do not write out every message",
             ));
         }
         let output = args.output.filter(|path| !names_stdout(path));
         if args.watch && output.is_some() {
-            return Err(Error::usage("--watch draws on a terminal, and --output writes to a file"));
+            return Err(Error::usage("--watch needs a terminal: it cannot be used with --output"));
         }
         let in_url = args.connection.url_topic()?.filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
@@ -252,7 +258,7 @@ impl TryFrom<SubscribeArgs> for Config {
 /// What is shown, if messages that are shown have this format.
 fn display(format: MessageFormat, message_rate: bool, watch: bool) -> Result<Display, Error> {
     let option = match (message_rate, watch) {
-        (true, true) => return Err(Error::usage("--message-rate and --watch are two displays; give one")),
+        (true, true) => return Err(Error::usage("--message-rate and --watch cannot be used together")),
         (true, false) => "--message-rate",
         (false, true) => "--watch",
         (false, false) => return Ok(Display::Messages(format)),
@@ -263,7 +269,7 @@ fn display(format: MessageFormat, message_rate: bool, watch: bool) -> Result<Dis
         }
         format if watch => Ok(Display::Watch(format)),
         MessageFormat::Template(_) => {
-            Err(Error::usage("--message-rate shows no messages that -F could format"))
+            Err(Error::usage("--message-rate shows no messages: it cannot be used with -F"))
         }
         MessageFormat::Json { .. } => Ok(Display::Rate { json: true }),
         MessageFormat::Text { .. } => Ok(Display::Rate { json: false }),

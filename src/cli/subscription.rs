@@ -173,7 +173,7 @@ fn apply(option: &str, subscription: &mut FilterOptions) -> Result<(), Error> {
             subscription.identifier = Some(number.ok_or_else(error)?);
         }
         _ => {
-            let message = format!("--subscribe: there is no option '{}'", shown(OsStr::new(option)));
+            let message = format!("--subscribe: unknown option '{}'", shown(OsStr::new(option)));
             return Err(Error::usage(message).with_hint(
                 "the options are qos=0|1|2, no-local, retain-as-published, \
                  retain-handling=always|new|never and id=NUMBER",

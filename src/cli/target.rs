@@ -248,7 +248,7 @@ impl TargetArgs {
                 let in_url = HostPort { host: url.host.clone(), port: None };
                 let typed_as_well = origin.rank("host") == url_rank;
                 if typed_as_well && *hosts != [in_url.clone()] {
-                    return Err(Error::usage("-L and -h say different things"));
+                    return Err(Error::usage("-L and -h name different brokers"));
                 }
                 vec![in_url]
             }
@@ -327,7 +327,7 @@ impl TargetArgs {
             None => Ok(()),
             Some((_, id, name)) => {
                 let by = origin.rank(id).by();
-                Err(Error::usage(format!("{name}{by} has no effect: --unix is no network address")))
+                Err(Error::usage(format!("{name}{by} has no effect on a Unix socket (--unix)")))
             }
         }
     }

@@ -46,10 +46,10 @@ fn checked(
 /// A UTF-8 string of a packet ([MQTT-1.5.4]). `what` names it in errors, for example `user name`.
 pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
     if text.len() > usize::from(u16::MAX) {
-        return Err(Error::usage(format!("the {what} is {} bytes long; MQTT takes 65535", text.len())));
+        return Err(Error::usage(format!("the {what} is {} bytes long; MQTT allows 65535", text.len())));
     }
     if text.contains('\0') {
-        return Err(Error::usage(format!("the {what} contains U+0000, which MQTT does not take")));
+        return Err(Error::usage(format!("the {what} contains U+0000, which MQTT does not allow")));
     }
     Ok(text)
 }

@@ -218,7 +218,7 @@ impl TlsArgs {
             && !self.crl.is_empty()
             && counts(context.origin.rank("crl"), context.origin.rank("insecure"))
         {
-            return Err(Error::usage("--crl has no effect with --insecure, which checks nothing"));
+            return Err(Error::usage("--crl has no effect with --insecure, which verifies nothing"));
         }
         Ok(Some(Tls { options: self.options(context.origin)?, made: Vec::new() }))
     }

@@ -160,7 +160,7 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
         takers => takers.concat(),
     };
     Some(if typed.starts_with('-') {
-        (format!("{own} does not take {typed}"), Some(format!("{typed} goes with {listed}")))
+        (format!("{own} does not take {typed}"), Some(format!("{typed} is allowed with {listed}")))
     } else {
         (format!("{own} does not take '{}': only {listed} takes arguments", shown(typed.as_ref())), None)
     })

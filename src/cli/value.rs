@@ -346,7 +346,7 @@ pub(super) fn shell_command() -> impl TypedValueParser<Value = ShellCommand> {
 /// A local IP address, with or without the brackets of an IPv6 literal.
 pub(super) fn ip_address(text: &str) -> Result<IpAddr, String> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    bare.parse().map_err(|_| "it is no IP address".into())
+    bare.parse().map_err(|_| "it must be an IP address".into())
 }
 
 /// A name server: an IP address, with a port or DNS's own.
@@ -356,7 +356,7 @@ pub(super) fn name_server(text: &str) -> Result<SocketAddr, String> {
     let with_port = text.parse::<SocketAddr>().ok();
     with_port
         .or_else(|| ip_address(text).ok().map(|ip| SocketAddr::new(ip, DNS_PORT)))
-        .ok_or_else(|| "it is no IP address, with :PORT or without".into())
+        .ok_or_else(|| "it must be an IP address, with or without :PORT".into())
 }
 
 /// Bytes that came from an argument, or a part of one, as an argument.

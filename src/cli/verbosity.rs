@@ -60,11 +60,11 @@ impl ReportArgs {
     pub(super) fn resolve(&self) -> Result<Verbosity, Error> {
         match (self.json_events, self.debug, self.quiet.resolve()) {
             (Some(_), _, Verbosity::Quiet) => {
-                Err(Error::usage("--json-events and --quiet contradict each other"))
+                Err(Error::usage("--json-events and --quiet cannot be used together"))
             }
-            (_, true, Verbosity::Quiet) => Err(Error::usage("--debug and --quiet contradict each other")),
+            (_, true, Verbosity::Quiet) => Err(Error::usage("--debug and --quiet cannot be used together")),
             (Some(Events::State), true, _) => {
-                Err(Error::usage("--debug shows packets, and --json-events=state does not"))
+                Err(Error::usage("--debug shows packets: it cannot be used with --json-events=state"))
             }
             (Some(Events::State), ..) => Ok(Verbosity::States),
             (Some(Events::All), ..) => Ok(Verbosity::Events),

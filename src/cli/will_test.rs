@@ -167,7 +167,7 @@ impl TryFrom<WillTestArgs> for Config {
         let own = client.will.is_some();
         if own && !args.cases.is_empty() {
             return Err(Error::usage(
-                "--case chooses from the built-in cases, and --will-topic is a case of its own",
+                "--case and --will-topic cannot be used together: --will-topic is a case of its own",
             ));
         }
         if !client.clean_start {
@@ -175,7 +175,7 @@ impl TryFrom<WillTestArgs> for Config {
         }
         if args.version_matrix && client.version != Version::Auto {
             return Err(Error::usage(
-                "--version-matrix tests both versions: leave -V and options of MQTT 5 out",
+                "--version-matrix tests both versions: leave out -V and options of MQTT 5",
             ));
         }
         if let Version::Only(protocol @ (Protocol::V3_1 | Protocol::V3_1_1)) = client.version
@@ -184,9 +184,7 @@ impl TryFrom<WillTestArgs> for Config {
         {
             let names = args.cases.join(", ");
             let verb = agree(args.cases.len() as u64, "needs", "need");
-            return Err(Error::usage(format!(
-                "{names} {verb} MQTT 5: with MQTT {protocol} there is no case to run"
-            )));
+            return Err(Error::usage(format!("{names} {verb} MQTT 5: no case is left for MQTT {protocol}")));
         }
         if !own && client.session_expiry_interval.is_some() {
             return Err(Error::usage("-x is for a will of your own; the cases have sessions of their own"));

@@ -165,7 +165,7 @@ impl Exchange {
         let challenge = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
         let data = match &mut self.side {
             Side::Scram { is_proved: true, .. } => {
-                return Err(Malformed::protocol_error(packet, "SCRAM was through already").into());
+                return Err(Malformed::protocol_error(packet, "SCRAM is already complete").into());
             }
             Side::Scram { session, is_proved } => {
                 check_iterations(challenge)?;
@@ -176,9 +176,12 @@ impl Exchange {
             }
             Side::Data(data) => {
                 let Some(Secret(bytes)) = data.next() else {
-                    let cause = format!("the broker asks for more authentication data of {}", self.method);
+                    let cause = format!(
+                        "the broker asks for more authentication data ({}) than was given",
+                        self.method
+                    );
                     return Err(Error::fatal(Layer::Mqtt, cause)
-                        .with_hint("each further --auth-data answers one AUTH of the broker"));
+                        .with_hint("repeat --auth-data: each further one answers one AUTH of the broker"));
                 };
                 Some(bytes)
             }
@@ -209,8 +212,7 @@ impl Exchange {
         match properties.text(PropertyId::AuthenticationMethod) {
             Some(method) if method == self.method => Ok(()),
             Some(method) => {
-                let what =
-                    format!("authentication method '{}', but '{}' was begun", shown(method), self.method);
+                let what = format!("authentication method '{}' instead of '{}'", shown(method), self.method);
                 Err(Malformed::protocol_error(packet, what).into())
             }
             None => Err(Malformed::protocol_error(packet, "no authentication method").into()),
@@ -220,7 +222,7 @@ impl Exchange {
 
 /// An AUTH that belongs to no exchange ([MQTT-4.12.0-6], [MQTT-4.12.1-1]).
 pub(super) fn unasked(reason: ReasonCode) -> Malformed {
-    Malformed::protocol_error(PacketType::Auth, format!("{reason}, but no authentication is under way"))
+    Malformed::protocol_error(PacketType::Auth, format!("{reason}, but no authentication is in progress"))
 }
 
 fn put(properties: &mut PropertyBlock, method: &str, data: Option<&[u8]>) {
@@ -278,11 +280,12 @@ fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
             Some(number) if number <= u64::from(MOST_ITERATIONS) => {}
             Some(number) => {
                 let cause = format!(
-                    "SCRAM: the broker asks for {number} rounds of hashing, {MOST_ITERATIONS} at most are done"
+                    "SCRAM: the broker asks for {number} iterations; at most {MOST_ITERATIONS} are supported"
                 );
-                return Err(Error::fatal(Layer::Mqtt, cause).with_hint("no honest broker asks for so many"));
+                return Err(Error::fatal(Layer::Mqtt, cause)
+                    .with_hint("such a number stalls the client; check the broker"));
             }
-            None => return Err(failed(&"the number of rounds is none")),
+            None => return Err(failed(&"the number of iterations is not a number")),
         }
     }
     Ok(())
@@ -290,10 +293,10 @@ fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
 
 fn failed(error: &dyn std::fmt::Display) -> Error {
     Error::fatal(Layer::Mqtt, format!("authentication: {error}"))
-        .with_hint("the broker has to know the method (--auth-method), the user name and the password")
+        .with_hint("check the method (--auth-method), the user name (-u) and the password (-P)")
 }
 
 fn not_proved() -> Error {
     Error::fatal(Layer::Mqtt, "SCRAM: the broker did not prove that it knows the password")
-        .with_hint("it may not be the broker that you mean")
+        .with_hint("this may not be the broker that you mean")
 }

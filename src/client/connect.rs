@@ -344,7 +344,7 @@ impl Request<'_> {
         match answer.map(up) {
             Ok(Some(up)) => (protocol, Ok(up)),
             Ok(None) => {
-                let error = Error::link(Layer::Connect, "the connection is gone");
+                let error = Error::link(Layer::Connect, "the connection was lost");
                 (protocol, Err(Failure { error, at: At::Way }))
             }
             Err(failure) => (protocol, Err(failure)),
@@ -403,8 +403,8 @@ impl Request<'_> {
             return match (wanted, needed_for) {
                 (Version::Auto, _) => error.with_hint(format!("{} were tried", listed(tried))),
                 (Version::Only(_), Some(option)) => error.with_hint(lacks_v5(option)),
-                (Version::Only(Protocol::V5), None) => error.with_hint("-V 311 speaks MQTT 3.1.1 to it"),
-                (Version::Only(_), None) => error.with_hint("-V 5 speaks MQTT 5 to it"),
+                (Version::Only(Protocol::V5), None) => error.with_hint("-V 311 uses MQTT 3.1.1"),
+                (Version::Only(_), None) => error.with_hint("-V 5 uses MQTT 5"),
             };
         }
         if let (At::Older, Some(option)) = (at, needed_for) {
@@ -413,7 +413,7 @@ impl Request<'_> {
         if is_mute && is_first && wanted == Version::Only(Protocol::V5) && self.speaks_3_1_1().await {
             return match needed_for {
                 Some(option) => error.with_hint(lacks_v5(option)),
-                None => error.with_hint("it does answer MQTT 3.1.1: -V 311"),
+                None => error.with_hint("it answers MQTT 3.1.1: use -V 311"),
             };
         }
         if error.is_hang_up() && is_first && net::speaks_tls(self.endpoint).await {
@@ -421,11 +421,11 @@ impl Request<'_> {
         }
         match (wanted, error.hint()) {
             (Version::Auto, Some(hint)) if is_mute => {
-                let hint = format!("{hint}. {} were tried; -V 31 speaks MQTT 3.1", listed(tried));
+                let hint = format!("{hint}. {} were tried; -V 31 uses MQTT 3.1", listed(tried));
                 error.with_hint(hint)
             }
             (Version::Auto, None) if is_mute => {
-                error.with_hint(format!("{} were tried; -V 31 speaks MQTT 3.1", listed(tried)))
+                error.with_hint(format!("{} were tried; -V 31 uses MQTT 3.1", listed(tried)))
             }
             _ => error,
         }
@@ -476,7 +476,7 @@ impl Request<'_> {
         if let (Error::Link { hint: None, hung_up: false, retry: Retry::Later, .. }, Some(proxy)) =
             (&error, &self.endpoint.proxy)
         {
-            return error.with_hint(format!("the way leads through {proxy}: is that a proxy?"));
+            return error.with_hint(format!("the connection goes through {proxy}: is that a proxy?"));
         }
         let (Error::Link { hint: None, .. }, Transport::Plain, Address::Tcp { .. }) =
             (&error, &self.endpoint.transport, &self.endpoint.address)
@@ -494,14 +494,14 @@ fn no_5(failure: Option<Failure>) -> Failure {
     match failure {
         Some(failure) if failure.at != At::Answer || failure.refuses_version() => failure,
         _ => {
-            let cause = "the broker answers CONNECT in MQTT 3.1.1, and not in MQTT 5";
+            let cause = "the broker answers CONNECT in MQTT 3.1.1, but not in MQTT 5";
             Failure { error: Error::link(Layer::Mqtt, cause), at: At::Older }
         }
     }
 }
 
 fn lacks_v5(option: &str) -> String {
-    format!("this broker does not speak MQTT 5, which {option} needs")
+    format!("the broker does not support MQTT 5, which {option} needs")
 }
 
 /// Versions in a sentence.

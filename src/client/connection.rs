@@ -498,7 +498,7 @@ fn silent() -> Error {
 }
 
 fn stuck() -> Error {
-    let cause = "the broker has read nothing of what waits for it for one and a half keep-alive intervals";
+    let cause = "the broker has not read anything for one and a half keep-alive intervals";
     Error::link(Layer::Mqtt, cause)
 }
 

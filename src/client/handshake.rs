@@ -277,7 +277,7 @@ impl Opening {
             Err(refusal @ Error::Refused { .. })
                 if self.is_old_form(answer) && !is_about_version(&refusal) =>
             {
-                let hint = "the answer has the form of MQTT 3.1.1: -V 311 asks for that from the start";
+                let hint = "the answer has the form of MQTT 3.1.1; -V 311 uses this version from the start";
                 return Err(refusal.with_hint(hint));
             }
             answered => answered?,
@@ -285,13 +285,13 @@ impl Opening {
         let broken = |what: &'static str| Err(Malformed::protocol_error(PacketType::ConnAck, what).into());
         // [MQTT-3.2.2-2], in 3.1.1 [MQTT-3.2.2-1]; MQTT 3.1 has no such flag.
         if connected.session_present && self.clean_start && self.protocol != Protocol::V3_1 {
-            return broken("Session Present, and the session was to be a new one");
+            return broken("Session Present, although a new session was requested");
         }
         let properties = connected.properties.view();
         let authentication = [PropertyId::AuthenticationMethod, PropertyId::AuthenticationData];
         // [MQTT-4.12.0-6]; of one that was begun the exchange has looked at them.
         if !self.authenticates && properties.iter().any(|property| authentication.contains(&property.id)) {
-            return broken("enhanced authentication, which was not begun");
+            return broken("enhanced authentication, which was not requested");
         }
         Ok(connected)
     }
@@ -404,14 +404,14 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
             // Many servers say so of a wrong password too, so that nobody learns which it was.
             Err(match *reason {
                 ReasonCode::NOT_AUTHORIZED => refusal.with_hint(
-                    "user name or password (-u, -P) wrong or missing, or this client is not allowed",
+                    "the user name or password (-u, -P) is wrong or missing, or this client has no right to connect",
                 ),
                 _ => refusal,
             })
         }
         // [MQTT-4.12.0-6]
         Packet::Auth { .. } => {
-            let what = "the broker wants enhanced authentication (--auth-method), which was not begun";
+            let what = "the broker wants enhanced authentication (--auth-method), which was not requested";
             Err(Malformed::protocol_error(PacketType::Auth, what).into())
         }
         _ => Err(not_mqtt(answer)),

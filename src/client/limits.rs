@@ -83,7 +83,7 @@ impl ServerLimits {
             return Err((ReasonCode::QOS_NOT_SUPPORTED, text)); // [MQTT-3.2.2-11]
         }
         if template.retain() && !self.retain_available {
-            let text = "the broker said so in its CONNACK".into();
+            let text = "the broker's CONNACK excludes it".into();
             return Err((ReasonCode::RETAIN_NOT_SUPPORTED, text)); // [MQTT-3.2.2-14]
         }
         self.check_size(packet_bytes)
@@ -94,7 +94,7 @@ impl ServerLimits {
         match template.topic_alias() {
             TopicAlias::Fixed(alias) if alias > self.topic_alias_maximum => {
                 let maximum = self.topic_alias_maximum;
-                let text = format!("it is {alias}, and the broker's Topic Alias Maximum is {maximum}");
+                let text = format!("alias {alias} is above the broker's Topic Alias Maximum of {maximum}");
                 Err((ReasonCode::TOPIC_ALIAS_INVALID, text))
             }
             _ => Ok(()),
@@ -131,7 +131,7 @@ pub fn too_large(bytes: usize, limit: u32) -> String {
     if limit < wire::LARGEST_PACKET_BYTES {
         format!("the packet has {bytes} bytes, the broker's Maximum Packet Size is {limit}")
     } else {
-        format!("the packet has {bytes} bytes, and none of MQTT has more than {limit}")
+        format!("the packet has {bytes} bytes; MQTT allows at most {limit}")
     }
 }
 

@@ -329,7 +329,7 @@ impl<'a> RawLink<'a> {
     /// # Errors
     /// See [`Stream::black_hole`].
     pub fn black_hole(&self) -> Result<(), Error> {
-        self.stream.black_hole().map_err(|error| Error::file("cannot cut the connection off", error))
+        self.stream.black_hole().map_err(|error| Error::file("cannot block the connection", error))
     }
 
     /// Sends the CONNECT a second time, which no client may do ([MQTT-3.1.0-2]).

@@ -51,7 +51,7 @@ pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_
             denial: Denial::default(),
             reason,
             text: Some(text.map_or_else(|| named.clone(), |text| format!("{text}; {named}"))),
-            hint: Some("--follow-redirect goes there".into()),
+            hint: Some("--follow-redirect connects to it".into()),
         }),
         server_reference: reference.into(),
         is_permanent: reason == ReasonCode::SERVER_MOVED,
@@ -79,7 +79,7 @@ pub(super) fn endpoints(reference: &str, endpoint: &Endpoint) -> Result<Vec<Endp
         Error::fatal(
             Layer::Mqtt,
             format!(
-                "the broker names another one in a way that is not understood: '{}'",
+                "the broker redirects to '{}', which is not a valid list of brokers",
                 cut(&masked(reference))
             ),
         )

@@ -403,7 +403,7 @@ impl Session {
             }
             Packet::Auth { reason, properties } => Ok(Some(Event::Auth { reason, properties })),
             Packet::ConnAck { .. } => {
-                Err(Malformed::protocol_error(PacketType::ConnAck, "a second one on the same connection"))
+                Err(Malformed::protocol_error(PacketType::ConnAck, "sent twice on one connection"))
             }
             Packet::Connect(_) => Err(from_a_server(PacketType::Connect)),
             Packet::Subscribe { .. } => Err(from_a_server(PacketType::Subscribe)),
@@ -515,10 +515,10 @@ impl Session {
 }
 
 /// Beside the Reason Code, which says which of the server's limits it is.
-const NOT_SENT: &str = "not sent: the broker said so in its CONNACK";
+const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";
 
 fn unasked(packet: PacketType, identifier: u16) -> Malformed {
-    Malformed::protocol_error(packet, format!("packet identifier {identifier} was not asked about"))
+    Malformed::protocol_error(packet, format!("unknown packet identifier {identifier}"))
 }
 
 fn wrong_count(packet: PacketType, got: usize, expected: usize) -> Malformed {

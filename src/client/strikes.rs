@@ -77,20 +77,22 @@ pub(super) fn hopeless(links: u32, what: &Unanswered, client_identifier: &str) -
     let mut hints = Vec::new();
     if let Unanswered::Publishes { qos, count, bytes, .. } = what {
         if *qos == QoS::ExactlyOnce {
-            hints.push("it may not take QoS 2: -q 1".to_owned());
+            hints.push("it may not support QoS 2: try -q 1".to_owned());
         }
         if *count > 1 {
-            hints.push(format!("it may take fewer than {count} messages at once: -M 1 (--max-inflight)"));
+            hints.push(format!(
+                "it may accept fewer than {count} messages in flight: try -M 1 (--max-inflight)"
+            ));
         }
         if *bytes >= LARGE_BYTES {
-            hints.push(format!("it may not take packets of {bytes} bytes"));
+            hints.push(format!("it may not accept packets of {bytes} bytes"));
         }
     }
     if !client_identifier.is_empty() {
-        hints.push("another client may have the same client identifier: -i".to_owned());
+        hints.push("another client may use the same client identifier (-i)".to_owned());
     }
     if hints.is_empty() {
-        hints.push("this client may not be allowed to do that, and the broker's log may say why".to_owned());
+        hints.push("this client may not have the right to do that; the broker's log may say why".to_owned());
     }
     Error::fatal(Layer::Mqtt, cause).with_hint(hints.join("; "))
 }

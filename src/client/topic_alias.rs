@@ -102,7 +102,10 @@ impl InboundAliases {
                 .with_reason(ReasonCode::TOPIC_ALIAS_INVALID))
         };
         if alias > u32::from(self.maximum) {
-            return invalid(format!("topic alias {alias}, but {} allowed", self.maximum));
+            return invalid(format!(
+                "topic alias {alias} is above the Topic Alias Maximum of {}",
+                self.maximum
+            ));
         }
         let index = alias as usize - 1;
         if !publish.topic.is_empty() {

@@ -234,7 +234,7 @@ fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
         Change::NextBroker(why) => {
             diagnostics.change("next-broker", format_args!("{why}; trying the next broker"));
         }
-        Change::Redirected(why) => diagnostics.change("redirected", format_args!("{why}; going there")),
+        Change::Redirected(why) => diagnostics.change("redirected", format_args!("{why}; connecting to it")),
         Change::Lost(why) => diagnostics.no_connection("lost", "connection lost", why),
         Change::NotYet(why) => diagnostics.no_connection("waiting", "no connection yet", why),
         Change::ConnectedAtOnce => diagnostics.change_event("connected", "connected"),
@@ -253,7 +253,7 @@ fn report_change(diagnostics: &Diagnostics, change: Change<'_>) {
             duration(Duration::from_secs(seconds.into()))
         )),
         Change::ShortLinks(count) => diagnostics.warning(format_args!(
-            "the broker has ended {count} connections in a row soon after they were made: another client may have the same client identifier (-i)"
+            "the broker has ended {count} connections in a row soon after they were made: another client may use the same client identifier (-i)"
         )),
         Change::Unconfirmed(limit) => diagnostics.warning(format_args!(
             "the broker did not answer the last PINGREQ within {}: whether all QoS 0 messages arrived is not known",

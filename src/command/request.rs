@@ -167,7 +167,7 @@ impl Exchange {
             None if is_v5 => own_topic(connected.properties.view().text(PropertyId::ResponseInformation))?,
             None => {
                 let cause =
-                    "this connection is one of MQTT 3.1.1, in which a request cannot say where to respond to";
+                    "this connection uses MQTT 3.1.1, in which a request cannot carry a response topic";
                 return Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE));
             }
         };
@@ -227,7 +227,7 @@ fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
         Ok(_) if topic::shared(&own).is_some() => "it is a shared subscription".into(),
         Ok(_) => return Ok(own),
     };
-    let cause = format!("the broker's Response Information makes no topic: {why}");
+    let cause = format!("the broker's Response Information is not valid in a topic: {why}");
     Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
 }
 
@@ -300,7 +300,9 @@ impl Requester<'_> {
             }
             (_, None) => "there was no connection",
             (Stage::Subscribe | Stage::Subscribing, _) => "the broker did not answer the SUBSCRIBE",
-            (Stage::Complete, _) => "the response was not written out, as nobody reads it",
+            (Stage::Complete, _) => {
+                "the response was not written: the reader of standard output is gone or stalls"
+            }
             _ => "the request could not be sent",
         };
         Error::timed_out(format!("{when}: {what}"))
@@ -486,7 +488,7 @@ impl Handler for Requester<'_> {
                 }
                 let topic = &self.config.topic;
                 self.diagnostics
-                    .warning(format_args!("the broker says that nobody has subscribed to '{}'", cut(topic)));
+                    .warning(format_args!("the broker reports no subscriber to '{}'", cut(topic)));
             }
             _ => {}
         }

@@ -287,7 +287,7 @@ impl<'e, 'o> Way<'e, 'o> {
             }
             Stage::Upgrading(peer) => {
                 Error::link(Layer::WebSocket, format!("{peer}: the upgrade timed out after {limit}"))
-                    .with_hint("is this port a WebSocket's?")
+                    .with_hint("is this a WebSocket port?")
             }
         };
         if self.to_proxy { about_proxy(error) } else { error }

@@ -85,10 +85,10 @@ impl Proxy {
             "http" => ProxyKind::HttpConnect,
             other => {
                 return Err(Error::usage(format!(
-                    "a proxy of the kind '{}' is not supported",
+                    "proxy scheme '{}' is not supported",
                     quotation::shown(other)
                 ))
-                .with_hint("socks5://, socks5h:// and http:// are"));
+                .with_hint("use socks5://, socks5h:// or http://"));
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -98,7 +98,7 @@ impl Proxy {
             None => (None, rest),
         };
         let HostPort { host, port } = HostPort::from_authority(place).map_err(|why| {
-            Error::usage(format!("'{}' is not a host and port of a proxy: {why}", quotation::shown(place)))
+            Error::usage(format!("invalid proxy address '{}': {why}", quotation::shown(place)))
         })?;
         if let (ProxyKind::Socks5 | ProxyKind::Socks5RemoteNames, Some((user, password))) =
             (kind, &credentials)
@@ -189,7 +189,7 @@ impl Proxy {
         match error {
             SocksError::NoAcceptableAuthMethods | SocksError::UnknownAuthMethod => {
                 let error = if self.credentials.is_some() {
-                    self.fatal("takes neither user name and password nor no authentication")
+                    self.fatal("accepts neither user name and password nor a client without them")
                 } else {
                     self.fatal("asks for user name and password")
                 };
@@ -227,7 +227,7 @@ impl Proxy {
         if host.chars().any(|character| character.is_whitespace() || character.is_control()) {
             return Err(Error::fatal(
                 Layer::Resolve,
-                format!("'{}' is no host name", quotation::shown(host)),
+                format!("'{}' is not a host name", quotation::shown(host)),
             ));
         }
         let target = HostPort { host, port: Some(port) };
@@ -249,7 +249,7 @@ impl Proxy {
             Err(HeadError::CutOff) => {
                 return Err(self.failed("closed the connection in the middle of its answer"));
             }
-            Err(HeadError::Endless) => return Err(self.failed("sends an answer without end")),
+            Err(HeadError::Endless) => return Err(self.failed("sends an answer that does not end")),
             Err(HeadError::NotHttp(_)) => return Err(self.failed("does not speak HTTP")),
         };
         if !(200..300).contains(&head.status) {
@@ -260,7 +260,7 @@ impl Proxy {
         if !head.behind.is_empty() {
             let shown = head.shown();
             return Err(self
-                .failed(&format!("answered '{shown}' and sent more before anything was asked of the broker"))
+                .failed(&format!("answered '{shown}' and sent data before a request to the broker"))
                 .with_hint("a web server does that: is this a proxy?"));
         }
         Ok(socket)
@@ -277,7 +277,7 @@ impl Proxy {
         let (status, shown) = (head.status, head.shown());
         let line =
             head.first_line(socket, secrets).await.map_or_else(String::new, |line| format!(": {line}"));
-        let cause = format!("answered '{shown}' to a tunnel to {target}{line}");
+        let cause = format!("answered '{shown}' to the request for a tunnel to {target}{line}");
         let error = match status {
             401 | 403 | 404 | 407 => self.doubtful(&cause),
             // Mostly the proxy's way to say that it or the broker cannot do it just now.

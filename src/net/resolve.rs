@@ -78,7 +78,7 @@ fn failed(host: &str, reason: &str) -> Error {
         && address.parse::<Ipv6Addr>().is_ok()
     {
         let zone = quotation::shown(zone);
-        return error.with_hint(format!("'{zone}' is no network interface of this machine"));
+        return error.with_hint(format!("this machine has no network interface '{zone}'"));
     }
     match host.rsplit_once(':') {
         Some((name, _)) if host.contains("://") || name.contains("//") => {
@@ -127,7 +127,7 @@ mod tests {
         assert!(url.hint().unwrap().contains("-L"));
         assert_eq!(failed("broker", "x").hint(), None);
         let zone = failed("fe80::1%nosuch", "x");
-        assert_eq!(zone.hint(), Some("'nosuch' is no network interface of this machine"));
+        assert_eq!(zone.hint(), Some("this machine has no network interface 'nosuch'"));
     }
 
     #[test]

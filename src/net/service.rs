@@ -108,7 +108,7 @@ fn read_answer(answer: &Message<[u8]>, full_name: &str) -> Result<Vec<Address>, 
             ));
         }
     }
-    let unsound = || Error::link(Layer::Resolve, format!("the answer about {full_name} is not sound"));
+    let unsound = || Error::link(Layer::Resolve, format!("the answer about {full_name} is not valid"));
     let owner = answer.canonical_name().ok_or_else(unsound)?;
     let mut records = Vec::new();
     for record in answer.answer().map_err(|_| unsound())?.limit_to_in::<Srv<_>>() {

@@ -16,7 +16,7 @@ use crate::error::{Error, Layer};
 pub(super) async fn connect(path: &Path) -> Result<UnixStream, Error> {
     UnixStream::connect(path).await.map_err(|error| {
         let cause = match error.kind() {
-            io::ErrorKind::ConnectionRefused => "nobody listens on this socket".to_owned(),
+            io::ErrorKind::ConnectionRefused => "no program listens on this socket".to_owned(),
             _ => fault::words(&error),
         };
         Error::link(Layer::Connect, format!("{}: {cause}", path.display()))

@@ -85,7 +85,7 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
             .with_hint("percent-encode what is not allowed in a URL")
     })?;
     let host = HeaderValue::try_from(host)
-        .map_err(|_| Error::usage(format!("'{address}' cannot stand in a Host header")))?;
+        .map_err(|_| Error::usage(format!("'{address}' is not allowed in a Host header")))?;
     let mut request = Request::new(());
     *request.uri_mut() = uri;
     let headers = request.headers_mut();
@@ -100,12 +100,12 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     for (name, value) in &options.headers {
         let unusable =
             |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", quotation::shown(name)));
-        let name = HeaderName::try_from(name).map_err(|_| unusable("has no valid name"))?;
+        let name = HeaderName::try_from(name).map_err(|_| unusable("has an invalid name"))?;
         if FIXED_HEADERS.contains(&name) {
             return Err(unusable("is part of the upgrade itself and cannot be set"));
         }
         // The value may be a secret: it is not repeated.
-        let value = HeaderValue::from_str(value).map_err(|_| unusable("has a value that cannot be sent"))?;
+        let value = HeaderValue::from_str(value).map_err(|_| unusable("has an invalid value"))?;
         if name == header::HOST {
             headers.insert(name, value);
         } else {
@@ -178,7 +178,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
     } else if head.is_old {
         Some("in HTTP/1.0, which has no WebSockets")
     } else if head.header(header::SEC_WEBSOCKET_EXTENSIONS.as_str()).is_some_and(|list| !list.is_empty()) {
-        Some("with a WebSocket extension, and none is supported here")
+        Some("with a WebSocket extension, which is not supported")
     } else {
         None
     };
@@ -191,7 +191,7 @@ fn check_switch(head: &Head, key: &str) -> Result<(), Error> {
         chosen => {
             let which = if chosen.is_some() { "chose another subprotocol" } else { "chose no subprotocol" };
             Err(Error::link(Layer::WebSocket, format!("the broker {which}; MQTT needs '{SUBPROTOCOL}'"))
-                .with_hint("is this path an MQTT broker's? --ws-path"))
+                .with_hint("is this the path of an MQTT broker? --ws-path sets it"))
         }
     }
 }
@@ -214,15 +214,17 @@ async fn refused(head: Head, stream: &mut Stream, path: &str, secrets: &Secrets)
     match status {
         404 => error.with_hint("--ws-path gives the path of the broker's WebSocket, mostly /mqtt or /"),
         401 | 403 => error.with_hint("--ws-header 'Authorization: …' gives the HTTP server its credentials"),
-        426 | 200..300 => error.with_hint("is this path an MQTT broker's? --ws-path"),
-        _ if is_old => error.with_hint("that is HTTP/1.0: a proxy on the way may not know WebSockets"),
+        426 | 200..300 => error.with_hint("is this the path of an MQTT broker? --ws-path sets it"),
+        _ if is_old => {
+            error.with_hint("the answer is HTTP/1.0: a proxy in between may not support WebSockets")
+        }
         _ => error,
     }
 }
 
 /// An answer that is no HTTP.
 fn no_answer(error: &HeadError) -> Error {
-    const SCHEMES: &str = "is this port a WebSocket's? plain MQTT is mqtt://, a WebSocket in TLS is wss://";
+    const SCHEMES: &str = "is this a WebSocket port? plain MQTT is mqtt://, a WebSocket over TLS is wss://";
     let failed = |cause: &str| Error::link(Layer::WebSocket, cause).with_hint(SCHEMES);
     match error {
         // A TLS 1.3 server may turn our certificate down only now.
@@ -232,10 +234,10 @@ fn no_answer(error: &HeadError) -> Error {
         }
         HeadError::Closed => failed("the broker closed the connection during the upgrade").without_a_word(),
         HeadError::CutOff => failed("the broker closed the connection in the middle of its HTTP answer"),
-        HeadError::Endless => failed("the broker sends an HTTP answer without end"),
+        HeadError::Endless => failed("the broker sends an HTTP answer that does not end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {
             Error::link(Layer::WebSocket, "the broker expects TLS on this port")
-                .with_hint("use wss://, or --cafile or --tls-use-os-certs beside --ws")
+                .with_hint("use wss://, or --cafile or --tls-use-os-certs with --ws")
         }
         HeadError::NotHttp(_) => failed("the broker's answer is not HTTP"),
     }
@@ -287,7 +289,9 @@ impl WebSocket {
                 Some(Ok(Message::Binary(bytes))) => self.unread = bytes,
                 Some(Ok(Message::Text(_))) => {
                     self.ended = true;
-                    return Poll::Ready(Err(broken("the broker sent a text message; MQTT's are binary")));
+                    return Poll::Ready(Err(broken(
+                        "the broker sent a WebSocket text message; MQTT uses binary messages",
+                    )));
                 }
                 Some(Ok(Message::Close(frame))) => {
                     self.ended = true;

@@ -21,9 +21,9 @@ pub struct HostPort<H = String> {
 pub enum HostPortError {
     #[error("it is empty")]
     Empty,
-    #[error("it is no IPv6 address")]
+    #[error("not a valid IPv6 address")]
     NotIpv6,
-    #[error("an IPv6 address stands in brackets, [::1]")]
+    #[error("an IPv6 address must be in brackets, [::1]")]
     WithoutBrackets,
     #[error("what follows ']' must be ':PORT'")]
     AfterBracket,

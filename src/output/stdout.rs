@@ -196,7 +196,7 @@ impl Stdout {
             return flushed.map(|()| true);
         }
         diagnostics.warning(format_args!(
-            "the last {} are not written: nobody reads standard output",
+            "the last {} are not written: standard output has no reader, or it stalls",
             counted(self.waiting_bytes() as u64, "byte")
         ));
         Ok(false)

@@ -56,8 +56,7 @@ const BLOCKS: usize = 65_536_usize.div_ceil(BITS_BYTES * 8);
 /// A file with the longest client identifier is shorter.
 const MOST_BYTES: u64 = 128 * 1024;
 /// What it means to go on without the file.
-const ADVICE: &str = "moved or deleted, it is begun anew; QoS 2 messages that were written out and not yet \
-                      released by the broker may then come twice";
+const ADVICE: &str = "move or delete it to start from scratch; QoS 2 messages that were written out and not yet released by the broker may then arrive twice";
 
 /// The identifiers on disk.
 #[derive(Debug)]
@@ -346,7 +345,7 @@ mod tests {
             std::fs::write(&path, other).unwrap();
             let error = SessionFile::open(&path, "me").unwrap_err();
             assert!(error.to_string().ends_with("it is not a session file, or is damaged"), "{error}");
-            assert!(error.hint().unwrap().starts_with("moved or deleted, it is begun anew"));
+            assert!(error.hint().unwrap().starts_with("move or delete it to start from scratch"));
             assert_eq!(std::fs::read(&path).unwrap(), other);
         }
     }

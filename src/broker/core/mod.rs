@@ -202,7 +202,7 @@ impl Core {
         self.partial_bytes = self.partial_bytes - connection.left.partial_bytes + counted;
         connection.left.partial_bytes = counted;
         if grows && self.partial_bytes > self.options.limits.partial_bytes {
-            let text = "too many bytes of packets that are not whole";
+            let text = "too many bytes of incomplete packets";
             self.disconnect(id, ReasonCode::QUOTA_EXCEEDED, text, now);
         }
     }

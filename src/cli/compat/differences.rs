@@ -107,7 +107,7 @@ pub const DIFFERENCES: &[Difference] = &[
         "remove-retained",
         "--remove-retained receives its own clearing messages in MQTT 5",
         "it subscribes with No Local",
-        "they are not anyone's messages",
+        "they are the client's own, and carry no data",
     ),
     difference(
         "retained-only",
@@ -119,7 +119,7 @@ pub const DIFFERENCES: &[Difference] = &[
         "random-filter",
         "--random-filter 100 shows 10 % of the messages, because of a wrong scale",
         "it shows 100 %; more than 100 is 100",
-        "a percentage is one",
+        "100 % means every message",
     ),
     difference(
         "reader",
@@ -137,7 +137,7 @@ pub const DIFFERENCES: &[Difference] = &[
         "terminal",
         "control characters of a payload are obeyed by the terminal",
         "on a terminal they are shown; files and pipes get the exact bytes",
-        "a stranger's message must not control the terminal",
+        "a message from outside must not control the terminal",
     ),
     difference(
         "properties",

@@ -99,7 +99,7 @@ pub(crate) fn unknown<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str>,
 ) -> Error {
-    let error = Error::usage(format!("{place}: there is no '{}'", shown(name.as_ref())));
+    let error = Error::usage(format!("{place}: unknown option '{}'", shown(name.as_ref())));
     let dashes = if name.starts_with('-') { "--" } else { "" };
     match nearest(name.trim_start_matches('-'), known) {
         Some(known) => error.with_hint(format!("did you mean '{dashes}{known}'?")),

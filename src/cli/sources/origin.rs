@@ -175,7 +175,7 @@ pub(crate) fn one_of<T: PartialEq>(
     match (typed, in_url) {
         (Some(typed), Some(in_url)) if rank == url_rank => {
             if typed != in_url {
-                return Err(Error::usage(format!("-L and {option} say different things")));
+                return Err(Error::usage(format!("-L and {option} give different values")));
             }
             Ok(Some(in_url))
         }

@@ -153,7 +153,7 @@ impl File {
                 };
                 let names: Vec<&str> =
                     profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
-                let text = format!("{place}: there is no profile '{}'", shown(name.as_ref()));
+                let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
                 let hint = match nearest(name, names.iter().copied()) {
                     Some(near) => format!("did you mean '{}'?", shown(near.as_ref())),
                     None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
@@ -215,7 +215,7 @@ fn words(arg: &Arg, value: &Spanned<DeValue<'_>>) -> Result<Vec<std::ffi::OsStri
         DeValue::Boolean(on) if !arg.get_action().takes_values() => {
             Ok(if *on { vec![format!("--{long}").into()] } else { Vec::new() })
         }
-        _ if !arg.get_action().takes_values() => Err("it is true or false"),
+        _ if !arg.get_action().takes_values() => Err("it must be true or false"),
         DeValue::Array(values) if is_repeatable(arg) => {
             values.iter().map(|value| scalar(value.get_ref()).map(|value| word(&value))).collect()
         }
@@ -228,7 +228,7 @@ fn scalar(value: &DeValue<'_>) -> Result<String, &'static str> {
         DeValue::String(text) => Ok(DeString::clone(text).into_owned()),
         DeValue::Integer(number) if number.radix() == 10 => Ok(number.as_str().replace('_', "")),
         DeValue::Float(number) => Ok(number.as_str().replace('_', "")),
-        _ => Err("it takes a text or a number"),
+        _ => Err("it must be a text or a number"),
     }
 }
 
@@ -267,10 +267,14 @@ mod tests {
     #[test]
     fn mistakes_are_found_with_their_line() {
         for (text, message, hint) in [
-            ("[profile.a]\nhots = 'x'", "c.toml, line 2: there is no 'hots'", Some("did you mean 'host'?")),
-            ("[profile.a]\n\ntopic = 'x'", "c.toml, line 3: there is no 'topic'", None),
-            ("[profile.a]\nprofile = 'x'", "c.toml, line 2: there is no 'profile'", None),
-            ("[profil.a]", "c.toml, line 1: there is no 'profil'", Some("did you mean 'profile'?")),
+            (
+                "[profile.a]\nhots = 'x'",
+                "c.toml, line 2: unknown option 'hots'",
+                Some("did you mean 'host'?"),
+            ),
+            ("[profile.a]\n\ntopic = 'x'", "c.toml, line 3: unknown option 'topic'", None),
+            ("[profile.a]\nprofile = 'x'", "c.toml, line 2: unknown option 'profile'", None),
+            ("[profil.a]", "c.toml, line 1: unknown option 'profil'", Some("did you mean 'profile'?")),
             ("profile = 1", "c.toml, line 1: a profile is a table, [profile.NAME]", None),
             ("profile.a = 1", "c.toml, line 1: a profile is a table, [profile.NAME]", None),
         ] {
@@ -281,10 +285,10 @@ mod tests {
             }
         }
         let error = profile("default-profile = 'b'", None).unwrap_err();
-        assert_eq!(error.to_string(), "c.toml, line 1: there is no profile 'b'");
+        assert_eq!(error.to_string(), "c.toml, line 1: unknown profile 'b'");
         for (text, message) in [
-            ("[profile.a]\nhost = true", "c.toml, line 2: host: it takes a text or a number"),
-            ("[profile.a]\ninsecure = 'yes'", "c.toml, line 2: insecure: it is true or false"),
+            ("[profile.a]\nhost = true", "c.toml, line 2: host: it must be a text or a number"),
+            ("[profile.a]\ninsecure = 'yes'", "c.toml, line 2: insecure: it must be true or false"),
         ] {
             let mut origin = Origin::default();
             origin.set_aside(profile(text, Some("a")).unwrap().broken);
@@ -294,7 +298,7 @@ mod tests {
         assert!(profile("[profile.a]\nport = 1\n[profile.b]\nhots = 'x'\n", Some("a")).is_ok());
         assert!(profile("a =", None).unwrap_err().to_string().starts_with("c.toml, line 1: "));
         let error = profile(TWO, Some("hom")).unwrap_err();
-        assert_eq!(error.to_string(), "c.toml: there is no profile 'hom'");
+        assert_eq!(error.to_string(), "c.toml: unknown profile 'hom'");
         assert_eq!(error.hint(), Some("did you mean 'home'?"));
     }
 }

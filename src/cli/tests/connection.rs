@@ -109,7 +109,8 @@ fn the_url_beside_flags() {
     let line = |option: &[&'static str]| [&["pub", "-n", "-L", "mqtt://u:p@h:1/t"], option].concat();
     for option in [["-h", "other"], ["-p", "2"], ["-u", "other"], ["-P", "other"]] {
         let message = wrong(&line(&option));
-        assert_eq!(message, format!("-L and {} say different things", option[0]));
+        let words = if option[0] == "-h" { "name different brokers" } else { "give different values" };
+        assert_eq!(message, format!("-L and {} {words}", option[0]));
     }
 }
 
@@ -149,7 +150,7 @@ fn bad_addresses() {
         (&["pub", "-n", "-t", "a", "-p", "0"], "--port"),
         (&["pub", "-n", "-t", "a", "-p", "65536"], "--port"),
         (&["pub", "-n", "-t", "a", "-p", "mqtt"], "--port"),
-        (&["pub", "-n", "-t", "a", "-A", "eth0"], "no IP address"),
+        (&["pub", "-n", "-t", "a", "-A", "eth0"], "must be an IP address"),
         (&["pub", "-n", "-L", "http://h/t"], "scheme 'http' is not supported"),
         (&["pub", "-n", "-L", "mqtt:///t"], "empty"),
         (&["pub", "-n", "-L", "mqtt://h/t%"], "%25"),

@@ -104,7 +104,7 @@ fn topics() {
         (&["pub", "-n", "-t", "home/#"], "topic 'home/#': it contains a wildcard"),
         (&["pub", "-n", "-t", "+/a"], "wildcard"),
         (&["pub", "-n", "-L", "mqtt://h/home/#"], "wildcard"),
-        (&["pub", "-n", "-L", "mqtt://h/a", "-t", "b"], "-L and -t say different things"),
+        (&["pub", "-n", "-L", "mqtt://h/a", "-t", "b"], "-L and -t name different topics"),
     ]);
     assert!(wrong(&["pub", "-n", "-t", &"x".repeat(65_536)]).contains("longer than 65,535 bytes"));
     assert_eq!(publish(&["-n", "-t", &"x".repeat(65_535)]).topic.len(), 65_535);
@@ -130,7 +130,7 @@ fn numbers() {
         (&["pub", "-t", "a", "-n", "--repeat-delay", "-1"], "--repeat-delay"),
         (&["pub", "-t", "a", "-l", "--repeat", "2"], "cannot be used with -l"),
         (&["pub", "-t", "a", "-l", "--repeat-delay", "2"], "cannot be used with -l"),
-        (&["pub", "-t", "a", "-n", "-d", "--quiet"], "contradict"),
+        (&["pub", "-t", "a", "-n", "-d", "--quiet"], "cannot be used together"),
     ]);
 }
 

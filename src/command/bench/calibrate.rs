@@ -57,7 +57,7 @@ pub(super) async fn run(
     machine::check_limits(&load, diagnostics)?;
     let begin = |number: u32, name: &str| {
         diagnostics.state(format_args!(
-            "part {number} of 3, {name}: rates here are a second of time, in the table a second of CPU time"
+            "part {number} of 3, {name}: these rates are per second of time; those of the table are per second of CPU time"
         ));
     };
     begin(1, CONNECTIONS_NAME);

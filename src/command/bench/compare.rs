@@ -162,7 +162,7 @@ fn read(file: &Path) -> Result<Value, Error> {
 fn checked(report: Value) -> Result<Value, String> {
     for Compared { place, .. } in compared() {
         if report.pointer(&place).is_some_and(|value| !value.is_null() && !value.is_number()) {
-            return Err(format!("its {place} is no number"));
+            return Err(format!("its {place} is not a number"));
         }
     }
     if report["configuration"].is_object() { Ok(report) } else { Err("it has no configuration".into()) }
@@ -250,12 +250,12 @@ fn as_table(sides: &[Side]) -> String {
         "* more than noise: no run of one side lies among the other's, nor, of three, near them; ~ within noise"
             .into()
     } else {
-        "a difference can be told from noise with three runs a side, 'vs' between".into()
+        "to tell a difference from noise, give three runs or more a side, with 'vs' between the sides".into()
     });
     let settings = differences(sides);
     for Setting { name, values } in &settings {
         let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
-        say(format!("not the same: {name} {}", values.join(" / ")));
+        say(format!("different: {name} {}", values.join(" / ")));
     }
     for (place, side) in sides.iter().enumerate() {
         let mixed: Vec<&str> =
@@ -418,7 +418,7 @@ mod tests {
             [side("a+1", vec![report(0, 1), report(0, 2)]), side("b+1", vec![report(0, 3), report(2, 4)])];
         let table = as_table(&sides);
         assert!(table.contains("a+1: median of 2: r.json, r.json\n"), "{table}");
-        assert!(table.contains("not the same: qos 0 / 0 and 2\n"), "{table}");
+        assert!(table.contains("different: qos 0 / 0 and 2\n"), "{table}");
         assert!(table.contains("mixed: the runs of b+1 differ among themselves in qos\n"), "{table}");
         assert!(!table.contains("runs of a+1") && !table.contains("broker"), "{table}");
         let object: Value = serde_json::from_slice(&as_object(&sides)).unwrap();
@@ -448,9 +448,9 @@ mod tests {
         assert!(both(REPORT.as_bytes(), REPORT.as_bytes()).unwrap().contains("delivery p99"));
         for (from, to, why) in [
             (REPORT, "", "EOF"),
-            ("\"bench\"", "\"bench-calibration\"", "no report of mqtt bench --json"),
-            ("\"version\":1", "\"version\":2", "no report of mqtt bench --json"),
-            ("2.5", "\"2.5\"", "its /latency_us/delivery/p99 is no number"),
+            ("\"bench\"", "\"bench-calibration\"", "not a report of mqtt bench --json"),
+            ("\"version\":1", "\"version\":2", "not a report of mqtt bench --json"),
+            ("2.5", "\"2.5\"", "its /latency_us/delivery/p99 is not a number"),
             ("2.5", "1e999", "out of range"),
             ("\"configuration\":{", "\"configuration_\":{", "it has no configuration"),
             ("[]", &"[".repeat(100_000), "recursion limit"),
@@ -464,7 +464,7 @@ mod tests {
     fn what_a_report_holds_is_shown_and_not_obeyed() {
         let other = REPORT.replace("\"t\"", "\"\\u001b[31m\\u009b\"");
         let table = both(REPORT.as_bytes(), other.as_bytes()).unwrap();
-        assert!(table.contains("not the same: topic t / \\x1b[31m\\u{9b}\n"), "{table}");
+        assert!(table.contains("different: topic t / \\x1b[31m\\u{9b}\n"), "{table}");
     }
 
     proptest! {

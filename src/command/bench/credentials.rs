@@ -141,7 +141,7 @@ impl Line {
                 line.set(name, value);
             }
             if line.certificate.is_some() != line.key.is_some() {
-                return Err(format!("line {number}: cert and key go together").into());
+                return Err(format!("line {number}: cert needs key, and key needs cert").into());
             }
             count += 1;
             if count <= clients {
@@ -172,7 +172,7 @@ fn column((index, name): (usize, &[u8])) -> Result<&'static str, String> {
     // What stands there is not shown: where the heading is missing, it is somebody's password.
     known.ok_or_else(|| {
         let names = COLUMNS.join(", ");
-        format!("line 1: column {} of the heading is none of {names}", index + 1)
+        format!("line 1: column {} of the heading is unknown; the columns are {names}", index + 1)
     })
 }
 
@@ -181,7 +181,7 @@ fn checked(value: &[u8]) -> Result<&str, &'static str> {
         return Err("MQTT has no string with U+0000 or of more than 65,535 bytes");
     }
     if value.contains(&b'\n') {
-        return Err("it goes on in another line: is a closing quote missing?");
+        return Err("it has several lines: is a closing quote missing?");
     }
     std::str::from_utf8(value).map_err(|_| "it is not UTF-8")
 }
@@ -333,7 +333,7 @@ mod tests {
             ("user\nx", "column 1 of the heading"),
             ("username,Password\nx,y", "column 2 of the heading"),
             ("username,password\na", "line 2"),
-            ("cert,key\na.pem,", "cert and key"),
+            ("cert,key\na.pem,", "cert needs key"),
             ("client_id,cert\none,a.pem\n", "line 2"),
         ] {
             let error = parse(text).unwrap_err();

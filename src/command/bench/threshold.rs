@@ -91,7 +91,7 @@ impl FromStr for Threshold {
             ("<", Comparison::Less),
         ];
         let found = comparisons.iter().find_map(|(sign, meaning)| Some((*meaning, rest.strip_prefix(sign)?)));
-        let (comparison, value) = found.ok_or("a comparison is one of > >= < <= == !=")?;
+        let (comparison, value) = found.ok_or("the comparison must be one of > >= < <= == !=")?;
         let (name, limit) = (name.trim(), value.trim());
         let mut what = what(name)?;
         if let What::Figure(figure) = what
@@ -212,7 +212,7 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
             found.next().unwrap_or((bare, 1.0))
         }
     };
-    let no_number = || format!("'{value}' is not a number that {name} can have");
+    let no_number = || format!("invalid value '{value}' for {name}");
     let number: f64 = digits.trim().parse().map_err(|_| no_number())?;
     let number = Some(number * factor).filter(|number| number.is_finite()).ok_or_else(no_number)?;
     // Who types `loss > 5` means messages, or percent, and would wait for 500 % in vain.
@@ -352,17 +352,17 @@ mod tests {
             ("p98 > 1ms", "unknown figure 'p98'"),
             ("p99", "FIGURE > VALUE"),
             ("p99 > 20", "unit of time"),
-            ("loss > many", "not a number"),
+            ("loss > many", "invalid value"),
             ("p99 =! 1ms", "comparison"),
             ("lunch p99 > 1ms", "unknown figure"),
-            ("loss > inf", "not a number"),
+            ("loss > inf", "invalid value"),
             ("loss > 5", "lost > 5"),
-            ("foreign > 5%", "not a number"),
+            ("foreign > 5%", "invalid value"),
             ("p98 > 1ms", "the percentiles are p50"),
             ("acknowledgd > 1", "did you mean 'acknowledged'?"),
             ("lunch > 1", "--help lists the figures"),
             ("connack > 1s", "'connack p99'"),
-            ("lost > 5/s", "not a number"),
+            ("lost > 5/s", "invalid value"),
         ] {
             let error = bad.parse::<Threshold>().unwrap_err();
             assert!(error.contains(words), "{bad}: {error}");

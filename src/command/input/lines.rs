@@ -55,7 +55,7 @@ impl GivenUp {
             denial: Denial::default(),
             reason: ReasonCode::PACKET_TOO_LARGE,
             text: Some(format!(
-                "the line has {bytes} bytes, and no packet of MQTT has more than {LARGEST_PACKET_BYTES}"
+                "the line has {bytes} bytes; an MQTT packet has at most {LARGEST_PACKET_BYTES}"
             )),
             hint: None,
         }

@@ -76,7 +76,7 @@ fn bytes(object: &Map<String, Json>, name: &str) -> Result<Vec<u8>, String> {
     match object.get(&format!("{name}-encoding")) {
         None => Ok(text.as_bytes().to_vec()),
         Some(Json::String(encoding)) if encoding == "base64" => {
-            STANDARD.decode(text).map_err(|error| format!("{name}: it is no base64: {error}"))
+            STANDARD.decode(text).map_err(|error| format!("{name}: invalid base64: {error}"))
         }
         Some(_) => Err(format!("{name}-encoding: it must be \"base64\"")),
     }
@@ -93,7 +93,7 @@ fn block(properties: &Map<String, Json>) -> Result<PropertyBlock, String> {
             continue;
         }
         let Some(id) = PropertyId::ALL.iter().copied().find(|id| id.name() == name) else {
-            return Err(format!("there is no property '{name}'"));
+            return Err(format!("unknown property '{name}'"));
         };
         // What came with the message because of a subscription, or of the connection it came over.
         if matches!(id, PropertyId::SubscriptionIdentifier | PropertyId::TopicAlias) {

@@ -516,7 +516,7 @@ fn note(property: &Property<'_>) -> String {
     let Value::Number(number) = property.value else { return text };
     let meaning = match (property.id, number) {
         (Id::ReceiveMaximum, n) => {
-            format!("at most {} at QoS 1 and 2 unacknowledged", counted(n.into(), "message"))
+            format!("at most {} in flight at QoS 1 and 2", counted(n.into(), "message"))
         }
         (Id::MaximumQos, n) => format!("no message above QoS {n}"),
         (Id::RetainAvailable, 0) => "no retained messages".into(),
@@ -526,7 +526,7 @@ fn note(property: &Property<'_>) -> String {
         (Id::WildcardSubscriptionAvailable, 0) => "no wildcards in filters".into(),
         (Id::SubscriptionIdentifierAvailable, 0) => "no subscription identifiers".into(),
         (Id::SharedSubscriptionAvailable, 0) => "no shared subscriptions".into(),
-        (Id::ServerKeepAlive, n) => format!("the broker wants to hear something every {}", seconds(n)),
+        (Id::ServerKeepAlive, n) => format!("the Keep Alive interval is {}", seconds(n)),
         (Id::SessionExpiryInterval, u32::MAX) => "the session does not expire".into(),
         (Id::SessionExpiryInterval, n) => format!("the session is kept for {}", seconds(n)),
         _ => return text,

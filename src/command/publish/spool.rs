@@ -202,10 +202,7 @@ fn take_in_lines(
             Err(error) => return Err(Error::file("standard input", error.into())),
         };
         if room.is_none() && count > 0 {
-            return Err(not_taken(
-                intake.no_room(),
-                &format!("line {} and those behind it were", number + 1),
-            ));
+            return Err(not_taken(intake.no_room(), &format!("line {} and those after it were", number + 1)));
         }
         let mut rest = &block[..count];
         while let Some(end) = memchr::memchr(b'\n', rest) {
@@ -256,7 +253,7 @@ fn take_in_waiting(number: u64, intake: &mut Intake, notes: &mpsc::Sender<Note>)
     while intake.waiting() > 0 {
         if let Err(error) = intake.take_in() {
             let first = number + 1 - intake.waiting() as u64;
-            return Err(not_taken(error, &format!("line {first} and those behind it were")));
+            return Err(not_taken(error, &format!("line {first} and those after it were")));
         }
         // One note waits at most: whoever gets it looks for everything that is there.
         let _ = notes.try_send(Note::More);

@@ -29,7 +29,7 @@ pub(super) struct Backup {
 }
 
 const NO_OVERWRITING: &str =
-    "no backup is overwritten: it may hold the only copy of messages that were cleared; name another file";
+    "an existing backup is not overwritten: it may hold the only copy of cleared messages; name another file";
 
 impl Backup {
     /// A new file. One that is there already is never overwritten: it may be the only copy of what
@@ -245,7 +245,10 @@ const RECORDING: &str = "nothing was sent; of a recording of `mqtt sub --json`, 
 /// retained there, or make something retained that never was.
 fn retained(record: Record) -> Result<Record, (String, &'static str)> {
     if record.payload.is_empty() {
-        return Err(("it has no payload, and would delete what is retained there".into(), NO_RECORD));
+        return Err((
+            "it has no payload: publishing it would delete the retained message of its topic".into(),
+            NO_RECORD,
+        ));
     }
     if record.retain == Some(false) {
         return Err(("the message was not retained".into(), RECORDING));

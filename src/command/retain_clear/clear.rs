@@ -34,7 +34,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     let asks = !clear.dry_run && !clear.yes;
     if asks && !can_ask(diagnostics) {
         return Err(Error::usage(
-            "nobody is there to confirm: standard input or standard error is no terminal",
+            "cannot ask for confirmation: standard input or standard error is not a terminal",
         )
         .with_hint("--yes clears without asking, --dry-run only shows what it would clear"));
     }
@@ -311,7 +311,7 @@ impl Run<'_> {
             let done = total - unsent - unconfirmed;
             return self.diagnostics.state(format_args!(
                 "ended early: {done} of {total} answered, {unconfirmed} sent without an answer, {unsent} not sent; \
-                 run it again{} to go on",
+                 run it again{} to continue",
                 if self.passes > 0 && self.backup.is_some() { ", with another file for --backup," } else { "" }
             ));
         }

@@ -119,7 +119,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
     let restored = entries.len() - left;
     if unanswerable > 0 {
         diagnostics.warning(format_args!(
-            "{} sent at QoS 0 or over MQTT 3.x, where a broker cannot say that it refuses",
+            "{} sent at QoS 0 or over MQTT 3.x, where a broker cannot report a refusal",
             counted(unanswerable, "message")
         ));
     }

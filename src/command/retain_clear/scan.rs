@@ -151,9 +151,8 @@ pub(super) async fn scan(
     let result = scanner.run(client).await;
     if scanner.foreign > 0 {
         let messages = counted(scanner.foreign, "retained message");
-        diagnostics.warning(format_args!(
-            "left alone: {messages} with a topic that was not asked for or is not valid"
-        ));
+        diagnostics
+            .warning(format_args!("ignored: {messages} with a topic that was not requested or is not valid"));
     }
     scanner.keep_missed();
     Scanned {

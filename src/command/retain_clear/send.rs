@@ -226,7 +226,7 @@ impl<W: Work> Handler for Sender<'_, W> {
         if matches!(change, Change::Lost(..)) && self.unconfirmed > 0 {
             let count = std::mem::take(&mut self.unconfirmed);
             self.diagnostics.warning(format_args!(
-                "of {} sent at QoS 0 some may be lost with the connection: run it again to be sure",
+                "some of the {} sent at QoS 0 may be lost with the connection: run it again to be sure",
                 counted(count, "message")
             ));
         }

@@ -31,7 +31,7 @@ impl Shower {
             Display::Messages(format) => Self::Messages(MessageWriter::new(format.clone(), is_terminal)),
             Display::Rate { json } => Self::Rate(Rate::new(*json)),
             Display::Watch(_) if !is_terminal => {
-                return Err(Error::usage("--watch draws on a terminal, and standard output is none"));
+                return Err(Error::usage("--watch needs a terminal, and standard output is not one"));
             }
             Display::Watch(format) => {
                 let heading = format!("Broker: {}", config.client.endpoint.address);

@@ -323,7 +323,7 @@ impl Subscriber<'_> {
         if !self.misfits.contains(&kind) {
             self.misfits.push(kind);
             let topic = String::from_utf8_lossy(publish.topic);
-            self.diagnostics.warning(format_args!("topic '{topic}': {misfit} (this is not said again)"));
+            self.diagnostics.warning(format_args!("topic '{topic}': {misfit} (shown only once)"));
         }
     }
 

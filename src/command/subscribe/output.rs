@@ -40,8 +40,7 @@ pub(super) fn ends(hang_up: HangUp, stdout: &mut Stdout, diagnostics: &Diagnosti
         Ok(Reopened::NoFile) => true,
         Ok(Reopened::Inherited) => {
             diagnostics.warning(
-                "SIGHUP: standard output cannot be opened again; --output FILE can be. Messages still go to \
-                 the same file",
+                "SIGHUP: standard output cannot be opened again (--output FILE can); messages still go to the same file",
             );
             false
         }

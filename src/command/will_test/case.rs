@@ -34,7 +34,7 @@ impl Death {
             Self::Close => "closes the connection without DISCONNECT (FIN)",
             Self::Reset => "resets the connection (RST)",
             Self::Silence => "falls silent",
-            Self::BlackHole => "cuts itself off: nothing arrives any more, not even for TCP",
+            Self::BlackHole => "blocks its connection: nothing arrives any more, not even for TCP",
             Self::TakeOver => "loses its session to another client with its identifier",
             Self::Disconnect(_) => "disconnects",
             Self::SecondConnect => "sends a second CONNECT",
@@ -176,7 +176,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "black-hole",
-        about: "the network is gone in both directions; due at 1.5 times the Keep Alive",
+        about: "the network is cut in both directions; due at 1.5 times the Keep Alive",
         sections: ["[MQTT-3.1.2-24]", "[MQTT-3.1.2-22]"],
         keep_alive: KEEP_ALIVE,
         death: Death::BlackHole,
@@ -299,7 +299,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "delay-reconnect",
-        about: "the client is back before the delay is over: the will must not come",
+        about: "the client reconnects before the delay is over: the will must not come",
         sections: ["", "[MQTT-3.1.3-9]"],
         properties: &[(PropertyId::WillDelayInterval, Value::Number(3))],
         session_expiry: Some(30),
@@ -310,7 +310,7 @@ pub(super) const CASES: &[Case] = &[
     Case {
         name: "delay-clean-start",
         strict: true,
-        about: "the client is back with Clean Start, which ends the old session",
+        about: "the client reconnects with Clean Start, which ends the old session",
         sections: ["", "[MQTT-3.1.2-8], 3.1.3.2.2"],
         properties: &[(PropertyId::WillDelayInterval, Value::Number(60))],
         session_expiry: Some(30),
@@ -327,7 +327,7 @@ pub(super) const CASES: &[Case] = &[
     },
     Case {
         name: "message-expiry",
-        about: "Message Expiry Interval is passed on, less what has gone by",
+        about: "Message Expiry Interval is passed on, less the time that has passed",
         sections: ["", "[MQTT-3.3.2-6]"],
         properties: &[(PropertyId::MessageExpiryInterval, Value::Number(60))],
         ..V5

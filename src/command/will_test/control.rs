@@ -62,9 +62,9 @@ pub(super) async fn run(config: &Config, protocol: Protocol, diagnostics: &Diagn
         Ok(result) => result?,
         Err(_) if !is_answered => return Err(unanswered("PUBLISH")),
         Err(_) => {
-            let cause = format!("an ordinary message to '{topic}' does not reach the client that watches");
+            let cause = format!("an ordinary message to '{topic}' does not reach the watching client");
             return Err(Error::link(Layer::Mqtt, cause).with_hint(
-                "may this user publish and subscribe there? --prefix chooses other topics, --watch-as another user",
+                "does this user have the right to publish and subscribe there? --prefix chooses other topics, --watch-as another user",
             ));
         }
     }
@@ -84,7 +84,7 @@ fn named(mut error: Error, user: Option<&str>) -> Error {
 fn unanswered(packet: &str) -> Error {
     let limit = duration(LIMIT);
     Error::link(Layer::Mqtt, format!("the broker did not answer {packet} within {limit}"))
-        .with_hint("it did answer CONNECT: is there a proxy between that passes on no more than that?")
+        .with_hint("it did answer CONNECT: does a proxy in between block the rest?")
 }
 
 fn refused(what: &str, topic: &str, reason: Option<ReasonCode>) -> Result<(), Error> {

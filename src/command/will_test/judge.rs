@@ -116,7 +116,7 @@ impl Expectation<'_> {
         let stood_still = self.stood_still;
         (delay > to && delay.saturating_sub(stood_still) <= to).then(|| {
             let (delay, stood_still) = (duration(delay), duration(stood_still));
-            format!("it came after {delay}, but this program stood still for {stood_still} of that: is the machine busy?")
+            format!("it came after {delay}, but this program was stopped for {stood_still} of that time: is the machine busy?")
         })
     }
 
@@ -147,7 +147,7 @@ impl Expectation<'_> {
 fn differs(will: &Will, message: &Message, granted: QoS, delay: Duration) -> Option<String> {
     if message.payload != will.payload {
         let (got, sent) = (counted(message.payload.len() as u64, "byte"), will.payload.len());
-        return Some(format!("the payload is not the will's ({got}, of {sent})"));
+        return Some(format!("the payload is not that of the will ({got} instead of {sent})"));
     }
     let qos = will.qos.min(granted);
     if message.qos != qos {
@@ -155,7 +155,7 @@ fn differs(will: &Will, message: &Message, granted: QoS, delay: Duration) -> Opt
     }
     if message.retain {
         // [MQTT-3.3.1-9] in 3.1.1, [MQTT-3.3.1-12] in 5
-        return Some("it came with the RETAIN flag, though the watcher was there before".into());
+        return Some("it came with the RETAIN flag, although the watcher had subscribed before".into());
     }
     properties_differ(&will.properties, &message.properties, delay)
 }
@@ -174,7 +174,7 @@ fn properties_differ(sent: &PropertyBlock, got: &PropertyBlock, delay: Duration)
                 // What is left of it; counted in whole seconds, and rounded nobody knows how.
                 let waited = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX).saturating_add(2);
                 if got > sent || got < sent.saturating_sub(waited) {
-                    return Some(format!("property {name} is {got}, of {sent}"));
+                    return Some(format!("property {name} is {got} instead of {sent}"));
                 }
             }
             (_, value, Some(other)) if value != other => return Some(format!("property {name} was changed")),
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(judged(never, 0, &[]), pass);
         // The program itself stood still for half a second.
         let (verdict, detail) = judged(due, 0, &[(5400, good.clone())]);
-        assert!(verdict == Verdict::Inconclusive && detail.contains("stood still for 500ms"), "{detail}");
+        assert!(verdict == Verdict::Inconclusive && detail.contains("was stopped for 500ms"), "{detail}");
         for (expected, early, arrivals, words) in [
             (due, 0, vec![], "no will came within 5s"),
             (due, 0, vec![(1900, good.clone())], "too early"),
@@ -297,8 +297,8 @@ mod tests {
         let sent = block(60, &[("a", "1"), ("b", "2")]);
         let differ = |got| properties_differ(&sent, &got, Duration::from_secs(3)).unwrap_or_default();
         assert_eq!(differ(block(55, &[("a", "1"), ("b", "2")])), "");
-        assert!(differ(block(54, &[("a", "1"), ("b", "2")])).contains("is 54, of 60"));
-        assert!(differ(block(61, &[("a", "1"), ("b", "2")])).contains("is 61, of 60"));
+        assert!(differ(block(54, &[("a", "1"), ("b", "2")])).contains("is 54 instead of 60"));
+        assert!(differ(block(61, &[("a", "1"), ("b", "2")])).contains("is 61 instead of 60"));
         assert!(differ(block(57, &[("b", "2"), ("a", "1")])).contains("another order"));
         assert!(differ(block(57, &[])).contains("dropped"));
         assert!(differ(block(57, &[("a", "1")])).contains("changed"));

@@ -253,7 +253,7 @@ async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, 
 
 /// Why a case is not run.
 const NEEDS_V5: &str = "needs MQTT 5";
-const LACKS_V5: &str = "needs MQTT 5, which this broker does not speak";
+const LACKS_V5: &str = "needs MQTT 5, which the broker does not support";
 
 /// What is to be run.
 fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<Plan> {
@@ -360,7 +360,7 @@ fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
         skipped: None,
         is_own: true,
         note: if delay > session {
-            "; the session ends before the will's delay (see -x), and so ends that"
+            "; the session ends before the will's delay (see -x) and ends the delay too"
         } else {
             ""
         },

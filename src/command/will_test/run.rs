@@ -143,7 +143,7 @@ impl Plan {
             && outcome.verdict == Verdict::Pass
         {
             outcome.verdict = Verdict::Inconclusive;
-            outcome.detail = format!("could not tidy up: {error}");
+            outcome.detail = format!("could not clean up: {error}");
         }
         outcome.took = started.elapsed();
         Some(outcome)
@@ -210,7 +210,7 @@ impl Plan {
             return skip(format!("the broker's Maximum QoS is {}", limits.maximum_qos)); // [MQTT-3.2.2-12]
         }
         if self.will.retain && !limits.retain_available {
-            return skip("the broker keeps no retained messages".into()); // [MQTT-3.2.2-13]
+            return skip("the broker does not support retained messages".into()); // [MQTT-3.2.2-13]
         }
         // CONNECT is the largest packet; what is around the will is below that.
         let bytes = self.will.payload.len() + self.will.properties.bytes().len() + 1024;
@@ -304,7 +304,7 @@ impl Plan {
                     let clean_start = returns.take().is_some_and(|returns| returns.clean_start);
                     let back = ClientOptions { clean_start, ..without_will(&self.publisher) };
                     let link = self.open(setting, "publisher", &back).await.map_err(|error| {
-                        Stop(Verdict::Inconclusive, format!("the publisher could not come back: {error}"))
+                        Stop(Verdict::Inconclusive, format!("the publisher could not reconnect: {error}"))
                     })?;
                     tidying.publishers.push(link);
                 }
@@ -466,7 +466,10 @@ impl<'a> Watch<'a> {
             timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher", "SUBSCRIBE"))??;
         let reason = reason.unwrap_or(ReasonCode::UNSPECIFIED);
         watch.granted = QoS::from_bits(reason.0).ok_or_else(|| {
-            Stop(Verdict::Inconclusive, format!("{watcher} may not subscribe to the will's topic: {reason}"))
+            Stop(
+                Verdict::Inconclusive,
+                format!("{watcher} has no right to subscribe to the will's topic: {reason}"),
+            )
         })?;
         if plan.is_own {
             watch.take_retained().await?;
@@ -568,7 +571,7 @@ fn unanswered(who: &str, packet: &str) -> Stop {
 }
 
 fn lost(error: &Error) -> Stop {
-    Stop(Verdict::Inconclusive, format!("the watcher lost its link: {error}"))
+    Stop(Verdict::Inconclusive, format!("the watcher lost its connection: {error}"))
 }
 
 /// The publisher's CONNECT was refused: for what the server does not have, or for another reason.
@@ -582,7 +585,7 @@ fn refused(error: &Error) -> Stop {
     match error {
         Error::Refused { reason, .. } if lacks.contains(reason) => Stop(Verdict::Skipped, error.to_string()),
         // The watcher was let in, so it is about this will.
-        Error::Refused { .. } => Stop(Verdict::Fail, format!("the broker does not take this will: {error}")),
+        Error::Refused { .. } => Stop(Verdict::Fail, format!("the broker refused this will: {error}")),
         _ => Stop(Verdict::Inconclusive, format!("the publisher: {error}")),
     }
 }

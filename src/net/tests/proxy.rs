@@ -224,7 +224,10 @@ async fn a_broker_that_an_http_proxy_cannot_reach_gives_its_answer() {
     let (proxy, _) = http_proxy(None).await;
     let closed = closed_port().await;
     let error = proxy_error(dial(&through(&format!("http://{proxy}"), "127.0.0.1", closed.port())).await);
-    assert_says(&error, &[&format!("'HTTP 502 Bad Gateway' to a tunnel to {closed}: no way there")]);
+    assert_says(
+        &error,
+        &[&format!("'HTTP 502 Bad Gateway' to the request for a tunnel to {closed}: no way there")],
+    );
     assert_eq!(error.retry(), Retry::Later);
 }
 

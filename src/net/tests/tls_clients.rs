@@ -66,7 +66,7 @@ async fn an_alert_about_a_certificate_that_was_not_given() {
         let expected = format!("with alert {alert} ({name}), and no client certificate was given");
         assert_says(&error, &[&expected]);
         let error = refusal(address, &world.with_certificate(&client)).await;
-        assert_says(&error, &["the broker refused our client certificate: "]);
+        assert_says(&error, &["the broker refused the client certificate: "]);
     }
 }
 
@@ -80,7 +80,7 @@ async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
         let error = refusal(address, &world.with_certificate(&stranger)).await;
         assert_says(
             &error,
-            &["the broker refused our client certificate: its issuer is not one the broker trusts"],
+            &["the broker refused the client certificate: its issuer is not one the broker trusts"],
         );
     }
 }
@@ -94,5 +94,5 @@ async fn an_expired_client_certificate_is_refused_in_words() {
     let client = world.authority.issue(&expired);
     let address = world.good_server().with_client_authority(&world.authority).start().await;
     let error = refusal(address, &world.with_certificate(&client)).await;
-    assert_says(&error, &["refused our client certificate", "expired"]);
+    assert_says(&error, &["refused the client certificate", "expired"]);
 }

@@ -122,7 +122,7 @@ fn encrypted_keys_that_do_not_open_say_why() {
     assert_says(&error, &["ec-pkcs8-aes256.key: this private key is encrypted"]);
     assert!(error.hint().unwrap().contains("--key-password-file"));
     let error = load("ec-pkcs8-aes256.key", Some("hush"));
-    assert_says(&error, &["the password given does not open this private key"]);
+    assert_says(&error, &["the given password does not decrypt this private key"]);
     assert!(!error.to_string().contains("hush"));
     for old in ["ec-pkcs8-pkcs12.key", "ec-openssl-legacy.key"] {
         let error = load(old, Some("secret"));
@@ -179,7 +179,7 @@ async fn a_pinned_key_is_accepted_and_another_refused() {
         let mut stream = dial_tls(address, &pinning(&[wrong, right])).await.unwrap();
         round_trip(&mut stream).await.unwrap();
         let error = error_of(Layer::Tls, dial_tls(address, &pinning(&[wrong])).await);
-        assert_says(&error, &[&format!("the broker's public key is {right}, which is not a pinned one")]);
+        assert_says(&error, &[&format!("the broker's public key is {right}, which is not pinned")]);
         // A pin does not stand in for the other checks …
         let strangers = TlsOptions { pins: vec![right], ..trusting(&files, &Authority::root("Other CA")) };
         let error = error_of(Layer::Tls, dial_tls(address, &strangers).await);
@@ -189,7 +189,7 @@ async fn a_pinned_key_is_accepted_and_another_refused() {
         let mut stream = dial_tls(address, &insecure(right)).await.unwrap();
         round_trip(&mut stream).await.unwrap();
         let error = error_of(Layer::Tls, dial_tls(address, &insecure(wrong)).await);
-        assert_says(&error, &["not a pinned one"]);
+        assert_says(&error, &["which is not pinned"]);
     }
 }
 
@@ -251,7 +251,7 @@ async fn revocation_lists_are_obeyed() {
 
     dial_tls(address, &with_lists(std::slice::from_ref(&nobody))).await.unwrap();
     for (lists, says) in [
-        (vec![own], "(CN=broker, issued by CN=Test Intermediate) has been revoked, says "),
+        (vec![own], "(CN=broker, issued by CN=Test Intermediate) has been revoked according to "),
         (
             vec![nobody, above.clone()],
             "an authority above the broker's certificate (CN=broker) has been revoked",
@@ -284,7 +284,7 @@ async fn every_list_of_one_issuer_is_heeded() {
         ..trusting(&files, &root)
     };
     dial_tls(address, &with_lists(&[&nobody, &nobody, &nobody_above])).await.unwrap();
-    let own_revoked = "(CN=broker, issued by CN=Test Intermediate) has been revoked, says ";
+    let own_revoked = "(CN=broker, issued by CN=Test Intermediate) has been revoked according to ";
     let above_revoked = "an authority above the broker's certificate (CN=broker) has been revoked";
     for (lists, says) in [
         ([&nobody, &own, &nobody_above], own_revoked),

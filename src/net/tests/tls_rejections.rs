@@ -165,15 +165,18 @@ fn cases(root: &Authority) -> Vec<Case> {
             "not marked critical",
         ),
         case(
-            "an authority's own",
+            "an authority",
             root.issue(&with(|params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained))),
-            &["(CN=broker, issued by CN=Test CA) is a certificate authority's own", "CA:TRUE"],
+            &[
+                "(CN=broker, issued by CN=Test CA) belongs to a certificate authority, not to a server",
+                "CA:TRUE",
+            ],
             "--cafile",
         ),
         case(
             "issued by a server's certificate",
             below(root, authority_with(|params| params.is_ca = IsCa::ExplicitNoCa), &broker()),
-            &["certificate 2", "CN=Middle CA", "is not a certificate authority's (no CA:TRUE)"],
+            &["certificate 2", "CN=Middle CA", "is not a certificate authority (no CA:TRUE)"],
             "CA:TRUE",
         ),
         case(
@@ -226,7 +229,7 @@ fn cases(root: &Authority) -> Vec<Case> {
             &["CN=broker", "not by certificate 2 of the broker's chain, the authority CN=Middle CA"],
             "has to send the authorities",
         ),
-        case("a long chain", too_deep, &["too long or too tangled"], "at most 6"),
+        case("a long chain", too_deep, &["too long or too complex"], "at most 6"),
         case(
             "no alternative name",
             root.issue(&with(|params| params.subject_alt_names = vec![])),

@@ -37,7 +37,7 @@ async fn what_is_wrong_with_a_socket_is_said() {
     let path = files.path("left.sock");
     drop(UnixListener::bind(&path).unwrap());
     let left = error_of(Layer::Connect, dial(&endpoint(path)).await);
-    assert_says(&left, &["left.sock: nobody listens on this socket"]);
+    assert_says(&left, &["left.sock: no program listens on this socket"]);
 }
 
 #[tokio::test]

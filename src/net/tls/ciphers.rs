@@ -20,8 +20,7 @@ pub(super) fn chosen(list: &str, known: &[SupportedCipherSuite]) -> Result<Vec<S
     let mut suites: Vec<SupportedCipherSuite> = Vec::new();
     for name in list.split([':', ',', ' ']).filter(|name| !name.is_empty()) {
         let found = known.iter().find(|suite| is_name_of(name, suite.suite())).ok_or_else(|| {
-            Error::usage(format!("'{}' is not a cipher suite of this program", quotation::shown(name)))
-                .with_hint(hint())
+            Error::usage(format!("unknown cipher suite '{}'", quotation::shown(name))).with_hint(hint())
         })?;
         if !suites.contains(found) {
             suites.push(*found);

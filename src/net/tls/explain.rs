@@ -85,7 +85,7 @@ fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
                 .map(|protocol| String::from_utf8_lossy(protocol).into_owned())
                 .collect();
             refusal(format!(
-                "the broker speaks none of the application protocols offered (ALPN: {})",
+                "the broker supports none of the application protocols offered (ALPN: {})",
                 quoted(&offered)
             ))
             .with_hint("--tls-alpn chooses what to offer")
@@ -126,7 +126,7 @@ pub(in crate::net) fn error(cause: &TlsError) -> Error {
         TlsError::InvalidMessage(_) => error.with_hint(PLAIN_PORT),
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => error.with_hint(SHOW_CERTIFICATE),
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => {
-            error.with_hint("is it the certificate (--cert) that this broker's operator gave out?")
+            error.with_hint("check that --cert is the certificate issued for this broker")
         }
         _ => error,
     }

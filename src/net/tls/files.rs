@@ -66,7 +66,7 @@ pub(super) fn private_key(
             "this private key is encrypted in OpenSSL's old way, which is not supported",
         )
         .with_hint(format!(
-            "`openssl pkcs8 -topk8 -in {} -out NEW_FILE` encrypts it in the new one",
+            "`openssl pkcs8 -topk8 -in {} -out NEW_FILE` encrypts it in the current one",
             path.display()
         )));
     }
@@ -101,7 +101,7 @@ fn decrypted(
         Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.to_bytes().to_vec()).into()),
         // A wrong password shows only in what comes out: wrong padding, or bytes that are no key.
         Err(Pkcs8Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) | Pkcs8Error::Asn1(_)) => {
-            Err(unusable(path, "the password given does not open this private key"))
+            Err(unusable(path, "the given password does not decrypt this private key"))
         }
         Err(error) => Err(unsound(&error)),
     }
@@ -119,13 +119,14 @@ pub(super) fn content(path: &Path) -> io::Result<Vec<u8>> {
 pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     let error = unusable(path, &format!("no {what} in this file (PEM)"));
     if pem::element_length(content).is_some() {
-        return error
-            .with_hint("it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) makes PEM of it");
+        return error.with_hint(
+            "it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) converts it to PEM",
+        );
     }
     let blocks = pem::blocks(content);
     let has = |wanted: fn(&str) -> bool| blocks.iter().any(|block| wanted(&block.label));
     if has(|label| label == "OPENSSH PRIVATE KEY") {
-        error.with_hint("it holds a key of OpenSSH: `ssh-keygen -p -m PKCS8 -f FILE` rewrites it")
+        error.with_hint("it holds a key of OpenSSH: `ssh-keygen -p -m PKCS8 -f FILE` converts it")
     } else if has(|label| label.ends_with("PRIVATE KEY")) {
         error.with_hint("it holds a private key: that goes after --key")
     } else if has(|label| matches!(Kind::of(label), Kind::Certificate | Kind::TrustedCertificate)) {
@@ -133,7 +134,7 @@ pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     } else if has(|label| label.ends_with("CERTIFICATE REQUEST")) {
         error.with_hint("it holds a request for a certificate, which the authority has to sign first")
     } else if has(|label| label == "PKCS7") {
-        error.with_hint("it holds PKCS#7: `openssl pkcs7 -print_certs -in FILE` makes certificates of it")
+        error.with_hint("it holds PKCS#7: `openssl pkcs7 -print_certs -in FILE` extracts the certificates")
     } else if has(|label| Kind::of(label) == Kind::RevocationList) {
         error.with_hint("it holds a revocation list: that goes after --crl")
     } else {

@@ -135,9 +135,9 @@ impl FromStr for TlsVersion {
             "1.2" => Ok(Self::Tls12),
             "1.3" => Ok(Self::Tls13),
             "1" | "1.0" | "1.1" => {
-                Err(format!("'{text}' is obsolete (RFC 8996) and not spoken here; use tlsv1.2 or tlsv1.3"))
+                Err(format!("'{text}' is obsolete (RFC 8996) and not supported; use tlsv1.2 or tlsv1.3"))
             }
-            _ => Err(format!("'{text}' is no TLS version; use tlsv1.2 or tlsv1.3")),
+            _ => Err(format!("unknown TLS version '{text}'; use tlsv1.2 or tlsv1.3")),
         }
     }
 }

@@ -40,7 +40,7 @@ impl FromStr for Pin {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "'{}' is no pin: sha256: and the public key's SHA-256 in Base64 or hexadecimal digits",
+                "invalid pin '{}': expected sha256: and the SHA-256 of the public key in Base64 or hexadecimal",
                 quotation::shown(text)
             )
         };

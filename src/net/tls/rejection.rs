@@ -120,12 +120,13 @@ pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejectio
         }
         Cause::InvalidPurpose if !own.may_serve() => wrong_usage(own),
         Cause::InvalidPurpose | Cause::InvalidPurposeContext { .. } => wrong_purpose(&chain),
-        Cause::Revoked if presented.own_is_revoked => {
-            Rejection::new(format!("{} has been revoked, says {lists}", chain.which(|_| true)), OPERATOR)
-        }
+        Cause::Revoked if presented.own_is_revoked => Rejection::new(
+            format!("{} has been revoked according to {lists}", chain.which(|_| true)),
+            OPERATOR,
+        ),
         Cause::Revoked => Rejection::new(
             format!(
-                "an authority above the broker's certificate ({}) has been revoked, says {lists}",
+                "an authority above the broker's certificate ({}) has been revoked according to {lists}",
                 own.facts
             ),
             "the broker needs a certificate of another authority",
@@ -170,19 +171,19 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
                 not_trusted(&CertificateError::UnknownIssuer, chain, presented)
             }
             _ => Rejection::new(
-                format!("{own} is a certificate authority's own, not a server's (CA:TRUE)"),
+                format!("{own} belongs to a certificate authority, not to a server (CA:TRUE)"),
                 GIVE_IT,
             ),
         },
         PathError::EndEntityUsedAsCa => {
             let issuer = chain.links.iter().skip(1).find(|(_, _, details)| !details.is_authority());
             let issuer = issuer.map_or_else(
-                || format!("what issued {own}"),
+                || format!("the issuer of {own}"),
                 |(place, _, details)| named(*place, &details.facts),
             );
             Rejection::new(
                 format!(
-                    "{issuer} is not a certificate authority's (no CA:TRUE), and issued another certificate"
+                    "{issuer} issued another certificate, but is not a certificate authority (no CA:TRUE)"
                 ),
                 "certificates can only be issued with one that has basicConstraints=CA:TRUE",
             )
@@ -231,7 +232,7 @@ fn of_path(cause: &PathError, chain: &Chain<'_>, presented: &Presented<'_>) -> R
         | PathError::MaximumPathBuildCallsExceeded
         | PathError::MaximumSignatureChecksExceeded
         | PathError::MaximumNameConstraintComparisonsExceeded => Rejection::new(
-            format!("the chain of {own} is too long or too tangled to be checked"),
+            format!("the chain of {own} is too long or too complex to be verified"),
             "the broker should send its own certificate and one chain of at most 6 authorities",
         ),
         _ => unspecified(chain),
@@ -273,7 +274,7 @@ fn unsupported_extension(chain: &Chain<'_>) -> Rejection {
 pub(super) fn wrong_key(found: Option<Pin>) -> Rejection {
     match found {
         Some(found) => Rejection::new(
-            format!("the broker's public key is {found}, which is not a pinned one"),
+            format!("the broker's public key is {found}, which is not pinned"),
             "if the broker has a new key that you trust, pin that",
         ),
         None => Rejection::bare("the broker's certificate cannot be read, so its key matches no pin"),

@@ -94,7 +94,8 @@ pub(super) fn verification(
         algorithms: provider.signature_verification_algorithms,
     });
     let left_out = left_out.with_others(|others| format!("{others} more, in {place_of_others}"));
-    let left_out = left_out.into_iter().map(|what| format!("left out as an authority: {what}")).collect();
+    let left_out =
+        left_out.into_iter().map(|what| format!("ignored as a certificate authority: {what}")).collect();
     Ok(if are_the_systems {
         Verification { verifier, warnings: Vec::new(), details: left_out }
     } else {

@@ -12,7 +12,7 @@ use crate::clock;
 pub(in crate::net) fn words(error: &TlsError) -> String {
     match error {
         TlsError::AlertReceived(alert) if is_about_our_certificate(*alert) => {
-            format!("the broker refused our client certificate: {}", alert_words(*alert))
+            format!("the broker refused the client certificate: {}", alert_words(*alert))
         }
         TlsError::AlertReceived(AlertDescription::CertificateRequired) => {
             "the broker asks for a client certificate and got none".into()
@@ -29,18 +29,18 @@ pub(in crate::net) fn words(error: &TlsError) -> String {
         TlsError::PeerIncompatible(
             PeerIncompatible::ServerDoesNotSupportTls12Or13
             | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => "the broker speaks no TLS version that is allowed here".into(),
+        ) => "the broker supports no TLS version that is allowed here".into(),
         TlsError::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon) => {
             "the broker chose no cipher suite that is allowed here".into()
         }
         TlsError::PeerIncompatible(PeerIncompatible::ExtendedMasterSecretExtensionRequired) => {
-            "the broker does not have the Extended Master Secret of RFC 7627, which is required here".into()
+            "the broker does not support the Extended Master Secret (RFC 7627), which is required here".into()
         }
         TlsError::PeerIncompatible(what) => {
-            format!("the broker lacks something that TLS here needs: {}", plain(what))
+            format!("the broker's TLS is not compatible: {}", plain(what))
         }
         TlsError::PeerMisbehaved(PeerMisbehaved::TooManyRenegotiationRequests) => {
-            "the broker asks to negotiate again and again, which is not supported here".into()
+            "the broker renegotiates TLS repeatedly, which is not supported here".into()
         }
         TlsError::PeerMisbehaved(what) => format!("the broker broke the TLS protocol: {}", plain(what)),
         TlsError::InappropriateMessage { got_type, .. } => {
@@ -53,7 +53,7 @@ pub(in crate::net) fn words(error: &TlsError) -> String {
         TlsError::InvalidCertRevocationList(what) => {
             format!("a revocation list cannot be used: {}", list_words(what))
         }
-        TlsError::NoCertificatesPresented => "the broker showed no certificate".into(),
+        TlsError::NoCertificatesPresented => "the broker sent no certificate".into(),
         TlsError::UnsupportedNameType => "the name asked for is not one that a certificate can hold".into(),
         TlsError::DecryptError => "a record from the broker could not be decrypted".into(),
         TlsError::PeerSentOversizedRecord => "the broker sent a record longer than TLS allows".into(),
@@ -101,9 +101,9 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::HandshakeFailure => {
             "it found no set of parameters that both sides accept (handshake_failure)"
         }
-        AlertDescription::BadCertificate => "it is not sound (bad_certificate)",
+        AlertDescription::BadCertificate => "it is damaged or not valid (bad_certificate)",
         AlertDescription::UnsupportedCertificate => {
-            "it is of a kind the broker does not take (unsupported_certificate)"
+            "the broker does not support its kind (unsupported_certificate)"
         }
         AlertDescription::CertificateRevoked => "it has been revoked (certificate_revoked)",
         AlertDescription::CertificateExpired => "it has expired or is not valid yet (certificate_expired)",
@@ -111,7 +111,9 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
         AlertDescription::UnknownCA => "its issuer is not one the broker trusts (unknown_ca)",
         AlertDescription::NoCertificate => "there was none (no_certificate)",
         AlertDescription::AccessDenied => "the certificate is valid, but has no access (access_denied)",
-        AlertDescription::ProtocolVersion => "it does not speak the TLS versions offered (protocol_version)",
+        AlertDescription::ProtocolVersion => {
+            "it does not support the TLS versions offered (protocol_version)"
+        }
         AlertDescription::InsufficientSecurity => {
             "it wants stronger ciphers than those offered (insufficient_security)"
         }
@@ -121,10 +123,10 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
         }
         AlertDescription::CertificateRequired => "certificate_required",
         AlertDescription::NoApplicationProtocol => {
-            "it speaks none of the application protocols offered (no_application_protocol)"
+            "it supports none of the application protocols offered (no_application_protocol)"
         }
         AlertDescription::UnknownPSKIdentity => "it wants a pre-shared key (unknown_psk_identity)",
-        AlertDescription::DecryptError => "it could not verify our handshake (decrypt_error)",
+        AlertDescription::DecryptError => "it could not verify the client's handshake (decrypt_error)",
         AlertDescription::CloseNotify => "it closed the connection (close_notify)",
         other => return format!("it sent the alert {} ({})", u8::from(other), plain(&other)),
     };
@@ -135,11 +137,12 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
 fn of_unknown_certificate(cause: &CertificateError) -> String {
     match cause {
         CertificateError::BadSignature => {
-            "the broker's signature on the handshake is not by the key of its certificate".into()
+            "the broker's handshake signature does not match the key of its certificate".into()
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "the broker signed the handshake in a way that its certificate's key does not allow".into()
+            "the broker signed the handshake with an algorithm that the key of its certificate does not allow"
+                .into()
         }
         CertificateError::BadEncoding => "the broker's certificate is damaged: it is not valid X.509".into(),
         _ => "the broker's certificate cannot be used".into(),

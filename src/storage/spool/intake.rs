@@ -99,7 +99,7 @@ impl Intake {
     /// The error for what finds no room.
     #[must_use]
     pub fn no_room(&self) -> Error {
-        let full = format!("it has its {} bytes (--spool-max-size)", self.most_bytes);
+        let full = format!("it is full: {} bytes (--spool-max-size)", self.most_bytes);
         self.shared.failed(std::io::Error::new(ErrorKind::StorageFull, full))
     }
 

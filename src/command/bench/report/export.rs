@@ -132,14 +132,14 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
     let Written { bytes: text, .. } =
         Written::read(file, MOST_BYTES).map_err(|error| Error::file(what(), error))?;
     let other = |why| Error::file(what(), std::io::Error::other(why));
-    let no_report = format!("it is no report of {command} --json");
+    let no_report = format!("it is not a report of {command} --json");
     let report: Value =
         serde_json::from_slice(&text).map_err(|error| other(format!("{no_report}: {error}")))?;
     if report["type"] != kind || report["version"] != version {
         return Err(other(no_report));
     }
     match report["error"].as_str() {
-        Some(error) => Err(other(format!("that run could not be made: {}", printable(error)))),
+        Some(error) => Err(other(format!("that run failed: {}", printable(error)))),
         None => Ok(report),
     }
 }
@@ -177,8 +177,8 @@ fn junit(report: &Report) -> String {
     let mut cases = vec![(VALID.to_owned(), valid)];
     if report.interrupted {
         // Like the exit status: whoever interrupts a run does not mean that something is wrong.
-        let why = "it was interrupted: the figures are of what was done until then";
-        cases.push(("the run went to its end".to_owned(), TestOutcome::Skipped(why.to_owned())));
+        let why = "it was interrupted: the figures cover the time until then";
+        cases.push(("the run was completed".to_owned(), TestOutcome::Skipped(why.to_owned())));
     }
     cases.extend(report.thresholds.iter().map(|result| {
         let was = format!("it was {}", result.text);

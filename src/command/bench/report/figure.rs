@@ -402,13 +402,13 @@ pub fn help(width: usize) -> String {
     }
     let paragraphs = [
         format!(
-            "{statistics} of the latency the mode is about; of others with their name before: {own}; from the actual send {below}"
+            "{statistics} of the mode's own latency; other latencies need their name: {own}; those from the actual send {below}"
         ),
         list(&mut limited().map(|figure| figure.name)),
-        "The words of the report are understood as well ('until CONNACK p99', 'TLS p99', 'late', 'taken'), in upper or lower case, joined by space, _ or -.".into(),
+        "The names in the report are accepted as well ('until CONNACK p99', 'TLS p99', 'late', 'taken'), in upper or lower case, joined by space, _ or -.".into(),
         format!("In percent: {}.", percent.join("; ")),
         "A latency is compared as if messages without an answer, messages never sent and deliveries that never came had taken longer than any limit.".into(),
-        "rate is what the broker took: of conn connections, of pub what it had read at QoS 0 ('taken') or acknowledged, else deliveries.".into(),
+        "rate counts what the broker accepted: connections (conn), messages it had read at QoS 0 ('taken') or acknowledged (pub), deliveries (other modes).".into(),
     ];
     // What continues a paragraph is indented further, so that it is seen where the next begins.
     let lines = paragraphs.iter().flat_map(|text| {

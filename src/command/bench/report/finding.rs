@@ -88,7 +88,10 @@ impl fmt::Display for Problem {
             }
             Self::ConnectedLate { late, of, limit_us } => {
                 let (late, of, limit) = (whole(late), whole(of), time(limit_us));
-                write!(f, "generator saturated: {late} of {of} connections were begun more than {limit} late")
+                write!(
+                    f,
+                    "generator saturated: {late} of {of} connections were started more than {limit} late"
+                )
             }
             Self::ThreadBusy { share } => {
                 write!(f, "generator saturated: a thread was busy for {:.0} % of the time", share * 100.0)
@@ -214,9 +217,9 @@ impl Note {
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const WAITED: &str = "; they count with the time they had waited";
+        const WAITED: &str = "; the latencies include them with the time they had waited";
         const LONGEST: &str =
-            "; the latencies are of the others, and --fail-if takes these as longer than any limit";
+            "; the latencies do not include them, and --fail-if counts them as longer than any limit";
         match *self {
             Self::NotSent { messages, timed } => {
                 let waited = if timed { WAITED } else { "" };
@@ -236,7 +239,7 @@ impl fmt::Display for Note {
                 let messages = whole(messages);
                 write!(
                     f,
-                    "messages of others on the same topics: {messages}; another load? --topic gives this one its own topics"
+                    "messages of other publishers on the same topics: {messages}; is another load running? --topic gives this one its own topics"
                 )
             }
             Self::WarmUpInMeasurement { warmup, of } => write!(
@@ -257,40 +260,40 @@ impl fmt::Display for Note {
                 let p99 = time(p99_us);
                 write!(
                     f,
-                    "connecting took {p99} at p99: as a rule, the broker's queue of new connections was full and they had to ask again after a second; --ramp spreads them"
+                    "connecting took {p99} at p99: the broker's queue of new connections was probably full, and TCP tries again after a second; --ramp spreads the connections"
                 )
             }
             Self::CutShort { measured_us, asked_us } => {
                 let (measured, asked) = (time(measured_us), time(asked_us));
                 write!(
                     f,
-                    "the measurement ended after {measured} of {asked}, when no connection was left: all figures are of that time"
+                    "the measurement ended after {measured} of {asked}, when no connection was left: all figures cover only that time"
                 )
             }
             Self::RateNotReached { asked, sent } => {
                 let (asked, sent) = (count(asked.round()), count(sent.round()));
                 write!(
                     f,
-                    "the rate was {sent}/s and not {asked}/s as asked for: the broker took no more messages"
+                    "the rate was {sent}/s not {asked}/s as requested: the broker accepted no more messages"
                 )
             }
             Self::WindowLimited { window, asked } => write!(
                 f,
-                "the window is {window}, not {asked}: the broker takes no more of a client at once (Receive Maximum)"
+                "the window is {window}, not {asked}: the broker allows no more messages in flight per client (Receive Maximum)"
             ),
             Self::NoStamp { payload_bytes } => write!(
                 f,
-                "payloads of {} have no room for the stamp of {}: messages are counted, not timed, and duplicates are not told apart",
+                "payloads of {} have no room for the stamp of {}: messages are counted but not timed, and duplicates are not detected",
                 counted(payload_bytes as u64, "byte"),
                 stamp::BYTES
             ),
             Self::Unstamped(messages) => write!(
                 f,
-                "messages without a stamp of mqtt bench, which are counted and not timed: {}",
+                "messages without a stamp of mqtt bench, which are counted but not timed: {}",
                 whole(messages)
             ),
             Self::OtherClock => f.write_str(
-                "latencies are of messages of other processes: true only if they run on this machine",
+                "the messages come from other processes: their latencies are correct only if these run on this machine",
             ),
         }
     }

@@ -70,7 +70,7 @@ pub(crate) fn render(report: &Report) -> String {
         say("bad", &format!("Failed: {}: it was {}", result.fail_if, result.text));
     }
     if report.interrupted {
-        say("bad", "Interrupted: the figures are of what was done until then");
+        say("bad", "Interrupted: the figures cover the time until then");
     }
     for note in &report.findings.notes {
         say("dim", &note.to_string());

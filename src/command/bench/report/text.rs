@@ -145,7 +145,7 @@ fn verdict(out: &mut String, report: &Report) {
         wrapped(out, "note", &note.to_string());
     }
     if report.interrupted {
-        row(out, "interrupted", "the figures are of what was done until then");
+        row(out, "interrupted", "the figures cover the time until then");
     }
     for result in &report.thresholds {
         let verdict = if result.broken { "FAILED" } else { "passed" };
