@@ -267,6 +267,12 @@ impl Error {
         }
     }
 
+    /// Whether the server has refused who we are, or what somebody with our credentials may do.
+    #[must_use]
+    pub fn is_about_credentials(&self) -> bool {
+        matches!(self, Self::Refused { reason, .. } if reason.is_about_credentials())
+    }
+
     /// Whether another attempt can succeed.
     #[must_use]
     pub fn retry(&self) -> Retry {

@@ -38,6 +38,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     };
     let diagnostics = Diagnostics::new(verbosity, color).in_manner(manner);
     let diagnostics = if log_time { diagnostics.with_times() } else { diagnostics };
+    let diagnostics = match &request {
+        Ok(Request::Run { left_out: Some(text), .. }) => diagnostics.explaining_denials(text.clone()),
+        _ => diagnostics,
+    };
     let outcome = request.and_then(|request| fulfil(request, &diagnostics));
     if let Err(error) = &outcome {
         diagnostics.error(error);
@@ -72,7 +76,10 @@ fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         .map_err(|error| Error::file("cannot start", error))?;
     let outcome = runtime.block_on(async {
         match request {
-            Request::Print { text, problem } => {
+            Request::Print { text, problem, warnings } => {
+                for warning in warnings {
+                    diagnostics.warning(warning);
+                }
                 let exit = print(&text).await?;
                 problem.map_or(Ok(exit), Err)
             }

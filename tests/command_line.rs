@@ -148,6 +148,11 @@ fn variables_that_are_not_used_fail_no_run() {
     for subcommand in [&["retain-clear", "a/#", "--dry-run"][..], &["will-test", "--case", "close"]] {
         failure(1, &[subcommand, &here[..]].concat(), &session[..2]);
     }
+    // No connection of will-test is made twice.
+    let once = [("MQTT_RECONNECT", "x"), ("MQTT_WAIT_FOR_SERVER", "x"), ("MQTT_FOLLOW_REDIRECT", "x")];
+    for options in [&["--case", "close"][..], &["--will-topic", "a"]] {
+        failure(1, &[&["will-test"], options, &here[..]].concat(), &once);
+    }
 }
 
 /// What matters and is no value is an error, with its name.

@@ -39,6 +39,7 @@ mod messages;
 mod output_closed;
 mod persistence;
 mod ping;
+mod profile_host;
 mod profiles;
 mod properties;
 mod publish;

@@ -122,6 +122,8 @@ fn what_is_overruled_is_not_shown() {
             "password ******** flag, in url",
             "url mqtt://…@127.0.0.1:28831 flag",
             "client-id me flag",
+            "left out password-command, port, username profile 'home': they belong to home.example, and the broker \
+             is 127.0.0.1",
         ]
     );
     // A URL of the profile's host, without credentials, leaves the profile's.
@@ -133,6 +135,7 @@ fn what_is_overruled_is_not_shown() {
             format!("username me {config}, line 5"),
             format!("password-command ******** {config}, line 6"),
             format!("id-prefix home- {config}, line 7"),
+            "left out port profile 'home': mqtt:// is a connection without TLS".into(),
         ]
     );
     let of_the_url = |rest: &[&str]| show(&[&["--profile", "url"], rest].concat());
@@ -149,13 +152,24 @@ fn what_is_overruled_is_not_shown() {
     );
     assert_eq!(
         of_the_url(&["-h", "other.example"]),
-        ["broker mqtt://other.example:1883 resolved", "host other.example flag", "profile url flag"]
+        [
+            "broker mqtt://other.example:1883 resolved",
+            "host other.example flag",
+            "profile url flag",
+            "left out url profile 'url': they belong to work.example, and the broker is other.example",
+        ]
     );
-    assert_eq!(of_the_url(&["--unix", "/run/s"])[1..], ["unix /run/s flag", "profile url flag"]);
+    assert_eq!(
+        of_the_url(&["--unix", "/run/s"])[1..],
+        [
+            "unix /run/s flag",
+            "profile url flag",
+            "left out url profile 'url': they belong to work.example, and the broker is unix:/run/s",
+        ]
+    );
 }
 
-/// What proves to one host who we are is not sent to another that happens to be named, unless the
-/// profile was asked for.
+/// What belongs to one host is not used for another, also where the profile was asked for.
 #[test]
 fn credentials_belong_to_a_host() {
     let folder = tempfile::tempdir().unwrap();
@@ -173,7 +187,7 @@ fn credentials_belong_to_a_host() {
     for (config, line, environment, sent) in [
         (&host, &["-h", "127.0.0.1"][..], &[][..], true),
         (&host, &["-h", "127.0.0.1:1,other.example"], &[], true),
-        (&host, &["-L", "mqtt://127.0.0.1:2"], &[], true),
+        (&host, &["-L", "mqtts://127.0.0.1:2"], &[], true),
         (&host, &["-p", "2"], &[], true),
         (&host, &["-h", "localhost"], &[], false),
         (&host, &["-h", "127.0.0.1,localhost"], &[], false),
@@ -182,7 +196,7 @@ fn credentials_belong_to_a_host() {
         (&host, &["-o", &options], &[], false),
         (&host, &[], &localhost, false),
         (&host, &["-h", "127.0.0.1"], &localhost, true),
-        (&host, &["-h", "localhost", "--profile", "a"], &[], true),
+        (&host, &["-h", "localhost", "--profile", "a"], &[], false),
         (&host, &["-h", "localhost"], &[("MQTT_PROFILE", "a")], false),
         (&url, &["-h", "localhost"], &[], false),
         (&url, &["-h", "127.0.0.1"], &[], true),

@@ -14,6 +14,7 @@ use crate::error::Error;
 
 /// The options of enhanced authentication.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "host::authentication")]
 #[command(next_help_heading = "Connection")]
 pub(super) struct AuthenticationArgs {
     /// Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a

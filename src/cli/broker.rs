@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
 use super::manual::Manual;
+use super::sources::STARTED_BROKER;
 use super::subcommand::Subcommand;
 use super::value;
 use super::verbosity::QuietArgs;
@@ -39,7 +40,7 @@ pub(super) struct BrokerArgs {
     until_eof: bool,
 
     /// Program to run beside the broker, which ends with it; it finds the broker by MQTT_HOST and
-    /// MQTT_PORT, and this program as mqtt
+    /// MQTT_PORT, and this program as mqtt. What belongs to the host of a profile is not used for it
     #[arg(last = true, value_name = "COMMAND")]
     command: Vec<OsString>,
 
@@ -111,6 +112,7 @@ impl TryFrom<BrokerArgs> for Config {
             command: args.command,
             command_path: own_directory_first(),
             foreign_variables: connection_variables(),
+            marker: STARTED_BROKER,
             until_eof: args.until_eof,
             verbosity: args.quiet.resolve(),
         })

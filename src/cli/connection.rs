@@ -45,6 +45,11 @@ pub(super) struct ConnectionArgs {
     #[command(flatten)]
     target: TargetArgs,
 
+    /// Send small packets at once; always on, and taken for mosquitto's sake
+    #[arg(long, env = "MQTT_NODELAY", value_parser = BoolishValueParser::new())]
+    #[allow(dead_code, reason = "it says what is done anyway")]
+    nodelay: bool,
+
     #[command(flatten)]
     credentials: CredentialArgs,
 

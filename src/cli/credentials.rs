@@ -19,6 +19,7 @@ use crate::quotation::cut;
 
 /// The options of user name and password.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "host::credentials")]
 #[command(next_help_heading = "Connection")]
 pub(super) struct CredentialArgs {
     /// User name

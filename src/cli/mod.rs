@@ -74,6 +74,8 @@ mod tests;
 
 use std::ffi::OsString;
 
+use clap::parser::ValueSource;
+
 pub use self::compat::{DIFFERENCES, Difference};
 pub use self::help::brief_help;
 pub use self::hidden::Hidden;
@@ -119,23 +121,35 @@ pub fn parse(
         }
     };
     let read = match read(&arguments, Entry::definition, hide)? {
-        Err(text) => return Ok(Request::Print { text, problem: None }),
+        Err(text) => return Ok(Request::Print { text, problem: None, warnings: Vec::new() }),
         Ok(read) => read,
     };
     let Read { definition, matches, found, mut subcommand } = read;
-    let Found { given, mut warnings, notes: mut details, .. } = found;
+    let Found { given, left_out, mut warnings, notes: mut details, .. } = found;
     secret::keep(&definition, &matches);
     let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
     let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
     warnings.extend(sources::warnings(&definition, &matches, &given));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
-    let line = Line { definition: &definition, matches: &matches, given: &given };
+    let line =
+        Line { definition: &definition, matches: &matches, given: &given, left_out: left_out.as_ref() };
     let invocation = match subcommand.resolve(&line)? {
         Resolved::Run(invocation) => invocation,
-        Resolved::Print { text, problem } => return Ok(Request::Print { text, problem }),
+        Resolved::Print { text, problem } => {
+            warnings.extend(later.into_iter().flat_map(|later| later.take()));
+            return Ok(Request::Print { text, problem, warnings });
+        }
     };
     warnings.extend(later.into_iter().flat_map(|later| later.take()));
+    let left_out = left_out.map(|left_out| left_out.to_string());
+    if let Some(text) = &left_out {
+        // The profile was asked for, or everything is.
+        let is_asked = matches.value_source("profile") == Some(ValueSource::CommandLine);
+        let is_verbose = matches.try_get_one::<bool>("verbose").ok().flatten() == Some(&true);
+        let lines = if is_asked || is_verbose { &mut warnings } else { &mut details };
+        lines.push(text.clone());
+    }
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if let Some(tls) = tls {
         if tls.is_insecure() {
@@ -144,7 +158,7 @@ pub fn parse(
         warnings.extend_from_slice(tls.warnings());
         details.extend_from_slice(tls.details());
     }
-    Ok(Request::Run { invocation, warnings, details, color, log_time, manner: Manner::Own })
+    Ok(Request::Run { invocation, warnings, details, left_out, color, log_time, manner: Manner::Own })
 }
 
 /// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.

@@ -1,10 +1,9 @@
 //! Which settings of the connection a run needs. Other settings in the environment and in files are not
 //! checked.
 
-use clap::Arg;
+use clap::{Arg, Command};
 
-use super::sources::{CREDENTIALS, NAMES_FILES};
-use super::{secret, target};
+use super::sources::{NAMES_FILES, belongs_to_host};
 
 /// What a run does with the options of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,29 +16,34 @@ pub(super) enum Needs {
     OwnBroker,
     /// It begins and ends the sessions itself.
     OwnSessions,
-    /// The same, and it does not reconnect.
+    /// It makes each connection once.
+    OwnLinks,
+    /// Both.
+    OwnSessionsAndLinks,
+    /// A session of its own, of a length that options may give, on a connection that is made once.
     Load,
 }
 
 impl Needs {
     /// Whether an option says something about the run.
-    pub(super) fn has(self, arg: &Arg) -> bool {
+    pub(super) fn has(self, definition: &Command, arg: &Arg) -> bool {
+        const CLEAN: [&str; 1] = ["disable_clean_session"];
         const SESSION: [&str; 2] = ["disable_clean_session", "session_expiry"];
-        const LINK: [&str; 4] =
-            ["disable_clean_session", "reconnect", "wait_for_server", "reconnect_max_delay"];
+        const LINK: [&str; 4] = ["reconnect", "wait_for_server", "reconnect_max_delay", "follow_redirect"];
         if !matches!(arg.get_help_heading(), Some("Connection" | "TLS")) {
             return true;
         }
         let id = arg.get_id().as_str();
+        let is_any = |ids: [&[&str]; 2]| ids.iter().any(|ids| ids.contains(&id));
         match self {
             Self::Everything => true,
             Self::Nothing => false,
             Self::OwnSessions => !SESSION.contains(&id),
-            Self::Load => !LINK.contains(&id),
+            Self::OwnLinks => !LINK.contains(&id),
+            Self::OwnSessionsAndLinks => !is_any([&SESSION, &LINK]),
+            Self::Load => !is_any([&CLEAN, &LINK]),
             Self::OwnBroker => {
-                let is_brokers = target::IDS.contains(&id) || arg.get_help_heading() == Some("TLS");
-                let is_users = CREDENTIALS.contains(&id) || secret::kind(arg).is_some();
-                !(LINK.contains(&id) || is_brokers || is_users || NAMES_FILES.contains(&id))
+                !(is_any([&CLEAN, &LINK]) || NAMES_FILES.contains(&id) || belongs_to_host(definition, arg))
             }
         }
     }

@@ -14,6 +14,8 @@ pub enum Request {
         text: String,
         /// What is wrong with it all the same.
         problem: Option<Error>,
+        /// What to warn of before.
+        warnings: Vec<String>,
     },
     /// A run of a subcommand.
     Run {
@@ -23,6 +25,8 @@ pub enum Request {
         warnings: Vec<String>,
         /// For `--debug`.
         details: Vec<String>,
+        /// What of a profile is not used, for whoever is refused by a broker.
+        left_out: Option<String>,
         /// Whether to use colour.
         color: ColorChoice,
         /// Whether lines on standard error begin with the time.

@@ -1,6 +1,6 @@
 //! Stage one: reads command line, environment and files by the definition of the options.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::time::Duration;
 
 use clap::Arg;
@@ -62,7 +62,10 @@ pub(super) fn read(
     hide(&definition, names);
     let needs = (entry.needs)(&matches);
     let is_typed = |arg: &Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let matters = |arg: &Arg| is_set(arg) && !is_typed(arg) && needs.has(arg);
+    let matters = |arg: &Arg| is_set(arg) && !is_typed(arg) && needs.has(&definition, arg);
+    let set = with_variables.iter().flat_map(clap::Command::get_arguments);
+    let ignored = set.filter(|arg| !is_typed(arg) && needs.has(&definition, arg));
+    let ignored: Vec<String> = ignored.filter_map(about_service_link).collect();
     let mut broken = Vec::new();
     if let Some(defined) = with_variables.filter(|defined| defined.get_arguments().any(matters)) {
         let mut built = with_environment(defined, &matters);
@@ -100,6 +103,7 @@ pub(super) fn read(
         };
     }
     broken.append(&mut found.broken);
+    found.warnings.extend(ignored);
     let mut subcommand = match (entry.read)(&matches) {
         Ok(subcommand) => subcommand,
         Err(error) => return refused(error),
@@ -191,9 +195,29 @@ fn with_environment(subcommand: clap::Command, has: &dyn Fn(&Arg) -> bool) -> cl
 }
 
 /// Whether an option's variable is set. One that is set to nothing is not, as in most programs and
-/// container files.
+/// container files, nor is one that is not meant for this program.
 fn is_set(arg: &Arg) -> bool {
-    arg.get_env().and_then(std::env::var_os).is_some_and(|value| !value.is_empty())
+    let value = arg.get_env().and_then(std::env::var_os).filter(|value| !value.is_empty());
+    value.is_some_and(|value| !is_service_link(arg, &value))
+}
+
+/// Whether this is what Kubernetes and Docker set in each container for a service by the name of the variable's
+/// beginning: `MQTT_PORT=tcp://10.0.0.1:1883` for one named mqtt.
+fn is_service_link(arg: &Arg, value: &OsStr) -> bool {
+    let is_port = arg.get_env().is_some_and(|name| name.as_encoded_bytes().ends_with(b"_PORT"));
+    let scheme = value.to_str().and_then(|value| value.split_once("://")).map(|(scheme, _)| scheme);
+    is_port && scheme.is_some_and(|scheme| ["tcp", "udp", "sctp"].contains(&scheme))
+}
+
+/// The warning for a variable that is not meant for this program.
+fn about_service_link(arg: &Arg) -> Option<String> {
+    let name = arg.get_env()?;
+    let value = std::env::var_os(name).filter(|value| is_service_link(arg, value))?;
+    let (name, value) = (name.to_string_lossy(), shown(&value));
+    let option = arg.get_long().unwrap_or_default();
+    Some(format!(
+        "{name}={value} is Kubernetes' or Docker's address of a service and not a --{option}; it is ignored"
+    ))
 }
 
 /// The variables that are no values of their options. Each is tried by itself, so that its error can name

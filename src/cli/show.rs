@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches};
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::secret::{self, MASK};
-use super::sources::Given;
+use super::sources::{Given, LeftOut};
 use super::subcommand::{Called, Line, Resolved};
 use super::usage::without_secrets;
 use crate::error::Error;
@@ -47,7 +47,7 @@ impl Called for ConfigArgs {
     }
 
     fn resolve(self: Box<Self>, line: &Line<'_>) -> Result<Resolved, Error> {
-        let Line { definition, matches, given } = *line;
+        let Line { definition, matches, given, left_out } = *line;
         let standing = self.connection.standing();
         let checked = self.connection.check(Purpose::default());
         let (client, problem) = match checked {
@@ -84,6 +84,10 @@ impl Called for ConfigArgs {
                 rows.extend(in_url.map(|(name, value)| (name.to_owned(), value, source.clone())));
             }
             rows.push(row);
+        }
+        if let Some(LeftOut { profile, options, why }) = left_out {
+            let profile = printable(profile);
+            rows.push(("left out".into(), options.join(", "), format!("profile '{profile}': {why}")));
         }
         let width =
             |column: fn(&(String, String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);

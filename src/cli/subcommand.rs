@@ -9,7 +9,7 @@ use super::connection::ConnectionArgs;
 use super::definition::{begin, finish};
 use super::manual::Manual;
 use super::needs::Needs;
-use super::sources::Given;
+use super::sources::{Given, LeftOut};
 use crate::command::Invocation;
 use crate::error::Error;
 
@@ -59,6 +59,8 @@ pub(super) struct Line<'a> {
     pub(super) matches: &'a ArgMatches,
     /// Which of them stand in files.
     pub(super) given: &'a [Given],
+    /// What of the profile is not used, as it belongs to another host.
+    pub(super) left_out: Option<&'a LeftOut>,
 }
 
 /// What is to be done.

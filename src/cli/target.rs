@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
-use super::sources::{Origin, Rank, counts, one_of};
+use super::sources::{Origin, Rank, TLS_PORT, counts, one_of};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
 use super::value::{self, Brokers, Header, ProxyChoice, WsPath};
@@ -21,6 +21,7 @@ const PLAIN_PORT: u16 = 1883;
 
 /// The options that name the broker and the way to it.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "host::target")]
 #[command(next_help_heading = "Connection")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TargetArgs {
@@ -82,11 +83,6 @@ pub(super) struct TargetArgs {
     #[arg(short = 'A', long, env = "MQTT_BIND_ADDRESS", value_name = "ADDRESS",
           value_parser = value::ip_address)]
     bind_address: Option<IpAddr>,
-
-    /// Send small packets at once; always on, and taken for mosquitto's sake
-    #[arg(long, env = "MQTT_NODELAY", value_parser = BoolishValueParser::new())]
-    #[allow(dead_code, reason = "it says what is done anyway")]
-    nodelay: bool,
 }
 
 /// Where to, after URL, flags, environment and profile are weighed against each other.
@@ -270,8 +266,8 @@ impl TargetArgs {
         if self.srv && brokers.iter().any(|broker| broker.port.is_some()) {
             return Err(Error::usage("a port has no effect with -S: the service records name it"));
         }
-        let is_tls_port = brokers.iter().any(|broker| broker.port == Some(tls::TLS_PORT));
-        let own_port = hosts.iter().any(|broker| broker.port == Some(tls::TLS_PORT));
+        let is_tls_port = brokers.iter().any(|broker| broker.port == Some(TLS_PORT));
+        let own_port = hosts.iter().any(|broker| broker.port == Some(TLS_PORT));
         let rank = if own_port { rank.max(origin.rank("host")) } else { rank };
         Ok((Place::Brokers(brokers), is_tls_port.then_some(rank)))
     }
@@ -346,7 +342,7 @@ impl Target {
         mut tls: Option<Tls>,
         connect_timeout: Duration,
     ) -> Result<(Endpoint, Vec<Endpoint>), Error> {
-        let default_port = if tls.is_some() { tls::TLS_PORT } else { PLAIN_PORT };
+        let default_port = if tls.is_some() { TLS_PORT } else { PLAIN_PORT };
         let default_port = self.scheme_port.unwrap_or(default_port);
         let mut endpoint = |address: Address, proxy| -> Result<Endpoint, Error> {
             let secure = match (&mut tls, &address) {

@@ -7,21 +7,19 @@ use clap::ValueHint;
 use clap::builder::BoolishValueParser;
 
 use super::password_file::from_file;
-use super::sources::{Origin, Rank, counts};
+use super::sources::{Origin, Rank, TURNS_ON, counts};
 use super::value;
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::net::tls::{Unavailable, aws_iot_protocol, unavailable};
 use crate::net::{KeyPassword, Pin, SystemStore, TlsConfig, TlsOptions, TlsVersion};
 
-/// The port on which TLS is expected ([IANA] secure-mqtt).
-pub(super) const TLS_PORT: u16 = 8883;
-
 pub(super) const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --cafile, --capath, --cert or \
                        --tls-use-os-certs; --no-tls makes the connection ignore TLS options";
 
 /// The options of TLS.
 #[derive(Debug, Clone, clap::Args)]
+#[group(id = "host::tls")]
 #[command(next_help_heading = "TLS")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct TlsArgs {
@@ -267,20 +265,18 @@ impl TlsArgs {
 
     /// The strongest word that TLS is wanted.
     fn asked_by(&self, context: Context<'_>) -> Option<Rank> {
-        let option = |given: bool, id| given.then(|| context.origin.rank(id));
-        [
-            context.url,
-            context.port,
-            option(self.cafile.is_some(), "cafile"),
-            option(self.capath.is_some(), "capath"),
-            option(self.tls_use_os_certs, "tls_use_os_certs"),
-            option(self.cert.is_some(), "cert"),
-            // As with mosquitto's clients; that it is not available must not make a plain connection of it.
-            option(self.psk.is_some(), "psk"),
-        ]
-        .into_iter()
-        .flatten()
-        .max()
+        // As with mosquitto's clients, a pre-shared key as well; that it is not available must not make a plain
+        // connection of it.
+        let given = [
+            self.cafile.is_some(),
+            self.capath.is_some(),
+            self.tls_use_os_certs,
+            self.cert.is_some(),
+            self.psk.is_some(),
+        ];
+        let options = TURNS_ON.into_iter().zip(given).filter(|(_, given)| *given);
+        let ranks = options.map(|(id, _)| context.origin.rank(id));
+        [context.url, context.port].into_iter().flatten().chain(ranks).max()
     }
 
     /// An option that only means something with TLS must not be lost on a plain connection.

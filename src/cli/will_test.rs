@@ -133,9 +133,9 @@ impl Subcommand for WillTestArgs {
             Needs::Nothing
         } else if typed.contains_id("will_topic") {
             // A will of the user's own has the session that the options ask for.
-            Needs::Everything
+            Needs::OwnLinks
         } else {
-            Needs::OwnSessions
+            Needs::OwnSessionsAndLinks
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Config {
     pub command_path: Option<OsString>,
     /// Variables of this program's environment that the command does not get.
     pub foreign_variables: Vec<OsString>,
+    /// The variable that tells the command's own runs of this program which broker was started for them.
+    pub marker: &'static str,
     /// End when standard input does.
     pub until_eof: bool,
     /// What is said on standard error.
@@ -68,6 +70,7 @@ async fn run(config: Config) -> Result<Exit, Error> {
                 command.env_remove(name);
             }
             command.envs(config.command_path.map(|path| ("PATH", path)));
+            command.envs([(config.marker, broker.address().ip().to_string())]);
             run_beside(&broker, command, &mut attention).await?
         }
     };

@@ -33,6 +33,8 @@ pub struct Diagnostics {
     has_times: bool,
     /// In whose words.
     manner: Manner,
+    /// Why the credentials may not be those that the broker wants.
+    about_denials: Option<String>,
     /// Looked at when the first line is written: most runs have nothing to say.
     terminal: OnceLock<Terminal>,
     /// A lock, because a load test has many threads; none of them comes here often.
@@ -75,6 +77,12 @@ impl Diagnostics {
         Self { has_times, ..self }
     }
 
+    /// The same, and where a broker refuses the credentials the hint says this as well.
+    #[must_use]
+    pub fn explaining_denials(self, text: String) -> Self {
+        Self { about_denials: Some(text), ..self }
+    }
+
     /// The same in another manner. In that of mosquitto's clients there are neither hints nor changes of
     /// state, and packets are shown on standard output.
     #[must_use]
@@ -95,6 +103,7 @@ impl Diagnostics {
             color: ColorChoice::Auto,
             has_times: false,
             manner: Manner::Own,
+            about_denials: None,
             terminal,
             out: Mutex::new(Out {
                 writer: Box::new(out),
@@ -128,7 +137,7 @@ impl Diagnostics {
             return;
         }
         if self.verbosity.is_json() {
-            return self.line(&events::error(None, error));
+            return self.line(&events::error(None, error, self.hint(error).as_deref()));
         }
         let name = self.terminal().stderr.paint("mqtt:", bold_red);
         self.line(&format!("{name} {}\n{}", sentence(error), self.hint_line(error)));
@@ -140,7 +149,7 @@ impl Diagnostics {
             return self.foreign(Some(&format!("Warning: {place}: {error}")));
         }
         if self.verbosity.is_json() {
-            self.line(&events::error(Some(&place.to_string()), error));
+            self.line(&events::error(Some(&place.to_string()), error, self.hint(error).as_deref()));
         } else if self.verbosity > Verbosity::Quiet {
             let name = self.terminal().stderr.paint("mqtt:", bold_red);
             self.line(&format!("{name} {}\n", sentence(format_args!("{place}: {error}"))));
@@ -278,9 +287,17 @@ impl Diagnostics {
     }
 
     fn hint_line(&self, error: &Error) -> String {
-        error.hint().map_or_else(String::new, |hint| {
+        self.hint(error).map_or_else(String::new, |hint| {
             format!("{} {}\n", self.terminal().stderr.paint("hint:", ColoredString::bold), sentence(hint))
         })
+    }
+
+    /// What may help, and what of a profile was not used where credentials are refused.
+    fn hint(&self, error: &Error) -> Option<String> {
+        let own = error.hint();
+        let more = self.about_denials.as_deref().filter(|_| error.is_about_credentials());
+        let both: Vec<&str> = own.into_iter().chain(more).collect();
+        (!both.is_empty()).then(|| both.join("; "))
     }
 
     /// Whether progress would be seen, and not be in the way.

@@ -77,7 +77,7 @@ pub(super) fn state(state: &str, message: &str) -> String {
 }
 
 /// An error, with where it happened if only a part of the work failed.
-pub(super) fn error(place: Option<&str>, error: &Error) -> String {
+pub(super) fn error(place: Option<&str>, error: &Error, hint: Option<&str>) -> String {
     let mut object = opening("error");
     object.insert("message".into(), error.to_string().into());
     if let Some(place) = place {
@@ -86,7 +86,7 @@ pub(super) fn error(place: Option<&str>, error: &Error) -> String {
     if let Error::Refused { reason, .. } = error {
         put_reason(&mut object, *reason);
     }
-    if let Some(hint) = error.hint() {
+    if let Some(hint) = hint {
         object.insert("hint".into(), hint.into());
     }
     line(&object)

@@ -183,6 +183,12 @@ impl ReasonCode {
         })
     }
 
+    /// Whether it refuses who the client is, or what a client with its credentials may do.
+    #[must_use]
+    pub fn is_about_credentials(self) -> bool {
+        matches!(self.0, 0x86 | 0x87 | 0x8C)
+    }
+
     /// Whether trying again later can help. Credentials, identity, bans and broken protocol do not
     /// heal by themselves; a busy, restarting or full server may.
     #[must_use]

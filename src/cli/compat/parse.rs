@@ -41,6 +41,7 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Request {
             invocation,
             warnings: Vec::new(),
             details: Vec::new(),
+            left_out: None,
             color: ColorChoice::Auto,
             log_time: false,
             manner: Manner::Mosquitto(mosquitto),

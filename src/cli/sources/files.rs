@@ -10,12 +10,10 @@ use std::path::{Path, PathBuf};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueHint};
 
-use super::given::{CREDENTIALS, Found, Given, is_repeatable};
-use super::{options_file, profile};
+use super::given::{Found, Given, is_repeatable};
+use super::{host, options_file, profile};
 use crate::cli::needs::Needs;
-use crate::cli::secret::{self, Kind};
-use crate::cli::url::BrokerUrl;
-use crate::cli::value::Brokers;
+use crate::cli::secret;
 use crate::error::Error;
 use crate::file::stranger_in;
 
@@ -42,7 +40,7 @@ pub(crate) struct FileArgs {
 
 /// What the files hold that the command line and the environment leave open, and that matters.
 pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) -> Result<Found, Error> {
-    if !find(subcommand, "options_file").is_some_and(|arg| needs.has(arg)) {
+    if !find(subcommand, "options_file").is_some_and(|arg| needs.has(subcommand, arg)) {
         return Ok(Found::default());
     }
     let options = match matches.get_one::<PathBuf>("options_file") {
@@ -50,21 +48,18 @@ pub(crate) fn found(subcommand: &Command, matches: &ArgMatches, needs: Needs) ->
         None => Vec::new(),
     };
     let mut found = profile::read(subcommand, matches)?;
-    if matches.value_source("profile") != Some(ValueSource::CommandLine)
-        && names_another_broker(matches, &options, &found.given)
-    {
-        let goes = |id: &str| is_credential(subcommand, id) || id == TRUSTS_ANYONE;
-        found.given.retain(|one| !goes(&one.id) && !holds_a_secret_path(subcommand, one));
-        found.broken.retain(|one| !goes(&one.id));
-    }
+    let left_out = host::why_left_out(subcommand, matches, &options, &found.given);
     let is_open = |id: &str| {
         options.iter().all(|other| other.id != id)
-            && find(subcommand, id).is_some_and(|arg| needs.has(arg))
+            && find(subcommand, id).is_some_and(|arg| needs.has(subcommand, arg))
             && !is_typed(matches, id)
             && !is_set(matches, id)
     };
     found.given.retain(|one| is_open(&one.id));
     found.broken.retain(|one| is_open(&one.id));
+    if let Some(why) = left_out {
+        host::leave_out(subcommand, &mut found, why);
+    }
     // What may be repeated adds up, as with mosquitto.
     let adds_up = |id: &str| find(subcommand, id).is_some_and(is_repeatable);
     found.given.extend(
@@ -82,60 +77,6 @@ fn is_typed(matches: &ArgMatches, id: &str) -> bool {
 
 fn is_set(matches: &ArgMatches, id: &str) -> bool {
     matches.value_source(id) == Some(ValueSource::EnvVariable)
-}
-
-/// The options that name the broker.
-const NAMES_BROKER: [&str; 3] = ["host", "url", "unix"];
-
-/// The option that says of one broker that it need not prove who it is.
-const TRUSTS_ANYONE: &str = "insecure";
-
-fn is_credential(subcommand: &Command, id: &str) -> bool {
-    let is_secret = |arg: &Arg| matches!(secret::kind(arg), Some(Kind::Whole | Kind::Header));
-    CREDENTIALS.contains(&id) || find(subcommand, id).is_some_and(is_secret)
-}
-
-/// A token in the path of a WebSocket. The credentials of a proxy are the proxy's, whatever is behind it.
-fn holds_a_secret_path(subcommand: &Command, one: &Given) -> bool {
-    one.id == "ws_path" && holds_a_secret(subcommand, one)
-}
-
-/// Whether something of higher rank names a broker that is none of the profile's. Ports do not count:
-/// as in curl's netrc, credentials belong to a host. A profile that names no broker is for any.
-fn names_another_broker(matches: &ArgMatches, options: &[Given], profile: &[Given]) -> bool {
-    let in_file = |given: &[Given]| -> Vec<String> {
-        let naming = given.iter().filter(|one| NAMES_BROKER.contains(&one.id.as_str()));
-        let values = naming.flat_map(|one| one.words.iter().map(move |word| (one, word.to_string_lossy())));
-        values
-            .flat_map(|(one, word)| {
-                let value = word.split_once('=').map_or("", |(_, value)| value);
-                places(&one.id, value)
-            })
-            .collect()
-    };
-    let given_as = |source| -> Vec<String> {
-        let ids = NAMES_BROKER.into_iter().filter(|id| matches.value_source(id) == Some(source));
-        let values =
-            ids.flat_map(|id| matches.get_raw(id).into_iter().flatten().map(move |value| (id, value)));
-        values.flat_map(|(id, value)| places(id, &value.to_string_lossy())).collect()
-    };
-    let typed = given_as(ValueSource::CommandLine);
-    let set = given_as(ValueSource::EnvVariable);
-    let (named, theirs) = ([typed, set, in_file(options)], in_file(profile));
-    let named = named.iter().find(|named| !named.is_empty());
-    !theirs.is_empty() && named.is_some_and(|named| !named.iter().all(|place| theirs.contains(place)))
-}
-
-/// Hosts, in lower case, or the path of a Unix socket. What cannot be read is refused elsewhere.
-fn places(id: &str, value: &str) -> Vec<String> {
-    match id {
-        "host" => {
-            let brokers = value.parse::<Brokers>().map_or_else(|_| Vec::new(), |Brokers(brokers)| brokers);
-            brokers.into_iter().map(|broker| broker.host.to_ascii_lowercase()).collect()
-        }
-        "url" => value.parse::<BrokerUrl>().map(|url| url.host.to_ascii_lowercase()).into_iter().collect(),
-        _ => vec![format!("unix:{value}")],
-    }
 }
 
 fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {

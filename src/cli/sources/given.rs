@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use clap::{Arg, ArgAction};
 
+use super::left_out::LeftOut;
 use super::origin::{Broken, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
@@ -65,6 +66,10 @@ pub(crate) struct Given {
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub(crate) given: Vec<Given>,
+    /// The name of the profile among them.
+    pub(crate) profile: Option<String>,
+    /// What of it is not used, as it belongs to another host.
+    pub(crate) left_out: Option<LeftOut>,
     /// Settings that are no values.
     pub(crate) broken: Vec<Broken>,
     /// What is wrong with a file that nobody named.
@@ -72,11 +77,6 @@ pub(crate) struct Found {
     /// The same, where most likely nobody cares.
     pub(crate) notes: Vec<String>,
 }
-
-/// Options that prove to a broker who we are, besides those whose values are secrets: they are made for
-/// one, and sent to it.
-pub(crate) const CREDENTIALS: [&str; 5] =
-    ["username", "password_file", "password_prompt", "auth_method", "reauthenticate"];
 
 pub(crate) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)

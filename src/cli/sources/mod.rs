@@ -5,14 +5,20 @@
 //! | `origin` | the origin of each value: command line, environment or file |
 //! | `files` | what the files hold that the command line and the environment leave open |
 //! | `given` | what such files hold |
+//! | `host` | whether a run goes to the host of its profile |
+//! | `left_out` | which options belong to a host, and what of a profile is left out |
 //! | `profile`, `options_file` | options in files: profiles, and the options file of mosquitto's clients |
 
 mod files;
 mod given;
+mod host;
+mod left_out;
 mod options_file;
 mod origin;
 mod profile;
 
 pub(super) use files::{FileArgs, found, refused_command, warnings};
-pub(super) use given::{CREDENTIALS, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES};
+pub(super) use given::{Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES};
+pub(super) use host::{STARTED_BROKER, TLS_PORT, TURNS_ON};
+pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
 pub(super) use origin::{Broken, Origin, Rank, counts, one_of};

@@ -40,6 +40,10 @@ pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, 
             absent(asked, &format!("{} does not exist", path.display()))
         }
         Err(error) if asked.is_some() => absent(asked, &error.to_string()),
+        // A file that is there is there to be read.
+        Err(error) if is_forbidden(&error) => {
+            Ok(Found { warnings: vec![without_profile(&error)], ..Found::default() })
+        }
         Err(error) => Ok(Found { notes: vec![without_profile(&error)], ..Found::default() }),
     }
 }
@@ -49,6 +53,10 @@ fn absent(asked: Option<&str>, why: &str) -> Result<Found, Error> {
     let Some(name) = asked else { return Ok(Found::default()) };
     let text = format!("no profile '{}': {why}", shown(name.as_ref()));
     Err(Error::usage(text).with_hint("--config FILE names another file"))
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    matches!(error, Error::File { source, .. } if source.kind() == ErrorKind::PermissionDenied)
 }
 
 fn without_profile(error: &Error) -> String {
@@ -102,7 +110,10 @@ impl File {
             Err(error) => return refused(error),
         };
         match self.choose(document.get_ref(), asked) {
-            Ok(Some(table)) => self.options(subcommand, table),
+            Ok(Some((name, table))) => {
+                let found = self.options(subcommand, table)?;
+                Ok(Found { profile: Some(name.to_owned()), ..found })
+            }
             Ok(None) => Ok(Found::default()),
             Err(error) => refused(error),
         }
@@ -121,7 +132,7 @@ impl File {
         &self,
         document: &'t DeTable<'d>,
         asked: Option<&str>,
-    ) -> Result<Option<&'t DeTable<'d>>, Error> {
+    ) -> Result<Option<(&'t str, &'t DeTable<'d>)>, Error> {
         let mut default = None;
         let mut profiles = None;
         for (key, value) in document {
@@ -140,28 +151,26 @@ impl File {
         }
         let Some(name) = asked.or(default.as_ref().map(|(name, _)| *name)) else { return Ok(None) };
         let mut all = profiles.into_iter().flatten();
-        match all.find(|(key, _)| key.get_ref().as_ref() == name) {
-            Some((_, value)) if value.get_ref().is_table() => Ok(value.get_ref().as_table()),
-            Some((key, _)) => {
+        if let Some((key, value)) = all.find(|(key, _)| key.get_ref().as_ref() == name) {
+            let Some(table) = value.get_ref().as_table() else {
                 let place = self.place(key.span().start);
-                Err(Error::usage(format!("{place}: a profile is a table, [profile.NAME]")))
-            }
-            None => {
-                let place = match default {
-                    Some((_, place)) if asked.is_none() => place.to_string(),
-                    _ => self.source.path.display().to_string(),
-                };
-                let names: Vec<&str> =
-                    profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
-                let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
-                let hint = match nearest(name, names.iter().copied()) {
-                    Some(near) => format!("did you mean '{}'?", shown(near.as_ref())),
-                    None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
-                    None => format!("there are {}", list(&names)),
-                };
-                Err(Error::usage(text).with_hint(hint))
-            }
+                return Err(Error::usage(format!("{place}: a profile is a table, [profile.NAME]")));
+            };
+            return Ok(Some((key.get_ref().as_ref(), table)));
         }
+        let place = match default {
+            Some((_, place)) if asked.is_none() => place.to_string(),
+            _ => self.source.path.display().to_string(),
+        };
+        let names: Vec<&str> =
+            profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
+        let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
+        let hint = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean '{}'?", shown(near.as_ref())),
+            None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
+            None => format!("there are {}", list(&names)),
+        };
+        Err(Error::usage(text).with_hint(hint))
     }
 
     /// What a profile holds. A name that means nothing is refused, as nobody can tell what it is for; a

@@ -47,7 +47,12 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Box<dyn Invocation>, Erro
         connection.origin.demote(ids.iter().copied(), Rank::Environment);
     }
     let (definition, matches) = Default::default();
-    match subcommand.resolve(&Line { definition: &definition, matches: &matches, given: &[] })? {
+    match subcommand.resolve(&Line {
+        definition: &definition,
+        matches: &matches,
+        given: &[],
+        left_out: None,
+    })? {
         Resolved::Run(invocation) => Ok(invocation),
         Resolved::Print { text, .. } => panic!("a run, not a text: {text}"),
     }

@@ -1,0 +1,142 @@
+//! Whether a run goes to the host of its profile. What belongs to the host is left out if not.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command};
+
+use super::given::{Found, Given};
+use super::left_out::{LeftOut, Why};
+use crate::cli::url::BrokerUrl;
+use crate::cli::value::Brokers;
+
+/// The port on which TLS is expected ([IANA] secure-mqtt).
+pub(crate) const TLS_PORT: u16 = 8883;
+
+/// The identifiers of the options that turn TLS on.
+pub(crate) const TURNS_ON: [&str; 5] = ["cafile", "capath", "tls_use_os_certs", "cert", "psk"];
+
+/// Set by `mqtt broker` for its command: the address of the broker that was started for it. No profile is for
+/// that broker, whatever its address is.
+pub(crate) const STARTED_BROKER: &str = "MQTT_STARTED_BROKER";
+
+/// Takes out what is left out.
+pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
+    let covers = |id: &str| why.covers(definition, id);
+    let mut names = Vec::new();
+    let ids = found.given.iter().map(|one| &one.id).chain(found.broken.iter().map(|one| &one.id));
+    for id in ids.filter(|id| covers(id)) {
+        let long = find(definition, id).and_then(Arg::get_long).unwrap_or(id);
+        // Another host in place of the profile's is what was asked for.
+        if !["host", "unix"].contains(&id.as_str()) && !names.iter().any(|name| name == long) {
+            names.push(long.to_owned());
+        }
+    }
+    found.given.retain(|one| !covers(&one.id));
+    found.broken.retain(|one| !covers(&one.id));
+    if let Some(profile) = found.profile.clone().filter(|_| !names.is_empty()) {
+        found.left_out = Some(LeftOut { profile, options: names, why });
+    }
+}
+
+/// The options and operands that name the broker, and the option that each is read like.
+const NAMES_BROKER: [(&str, &str); 4] =
+    [("host", "host"), ("host_operand", "host"), ("url", "url"), ("unix", "unix")];
+
+/// Why what belongs to the profile's host is left out, if it is. What counts most decides: the command line,
+/// then the environment, then the options file. Ports do not count: as in curl's netrc, all belongs to a host.
+/// A profile that names no broker is for any, except the one that was started for the run.
+pub(crate) fn why_left_out(
+    definition: &Command,
+    matches: &ArgMatches,
+    options: &[Given],
+    profile: &[Given],
+) -> Option<Why> {
+    let given_as = |source| -> Vec<(&str, String)> {
+        let there = NAMES_BROKER.into_iter().filter(|(id, _)| find(definition, id).is_some());
+        let given = there.filter(|(id, _)| matches.value_source(id) == Some(source));
+        given
+            .flat_map(|(id, as_id)| {
+                let values = matches.get_raw(id).into_iter().flatten();
+                values.map(move |value| (as_id, value.to_string_lossy().into_owned()))
+            })
+            .collect()
+    };
+    let (of_profile, _) = places(&in_file(profile));
+    let all = [given_as(ValueSource::CommandLine), given_as(ValueSource::EnvVariable), in_file(options)];
+    let (named, url) = all.iter().map(|given| places(given)).find(|(named, _)| !named.is_empty())?;
+    let started = std::env::var(STARTED_BROKER).ok();
+    if started.is_some_and(|host| named.iter().all(|place| *place == normal(&host))) {
+        return Some(Why::StartedBroker);
+    }
+    if !of_profile.is_empty() && !named.iter().all(|place| of_profile.contains(place)) {
+        return Some(Why::AnotherHost { of_profile, named });
+    }
+    let scheme = match url.filter(|url| !url.tls)? {
+        BrokerUrl { port: Some(TLS_PORT), .. } => return None,
+        BrokerUrl { web_socket: true, .. } => "ws",
+        _ => "mqtt",
+    };
+    // Unless something else that counts more than the profile turns TLS on.
+    let is_given = |id: &str| {
+        let source = matches.value_source(id);
+        source.is_some_and(|source| source != ValueSource::DefaultValue)
+            || options.iter().any(|one| one.id == id)
+    };
+    let turns_on = TURNS_ON.iter().any(|id| is_given(id))
+        || matches.try_get_one::<u16>("port").ok().flatten() == Some(&TLS_PORT);
+    (!turns_on).then_some(Why::Plain { scheme })
+}
+
+/// The options that name the broker, with their values.
+fn in_file(given: &[Given]) -> Vec<(&str, String)> {
+    let naming = given.iter().filter(|one| NAMES_BROKER.iter().any(|(id, _)| one.id == *id));
+    let words = naming.flat_map(|one| one.words.iter().map(move |word| (one, word.to_string_lossy())));
+    let value = |word: &str| word.split_once('=').map_or(String::new(), |(_, value)| value.to_owned());
+    words.map(|(one, word)| (one.id.as_str(), value(&word))).collect()
+}
+
+/// Hosts in normal form or the paths of Unix sockets, and the URL among them. What cannot be read is refused
+/// elsewhere.
+fn places(given: &[(&str, String)]) -> (Vec<String>, Option<BrokerUrl>) {
+    let (mut places, mut in_url) = (Vec::new(), None);
+    for (id, value) in given {
+        match *id {
+            "host" => {
+                let brokers =
+                    value.parse::<Brokers>().map_or_else(|_| Vec::new(), |Brokers(brokers)| brokers);
+                places.extend(brokers.iter().map(|broker| normal(&broker.host)));
+            }
+            "url" => {
+                if let Ok(url) = value.parse::<BrokerUrl>() {
+                    places.push(normal(&url.host));
+                    in_url = Some(url);
+                }
+            }
+            _ => places.push(format!("unix:{value}")),
+        }
+    }
+    (places, in_url)
+}
+
+/// One form of all those that a host's name or address can have.
+fn normal(host: &str) -> String {
+    match host.parse::<std::net::IpAddr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
+    }
+}
+
+fn find<'a>(definition: &'a Command, id: &str) -> Option<&'a Arg> {
+    definition.get_arguments().find(|arg| arg.get_id() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_of_a_host() {
+        for (one, other) in [("Example.ORG.", "example.org"), ("0:0::1", "::1"), ("10.0.0.1", "10.0.0.1")] {
+            assert_eq!(normal(one), normal(other));
+        }
+    }
+}

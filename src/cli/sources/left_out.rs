@@ -1,0 +1,128 @@
+//! What of a profile belongs to its host: port, TLS, WebSocket, proxy, credentials.
+//!
+//! An option belongs to a host if the structure that defines it is a group whose identifier begins with
+//! `host::`. Nothing else says so.
+
+use std::fmt;
+
+use clap::{Arg, Command};
+
+use crate::cli::text::shown;
+
+/// Begins the identifier of each group of options that belong to a host.
+const GROUP: &str = "host::";
+/// The group of the options of TLS.
+const TLS: &str = "host::tls";
+
+/// Whether an option belongs to the host.
+pub(crate) fn belongs(definition: &Command, arg: &Arg) -> bool {
+    is_in_group(definition, arg.get_id().as_str(), GROUP)
+}
+
+fn is_in_group(definition: &Command, id: &str, group: &str) -> bool {
+    let mut groups = definition.get_groups().filter(|one| one.get_id().as_str().starts_with(group));
+    groups.any(|group| group.get_args().any(|member| member == id))
+}
+
+/// Options of a profile that a run does not use, because they belong to another host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LeftOut {
+    /// The profile's name.
+    pub(crate) profile: String,
+    /// The names of the options.
+    pub(crate) options: Vec<String>,
+    pub(crate) why: Why,
+}
+
+/// Why options are left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// The profile is for some hosts, and the run goes to others.
+    AnotherHost { of_profile: Vec<String>, named: Vec<String> },
+    /// The run goes to the broker that `mqtt broker` has started for it.
+    StartedBroker,
+    /// A URL of this scheme asks for a connection without TLS.
+    Plain { scheme: &'static str },
+}
+
+impl Why {
+    /// Whether this is a reason to leave out that option.
+    pub(crate) fn covers(&self, definition: &Command, id: &str) -> bool {
+        match self {
+            Self::AnotherHost { .. } | Self::StartedBroker => is_in_group(definition, id, GROUP),
+            Self::Plain { .. } => id == "port" || is_in_group(definition, id, TLS),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |hosts: &[String]| shown(hosts.join(", ").as_ref());
+        match self {
+            Self::AnotherHost { of_profile, named } => {
+                write!(f, "they belong to {}, and the broker is {}", list(of_profile), list(named))
+            }
+            Self::StartedBroker => f.write_str("the broker is the one that mqtt broker has started"),
+            Self::Plain { scheme } => write!(f, "{scheme}:// is a connection without TLS"),
+        }
+    }
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { profile, options, why } = self;
+        let profile = shown(profile.as_ref());
+        write!(f, "of the profile '{profile}', {} left out: {why}", were(options))
+    }
+}
+
+fn were(options: &[String]) -> String {
+    let verb = if options.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", options.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::secret;
+
+    /// Whoever adds an option of the connection has to decide: it belongs to the host, or it stands here.
+    const OF_ANY_HOST: [&str; 17] = [
+        "client_id",
+        "id_prefix",
+        "protocol_version",
+        "keepalive",
+        "disable_clean_session",
+        "session_expiry",
+        "max_inflight",
+        "max_packet_size",
+        "connect_timeout",
+        "reconnect",
+        "reconnect_max_delay",
+        "follow_redirect",
+        "wait_for_server",
+        "profile",
+        "config",
+        "options_file",
+        "nodelay",
+    ];
+
+    #[test]
+    fn every_option_of_the_connection_belongs_to_the_host_or_to_any() {
+        let command = crate::cli::command();
+        let modes = command.get_subcommands().flat_map(Command::get_subcommands);
+        let mut count = 0;
+        for definition in command.get_subcommands().chain(modes) {
+            for arg in definition.get_arguments() {
+                let id = arg.get_id().as_str();
+                let is_of_connection = matches!(arg.get_help_heading(), Some("Connection" | "TLS"));
+                let of_host = is_of_connection && !OF_ANY_HOST.contains(&id);
+                assert_eq!(belongs(definition, arg), of_host, "{} {id}", definition.get_name());
+                let is_secret = is_of_connection && secret::kind(arg).is_some();
+                assert!(of_host || !is_secret, "{} {id}", definition.get_name());
+                count += usize::from(of_host);
+            }
+        }
+        assert!(count > 100, "{count}");
+    }
+}

@@ -1,0 +1,240 @@
+//! What of a profile belongs to its host is not used for another one, and the user is told.
+
+use mqtt::protocol::Protocol::V5;
+
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::packets;
+use crate::support::server::Server;
+use crate::support::{skip, write};
+
+/// A value for each option that belongs to a host.
+const OF_HOST: &str = "host = 'home.example'\nport = 8883\nusername = 'me'\npassword = 'hunter2'\n\
+                       auth-method = 'OWN'\nauth-data = 'hunter2'\ninsecure = true\ntls-use-os-certs = true\n\
+                       tls-alpn = 'mqtt'\ntls-pin = 'no pin'\nws = true\nws-path = '/x'\n\
+                       ws-header = 'Authorization: hunter2'\nproxy = 'http://me:hunter2@proxy.example'\n\
+                       bind-address = '127.0.0.9'\n";
+
+/// The profile `home` with these keys, and something for any host.
+fn profile(keys: &str) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("default-profile = 'home'\n[profile.home]\n{keys}keepalive = 7\n");
+    let config = write(folder.path(), "config.toml", &text);
+    (folder, config)
+}
+
+fn show(config: &str, line: &[&str]) -> Outcome {
+    Mqtt::new(["config", "show", "--config", config]).args(line).run().exits(0)
+}
+
+/// The names of the values that hold, and the row of what is left out.
+fn rows(outcome: &Outcome) -> (Vec<String>, String) {
+    let lines: Vec<String> =
+        outcome.lines().iter().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let left_out = lines.iter().find(|line| line.starts_with("left out ")).cloned().unwrap_or_default();
+    let holds = lines.iter().filter(|line| !line.ends_with(" default") && !line.starts_with("left out "));
+    (holds.filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect(), left_out)
+}
+
+#[test]
+fn nothing_of_the_host_is_used_for_another() {
+    let (_folder, config) = profile(OF_HOST);
+    for (line, named) in [
+        (&["-h", "other.example"][..], "other.example"),
+        (&["-h", "127.0.0.1", "--profile", "home"], "127.0.0.1"),
+        (&["-L", "mqtt://other.example"], "other.example"),
+        (&["-L", "mqtts://Other.Example:8883"], "other.example"),
+        (&["-h", "home.example,other.example:1"], "home.example, other.example"),
+        (&["--unix", "/run/x"], "unix:/run/x"),
+    ] {
+        let (holds, left_out) = rows(&show(&config, line));
+        let kept = ["broker", "host", "url", "unix", "profile", "config", "keepalive"];
+        assert!(holds.iter().all(|name| kept.contains(&name.as_str())), "{line:?}: {holds:?}");
+        assert!(holds.contains(&"keepalive".to_owned()), "{line:?}: {holds:?}");
+        let names: Vec<&str> =
+            OF_HOST.lines().skip(1).map(|line| line.split_once(" = ").unwrap().0).collect();
+        for name in names {
+            assert!(left_out.contains(name), "{name}: {left_out}");
+        }
+        let why = format!("profile 'home': they belong to home.example, and the broker is {named}");
+        assert!(left_out.ends_with(&why), "{left_out}");
+    }
+}
+
+#[test]
+fn a_host_has_several_spellings() {
+    for (host, line) in [
+        ("home.example", &["-h", "HOME.Example."][..]),
+        ("::1", &["-h", "0:0:0:0:0:0:0:1"]),
+        ("home.example", &["-L", "mqtts://home.example:1"]),
+        ("a.example,home.example", &["-h", "home.example"]),
+    ] {
+        let (_folder, config) = profile(&format!("host = '{host}'\nusername = 'me'\n"));
+        let (holds, left_out) = rows(&show(&config, line));
+        assert!(holds.contains(&"username".to_owned()), "{line:?}: {holds:?}");
+        assert_eq!(left_out, "", "{line:?}");
+    }
+}
+
+/// Its scheme says so. What is typed as well turns TLS on, and then the rest of the profile's TLS holds.
+#[test]
+fn mqtt_url_is_plain() {
+    let keys = "host = '127.0.0.1'\nport = 8883\nusername = 'me'\ntls-use-os-certs = true\ninsecure = true\n\
+                tls-alpn = 'mqtt'\n";
+    let (_folder, config) = profile(keys);
+    for (url, broker) in [
+        ("mqtt://127.0.0.1", "mqtt://127.0.0.1:1883"),
+        ("MQTT://127.0.0.1:99/topic", "mqtt://127.0.0.1:99"),
+        ("ws://127.0.0.1/x", "ws://127.0.0.1:80/x"),
+    ] {
+        let outcome = show(&config, &["-L", url]);
+        assert!(outcome.lines()[0].contains(broker), "{url}: {:?}", outcome.lines());
+        let (holds, left_out) = rows(&outcome);
+        assert!(!holds.iter().any(|name| name.contains("tls") || name == "insecure"), "{holds:?}");
+        assert!(holds.contains(&"username".to_owned()), "{holds:?}");
+        assert!(left_out.ends_with(":// is a connection without TLS"), "{left_out}");
+    }
+    for line in [
+        &["-L", "mqtts://127.0.0.1"][..],
+        &["-L", "mqtt://127.0.0.1:8883"],
+        &["-L", "mqtt://127.0.0.1", "--tls-use-os-certs"],
+        &["-h", "127.0.0.1"],
+    ] {
+        let outcome = show(&config, line);
+        assert!(outcome.lines()[0].contains("mqtts://127.0.0.1:8883"), "{line:?}: {:?}", outcome.lines());
+        let (holds, left_out) = rows(&outcome);
+        assert!(holds.contains(&"insecure".to_owned()) && left_out.is_empty(), "{line:?}: {left_out}");
+    }
+}
+
+/// A broker that refuses, and what it is told of: nothing of the profile, also by an operand.
+#[test]
+fn refusal_names_what_was_left_out() {
+    let keys = "host = 'home.example'\nusername = 'me'\npassword = 'hunter2'\n";
+    let (_folder, config) = profile(keys);
+    let refuses = |reason: u8, run: &dyn Fn(&str) -> Mqtt| {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            let connect = peer.expect_connect(V5);
+            assert!(!String::from_utf8_lossy(&connect).contains("hunter2"), "{connect:?}");
+            peer.send(&packets::connack(V5, false, reason));
+        });
+        let outcome =
+            run(&server.port().to_string()).args(["--config", &config, "-V", "5"]).run().exits(reason.into());
+        server.finish();
+        outcome
+    };
+    let text = "of the profile 'home', password, username are left out: they belong to home.example, and the \
+                broker is 127.0.0.1";
+    let publish = |port: &str| Mqtt::new(["pub", "-t", "a", "-n", "-h", "127.0.0.1", "-p", port]);
+    refuses(0x87, &publish).mentions(text).mentions("hint: ");
+    refuses(0x86, &publish).mentions(text);
+    refuses(0x87, &|port| publish(port).args(["--json-events=state"])).mentions(text);
+    refuses(0x87, &|port| Mqtt::new(["ping", "127.0.0.1", "-p", port])).mentions(text);
+    // It has nothing to do with it.
+    refuses(0x89, &publish).does_not_mention("left out");
+    // It is said before where somebody wants to know.
+    let line = |port: &str| Mqtt::new(["sub", "-t", "a", "-h", "127.0.0.1", "-p", port]);
+    for option in [&["-v"][..], &["-d"], &["--profile", "home"]] {
+        refuses(0x89, &|port| line(port).args(option)).mentions(text);
+    }
+    refuses(0x89, &line).does_not_mention("left out");
+    refuses(0x87, &|port| line(port).args(["--profile", "home", "--quiet"])).says("");
+}
+
+/// The broker that was started for a command is nobody's host, whatever its address is.
+#[test]
+fn command_of_the_broker_uses_nothing_of_a_host() {
+    for host in ["", "host = '127.0.0.1'\n", "host = 'home.example'\n"] {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(home.path().join("mqtt")).unwrap();
+        let keys = "username = 'me'\npassword = 'hunter2'\ntls-use-os-certs = true\nport = 8883\nws = true\n";
+        let text = format!("default-profile = 'home'\n[profile.home]\n{host}{keys}");
+        write(&home.path().join("mqtt"), "config.toml", &text);
+        let line = ["broker", "-p", "0", "--", env!("CARGO_BIN_EXE_mqtt"), "sub", "-t", "a", "-E", "-d"];
+        let run = Mqtt::new(line).env("XDG_CONFIG_HOME", home.path()).run().exits(0);
+        run.mentions("username, ws are left out: the broker is the one that mqtt broker has started");
+    }
+}
+
+/// Kubernetes sets these in each container for a service named mqtt.
+#[test]
+fn service_link_in_the_environment_is_ignored() {
+    let server = Server::start(|server| {
+        for _ in 0..2 {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&packets::connack(V5, false, 0x89));
+        }
+    });
+    let service = |mqtt: Mqtt| {
+        [
+            ("MQTT_PORT", "tcp://10.0.0.1:1883"),
+            ("MQTT_PORT_1883_TCP", "tcp://10.0.0.1:1883"),
+            ("MQTT_PORT_1883_TCP_ADDR", "10.0.0.1"),
+            ("MQTT_PORT_1883_TCP_PORT", "1883"),
+            ("MQTT_PORT_1883_TCP_PROTO", "tcp"),
+            ("MQTT_SERVICE_HOST", "10.0.0.1"),
+            ("MQTT_SERVICE_PORT", "1883"),
+        ]
+        .into_iter()
+        .fold(mqtt, |mqtt, (name, value)| mqtt.env(name, value))
+    };
+    let port = server.port();
+    let url = format!("mqtt://127.0.0.1:{port}");
+    let run = service(Mqtt::new(["pub", "-V", "5", "-t", "a", "-n", "-L", &url])).run().exits(0x89);
+    assert_eq!(run.stderr.matches("warning: ").count(), 1, "{}", run.stderr);
+    run.mentions("MQTT_PORT=tcp://10.0.0.1:1883 is Kubernetes' or Docker's address of a service");
+    // A port that is typed leaves the variable nothing to say.
+    let line = ["pub", "-V", "5", "-t", "a", "-n", "-h", "127.0.0.1", "-p", &port.to_string()];
+    service(Mqtt::new(line)).run().exits(0x89).does_not_mention("MQTT_PORT");
+    server.finish();
+    // Anything else that is no port is an error still.
+    for value in ["http://10.0.0.1", "tcp:1883", "many"] {
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "-h", "127.0.0.1"]).env("MQTT_PORT", value).run();
+        run.fails(2, "(from the environment: MQTT_PORT)");
+    }
+}
+
+/// A file that nobody may look at: a warning where nobody has named it, else an error.
+#[test]
+fn forbidden_file_is_a_warning_unless_it_is_named() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("mqtt");
+    std::fs::create_dir_all(&folder).unwrap();
+    let config = write(&folder, "config.toml", "default-profile = 'home'\n[profile.home]\nhost = 'h'\n");
+    // Root may read everything, unless it gives that up.
+    let obeys = "setpriv --bounding-set=-dac_override,-dac_read_search";
+    let program = env!("CARGO_BIN_EXE_mqtt");
+    let is_root = rustix::process::geteuid().is_root();
+    let run = |line: &[&str]| {
+        let mqtt = if is_root {
+            let words = obeys.split(' ').skip(1).chain([program]);
+            Mqtt::new(words).instead("setpriv").args(line)
+        } else {
+            Mqtt::new(line)
+        };
+        mqtt.env("XDG_CONFIG_HOME", home.path()).env("PATH", "/usr/bin:/bin").run()
+    };
+    if is_root
+        && !std::process::Command::new("sh")
+            .args(["-c", &format!("{obeys} true")])
+            .status()
+            .is_ok_and(|status| status.success())
+    {
+        return skip("root cannot give its rights up");
+    }
+    for path in [std::path::Path::new(&config), &folder] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o000)).unwrap();
+        let line = ["pub", "-t", "a", "-n", "-h", "127.0.0.1", "-p", "1"];
+        run(&line)
+            .exits(1)
+            .mentions("warning: cannot read the configuration file")
+            .mentions("no profile is used");
+        run(&["broker", "--help"]).exits(0).does_not_mention("config.toml");
+        run(&[&line[..], &["--quiet"]].concat()).exits(1).says("");
+        run(&[&line[..], &["--config", &config]].concat()).fails(1, "cannot read the configuration file");
+        run(&[&line[..], &["--profile", "home"]].concat()).fails(2, "no profile 'home': cannot read");
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).unwrap();
+    }
+}
