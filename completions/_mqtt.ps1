@@ -32,7 +32,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('will-test', 'will-test', [CompletionResultType]::ParameterValue, 'Test that the broker publishes wills when it must, and only then')
             [CompletionResult]::new('ping', 'ping', [CompletionResultType]::ParameterValue, 'Go the way to a broker step by step, and measure round trips')
             [CompletionResult]::new('broker', 'broker', [CompletionResultType]::ParameterValue, 'Run a scratch broker for development and tests')
-            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show what a connection would be made with')
+            [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show settings and profiles, and check the configuration file')
             [CompletionResult]::new('compat', 'compat', [CompletionResultType]::ParameterValue, 'Take the place of mosquitto''s clients')
             break
         }
@@ -1551,6 +1551,15 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             break
         }
         'mqtt;config' {
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
+            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('show', 'show', [CompletionResultType]::ParameterValue, 'Show what a connection would be made with')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List the profiles and their brokers')
+            [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Find mistakes in the configuration file')
+            break
+        }
+        'mqtt;config;show' {
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Broker: host or IP address')
             [CompletionResult]::new('--host', '--host', [CompletionResultType]::ParameterName, 'Broker: host or IP address')
             [CompletionResult]::new('-p', '-p', [CompletionResultType]::ParameterName, 'Port; 8883 turns TLS on [default: 1883, or 8883]')
@@ -1613,6 +1622,7 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--tls-engine', '--tls-engine', [CompletionResultType]::ParameterName, 'Not available: engines')
             [CompletionResult]::new('--tls-engine-kpass-sha1', '--tls-engine-kpass-sha1', [CompletionResultType]::ParameterName, 'Not available: engines')
             [CompletionResult]::new('--keyform', '--keyform', [CompletionResultType]::ParameterName, 'Only pem is available')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object, in place of text')
             [CompletionResult]::new('-S', '-S ', [CompletionResultType]::ParameterName, 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp')
             [CompletionResult]::new('--srv', '--srv', [CompletionResultType]::ParameterName, 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp')
             [CompletionResult]::new('--ws', '--ws', [CompletionResultType]::ParameterName, 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do')
@@ -1624,6 +1634,22 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--tls-use-os-certs', '--tls-use-os-certs', [CompletionResultType]::ParameterName, 'Trust the operating system''s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Accept any broker: neither certificate nor host name is verified')
             [CompletionResult]::new('--no-tls', '--no-tls', [CompletionResultType]::ParameterName, 'Connect without TLS, whatever other options say')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
+            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mqtt;config;list' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [default: ~/.config/mqtt/config.toml]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object, in place of text')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
+            [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'mqtt;config;check' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Configuration file [default: ~/.config/mqtt/config.toml]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Write one JSON object, in place of text')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help; --help GROUP for one group of options')
             [CompletionResult]::new('--help-all', '--help-all', [CompletionResultType]::ParameterName, 'Print all options, with every detail')
             [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')

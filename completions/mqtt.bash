@@ -73,6 +73,15 @@ _mqtt() {
             mqtt__subcmd__compat,uninstall)
                 cmd="mqtt__subcmd__compat__subcmd__uninstall"
                 ;;
+            mqtt__subcmd__config,check)
+                cmd="mqtt__subcmd__config__subcmd__check"
+                ;;
+            mqtt__subcmd__config,list)
+                cmd="mqtt__subcmd__config__subcmd__list"
+                ;;
+            mqtt__subcmd__config,show)
+                cmd="mqtt__subcmd__config__subcmd__show"
+                ;;
             *)
                 ;;
         esac
@@ -3883,8 +3892,80 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__config)
-            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --help --help-all --version show"
+            opts="--help --help-all --version show list check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__config__subcmd__check)
+            opts="--config --json --help --help-all --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__config__subcmd__list)
+            opts="--config --json --help --help-all --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        mqtt__subcmd__config__subcmd__show)
+            opts="-h -p -L -S -A -u -P -i -I -V -k -c -x -M -o --json --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --help --help-all --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -29,7 +29,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand will-test 'Test that the broker publishes wills when it must, and only then'
             cand ping 'Go the way to a broker step by step, and measure round trips'
             cand broker 'Run a scratch broker for development and tests'
-            cand config 'Show what a connection would be made with'
+            cand config 'Show settings and profiles, and check the configuration file'
             cand compat 'Take the place of mosquitto''s clients'
         }
         &'mqtt;pub'= {
@@ -1532,6 +1532,14 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --version 'Print version'
         }
         &'mqtt;config'= {
+            cand --help 'Print help; --help GROUP for one group of options'
+            cand --help-all 'Print all options, with every detail'
+            cand --version 'Print version'
+            cand show 'Show what a connection would be made with'
+            cand list 'List the profiles and their brokers'
+            cand check 'Find mistakes in the configuration file'
+        }
+        &'mqtt;config;show'= {
             cand -h 'Broker: host or IP address'
             cand --host 'Broker: host or IP address'
             cand -p 'Port; 8883 turns TLS on [default: 1883, or 8883]'
@@ -1594,6 +1602,7 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --tls-engine 'Not available: engines'
             cand --tls-engine-kpass-sha1 'Not available: engines'
             cand --keyform 'Only pem is available'
+            cand --json 'Write one JSON object, in place of text'
             cand -S 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
             cand --srv 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
             cand --ws 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
@@ -1605,6 +1614,20 @@ set edit:completion:arg-completer[mqtt] = {|@words|
             cand --tls-use-os-certs 'Trust the operating system''s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
             cand --insecure 'Accept any broker: neither certificate nor host name is verified'
             cand --no-tls 'Connect without TLS, whatever other options say'
+            cand --help 'Print help; --help GROUP for one group of options'
+            cand --help-all 'Print all options, with every detail'
+            cand --version 'Print version'
+        }
+        &'mqtt;config;list'= {
+            cand --config 'Configuration file [default: ~/.config/mqtt/config.toml]'
+            cand --json 'Write one JSON object, in place of text'
+            cand --help 'Print help; --help GROUP for one group of options'
+            cand --help-all 'Print all options, with every detail'
+            cand --version 'Print version'
+        }
+        &'mqtt;config;check'= {
+            cand --config 'Configuration file [default: ~/.config/mqtt/config.toml]'
+            cand --json 'Write one JSON object, in place of text'
             cand --help 'Print help; --help GROUP for one group of options'
             cand --help-all 'Print all options, with every detail'
             cand --version 'Print version'

@@ -35,7 +35,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "retain-clear" -d 'Clear r
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "will-test" -d 'Test that the broker publishes wills when it must, and only then'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "ping" -d 'Go the way to a broker step by step, and measure round trips'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
-complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show what a connection would be made with'
+complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show settings and profiles, and check the configuration file'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "compat" -d 'Take the place of mosquitto\'s clients'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
@@ -1392,69 +1392,86 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l log-time -d 'Begin 
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help -d 'Print help; --help GROUP for one group of options'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l version -d 'Print version'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s A -l bind-address -d 'Local IP address to connect from' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and not __fish_seen_subcommand_from show list check" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and not __fish_seen_subcommand_from show list check" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and not __fish_seen_subcommand_from show list check" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and not __fish_seen_subcommand_from show list check" -f -a "show" -d 'Show what a connection would be made with'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and not __fish_seen_subcommand_from show list check" -f -a "list" -d 'List the profiles and their brokers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and not __fish_seen_subcommand_from show list check" -f -a "check" -d 'Find mistakes in the configuration file'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l host -d 'Broker: host or IP address' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s p -l port -d 'Port; 8883 turns TLS on [default: 1883, or 8883]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s L -l url -d 'Broker as URL: mqtt[s]:// or ws[s]://[USER@]HOST[:PORT]' -r -f
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l name-server -d 'Name server to ask with -S, an IP address with :PORT if need be; may be repeated [default: the system\'s]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l unix -d 'Unix socket of the broker, in place of host and port' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l ws-path -d 'Path of the WebSocket, with its query [default: /mqtt]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l ws-header -d 'Further header of the WebSocket\'s request, \'NAME: VALUE\'; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l proxy -d 'Proxy to go through: socks5h://[USER:PASSWORD@]HOST[:PORT], socks5:// (the broker\'s name is looked up here), http://, or env for the one that ALL_PROXY and NO_PROXY choose' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s A -l bind-address -d 'Local IP address to connect from' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s u -l username -d 'User name' -r -f -a "(__fish_complete_users)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s P -l password -l pw -d 'Password; see --password-file and --password-prompt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l password-file -d 'File that holds the password; a line feed at its end and a byte-order mark are not part of it' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l password-command -d 'Command that writes the password to its standard output, run by the shell; it may take as long as --connect-timeout says, and is ended then with all that it has started. In a file that another user owns or can write it is refused' -r -f -a "(__fish_complete_command)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l auth-method -d 'Authentication method (MQTT 5): SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512 with -u and a password, which is never sent; or any other with --auth-data' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l auth-data -d 'Authentication data (MQTT 5): text, or bytes as hex:… or base64:…; may be repeated, each further one answers one question of the broker' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l reauthenticate -d 'Authenticate again whenever this time has passed, on the same connection (MQTT 5)' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s i -l client-id -l id -d 'Client identifier [default: the broker assigns one]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s I -l id-prefix -d 'Client identifier of this prefix and the process identifier' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s V -l protocol-version -d 'Version of MQTT; auto is 5, or 3.1.1 if the broker refuses 5 or has not answered it after 3 s, or 3.1 if it refuses 3.1.1 too. mqttv31, mqttv311 and mqttv5 mean the same as 31, 311 and 5' -r -f -a "auto\t'MQTT 5, and 3.1.1 if the broker refuses the version'
 31\t'MQTT 3.1'
 311\t'MQTT 3.1.1'
 5\t'MQTT 5'"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk -d 'Not available: pre-shared keys' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l psk-identity -d 'Not available: pre-shared keys' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-engine -d 'Not available: engines' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s k -l keepalive -d 'Keep Alive: test the link after this silence, in whole seconds; 0 turns it off' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s x -l session-expiry -d 'How long the broker keeps the session after the connection ends, or never for ever (MQTT 5) [default: 0, with -c never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s M -l max-inflight -d 'Most QoS 1 and 2 messages sent and not yet acknowledged' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l max-packet-size -d 'Largest packet accepted from the broker, such as 64k (64000) or 64Ki (65536 bytes); a message may take twice that in memory' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l connect-timeout -d 'Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on sending something else' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l reconnect-max-delay -d 'Longest pause between two attempts to reconnect' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l wait-for-server -d 'For how long to try to make the first connection; 0 is one attempt' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l profile -d 'Profile of the configuration file to take options from [default: the one that its default-profile names]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s o -l options-file -d 'File of options as mosquitto\'s clients have them: one a line, its value behind it after a blank, tabs or =' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l cafile -d 'Trust the certificate authorities in this PEM file; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l capath -d 'Trust the certificate authorities in the PEM files of this directory; turns TLS on' -r -f -a "(__fish_complete_directories)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l cert -d 'Client certificate to show, a PEM file with its chain; needs --key; turns TLS on' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l key -d 'Private key of the client certificate, a PEM file (PKCS#8, PKCS#1 or SEC1)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l key-password-file -d 'File that holds the password of an encrypted private key (PKCS#8)' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-alpn -d 'Application protocol to ask for (ALPN); several by commas, preferred first' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-server-name -d 'Name to send (SNI) and to find in the broker\'s certificate, where it is not the host' -r -f -a "(__fish_print_hostnames)"
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-version -d 'Speak only this version of TLS: tlsv1.2 or tlsv1.3 [default: the newest both know]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l ciphers -d 'Cipher suites to allow, preferred first, by IANA\'s or OpenSSL\'s names, with colons between' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-pin -d 'Public key that the broker has to have, besides a certificate in order: sha256: and its SHA-256 in Base64 or hexadecimal; may be repeated, one has to fit' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l crl -d 'Certificate revocation lists to apply, a PEM file; may be repeated. One that cannot be read is an error' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-keylog -d 'Append the session keys to this file, with which a capture of the traffic can be read; env takes the name from SSLKEYLOGFILE' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l psk -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l psk-identity -d 'Not available: pre-shared keys' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-engine -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l no-tls -d 'Connect without TLS, whatever other options say'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help -d 'Print help; --help GROUP for one group of options'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l help-all -d 'Print all options, with every detail'
-complete -c mqtt -n "__fish_mqtt_using_subcommand config" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Write one JSON object, in place of text'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l password-prompt -d 'Ask for the password on the terminal, without showing it'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -s c -l disable-clean-session -d 'Go on with the session of an earlier connection and keep it; needs -i'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l follow-redirect -d 'Go where a broker sends its clients, with the same options and credentials (MQTT 5): at most 5 times in a row, and to at most 20 brokers'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l tls-use-os-certs -d 'Trust the operating system\'s certificate authorities, or those that SSL_CERT_FILE and SSL_CERT_DIR name; turns TLS on. The default where TLS is on without --cafile and --capath'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l insecure -d 'Accept any broker: neither certificate nor host name is verified'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l no-tls -d 'Connect without TLS, whatever other options say'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from show" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from list" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from list" -l json -d 'Write one JSON object, in place of text'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from list" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from list" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from list" -l version -d 'Print version'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Configuration file [default: ~/.config/mqtt/config.toml]' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from check" -l json -d 'Write one JSON object, in place of text'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from check" -l help -d 'Print help; --help GROUP for one group of options'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from check" -l help-all -d 'Print all options, with every detail'
+complete -c mqtt -n "__fish_mqtt_using_subcommand config; and __fish_seen_subcommand_from check" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -l help -d 'Print help; --help GROUP for one group of options'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -l version -d 'Print version'

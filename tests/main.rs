@@ -23,6 +23,7 @@ mod compat;
 mod compat_cases;
 mod compat_differential;
 mod compat_practice;
+mod config;
 mod connect;
 mod discovery;
 mod documents;

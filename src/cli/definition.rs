@@ -25,6 +25,11 @@ pub(super) fn begin(command: clap::Command) -> clap::Command {
         .mut_args(|arg| if takes_the_next_word(&arg) { arg.allow_hyphen_values(true) } else { arg })
 }
 
+/// The same without variables: the environment has no say.
+pub(super) fn without_environment(command: clap::Command) -> clap::Command {
+    command.mut_args(|arg| if arg.get_env().is_some() { arg.env(None::<&str>) } else { arg })
+}
+
 /// What holds for the program and for each subcommand.
 pub(super) fn finish(command: clap::Command, manual: Option<&Manual>) -> clap::Command {
     let help = Arg::new("help")

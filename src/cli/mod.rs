@@ -8,6 +8,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
+//! | `config` | `mqtt config`: its modes, the list of profiles and the check of the configuration file |
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
 //! | `table` | the table of subcommands |
@@ -32,6 +33,7 @@ mod bench_load;
 mod bench_manual;
 mod broker;
 mod compat;
+mod config;
 mod connection;
 mod credentials;
 mod definition;

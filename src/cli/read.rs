@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Arg;
 use clap::parser::ValueSource;
 
+use super::definition::without_environment;
 use super::sources::{self, Broken, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
 use super::table::{SUBCOMMANDS, command};
@@ -47,7 +48,7 @@ pub(super) fn read(
     let is_there = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some();
     // Nearly always none is, and nothing has to be copied.
     let (mut definition, with_variables) = if defined.get_arguments().any(is_there) {
-        (with_environment(defined.clone(), &|_| false), Some(defined))
+        (without_environment(defined.clone()), Some(defined))
     } else {
         (defined, None)
     };
@@ -86,7 +87,7 @@ pub(super) fn read(
     wait_for_files(&matches, typed.is_some_and(|typed| typed.is_for_reader()));
     let mut found = sources::found(&definition, &matches, needs)?;
     if !found.given.is_empty() {
-        let bare = with_environment(definition.clone(), &|_| false);
+        let bare = without_environment(definition.clone());
         let mut kept = Vec::with_capacity(found.given.len());
         for one in std::mem::take(&mut found.given) {
             match check(&bare, path, &one)? {
@@ -155,7 +156,7 @@ fn wait_for_files(matches: &clap::ArgMatches, is_for_reader: bool) {
 /// file has a say.
 pub(super) fn read_words<A: Subcommand>(entry: &Entry, words: Vec<OsString>) -> Result<A, Error> {
     let line: Vec<OsString> = ["mqtt", entry.name].into_iter().map(OsString::from).chain(words).collect();
-    let mut definition = with_environment(entry.definition(), &|_| false);
+    let mut definition = without_environment(entry.definition());
     let terminated = property::terminated(&definition, 2, &line);
     let read = definition.try_get_matches_from_mut(&terminated[1..]).and_then(|matches| {
         secret::keep(&definition, &matches);
@@ -173,7 +174,7 @@ pub(super) fn read_words<A: Subcommand>(entry: &Entry, words: Vec<OsString>) -> 
 /// What clap says to a line that is not to be run, by the definition of all that there is: the text that was
 /// asked for, or what is wrong. `error` is what it says by that of the subcommand alone.
 fn asked_or_wrong(arguments: &[OsString], error: Option<clap::Error>) -> Result<String, Error> {
-    let mut all = everywhere(command(), |subcommand| with_environment(subcommand, &|_| false));
+    let mut all = everywhere(command(), without_environment);
     let terminated = match Entry::called(SUBCOMMANDS, arguments) {
         Some((entry, names)) => property::terminated(&entry.definition(), names, arguments),
         None => arguments.to_vec(),

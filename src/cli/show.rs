@@ -2,11 +2,12 @@
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
+use serde_json::{Value, json};
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::secret::{self, MASK};
-use super::sources::{Given, LeftOut};
+use super::sources::{Given, LeftOut, Place, Rank};
 use super::subcommand::{Called, Line, Resolved};
 use super::usage::without_secrets;
 use crate::error::Error;
@@ -16,20 +17,20 @@ use crate::notation::printable;
 /// Show what a connection would be made with
 ///
 /// Takes the connection options of every other command, and shows each value that is not the
-/// default, and where it came from: a flag, the environment, the options file or a profile. Passwords
-/// and other secrets are not shown.
+/// default, and where it came from: a flag, the environment, the options file or a profile. What of a profile
+/// is not used, because it belongs to another host, is named. Passwords and other secrets are not shown.
 #[derive(Debug, Clone, clap::Args)]
-pub(super) struct ConfigArgs {
-    /// What to do: show
-    #[arg(value_parser = ["show"], value_name = "ACTION", hide_possible_values = true)]
-    action: String,
+pub(super) struct ShowArgs {
+    /// Write one JSON object, in place of text
+    #[arg(long, help_heading = "Output")]
+    json: bool,
 
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
 }
 
 pub(super) static MANUAL: Manual = Manual {
-    common: &["profile"],
+    common: &["json", "profile", "config"],
     examples: &[
         ("Show the settings in effect", "mqtt config show"),
         ("Show those of a profile, with another port", "mqtt config show --profile work -p 8884"),
@@ -41,7 +42,58 @@ pub(super) static MANUAL: Manual = Manual {
     ],
 };
 
-impl Called for ConfigArgs {
+/// A value, and where it is from.
+struct Row {
+    name: String,
+    value: String,
+    source: Source,
+    /// It is a part of the URL.
+    in_url: bool,
+}
+
+enum Source {
+    Flag,
+    Variable(String),
+    File(Place, Rank),
+    Default,
+}
+
+impl Row {
+    fn source(&self) -> String {
+        let source = match &self.source {
+            Source::Flag => "flag".to_owned(),
+            Source::Variable(name) => format!("environment, {name}"),
+            Source::File(place, _) => place.to_string(),
+            Source::Default => "default".to_owned(),
+        };
+        if self.in_url { source + ", in url" } else { source }
+    }
+
+    fn json(&self) -> Value {
+        let mut row = json!({ "name": self.name, "value": self.value });
+        let mut put = |key: &str, value: Value| row[key] = value;
+        match &self.source {
+            Source::Flag => put("source", "flag".into()),
+            Source::Default => put("source", "default".into()),
+            Source::Variable(name) => {
+                put("source", "environment".into());
+                put("variable", name.as_str().into());
+            }
+            Source::File(place, rank) => {
+                let is_profile = *rank == Rank::Profile;
+                put("source", if is_profile { "profile" } else { "options-file" }.into());
+                put("file", place.file.path.display().to_string().into());
+                put("line", place.line.into());
+            }
+        }
+        if self.in_url {
+            put("in_url", true.into());
+        }
+        row
+    }
+}
+
+impl Called for ShowArgs {
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
         Some(&mut self.connection)
     }
@@ -56,12 +108,10 @@ impl Called for ConfigArgs {
             Err(error @ Error::Usage { .. }) => return Err(error),
             Err(error) => (None, Some(error)),
         };
-        let mut rows = Vec::new();
         let endpoints =
             client.iter().flat_map(|client| std::iter::once(&client.endpoint).chain(&client.fallbacks));
-        for endpoint in endpoints {
-            rows.push(("broker".into(), printable(&resolved(endpoint)), "resolved".into()));
-        }
+        let brokers: Vec<String> = endpoints.map(|endpoint| printable(&resolved(endpoint))).collect();
+        let mut rows = Vec::new();
         for arg in definition.get_arguments() {
             let id = arg.get_id().as_str();
             let holds = match arg.get_help_heading() {
@@ -77,26 +127,57 @@ impl Called for ConfigArgs {
             }
             let Some(row) = row(arg, matches, given) else { continue };
             if id == "url" {
-                let source = format!("{}, in url", row.2);
                 let user_name = standing.url_user_name.as_deref().map(|name| ("username", printable(name)));
                 let password = standing.url_password.then(|| ("password", MASK.to_owned()));
-                let in_url = user_name.into_iter().chain(password);
-                rows.extend(in_url.map(|(name, value)| (name.to_owned(), value, source.clone())));
+                for (name, value) in user_name.into_iter().chain(password) {
+                    let source = source(arg, matches, given);
+                    rows.extend(source.map(|source| Row { name: name.into(), value, source, in_url: true }));
+                }
             }
             rows.push(row);
         }
-        if let Some(LeftOut { profile, options, why }) = left_out {
-            let profile = printable(profile);
-            rows.push(("left out".into(), options.join(", "), format!("profile '{profile}': {why}")));
-        }
-        let width =
-            |column: fn(&(String, String, String)) -> usize| rows.iter().map(column).max().unwrap_or(0);
-        let (names, values) = (width(|row| row.0.len()), width(|row| row.1.chars().count()).min(60));
-        let row_text = |(name, value, source): &(String, String, String)| {
-            format!("{name:names$}  {value:values$}  {source}\n")
+        let text = if self.json {
+            json_text(&brokers, &rows, left_out, problem.as_ref())
+        } else {
+            text(&brokers, &rows, left_out)
         };
-        Ok(Resolved::Print { text: rows.iter().map(row_text).collect(), problem })
+        Ok(Resolved::Print { text, problem })
     }
+}
+
+fn text(brokers: &[String], rows: &[Row], left_out: Option<&LeftOut>) -> String {
+    let brokers = brokers.iter().map(|broker| ["broker".to_owned(), broker.clone(), "resolved".to_owned()]);
+    let values = rows.iter().map(|row| [row.name.clone(), row.value.clone(), row.source()]);
+    let all: Vec<[String; 3]> = brokers.chain(values).collect();
+    let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let (names, values) = (width(0), width(1).min(60));
+    let left_out = left_out.map(|LeftOut { profile, options, why }| {
+        let reason = format!("profile '{}': {why}", printable(profile));
+        ["left out".to_owned(), options.join(", "), reason]
+    });
+    let rows = all.iter().chain(&left_out);
+    let lines = rows.map(|[name, value, source]| format!("{name:names$}  {value:values$}  {source}\n"));
+    lines.collect::<Vec<_>>().concat()
+}
+
+fn json_text(
+    brokers: &[String],
+    rows: &[Row],
+    left_out: Option<&LeftOut>,
+    problem: Option<&Error>,
+) -> String {
+    let options: Vec<Value> = rows.iter().map(Row::json).collect();
+    let mut report = json!({ "type": "config", "version": 1, "brokers": brokers, "options": options });
+    if let Some(LeftOut { profile, options, why }) = left_out {
+        report["left_out"] = json!({ "profile": profile, "options": options, "reason": why.to_string() });
+    }
+    if let Some(error) = problem {
+        report["error"] = json!({ "message": error.to_string(), "exit_status": error.exit().code() });
+        if let Some(hint) = error.hint() {
+            report["error"]["hint"] = hint.into();
+        }
+    }
+    report.to_string() + "\n"
 }
 
 /// The broker as a URL that -L takes, without secrets. A Unix socket has no URL.
@@ -115,16 +196,9 @@ fn resolved(endpoint: &Endpoint) -> String {
 }
 
 /// Name, value and source of an option that has a value.
-fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<(String, String, String)> {
+fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<Row> {
     let id = arg.get_id().as_str();
-    let source = match matches.value_source(id)? {
-        ValueSource::CommandLine => match given.iter().find(|one| one.id == id) {
-            Some(one) => one.place.to_string(),
-            None => "flag".into(),
-        },
-        ValueSource::EnvVariable => format!("environment, {}", arg.get_env()?.to_string_lossy()),
-        _ => "default".into(),
-    };
+    let source = source(arg, matches, given)?;
     let masked = |value: &std::ffi::OsStr| {
         let value = value.to_string_lossy();
         secret::kind(arg).map_or_else(|| value.clone().into_owned(), |kind| kind.masked(&value))
@@ -134,5 +208,17 @@ fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<(String, Stri
         return None;
     }
     let value = if arg.get_action().takes_values() { values.join(", ") } else { "true".into() };
-    Some((arg.get_long()?.to_owned(), printable(&value), source))
+    Some(Row { name: arg.get_long()?.to_owned(), value: printable(&value), source, in_url: false })
+}
+
+fn source(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<Source> {
+    let id = arg.get_id().as_str();
+    Some(match matches.value_source(id)? {
+        ValueSource::CommandLine => match given.iter().find(|one| one.id == id) {
+            Some(one) => Source::File(one.place.clone(), one.rank),
+            None => Source::Flag,
+        },
+        ValueSource::EnvVariable => Source::Variable(arg.get_env()?.to_string_lossy().into_owned()),
+        _ => Source::Default,
+    })
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use super::definition::finish;
 use super::manual::{self, Manual};
 use super::subcommand::Entry;
-use super::{bench, broker, compat, ping, publish, request, retain_clear, show, subscribe, will_test};
+use super::{bench, broker, compat, config, ping, publish, request, retain_clear, subscribe, will_test};
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -36,7 +36,7 @@ pub(super) static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<will_test::WillTestArgs>("will-test"),
     Entry::run::<ping::PingArgs>("ping"),
     Entry::run::<broker::BrokerArgs>("broker"),
-    Entry::print::<show::ConfigArgs>("config", &show::MANUAL),
+    Entry::print::<config::ConfigArgs>("config", &config::MANUAL).with(config::MODES),
     Entry::print::<compat::CompatArgs>("compat", &compat::MANUAL).with(compat::MODES),
 ];
 

@@ -99,12 +99,16 @@ pub(crate) fn unknown<'a>(
     name: &str,
     known: impl Iterator<Item = &'a str>,
 ) -> Error {
-    let error = Error::usage(format!("{place}: unknown option '{}'", shown(name.as_ref())));
+    let (message, hint) = unknown_name(name, known);
+    Error::Usage { message: format!("{place}: {message}"), hint }
+}
+
+/// Message and hint of that error.
+pub(crate) fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> (String, Option<String>) {
     let dashes = if name.starts_with('-') { "--" } else { "" };
-    match nearest(name.trim_start_matches('-'), known) {
-        Some(known) => error.with_hint(format!("did you mean '{dashes}{known}'?")),
-        None => error,
-    }
+    let near = nearest(name.trim_start_matches('-'), known);
+    let hint = near.map(|known| format!("did you mean '{dashes}{known}'?"));
+    (format!("unknown option '{}'", shown(name.as_ref())), hint)
 }
 
 #[cfg(test)]

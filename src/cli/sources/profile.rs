@@ -9,7 +9,7 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::given::{Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown};
+use super::given::{Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown_name};
 use super::origin::{Broken, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
@@ -17,9 +17,10 @@ use crate::file::Written;
 use crate::quotation::{cut, list};
 
 /// Which profile to use where none is asked for.
-const DEFAULT_PROFILE: &str = "default-profile";
+pub(crate) const DEFAULT_PROFILE: &str = "default-profile";
 /// The table of all profiles.
 const PROFILES: &str = "profile";
+const NO_TABLE: &str = "a profile is a table, [profile.NAME]";
 
 /// The options of the profile that was asked for, or else of the default one.
 ///
@@ -31,7 +32,7 @@ pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, 
         return File::read(path, Written::read)?.profile(subcommand, asked, Demand::File);
     }
     let Some(path) = default_file() else {
-        return absent(asked, "~/.config/mqtt/config.toml does not exist");
+        return absent(asked, &format!("{USUAL_PLACE} does not exist"));
     };
     let demand = if asked.is_some() { Demand::File } else { Demand::Nothing };
     match File::read(&path, Written::read_ordinary) {
@@ -72,6 +73,9 @@ enum Demand {
     Nothing,
 }
 
+/// The place in the words of the help.
+const USUAL_PLACE: &str = "~/.config/mqtt/config.toml";
+
 /// `$XDG_CONFIG_HOME/mqtt/config.toml`, in `~/.config` where that is not set.
 fn default_file() -> Option<PathBuf> {
     if cfg!(test) {
@@ -85,9 +89,72 @@ fn default_file() -> Option<PathBuf> {
     Some(base.join("mqtt").join("config.toml"))
 }
 
-struct File {
+/// The file that is named, or else the one at its usual place if there is one.
+pub(crate) fn file(named: Option<&Path>) -> Result<Option<File>, Error> {
+    match (named, default_file()) {
+        (Some(path), _) => File::read(path, Written::read).map(Some),
+        (None, None) => Ok(None),
+        (None, Some(path)) => match File::read(&path, Written::read_ordinary) {
+            Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
+        },
+    }
+}
+
+/// Where the file is that nobody has named, or would be.
+pub(crate) fn usual_place() -> String {
+    default_file().map_or_else(|| USUAL_PLACE.to_owned(), |path| path.display().to_string())
+}
+
+/// A configuration file that was read.
+pub(crate) struct File {
     source: Rc<SourceFile>,
     text: String,
+}
+
+/// What a configuration file holds.
+pub(crate) struct Content<'t, 'd> {
+    /// The default profile's name, and where it stands.
+    pub(crate) default: Option<(&'t str, Place)>,
+    pub(crate) profiles: Vec<Profile<'t, 'd>>,
+    pub(crate) problems: Vec<Problem>,
+}
+
+pub(crate) struct Profile<'t, 'd> {
+    pub(crate) name: &'t str,
+    pub(crate) place: Place,
+    pub(crate) table: &'t DeTable<'d>,
+}
+
+/// Something that is wrong with a configuration file.
+pub(crate) struct Problem {
+    pub(crate) place: Place,
+    pub(crate) profile: Option<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+impl Problem {
+    fn new(place: Place, message: String) -> Self {
+        Self { place, profile: None, key: None, message, hint: None }
+    }
+
+    pub(crate) fn into_error(self) -> Error {
+        Error::Usage { message: format!("{}: {}", self.place, self.message), hint: self.hint }
+    }
+}
+
+/// A key of a profile.
+pub(crate) enum Key {
+    /// An option; its value has not been looked at.
+    Given(Given),
+    /// An option that is turned off.
+    Off,
+    /// An option with something that can be no value.
+    Wrong { id: String, name: String, why: &'static str, place: Place },
+    /// No option.
+    Unknown(Problem),
 }
 
 impl File {
@@ -119,11 +186,59 @@ impl File {
         }
     }
 
-    fn document(&self) -> Result<Spanned<DeTable<'_>>, Error> {
-        DeTable::parse(&self.text).map_err(|error| {
-            let line = self.place(error.span().map_or(0, |span| span.start));
-            Error::usage(format!("{line}: {}", cut(&error.message().replace('\n', " "))))
-        })
+    pub(crate) fn document(&self) -> Result<Spanned<DeTable<'_>>, Error> {
+        DeTable::parse(&self.text).map_err(|error| self.not_toml(&error).into_error())
+    }
+
+    /// The same, and everything that is wrong with it.
+    pub(crate) fn document_or_problems(&self) -> Result<Spanned<DeTable<'_>>, Vec<Problem>> {
+        let (document, errors) = DeTable::parse_recoverable(&self.text);
+        if errors.is_empty() {
+            Ok(document)
+        } else {
+            Err(errors.iter().map(|error| self.not_toml(error)).collect())
+        }
+    }
+
+    fn not_toml(&self, error: &toml::de::Error) -> Problem {
+        let place = self.place(error.span().map_or(0, |span| span.start));
+        Problem::new(place, cut(&error.message().replace('\n', " ")).into_owned())
+    }
+
+    /// What a document holds.
+    pub(crate) fn content<'t, 'd>(&self, document: &'t DeTable<'d>) -> Content<'t, 'd> {
+        let mut content = Content { default: None, profiles: Vec::new(), problems: Vec::new() };
+        for (key, value) in document {
+            let place = self.place(key.span().start);
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                (DEFAULT_PROFILE, DeValue::String(name)) => content.default = Some((name.as_ref(), place)),
+                (DEFAULT_PROFILE, _) => {
+                    let text = format!("{DEFAULT_PROFILE} is the name of a profile");
+                    content.problems.push(Problem::new(place, text));
+                }
+                (PROFILES, DeValue::Table(table)) => {
+                    for (name, value) in table {
+                        let place = self.place(name.span().start);
+                        let name = name.get_ref().as_ref();
+                        if let Some(table) = value.get_ref().as_table() {
+                            content.profiles.push(Profile { name, place, table });
+                        } else {
+                            let profile = Some(name.to_owned());
+                            content
+                                .problems
+                                .push(Problem { profile, ..Problem::new(place, NO_TABLE.into()) });
+                        }
+                    }
+                }
+                (PROFILES, _) => content.problems.push(Problem::new(place, NO_TABLE.into())),
+                (other, _) => {
+                    let (message, hint) = unknown_name(other, [DEFAULT_PROFILE, PROFILES].into_iter());
+                    let key = Some(other.to_owned());
+                    content.problems.push(Problem { key, hint, ..Problem::new(place, message) });
+                }
+            }
+        }
+        content
     }
 
     /// The table of the profile that was asked for, or else of the default one. What other profiles hold is
@@ -133,37 +248,23 @@ impl File {
         document: &'t DeTable<'d>,
         asked: Option<&str>,
     ) -> Result<Option<(&'t str, &'t DeTable<'d>)>, Error> {
-        let mut default = None;
-        let mut profiles = None;
-        for (key, value) in document {
-            let place = self.place(key.span().start);
-            match (key.get_ref().as_ref(), value.get_ref()) {
-                (DEFAULT_PROFILE, DeValue::String(name)) => default = Some((name.as_ref(), place)),
-                (PROFILES, DeValue::Table(table)) => profiles = Some(table),
-                (DEFAULT_PROFILE, _) => {
-                    return Err(Error::usage(format!("{place}: {DEFAULT_PROFILE} is the name of a profile")));
-                }
-                (PROFILES, _) => {
-                    return Err(Error::usage(format!("{place}: a profile is a table, [profile.NAME]")));
-                }
-                (other, _) => return Err(unknown(&place, other, [DEFAULT_PROFILE, PROFILES].into_iter())),
-            }
+        let Content { default, profiles, problems } = self.content(document);
+        let name = asked.or(default.as_ref().map(|(name, _)| *name));
+        let mut problems = problems.into_iter();
+        let problem =
+            problems.find(|problem| problem.profile.is_none() || problem.profile.as_deref() == name);
+        if let Some(problem) = problem {
+            return Err(problem.into_error());
         }
-        let Some(name) = asked.or(default.as_ref().map(|(name, _)| *name)) else { return Ok(None) };
-        let mut all = profiles.into_iter().flatten();
-        if let Some((key, value)) = all.find(|(key, _)| key.get_ref().as_ref() == name) {
-            let Some(table) = value.get_ref().as_table() else {
-                let place = self.place(key.span().start);
-                return Err(Error::usage(format!("{place}: a profile is a table, [profile.NAME]")));
-            };
-            return Ok(Some((key.get_ref().as_ref(), table)));
+        let Some(name) = name else { return Ok(None) };
+        if let Some(profile) = profiles.iter().find(|profile| profile.name == name) {
+            return Ok(Some((profile.name, profile.table)));
         }
         let place = match default {
             Some((_, place)) if asked.is_none() => place.to_string(),
             _ => self.source.path.display().to_string(),
         };
-        let names: Vec<&str> =
-            profiles.into_iter().flatten().map(|(key, _)| key.get_ref().as_ref()).collect();
+        let names: Vec<&str> = profiles.iter().map(|profile| profile.name).collect();
         let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
         let hint = match nearest(name, names.iter().copied()) {
             Some(near) => format!("did you mean '{}'?", shown(near.as_ref())),
@@ -177,24 +278,43 @@ impl File {
     /// value that is none only where its option matters.
     fn options(&self, subcommand: &Command, table: &DeTable<'_>) -> Result<Found, Error> {
         let mut found = Found::default();
-        for (key, value) in table {
-            let place = self.place(key.span().start);
-            let name = key.get_ref().as_ref();
-            let Some(arg) = arguments(subcommand).find(|arg| is_called(arg, name)) else {
-                return Err(unknown(&place, name, arguments(subcommand).filter_map(Arg::get_long)));
-            };
-            let id = arg.get_id().as_str();
-            match words(arg, value) {
-                // What is turned off is not given.
-                Ok(words) if words.is_empty() => {}
-                Ok(words) => found.given.push(Given { id: id.to_owned(), words, rank: Rank::Profile, place }),
-                Err(why) => {
+        for key in self.keys(subcommand, table) {
+            match key {
+                Key::Off => {}
+                Key::Given(given) => found.given.push(given),
+                Key::Unknown(problem) => return Err(problem.into_error()),
+                Key::Wrong { id, name, why, place } => {
                     let message = format!("{place}: {name}: {why}");
-                    found.broken.push(Broken::new(id, Rank::Profile, message, None));
+                    found.broken.push(Broken::new(&id, Rank::Profile, message, None));
                 }
             }
         }
         Ok(found)
+    }
+
+    /// The keys of a profile, as the options that they are.
+    pub(crate) fn keys(&self, subcommand: &Command, table: &DeTable<'_>) -> Vec<Key> {
+        let key = |(key, value): (&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+            let place = self.place(key.span().start);
+            let name = key.get_ref().as_ref();
+            let Some(arg) = arguments(subcommand).find(|arg| is_called(arg, name)) else {
+                let (message, hint) = unknown_name(name, arguments(subcommand).filter_map(Arg::get_long));
+                let key = Some(name.to_owned());
+                return Key::Unknown(Problem { key, hint, ..Problem::new(place, message) });
+            };
+            let id = arg.get_id().to_string();
+            match words(arg, value) {
+                // What is turned off is not given.
+                Ok(words) if words.is_empty() => Key::Off,
+                Ok(words) => Key::Given(Given { id, words, rank: Rank::Profile, place }),
+                Err(why) => Key::Wrong { id, name: name.to_owned(), why, place },
+            }
+        };
+        table.iter().map(key).collect()
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.source.path
     }
 
     /// File and line of a byte of the text.

@@ -1,0 +1,407 @@
+//! `mqtt config`: the settings in effect, the profiles, and what is wrong with the configuration file.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{ArgMatches, Command, FromArgMatches as _, ValueHint};
+use serde_json::{Map, Value, json};
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::definition::without_environment;
+use super::manual::Manual;
+use super::show::{self, ShowArgs};
+use super::sources::profile::{File, Key, Problem, Profile};
+use super::sources::{self, Given, Rank, profile};
+use super::subcommand::{Called, Entry, Line, Resolved};
+use super::usage::{self, without_secrets};
+use crate::error::Error;
+use crate::notation::printable;
+use crate::quantity::counted;
+
+/// Show settings and profiles, and check the configuration file
+#[derive(Debug, Clone, clap::Args)]
+#[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
+pub(super) struct ConfigArgs {}
+
+pub(super) static MANUAL: Manual = Manual {
+    common: &[],
+    examples: &[
+        ("Show the settings in effect", "mqtt config show"),
+        ("List the profiles", "mqtt config list"),
+        ("Find mistakes in the configuration file", "mqtt config check"),
+    ],
+    bugs: &["No mode connects to a broker: a setting without a mistake may still be refused by the broker."],
+};
+
+/// The modes.
+pub(super) static MODES: &[Entry] = &[
+    Entry::print::<ShowArgs>("show", &show::MANUAL),
+    Entry::print::<ListArgs>("list", &LIST),
+    Entry::print::<CheckArgs>("check", &CHECK),
+];
+
+impl Called for ConfigArgs {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        None
+    }
+
+    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+        Err(Error::usage("config needs a mode: show, list or check").with_hint("see mqtt config --help"))
+    }
+}
+
+/// The options of what reads the configuration file alone.
+#[derive(Debug, Clone, clap::Args)]
+struct FileArgs {
+    /// Configuration file [default: ~/.config/mqtt/config.toml]
+    #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+
+    /// Write one JSON object, in place of text
+    #[arg(long)]
+    json: bool,
+}
+
+/// List the profiles and their brokers
+///
+/// Shows where the configuration file is, each profile with the broker that it names, and which one is the
+/// default.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+static LIST: Manual = Manual {
+    common: &[],
+    examples: &[
+        ("List the profiles", "mqtt config list"),
+        ("Print the names of the profiles alone", "mqtt config list --json | jq -r '.profiles[].name'"),
+    ],
+    bugs: &["Only the broker of a profile is shown; mqtt config show --profile NAME shows the rest."],
+};
+
+/// Find mistakes in the configuration file
+///
+/// Checks every key of every profile, and each profile as a whole with the files that it names. A mistake is
+/// shown with its line and key, and the exit status is 2 if there is one. Warnings do not count.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    file: FileArgs,
+}
+
+static CHECK: Manual = Manual {
+    common: &[],
+    examples: &[
+        ("Check the configuration file", "mqtt config check"),
+        ("Check another one, for a program", "mqtt config check --config ./config.toml --json"),
+    ],
+    bugs: &[
+        "If the file is not valid TOML, nothing else is checked.",
+        "Passwords are not fetched, and no broker is asked. What a profile needs from the command line to be \
+         complete is a mistake here.",
+    ],
+};
+
+/// The file, and its name for the user. A file that nobody has named may be missing.
+fn open(named: Option<&Path>) -> Result<(Option<File>, String), Error> {
+    let file = profile::file(named)?;
+    let name = match &file {
+        Some(file) => file.path().display().to_string(),
+        None => profile::usual_place(),
+    };
+    Ok((file, printable(&name)))
+}
+
+/// The beginning of a report.
+fn report(kind: &str, file: &str, exists: bool) -> Map<String, Value> {
+    let report = json!({ "type": kind, "version": 1, "file": file, "exists": exists });
+    report.as_object().cloned().unwrap_or_default()
+}
+
+fn missing(file: &str) -> String {
+    format!("{file} does not exist\n")
+}
+
+impl Called for ListArgs {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        None
+    }
+
+    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+        let FileArgs { config, json } = self.file;
+        let (file, name) = open(config.as_deref())?;
+        let mut report = report("config-list", &name, file.is_some());
+        let mut rows = Vec::new();
+        let mut problem = None;
+        if let Some(file) = &file {
+            let document = file.document()?;
+            let content = file.content(document.get_ref());
+            problem = content.problems.into_iter().next().map(Problem::into_error);
+            let default = content.default.map(|(name, _)| name);
+            if let Some(default) = default {
+                report.insert("default_profile".into(), default.into());
+            }
+            let definition = show_definition();
+            for Profile { name, place, table } in content.profiles {
+                let broker = broker(file.keys(&definition, table));
+                rows.push((name.to_owned(), place.line, broker, default == Some(name)));
+            }
+            rows.sort_by_key(|(_, line, ..)| *line);
+        }
+        let text = if json {
+            let profile = |(name, line, broker, is_default): &(String, usize, Option<String>, bool)| {
+                let mut profile = json!({ "name": name, "line": line, "default": is_default });
+                if let (Some(profile), Some(broker)) = (profile.as_object_mut(), broker) {
+                    profile.insert("broker".into(), broker.as_str().into());
+                }
+                profile
+            };
+            report.insert("profiles".into(), rows.iter().map(profile).collect());
+            Value::Object(report).to_string() + "\n"
+        } else if file.is_none() {
+            missing(&name)
+        } else {
+            let width = rows.iter().map(|(name, ..)| name.chars().count()).max().unwrap_or(0);
+            let row = |(name, _, broker, is_default): &(String, usize, Option<String>, bool)| {
+                let broker = broker.as_deref().unwrap_or("any broker");
+                let default = if *is_default { "  default" } else { "" };
+                format!("  {:width$}  {}{default}\n", printable(name), printable(broker))
+            };
+            format!("{name}\n{}", rows.iter().map(row).collect::<String>())
+        };
+        Ok(Resolved::Print { text, problem })
+    }
+}
+
+/// The broker that a profile names.
+fn broker(keys: Vec<Key>) -> Option<String> {
+    let mut named: [Option<String>; 4] = Default::default();
+    for key in keys {
+        let Key::Given(Given { id, words, .. }) = key else { continue };
+        let word = words.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
+        let value = word.split_once('=').map(|(_, value)| value.to_owned());
+        let place = ["url", "unix", "host", "port"].iter().position(|naming| id == *naming);
+        if let Some(place) = place {
+            named[place] = value;
+        }
+    }
+    let [url, unix, host, port] = named;
+    let host = host.map(|host| match port.filter(|_| !host.contains([':', ','])) {
+        Some(port) => format!("{host}:{port}"),
+        None => host,
+    });
+    url.map(|url| without_secrets(&url)).or(unix.map(|path| format!("unix:{path}"))).or(host)
+}
+
+fn show_definition() -> Command {
+    without_environment(MODES[0].definition())
+}
+
+/// Something about the configuration file that a user should know.
+struct Finding {
+    is_error: bool,
+    /// Where there is one.
+    line: Option<usize>,
+    profile: Option<String>,
+    key: Option<String>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Finding {
+    fn text(&self, file: &str) -> String {
+        let line = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
+        let warning = if self.is_error { "" } else { "warning: " };
+        let profile = self.profile.as_ref().map(|name| format!("[profile.{}] ", printable(name)));
+        let key = self.key.as_ref().map(|key| format!("{}: ", printable(key)));
+        let hint = self.hint.as_ref().map(|hint| format!("; {}", printable(hint)));
+        let (profile, key) = (profile.unwrap_or_default(), key.unwrap_or_default());
+        let message = printable(&self.message);
+        format!("{file}{line}: {warning}{profile}{key}{message}{}\n", hint.unwrap_or_default())
+    }
+
+    fn json(&self) -> Value {
+        let severity = if self.is_error { "error" } else { "warning" };
+        let mut object = Map::from_iter([("severity".to_owned(), severity.into())]);
+        let texts = [("profile", &self.profile), ("key", &self.key), ("hint", &self.hint)];
+        object.extend(self.line.map(|line| ("line".to_owned(), line.into())));
+        object.extend(texts.into_iter().filter_map(|(key, text)| {
+            let text = text.as_deref()?;
+            Some((key.to_owned(), text.into()))
+        }));
+        object.insert("message".into(), self.message.as_str().into());
+        Value::Object(object)
+    }
+}
+
+impl From<Problem> for Finding {
+    fn from(problem: Problem) -> Self {
+        let Problem { place, profile, key, message, hint } = problem;
+        Self { is_error: true, line: Some(place.line), profile, key, message, hint }
+    }
+}
+
+impl Called for CheckArgs {
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        None
+    }
+
+    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+        let FileArgs { config, json } = self.file;
+        let (file, name) = open(config.as_deref())?;
+        let (profiles, mut findings) = file.as_ref().map(check).unwrap_or_default();
+        findings.sort_by_key(|finding| finding.line);
+        let count = findings.iter().filter(|finding| finding.is_error).count();
+        let text = if json {
+            let mut report = report("config-check", &name, file.is_some());
+            report.insert("ok".into(), (count == 0).into());
+            report.insert("profiles".into(), profiles.into());
+            report.insert("findings".into(), findings.iter().map(Finding::json).collect());
+            Value::Object(report).to_string() + "\n"
+        } else if file.is_none() {
+            missing(&name)
+        } else {
+            let mut lines: Vec<String> = findings.iter().map(|finding| finding.text(&name)).collect();
+            if count == 0 {
+                lines.push(format!("{name}: {}, no mistakes\n", counted(profiles.len() as u64, "profile")));
+            }
+            lines.concat()
+        };
+        let problem =
+            (count > 0).then(|| Error::usage(format!("{name}: {}", counted(count as u64, "mistake"))));
+        Ok(Resolved::Print { text, problem })
+    }
+}
+
+/// The names of the profiles, and everything that there is to say about the file.
+fn check(file: &File) -> (Vec<String>, Vec<Finding>) {
+    let document = match file.document_or_problems() {
+        Ok(document) => document,
+        Err(problems) => return (Vec::new(), problems.into_iter().map(Finding::from).collect()),
+    };
+    let content = file.content(document.get_ref());
+    let mut findings: Vec<Finding> = content.problems.into_iter().map(Finding::from).collect();
+    let names: Vec<String> = content.profiles.iter().map(|profile| profile.name.to_owned()).collect();
+    if let Some((default, place)) =
+        content.default.filter(|(default, _)| !names.iter().any(|name| name == default))
+    {
+        findings.push(Finding {
+            is_error: true,
+            line: Some(place.line),
+            profile: None,
+            key: Some(profile::DEFAULT_PROFILE.to_owned()),
+            message: format!("unknown profile '{default}'"),
+            hint: None,
+        });
+    }
+    let definition = show_definition();
+    for profile in &content.profiles {
+        check_profile(file, &definition, profile, &mut findings);
+    }
+    (names, findings)
+}
+
+fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, findings: &mut Vec<Finding>) {
+    let Profile { name, place, table } = profile;
+    let finding = |line: usize, key: Option<String>, message: String, hint: Option<String>| Finding {
+        is_error: true,
+        line: Some(line),
+        profile: Some((*name).to_owned()),
+        key,
+        message,
+        hint,
+    };
+    let before = findings.len();
+    let mut all = Vec::new();
+    for key in file.keys(definition, table) {
+        match key {
+            Key::Off => {}
+            Key::Unknown(problem) => {
+                findings.push(Finding { profile: Some((*name).to_owned()), ..problem.into() });
+            }
+            Key::Wrong { name, why, place, .. } => {
+                findings.push(finding(place.line, Some(name), why.to_owned(), None));
+            }
+            Key::Given(given) => {
+                let read = read(definition, &given.words).map_err(|error| parts(&error).0);
+                if let Err(message) = read.and_then(|_| look_up(definition, &given)) {
+                    findings.push(finding(given.place.line, Some(key_of(definition, &given)), message, None));
+                }
+                all.push(given);
+            }
+        }
+    }
+    if findings.len() > before {
+        return; // Each key first.
+    }
+    let words: Vec<OsString> = all.iter().flat_map(|one| one.words.clone()).collect();
+    let whole = read(definition, &words).and_then(|matches| {
+        let read = ShowArgs::from_arg_matches(&matches).map_err(|error| Error::usage(error.to_string()));
+        read.map(|args| (args, matches))
+    });
+    let (args, matches) = match whole {
+        Ok(read) => read,
+        Err(error) => {
+            let (message, hint) = parts(&error);
+            return findings.push(finding(place.line, None, message, hint));
+        }
+    };
+    let mut connection = args.connection;
+    for one in &all {
+        connection.origin.demote([one.id.as_str()], Rank::Profile);
+    }
+    if let Some(why) = sources::refused_command(&all) {
+        connection.origin.refuse_command(why);
+    }
+    let later = connection.origin.warnings();
+    if let Err(error) = connection.check(Purpose::default()) {
+        let (message, hint) = parts(&error);
+        findings.push(finding(place.line, None, message, hint));
+    }
+    let warnings = sources::warnings(definition, &matches, &all).into_iter().chain(later.take());
+    let warning = |message| Finding { is_error: false, ..finding(place.line, None, message, None) };
+    findings.extend(warnings.map(warning));
+}
+
+/// The values of these words.
+fn read(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
+    let line: Vec<OsString> = [OsString::from("show")].iter().chain(words).cloned().collect();
+    definition.clone().try_get_matches_from(&line).map_err(|error| {
+        let config = Command::new("config").subcommand(definition.clone());
+        let program = Command::new("mqtt").subcommand(config);
+        match usage::from_clap(error, &program, &["mqtt", "config", "show"].map(OsString::from)) {
+            Err(error) => error,
+            // Help is not among the words.
+            Ok(text) => Error::usage(text),
+        }
+    })
+}
+
+/// Whether a file is there that an option is to read.
+fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
+    // These are made, or are there when a broker is.
+    const NOT_READ: [&str; 2] = ["tls_keylog", "unix"];
+    let arg = definition.get_arguments().find(|arg| arg.get_id() == given.id.as_str());
+    let is_file = arg.is_some_and(|arg| {
+        matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath)
+            && !NOT_READ.contains(&given.id.as_str())
+    });
+    let words = given.words.iter().filter(|_| is_file);
+    for word in words {
+        let word = word.to_string_lossy();
+        let path = word.split_once('=').map_or("", |(_, path)| path);
+        std::fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
+    }
+    Ok(())
+}
+
+fn key_of(definition: &Command, given: &Given) -> String {
+    let arg = definition.get_arguments().find(|arg| arg.get_id() == given.id.as_str());
+    arg.and_then(clap::Arg::get_long).unwrap_or(&given.id).to_owned()
+}
+
+fn parts(error: &Error) -> (String, Option<String>) {
+    (error.to_string(), error.hint().map(str::to_owned))
+}

@@ -1,0 +1,173 @@
+//! `mqtt config list` and `mqtt config check`, and the JSON of all three modes.
+
+use serde_json::{Value, json};
+
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::{report, write};
+
+const GOOD: &str = "default-profile = 'lab'\n\n[profile.work]\nurl = 'mqtts://me:hunter2@work.example/x'\n\n\
+                    [profile.lab]\nhost = 'lab.example'\nport = 1884\nkeepalive = '5m'\n\n[profile.bare]\n\
+                    connect-timeout = 5\n\n[profile.here]\nunix = '/run/broker'\n";
+
+fn run(mode: &str, text: &str, options: &[&str]) -> (Outcome, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "config.toml", text);
+    let outcome = Mqtt::new(["config", mode, "--config", &config]).args(options).run();
+    (outcome, config)
+}
+
+fn json_of(outcome: &Outcome) -> Value {
+    report("config", &outcome.stdout)
+}
+
+#[test]
+fn list_shows_each_profile_with_its_broker() {
+    let (outcome, config) = run("list", GOOD, &[]);
+    let lines = outcome.exits(0).lines();
+    let expected = [
+        config.as_str(),
+        "  work  mqtts://…@work.example/x",
+        "  lab   lab.example:1884  default",
+        "  bare  any broker",
+        "  here  unix:/run/broker",
+    ];
+    assert_eq!(lines, expected);
+    let (outcome, _) = run("list", GOOD, &["--json"]);
+    let list = json_of(&outcome.exits(0).does_not_mention("hunter2"));
+    assert_eq!(list["default_profile"], "lab");
+    assert_eq!(
+        list["profiles"][1],
+        json!({ "name": "lab", "line": 6, "default": true, "broker": "lab.example:1884" })
+    );
+    assert_eq!(list["profiles"][2].get("broker"), None);
+}
+
+/// Where nothing was named, nothing needs to be there.
+#[test]
+fn missing_file_is_no_mistake_unless_it_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let usual = home.path().join("mqtt/config.toml").display().to_string();
+    for mode in ["list", "check"] {
+        let mqtt = || Mqtt::new(["config", mode]).env("XDG_CONFIG_HOME", home.path());
+        assert_eq!(mqtt().run().exits(0).lines(), [format!("{usual} does not exist")]);
+        let json = json_of(&mqtt().args(["--json"]).run().exits(0));
+        assert_eq!((&json["exists"], &json["file"]), (&json!(false), &json!(usual)));
+        mqtt().args(["--config", "/no/such"]).run().fails(1, "/no/such");
+        mqtt().env("MQTT_CONFIG", "/no/such").run().fails(1, "/no/such");
+    }
+}
+
+#[test]
+fn check_finds_every_mistake_with_its_line_and_key() {
+    let text = "default-profile = 'no'\nnonsense = 1\n[profile.a]\nhots = 'x'\nport = 'many'\nws = 1\n\
+                keepalive = [1]\n[profile.b]\nurl = 'http://me:hunter2@h'\n[profile.c]\ncert = '/dev/null'\n\
+                [profile.d]\ncafile = '/no/such-ca.pem'\n";
+    let (outcome, config) = run("check", text, &[]);
+    let outcome = outcome.exits(2).says(&format!("mqtt: {config}: 9 mistakes\n"));
+    let lines = outcome.lines();
+    let expected = [
+        "line 1: default-profile: unknown profile 'no'",
+        "line 2: nonsense: unknown option 'nonsense'",
+        "line 4: [profile.a] hots: unknown option 'hots'; did you mean 'host'?",
+        "line 5: [profile.a] port: invalid value 'many' for '--port <PORT>'",
+        "line 6: [profile.a] ws: it must be true or false",
+        "line 7: [profile.a] keepalive: it must be a text or a number",
+        "line 9: [profile.b] url: invalid value 'http://…@h' for '--url <URL>'",
+        "line 10: [profile.c] --cert needs its private key: --key FILE",
+        "line 13: [profile.d] cafile: /no/such-ca.pem: No such file",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(&format!("{config}, {expected}")), "{line}\n{expected}");
+    }
+    let (outcome, _) = run("check", text, &["--json"]);
+    let check = json_of(&outcome.exits(2));
+    assert_eq!((&check["ok"], &check["profiles"]), (&json!(false), &json!(["a", "b", "c", "d"])));
+    let finding = json!({
+        "severity": "error", "line": 4, "profile": "a", "key": "hots", "hint": "did you mean 'host'?",
+        "message": "unknown option 'hots'",
+    });
+    assert_eq!(check["findings"][2], finding);
+}
+
+#[test]
+fn check_of_a_good_file_counts_its_profiles() {
+    let (outcome, config) = run("check", GOOD, &[]);
+    let outcome = outcome.exits(0);
+    let lines = outcome.lines();
+    assert_eq!(lines.last().unwrap(), &format!("{config}: 4 profiles, no mistakes"));
+    let (outcome, _) = run("check", "", &["--json"]);
+    let check = json_of(&outcome.exits(0));
+    assert_eq!((&check["ok"], &check["profiles"]), (&json!(true), &json!([])));
+    // A warning does not count.
+    let (outcome, _) = run("check", "[profile.a]\nhost = 'h'\nciphers = 'x'\n", &["--json"]);
+    let check = json_of(&outcome.exits(0));
+    assert_eq!((&check["ok"], &check["findings"][0]["severity"]), (&json!(true), &json!("warning")));
+    // The environment has no say in it.
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "config.toml", GOOD);
+    let run = Mqtt::new(["config", "check", "--config", &config])
+        .env("MQTT_PORT", "x")
+        .env("MQTT_KEY", "/no")
+        .run();
+    run.exits(0);
+}
+
+#[test]
+fn check_of_what_is_not_toml_names_the_lines() {
+    let (outcome, config) = run("check", "[profile.a]\nhost = \n\n[profile.b\nport = 1\n", &[]);
+    let lines = outcome.exits(2).lines();
+    assert!(lines.iter().any(|line| line.starts_with(&format!("{config}, line 2: "))), "{lines:?}");
+    assert!(lines.iter().any(|line| line.starts_with(&format!("{config}, line 4: "))), "{lines:?}");
+    for text in ["default-profile = 3\n", "profile = 1\n", "[profile]\na = 1\n"] {
+        run("check", text, &[]).0.exits(2);
+        run("list", text, &[]).0.exits(2);
+    }
+}
+
+#[test]
+fn show_as_json_tells_the_source_of_each_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "config.toml", GOOD);
+    let line = ["config", "show", "--json", "--config", &config, "-k", "7"];
+    let show = json_of(&Mqtt::new(line).env("MQTT_CLIENT_ID", "me").run().exits(0));
+    assert_eq!(show["brokers"], json!(["mqtt://lab.example:1884"]));
+    let option = |name: &str| {
+        let options = show["options"].as_array().unwrap();
+        options
+            .iter()
+            .find(|option| option["name"] == name)
+            .unwrap_or_else(|| panic!("{name}: {show:#}"))
+            .clone()
+    };
+    assert_eq!(
+        option("host"),
+        json!({ "name": "host", "value": "lab.example", "source": "profile", "file": config, "line": 7 })
+    );
+    assert_eq!(option("keepalive"), json!({ "name": "keepalive", "value": "7", "source": "flag" }));
+    assert_eq!(option("max-inflight"), json!({ "name": "max-inflight", "value": "20", "source": "default" }));
+    assert_eq!(
+        option("client-id"),
+        json!({ "name": "client-id", "value": "me", "source": "environment", "variable": "MQTT_CLIENT_ID" })
+    );
+    let line = ["config", "show", "--json", "--config", &config, "--profile", "work"];
+    let show = Mqtt::new(line).run().exits(0);
+    let text = String::from_utf8(show.stdout.clone()).unwrap();
+    assert!(!text.contains("hunter2"), "{text}");
+    let show = json_of(&show);
+    let password = json!({
+        "name": "password", "value": "********", "source": "profile", "file": config, "line": 4, "in_url": true,
+    });
+    assert!(show["options"].as_array().unwrap().contains(&password), "{show:#}");
+    let line = ["config", "show", "--json", "--config", &config, "-h", "other.example"];
+    let show = json_of(&Mqtt::new(line).run().exits(0));
+    assert_eq!(show["left_out"]["options"], json!(["port"]));
+    let line = ["config", "show", "--json", "-h", "h", "--cafile", "/no/such"];
+    assert_eq!(json_of(&Mqtt::new(line).run().exits(1))["error"]["exit_status"], 1);
+}
+
+#[test]
+fn mode_is_needed() {
+    Mqtt::new(["config"]).run().fails(2, "show, list or check");
+    Mqtt::new(["config", "nosuch"]).run().exits(2);
+}
