@@ -21,7 +21,7 @@ pub mod storage;
 
 use std::ffi::OsString;
 
-use crate::cli::{Hidden, Request};
+use crate::cli::{Hidden, Parsed};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::manner::Manner;
@@ -31,7 +31,7 @@ use crate::output::{ColorChoice, Diagnostics, Stdout, Verbosity};
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let request = cli::parse(arguments, start_anew);
     let (verbosity, color, log_time, manner) = match &request {
-        Ok(Request::Run { invocation, color, log_time, manner, .. }) => {
+        Ok(Parsed::Run { invocation, color, log_time, manner, .. }) => {
             (invocation.verbosity(), *color, *log_time, *manner)
         }
         _ => (Verbosity::Normal, ColorChoice::Auto, false, Manner::Own),
@@ -39,7 +39,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let diagnostics = Diagnostics::new(verbosity, color).in_manner(manner);
     let diagnostics = if log_time { diagnostics.with_times() } else { diagnostics };
     let diagnostics = match &request {
-        Ok(Request::Run { left_out: Some(text), .. }) => diagnostics.explaining_denials(text.clone()),
+        Ok(Parsed::Run { left_out: Some(text), .. }) => diagnostics.explaining_denials(text.clone()),
         _ => diagnostics,
     };
     let outcome = request.and_then(|request| fulfil(request, &diagnostics));
@@ -69,26 +69,26 @@ fn start_anew(_: &Hidden) -> Option<std::io::Error> {
     None
 }
 
-fn fulfil(request: Request, diagnostics: &Diagnostics) -> Result<Exit, Error> {
+fn fulfil(request: Parsed, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::file("cannot start", error))?;
     let outcome = runtime.block_on(async {
         match request {
-            Request::Print { text, problem, warnings } => {
+            Parsed::Print { text, problem, warnings } => {
                 for warning in warnings {
                     diagnostics.warning(warning);
                 }
                 let exit = print(&text).await?;
                 problem.map_or(Ok(exit), Err)
             }
-            Request::Misuse { stdout, stderr } => {
+            Parsed::Misuse { stdout, stderr } => {
                 print(&stdout).await?;
                 diagnostics.raw(&stderr);
                 Ok(Exit::Failure)
             }
-            Request::Run { invocation, warnings, details, .. } => {
+            Parsed::Run { invocation, warnings, details, .. } => {
                 for warning in warnings {
                     diagnostics.warning(warning);
                 }

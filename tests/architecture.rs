@@ -2,6 +2,7 @@
 //! a room knows the rooms below it and none above.
 
 mod circles;
+mod names;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
-use mqtt::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value};
+use mqtt::protocol::property::{Place, PropertyBlock, PropertyId, PropertyKind, Value};
 use mqtt::protocol::reason::ReasonCode;
 use mqtt::protocol::wire::{self, PacketType};
 use rstest::rstest;
@@ -292,9 +292,9 @@ fn example(id: PropertyId) -> PropertyBlock {
     block.push(
         id,
         match id.kind() {
-            Kind::Text => Value::Text("t"),
-            Kind::Binary => Value::Binary(b"b"),
-            Kind::Pair => Value::Pair("k", "v"),
+            PropertyKind::Text => Value::Text("t"),
+            PropertyKind::Binary => Value::Binary(b"b"),
+            PropertyKind::Pair => Value::Pair("k", "v"),
             _ => Value::Number(1),
         },
     );
@@ -343,9 +343,9 @@ fn malformed_properties() {
             twice.push(
                 id,
                 match id.kind() {
-                    Kind::Text => Value::Text("u"),
-                    Kind::Binary => Value::Binary(b"c"),
-                    Kind::Pair => Value::Pair("k", "w"),
+                    PropertyKind::Text => Value::Text("u"),
+                    PropertyKind::Binary => Value::Binary(b"c"),
+                    PropertyKind::Pair => Value::Pair("k", "w"),
                     _ => Value::Number(1),
                 },
             );
@@ -353,13 +353,15 @@ fn malformed_properties() {
                 wrong.push((format!("{name} twice in {}", packet.name()), twice.bytes().to_vec()));
             }
             match id.kind() {
-                Kind::Flag => wrong.push((format!("{name} 2"), vec![id as u8, 2])),
-                Kind::TwoNotZero => wrong.push((format!("{name} 0"), vec![id as u8, 0, 0])),
-                Kind::FourNotZero => wrong.push((format!("{name} 0"), vec![id as u8, 0, 0, 0, 0])),
-                Kind::Variable => wrong.push((format!("{name} 0"), vec![id as u8, 0])),
-                Kind::Text => wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF])),
-                Kind::Pair => wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF, 0, 0])),
-                Kind::Byte | Kind::Two | Kind::Four | Kind::Binary => {}
+                PropertyKind::Flag => wrong.push((format!("{name} 2"), vec![id as u8, 2])),
+                PropertyKind::TwoNotZero => wrong.push((format!("{name} 0"), vec![id as u8, 0, 0])),
+                PropertyKind::FourNotZero => wrong.push((format!("{name} 0"), vec![id as u8, 0, 0, 0, 0])),
+                PropertyKind::Variable => wrong.push((format!("{name} 0"), vec![id as u8, 0])),
+                PropertyKind::Text => wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF])),
+                PropertyKind::Pair => {
+                    wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF, 0, 0]))
+                }
+                PropertyKind::Byte | PropertyKind::Two | PropertyKind::Four | PropertyKind::Binary => {}
             }
             let cut = bytes[..bytes.len() - 1].to_vec();
             wrong.push((format!("{name} cut off in {}", packet.name()), cut));

@@ -374,7 +374,7 @@ fn a_backup_overwrites_nothing() {
 
 #[test]
 fn refused_filters_are_named() {
-    let refusal = ::mqtt::broker::Refusal {
+    let refusal = ::mqtt::broker::RefusedTopics {
         topic_filter: "b/#".into(),
         reason_code: ::mqtt::protocol::reason::ReasonCode::NOT_AUTHORIZED,
     };

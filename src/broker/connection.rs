@@ -11,9 +11,9 @@ use bytes::Bytes;
 use tokio::io::ReadBuf;
 use tokio::time::Sleep;
 
-use super::Transport;
-use super::core::{ConnectionId, Core, State};
-use super::driver::{Shared, now};
+use super::ByteStream;
+use super::core::{ConnectionId, Core, Directive};
+use super::driver::{SharedBroker, now};
 
 /// One read takes this much at most.
 const READ_BYTES: usize = 64 << 10;
@@ -30,10 +30,10 @@ thread_local! {
 }
 
 /// The task of one connection. It ends when the connection has.
-pub(super) struct Connection<S> {
+pub(super) struct ConnectionTask<S> {
     stream: S,
     id: ConnectionId,
-    shared: Arc<Shared>,
+    shared: Arc<SharedBroker>,
     /// Received, and not yet taken by the core.
     tail: Vec<u8>,
     /// The core did not take all of `tail` because the connection was paused, or its turn over.
@@ -52,8 +52,8 @@ enum Moved {
     End,
 }
 
-impl<S: Transport> Connection<S> {
-    pub(super) fn new(stream: S, shared: Arc<Shared>) -> Self {
+impl<S: ByteStream> ConnectionTask<S> {
+    pub(super) fn new(stream: S, shared: Arc<SharedBroker>) -> Self {
         let id = shared.with(now(), Core::open);
         Self { stream, id, shared, tail: Vec::new(), held: false, write_ended: false, gap: None }
     }
@@ -133,20 +133,20 @@ impl<S: Transport> Connection<S> {
     fn note_held(&mut self, core: &mut Core, now: Instant) {
         core.holds_partial(self.id, self.tail.capacity(), now);
         let state = core.state(self.id);
-        if matches!(state, State::Closing | State::Dead) {
+        if matches!(state, Directive::Closing | Directive::Dead) {
             self.tail = Vec::new();
             core.holds_partial(self.id, 0, now);
         }
-        self.held = state == State::Paused || core.turn_is_over();
+        self.held = state == Directive::Paused || core.turn_is_over();
     }
 
     /// Writes, reads, and says whether the connection is over, or whether there may be more to do.
     fn turn(&mut self, core: &mut Core, cx: &mut Context<'_>, now: Instant) -> Moved {
         let state = core.state(self.id);
-        if state == State::Dead {
+        if state == Directive::Dead {
             return Moved::End;
         }
-        if state == State::Open && self.held {
+        if state == Directive::Open && self.held {
             self.hand_over(core, now);
         }
         let wrote = self.write(core, cx, now);
@@ -154,14 +154,14 @@ impl<S: Transport> Connection<S> {
             return wrote;
         }
         match core.state(self.id) {
-            State::Dead => Moved::End,
-            State::Paused => wrote,
-            State::Open if core.turn_is_over() => wrote,
-            State::Open => match self.read(core, cx, now) {
+            Directive::Dead => Moved::End,
+            Directive::Paused => wrote,
+            Directive::Open if core.turn_is_over() => wrote,
+            Directive::Open => match self.read(core, cx, now) {
                 Moved::Nothing => wrote,
                 read => read,
             },
-            State::Closing => {
+            Directive::Closing => {
                 if !core.output(self.id).is_empty() {
                     return wrote;
                 }
@@ -179,7 +179,7 @@ impl<S: Transport> Connection<S> {
     }
 }
 
-impl<S: Transport> Future for Connection<S> {
+impl<S: ByteStream> Future for ConnectionTask<S> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -211,7 +211,7 @@ impl<S: Transport> Future for Connection<S> {
     }
 }
 
-impl<S> Drop for Connection<S> {
+impl<S> Drop for ConnectionTask<S> {
     fn drop(&mut self) {
         let mut inner = self.shared.lock();
         inner.clear_waker(self.id);

@@ -13,8 +13,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::Transport;
-use super::connection::Connection;
+use super::ByteStream;
+use super::connection::ConnectionTask;
 use super::core::{ConnectionId, Core};
 use super::options::Options;
 
@@ -22,7 +22,7 @@ use super::options::Options;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the tasks of one broker share.
-pub(super) struct Shared {
+pub(super) struct SharedBroker {
     inner: Mutex<Inner>,
     /// An earlier deadline was set.
     deadline: Notify,
@@ -65,7 +65,7 @@ impl Inner {
     }
 }
 
-impl Shared {
+impl SharedBroker {
     pub(super) fn new(options: Options) -> Self {
         let inner = Inner { core: Core::new(options), wakers: Vec::new() };
         Self { inner: Mutex::new(inner), deadline: Notify::new() }
@@ -101,8 +101,8 @@ pub(super) fn now() -> Instant {
 /// ends everything at once: the connections' tasks belong to it.
 pub(super) async fn run(
     listener: TcpListener,
-    shared: Arc<Shared>,
-    mut attached: mpsc::UnboundedReceiver<Box<dyn Transport>>,
+    shared: Arc<SharedBroker>,
+    mut attached: mpsc::UnboundedReceiver<Box<dyn ByteStream>>,
     mut stopped: oneshot::Receiver<()>,
 ) {
     let mut connections = JoinSet::new();
@@ -117,12 +117,12 @@ pub(super) async fn run(
                     // Without it an acknowledgement waits for the next one. A socket that cannot be
                     // set is gone already.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(Connection::new(stream, Arc::clone(&shared)));
+                    connections.spawn(ConnectionTask::new(stream, Arc::clone(&shared)));
                 }
                 Err(_) => accept_again = Some(tokio::time::Instant::now() + ACCEPT_PAUSE),
             },
             Some(stream) = attached.recv() => {
-                connections.spawn(Connection::new(stream, Arc::clone(&shared)));
+                connections.spawn(ConnectionTask::new(stream, Arc::clone(&shared)));
             }
             () = until(deadline) => shared.with(now(), Core::advance),
             () = shared.deadline.notified() => {}

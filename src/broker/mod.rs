@@ -36,22 +36,22 @@ use tokio::task::JoinHandle;
 
 use crate::error::{Error, Layer};
 use crate::net;
-use driver::Shared;
-pub use options::{Cut, Faults, Feature, Limits, Options, Refusal};
+use driver::SharedBroker;
+pub use options::{Cut, Faults, Feature, Limits, Options, RefusedTopics};
 pub use sink::Sink;
 pub use statistics::Statistics;
 
 /// Something to speak MQTT over.
-pub trait Transport: AsyncRead + AsyncWrite + Send + Unpin {}
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Transport for T {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// A running broker. Dropping it ends it at once, like a crash: every connection is closed without
 /// a word. [`Broker::shutdown`] ends it with a farewell.
 pub struct Broker {
     address: SocketAddr,
-    shared: Arc<Shared>,
-    attach: mpsc::UnboundedSender<Box<dyn Transport>>,
+    shared: Arc<SharedBroker>,
+    attach: mpsc::UnboundedSender<Box<dyn ByteStream>>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<()>,
 }
@@ -87,7 +87,7 @@ impl Broker {
         };
         let listener = self::listen(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let shared = Arc::new(Shared::new(options));
+        let shared = Arc::new(SharedBroker::new(options));
         let (attach, attached) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(driver::run(listener, Arc::clone(&shared), attached, stopped));
@@ -101,7 +101,7 @@ impl Broker {
     }
 
     /// Serves one more connection over any stream, for example one end of an in-memory pipe.
-    pub fn attach(&self, stream: impl Transport + 'static) {
+    pub fn attach(&self, stream: impl ByteStream + 'static) {
         // The other end is gone only when the broker is, and then so is the stream.
         let _ = self.attach.send(Box::new(stream));
     }

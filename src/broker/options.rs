@@ -128,7 +128,7 @@ impl Limits {
 
 /// Topics refused, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct RefusedTopics {
     /// For publishing, a filter of the refused topic names; for subscribing, the refused filter
     /// itself, or `#` for all.
     pub topic_filter: String,
@@ -155,10 +155,10 @@ pub struct Faults {
     /// Limits `refuse_connect` to the first so many attempts.
     pub refuse_connect_times: Option<u32>,
     /// Refuses these filters in SUBACK.
-    pub refuse_subscribe: Vec<Refusal>,
+    pub refuse_subscribe: Vec<RefusedTopics>,
     /// Refuses messages to these topics in PUBACK or PUBREC; at QoS 0 and in MQTT 3.x, where no
     /// answer can say so, they are dropped.
-    pub refuse_publish: Vec<Refusal>,
+    pub refuse_publish: Vec<RefusedTopics>,
     /// Cuts connections.
     pub cut: Option<Cut>,
     /// Packets of these types are not sent, for example `PubAck` or `PingResp`.

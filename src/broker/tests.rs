@@ -53,7 +53,7 @@ impl Peer<TcpStream> {
     }
 }
 
-impl<S: Transport> Peer<S> {
+impl<S: ByteStream> Peer<S> {
     async fn join(stream: S, protocol: Protocol, name: &str, clean_start: bool) -> Self {
         let mut peer = Self { stream, protocol, buffer: BytesMut::new() };
         peer.send(&connect_bytes(protocol, name, clean_start)).await;

@@ -20,8 +20,8 @@ use super::subcommand::{Entry, Subcommand};
 use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;
-use crate::command::bench::config::{Mode, Pattern, Stop};
-use crate::command::bench::{Config, Results, Task, figures_help};
+use crate::command::bench::config::{Mode, Pattern, StopAfter};
+use crate::command::bench::{BenchTask, Config, Results, figures_help};
 use crate::error::Error;
 use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
@@ -44,10 +44,10 @@ pub(super) struct BenchArgs {
 /// The modes.
 pub(super) static MODES: &[Entry] = &[
     Entry::run::<ConnectArgs>("conn"),
-    Entry::run::<PublishArgs>("pub"),
-    Entry::run::<SubscribeArgs>("sub"),
+    Entry::run::<BenchPublishArgs>("pub"),
+    Entry::run::<BenchSubscribeArgs>("sub"),
     Entry::run::<EndToEndArgs>("e2e"),
-    Entry::run::<RequestArgs>("rr"),
+    Entry::run::<BenchRequestArgs>("rr"),
     Entry::run::<CompareArgs>("compare"),
     Entry::run::<CalibrateArgs>("calibrate"),
 ];
@@ -78,7 +78,7 @@ pub(super) struct ConnectArgs {
 /// Publish, without subscribers
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures())]
-pub(super) struct PublishArgs {
+pub(super) struct BenchPublishArgs {
     #[command(flatten)]
     send: SendArgs,
 
@@ -99,7 +99,7 @@ const FILTER: &str = "bench/#";
 #[derive(Debug, Clone, clap::Args)]
 #[command(after_help = figures())]
 #[command(mut_arg("count", |arg| arg.help("Measure this many messages, instead of a time")))]
-pub(super) struct SubscribeArgs {
+pub(super) struct BenchSubscribeArgs {
     /// Clients that subscribe [default: 10]
     #[arg(long, value_name = "COUNT", value_parser = value::clients, help_heading = "Load")]
     subscribers: Option<u32>,
@@ -174,7 +174,7 @@ pub(super) struct EndToEndArgs {
 #[command(mut_arg("topic", |arg| arg.help(
     "Topic of the requests, with {client} and {topic} as levels; responses go to \
      bench-response/RUN/CLIENT/answer [default: bench/{client}/{topic}]")))]
-pub(super) struct RequestArgs {
+pub(super) struct BenchRequestArgs {
     #[command(flatten)]
     send: SendArgs,
 
@@ -310,13 +310,13 @@ impl TryFrom<ConnectArgs> for Config {
         }
         let clients = Clients::pairs(clients.unwrap_or(100), 0);
         common.config(Mode::Connect, clients, ceiling, |load| {
-            load.stop = Stop::After(hold.unwrap_or(Duration::from_secs(1)));
+            load.stop = StopAfter::After(hold.unwrap_or(Duration::from_secs(1)));
             Ok(())
         })
     }
 }
 
-impl Subcommand for PublishArgs {
+impl Subcommand for BenchPublishArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &bench_manual::PUBLISH;
@@ -334,16 +334,16 @@ impl Subcommand for PublishArgs {
     }
 }
 
-impl TryFrom<PublishArgs> for Config {
+impl TryFrom<BenchPublishArgs> for Config {
     type Error = Error;
 
-    fn try_from(PublishArgs { send, course, ceiling, common }: PublishArgs) -> Result<Self, Error> {
+    fn try_from(BenchPublishArgs { send, course, ceiling, common }: BenchPublishArgs) -> Result<Self, Error> {
         let clients = Clients::pairs(send.publishers(), 0);
         common.sending(Mode::Publish, clients, send, &course, ceiling)
     }
 }
 
-impl Subcommand for SubscribeArgs {
+impl Subcommand for BenchSubscribeArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &bench_manual::SUBSCRIBE;
@@ -361,11 +361,11 @@ impl Subcommand for SubscribeArgs {
     }
 }
 
-impl TryFrom<SubscribeArgs> for Config {
+impl TryFrom<BenchSubscribeArgs> for Config {
     type Error = Error;
 
-    fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
-        let SubscribeArgs { subscribers, qos, topic, shared_groups, course, common } = args;
+    fn try_from(args: BenchSubscribeArgs) -> Result<Self, Error> {
+        let BenchSubscribeArgs { subscribers, qos, topic, shared_groups, course, common } = args;
         let subscribers = subscribers.unwrap_or(10);
         let clients = Clients { publishers: 0, subscribers, pattern: Pattern::All, shared_groups };
         let filter = common.topic(topic.as_deref(), FILTER)?;
@@ -414,7 +414,7 @@ impl TryFrom<EndToEndArgs> for Config {
     }
 }
 
-impl Subcommand for RequestArgs {
+impl Subcommand for BenchRequestArgs {
     type Config = Config;
 
     const MANUAL: &'static Manual = &bench_manual::REQUEST;
@@ -432,11 +432,11 @@ impl Subcommand for RequestArgs {
     }
 }
 
-impl TryFrom<RequestArgs> for Config {
+impl TryFrom<BenchRequestArgs> for Config {
     type Error = Error;
 
     fn try_from(
-        RequestArgs { send, subscribers, course, ceiling, common }: RequestArgs,
+        BenchRequestArgs { send, subscribers, course, ceiling, common }: BenchRequestArgs,
     ) -> Result<Self, Error> {
         let clients = Clients::pairs(send.publishers(), subscribers.unwrap_or(1));
         common.sending(Mode::Request, clients, send, &course, ceiling)
@@ -462,7 +462,7 @@ impl TryFrom<CompareArgs> for Config {
             return Err(Error::usage("compare needs two reports or more"));
         }
         let results = Results { json, allow_saturated, ..Results::default() };
-        Ok(Self { task: Task::Compare(files), results, verbosity: quiet.resolve() })
+        Ok(Self { task: BenchTask::Compare(files), results, verbosity: quiet.resolve() })
     }
 }
 
@@ -488,7 +488,7 @@ impl TryFrom<CalibrateArgs> for Config {
         refuse_broker(&connection.origin, "calibrate")?;
         let client = connection.resolve(Purpose::default())?;
         check_plain(&client, "calibrate")?;
-        let task = Task::Calibrate {
+        let task = BenchTask::Calibrate {
             client: Box::new(client),
             threads: threads(given),
             duration: duration.unwrap_or(Duration::from_secs(3)),

@@ -13,9 +13,9 @@ use super::text::shown;
 use super::value;
 use super::verbosity::QuietArgs;
 use crate::client::options::{ClientOptions, Version};
-use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop, TOPIC};
+use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter, TOPIC};
 use crate::command::bench::{
-    Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Task, Threshold, check_topic,
+    BenchTask, Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Threshold, check_topic,
 };
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -329,8 +329,8 @@ const MOST_RATE: f64 = 2e7;
 
 impl CourseArgs {
     pub(super) fn apply(&self, load: &mut Load) {
-        let duration = self.duration.map(Stop::After);
-        load.stop = self.count.map(Stop::Count).or(duration).unwrap_or(load.stop);
+        let duration = self.duration.map(StopAfter::After);
+        load.stop = self.count.map(StopAfter::Count).or(duration).unwrap_or(load.stop);
         load.warmup = self.warmup.unwrap_or(load.warmup);
     }
 }
@@ -426,7 +426,7 @@ impl CommonArgs {
                 "MQTT 3.1 allows 23 characters of client identifier; -i may have 8 of them",
             ));
         }
-        Ok(Config { task: Task::Load(Box::new(load)), results, verbosity })
+        Ok(Config { task: BenchTask::Load(Box::new(load)), results, verbosity })
     }
 
     fn check_connection(&self) -> Result<(), Error> {

@@ -12,7 +12,7 @@ use super::manual::Manual;
 use super::show::{self, ShowArgs};
 use super::sources::profile::{File, Key, Problem, Profile};
 use super::sources::{self, Given, Rank, profile};
-use super::subcommand::{Called, Entry, Line, Resolved};
+use super::subcommand::{Called, CommandLine, Entry, Resolved};
 use super::usage::{self, without_secrets};
 use crate::error::Error;
 use crate::notation::printable;
@@ -45,7 +45,7 @@ impl Called for ConfigArgs {
         None
     }
 
-    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+    fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
         Err(Error::usage("config needs a mode: show, list or check").with_hint("see mqtt config --help"))
     }
 }
@@ -129,7 +129,7 @@ impl Called for ListArgs {
         None
     }
 
-    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+    fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
         let FileArgs { config, json } = self.file;
         let (file, name) = open(config.as_deref())?;
         let mut report = report("config-list", &name, file.is_some());
@@ -248,7 +248,7 @@ impl Called for CheckArgs {
         None
     }
 
-    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+    fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
         let FileArgs { config, json } = self.file;
         let (file, name) = open(config.as_deref())?;
         let (profiles, mut findings) = file.as_ref().map(check).unwrap_or_default();

@@ -60,11 +60,11 @@ pub(super) struct CredentialArgs {
 #[derive(Debug)]
 pub(super) struct Credentials {
     pub(super) user_name: Option<String>,
-    password: Option<Source>,
+    password: Option<PasswordSource>,
 }
 
 #[derive(Debug)]
-enum Source {
+enum PasswordSource {
     Given(Secret),
     File(PathBuf),
     Command(ShellCommand),
@@ -113,20 +113,20 @@ impl CredentialArgs {
         let rank = if in_url { url_rank.max(password_rank) } else { password_rank };
         let given = one_of("-P", (self.password, password_rank), (url_password, url_rank))?;
         let sources = [
-            (given.map(Source::Given), rank, if in_url { "-L" } else { "-P" }),
-            (self.password_file.map(Source::File), origin.rank("password_file"), "--password-file"),
+            (given.map(PasswordSource::Given), rank, if in_url { "-L" } else { "-P" }),
+            (self.password_file.map(PasswordSource::File), origin.rank("password_file"), "--password-file"),
             (
-                self.password_command.map(Source::Command),
+                self.password_command.map(PasswordSource::Command),
                 origin.rank("password_command"),
                 "--password-command",
             ),
             (
-                self.password_prompt.then_some(Source::Prompt),
+                self.password_prompt.then_some(PasswordSource::Prompt),
                 origin.rank("password_prompt"),
                 "--password-prompt",
             ),
         ];
-        let mut best: Option<(Source, Rank, &str)> = None;
+        let mut best: Option<(PasswordSource, Rank, &str)> = None;
         for (source, rank, name) in sources {
             let Some(source) = source else { continue };
             match &best {
@@ -139,7 +139,7 @@ impl CredentialArgs {
         }
         let password = best.map(|(source, ..)| source);
         match (&password, origin.refused_command()) {
-            (Some(Source::Command(_)), Some(why)) => {
+            (Some(PasswordSource::Command(_)), Some(why)) => {
                 Err(Error::usage(why).with_hint("chown and chmod 600 make it private"))
             }
             _ => Ok(Credentials { user_name, password }),
@@ -158,10 +158,10 @@ impl Credentials {
     pub(super) fn fetch(self, origin: &Origin, limit: Duration) -> Result<Option<Secret>, Error> {
         let Some(source) = self.password else { return Ok(None) };
         let Secret(bytes) = match source {
-            Source::Given(secret) => secret,
-            Source::File(path) => from_file(&path, origin)?,
-            Source::Command(ShellCommand(command)) => password_command::password(&command, limit)?,
-            Source::Prompt => {
+            PasswordSource::Given(secret) => secret,
+            PasswordSource::File(path) => from_file(&path, origin)?,
+            PasswordSource::Command(ShellCommand(command)) => password_command::password(&command, limit)?,
+            PasswordSource::Prompt => {
                 let whose = self.user_name.map_or_else(String::new, |name| format!(" for '{}'", cut(&name)));
                 ask(&whose)?
             }

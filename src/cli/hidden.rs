@@ -9,8 +9,8 @@ use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 
-use super::secret::{self, Kind};
-use super::words::{self, Value};
+use super::secret::{self, SecretKind};
+use super::words::{self, OptionValue};
 
 /// What the variables are called that hold the words, followed by the number of a word and of its part.
 const VARIABLES: &str = "MQTT_HIDDEN_ARGUMENT_";
@@ -88,15 +88,15 @@ fn hide_from(values: impl Iterator<Item = (usize, usize)>, arguments: &[OsString
 }
 
 /// The values that hold secrets.
-fn secrets<'d>(definition: &'d Command, names: usize, arguments: &[OsString]) -> Vec<Value<'d>> {
+fn secrets<'d>(definition: &'d Command, names: usize, arguments: &[OsString]) -> Vec<OptionValue<'d>> {
     let values = words::values(definition, names, arguments);
-    let text = |value: &Value<'_>| {
+    let text = |value: &OptionValue<'_>| {
         let bytes = arguments[value.word].as_encoded_bytes();
         String::from_utf8_lossy(bytes.get(value.from..).unwrap_or_default()).into_owned()
     };
-    let is_secret = |(place, value): (usize, &Value<'d>)| {
+    let is_secret = |(place, value): (usize, &OptionValue<'d>)| {
         let is_one = match secret::kind(value.arg)? {
-            Kind::Property => {
+            SecretKind::Property => {
                 value.number == 2
                     && text(&values[place - 1]).eq_ignore_ascii_case(secret::AUTHENTICATION_DATA)
             }

@@ -82,10 +82,10 @@ pub use self::compat::{DIFFERENCES, Difference};
 pub use self::help::brief_help;
 pub use self::hidden::Hidden;
 pub use self::manual::Manual;
-pub use self::parsed::Request;
+pub use self::parsed::Parsed;
 use self::read::{Read, read};
 use self::sources::Found;
-use self::subcommand::{Entry, Line, Resolved};
+use self::subcommand::{CommandLine, Entry, Resolved};
 pub use self::table::{command, manual};
 use crate::error::Error;
 use crate::manner::Manner;
@@ -100,7 +100,7 @@ use crate::output::ColorChoice;
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     start_anew: impl FnOnce(&Hidden) -> Option<std::io::Error>,
-) -> Result<Request, Error> {
+) -> Result<Parsed, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     if let Some((program, names)) = compat::called(&arguments) {
         let typed = hidden::typed(&arguments);
@@ -123,7 +123,7 @@ pub fn parse(
         }
     };
     let read = match read(&arguments, Entry::definition, hide)? {
-        Err(text) => return Ok(Request::Print { text, problem: None, warnings: Vec::new() }),
+        Err(text) => return Ok(Parsed::Print { text, problem: None, warnings: Vec::new() }),
         Ok(read) => read,
     };
     let Read { definition, matches, found, mut subcommand } = read;
@@ -134,13 +134,17 @@ pub fn parse(
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
     warnings.extend(sources::warnings(&definition, &matches, &given));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
-    let line =
-        Line { definition: &definition, matches: &matches, given: &given, left_out: left_out.as_ref() };
+    let line = CommandLine {
+        definition: &definition,
+        matches: &matches,
+        given: &given,
+        left_out: left_out.as_ref(),
+    };
     let invocation = match subcommand.resolve(&line)? {
         Resolved::Run(invocation) => invocation,
         Resolved::Print { text, problem } => {
             warnings.extend(later.into_iter().flat_map(|later| later.take()));
-            return Ok(Request::Print { text, problem, warnings });
+            return Ok(Parsed::Print { text, problem, warnings });
         }
     };
     warnings.extend(later.into_iter().flat_map(|later| later.take()));
@@ -160,7 +164,7 @@ pub fn parse(
         warnings.extend_from_slice(tls.warnings());
         details.extend_from_slice(tls.details());
     }
-    Ok(Request::Run { invocation, warnings, details, left_out, color, log_time, manner: Manner::Own })
+    Ok(Parsed::Run { invocation, warnings, details, left_out, color, log_time, manner: Manner::Own })
 }
 
 /// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.

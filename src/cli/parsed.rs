@@ -7,7 +7,7 @@ use crate::output::ColorChoice;
 
 /// What a command line asks for.
 #[derive(Debug)]
-pub enum Request {
+pub enum Parsed {
     /// A text on standard output: help, the version, or what a connection would be made with.
     Print {
         /// The text.

@@ -25,7 +25,7 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
         shell.env_remove(variable);
     }
     match run(shell, limit).map_err(failed)? {
-        Outcome::Ended(status, _) if !status.success() => {
+        CommandOutcome::Ended(status, _) if !status.success() => {
             let hint = match status.code() {
                 Some(126) => "status 126 means that the command cannot be executed",
                 Some(127) => "status 127 means that the shell has not found the command",
@@ -33,21 +33,21 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
             };
             Err(failed(io::Error::other(format!("it ended with {status}"))).with_hint(hint))
         }
-        Outcome::Ended(_, text) if text.is_empty() => {
+        CommandOutcome::Ended(_, text) if text.is_empty() => {
             Err(failed(io::Error::other("it wrote nothing to its standard output")))
         }
-        Outcome::Ended(_, text) => Ok(without_line_feed(text)),
-        Outcome::Late => {
+        CommandOutcome::Ended(_, text) => Ok(without_line_feed(text)),
+        CommandOutcome::Late => {
             let text = format!("after {}, waiting for --password-command", duration(limit));
             Err(Error::timed_out(text))
         }
-        Outcome::Interrupted(signal) => Err(Error::Signal(signal)),
-        Outcome::Unread => Err(Error::OutputClosed),
+        CommandOutcome::Interrupted(signal) => Err(Error::Signal(signal)),
+        CommandOutcome::Unread => Err(Error::OutputClosed),
     }
 }
 
 /// How it went.
-enum Outcome {
+enum CommandOutcome {
     /// How the command ended, and what it wrote.
     Ended(ExitStatus, Vec<u8>),
     /// It took longer than it may, and was ended.
@@ -80,7 +80,7 @@ mod unix {
     use rustix::process::{Pid, Signal, getpgrp, kill_process_group, test_kill_process_group};
     use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-    use super::{LONGEST_PASSWORD_BYTES, Outcome, too_long};
+    use super::{CommandOutcome, LONGEST_PASSWORD_BYTES, too_long};
     use crate::file::Patience;
     use crate::signal::Interruption;
 
@@ -92,7 +92,7 @@ mod unix {
     const GRACE: Duration = Duration::from_millis(500);
 
     /// Runs the command in a group of its own, and leaves nothing of it behind unless it ends by itself.
-    pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<Outcome> {
+    pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
         let deadline = Instant::now() + limit;
         let interruption = Interruption::catch()?;
         let mut child = command.process_group(0).spawn()?;
@@ -100,30 +100,34 @@ mod unix {
         let foreground = Foreground::give_to(group);
         let outcome = watch(&mut child, deadline, &interruption).map(|outcome| match outcome {
             // Ctrl-C on the terminal, which was the command's.
-            Outcome::Ended(status, text) if foreground.is_some() => {
-                status.signal().map_or(Outcome::Ended(status, text), Outcome::Interrupted)
+            CommandOutcome::Ended(status, text) if foreground.is_some() => {
+                status.signal().map_or(CommandOutcome::Ended(status, text), CommandOutcome::Interrupted)
             }
             outcome => outcome,
         });
-        if !matches!(outcome, Ok(Outcome::Ended(..))) {
+        if !matches!(outcome, Ok(CommandOutcome::Ended(..))) {
             end(&mut child, group);
         }
         outcome
     }
 
-    fn watch(child: &mut Child, deadline: Instant, interruption: &Interruption) -> io::Result<Outcome> {
+    fn watch(
+        child: &mut Child,
+        deadline: Instant,
+        interruption: &Interruption,
+    ) -> io::Result<CommandOutcome> {
         let mut text = Vec::new();
         let mut stdout = child.stdout.take();
         loop {
             if let Some(signal) = interruption.signal() {
-                return Ok(Outcome::Interrupted(signal));
+                return Ok(CommandOutcome::Interrupted(signal));
             }
             if Patience::reader_has_left() {
-                return Ok(Outcome::Unread);
+                return Ok(CommandOutcome::Unread);
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Ok(Outcome::Late);
+                return Ok(CommandOutcome::Late);
             }
             if let Some(pipe) = &mut stdout {
                 if is_readable(pipe, interruption, left.min(LOOK))? {
@@ -138,12 +142,14 @@ mod unix {
                     continue;
                 }
                 match child.try_wait()? {
-                    Some(status) if status.signal().is_some() => return Ok(Outcome::Ended(status, text)),
+                    Some(status) if status.signal().is_some() => {
+                        return Ok(CommandOutcome::Ended(status, text));
+                    }
                     _ => continue,
                 }
             }
             if let Some(status) = child.try_wait()? {
-                return Ok(Outcome::Ended(status, text));
+                return Ok(CommandOutcome::Ended(status, text));
             }
             std::thread::sleep(PAUSE.min(left));
         }
@@ -213,7 +219,7 @@ mod unix {
 
 /// Runs the command. The time limit ends the command alone.
 #[cfg(not(unix))]
-fn run(mut command: Command, limit: Duration, _: bool) -> io::Result<Outcome> {
+fn run(mut command: Command, limit: Duration, _: bool) -> io::Result<CommandOutcome> {
     use std::io::Read as _;
     use std::sync::mpsc;
 
@@ -236,7 +242,7 @@ fn run(mut command: Command, limit: Duration, _: bool) -> io::Result<Outcome> {
     }
     while let Some(text) = &text {
         if let Some(status) = child.try_wait()? {
-            return Ok(Outcome::Ended(status, text.clone()));
+            return Ok(CommandOutcome::Ended(status, text.clone()));
         }
         if Instant::now() >= deadline {
             break;
@@ -245,7 +251,7 @@ fn run(mut command: Command, limit: Duration, _: bool) -> io::Result<Outcome> {
     }
     let _ = child.kill();
     let _ = child.wait();
-    Ok(Outcome::Late)
+    Ok(CommandOutcome::Late)
 }
 
 #[cfg(all(test, unix))]

@@ -8,9 +8,9 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::property_flags::{FLAGS, Flag};
 use super::text::{self, shown};
-use super::words::{self, Value as Typed};
+use super::words::{self, OptionValue as Typed};
 use crate::error::Error;
-use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
+use crate::protocol::property::{Place, PropertyBlock, PropertyId, PropertyKind, Value, out_of_range};
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 
@@ -180,7 +180,7 @@ fn names<P: Packets>() -> Vec<&'static str> {
 
 /// The properties of each packet.
 #[derive(Debug, Default)]
-pub(super) struct Properties {
+pub(super) struct PropertiesByPacket {
     pub(super) connect: PropertyBlock,
     pub(super) publish: PropertyBlock,
     pub(super) will: PropertyBlock,
@@ -191,7 +191,7 @@ pub(super) struct Properties {
     pub(super) will_asked_by: &'static str,
 }
 
-impl Properties {
+impl PropertiesByPacket {
     fn block(&mut self, place: Place) -> Option<&mut PropertyBlock> {
         Some(match place {
             Place::Will => &mut self.will,
@@ -212,8 +212,8 @@ impl<P: Packets> PropertyArgs<P> {
     }
 
     /// The properties of each packet.
-    pub(super) fn resolve(&self) -> Result<Properties, Error> {
-        let mut properties = Properties { will_asked_by: "-D will", ..Properties::default() };
+    pub(super) fn resolve(&self) -> Result<PropertiesByPacket, Error> {
+        let mut properties = PropertiesByPacket { will_asked_by: "-D will", ..PropertiesByPacket::default() };
         for words in &self.given {
             let [command, name, value @ ..] = words.as_slice() else { continue };
             let (command, place) = place(command, &names::<P>())?;
@@ -233,7 +233,9 @@ impl<P: Packets> PropertyArgs<P> {
         for flag in FLAGS.iter().filter(|flag| flag.belongs_to::<P>()) {
             for (_, value) in self.flags.iter().filter(|(option, _)| *option == flag.option) {
                 let Some(block) = properties.block(flag.place) else { continue };
-                if flag.id.kind() != Kind::Pair && block.view().iter().any(|other| other.id == flag.id) {
+                if flag.id.kind() != PropertyKind::Pair
+                    && block.view().iter().any(|other| other.id == flag.id)
+                {
                     let (option, id) = (flag.option, flag.id.name());
                     return Err(Error::usage(format!("{option} and -D both give the property {id}")));
                 }
@@ -284,17 +286,17 @@ fn property(word: &OsStr) -> Result<PropertyId, Error> {
 fn push(block: &mut PropertyBlock, command: &str, id: PropertyId, words: &[OsString]) -> Result<(), Error> {
     let what = format!("-D {command} {}", id.name());
     let value = match (id.kind(), words) {
-        (Kind::Pair, [key, value]) => {
+        (PropertyKind::Pair, [key, value]) => {
             let (key, value) = (utf8(&what, key)?, utf8(&what, value)?);
             block.push(id, Value::Pair(&key, &value));
             return Ok(());
         }
-        (Kind::Pair, _) => return Err(Error::usage(format!("{what} takes two words: KEY VALUE"))),
+        (PropertyKind::Pair, _) => return Err(Error::usage(format!("{what} takes two words: KEY VALUE"))),
         (_, [value]) => value,
         _ => return Err(Error::usage(format!("{what} takes one value"))),
     };
     match id.kind() {
-        Kind::Text => {
+        PropertyKind::Text => {
             let text = utf8(&what, value)?;
             if id == PropertyId::ResponseTopic {
                 // [MQTT-3.3.2-14]
@@ -303,7 +305,7 @@ fn push(block: &mut PropertyBlock, command: &str, id: PropertyId, words: &[OsStr
             }
             block.push(id, Value::Text(&text));
         }
-        Kind::Binary => {
+        PropertyKind::Binary => {
             let bytes = value.as_encoded_bytes();
             if bytes.len() > usize::from(u16::MAX) {
                 return Err(Error::usage(format!("{what} is {} bytes long; MQTT allows 65535", bytes.len())));

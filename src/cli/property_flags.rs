@@ -12,7 +12,7 @@ use super::text::{self, shown};
 use super::value;
 use crate::error::Error;
 use crate::notation::hex;
-use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
+use crate::protocol::property::{Place, PropertyBlock, PropertyId, PropertyKind, Value, out_of_range};
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 
@@ -205,7 +205,7 @@ impl Flag {
     }
 
     pub(super) fn repeats(&self) -> bool {
-        self.id.kind() == Kind::Pair
+        self.id.kind() == PropertyKind::Pair
     }
 
     pub(super) fn help_heading(&self) -> &'static str {
@@ -218,12 +218,12 @@ impl Flag {
         let wrong = |why: String| Error::usage(format!("{what} '{}': {why}", shown(typed)));
         let text = || typed.to_str().ok_or_else(|| wrong("it is not UTF-8".into()));
         match self.id.kind() {
-            Kind::Pair => {
+            PropertyKind::Pair => {
                 let (key, value) = text()?.split_once('=').ok_or_else(|| wrong("use KEY=VALUE".into()))?;
                 let (key, value) = (text::string(what, key.into())?, text::string(what, value.into())?);
                 block.push(self.id, Value::Pair(&key, &value));
             }
-            Kind::Text => {
+            PropertyKind::Text => {
                 let text = text::string(what, text()?.to_owned())?;
                 if self.id == Id::ResponseTopic {
                     // [MQTT-3.3.2-14]
@@ -231,7 +231,7 @@ impl Flag {
                 }
                 block.push(self.id, Value::Text(&text));
             }
-            Kind::Binary => {
+            PropertyKind::Binary => {
                 let bytes = binary(typed.as_encoded_bytes()).map_err(wrong)?;
                 block.push(self.id, Value::Binary(&bytes));
             }

@@ -7,7 +7,7 @@ use clap::Arg;
 use clap::parser::ValueSource;
 
 use super::definition::without_environment;
-use super::sources::{self, Broken, Found, Given, Rank};
+use super::sources::{self, BrokenSetting, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
 use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
@@ -72,7 +72,8 @@ pub(super) fn read(
         let mut built = with_environment(defined, &matters);
         if built.clone().try_get_matches_from(line).is_err() {
             broken = broken_environment(&built, path);
-            let is_whole = |arg: &Arg| broken.iter().all(|one: &Broken| one.id != arg.get_id().as_str());
+            let is_whole =
+                |arg: &Arg| broken.iter().all(|one: &BrokenSetting| one.id != arg.get_id().as_str());
             built = with_environment(built, &|arg| matters(arg) && is_whole(arg));
         }
         matches = match built.try_get_matches_from_mut(line) {
@@ -223,7 +224,7 @@ fn about_service_link(arg: &Arg) -> Option<String> {
 
 /// The variables that are no values of their options. Each is tried by itself, so that its error can name
 /// it.
-fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Broken> {
+fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<BrokenSetting> {
     let mut broken = Vec::new();
     for arg in definition.get_arguments().filter(|arg| is_set(arg)) {
         let alone = with_environment(definition.clone(), &|other| other.get_id() == arg.get_id());
@@ -232,7 +233,7 @@ fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Brok
         if let Err(Error::Usage { message, hint }) = usage::from_clap(error, &command(), path) {
             let variable = arg.get_env().unwrap_or_default().to_string_lossy();
             let message = format!("{message} (from the environment: {variable})");
-            broken.push(Broken::new(arg.get_id().as_str(), Rank::Environment, message, hint));
+            broken.push(BrokenSetting::new(arg.get_id().as_str(), Rank::Environment, message, hint));
         }
     }
     broken
@@ -240,7 +241,7 @@ fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Brok
 
 /// Checks one option of a file by itself, so that an error can say where it stands. What matters without
 /// fail is refused at once.
-fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Option<Broken>, Error> {
+fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Option<BrokenSetting>, Error> {
     // What else the subcommand needs is not the file's business.
     let mut definition = bare.clone().mut_args(|arg| arg.required(false));
     let line = path[path.len() - 1..].iter().chain(&given.words);
@@ -253,7 +254,7 @@ fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Optio
         Err(Error::Usage { message, hint }) => {
             let message = format!("{}: {message}", given.place);
             if is_connection {
-                Ok(Some(Broken::new(&given.id, given.rank, message, hint)))
+                Ok(Some(BrokenSetting::new(&given.id, given.rank, message, hint)))
             } else {
                 Err(Error::Usage { message, hint })
             }

@@ -17,7 +17,7 @@ use super::verbosity::ReportArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::retain_clear::{
-    Clear, Config, DEFAULT_UNTIL_CLEAR, SCAN_LIMIT, ScanOptions, Selection, TimeSource, Work,
+    Clear, ClearWork, Config, DEFAULT_UNTIL_CLEAR, SCAN_LIMIT, ScanOptions, Selection, TimeSource,
 };
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -197,13 +197,13 @@ impl RetainClearArgs {
         clearing.into_iter().chain(scanning).chain(rate).find(|(given, _)| *given).map(|(_, name)| name)
     }
 
-    fn work(&mut self) -> Result<Work, Error> {
+    fn work(&mut self) -> Result<ClearWork, Error> {
         let filters = self.filters()?;
         if let Some(file) = self.restore.take() {
             let stray = if self.filter.is_empty() { self.stray(false) } else { Some("FILTER") };
             let stray = stray.or(self.export.is_some().then_some("--export"));
             return match stray {
-                None => Ok(Work::Restore { file }),
+                None => Ok(ClearWork::Restore { file }),
                 Some(name) => Err(Error::usage(format!("{name} cannot be used with --restore"))),
             };
         }
@@ -230,8 +230,8 @@ impl RetainClearArgs {
             timeout: self.timeout.unwrap_or(SCAN_LIMIT),
         };
         Ok(match self.export.take() {
-            Some(file) => Work::Export { scan, file },
-            None => Work::Clear(Clear {
+            Some(file) => ClearWork::Export { scan, file },
+            None => ClearWork::Clear(Clear {
                 scan,
                 dry_run: self.dry_run,
                 yes: self.yes,
@@ -304,7 +304,7 @@ impl TryFrom<RetainClearArgs> for Config {
     fn try_from(mut args: RetainClearArgs) -> Result<Self, Error> {
         let work = args.work()?;
         let properties = args.properties.resolve()?;
-        let from_property = matches!(&work, Work::Clear(Clear { scan, .. }) | Work::Export { scan, .. }
+        let from_property = matches!(&work, ClearWork::Clear(Clear { scan, .. }) | ClearWork::Export { scan, .. }
             if matches!(scan.selection.older_than, Some((_, TimeSource::Property(_)))));
         let default_in_flight = args.connection.origin.rank("max_inflight") == Rank::Default;
         let mut client = args.connection.resolve(Purpose {

@@ -8,7 +8,7 @@ use clap::{Arg, ArgMatches, Command};
 use super::property;
 use super::url::BrokerUrl;
 use super::usage::without_secrets;
-use super::value::{Header, ProxyChoice, ShellCommand, WsPath};
+use super::value::{HttpHeader, ProxyChoice, ShellCommand, WsPath};
 use crate::client::options::Secret;
 use crate::masking;
 use crate::notation::percent;
@@ -18,7 +18,7 @@ pub(super) const MASK: &str = "********";
 
 /// What of an option's value is a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SecretKind {
     /// All of it.
     Whole,
     /// All but the name of a header.
@@ -30,23 +30,23 @@ pub(super) enum Kind {
 }
 
 /// What of this option's value is a secret, if anything is.
-pub(super) fn kind(arg: &Arg) -> Option<Kind> {
+pub(super) fn kind(arg: &Arg) -> Option<SecretKind> {
     let value = arg.get_value_parser().type_id();
     let is_any = |types: &[TypeId]| types.iter().any(|one| value == *one);
     if arg.get_id() == property::ID {
-        Some(Kind::Property)
+        Some(SecretKind::Property)
     } else if is_any(&[TypeId::of::<Secret>(), TypeId::of::<ShellCommand>()]) {
-        Some(Kind::Whole)
-    } else if is_any(&[TypeId::of::<Header>()]) {
-        Some(Kind::Header)
+        Some(SecretKind::Whole)
+    } else if is_any(&[TypeId::of::<HttpHeader>()]) {
+        Some(SecretKind::Header)
     } else if is_any(&[TypeId::of::<BrokerUrl>(), TypeId::of::<ProxyChoice>(), TypeId::of::<WsPath>()]) {
-        Some(Kind::Url)
+        Some(SecretKind::Url)
     } else {
         None
     }
 }
 
-impl Kind {
+impl SecretKind {
     /// Whether this value holds a secret at all. In `mqtt://` a question mark is part of the topic.
     pub(super) fn is_in(self, value: &str) -> bool {
         match self {
@@ -99,7 +99,7 @@ pub(super) fn keep(definition: &Command, matches: &ArgMatches) {
     for arg in definition.get_arguments() {
         let Some(kind) = kind(arg) else { continue };
         let Ok(Some(values)) = matches.try_get_raw(arg.get_id().as_str()) else { continue };
-        if kind == Kind::Property {
+        if kind == SecretKind::Property {
             let words: Vec<_> = values.collect();
             let is_secret = |words: &&[&std::ffi::OsStr]| words[1].eq_ignore_ascii_case(AUTHENTICATION_DATA);
             for words in words.windows(3).filter(is_secret) {
@@ -149,9 +149,13 @@ mod tests {
                     found += 1;
                 }
                 let is_url = matches!(arg.get_value_hint(), clap::ValueHint::Url);
-                assert!(!is_url || kind(arg) == Some(Kind::Url), "{} --{long}", subcommand.get_name());
+                assert!(!is_url || kind(arg) == Some(SecretKind::Url), "{} --{long}", subcommand.get_name());
                 let is_command = matches!(arg.get_value_hint(), clap::ValueHint::CommandString);
-                assert!(!is_command || kind(arg) == Some(Kind::Whole), "{} --{long}", subcommand.get_name());
+                assert!(
+                    !is_command || kind(arg) == Some(SecretKind::Whole),
+                    "{} --{long}",
+                    subcommand.get_name()
+                );
             }
         }
         assert!(found > 40, "{found}");

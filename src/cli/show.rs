@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::secret::{self, MASK};
-use super::sources::{Given, LeftOut, Place, Rank};
-use super::subcommand::{Called, Line, Resolved};
+use super::sources::{FilePlace, Given, LeftOut, Rank};
+use super::subcommand::{Called, CommandLine, Resolved};
 use super::usage::without_secrets;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Transport};
@@ -54,7 +54,7 @@ struct Row {
 enum Source {
     Flag,
     Variable(String),
-    File(Place, Rank),
+    File(FilePlace, Rank),
     Default,
 }
 
@@ -98,8 +98,8 @@ impl Called for ShowArgs {
         Some(&mut self.connection)
     }
 
-    fn resolve(self: Box<Self>, line: &Line<'_>) -> Result<Resolved, Error> {
-        let Line { definition, matches, given, left_out } = *line;
+    fn resolve(self: Box<Self>, line: &CommandLine<'_>) -> Result<Resolved, Error> {
+        let CommandLine { definition, matches, given, left_out } = *line;
         let standing = self.connection.standing();
         let checked = self.connection.check(Purpose::default());
         let (client, problem) = match checked {

@@ -48,11 +48,11 @@ pub(super) trait Called: Debug {
     }
 
     /// Stage two.
-    fn resolve(self: Box<Self>, line: &Line<'_>) -> Result<Resolved, Error>;
+    fn resolve(self: Box<Self>, line: &CommandLine<'_>) -> Result<Resolved, Error>;
 }
 
 /// What a subcommand was called with.
-pub(super) struct Line<'a> {
+pub(super) struct CommandLine<'a> {
     /// The definition of its options.
     pub(super) definition: &'a Command,
     /// Their values.
@@ -85,7 +85,7 @@ impl<S: Subcommand> Called for S {
         Subcommand::is_for_reader(self)
     }
 
-    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+    fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
         Ok(Resolved::Run(Box::new(S::Config::try_from(*self)?)))
     }
 }

@@ -17,7 +17,7 @@ use super::verbosity::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::subscribe::{Config, Display, Kind};
+use crate::command::subscribe::{Config, Display, MessageKind};
 use crate::error::Error;
 use crate::file::names_stdout;
 use crate::output::MessageFormat;
@@ -171,9 +171,9 @@ impl TryFrom<SubscribeArgs> for Config {
                     "-R and --retained-only cannot be used together: -R hides retained messages",
                 ));
             }
-            (true, false) => Kind::Live,
-            (false, true) => Kind::Retained,
-            (false, false) => Kind::Any,
+            (true, false) => MessageKind::Live,
+            (false, true) => MessageKind::Retained,
+            (false, false) => MessageKind::Any,
         };
         if args.remove_retained && args.no_retained {
             return Err(Error::usage(

@@ -10,7 +10,7 @@ use clap::builder::BoolishValueParser;
 use super::sources::{Origin, Rank, TLS_PORT, counts, one_of};
 use super::tls::{self, Tls};
 use super::url::BrokerUrl;
-use super::value::{self, Brokers, Header, ProxyChoice, WsPath};
+use super::value::{self, Brokers, HttpHeader, ProxyChoice, WsPath};
 use crate::client::options::Secret;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions};
@@ -68,7 +68,7 @@ pub(super) struct TargetArgs {
 
     /// Further header of the WebSocket's request, 'NAME: VALUE'; may be repeated
     #[arg(long, env = "MQTT_WS_HEADER", value_name = "HEADER")]
-    ws_header: Vec<Header>,
+    ws_header: Vec<HttpHeader>,
 
     #[arg(
         long,
@@ -87,7 +87,7 @@ pub(super) struct TargetArgs {
 
 /// Where to, after URL, flags, environment and profile are weighed against each other.
 pub(super) struct Target {
-    place: Place,
+    place: BrokerPlace,
     /// The rank of what names the broker.
     rank: Rank,
     /// The rank of a port 8883 that was asked for.
@@ -108,7 +108,7 @@ pub(super) struct Target {
     pub(super) url_password: Option<Secret>,
 }
 
-enum Place {
+enum BrokerPlace {
     Brokers(Vec<HostPort>),
     Unix(PathBuf),
 }
@@ -199,11 +199,11 @@ impl TargetArgs {
         let (place, tls_port) = match unix {
             Some(path) => {
                 self.refuse_network_options(origin, rank)?;
-                (Place::Unix(path), None)
+                (BrokerPlace::Unix(path), None)
             }
             None => self.brokers(origin, url.as_ref())?,
         };
-        let in_network = matches!(place, Place::Brokers(_));
+        let in_network = matches!(place, BrokerPlace::Brokers(_));
         if !self.name_server.is_empty() && !self.srv && counts(origin.rank("name_server"), rank) {
             return Err(Error::usage("--name-server has no effect without -S"));
         }
@@ -235,7 +235,11 @@ impl TargetArgs {
     }
 
     /// The brokers with their ports, and the rank of a port that is TLS's.
-    fn brokers(&self, origin: &Origin, url: Option<&BrokerUrl>) -> Result<(Place, Option<Rank>), Error> {
+    fn brokers(
+        &self,
+        origin: &Origin,
+        url: Option<&BrokerUrl>,
+    ) -> Result<(BrokerPlace, Option<Rank>), Error> {
         let (url_rank, port_rank) = (origin.rank("url"), origin.rank("port"));
         let hosts = &self.host.0;
         let mut brokers = match url {
@@ -269,7 +273,7 @@ impl TargetArgs {
         let is_tls_port = brokers.iter().any(|broker| broker.port == Some(TLS_PORT));
         let own_port = hosts.iter().any(|broker| broker.port == Some(TLS_PORT));
         let rank = if own_port { rank.max(origin.rank("host")) } else { rank };
-        Ok((Place::Brokers(brokers), is_tls_port.then_some(rank)))
+        Ok((BrokerPlace::Brokers(brokers), is_tls_port.then_some(rank)))
     }
 
     /// The WebSocket, if there is to be one.
@@ -332,7 +336,7 @@ impl TargetArgs {
 impl Target {
     /// What TLS has to know of it.
     pub(super) fn tls_context<'a>(&self, origin: &'a Origin) -> tls::Context<'a> {
-        let is_unix = matches!(self.place, Place::Unix(_));
+        let is_unix = matches!(self.place, BrokerPlace::Unix(_));
         tls::Context { origin, url: self.tls_url, port: self.tls_port, broker: self.rank, is_unix }
     }
 
@@ -362,8 +366,8 @@ impl Target {
             Ok(Endpoint { address, transport, tls: secure, bind, proxy, name_servers, connect_timeout })
         };
         let brokers = match self.place {
-            Place::Unix(path) => return Ok((endpoint(Address::Unix(path), None)?, Vec::new())),
-            Place::Brokers(brokers) => brokers,
+            BrokerPlace::Unix(path) => return Ok((endpoint(Address::Unix(path), None)?, Vec::new())),
+            BrokerPlace::Brokers(brokers) => brokers,
         };
         let mut endpoints = Vec::with_capacity(brokers.len());
         for HostPort { host, port } in brokers {

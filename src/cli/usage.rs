@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
-use super::secret::{self, Kind};
+use super::secret::{self, SecretKind};
 use super::text::shown;
 use super::words;
 use crate::error::Error;
@@ -28,8 +28,8 @@ pub(super) fn from_clap(
         let (is_host, kind) = refused(&error, subcommand.unwrap_or(command));
         let value = match kind {
             // Not even a misspelt header is shown: it may hold a token.
-            Some(Kind::Whole | Kind::Header | Kind::Property) => "…".to_owned(),
-            Some(Kind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
+            Some(SecretKind::Whole | SecretKind::Header | SecretKind::Property) => "…".to_owned(),
+            Some(SecretKind::Url) => shown(without_user_info(&without_secrets(value)).as_ref()),
             // It may be a URL whose scheme was forgotten.
             None if is_host => shown(without_user_info(&without_secrets(value)).as_ref()),
             None => shown(without_secrets(value).as_ref()),
@@ -54,7 +54,7 @@ pub(super) fn from_clap(
 }
 
 /// Whether the option whose value is refused names a host, and what of its value is a secret.
-fn refused(error: &clap::Error, command: &Command) -> (bool, Option<Kind>) {
+fn refused(error: &clap::Error, command: &Command) -> (bool, Option<SecretKind>) {
     let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else { return (false, None) };
     // Arguments can be shown only once their command is built.
     let mut command = command.clone();

@@ -266,18 +266,18 @@ fn broker(text: &str) -> Result<HostPort, String> {
 
 /// A header of an HTTP request, `NAME: VALUE`. Its `Debug` does not show the value.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(super) struct HttpHeader {
     pub(super) name: String,
     pub(super) value: String,
 }
 
-impl std::fmt::Debug for Header {
+impl std::fmt::Debug for HttpHeader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}: (hidden)", self.name)
     }
 }
 
-impl std::str::FromStr for Header {
+impl std::str::FromStr for HttpHeader {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -491,10 +491,10 @@ mod tests {
 
     #[test]
     fn headers() {
-        let header: Header = "X-Key:  a:b ".parse().unwrap();
+        let header: HttpHeader = "X-Key:  a:b ".parse().unwrap();
         assert_eq!((header.name.as_str(), header.value.as_str()), ("X-Key", "a:b"));
         assert!(!format!("{header:?}").contains("a:b"));
-        assert!("secret".parse::<Header>().is_err());
+        assert!("secret".parse::<HttpHeader>().is_err());
     }
 
     #[test]

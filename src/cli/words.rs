@@ -9,7 +9,7 @@ use super::property;
 
 /// A value of an option.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Value<'d> {
+pub(super) struct OptionValue<'d> {
     pub(super) arg: &'d Arg,
     /// The word that it is, or ends.
     pub(super) word: usize,
@@ -21,7 +21,7 @@ pub(super) struct Value<'d> {
 
 /// Every value of every option, in the order of the line, whose first words are so many names of the
 /// program and of the subcommand.
-pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString]) -> Vec<Value<'d>> {
+pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString]) -> Vec<OptionValue<'d>> {
     let mut found = Vec::new();
     let mut next = names;
     while let Some(word) = line.get(next).map(|word| word.as_encoded_bytes()) {
@@ -32,11 +32,16 @@ pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString
         }
         let Some((arg, from)) = option(definition, word) else { continue };
         if from < word.len() {
-            found.push(Value { arg, word: at, from, number: 0 });
+            found.push(OptionValue { arg, word: at, from, number: 0 });
         } else if !arg.is_require_equals_set() {
             let count = if arg.get_id() == property::ID { property::words(&line[next..]) } else { 1 };
             let end = line.len().min(next + count);
-            found.extend((next..end).enumerate().map(|(number, word)| Value { arg, word, from: 0, number }));
+            found.extend((next..end).enumerate().map(|(number, word)| OptionValue {
+                arg,
+                word,
+                from: 0,
+                number,
+            }));
             next = end;
         }
     }

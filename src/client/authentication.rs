@@ -111,10 +111,10 @@ impl Method {
 /// One exchange, from CONNECT or AUTH (Re-authenticate) to CONNACK or AUTH (Success).
 pub(super) struct Exchange {
     method: String,
-    side: Side,
+    side: ExchangeState,
 }
 
-enum Side {
+enum ExchangeState {
     Scram {
         session: Box<Session<NoValidation>>,
         /// The server has proved that it knows the password.
@@ -139,12 +139,12 @@ impl Exchange {
             Method::Scram { mechanism, user_name, password } => {
                 let (mut session, mut first) = (scram(*mechanism, user_name, password)?, Vec::new());
                 session.step(None, &mut first).map_err(|error| failed(&error))?;
-                (Side::Scram { session: Box::new(session), is_proved: false }, Some(first))
+                (ExchangeState::Scram { session: Box::new(session), is_proved: false }, Some(first))
             }
             Method::Data { data, .. } => {
                 let mut data = data.clone().into_iter();
                 let first = data.next().map(|Secret(bytes)| bytes);
-                (Side::Data(data), first)
+                (ExchangeState::Data(data), first)
             }
         };
         let method = method.name().to_owned();
@@ -164,17 +164,17 @@ impl Exchange {
         self.check_method(packet, properties)?;
         let challenge = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
         let data = match &mut self.side {
-            Side::Scram { is_proved: true, .. } => {
+            ExchangeState::Scram { is_proved: true, .. } => {
                 return Err(Malformed::protocol_error(packet, "SCRAM is already complete").into());
             }
-            Side::Scram { session, is_proved } => {
+            ExchangeState::Scram { session, is_proved } => {
                 check_iterations(challenge)?;
                 let mut answer = Vec::new();
                 // What proves the server may come in an AUTH, which then needs an answer without data.
                 *is_proved = step(session, challenge, &mut answer)?;
                 (!*is_proved).then_some(answer)
             }
-            Side::Data(data) => {
+            ExchangeState::Data(data) => {
                 let Some(Secret(bytes)) = data.next() else {
                     let cause = format!(
                         "the broker asks for more authentication data ({}) than was given",
@@ -197,7 +197,7 @@ impl Exchange {
     /// It has not proved that it knows the password, or names another method.
     pub(super) fn finish(&mut self, packet: PacketType, properties: &Properties<'_>) -> Result<(), Error> {
         self.check_method(packet, properties)?;
-        let Side::Scram { session, is_proved } = &mut self.side else { return Ok(()) };
+        let ExchangeState::Scram { session, is_proved } = &mut self.side else { return Ok(()) };
         if !*is_proved {
             let data = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
             // A server that skips the exchange has proved nothing, whatever it sends: only what
@@ -232,12 +232,12 @@ fn put(properties: &mut PropertyBlock, method: &str, data: Option<&[u8]>) {
     }
 }
 
-struct Credentials {
+struct ScramCredentials {
     user_name: String,
     password: Secret,
 }
 
-impl SessionCallback for Credentials {
+impl SessionCallback for ScramCredentials {
     fn callback(
         &self,
         _session: &SessionData,
@@ -254,7 +254,7 @@ fn scram(
     user_name: &str,
     password: &Secret,
 ) -> Result<Session<NoValidation>, Error> {
-    let credentials = Credentials { user_name: user_name.to_owned(), password: password.clone() };
+    let credentials = ScramCredentials { user_name: user_name.to_owned(), password: password.clone() };
     let config =
         SASLConfig::builder().with_defaults().with_callback(credentials).map_err(|error| failed(&error))?;
     let name = Mechname::parse(mechanism.name().as_bytes()).map_err(|error| failed(&error))?;

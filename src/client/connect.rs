@@ -54,12 +54,12 @@ pub(super) enum Seen {
 
 /// Who wants to see it. Two connections may be made at once, so it is handed on, not called.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct ConnectWatch {
     pub(super) steps: Option<Sender<Seen>>,
     pub(super) packets: Option<Sender<Seen>>,
 }
 
-impl Watch {
+impl ConnectWatch {
     fn unaccepted(&self, protocol: Protocol, why: impl FnOnce() -> String) {
         if let Some(steps) = &self.steps {
             let _ = steps.send(Seen::Unaccepted(protocol, why()));
@@ -122,10 +122,10 @@ impl Failure {
 
 /// What is known of the versions that brokers speak. It outlives links.
 #[derive(Debug, Default)]
-pub(super) struct Versions(Vec<(Address, Known)>);
+pub(super) struct Versions(Vec<(Address, KnownVersions)>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Known {
+struct KnownVersions {
     /// What it has accepted: MQTT 5, or an older version after it has refused the newer ones.
     accepted: Option<Protocol>,
     /// A failure was looked into.
@@ -133,17 +133,17 @@ struct Known {
 }
 
 impl Versions {
-    fn of(&mut self, address: &Address) -> &mut Known {
+    fn of(&mut self, address: &Address) -> &mut KnownVersions {
         let index = self.0.iter().position(|(known, _)| known == address).unwrap_or(self.0.len());
         if index == self.0.len() {
-            self.0.push((address.clone(), Known::default()));
+            self.0.push((address.clone(), KnownVersions::default()));
         }
         &mut self.0[index].1
     }
 }
 
 /// What to connect with, and where to.
-pub(super) struct Request<'a> {
+pub(super) struct ConnectRequest<'a> {
     pub(super) options: &'a ClientOptions,
     pub(super) endpoint: &'a Endpoint,
     pub(super) client_identifier: &'a str,
@@ -155,12 +155,12 @@ pub(super) struct Request<'a> {
     pub(super) properties: &'a PropertyBlock,
 }
 
-impl Request<'_> {
+impl ConnectRequest<'_> {
     /// Connects with the version asked for, or the one that the policy finds.
     ///
     /// # Errors
     /// The step that failed, or the broker's refusal; a first contact that fails is explained.
-    pub(super) async fn negotiate(&self, versions: &mut Versions, watch: &Watch) -> Result<Up, Error> {
+    pub(super) async fn negotiate(&self, versions: &mut Versions, watch: &ConnectWatch) -> Result<Up, Error> {
         let known = versions.of(&self.endpoint.address);
         let mut protocol = match self.options.version {
             Version::Only(protocol) => protocol,
@@ -233,7 +233,7 @@ impl Request<'_> {
     ///
     /// # Errors
     /// Why there is no link.
-    pub(super) async fn attempt(&self, protocol: Protocol, watch: &Watch) -> Result<Up, Failure> {
+    pub(super) async fn attempt(&self, protocol: Protocol, watch: &ConnectWatch) -> Result<Up, Failure> {
         let mut timer = pin!(sleep(self.endpoint.connect_timeout));
         let mut stream = self.dial(watch, timer.as_mut()).await?;
         timer.as_mut().reset(Instant::now() + self.options.connect_timeout);
@@ -242,7 +242,7 @@ impl Request<'_> {
     }
 
     /// Goes the way to the broker, with a timer for [`net::dial_timed`].
-    async fn dial(&self, watch: &Watch, timer: Pin<&mut Sleep>) -> Result<Stream, Failure> {
+    async fn dial(&self, watch: &ConnectWatch, timer: Pin<&mut Sleep>) -> Result<Stream, Failure> {
         let outcome = match &watch.steps {
             None => net::dial_timed(self.endpoint, None, timer).await,
             Some(steps) => {
@@ -265,7 +265,7 @@ impl Request<'_> {
         stream: &mut Stream,
         protocol: Protocol,
         timer: Pin<&mut Sleep>,
-        watch: &Watch,
+        watch: &ConnectWatch,
     ) -> Result<Answer, Failure> {
         let answered = |error| Failure { error, at: At::Answer };
         let clean_start = self.options.clean_start && !(self.resumes && protocol == Protocol::V5);
@@ -294,7 +294,7 @@ impl Request<'_> {
 
     /// One attempt with MQTT 5 and, if the broker is silent at that, one with 3.1.1 beside it. Which of
     /// them has decided, and how.
-    async fn attempt_both(&self, watch: &Watch) -> (Protocol, Result<Up, Failure>) {
+    async fn attempt_both(&self, watch: &ConnectWatch) -> (Protocol, Result<Up, Failure>) {
         let limit = self.options.connect_timeout;
         let patience = SILENCE.min(limit / 2);
         // One timer for the way and the silence. One that is due before the timer that the runtime waits for
@@ -357,10 +357,10 @@ impl Request<'_> {
     async fn race(
         &self,
         mut first: Pin<&mut impl Future<Output = Result<Answer, Failure>>>,
-        other: &Request<'_>,
+        other: &ConnectRequest<'_>,
         rival: &mut Option<Stream>,
         until: Instant,
-        watch: &Watch,
+        watch: &ConnectWatch,
     ) -> (Protocol, Result<Answer, Failure>) {
         let mut second = pin!(async {
             let mut timer = pin!(sleep(other.endpoint.connect_timeout));
@@ -450,16 +450,22 @@ impl Request<'_> {
     }
 
     /// That CONNECT, under a client identifier that the broker makes up: it must not take a session over.
-    fn bare<'b>(&'b self, options: &'b ClientOptions) -> Request<'b> {
+    fn bare<'b>(&'b self, options: &'b ClientOptions) -> ConnectRequest<'b> {
         const NONE: &PropertyBlock = &PropertyBlock::EMPTY;
-        Request { options, endpoint: self.endpoint, client_identifier: "", resumes: false, properties: NONE }
+        ConnectRequest {
+            options,
+            endpoint: self.endpoint,
+            client_identifier: "",
+            resumes: false,
+            properties: NONE,
+        }
     }
 
     /// Whether the broker answers a CONNECT of 3.1.1.
     async fn speaks_3_1_1(&self) -> bool {
         let limit = self.options.connect_timeout.min(PROBE_LIMIT);
         let options = self.bare_options(limit);
-        let (bare, watch) = (self.bare(&options), Watch::default());
+        let (bare, watch) = (self.bare(&options), ConnectWatch::default());
         match tokio::time::timeout(limit, Box::pin(bare.attempt(Protocol::V3_1_1, &watch))).await {
             Ok(Ok(up)) => {
                 dismiss(up.stream).await;

@@ -24,7 +24,7 @@ use bytes::BytesMut;
 
 use self::outbound::Unwritten;
 pub(super) use self::state::EndedBy;
-use self::state::{Barrier, Broken, Closing, ClosingStage, ConnectionState, End};
+use self::state::{Barrier, BrokenStream, Closing, ClosingStage, ConnectionState, End};
 use super::authentication::Authentication;
 use super::handler::{Change, Flow, Handler, Supervision};
 use super::keep_alive::{Due, KeepAlive};
@@ -73,7 +73,7 @@ pub(super) struct WakeUp<'a, H> {
     pub(super) handler: &'a mut H,
     /// Packets of this wake-up; empty at its beginning.
     pub(super) output: &'a mut BytesMut,
-    step: Step,
+    step: WakeUpStep,
     reads: u32,
     /// The handler may have more once everything is written.
     may_have_more: bool,
@@ -83,7 +83,7 @@ pub(super) struct WakeUp<'a, H> {
 
 /// What is next in a wake-up.
 #[derive(Debug, Clone, Copy)]
-enum Step {
+enum WakeUpStep {
     Interrupt,
     Fill,
     Write,
@@ -101,7 +101,7 @@ impl<'a, H: Handler> WakeUp<'a, H> {
         handler: &'a mut H,
         output: &'a mut BytesMut,
     ) -> Self {
-        let step = Step::Interrupt;
+        let step = WakeUpStep::Interrupt;
         let cx = Context::from_waker(waker);
         let is_traced = handler.supervisor().is_some_and(|supervisor| supervisor.traces());
         Self { now, cx, session, handler, output, step, reads: 0, may_have_more: false, is_traced }
@@ -184,42 +184,42 @@ impl Connection {
                 return Action::Done(outcome.take().map_or(Ok(()), |error| Err(*error)));
             }
             match wake_up.step {
-                Step::Interrupt => {
-                    wake_up.step = Step::Fill;
+                WakeUpStep::Interrupt => {
+                    wake_up.step = WakeUpStep::Fill;
                     self.look_for_interrupt(wake_up);
                 }
-                Step::Fill => {
-                    wake_up.step = Step::Write;
+                WakeUpStep::Fill => {
+                    wake_up.step = WakeUpStep::Write;
                     self.fill(wake_up);
                 }
-                Step::Write => {
-                    wake_up.step = Step::ShutDown;
+                WakeUpStep::Write => {
+                    wake_up.step = WakeUpStep::ShutDown;
                     if !(wake_up.output.is_empty() && self.unwritten.is_clear()) {
                         return Action::Write;
                     }
                 }
-                Step::ShutDown => {
-                    wake_up.step = Step::Read;
+                WakeUpStep::ShutDown => {
+                    wake_up.step = WakeUpStep::Read;
                     if self.is_to_shut_down() {
                         return Action::ShutDown;
                     }
                 }
-                Step::Read if matches!(self.state, ConnectionState::Blocked(..)) => {
-                    wake_up.step = Step::Wait;
+                WakeUpStep::Read if matches!(self.state, ConnectionState::Blocked(..)) => {
+                    wake_up.step = WakeUpStep::Wait;
                 }
-                Step::Read if self.unwritten.is_full() => wake_up.step = Step::Wait,
-                Step::Read if wake_up.reads == MOST_READS => wake_up.step = Step::Yield,
-                Step::Read => {
+                WakeUpStep::Read if self.unwritten.is_full() => wake_up.step = WakeUpStep::Wait,
+                WakeUpStep::Read if wake_up.reads == MOST_READS => wake_up.step = WakeUpStep::Yield,
+                WakeUpStep::Read => {
                     wake_up.reads += 1;
                     let is_again = wake_up.may_have_more && self.unwritten.is_clear();
-                    wake_up.step = if is_again { Step::Fill } else { Step::Wait };
+                    wake_up.step = if is_again { WakeUpStep::Fill } else { WakeUpStep::Wait };
                     if !mem::take(&mut self.has_leftover) {
                         return Action::Read;
                     }
                     self.receive_collected(wake_up, &[]);
                 }
-                Step::Wait => return Action::Wait,
-                Step::Yield => return Action::Yield,
+                WakeUpStep::Wait => return Action::Wait,
+                WakeUpStep::Yield => return Action::Yield,
             }
         }
     }
@@ -251,7 +251,7 @@ impl Connection {
     /// The time has come to do something: it is `now`.
     pub(super) fn advance<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, now: Instant) {
         wake_up.now = now;
-        wake_up.step = Step::Fill;
+        wake_up.step = WakeUpStep::Fill;
         let Some(limit) = self.limit() else { return self.keep_up(wake_up) };
         if now < limit {
             return self.keep_alive.look_away();
@@ -400,7 +400,7 @@ impl Connection {
             state => return self.state = state,
         };
         self.keep_alive.look_away();
-        let broken = Broken { error, until: now + LINGER_LIMIT, read: 0 };
+        let broken = BrokenStream { error, until: now + LINGER_LIMIT, read: 0 };
         self.state = ConnectionState::Broken(barrier, Box::new(broken));
     }
 

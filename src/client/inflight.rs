@@ -26,7 +26,7 @@ const LONGEST_RING: usize = 65_534;
 
 /// How far a QoS 1 or 2 publish has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum PublishStage {
     /// PUBLISH sent; PUBACK or PUBREC is awaited.
     Published,
     /// PUBREC received, PUBREL sent; PUBCOMP is awaited.
@@ -42,19 +42,19 @@ pub(super) struct Kept {
 
 /// One open identifier. Small, as a load has thousands of them under way.
 #[derive(Debug)]
-pub(super) enum Entry {
+pub(super) enum OpenIdentifier {
     /// Closed; waits only for older ones to close.
     Closed,
     Publish {
         qos: QoS,
-        stage: Stage,
+        stage: PublishStage,
         token: u64,
     },
-    Request(Box<Request>),
+    Request(Box<OpenRequest>),
 }
 
 #[derive(Debug)]
-pub(super) enum Request {
+pub(super) enum OpenRequest {
     Subscribe {
         token: u64,
         /// For each filter 0, or the Reason Code for which it was left out.
@@ -69,14 +69,14 @@ pub(super) enum Request {
 #[derive(Debug)]
 struct Straggler {
     identifier: u16,
-    entry: Entry,
+    entry: OpenIdentifier,
     kept: Option<Kept>,
 }
 
 /// The open identifiers, oldest first.
 #[derive(Debug)]
 pub(super) struct Inflight {
-    ring: VecDeque<Entry>,
+    ring: VecDeque<OpenIdentifier>,
     /// For each of them, up to the last that has any, what it takes to send it again. Messages that end
     /// with the link have nothing here.
     kept: VecDeque<Option<Kept>>,
@@ -121,12 +121,12 @@ impl Inflight {
     }
 
     /// Opens the next free identifier for a request.
-    pub(super) fn open_request(&mut self, request: Request) -> u16 {
-        self.open(Entry::Request(Box::new(request)))
+    pub(super) fn open_request(&mut self, request: OpenRequest) -> u16 {
+        self.open(OpenIdentifier::Request(Box::new(request)))
     }
 
     #[inline]
-    fn open(&mut self, entry: Entry) -> u16 {
+    fn open(&mut self, entry: OpenIdentifier) -> u16 {
         if self.ring.len() >= LONG_RING
             && (self.open < self.ring.len() / 2 || self.ring.len() >= LONGEST_RING)
         {
@@ -136,7 +136,7 @@ impl Inflight {
         loop {
             let identifier = self.identifier_at(self.ring.len());
             if self.stragglers.iter().any(|straggler| straggler.identifier == identifier) {
-                self.ring.push_back(Entry::Closed);
+                self.ring.push_back(OpenIdentifier::Closed);
                 self.trim();
                 continue;
             }
@@ -172,8 +172,8 @@ impl Inflight {
 
     /// Opens an identifier of an earlier run for a publish; to be called in the order they were given
     /// out, before any other is opened.
-    pub(super) fn restore(&mut self, identifier: u16, kept: Kept, stage: Stage, token: u64) {
-        let entry = Entry::Publish { qos: kept.template.qos(), stage, token };
+    pub(super) fn restore(&mut self, identifier: u16, kept: Kept, stage: PublishStage, token: u64) {
+        let entry = OpenIdentifier::Publish { qos: kept.template.qos(), stage, token };
         self.stragglers.push(Straggler { identifier, entry, kept: Some(kept) });
         self.first = after(identifier);
     }
@@ -181,11 +181,11 @@ impl Inflight {
     /// The place in the ring of an open identifier, if it has one.
     fn place(&self, identifier: u16) -> Option<usize> {
         let index = self.distance(identifier);
-        self.ring.get(index).is_some_and(|entry| !matches!(entry, Entry::Closed)).then_some(index)
+        self.ring.get(index).is_some_and(|entry| !matches!(entry, OpenIdentifier::Closed)).then_some(index)
     }
 
     /// The open entry of an identifier.
-    pub(super) fn get(&mut self, identifier: u16) -> Option<&mut Entry> {
+    pub(super) fn get(&mut self, identifier: u16) -> Option<&mut OpenIdentifier> {
         if let Some(index) = self.place(identifier) {
             return self.ring.get_mut(index);
         }
@@ -194,9 +194,9 @@ impl Inflight {
     }
 
     /// The open request of an identifier.
-    pub(super) fn request(&mut self, identifier: u16) -> Option<&mut Request> {
+    pub(super) fn request(&mut self, identifier: u16) -> Option<&mut OpenRequest> {
         match self.get(identifier) {
-            Some(Entry::Request(request)) => Some(request),
+            Some(OpenIdentifier::Request(request)) => Some(request),
             _ => None,
         }
     }
@@ -223,7 +223,7 @@ impl Inflight {
         let mut tokens = 0..0;
         let mut closed = 0;
         for (identifier, entry) in identifiers.zip(&self.ring) {
-            let Entry::Publish { qos: QoS::AtLeastOnce, token, .. } = *entry else { break };
+            let OpenIdentifier::Publish { qos: QoS::AtLeastOnce, token, .. } = *entry else { break };
             let follows = closed == 0 || token == tokens.end;
             if identifier != self.first || !follows || token == u64::MAX {
                 break;
@@ -247,7 +247,7 @@ impl Inflight {
         let Some(index) = self.place(identifier) else {
             return self.stragglers.retain(|straggler| straggler.identifier != identifier);
         };
-        self.ring[index] = Entry::Closed;
+        self.ring[index] = OpenIdentifier::Closed;
         if let Some(kept) = self.kept.get_mut(index) {
             *kept = None;
         }
@@ -256,7 +256,7 @@ impl Inflight {
     }
 
     fn trim(&mut self) {
-        while matches!(self.ring.front(), Some(Entry::Closed)) {
+        while matches!(self.ring.front(), Some(OpenIdentifier::Closed)) {
             self.ring.pop_front();
             self.kept.pop_front();
             self.first = after(self.first);
@@ -264,14 +264,14 @@ impl Inflight {
     }
 
     /// The open entries, oldest first.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &Entry)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (u16, &OpenIdentifier)> {
         let stragglers = self.stragglers.iter().map(|straggler| (straggler.identifier, &straggler.entry));
         let ring = self.ring.iter().enumerate().map(|(index, entry)| (self.identifier_at(index), entry));
-        stragglers.chain(ring).filter(|(_, entry)| !matches!(entry, Entry::Closed))
+        stragglers.chain(ring).filter(|(_, entry)| !matches!(entry, OpenIdentifier::Closed))
     }
 
     /// Takes everything out, oldest first, and frees all identifiers.
-    pub(super) fn take_all(&mut self) -> Vec<(Entry, Option<Kept>)> {
+    pub(super) fn take_all(&mut self) -> Vec<(OpenIdentifier, Option<Kept>)> {
         let newest = self.identifier_at(self.ring.len());
         let stragglers = self.stragglers.drain(..).map(|straggler| (straggler.entry, straggler.kept));
         let kept = self.kept.drain(..).chain(std::iter::repeat_with(|| None));
@@ -282,8 +282,8 @@ impl Inflight {
     }
 }
 
-fn published(qos: QoS, token: u64) -> Entry {
-    Entry::Publish { qos, stage: Stage::Published, token }
+fn published(qos: QoS, token: u64) -> OpenIdentifier {
+    OpenIdentifier::Publish { qos, stage: PublishStage::Published, token }
 }
 
 #[cfg(test)]
@@ -296,7 +296,7 @@ mod tests {
     use crate::protocol::property::PropertyBlock;
 
     fn request(inflight: &mut Inflight, token: u64) -> u16 {
-        inflight.open_request(Request::Subscribe { token, refused: [0].into() })
+        inflight.open_request(OpenRequest::Subscribe { token, refused: [0].into() })
     }
 
     #[test]
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(inflight.close_oldest([1, 3].into_iter()), 20..21);
         assert_eq!(inflight.open_run(QoS::ExactlyOnce, 40, 2), (10, 2));
         assert_eq!(inflight.close_oldest(2..=10), 21..29, "QoS 2 ends otherwise");
-        inflight.restore(60, kept(60), Stage::Published, 1);
+        inflight.restore(60, kept(60), PublishStage::Published, 1);
         assert_eq!(inflight.open_run(QoS::AtLeastOnce, 50, 4).1, 1);
     }
 
@@ -365,12 +365,12 @@ mod tests {
         Kept { template: Arc::new(template), payload: Bytes::copy_from_slice(&token.to_be_bytes()) }
     }
 
-    fn token(entry: &Entry) -> Option<u64> {
+    fn token(entry: &OpenIdentifier) -> Option<u64> {
         match entry {
-            Entry::Closed => None,
-            Entry::Publish { token, .. } => Some(*token),
-            Entry::Request(request) => match **request {
-                Request::Subscribe { token, .. } | Request::Unsubscribe { token, .. } => Some(token),
+            OpenIdentifier::Closed => None,
+            OpenIdentifier::Publish { token, .. } => Some(*token),
+            OpenIdentifier::Request(request) => match **request {
+                OpenRequest::Subscribe { token, .. } | OpenRequest::Unsubscribe { token, .. } => Some(token),
             },
         }
     }
@@ -382,7 +382,7 @@ mod tests {
     /// What is read for each acknowledgement of a load must fit the caches.
     #[test]
     fn an_entry_is_small() {
-        assert_eq!(size_of::<Entry>(), 16);
+        assert_eq!(size_of::<OpenIdentifier>(), 16);
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::connect::{Answer, Request, Versions, Watch};
+use super::connect::{Answer, ConnectRequest, ConnectWatch, Versions};
 use super::handshake::{self, Connected};
 use super::link::Link;
 use super::options::ClientOptions;
@@ -142,7 +142,7 @@ pub async fn open(
     let properties = handshake::connect_properties(options);
     sleep.as_mut().reset((dialled + options.connect_timeout).into());
     let request = request(options, client_identifier, &properties);
-    let answer = request.ask(&mut stream, protocol, sleep.as_mut(), &Watch::default()).await;
+    let answer = request.ask(&mut stream, protocol, sleep.as_mut(), &ConnectWatch::default()).await;
     let answer = answer.map_err(|failure| redirect::not_followed(failure.error))?;
     let until_dialled = dialled - began;
     let times = Times {
@@ -162,7 +162,7 @@ pub async fn open(
 pub async fn open_first(options: &ClientOptions, client_identifier: &str) -> Result<Opened, Error> {
     let properties = handshake::connect_properties(options);
     let request = request(options, client_identifier, &properties);
-    let up = Box::pin(request.negotiate(&mut Versions::default(), &Watch::default())).await;
+    let up = Box::pin(request.negotiate(&mut Versions::default(), &ConnectWatch::default())).await;
     let up = up.map_err(redirect::not_followed)?;
     Ok(opened(options, &properties, up.stream, up.answer, Times::default()))
 }
@@ -171,8 +171,8 @@ fn request<'a>(
     options: &'a ClientOptions,
     client_identifier: &'a str,
     properties: &'a PropertyBlock,
-) -> Request<'a> {
-    Request { options, endpoint: &options.endpoint, client_identifier, resumes: false, properties }
+) -> ConnectRequest<'a> {
+    ConnectRequest { options, endpoint: &options.endpoint, client_identifier, resumes: false, properties }
 }
 
 fn opened(

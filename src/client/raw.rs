@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::Instant;
 
-use super::connect::{Answer, Request, Seen, Up, Versions, Watch};
+use super::connect::{Answer, ConnectRequest, ConnectWatch, Seen, Up, Versions};
 use super::handshake::{self, Connected};
 use super::options::ClientOptions;
 use super::redirect;
@@ -23,7 +23,7 @@ use crate::protocol::{Direction, Protocol, QoS};
 
 /// A message that was received.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
+pub struct ReceivedMessage {
     /// The topic name, as bytes.
     pub topic: Vec<u8>,
     /// The payload.
@@ -36,7 +36,7 @@ pub struct Message {
     pub properties: PropertyBlock,
 }
 
-impl Message {
+impl ReceivedMessage {
     fn of(publish: &Publish<'_>) -> Self {
         Self {
             topic: publish.topic.to_vec(),
@@ -64,7 +64,7 @@ fn trace_all(trace: Option<&Trace<'_>>, protocol: Protocol, direction: Direction
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Incoming {
     /// A message; it is acknowledged with the next call.
-    Message(Message),
+    Message(ReceivedMessage),
     /// SUBACK, one Reason Code a filter.
     Subscribed(Vec<ReasonCode>),
     /// A publish was acknowledged or refused.
@@ -78,7 +78,7 @@ pub enum Incoming {
 impl Incoming {
     fn of(event: &Event<'_>) -> Result<Self, Error> {
         Ok(match event {
-            Event::Message(publish) => Self::Message(Message::of(publish)),
+            Event::Message(publish) => Self::Message(ReceivedMessage::of(publish)),
             Event::Subscribed { reasons, .. } => {
                 Self::Subscribed(reasons.iter().map(|reason| ReasonCode(*reason)).collect())
             }
@@ -128,7 +128,7 @@ impl<'a> RawLink<'a> {
         protocol: Protocol,
         trace: Option<Trace<'a>>,
     ) -> Result<Self, Error> {
-        let attempt = async |request: &Request<'_>, watch: &Watch| {
+        let attempt = async |request: &ConnectRequest<'_>, watch: &ConnectWatch| {
             request.attempt(protocol, watch).await.map_err(|failure| failure.error)
         };
         Self::open_by(options, trace, attempt).await
@@ -139,7 +139,7 @@ impl<'a> RawLink<'a> {
     /// # Errors
     /// As for [`Self::open`].
     pub async fn open_first(options: &ClientOptions, trace: Option<Trace<'a>>) -> Result<Self, Error> {
-        let negotiate = async |request: &Request<'_>, watch: &Watch| {
+        let negotiate = async |request: &ConnectRequest<'_>, watch: &ConnectWatch| {
             request.negotiate(&mut Versions::default(), watch).await
         };
         Self::open_by(options, trace, negotiate).await
@@ -148,14 +148,14 @@ impl<'a> RawLink<'a> {
     async fn open_by(
         options: &ClientOptions,
         trace: Option<Trace<'a>>,
-        connect: impl AsyncFnOnce(&Request<'_>, &Watch) -> Result<Up, Error>,
+        connect: impl AsyncFnOnce(&ConnectRequest<'_>, &ConnectWatch) -> Result<Up, Error>,
     ) -> Result<Self, Error> {
         let properties = handshake::connect_properties(options);
         let (endpoint, client_identifier) = (&options.endpoint, options.client_identifier.as_str());
         let request =
-            Request { options, endpoint, client_identifier, resumes: false, properties: &properties };
+            ConnectRequest { options, endpoint, client_identifier, resumes: false, properties: &properties };
         let (sender, seen) = mpsc::channel();
-        let watch = Watch { steps: None, packets: trace.is_some().then_some(sender) };
+        let watch = ConnectWatch { steps: None, packets: trace.is_some().then_some(sender) };
         let mut connecting = pin!(connect(&request, &watch));
         let outcome = poll_fn(|cx| {
             let outcome = connecting.as_mut().poll(cx);

@@ -9,21 +9,21 @@ use crate::protocol::reason::ReasonCode;
 /// A request that was not sent.
 #[derive(Debug)]
 pub struct Refusal {
-    request: Request,
+    request: RefusedRequest,
     reasons: Vec<u8>,
     /// Holds the Reason String that says which limit it was.
     properties: PropertyBlock,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Request {
+enum RefusedRequest {
     Publish { token: u64 },
     Subscribe { token: u64 },
     Unsubscribe { token: u64 },
 }
 
 impl Refusal {
-    fn new(request: Request, reasons: Vec<u8>, text: &str) -> Self {
+    fn new(request: RefusedRequest, reasons: Vec<u8>, text: &str) -> Self {
         let mut properties = PropertyBlock::default();
         if !text.is_empty() {
             properties.push(PropertyId::ReasonString, Value::Text(text));
@@ -32,15 +32,15 @@ impl Refusal {
     }
 
     pub(super) fn publish(token: u64, (reason, text): (ReasonCode, String)) -> Self {
-        Self::new(Request::Publish { token }, vec![reason.0], &format!("not sent again: {text}"))
+        Self::new(RefusedRequest::Publish { token }, vec![reason.0], &format!("not sent again: {text}"))
     }
 
     pub(super) fn subscribe(token: u64, reasons: Vec<u8>, text: &str) -> Self {
-        Self::new(Request::Subscribe { token }, reasons, text)
+        Self::new(RefusedRequest::Subscribe { token }, reasons, text)
     }
 
     pub(super) fn unsubscribe(token: u64, reasons: Vec<u8>, text: &str) -> Self {
-        Self::new(Request::Unsubscribe { token }, reasons, text)
+        Self::new(RefusedRequest::Unsubscribe { token }, reasons, text)
     }
 
     /// The answer.
@@ -48,12 +48,12 @@ impl Refusal {
     pub fn event(&self) -> Event<'_> {
         let (reasons, properties) = (self.reasons.as_slice(), self.properties.view());
         match self.request {
-            Request::Publish { token } => {
+            RefusedRequest::Publish { token } => {
                 let reason = self.reasons.first().copied().map_or(ReasonCode::UNSPECIFIED, ReasonCode);
                 Event::Published { token, reason, properties }
             }
-            Request::Subscribe { token } => Event::Subscribed { token, reasons, properties },
-            Request::Unsubscribe { token } => Event::Unsubscribed { token, reasons, properties },
+            RefusedRequest::Subscribe { token } => Event::Subscribed { token, reasons, properties },
+            RefusedRequest::Unsubscribe { token } => Event::Unsubscribed { token, reasons, properties },
         }
     }
 }

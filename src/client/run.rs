@@ -10,14 +10,14 @@ use tokio::time::Instant;
 
 use super::back_off::BackOff;
 use super::brokers::{brokers, is_worth_another_broker};
-use super::connect::{Answer, Request, Seen, Up, Versions, Watch};
+use super::connect::{Answer, ConnectRequest, ConnectWatch, Seen, Up, Versions};
 use super::handler::{Change, Handler};
 use super::handshake;
 use super::link::Link;
 use super::options::ClientOptions;
 use super::redirect::{self, MOST_REDIRECTS, MOST_SERVERS};
 use super::session::{Session, Unanswered};
-use super::strikes::{self, Ended, Strikes, Verdict};
+use super::strikes::{self, Ended, StrikeVerdict, Strikes};
 use crate::error::{Error, Retry};
 use crate::net::{self, Endpoint};
 use crate::protocol::property::PropertyBlock;
@@ -29,7 +29,7 @@ use crate::protocol::{Protocol, wire};
 /// # Errors
 /// Why the work could not be done, or the handler's own error.
 pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result<(), Error> {
-    let mut run = Run::new(options);
+    let mut run = ClientRun::new(options);
     let started = Instant::now();
     let mut back_off = BackOff::new(options.reconnect.max_delay);
     // The last attempt was answered in a way that counts when it comes again.
@@ -42,8 +42,8 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
                 }
                 return Ok(());
             }
-            Err(Failure::Decided(error)) => return Err(error),
-            Err(Failure::Link(error)) => error,
+            Err(LinkFailure::Decided(error)) => return Err(error),
+            Err(LinkFailure::Link(error)) => error,
         };
         let Some(error) = run.follow(error, handler) else { continue };
         if run.is_lost_to_rival(&error) {
@@ -159,7 +159,7 @@ fn is_closed(error: &Error) -> bool {
 }
 
 /// What outlives a link.
-struct Run<'a> {
+struct ClientRun<'a> {
     options: &'a ClientOptions,
     versions: Versions,
     client_identifier: String,
@@ -182,14 +182,14 @@ struct Run<'a> {
 }
 
 /// Why a link ended.
-enum Failure {
+enum LinkFailure {
     /// Another link may be better.
     Link(Error),
     /// The handler has ended the run, whatever the reason says of trying again.
     Decided(Error),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for LinkFailure {
     fn from(error: Error) -> Self {
         Self::Link(error)
     }
@@ -204,7 +204,7 @@ struct Elsewhere {
 /// A link that lived so long ends a row of redirects.
 const SETTLED: Duration = Duration::from_secs(5);
 
-impl<'a> Run<'a> {
+impl<'a> ClientRun<'a> {
     fn new(options: &'a ClientOptions) -> Self {
         let connect_properties = handshake::connect_properties(options);
         let session = Session::new(Protocol::V5, options.max_inflight, &connect_properties);
@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), Failure> {
+    async fn connect_and_drive<H: Handler>(&mut self, handler: &mut H) -> Result<(), LinkFailure> {
         let Some(Up { stream, answer, had_rival }) = self.connect(handler).await? else { return Ok(()) };
         let Answer { connected, leftover, .. } = answer;
         self.had_rival = had_rival;
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
         let answers = self.session.answers();
         let error = match poll_fn(|cx| link.poll(cx, &mut self.session, handler)).await {
             Ok(()) => return Ok(()),
-            Err(error) if link.is_decided() => return Err(Failure::Decided(error)),
+            Err(error) if link.is_decided() => return Err(LinkFailure::Decided(error)),
             Err(error) => error,
         };
         let ended = Ended {
@@ -271,7 +271,7 @@ impl<'a> Run<'a> {
             session_present: connected.session_present,
             lived: self.up_since.map_or(Duration::ZERO, |since| since.elapsed()),
         };
-        Err(Failure::Link(self.judged(error, ended, handler)))
+        Err(LinkFailure::Link(self.judged(error, ended, handler)))
     }
 
     /// The error of a link that has ended, or of a run in which it ends again and again.
@@ -282,8 +282,10 @@ impl<'a> Run<'a> {
         let unanswered = awaited.map(Unanswered::Other).or_else(|| self.session.unanswered());
         let identifier = &self.options.client_identifier;
         match (self.strikes.count(ended, unanswered.is_some()), unanswered) {
-            (Verdict::Hopeless(links), Some(what)) => return strikes::hopeless(links, &what, identifier),
-            (Verdict::Suspicious(links), _) if !identifier.is_empty() => {
+            (StrikeVerdict::Hopeless(links), Some(what)) => {
+                return strikes::hopeless(links, &what, identifier);
+            }
+            (StrikeVerdict::Suspicious(links), _) if !identifier.is_empty() => {
                 handler.on_change(Change::ShortLinks(links));
             }
             _ => {}
@@ -358,8 +360,8 @@ impl<'a> Run<'a> {
         let (sender, seen) = mpsc::channel();
         let steps = handler.observes().then(|| sender.clone());
         let is_traced = handler.supervisor().is_some_and(|supervisor| supervisor.traces());
-        let watch = Watch { steps, packets: is_traced.then_some(sender) };
-        let request = Request {
+        let watch = ConnectWatch { steps, packets: is_traced.then_some(sender) };
+        let request = ConnectRequest {
             options: self.options,
             endpoint,
             client_identifier: &self.client_identifier,

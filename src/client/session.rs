@@ -17,7 +17,7 @@ use bytes::{Bytes, BytesMut};
 use self::resumption::Unfinished;
 pub use self::unanswered::Unanswered;
 pub use super::event::Event;
-use super::inflight::{Entry, Inflight, Kept, Request, Stage};
+use super::inflight::{Inflight, Kept, OpenIdentifier, OpenRequest, PublishStage};
 use super::limits::{ServerLimits, not_sent};
 use super::redirect;
 use super::refusal::Refusal;
@@ -151,7 +151,7 @@ impl Session {
     /// The publishes that have a packet identifier now: that, QoS and token.
     pub fn open_publishes(&self) -> impl Iterator<Item = (u16, QoS, u64)> + '_ {
         self.inflight.iter().filter_map(|(identifier, entry)| match entry {
-            Entry::Publish { qos, token, .. } => Some((identifier, *qos, *token)),
+            OpenIdentifier::Publish { qos, token, .. } => Some((identifier, *qos, *token)),
             _ => None,
         })
     }
@@ -288,7 +288,7 @@ impl Session {
             return self.refusals.push_back(Refusal::subscribe(token, refused, NOT_SENT));
         }
         let start = out.len();
-        let request = Request::Subscribe { token, refused: refused.as_slice().into() };
+        let request = OpenRequest::Subscribe { token, refused: refused.as_slice().into() };
         let identifier = self.inflight.open_request(request);
         wire::subscribe(out, self.protocol, identifier, &asked, properties);
         if let Err((reason, text)) = self.limits.check_size(out.len() - start) {
@@ -309,7 +309,8 @@ impl Session {
         token: u64,
     ) {
         let start = out.len();
-        let identifier = self.inflight.open_request(Request::Unsubscribe { token, filters: filters.len() });
+        let identifier =
+            self.inflight.open_request(OpenRequest::Unsubscribe { token, filters: filters.len() });
         wire::unsubscribe(out, self.protocol, identifier, filters, properties);
         if let Err((reason, text)) = self.limits.check_size(out.len() - start) {
             out.truncate(start);
@@ -367,7 +368,8 @@ impl Session {
             }
             Packet::PubComp(ref ack) => Ok(self.received_pubcomp(ack)),
             Packet::SubAck { packet_identifier, properties, reasons } => {
-                let Some(Request::Subscribe { token, refused }) = self.inflight.request(packet_identifier)
+                let Some(OpenRequest::Subscribe { token, refused }) =
+                    self.inflight.request(packet_identifier)
                 else {
                     return Err(unasked(PacketType::SubAck, packet_identifier));
                 };
@@ -383,7 +385,8 @@ impl Session {
                 Ok(Some(Event::Subscribed { token, reasons: &self.answer, properties }))
             }
             Packet::UnsubAck { packet_identifier, properties, reasons } => {
-                let Some(Request::Unsubscribe { token, filters }) = self.inflight.request(packet_identifier)
+                let Some(OpenRequest::Unsubscribe { token, filters }) =
+                    self.inflight.request(packet_identifier)
                 else {
                     return Err(unasked(PacketType::UnsubAck, packet_identifier));
                 };
@@ -448,7 +451,8 @@ impl Session {
     }
 
     fn received_puback<'a>(&mut self, ack: &Ack<'a>) -> Result<Option<Event<'a>>, Malformed> {
-        let Some(Entry::Publish { qos, token, .. }) = self.inflight.get(ack.packet_identifier) else {
+        let Some(OpenIdentifier::Publish { qos, token, .. }) = self.inflight.get(ack.packet_identifier)
+        else {
             // An answer to a publish of before a reconnect; the publish itself went out again.
             return Ok(None);
         };
@@ -466,7 +470,7 @@ impl Session {
         out: &mut BytesMut,
     ) -> Result<Option<Event<'a>>, Malformed> {
         let identifier = ack.packet_identifier;
-        let Some(Entry::Publish { qos, token, stage, .. }) = self.inflight.get(identifier) else {
+        let Some(OpenIdentifier::Publish { qos, token, stage, .. }) = self.inflight.get(identifier) else {
             let reason = ReasonCode::PACKET_IDENTIFIER_NOT_FOUND;
             wire::ack(out, self.protocol, PacketType::PubRel, identifier, reason);
             return Ok(None);
@@ -479,7 +483,7 @@ impl Session {
             let token = *token;
             return Ok(Some(self.end_publish(ack, token))); // [MQTT-4.3.3-4]
         }
-        *stage = Stage::Released;
+        *stage = PublishStage::Released;
         let token = *token;
         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
         Ok(Some(Event::Received { token }))
@@ -487,7 +491,7 @@ impl Session {
 
     fn received_pubcomp<'a>(&mut self, ack: &Ack<'a>) -> Option<Event<'a>> {
         match self.inflight.get(ack.packet_identifier) {
-            Some(Entry::Publish { token, stage: Stage::Released, .. }) => {
+            Some(OpenIdentifier::Publish { token, stage: PublishStage::Released, .. }) => {
                 let token = *token;
                 // Whatever it says, the server had the message at PUBREC: "Packet Identifier not
                 // found" answers a PUBREL sent again, of an exchange it had already completed.

@@ -45,7 +45,7 @@ pub(super) struct Strikes {
 
 /// What follows from the end of a link.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum StrikeVerdict {
     /// It is made again.
     Again,
     /// So is this, and the user is told that so many links have ended soon.
@@ -56,17 +56,17 @@ pub(super) enum Verdict {
 
 impl Strikes {
     /// One more link has ended; `waits`: while something that was sent had no answer.
-    pub(super) fn count(&mut self, ended: Ended, waits: bool) -> Verdict {
+    pub(super) fn count(&mut self, ended: Ended, waits: bool) -> StrikeVerdict {
         let most = if ended.session_present { MOST_KEPT_LINKS } else { MOST_LINKS };
         let is_stuck = ended.closed && waits && !ended.progress;
         self.unanswered = if is_stuck { self.unanswered + 1 } else { 0 };
         self.short = if ended.closed && ended.lived < SOON { self.short + 1 } else { 0 };
         if self.unanswered >= most {
-            Verdict::Hopeless(self.unanswered)
+            StrikeVerdict::Hopeless(self.unanswered)
         } else if self.short == MOST_SHORT_LINKS {
-            Verdict::Suspicious(self.short)
+            StrikeVerdict::Suspicious(self.short)
         } else {
-            Verdict::Again
+            StrikeVerdict::Again
         }
     }
 }
@@ -104,7 +104,7 @@ mod tests {
     const ENDED: Ended =
         Ended { closed: true, progress: false, session_present: false, lived: Duration::from_millis(1) };
 
-    fn verdicts(ends: impl IntoIterator<Item = (Ended, bool)>) -> Vec<Verdict> {
+    fn verdicts(ends: impl IntoIterator<Item = (Ended, bool)>) -> Vec<StrikeVerdict> {
         let mut strikes = Strikes::default();
         ends.into_iter().map(|(ended, waits)| strikes.count(ended, waits)).collect()
     }
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_third_link_without_an_answer_is_the_last() {
         let last = verdicts([(ENDED, true); 3]);
-        assert_eq!(last, [Verdict::Again, Verdict::Again, Verdict::Hopeless(3)]);
+        assert_eq!(last, [StrikeVerdict::Again, StrikeVerdict::Again, StrikeVerdict::Hopeless(3)]);
     }
 
     #[test]
@@ -120,7 +120,7 @@ mod tests {
         for other in [Ended { progress: true, ..ENDED }, Ended { closed: false, ..ENDED }] {
             let ends = [(ENDED, true), (ENDED, true), (other, true), (ENDED, true), (ENDED, true)];
             assert!(
-                !verdicts(ends).iter().any(|verdict| matches!(verdict, Verdict::Hopeless(_))),
+                !verdicts(ends).iter().any(|verdict| matches!(verdict, StrikeVerdict::Hopeless(_))),
                 "{other:?}"
             );
         }
@@ -130,17 +130,18 @@ mod tests {
     fn a_kept_session_has_more_patience() {
         let kept = (Ended { session_present: true, ..ENDED }, true);
         let verdicts = verdicts([kept; 20]);
-        let hopeless = verdicts.iter().position(|verdict| matches!(verdict, Verdict::Hopeless(_)));
+        let hopeless = verdicts.iter().position(|verdict| matches!(verdict, StrikeVerdict::Hopeless(_)));
         assert_eq!(hopeless, Some(19));
     }
 
     #[test]
     fn links_that_end_soon_are_suspicious_once() {
         let verdicts = verdicts([(Ended { progress: true, ..ENDED }, false); 9]);
-        let suspicious: Vec<usize> = (0..9).filter(|at| verdicts[*at] == Verdict::Suspicious(3)).collect();
+        let suspicious: Vec<usize> =
+            (0..9).filter(|at| verdicts[*at] == StrikeVerdict::Suspicious(3)).collect();
         assert_eq!(suspicious, [2]);
         let long = Ended { progress: true, lived: SOON, ..ENDED };
         let ends = [(ENDED, false), (ENDED, false), (long, false), (ENDED, false)];
-        assert!(self::verdicts(ends).iter().all(|verdict| *verdict == Verdict::Again));
+        assert!(self::verdicts(ends).iter().all(|verdict| *verdict == StrikeVerdict::Again));
     }
 }

@@ -11,10 +11,10 @@ use crate::protocol::wire::{Malformed, PacketType, Publish, PublishTemplate, Top
 
 /// Which aliases the server knows by now. Few sessions have any, so all that they take is a pointer.
 #[derive(Debug, Default)]
-pub(super) struct OutboundAliases(Option<Box<Known>>);
+pub(super) struct OutboundAliases(Option<Box<KnownTopics>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownTopics {
     /// The aliases chosen here, by topic.
     by_topic: HashMap<Bytes, u16>,
     /// The topics of the aliases that the user chose.

@@ -15,7 +15,7 @@ use crate::output::{Diagnostics, Verbosity};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// What to do.
-    pub task: Task,
+    pub task: CompatTask,
     /// The folder of the links.
     pub folder: PathBuf,
     /// The names of the links.
@@ -28,7 +28,7 @@ pub struct Config {
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
+pub enum CompatTask {
     /// Make the links.
     Install {
         /// Also in place of something else.
@@ -50,7 +50,7 @@ impl Invocation for Config {
 
 /// What stands where a link is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Occupant {
     Nothing,
     /// A link to this program or to one of its name.
     Ours,
@@ -61,26 +61,26 @@ enum Found {
 fn run(config: &Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let places: Vec<PathBuf> = config.names.iter().map(|name| config.folder.join(name)).collect();
     let found = places.iter().map(|place| look(place, &config.program)).collect::<Result<Vec<_>, _>>()?;
-    let force = config.task == Task::Install { force: true };
-    if let Some((place, _)) = places.iter().zip(&found).find(|(_, found)| **found == Found::Other)
+    let force = config.task == CompatTask::Install { force: true };
+    if let Some((place, _)) = places.iter().zip(&found).find(|(_, found)| **found == Occupant::Other)
         && !force
     {
         let what = place.display();
         let error = IoError::new(ErrorKind::AlreadyExists, "it is not a link to mqtt");
         return Err(match config.task {
-            Task::Install { .. } => Error::file(format!("cannot install {what}"), error)
+            CompatTask::Install { .. } => Error::file(format!("cannot install {what}"), error)
                 .with_hint("--force replaces it; a package manager may own it"),
-            Task::Uninstall => Error::file(format!("cannot remove {what}"), error),
+            CompatTask::Uninstall => Error::file(format!("cannot remove {what}"), error),
         });
     }
     for (place, found) in places.iter().zip(found) {
         match config.task {
-            Task::Install { .. } => {
+            CompatTask::Install { .. } => {
                 link(place, &config.program)?;
                 diagnostics.state(format_args!("{} -> {}", place.display(), config.program.display()));
             }
-            Task::Uninstall if found == Found::Nothing => {}
-            Task::Uninstall => {
+            CompatTask::Uninstall if found == Occupant::Nothing => {}
+            CompatTask::Uninstall => {
                 let what = place.display();
                 fs::remove_file(place)
                     .map_err(|error| Error::file(format!("cannot remove {what}"), error))?;
@@ -91,18 +91,18 @@ fn run(config: &Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     Ok(Exit::Success)
 }
 
-fn look(place: &Path, program: &Path) -> Result<Found, Error> {
+fn look(place: &Path, program: &Path) -> Result<Occupant, Error> {
     let failed = |error| Error::file(format!("cannot look at {}", place.display()), error);
     match fs::symlink_metadata(place) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Found::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Occupant::Nothing),
         Err(error) => Err(failed(error)),
-        Ok(metadata) if !metadata.is_symlink() => Ok(Found::Other),
+        Ok(metadata) if !metadata.is_symlink() => Ok(Occupant::Other),
         Ok(_) => {
             let target = fs::read_link(place).map_err(failed)?;
             // The program may have been moved since, and the link point nowhere.
             let is_named_so = target.file_name() == program.file_name().or(Some(OsStr::new("mqtt")));
             let is_it = fs::canonicalize(place).is_ok_and(|target| target == program);
-            Ok(if is_it || is_named_so { Found::Ours } else { Found::Other })
+            Ok(if is_it || is_named_so { Occupant::Ours } else { Occupant::Other })
         }
     }
 }

@@ -90,7 +90,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         payload,
         exchange: None,
         misfit: None,
-        stage: Stage::Subscribe,
+        stage: RequestStage::Subscribe,
         kept_session: false,
         // In a kept session the subscription to a marker would be left behind.
         waited: EndOfStored::new(false, false),
@@ -103,10 +103,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     };
     let result = client::run(&config.client, &mut requester).await;
     let result = match result {
-        Err(Error::TimedOut { when, .. }) if requester.stage != Stage::Complete => {
+        Err(Error::TimedOut { when, .. }) if requester.stage != RequestStage::Complete => {
             Err(requester.timed_out(&when))
         }
-        _ if requester.stage != Stage::Complete => result,
+        _ if requester.stage != RequestStage::Complete => result,
         // The response is there; whatever it was that failed is only the farewell.
         Ok(())
         | Err(
@@ -127,7 +127,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 
 /// How far it has come on this link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum RequestStage {
     Subscribe,
     Subscribing,
     /// What waited in a kept session comes first, at most until then.
@@ -143,7 +143,7 @@ enum Stage {
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// What depends on the server and on the version of the protocol.
-struct Exchange {
+struct PreparedRequest {
     response_topic: String,
     /// What the response is known by (MQTT 5).
     correlation_data: Option<Vec<u8>>,
@@ -159,7 +159,7 @@ fn random() -> String {
     std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM_CHARACTERS).collect()
 }
 
-impl Exchange {
+impl PreparedRequest {
     fn new(config: &Config, connected: &Connected) -> Result<Self, Error> {
         let is_v5 = connected.protocol == Protocol::V5;
         let response_topic = match &config.response_topic {
@@ -239,10 +239,10 @@ struct Requester<'a> {
     stdout: Stdout,
     payload: Vec<u8>,
     /// Made when the server and its version are known.
-    exchange: Option<Exchange>,
+    exchange: Option<PreparedRequest>,
     /// Why there can be none with this server.
     misfit: Option<Error>,
-    stage: Stage,
+    stage: RequestStage,
     /// What waited there may come behind the SUBACK.
     kept_session: bool,
     /// Finds its end.
@@ -289,7 +289,7 @@ impl Requester<'_> {
     /// What was waited for in vain.
     fn timed_out(&self, when: &str) -> Error {
         let what = match (self.stage, &self.exchange) {
-            (Stage::Waiting, Some(exchange)) => {
+            (RequestStage::Waiting, Some(exchange)) => {
                 let error = Error::timed_out(format!(
                     "{when}: no response came on '{}'{}",
                     cut(&exchange.response_topic),
@@ -299,8 +299,10 @@ impl Requester<'_> {
                 return if own { error.with_hint(FIXED_TOPIC) } else { error };
             }
             (_, None) => "there was no connection",
-            (Stage::Subscribe | Stage::Subscribing, _) => "the broker did not answer the SUBSCRIBE",
-            (Stage::Complete, _) => {
+            (RequestStage::Subscribe | RequestStage::Subscribing, _) => {
+                "the broker did not answer the SUBSCRIBE"
+            }
+            (RequestStage::Complete, _) => {
                 "the response was not written: the reader of standard output is gone or stalls"
             }
             _ => "the request could not be sent",
@@ -308,7 +310,7 @@ impl Requester<'_> {
         Error::timed_out(format!("{when}: {what}"))
     }
 
-    fn subscribe(&self, exchange: &Exchange, session: &mut Session, out: &mut BytesMut) {
+    fn subscribe(&self, exchange: &PreparedRequest, session: &mut Session, out: &mut BytesMut) {
         let subscription = Subscription {
             filter: &exchange.response_topic,
             qos: self.config.qos,
@@ -329,8 +331,11 @@ impl Requester<'_> {
             ));
         }
         self.waited.subscribed();
-        self.stage =
-            if self.kept_session { Stage::Drain(Instant::now() + DRAIN_LIMIT) } else { Stage::Request };
+        self.stage = if self.kept_session {
+            RequestStage::Drain(Instant::now() + DRAIN_LIMIT)
+        } else {
+            RequestStage::Request
+        };
     }
 
     /// Waits for the reader of standard output, as long as it may.
@@ -354,7 +359,7 @@ impl Requester<'_> {
         self.waited.came();
         let others = &mut self.others;
         // Nobody can respond to what has not left.
-        let is_asked = self.stage == Stage::Waiting && self.unwritten_bytes == 0;
+        let is_asked = self.stage == RequestStage::Waiting && self.unwritten_bytes == 0;
         let other = match (self.sent, exchange.answers(publish)) {
             _ if publish.retain && !self.config.retain_as_published => &mut others.retained,
             // Also behind a lost link, where it may have waited in a kept session.
@@ -376,7 +381,7 @@ impl Requester<'_> {
         if self.config.latency {
             put_latency(self.stdout.buffer(), took, self.config);
         }
-        self.stage = Stage::Complete;
+        self.stage = RequestStage::Complete;
         Flow::Stop
     }
 }
@@ -408,20 +413,20 @@ impl Handler for Requester<'_> {
         // Another link may speak another version.
         let fits = self.exchange.as_ref().is_some_and(|exchange| exchange.request.is_for(connected.protocol));
         if !fits {
-            match Exchange::new(self.config, connected) {
+            match PreparedRequest::new(self.config, connected) {
                 Ok(exchange) => self.exchange = Some(exchange),
                 Err(error) => self.misfit = Some(error), // said with DISCONNECT, or the will would go out
             }
         }
         self.kept_session = connected.session_present;
         if fits && self.sent.is_some() && self.acknowledged && connected.session_present {
-            self.stage = Stage::Waiting;
+            self.stage = RequestStage::Waiting;
             return Ok(());
         }
         if self.sent.is_some() {
             self.diagnostics.warning("the request is sent again: the responder may get it twice");
         }
-        self.stage = Stage::Subscribe;
+        self.stage = RequestStage::Subscribe;
         Ok(())
     }
 
@@ -435,28 +440,28 @@ impl Handler for Requester<'_> {
             return Poll::Ready(Err(error));
         }
         let Some(exchange) = &self.exchange else { return Poll::Pending };
-        if let Stage::Drain(until) = self.stage
+        if let RequestStage::Drain(until) = self.stage
             && (self.waited.poll(cx, session, out).is_ready() || Instant::now() >= until)
         {
-            self.stage = Stage::Request;
+            self.stage = RequestStage::Request;
         }
         match self.stage {
-            Stage::Subscribe => {
+            RequestStage::Subscribe => {
                 self.subscribe(exchange, session, out);
                 self.waited.begin(Care::AskedAgain);
-                self.stage = Stage::Subscribing;
+                self.stage = RequestStage::Subscribing;
             }
-            Stage::Request if session.can_publish(self.config.qos) => {
+            RequestStage::Request if session.can_publish(self.config.qos) => {
                 session.publish(out, &exchange.request, &self.payload, || None, 0)?;
                 // The response says that the request was read; without one there is nothing to be sure of.
                 session.confirmed();
                 (self.sent, self.acknowledged) = (Some(Instant::now()), false);
                 self.unwritten_bytes = out.len();
-                self.stage = Stage::Waiting;
+                self.stage = RequestStage::Waiting;
             }
             _ => {}
         }
-        let waits = self.stage == Stage::Subscribing;
+        let waits = self.stage == RequestStage::Subscribing;
         self.answer.poll_waiting(cx, waits).map(|limit| Err(unanswered("SUBSCRIBE", "SUBACK", limit)))
     }
 
@@ -510,7 +515,7 @@ impl Handler for Requester<'_> {
     }
 
     fn awaits(&self) -> Option<&'static str> {
-        let is_only_sent = self.stage == Stage::Waiting && self.config.qos == QoS::AtMostOnce;
+        let is_only_sent = self.stage == RequestStage::Waiting && self.config.qos == QoS::AtMostOnce;
         is_only_sent.then_some("PUBLISH (QoS 0), the request")
     }
 
@@ -522,7 +527,7 @@ impl Handler for Requester<'_> {
         if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
             self.answer.stop();
         }
-        if self.stage == Stage::Complete && !matches!(change, Change::Closed) {
+        if self.stage == RequestStage::Complete && !matches!(change, Change::Closed) {
             self.over |= matches!(change, Change::Lost(_) | Change::Redirected(_));
         } else {
             self.supervisor.on_change(change);

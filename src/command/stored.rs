@@ -40,7 +40,7 @@ pub(super) enum Care {
 
 /// Why a subscription is taken to have brought everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EndedBy {
+pub(super) enum CompleteBy {
     /// The marker came back last.
     Marker,
     /// It did not; nothing more came for a while.
@@ -58,7 +58,7 @@ enum Marker {
 
 /// What earlier subscriptions have shown of this broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum BrokerHabit {
     /// Nothing that shortens the wait.
     Nothing,
     /// It sent stored messages before the marker, and none after it.
@@ -68,7 +68,7 @@ enum Known {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum WaitState {
     Subscribing,
     /// Marker and PINGREQ are to be sent, for the first time or again.
     ToAsk,
@@ -79,8 +79,8 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Stored {
     care: Care,
-    known: Known,
-    state: State,
+    known: BrokerHabit,
+    state: WaitState,
     /// When SUBSCRIBE was sent, later the PINGREQ.
     asked_at: Instant,
     round_trip: Duration,
@@ -98,8 +98,8 @@ impl Stored {
     pub(super) fn new(now: Instant, care: Care) -> Self {
         Self {
             care,
-            known: Known::Nothing,
-            state: State::Subscribing,
+            known: BrokerHabit::Nothing,
+            state: WaitState::Subscribing,
             asked_at: now,
             round_trip: Duration::ZERO,
             marker: Marker::Awaited,
@@ -114,18 +114,18 @@ impl Stored {
     pub(super) fn subscribed(&mut self, now: Instant) {
         self.round_trip = now - self.asked_at;
         self.last = now;
-        self.state = State::ToAsk;
+        self.state = WaitState::ToAsk;
     }
 
     /// Marker, if there is one, and PINGREQ are sent.
     pub(super) fn asked(&mut self, now: Instant) {
         self.asked_at = now;
-        self.state = State::Asked;
+        self.state = WaitState::Asked;
     }
 
     /// PINGRESP came.
     pub(super) fn answered(&mut self, now: Instant) {
-        if self.state == State::Asked {
+        if self.state == WaitState::Asked {
             self.is_answered = true;
             self.round_trip = self.round_trip.max(now - self.asked_at);
             self.last = now;
@@ -156,8 +156,8 @@ impl Stored {
     /// The marker of an earlier subscription came, which was ended without it: too early.
     fn returned_late(&mut self, now: Instant) {
         self.last = now;
-        if self.known == Known::Empty {
-            self.known = Known::Nothing;
+        if self.known == BrokerHabit::Empty {
+            self.known = BrokerHabit::Nothing;
         }
     }
 
@@ -165,22 +165,22 @@ impl Stored {
     /// long for the first message.
     fn care_now(&self) -> Care {
         match self.known {
-            Known::Nothing if self.count == 0 => Care::Last,
-            Known::Empty if self.count == 0 => Care::AskedAgain,
+            BrokerHabit::Nothing if self.count == 0 => Care::Last,
+            BrokerHabit::Empty if self.count == 0 => Care::AskedAgain,
             _ => self.care,
         }
     }
 
     fn is_in_order(&self) -> bool {
-        self.known == Known::InOrder || self.count > 0
+        self.known == BrokerHabit::InOrder || self.count > 0
     }
 
     /// What the end of this subscription says of the next one.
-    fn teaches(&self) -> Known {
+    fn teaches(&self) -> BrokerHabit {
         match self.marker {
-            Marker::Returned if self.is_in_order() => Known::InOrder,
-            Marker::Returned | Marker::Awaited if self.count == 0 => Known::Empty,
-            _ => Known::Nothing,
+            Marker::Returned if self.is_in_order() => BrokerHabit::InOrder,
+            Marker::Returned | Marker::Awaited if self.count == 0 => BrokerHabit::Empty,
+            _ => BrokerHabit::Nothing,
         }
     }
 
@@ -207,18 +207,18 @@ impl Stored {
 
     /// When it is over if nothing more comes; `None` before it was asked.
     pub(super) fn over_at(&self) -> Option<Instant> {
-        (self.state == State::Asked).then(|| self.last.max(self.asked_at) + self.quiet_time())
+        (self.state == WaitState::Asked).then(|| self.last.max(self.asked_at) + self.quiet_time())
     }
 
     /// The time of [`Self::over_at`] has come. A PINGREQ without an answer is sent again, `None`: a
     /// broker that has dropped messages (mosquitto, with a thousand packets waiting) may have dropped
     /// its answer too.
-    pub(super) fn end(&mut self) -> Option<EndedBy> {
+    pub(super) fn end(&mut self) -> Option<CompleteBy> {
         if !self.is_answered {
-            self.state = State::ToAsk;
+            self.state = WaitState::ToAsk;
             return None;
         }
-        Some(if self.marker == Marker::Returned { EndedBy::Marker } else { EndedBy::Quiet })
+        Some(if self.marker == Marker::Returned { CompleteBy::Marker } else { CompleteBy::Quiet })
     }
 }
 
@@ -229,7 +229,7 @@ pub(super) struct EndOfStored {
     uses_marker: bool,
     /// The payload of the marker: one of an earlier subscription says nothing of this one.
     number: u32,
-    known: Known,
+    known: BrokerHabit,
     /// The longest pause of a subscription that the marker did not end: the next one may make it too.
     widest_gap: Duration,
     stored: Option<Stored>,
@@ -244,7 +244,7 @@ impl EndOfStored {
             topic: format!("{PREFIX}/{id}"),
             uses_marker,
             number: 0,
-            known: if in_order { Known::InOrder } else { Known::Nothing },
+            known: if in_order { BrokerHabit::InOrder } else { BrokerHabit::Nothing },
             widest_gap: Duration::ZERO,
             stored: None,
             timer: None,
@@ -253,7 +253,7 @@ impl EndOfStored {
 
     /// Whether this broker has sent stored messages before a marker, and none after one.
     pub(super) fn is_in_order(&self) -> bool {
-        self.known == Known::InOrder
+        self.known == BrokerHabit::InOrder
     }
 
     /// There is a new link. If the last one was lost over the marker, this one does without.
@@ -281,7 +281,7 @@ impl EndOfStored {
 
     /// The other subscriptions are answered.
     pub(super) fn subscribed(&mut self) {
-        if let Some(stored) = self.stored.as_mut().filter(|stored| stored.state == State::Subscribing) {
+        if let Some(stored) = self.stored.as_mut().filter(|stored| stored.state == WaitState::Subscribing) {
             stored.subscribed(Instant::now());
         }
     }
@@ -315,7 +315,7 @@ impl EndOfStored {
 
     /// SUBACK is not there yet.
     pub(super) fn is_subscribing(&self) -> bool {
-        self.stored.as_ref().is_some_and(|stored| stored.state == State::Subscribing)
+        self.stored.as_ref().is_some_and(|stored| stored.state == WaitState::Subscribing)
     }
 
     /// PINGRESP is not there yet.
@@ -336,7 +336,7 @@ impl EndOfStored {
         cx: &mut Context<'_>,
         session: &mut Session,
         out: &mut BytesMut,
-    ) -> Poll<EndedBy> {
+    ) -> Poll<CompleteBy> {
         loop {
             self.ask(session, out);
             let Some(stored) = &mut self.stored else { return Poll::Pending };
@@ -348,7 +348,7 @@ impl EndOfStored {
             ready!(timer.as_mut().poll(cx));
             if let Some(ended_by) = stored.end() {
                 self.known = stored.teaches();
-                if ended_by == EndedBy::Quiet {
+                if ended_by == CompleteBy::Quiet {
                     self.widest_gap = self.widest_gap.max(stored.widest_gap);
                 }
                 return Poll::Ready(ended_by);
@@ -357,7 +357,9 @@ impl EndOfStored {
     }
 
     fn ask(&mut self, session: &mut Session, out: &mut BytesMut) {
-        let Some(stored) = self.stored.as_mut().filter(|stored| stored.state == State::ToAsk) else { return };
+        let Some(stored) = self.stored.as_mut().filter(|stored| stored.state == WaitState::ToAsk) else {
+            return;
+        };
         if self.uses_marker {
             if !session.can_publish(QoS::AtMostOnce) {
                 return;
@@ -412,7 +414,7 @@ mod tests {
             assert!(!is_over(&stored));
             advance(ms(3000)).await;
             assert!(is_over(&stored));
-            assert_eq!(stored.end(), Some(EndedBy::Marker));
+            assert_eq!(stored.end(), Some(CompleteBy::Marker));
         }
     }
 
@@ -427,7 +429,7 @@ mod tests {
         assert!(!is_over(&stored), "four times the longest pause, at most 3 s");
         advance(ms(600)).await;
         assert!(is_over(&stored));
-        assert_eq!(stored.end(), Some(EndedBy::Quiet));
+        assert_eq!(stored.end(), Some(CompleteBy::Quiet));
     }
 
     #[tokio::test(start_paused = true)]
@@ -440,7 +442,7 @@ mod tests {
         assert!(!is_over(&stored));
         advance(ms(101)).await;
         assert!(is_over(&stored));
-        assert_eq!(stored.end(), Some(EndedBy::Quiet));
+        assert_eq!(stored.end(), Some(CompleteBy::Quiet));
     }
 
     #[tokio::test(start_paused = true)]
@@ -452,7 +454,7 @@ mod tests {
         advance(ms(500)).await;
         assert!(is_over(&stored));
         assert_eq!(stored.end(), None);
-        assert_eq!(stored.state, State::ToAsk);
+        assert_eq!(stored.state, WaitState::ToAsk);
     }
 
     #[tokio::test(start_paused = true)]

@@ -99,7 +99,7 @@ pub async fn dial_timed(
     observer: Observer<'_>,
     timer: Pin<&mut Sleep>,
 ) -> Result<Stream, Error> {
-    let mut way = Way::new(observer);
+    let mut way = WaySoFar::new(observer);
     let until = tokio::time::Instant::now() + endpoint.connect_timeout;
     let outcome = within::within_until(pin!(way.go(endpoint)), timer, until).await;
     outcome.unwrap_or_else(|| Err(way.timed_out(endpoint.connect_timeout)))
@@ -114,7 +114,7 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     let Address::Tcp { host, port } = &endpoint.address else { return false };
     let Ok(name) = tls::checkable_name(host) else { return false };
     let probe = async {
-        let mut way = Way::new(None);
+        let mut way = WaySoFar::new(None);
         match way.reach(endpoint, host, *port).await {
             Ok((socket, _)) => tls::probe::answers_with_tls(socket, name).await,
             Err(_) => false,
@@ -125,7 +125,7 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
 }
 
 /// What is under way, with whom.
-enum Stage<'a> {
+enum DialStage<'a> {
     Resolving(&'a str),
     Connecting,
     Tunnelling(String),
@@ -134,8 +134,8 @@ enum Stage<'a> {
 }
 
 /// The way so far.
-struct Way<'e, 'o> {
-    stage: Stage<'e>,
+struct WaySoFar<'e, 'o> {
+    stage: DialStage<'e>,
     /// Those that are tried.
     addresses: Vec<SocketAddr>,
     /// When the stage began, if anyone wants to know.
@@ -145,16 +145,22 @@ struct Way<'e, 'o> {
     observer: Observer<'o>,
 }
 
-impl<'e, 'o> Way<'e, 'o> {
+impl<'e, 'o> WaySoFar<'e, 'o> {
     fn new(observer: Observer<'o>) -> Self {
-        Self { stage: Stage::Resolving(""), addresses: Vec::new(), since: None, to_proxy: false, observer }
+        Self {
+            stage: DialStage::Resolving(""),
+            addresses: Vec::new(),
+            since: None,
+            to_proxy: false,
+            observer,
+        }
     }
 
     /// What only few ways have is in boxes: thousands may be under way, each as large as the largest
     /// of its parts.
     async fn go(&mut self, endpoint: &'e Endpoint) -> Result<Stream, Error> {
         // Whatever can fail without a socket fails before there is one.
-        let plan = Plan::of(endpoint)?;
+        let plan = DialPlan::of(endpoint)?;
         let mut stream = match &endpoint.address {
             Address::Tcp { host, port } => {
                 let (socket, peer) = self.reach(endpoint, host, *port).await?;
@@ -168,7 +174,7 @@ impl<'e, 'o> Way<'e, 'o> {
             }
             #[cfg(unix)]
             Address::Unix(path) => {
-                self.begin(Stage::Connecting);
+                self.begin(DialStage::Connecting);
                 let socket = super::unix::connect(path).await?;
                 self.report(|took| Step::Connected { peer: endpoint.address.to_string(), took });
                 Stream::Unix(socket)
@@ -177,7 +183,7 @@ impl<'e, 'o> Way<'e, 'o> {
             Address::Unix(_) => return Err(Error::usage("this system has no Unix sockets")),
         };
         if let Some((request, options)) = plan.upgrade {
-            self.begin(Stage::Upgrading(endpoint.address.to_string()));
+            self.begin(DialStage::Upgrading(endpoint.address.to_string()));
             let upgraded = Box::pin(websocket::upgrade(stream, request, options)).await?;
             stream = Stream::WebSocket(Box::new(upgraded));
             self.report(|took| Step::Upgraded { took });
@@ -197,7 +203,7 @@ impl<'e, 'o> Way<'e, 'o> {
             let (socket, peer) = self.connect((host, port), &endpoint.name_servers, endpoint.bind).await?;
             return Ok((socket, Some(peer)));
         };
-        self.stage = Stage::Resolving(host);
+        self.stage = DialStage::Resolving(host);
         let targets = proxy.targets(host, port, &endpoint.name_servers).await?;
         let mut failure = None;
         for target in targets {
@@ -205,7 +211,7 @@ impl<'e, 'o> Way<'e, 'o> {
             let (socket, _) =
                 self.connect((&proxy.host, proxy.port), &[], endpoint.bind).await.map_err(about_proxy)?;
             self.to_proxy = false;
-            self.begin(Stage::Tunnelling(proxy.to_string()));
+            self.begin(DialStage::Tunnelling(proxy.to_string()));
             match Box::pin(proxy.tunnel(socket, &target, port)).await {
                 Ok(socket) => {
                     self.report(|took| Step::Tunnelled { proxy: proxy.to_string(), took });
@@ -226,11 +232,11 @@ impl<'e, 'o> Way<'e, 'o> {
         name_servers: &[SocketAddr],
         bind: Option<IpAddr>,
     ) -> Result<(TcpStream, SocketAddr), Error> {
-        self.begin(Stage::Resolving(host));
+        self.begin(DialStage::Resolving(host));
         let addresses = resolve::resolve(host, port, name_servers).await?;
         self.report(|took| Step::Resolved { addresses: addresses.clone(), took });
         self.addresses = addresses;
-        self.begin(Stage::Connecting);
+        self.begin(DialStage::Connecting);
         let (socket, peer) = tcp::connect(host, &self.addresses, bind).await?;
         self.report(|took| Step::Connected { peer: peer.to_string(), took });
         Ok((socket, peer))
@@ -243,7 +249,7 @@ impl<'e, 'o> Way<'e, 'o> {
         socket: TcpStream,
         peer: String,
     ) -> Result<Stream, Error> {
-        self.begin(Stage::Encrypting(peer));
+        self.begin(DialStage::Encrypting(peer));
         let mut certificates = Vec::new();
         let outcome = Box::pin(tls::handshake(config, name, socket, &mut certificates)).await;
         if !certificates.is_empty() {
@@ -255,7 +261,7 @@ impl<'e, 'o> Way<'e, 'o> {
     }
 
     /// A step begins.
-    fn begin(&mut self, stage: Stage<'e>) {
+    fn begin(&mut self, stage: DialStage<'e>) {
         self.stage = stage;
         self.since = self.observer.is_some().then(Instant::now);
     }
@@ -271,21 +277,21 @@ impl<'e, 'o> Way<'e, 'o> {
     fn timed_out(&self, limit: Duration) -> Error {
         let limit = duration(limit);
         let error = match &self.stage {
-            Stage::Resolving(host) => {
+            DialStage::Resolving(host) => {
                 Error::link(Layer::Resolve, format!("no answer for '{}' within {limit}", cut(host)))
             }
-            Stage::Connecting => {
+            DialStage::Connecting => {
                 let tried: Vec<String> = self.addresses.iter().map(ToString::to_string).collect();
                 Error::link(Layer::Connect, format!("{}: timed out after {limit}", tried.join(", ")))
             }
-            Stage::Tunnelling(proxy) => {
+            DialStage::Tunnelling(proxy) => {
                 Error::link(Layer::Proxy, format!("{proxy} did not open the tunnel within {limit}"))
             }
-            Stage::Encrypting(peer) => {
+            DialStage::Encrypting(peer) => {
                 Error::link(Layer::Tls, format!("{peer}: the handshake timed out after {limit}"))
                     .with_hint("is this a port without TLS?")
             }
-            Stage::Upgrading(peer) => {
+            DialStage::Upgrading(peer) => {
                 Error::link(Layer::WebSocket, format!("{peer}: the upgrade timed out after {limit}"))
                     .with_hint("is this a WebSocket port?")
             }
@@ -307,12 +313,12 @@ fn about_proxy(error: Error) -> Error {
 }
 
 /// What an endpoint asks for beyond the socket.
-struct Plan<'a> {
+struct DialPlan<'a> {
     encryption: Option<(&'a TlsConfig, ServerName<'static>)>,
     upgrade: Option<(Request, &'a WebSocketOptions)>,
 }
 
-impl<'a> Plan<'a> {
+impl<'a> DialPlan<'a> {
     fn of(endpoint: &'a Endpoint) -> Result<Self, Error> {
         let secure = endpoint.transport.is_secure();
         let encryption = match (&endpoint.address, endpoint.tls.as_deref()) {

@@ -115,7 +115,7 @@ fn read_answer(answer: &Message<[u8]>, full_name: &str) -> Result<Vec<Address>, 
         let record = record.map_err(|_| unsound())?;
         if *record.owner() == owner {
             let data = record.data();
-            records.push(Record {
+            records.push(ServiceRecord {
                 priority: data.priority(),
                 weight: data.weight(),
                 host: data.target().to_string().trim_end_matches('.').to_owned(),
@@ -136,7 +136,7 @@ fn read_answer(answer: &Message<[u8]>, full_name: &str) -> Result<Vec<Address>, 
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Record {
+struct ServiceRecord {
     priority: u16,
     weight: u16,
     host: String,
@@ -145,7 +145,7 @@ struct Record {
 
 /// The records in the order in which to try them (RFC 2782, "Weight"). `pick` chooses a number
 /// below the one it is given.
-fn in_order(mut records: Vec<Record>, mut pick: impl FnMut(u64) -> u64) -> Vec<Record> {
+fn in_order(mut records: Vec<ServiceRecord>, mut pick: impl FnMut(u64) -> u64) -> Vec<ServiceRecord> {
     // Those of weight 0 come first among equals, which leaves them a small chance.
     records.sort_by_key(|record| (record.priority, record.weight != 0));
     let mut ordered = Vec::with_capacity(records.len());
@@ -167,11 +167,11 @@ fn in_order(mut records: Vec<Record>, mut pick: impl FnMut(u64) -> u64) -> Vec<R
 mod tests {
     use super::*;
 
-    fn record(priority: u16, weight: u16, host: &str) -> Record {
-        Record { priority, weight, host: host.into(), port: 1883 }
+    fn record(priority: u16, weight: u16, host: &str) -> ServiceRecord {
+        ServiceRecord { priority, weight, host: host.into(), port: 1883 }
     }
 
-    fn hosts(records: Vec<Record>, pick: impl FnMut(u64) -> u64) -> Vec<String> {
+    fn hosts(records: Vec<ServiceRecord>, pick: impl FnMut(u64) -> u64) -> Vec<String> {
         in_order(records, pick).into_iter().map(|record| record.host).collect()
     }
 

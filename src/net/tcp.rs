@@ -59,13 +59,13 @@ pub(super) async fn connect(
 }
 
 /// An attempt that failed.
-type Failure = (SocketAddr, io::Error);
+type FailedAttempt = (SocketAddr, io::Error);
 
 /// Tries the addresses as described at [`connect`].
 async fn race(
     addresses: Vec<SocketAddr>,
     bind: Option<IpAddr>,
-) -> Result<(TcpStream, SocketAddr), Vec<Failure>> {
+) -> Result<(TcpStream, SocketAddr), Vec<FailedAttempt>> {
     let mut waiting = addresses.into_iter();
     let mut attempts = JoinSet::new();
     let mut failures = Vec::new();
@@ -150,7 +150,7 @@ fn non_blocking_socket(address: SocketAddr) -> io::Result<Socket> {
 }
 
 /// All attempts failed: every address with its cause, the name in front where there is one.
-fn failed(host: &str, bind: Option<IpAddr>, failures: &[Failure]) -> Error {
+fn failed(host: &str, bind: Option<IpAddr>, failures: &[FailedAttempt]) -> Error {
     let causes: Vec<String> = failures
         .iter()
         .map(|(address, error)| match (error.kind(), bind) {

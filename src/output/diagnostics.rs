@@ -13,7 +13,7 @@ use indicatif::ProgressBar;
 
 use super::events;
 use super::packet_log;
-use super::terminal::{ColorChoice, Environment, Stream};
+use super::terminal::{ColorChoice, Environment, StandardStream};
 use super::{Terminal, Verbosity};
 use crate::clock;
 use crate::error::Error;
@@ -48,7 +48,7 @@ struct Out {
     /// Of a client that has not named itself, the identifier that a server gave it.
     assigned_client_identifier: String,
     counted: packet_log::Counted,
-    held: Held,
+    held: HeldLines,
 }
 
 impl std::fmt::Debug for Diagnostics {
@@ -65,7 +65,11 @@ impl Diagnostics {
     }
 
     /// The same lines for someone else, such as a test. The writer gets each line whole.
-    pub fn into_writer(verbosity: Verbosity, stream: Stream, out: impl Write + Send + 'static) -> Self {
+    pub fn into_writer(
+        verbosity: Verbosity,
+        stream: StandardStream,
+        out: impl Write + Send + 'static,
+    ) -> Self {
         let terminal = Terminal { stderr: stream, ..Terminal::default() };
         Self::with(verbosity, terminal.into(), out)
     }
@@ -110,7 +114,7 @@ impl Diagnostics {
                 bar: None,
                 assigned_client_identifier: String::new(),
                 counted: packet_log::Counted::default(),
-                held: Held::default(),
+                held: HeldLines::default(),
             }),
         }
     }
@@ -344,13 +348,13 @@ impl Diagnostics {
 
 /// Lines about packets on standard output, where mosquitto's clients show them among the messages.
 #[derive(Debug, Default)]
-struct Held {
+struct HeldLines {
     lines: Vec<u8>,
     /// A message was announced and is not written out: what follows waits for it.
     waits: bool,
 }
 
-impl Held {
+impl HeldLines {
     /// That standard output is closed is noticed by what writes messages.
     fn put(&mut self, lines: &[u8], announces_message: bool) {
         self.waits |= announces_message;
@@ -391,7 +395,7 @@ mod tests {
 
     fn said(verbosity: Verbosity, say: impl FnOnce(&Diagnostics)) -> String {
         let kept = Kept::default();
-        say(&Diagnostics::into_writer(verbosity, Stream::default(), kept.clone()));
+        say(&Diagnostics::into_writer(verbosity, StandardStream::default(), kept.clone()));
         String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -404,7 +408,7 @@ mod tests {
     fn time_begins_each_line_on_request() {
         let kept = Kept::default();
         for verbosity in [Verbosity::Debug, Verbosity::States] {
-            Diagnostics::into_writer(verbosity, Stream::default(), kept.clone())
+            Diagnostics::into_writer(verbosity, StandardStream::default(), kept.clone())
                 .with_times()
                 .error(&refused());
         }
@@ -471,6 +475,6 @@ mod tests {
                 Ok(())
             }
         }
-        Diagnostics::into_writer(Verbosity::Normal, Stream::default(), Closed).error(&refused());
+        Diagnostics::into_writer(Verbosity::Normal, StandardStream::default(), Closed).error(&refused());
     }
 }

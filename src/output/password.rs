@@ -28,7 +28,7 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
     let mut continuation = Continuation::catch().map_err(failed)?;
     tcsetattr(&terminal, OptionalActions::Flush, &silent).map_err(|error| failed(error.into()))?;
     let typed = terminal.write_all(question.as_bytes()).and_then(|()| {
-        let mut line = Line::default();
+        let mut line = TypedLine::default();
         loop {
             let has_key = wait(&terminal, &interruption, &continuation)?;
             if let Some(signal) = interruption.signal() {
@@ -91,12 +91,12 @@ pub fn read_password(_: &str) -> Result<Vec<u8>, Error> {
 /// A line that is being typed.
 #[cfg(unix)]
 #[derive(Default)]
-struct Line {
+struct TypedLine {
     text: Vec<u8>,
 }
 
 #[cfg(unix)]
-impl Line {
+impl TypedLine {
     /// Takes a key. The end of the line is `Some(true)`, Ctrl-C `Some(false)`.
     fn typed(&mut self, byte: u8) -> Option<bool> {
         const INTERRUPT: u8 = 3;
@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     fn line(keys: &[u8]) -> (Option<bool>, String) {
-        let mut line = Line::default();
+        let mut line = TypedLine::default();
         let end = keys.iter().find_map(|key| line.typed(*key));
         (end, String::from_utf8(line.text).unwrap())
     }

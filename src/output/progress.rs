@@ -142,7 +142,7 @@ impl Drop for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Stream, Verbosity};
+    use crate::output::{StandardStream, Verbosity};
     use std::sync::Mutex;
 
     /// A terminal that keeps what was written to it.
@@ -247,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn nobody_looks_or_nobody_wants_it() {
         let shows = |verbosity, is_terminal| {
-            let stream = Stream { is_terminal, color: false };
+            let stream = StandardStream { is_terminal, color: false };
             let diagnostics = Diagnostics::into_writer(verbosity, stream, std::io::sink());
             Progress::lines(&diagnostics).drawn.is_some()
         };

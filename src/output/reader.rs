@@ -16,10 +16,10 @@ use std::task::{Context, Poll};
 #[derive(Default)]
 pub struct Reader {
     /// `None` before the first look: a run that never waits looks at nothing.
-    watch: Option<Watch>,
+    watch: Option<ReaderWatch>,
 }
 
-enum Watch {
+enum ReaderWatch {
     /// There is no reader, or none that can be watched.
     Unseen,
     #[cfg(target_os = "linux")]
@@ -39,15 +39,15 @@ impl Reader {
     /// enabled, always from the same task.
     pub fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match self.watch.get_or_insert_with(look) {
-            Watch::Unseen => Poll::Pending,
+            ReaderWatch::Unseen => Poll::Pending,
             #[cfg(target_os = "linux")]
-            Watch::Seen(gone) => {
+            ReaderWatch::Seen(gone) => {
                 std::task::ready!(gone.as_mut().poll(context));
-                self.watch = Some(Watch::Gone);
+                self.watch = Some(ReaderWatch::Gone);
                 Poll::Ready(())
             }
             #[cfg(target_os = "linux")]
-            Watch::Gone => Poll::Ready(()),
+            ReaderWatch::Gone => Poll::Ready(()),
         }
     }
 }
@@ -73,13 +73,13 @@ pub fn has_no_reader() -> bool {
 }
 
 #[cfg(target_os = "linux")]
-fn look() -> Watch {
+fn look() -> ReaderWatch {
     linux::watch(rustix::stdio::stdout())
 }
 
 #[cfg(not(target_os = "linux"))]
-fn look() -> Watch {
-    Watch::Unseen
+fn look() -> ReaderWatch {
+    ReaderWatch::Unseen
 }
 
 #[cfg(target_os = "linux")]
@@ -92,27 +92,29 @@ mod linux {
     use tokio::io::Interest;
     use tokio::net::unix::pipe::Sender;
 
-    use super::Watch;
+    use super::ReaderWatch;
 
     /// How long a TCP connection is idle before its peer is asked whether it is there, and how often then.
     const IDLE: Duration = Duration::from_secs(15);
 
-    pub(super) fn watch(output: BorrowedFd<'_>) -> Watch {
+    pub(super) fn watch(output: BorrowedFd<'_>) -> ReaderWatch {
         if tokio::runtime::Handle::try_current().is_err() {
-            return Watch::Unseen;
+            return ReaderWatch::Unseen;
         }
-        let Ok(status) = rustix::fs::fstat(output) else { return Watch::Unseen };
+        let Ok(status) = rustix::fs::fstat(output) else { return ReaderWatch::Unseen };
         match FileType::from_raw_mode(status.st_mode) {
             FileType::Fifo => {}
             FileType::Socket => keep_alive(output),
             FileType::CharacterDevice if rustix::termios::isatty(output) => {}
-            _ => return Watch::Unseen,
+            _ => return ReaderWatch::Unseen,
         }
         // tokio's type for pipes; of other descriptors, too, it is only the watch. It asks for room to
         // write; errors and hang-ups the system reports unasked, a hang-up as "readable".
         let watched = rustix::io::fcntl_dupfd_cloexec(output, 3).map_err(Into::into);
-        let Ok(descriptor) = watched.and_then(Sender::from_owned_fd_unchecked) else { return Watch::Unseen };
-        Watch::Seen(Box::pin(async move {
+        let Ok(descriptor) = watched.and_then(Sender::from_owned_fd_unchecked) else {
+            return ReaderWatch::Unseen;
+        };
+        ReaderWatch::Seen(Box::pin(async move {
             if descriptor.ready(Interest::ERROR | Interest::READABLE).await.is_err() {
                 std::future::pending::<()>().await;
             }

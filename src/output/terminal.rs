@@ -70,14 +70,14 @@ impl Environment {
 
 /// One of the two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Stream {
+pub struct StandardStream {
     /// A person looks at it.
     pub is_terminal: bool,
     /// It gets colour.
     pub color: bool,
 }
 
-impl Stream {
+impl StandardStream {
     fn decide(is_terminal: bool, choice: ColorChoice, environment: Environment) -> Self {
         let color = match choice {
             ColorChoice::Always => true,
@@ -99,9 +99,9 @@ impl Stream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Terminal {
     /// Standard output.
-    pub stdout: Stream,
+    pub stdout: StandardStream,
     /// Standard error.
-    pub stderr: Stream,
+    pub stderr: StandardStream,
     /// Columns, where one of the two is a terminal.
     pub width: Option<u16>,
 }
@@ -116,8 +116,8 @@ impl Terminal {
     /// Looks at the streams of this process.
     #[must_use]
     pub fn detect(choice: ColorChoice, environment: Environment) -> Self {
-        let stdout = Stream::decide(std::io::stdout().is_terminal(), choice, environment);
-        let stderr = Stream::decide(std::io::stderr().is_terminal(), choice, environment);
+        let stdout = StandardStream::decide(std::io::stdout().is_terminal(), choice, environment);
+        let stderr = StandardStream::decide(std::io::stderr().is_terminal(), choice, environment);
         // `colored` decides for the whole process, by looking at standard output; the decision is
         // made here, for each stream by itself, so it only has to do as it is told. A stream without
         // colour never asks it.
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     fn color(is_terminal: bool, choice: ColorChoice, environment: Environment) -> bool {
-        Stream::decide(is_terminal, choice, environment).color
+        StandardStream::decide(is_terminal, choice, environment).color
     }
 
     #[test]
@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_stream_without_color_gets_plain_text() {
-        let red = |color| Stream { is_terminal: true, color }.paint("mqtt:", |text| text.red().bold());
+        let red =
+            |color| StandardStream { is_terminal: true, color }.paint("mqtt:", |text| text.red().bold());
         assert_eq!(red(false), "mqtt:");
         colored::control::set_override(true);
         assert_eq!(red(true), "\u{1b}[1;31mmqtt:\u{1b}[0m");

@@ -31,7 +31,7 @@ pub struct Watch {
     heading: String,
     /// The places of the topics, in the order in which they appeared.
     places: HashMap<Box<[u8]>, usize>,
-    lines: Vec<Line>,
+    lines: Vec<TopicLine>,
     /// There were topics beside those.
     has_others: bool,
     /// Columns and rows of the latest drawing; `None` is to be drawn anew.
@@ -42,7 +42,7 @@ pub struct Watch {
 }
 
 #[derive(Debug)]
-struct Line {
+struct TopicLine {
     text: String,
     is_drawn: bool,
 }
@@ -76,7 +76,7 @@ impl Watch {
             Some(place) => *place,
             None if self.lines.len() < MOST_TOPICS => {
                 self.places.insert(publish.topic.into(), self.lines.len());
-                self.lines.push(Line { text: String::new(), is_drawn: false });
+                self.lines.push(TopicLine { text: String::new(), is_drawn: false });
                 self.lines.len() - 1
             }
             None => {
@@ -89,7 +89,7 @@ impl Watch {
         let text = self.message.strip_suffix(b"\n").unwrap_or(&self.message);
         let mut shown = Vec::new();
         put_printable(&mut shown, &text[..text.len().min(MOST_LINE_BYTES)], LineFeed::Show);
-        let line = Line { text: String::from_utf8_lossy(&shown).replace('\t', " "), is_drawn: false };
+        let line = TopicLine { text: String::from_utf8_lossy(&shown).replace('\t', " "), is_drawn: false };
         self.lines[place] = line;
         self.message.shrink_to(KEPT_BYTES);
         written

@@ -5,12 +5,12 @@
 //! (property bytes leak into the payload), none of its readers notices a property given twice or in
 //! the wrong packet, each allocates, and the order between kinds is lost. `wire` has the tests.
 
-use super::wire::{Malformed, PacketType, Reader, put_binary, put_variable_byte_integer};
+use super::wire::{FieldReader, Malformed, PacketType, put_binary, put_variable_byte_integer};
 use PacketType::{Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
 
 /// How a property's value is encoded ([MQTT-2.2.2.2]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum PropertyKind {
     /// One byte that may be any number.
     Byte,
     /// One byte that may be 0 or 1.
@@ -88,8 +88,8 @@ macro_rules! properties {
 
             /// How the value is encoded.
             #[must_use]
-            pub fn kind(self) -> Kind {
-                match self { $(Self::$name => Kind::$kind,)* }
+            pub fn kind(self) -> PropertyKind {
+                match self { $(Self::$name => PropertyKind::$kind,)* }
             }
 
             fn places(self) -> u32 {
@@ -168,18 +168,18 @@ pub struct Property<'a> {
     pub value: Value<'a>,
 }
 
-fn read_one<'a>(reader: &mut Reader<'a>) -> Result<Property<'a>, Malformed> {
+fn read_one<'a>(reader: &mut FieldReader<'a>) -> Result<Property<'a>, Malformed> {
     let number = reader.variable_byte_integer()?;
     let id = PropertyId::from_number(number)
         .ok_or_else(|| reader.malformed(format!("unknown property identifier {number}")))?;
     let value = match id.kind() {
-        Kind::Byte | Kind::Flag => Value::Number(u32::from(reader.u8()?)),
-        Kind::Two | Kind::TwoNotZero => Value::Number(u32::from(reader.u16()?)),
-        Kind::Four | Kind::FourNotZero => Value::Number(reader.u32()?),
-        Kind::Variable => Value::Number(reader.variable_byte_integer()?),
-        Kind::Text => Value::Text(reader.text()?),
-        Kind::Binary => Value::Binary(reader.binary()?),
-        Kind::Pair => Value::Pair(reader.text()?, reader.text()?),
+        PropertyKind::Byte | PropertyKind::Flag => Value::Number(u32::from(reader.u8()?)),
+        PropertyKind::Two | PropertyKind::TwoNotZero => Value::Number(u32::from(reader.u16()?)),
+        PropertyKind::Four | PropertyKind::FourNotZero => Value::Number(reader.u32()?),
+        PropertyKind::Variable => Value::Number(reader.variable_byte_integer()?),
+        PropertyKind::Text => Value::Text(reader.text()?),
+        PropertyKind::Binary => Value::Binary(reader.binary()?),
+        PropertyKind::Pair => Value::Pair(reader.text()?, reader.text()?),
     };
     Ok(Property { id, value })
 }
@@ -188,12 +188,12 @@ fn read_one<'a>(reader: &mut Reader<'a>) -> Result<Property<'a>, Malformed> {
 #[must_use]
 pub fn out_of_range(id: PropertyId, value: u32) -> Option<&'static str> {
     match id.kind() {
-        Kind::Flag if value > 1 => Some("must be 0 or 1"),
-        Kind::Byte if value > 255 => Some("must be 0 to 255"),
-        Kind::Two if value > 65_535 => Some("must be 0 to 65535"),
-        Kind::TwoNotZero if value == 0 || value > 65_535 => Some("must be 1 to 65535"),
-        Kind::FourNotZero if value == 0 => Some("must be 1 to 4294967295"),
-        Kind::Variable if value == 0 || value > 268_435_455 => Some("must be 1 to 268435455"),
+        PropertyKind::Flag if value > 1 => Some("must be 0 or 1"),
+        PropertyKind::Byte if value > 255 => Some("must be 0 to 255"),
+        PropertyKind::Two if value > 65_535 => Some("must be 0 to 65535"),
+        PropertyKind::TwoNotZero if value == 0 || value > 65_535 => Some("must be 1 to 65535"),
+        PropertyKind::FourNotZero if value == 0 => Some("must be 1 to 4294967295"),
+        PropertyKind::Variable if value == 0 || value > 268_435_455 => Some("must be 1 to 268435455"),
         _ => None,
     }
 }
@@ -211,7 +211,7 @@ impl<'a> Properties<'a> {
 
     /// Reads a length-prefixed block and checks every rule of [MQTT-2.2.2.2]: identifiers, types,
     /// ranges, place, and at most once.
-    pub(super) fn read(reader: &mut Reader<'a>, place: Place) -> Result<Self, Malformed> {
+    pub(super) fn read(reader: &mut FieldReader<'a>, place: Place) -> Result<Self, Malformed> {
         let length = reader.variable_byte_integer()?;
         if length == 0 {
             return Ok(Self::NONE);
@@ -255,7 +255,7 @@ impl<'a> Properties<'a> {
 
     /// The properties in the order of the packet.
     pub fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
-        let mut reader = Reader::new(self.block, PacketType::Publish);
+        let mut reader = FieldReader::new(self.block, PacketType::Publish);
         // The block was checked when it was read, so an error cannot come; it would end the list.
         std::iter::from_fn(move || if reader.is_empty() { None } else { read_one(&mut reader).ok() })
     }
@@ -319,11 +319,15 @@ impl PropertyBlock {
     pub fn push(&mut self, id: PropertyId, value: Value<'_>) {
         self.bytes.push(id as u8);
         match (id.kind(), value) {
-            (Kind::Byte | Kind::Flag, Value::Number(number)) => self.bytes.push(number.to_be_bytes()[3]),
-            (Kind::Two | Kind::TwoNotZero, Value::Number(number)) => {
+            (PropertyKind::Byte | PropertyKind::Flag, Value::Number(number)) => {
+                self.bytes.push(number.to_be_bytes()[3]);
+            }
+            (PropertyKind::Two | PropertyKind::TwoNotZero, Value::Number(number)) => {
                 self.bytes.extend_from_slice(&number.to_be_bytes()[2..]);
             }
-            (Kind::Variable, Value::Number(number)) => put_variable_byte_integer(&mut self.bytes, number),
+            (PropertyKind::Variable, Value::Number(number)) => {
+                put_variable_byte_integer(&mut self.bytes, number);
+            }
             (_, Value::Number(number)) => self.bytes.extend_from_slice(&number.to_be_bytes()),
             (_, Value::Text(text)) => put_binary(&mut self.bytes, text.as_bytes()),
             (_, Value::Binary(binary)) => put_binary(&mut self.bytes, binary),
@@ -383,7 +387,7 @@ impl PropertyBlock {
             Place::Packet(packet) => packet,
             Place::Will => PacketType::Connect,
         };
-        Properties::read(&mut Reader::new(&framed, packet), place).map(|_| ())
+        Properties::read(&mut FieldReader::new(&framed, packet), place).map(|_| ())
     }
 }
 

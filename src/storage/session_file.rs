@@ -212,7 +212,7 @@ fn block_sum(header_sum: [u8; CHECKSUM_BYTES], number: usize, bits: &[u8]) -> [u
 
 /// What is wrong with a file.
 #[derive(Debug)]
-enum Fault {
+enum SessionFileFault {
     /// It is something else.
     Foreign,
     /// Its length, if it is not what it must be.
@@ -225,7 +225,7 @@ enum Fault {
     Block(usize),
 }
 
-impl Fault {
+impl SessionFileFault {
     fn error(&self, path: &Path) -> Error {
         match self {
             Self::Foreign => not_ours(path, "a session file"),
@@ -252,12 +252,12 @@ impl Fault {
 }
 
 /// The client identifier of a whole and sound file, and where its blocks begin.
-fn check(file: &[u8]) -> Result<(&[u8], usize), Fault> {
+fn check(file: &[u8]) -> Result<(&[u8], usize), SessionFileFault> {
     // Also the beginning of one: as much of it as is left.
     if !file.starts_with(&MAGIC[..file.len().min(MAGIC.len())]) {
-        return Err(Fault::Foreign);
+        return Err(SessionFileFault::Foreign);
     }
-    let cut = |expected| Fault::Length { found: file.len(), expected };
+    let cut = |expected| SessionFileFault::Length { found: file.len(), expected };
     let shortest = header_bytes(0) + BLOCKS * BLOCK_BYTES;
     let rest = file.get(MAGIC.len()..).unwrap_or_default();
     let (length, rest) = rest.split_first_chunk::<2>().ok_or_else(|| cut(shortest))?;
@@ -268,7 +268,7 @@ fn check(file: &[u8]) -> Result<(&[u8], usize), Fault> {
     let (header, sum) = header.split_at(header_bytes - CHECKSUM_BYTES);
     let header_sum = sum_of(header);
     if sum != header_sum {
-        return Err(Fault::Header);
+        return Err(SessionFileFault::Header);
     }
     if blocks.len() != BLOCKS * BLOCK_BYTES {
         return Err(cut(header_bytes + BLOCKS * BLOCK_BYTES));
@@ -276,7 +276,7 @@ fn check(file: &[u8]) -> Result<(&[u8], usize), Fault> {
     for (number, block) in blocks.chunks_exact(BLOCK_BYTES).enumerate() {
         let (bits, sum) = block.split_at(BITS_BYTES);
         if sum != block_sum(header_sum, number, bits) {
-            return Err(Fault::Block(number));
+            return Err(SessionFileFault::Block(number));
         }
     }
     Ok((&rest[..length], header_bytes))

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::in_flight::Stage;
+use super::in_flight::DeliveryStage;
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
@@ -23,7 +23,7 @@ impl Core {
     ) -> Result<(), Malformed> {
         match self.stage(session, ack.packet_identifier) {
             None => Ok(()),
-            Some(Stage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
+            Some(DeliveryStage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
                 self.finish(id, session, ack.packet_identifier, now);
                 Ok(())
             }
@@ -44,7 +44,7 @@ impl Core {
     ) -> Result<(), Malformed> {
         let reason = match self.stage(session, ack.packet_identifier) {
             None => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-            Some(Stage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
+            Some(DeliveryStage::Published(pending)) if pending.qos == QoS::AtLeastOnce => {
                 return Err(Malformed::protocol_error(PacketType::PubRec, "the message has QoS 1"));
             }
             Some(_) if ack.reason.is_failure() => {
@@ -52,7 +52,7 @@ impl Core {
                 return Ok(());
             }
             Some(stage) => {
-                if let Stage::Published(pending) = std::mem::replace(stage, Stage::Released) {
+                if let DeliveryStage::Published(pending) = std::mem::replace(stage, DeliveryStage::Released) {
                     self.release_pending(session, &pending);
                 }
                 ReasonCode::SUCCESS
@@ -77,11 +77,11 @@ impl Core {
     ) -> Result<(), Malformed> {
         match self.stage(session, ack.packet_identifier) {
             None => Ok(()),
-            Some(Stage::Released) => {
+            Some(DeliveryStage::Released) => {
                 self.finish(id, session, ack.packet_identifier, now);
                 Ok(())
             }
-            Some(Stage::Published(_)) => {
+            Some(DeliveryStage::Published(_)) => {
                 Err(Malformed::protocol_error(PacketType::PubComp, "no PUBREL was sent for it"))
             }
         }
@@ -113,7 +113,7 @@ impl Core {
     }
 
     /// How far the exchange of a message in flight is.
-    fn stage(&mut self, session: SessionId, packet_identifier: u16) -> Option<&mut Stage> {
+    fn stage(&mut self, session: SessionId, packet_identifier: u16) -> Option<&mut DeliveryStage> {
         let entry = self.sessions.get_mut(session)?.in_flight.get_mut(packet_identifier)?;
         Some(&mut entry.stage)
     }
@@ -121,7 +121,7 @@ impl Core {
     /// Ends an exchange: the window has room again.
     fn finish(&mut self, id: ConnectionId, session: SessionId, packet_identifier: u16, now: Instant) {
         let Some(state) = self.sessions.get_mut(session) else { return };
-        if let Some(Stage::Published(pending)) =
+        if let Some(DeliveryStage::Published(pending)) =
             state.in_flight.remove(packet_identifier).map(|entry| entry.stage)
         {
             self.release_pending(session, &pending);

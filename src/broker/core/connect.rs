@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connection::Phase;
+use super::connection::ConnectionPhase;
 use super::message::{Sorted, View};
-use super::session::{Session, Will};
+use super::session::{Session, WillMessage};
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::options::Feature;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -65,7 +65,7 @@ impl Core {
                     publisher: None,
                     shared: None,
                 };
-                Some(Will {
+                Some(WillMessage {
                     message: view.store(),
                     expiry_seconds: sorted.expiry_seconds,
                     delay_seconds: sorted.will_delay_seconds,
@@ -195,13 +195,19 @@ impl Core {
     }
 
     /// Joins connection and session.
-    fn attach(&mut self, id: ConnectionId, session: SessionId, connect: &Connect<'_>, will: Option<Will>) {
+    fn attach(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        connect: &Connect<'_>,
+        will: Option<WillMessage>,
+    ) {
         let limits = &self.options.limits;
         let (Some(connection), Some(state)) = (self.connections.get_mut(id), self.sessions.get_mut(session))
         else {
             return;
         };
-        connection.phase = Phase::Up(session);
+        connection.phase = ConnectionPhase::Up(session);
         connection.ends_at = None;
         let keep_alive = match limits.server_keep_alive {
             Some(seconds) if connect.protocol == Protocol::V5 => seconds,

@@ -19,7 +19,7 @@ pub(super) const SHARED_BYTES: usize = 64 << 10;
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
+pub(super) enum ConnectionPhase {
     /// CONNECT has not come.
     Connecting,
     /// CONNACK was sent.
@@ -32,7 +32,7 @@ pub(super) enum Phase {
 
 /// One network connection.
 pub(super) struct Connection {
-    pub(super) phase: Phase,
+    pub(super) phase: ConnectionPhase,
     pub(super) protocol: Protocol,
     /// Encoded packets, written up to `written`. Append only, and truncate what was appended since.
     pub(super) out: BytesMut,
@@ -47,7 +47,7 @@ pub(super) struct Connection {
     pub(super) changed: bool,
     /// The deadline set.
     pub(super) timer: Option<Instant>,
-    /// The end of the connect timeout or of the goodbye, outside `Phase::Up`.
+    /// The end of the connect timeout or of the goodbye, outside `ConnectionPhase::Up`.
     pub(super) ends_at: Option<Instant>,
     /// One and a half times the keep-alive ([MQTT-3.1.2-22]).
     pub(super) keep_alive: Option<Duration>,
@@ -72,12 +72,12 @@ pub(super) struct Connection {
     /// Not read from until the slow reader it publishes to has caught up.
     pub(super) paused: bool,
     pub(super) lag: Lag,
-    pub(super) left: Left,
+    pub(super) left: LeftToDo,
 }
 
 /// What a turn has left of a connection's input and work.
 #[derive(Default)]
-pub(super) struct Left {
+pub(super) struct LeftToDo {
     /// There is more to do for it than one turn allows: see [`super::Core::resume`].
     pub(super) unfinished: bool,
     /// What it holds of a packet that is not whole, as far as it counts against the limit.
@@ -97,7 +97,7 @@ pub(super) struct Lag {
 impl Connection {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            phase: Phase::Connecting,
+            phase: ConnectionPhase::Connecting,
             protocol: Protocol::V3_1_1,
             out: BytesMut::new(),
             written: 0,
@@ -120,7 +120,7 @@ impl Connection {
             unacknowledged: HashSet::new(),
             paused: false,
             lag: Lag { waiting: Vec::new(), last_progress: now, stalled: false },
-            left: Left::default(),
+            left: LeftToDo::default(),
         }
     }
 
@@ -181,7 +181,7 @@ impl Connection {
     /// The session of a connection whose CONNECT was accepted.
     pub(super) fn session(&self) -> Option<SessionId> {
         match self.phase {
-            Phase::Up(session) => Some(session),
+            ConnectionPhase::Up(session) => Some(session),
             _ => None,
         }
     }
@@ -191,7 +191,7 @@ impl Connection {
     pub(super) fn publish(
         &mut self,
         view: &View<'_>,
-        outgoing: &Outgoing<'_>,
+        outgoing: &Delivering<'_>,
         block: &mut PropertyBlock,
         now: Instant,
     ) -> bool {
@@ -278,7 +278,7 @@ impl Connection {
 
 /// How a message goes out to one client.
 #[derive(Clone, Copy)]
-pub(super) struct Outgoing<'a> {
+pub(super) struct Delivering<'a> {
     pub(super) dup: bool,
     pub(super) qos: QoS,
     pub(super) retain: bool,

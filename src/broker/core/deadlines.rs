@@ -7,7 +7,7 @@ use super::{ConnectionId, SessionId};
 
 /// Whose time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Timer {
+pub(super) enum TimerOf {
     /// Connect timeout, keep-alive, patience with a slow reader, or the end of a goodbye.
     Connection(ConnectionId),
     /// Will delay or session expiry.
@@ -18,14 +18,14 @@ pub(super) enum Timer {
 /// taken out when their owner goes, or clients that come and go would fill it.
 #[derive(Default)]
 pub(super) struct Deadlines {
-    set: BTreeSet<(Instant, Timer)>,
+    set: BTreeSet<(Instant, TimerOf)>,
     /// A deadline before all others was added: whoever sleeps must look again.
     earlier: bool,
 }
 
 impl Deadlines {
     /// Moves a deadline from `old`, where it was set before, to `new`.
-    pub(super) fn set(&mut self, timer: Timer, old: &mut Option<Instant>, new: Option<Instant>) {
+    pub(super) fn set(&mut self, timer: TimerOf, old: &mut Option<Instant>, new: Option<Instant>) {
         if *old == new {
             return;
         }
@@ -50,7 +50,7 @@ impl Deadlines {
     }
 
     /// Takes out one whose time has come; its owner's record of it is to be cleared.
-    pub(super) fn due(&mut self, now: Instant) -> Option<Timer> {
+    pub(super) fn due(&mut self, now: Instant) -> Option<TimerOf> {
         if self.next()? > now {
             return None;
         }

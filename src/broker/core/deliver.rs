@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::bounds::{OUTPUT_HIGH_BYTES, OUTPUT_LOW_BYTES, OUTPUT_MOST_BYTES, TURN_WORK};
-use super::connection::{Outgoing, Phase};
-use super::in_flight::Stage;
-use super::message::{Message, Routed};
+use super::connection::{ConnectionPhase, Delivering};
+use super::in_flight::DeliveryStage;
+use super::message::{Routed, SharedMessage};
 use super::retained::Search;
 use super::session::Pending;
 use super::{ConnectionId, Core, SessionId};
@@ -32,7 +32,7 @@ pub(super) struct Delivery<'a> {
 
 impl Delivery<'_> {
     /// The same with the message, to be kept.
-    fn pending(&self, message: Arc<Message>) -> Pending {
+    fn pending(&self, message: Arc<SharedMessage>) -> Pending {
         Pending { message, qos: self.qos, retain: self.retain, identifiers: self.identifiers.into() }
     }
 }
@@ -62,7 +62,7 @@ impl Core {
         {
             connection.out = buffer;
         }
-        let mut outgoing = Outgoing {
+        let mut outgoing = Delivering {
             dup: false,
             qos: delivery.qos,
             retain: delivery.retain,
@@ -100,7 +100,7 @@ impl Core {
         session: SessionId,
         id: ConnectionId,
         pending: Pending,
-        outgoing: &Outgoing<'_>,
+        outgoing: &Delivering<'_>,
         now: Instant,
     ) -> bool {
         if let (Some(state), Some(connection)) =
@@ -151,7 +151,7 @@ impl Core {
             let Some(session) = self.sessions.get_mut(id) else { return };
             let Some(connected) = session.connection else { return };
             let Some(connection) = self.connections.get_mut(connected) else { return };
-            if connection.phase != Phase::Up(id) || connection.backlog() >= OUTPUT_HIGH_BYTES {
+            if connection.phase != ConnectionPhase::Up(id) || connection.backlog() >= OUTPUT_HIGH_BYTES {
                 return;
             }
             if self.work >= TURN_WORK {
@@ -186,15 +186,15 @@ impl Core {
         let Some(entry) = session.in_flight.unsent() else { return false };
         let packet_identifier = entry.packet_identifier();
         match &entry.stage {
-            Stage::Released => {
+            DeliveryStage::Released => {
                 if !withheld {
                     let (out, protocol) = (&mut connection.out, connection.protocol);
                     wire::ack(out, protocol, PacketType::PubRel, packet_identifier, ReasonCode::SUCCESS);
                 }
                 session.in_flight.advance();
             }
-            Stage::Published(pending) => {
-                let outgoing = Outgoing {
+            DeliveryStage::Published(pending) => {
+                let outgoing = Delivering {
                     dup: true, // [MQTT-3.3.1-1]
                     qos: pending.qos,
                     retain: pending.retain,
@@ -206,7 +206,7 @@ impl Core {
                     session.in_flight.advance();
                 } else {
                     self.statistics.messages_dropped += 1;
-                    if let Some(Stage::Published(pending)) =
+                    if let Some(DeliveryStage::Published(pending)) =
                         session.in_flight.give_up().map(|entry| entry.stage)
                     {
                         self.release_pending(id, &pending);
@@ -254,7 +254,8 @@ impl Core {
                 replay.cursor.pop(); // it is still to be sent
                 return false;
             }
-            let mut outgoing = Outgoing { dup: false, qos, retain: true, packet_identifier: 0, identifiers };
+            let mut outgoing =
+                Delivering { dup: false, qos, retain: true, packet_identifier: 0, identifiers };
             let sent = if qos == QoS::AtMostOnce {
                 connection.publish(&view, &outgoing, &mut self.block, now)
             } else {
@@ -277,7 +278,7 @@ impl Core {
             return true;
         }
         let identifiers = pending.identifiers.clone();
-        let outgoing = Outgoing {
+        let outgoing = Delivering {
             dup: false,
             qos: pending.qos,
             retain: pending.retain,

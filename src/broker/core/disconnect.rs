@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::Phase;
-use super::deadlines::Timer;
+use super::connection::ConnectionPhase;
+use super::deadlines::TimerOf;
 use super::message::{Routed, View, after};
-use super::session::Will;
+use super::session::WillMessage;
 use super::{ConnectionId, Core, SessionId};
 use crate::protocol::Protocol;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
@@ -50,7 +50,7 @@ impl Core {
     /// Ends a connection for a broken rule ([MQTT-4.13.1-1]).
     pub(super) fn fail(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
-        if connection.phase == Phase::Connecting {
+        if connection.phase == ConnectionPhase::Connecting {
             self.fail_connect(id, packet, malformed, now);
         } else {
             self.disconnect(id, malformed.reason, &malformed.to_string(), now);
@@ -101,7 +101,7 @@ impl Core {
         self.leave(id, true, now);
         if let Some(mut connection) = self.connections.remove(id) {
             self.partial_bytes -= connection.left.partial_bytes;
-            self.deadlines.set(Timer::Connection(id), &mut connection.timer, None);
+            self.deadlines.set(TimerOf::Connection(id), &mut connection.timer, None);
         }
     }
 
@@ -127,10 +127,10 @@ impl Core {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let session = connection.session();
         connection.paused = false;
-        if at_once || connection.phase == Phase::Dead {
-            connection.phase = Phase::Dead;
-        } else if connection.phase != Phase::Closing {
-            connection.phase = Phase::Closing;
+        if at_once || connection.phase == ConnectionPhase::Dead {
+            connection.phase = ConnectionPhase::Dead;
+        } else if connection.phase != ConnectionPhase::Closing {
+            connection.phase = ConnectionPhase::Closing;
             connection.ends_at = now.checked_add(GOODBYE);
         }
         self.touch(id);
@@ -166,7 +166,7 @@ impl Core {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        self.deadlines.set(Timer::Session(id), &mut session.timer, at);
+        self.deadlines.set(TimerOf::Session(id), &mut session.timer, at);
     }
 
     pub(super) fn session_due(&mut self, id: SessionId, now: Instant) {
@@ -187,7 +187,7 @@ impl Core {
     pub(super) fn end_session(&mut self, id: SessionId, now: Instant) {
         let Some(mut session) = self.sessions.remove(id) else { return };
         self.names.remove(&session.client_identifier);
-        self.deadlines.set(Timer::Session(id), &mut session.timer, None);
+        self.deadlines.set(TimerOf::Session(id), &mut session.timer, None);
         for filter in session.filters.keys() {
             self.subscriptions.remove(filter, id);
         }
@@ -195,7 +195,7 @@ impl Core {
         self.publish_will(session.will, now);
     }
 
-    fn publish_will(&mut self, will: Option<Will>, now: Instant) {
+    fn publish_will(&mut self, will: Option<WillMessage>, now: Instant) {
         let Some(will) = will else { return };
         let expires = will.expiry_seconds.and_then(|seconds| after(now, seconds));
         let view = View { expires, ..will.message.view() };

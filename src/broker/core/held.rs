@@ -1,7 +1,7 @@
 //! The memory that sessions hold: names, wills, and messages queued and in flight. Everything that outlives
 //! a connection is counted here, against the limit of its session and that of all sessions.
 
-use super::session::{Pending, Session, Will};
+use super::session::{Pending, Session, WillMessage};
 use super::{Core, SessionId};
 
 /// How much of a session's memory a message takes.
@@ -41,7 +41,7 @@ impl Core {
     }
 
     /// Takes a session's will away from it.
-    pub(super) fn take_will(&mut self, id: SessionId) -> Option<Will> {
+    pub(super) fn take_will(&mut self, id: SessionId) -> Option<WillMessage> {
         let will = self.sessions.get_mut(id)?.will.take()?;
         self.release(id, will.message.bytes());
         Some(will)

@@ -8,7 +8,7 @@ use super::session::Pending;
 const CYCLE: u64 = 65_535;
 
 /// How far the exchange of one message is.
-pub(super) enum Stage {
+pub(super) enum DeliveryStage {
     /// PUBLISH sent, PUBACK or PUBREC awaited.
     Published(Pending),
     /// PUBREL sent, PUBCOMP awaited; the message is no longer needed.
@@ -16,13 +16,13 @@ pub(super) enum Stage {
 }
 
 /// One message in flight.
-pub(super) struct Entry {
+pub(super) struct DeliveryInFlight {
     /// Counts all messages of the session; the packet identifier follows from it.
     serial: u64,
-    pub(super) stage: Stage,
+    pub(super) stage: DeliveryStage,
 }
 
-impl Entry {
+impl DeliveryInFlight {
     pub(super) fn packet_identifier(&self) -> u16 {
         packet_identifier(self.serial)
     }
@@ -36,7 +36,7 @@ fn packet_identifier(serial: u64) -> u16 {
 /// ([MQTT-4.6.0-1]). Serial numbers make that order searchable, without a map of identifiers.
 #[derive(Default)]
 pub(super) struct InFlight {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<DeliveryInFlight>,
     /// Entries before this one were sent on the present connection, the others on an earlier one.
     sent: usize,
     next_serial: u64,
@@ -63,7 +63,7 @@ impl InFlight {
     }
 
     /// The next message to send again.
-    pub(super) fn unsent(&self) -> Option<&Entry> {
+    pub(super) fn unsent(&self) -> Option<&DeliveryInFlight> {
         self.entries.get(self.sent)
     }
 
@@ -73,7 +73,7 @@ impl InFlight {
     }
 
     /// The message given by `unsent` cannot be sent.
-    pub(super) fn give_up(&mut self) -> Option<Entry> {
+    pub(super) fn give_up(&mut self) -> Option<DeliveryInFlight> {
         self.entries.remove(self.sent)
     }
 
@@ -91,7 +91,10 @@ impl InFlight {
 
     /// Adds a message sent with the identifier last given by `next_packet_identifier`.
     pub(super) fn push(&mut self, pending: Pending) {
-        self.entries.push_back(Entry { serial: self.next_serial, stage: Stage::Published(pending) });
+        self.entries.push_back(DeliveryInFlight {
+            serial: self.next_serial,
+            stage: DeliveryStage::Published(pending),
+        });
         self.next_serial += 1;
         self.sent = self.entries.len();
     }
@@ -109,13 +112,13 @@ impl InFlight {
         None
     }
 
-    pub(super) fn get_mut(&mut self, packet_identifier: u16) -> Option<&mut Entry> {
+    pub(super) fn get_mut(&mut self, packet_identifier: u16) -> Option<&mut DeliveryInFlight> {
         let index = self.find(packet_identifier)?;
         self.entries.get_mut(index)
     }
 
     /// Ends an exchange.
-    pub(super) fn remove(&mut self, packet_identifier: u16) -> Option<Entry> {
+    pub(super) fn remove(&mut self, packet_identifier: u16) -> Option<DeliveryInFlight> {
         let index = self.find(packet_identifier)?;
         if index < self.sent {
             self.sent -= 1;

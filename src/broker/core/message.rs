@@ -12,7 +12,7 @@ use crate::protocol::wire::{Malformed, PacketType};
 
 /// A message in memory. Sessions, retained store and wills share it.
 #[derive(Debug)]
-pub(super) struct Message {
+pub(super) struct SharedMessage {
     topic: Bytes,
     payload: Bytes,
     properties: PropertyBlock,
@@ -22,7 +22,7 @@ pub(super) struct Message {
     publisher: Option<Arc<str>>,
 }
 
-impl Message {
+impl SharedMessage {
     pub(super) fn view(&self) -> View<'_> {
         View {
             topic: &self.topic,
@@ -67,7 +67,7 @@ pub(super) struct View<'a> {
 impl View<'_> {
     /// A copy to keep: one allocation for the bytes, one for the rest. A payload that is shared is not
     /// copied.
-    pub(super) fn store(&self) -> Arc<Message> {
+    pub(super) fn store(&self) -> Arc<SharedMessage> {
         let (topic, payload) = if let Some(payload) = self.shared {
             (Bytes::copy_from_slice(self.topic), payload.clone())
         } else {
@@ -77,7 +77,7 @@ impl View<'_> {
             let mut payload = bytes.freeze();
             (payload.split_to(self.topic.len()), payload)
         };
-        Arc::new(Message {
+        Arc::new(SharedMessage {
             topic,
             payload,
             properties: self.properties.to_owned_block(),
@@ -105,7 +105,7 @@ impl View<'_> {
 /// A message that is stored when the first receiver needs it stored.
 pub(super) struct Routed<'a> {
     pub(super) view: View<'a>,
-    stored: Option<Arc<Message>>,
+    stored: Option<Arc<SharedMessage>>,
 }
 
 impl<'a> Routed<'a> {
@@ -114,11 +114,11 @@ impl<'a> Routed<'a> {
     }
 
     /// A message that is stored.
-    pub(super) fn stored(message: &'a Arc<Message>) -> Self {
+    pub(super) fn stored(message: &'a Arc<SharedMessage>) -> Self {
         Self { view: message.view(), stored: Some(Arc::clone(message)) }
     }
 
-    pub(super) fn message(&mut self) -> Arc<Message> {
+    pub(super) fn message(&mut self) -> Arc<SharedMessage> {
         Arc::clone(self.stored.get_or_insert_with(|| self.view.store()))
     }
 }

@@ -53,8 +53,8 @@ pub(super) use identifier::ConnectionId;
 use bounds::{
     FREE_PARTIAL_BYTES, LARGEST_CONNECT_BYTES, OUTPUT_LOW_BYTES, SPARE_BUFFER_BYTES, SPARE_BUFFERS, TURN_WORK,
 };
-use connection::{Connection, Phase, SHARED_BYTES};
-use deadlines::{Deadlines, Timer};
+use connection::{Connection, ConnectionPhase, SHARED_BYTES};
+use deadlines::{Deadlines, TimerOf};
 use identifier::SessionId;
 use retained::Retained;
 use session::Session;
@@ -63,7 +63,7 @@ use subscriptions::{Match, Subscriptions};
 
 /// What the driver is to do with a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum Directive {
     /// Write and read.
     Open,
     /// Write, but hand no more input to `receive` before the next change.
@@ -223,21 +223,23 @@ impl Core {
             let is_over = self.turn_is_over() && !rest.is_empty();
             let Some(connection) = self.connections.get_mut(id) else { return input.len() };
             let largest = match connection.phase {
-                Phase::Connecting => LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size),
-                Phase::Up(_) if connection.is_held() => break,
-                Phase::Up(_) if is_over => {
+                ConnectionPhase::Connecting => {
+                    LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size)
+                }
+                ConnectionPhase::Up(_) if connection.is_held() => break,
+                ConnectionPhase::Up(_) if is_over => {
                     connection.left.unfinished = true;
                     break;
                 }
-                Phase::Up(_) => self.options.limits.maximum_packet_size,
-                Phase::Closing | Phase::Dead => {
+                ConnectionPhase::Up(_) => self.options.limits.maximum_packet_size,
+                ConnectionPhase::Closing | ConnectionPhase::Dead => {
                     rest = &[];
                     break;
                 }
             };
             let start = match (connection.phase, rest.first()) {
                 // Something else than MQTT, perhaps HTTP: there is no use in waiting for its end.
-                (Phase::Connecting, Some(first)) if first >> 4 != PacketType::Connect as u8 => {
+                (ConnectionPhase::Connecting, Some(first)) if first >> 4 != PacketType::Connect as u8 => {
                     Err(Malformed::protocol_error(PacketType::Connect, "it has to be the first packet"))
                 }
                 _ => wire::frame(rest, largest),
@@ -377,14 +379,14 @@ impl Core {
     }
 
     /// What to do with a connection.
-    pub(super) fn state(&self, id: ConnectionId) -> State {
+    pub(super) fn state(&self, id: ConnectionId) -> Directive {
         match self.connections.get(id) {
-            None => State::Dead,
+            None => Directive::Dead,
             Some(connection) => match connection.phase {
-                Phase::Dead => State::Dead,
-                Phase::Closing => State::Closing,
-                Phase::Up(_) if connection.is_held() => State::Paused,
-                Phase::Connecting | Phase::Up(_) => State::Open,
+                ConnectionPhase::Dead => Directive::Dead,
+                ConnectionPhase::Closing => Directive::Closing,
+                ConnectionPhase::Up(_) if connection.is_held() => Directive::Paused,
+                ConnectionPhase::Connecting | ConnectionPhase::Up(_) => Directive::Open,
             },
         }
     }
@@ -426,8 +428,8 @@ impl Core {
         {
             self.work += 1;
             match timer {
-                Timer::Connection(id) => self.connection_due(id, now),
-                Timer::Session(id) => self.session_due(id, now),
+                TimerOf::Connection(id) => self.connection_due(id, now),
+                TimerOf::Session(id) => self.session_due(id, now),
             }
         }
     }
@@ -436,11 +438,13 @@ impl Core {
         let Some(connection) = self.connections.get_mut(id) else { return };
         connection.timer = None;
         match connection.phase {
-            Phase::Connecting | Phase::Closing if connection.ends_at.is_some_and(|at| at <= now) => {
-                connection.phase = Phase::Dead;
+            ConnectionPhase::Connecting | ConnectionPhase::Closing
+                if connection.ends_at.is_some_and(|at| at <= now) =>
+            {
+                connection.phase = ConnectionPhase::Dead;
                 self.touch(id);
             }
-            Phase::Up(_) => {
+            ConnectionPhase::Up(_) => {
                 let silent = now.saturating_duration_since(connection.last_received);
                 if !connection.paused && connection.keep_alive.is_some_and(|most| silent >= most) {
                     return self.disconnect(id, ReasonCode::KEEP_ALIVE_TIMEOUT, "", now);
@@ -461,9 +465,9 @@ impl Core {
     fn arm(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let at = match connection.phase {
-            Phase::Connecting | Phase::Closing => connection.ends_at,
-            Phase::Dead => None,
-            Phase::Up(_) => {
+            ConnectionPhase::Connecting | ConnectionPhase::Closing => connection.ends_at,
+            ConnectionPhase::Dead => None,
+            ConnectionPhase::Up(_) => {
                 let since = if connection.paused { now } else { connection.last_received };
                 let keep_alive = connection.keep_alive.and_then(|most| since.checked_add(most));
                 let patience = self.options.limits.patience;
@@ -478,6 +482,6 @@ impl Core {
                 }
             }
         };
-        self.deadlines.set(Timer::Connection(id), &mut connection.timer, at);
+        self.deadlines.set(TimerOf::Connection(id), &mut connection.timer, at);
     }
 }

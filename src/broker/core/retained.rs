@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::bounds::{NAME_WORK, TURN_WORK};
-use super::message::Message;
+use super::message::SharedMessage;
 
 /// The byte after `/`: a name and this come after everything below the name.
 const AFTER_SLASH: &[u8] = b"0";
@@ -21,13 +21,13 @@ const AFTER_NAME: &[u8] = b"\0";
 /// the next as in a tree of levels: it skips what lies below a level that does not match.
 #[derive(Default)]
 pub(super) struct Retained {
-    messages: BTreeMap<Bytes, Arc<Message>>,
+    messages: BTreeMap<Bytes, Arc<SharedMessage>>,
     bytes: usize,
 }
 
 /// What a search has come to.
 pub(super) enum Search<'a> {
-    Found(&'a Arc<Message>),
+    Found(&'a Arc<SharedMessage>),
     End,
     /// The work of this turn is done; the search goes on from its cursor.
     Paused,
@@ -40,7 +40,12 @@ impl Retained {
 
     /// Keeps a message in place of the one its topic had; `false` if the limits leave no room, the
     /// old one then being gone nevertheless: it is no longer the last known value.
-    pub(super) fn insert(&mut self, message: Arc<Message>, most_messages: usize, most_bytes: usize) -> bool {
+    pub(super) fn insert(
+        &mut self,
+        message: Arc<SharedMessage>,
+        most_messages: usize,
+        most_bytes: usize,
+    ) -> bool {
         self.remove(message.topic());
         if self.messages.len() >= most_messages || self.bytes + message.bytes() > most_bytes {
             return false;
@@ -76,9 +81,9 @@ impl Retained {
                 return Search::End;
             };
             let (kept, then, found) = match compare(filter, name) {
-                Comparison::Matches => (name.len(), [AFTER_NAME, b""], true),
-                Comparison::Seek(kept, then) => (kept, then, false),
-                Comparison::NoMore => return Search::End,
+                FilterFit::Matches => (name.len(), [AFTER_NAME, b""], true),
+                FilterFit::Seek(kept, then) => (kept, then, false),
+                FilterFit::NoMore => return Search::End,
             };
             cursor.clear();
             cursor.extend_from_slice(&name[..kept]);
@@ -95,7 +100,7 @@ impl Retained {
 
 /// How a name stands to a filter.
 #[derive(Debug, PartialEq, Eq)]
-enum Comparison<'a> {
+enum FilterFit<'a> {
     Matches,
     /// The next name that may match is at or after this many bytes of the name and these.
     Seek(usize, [&'a [u8]; 2]),
@@ -103,16 +108,16 @@ enum Comparison<'a> {
     NoMore,
 }
 
-fn compare<'a>(filter: &'a [u8], name: &[u8]) -> Comparison<'a> {
+fn compare<'a>(filter: &'a [u8], name: &[u8]) -> FilterFit<'a> {
     if name.first() == Some(&b'$') && matches!(filter.first(), Some(b'+' | b'#')) {
-        return Comparison::Seek(0, [AFTER_DOLLAR, b""]); // [MQTT-4.7.2-1]
+        return FilterFit::Seek(0, [AFTER_DOLLAR, b""]); // [MQTT-4.7.2-1]
     }
     let mut rest = filter;
     let mut start = 0;
     // The end of the last level that a `+` stands for: another one there may match.
     let mut other = None;
     let go_on = |other: Option<usize>| {
-        other.map_or(Comparison::NoMore, |end| Comparison::Seek(end, [AFTER_SLASH, b""]))
+        other.map_or(FilterFit::NoMore, |end| FilterFit::Seek(end, [AFTER_SLASH, b""]))
     };
     loop {
         let (level, below) = match memchr::memchr(b'/', rest) {
@@ -122,20 +127,20 @@ fn compare<'a>(filter: &'a [u8], name: &[u8]) -> Comparison<'a> {
         let tail = &name[start..];
         let end = memchr::memchr(b'/', tail).map_or(name.len(), |slash| start + slash);
         match level {
-            b"#" => return Comparison::Matches,
+            b"#" => return FilterFit::Matches,
             b"+" => other = Some(end),
             _ if *level == name[start..end] => {}
-            _ if level.cmp(tail) == Ordering::Greater => return Comparison::Seek(start, [level, b""]),
+            _ if level.cmp(tail) == Ordering::Greater => return FilterFit::Seek(start, [level, b""]),
             // Between a level and what is below it come names such as `level!`.
             _ if below.is_some() && tail.starts_with(level) && tail[level.len()] < b'/' => {
-                return Comparison::Seek(start, [level, b"/"]);
+                return FilterFit::Seek(start, [level, b"/"]);
             }
             _ => return go_on(other),
         }
         match (below, end == name.len()) {
-            (None | Some(b"#"), true) => return Comparison::Matches,
+            (None | Some(b"#"), true) => return FilterFit::Matches,
             (None, false) => return go_on(other),
-            (Some(_), true) => return Comparison::Seek(name.len(), [AFTER_NAME, b""]),
+            (Some(_), true) => return FilterFit::Seek(name.len(), [AFTER_NAME, b""]),
             (Some(below), false) => {
                 rest = below;
                 start = end + 1;

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use super::ConnectionId;
 use super::in_flight::InFlight;
-use super::message::Message;
+use super::message::SharedMessage;
 use crate::protocol::QoS;
 
 /// A message for one client, as its subscriptions grant it.
 pub(super) struct Pending {
-    pub(super) message: Arc<Message>,
+    pub(super) message: Arc<SharedMessage>,
     pub(super) qos: QoS,
     pub(super) retain: bool,
     /// The Subscription Identifiers of the subscriptions it comes from.
@@ -33,9 +33,9 @@ pub(super) struct Replay {
 }
 
 /// A Will Message, published when its connection ends without a farewell ([MQTT-3.1.2-8]).
-pub(super) struct Will {
+pub(super) struct WillMessage {
     /// Without expiry time, which counts from the publication.
-    pub(super) message: Arc<Message>,
+    pub(super) message: Arc<SharedMessage>,
     pub(super) expiry_seconds: Option<u32>,
     pub(super) delay_seconds: u32,
 }
@@ -46,7 +46,7 @@ pub(super) struct Session {
     pub(super) connection: Option<ConnectionId>,
     /// How long it outlives a connection; `u32::MAX` is for ever ([MQTT-3.1.2.11.2]).
     pub(super) expiry_seconds: u32,
-    pub(super) will: Option<Will>,
+    pub(super) will: Option<WillMessage>,
     /// When the will of the last connection is due.
     pub(super) will_at: Option<Instant>,
     /// When the session ends, while there is no connection.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::session::Replay;
-use super::subscriptions::Subscriber;
+use super::subscriptions::SubscribedSession;
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::options::Feature;
 use crate::protocol::property::{Properties, PropertyId};
@@ -124,7 +124,7 @@ impl Core {
         }
         let qos = subscription.qos.min(options.limits.maximum_qos);
         let no_local = subscription.no_local;
-        let subscriber = Subscriber {
+        let subscriber = SubscribedSession {
             session,
             qos,
             no_local,

@@ -15,7 +15,7 @@ const MOST_BYTES: usize = 64 << 20;
 
 /// A session's subscription to one filter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Subscriber {
+pub(super) struct SubscribedSession {
     pub(super) session: SessionId,
     pub(super) qos: QoS,
     pub(super) no_local: bool,
@@ -27,23 +27,23 @@ pub(super) struct Subscriber {
 /// A subscriber entitled to a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Match {
-    pub(super) subscriber: Subscriber,
+    pub(super) subscriber: SubscribedSession,
     /// Chosen from a shared subscription: not to be merged with the session's other matches.
     pub(super) shared: bool,
 }
 
 #[derive(Default)]
-struct Group {
-    members: Vec<Subscriber>,
+struct ShareGroup {
+    members: Vec<SubscribedSession>,
     /// Whose turn it is.
     next: usize,
 }
 
 #[derive(Default)]
 struct Subscribers {
-    each: Vec<Subscriber>,
+    each: Vec<SubscribedSession>,
     /// By share name.
-    groups: BTreeMap<Box<str>, Group>,
+    groups: BTreeMap<Box<str>, ShareGroup>,
 }
 
 impl Subscribers {
@@ -52,7 +52,7 @@ impl Subscribers {
     }
 
     /// Adds or replaces; whether it is new.
-    fn insert(&mut self, share: Option<&str>, subscriber: Subscriber) -> bool {
+    fn insert(&mut self, share: Option<&str>, subscriber: SubscribedSession) -> bool {
         let list = match share {
             None => &mut self.each,
             Some(share) => &mut self.groups.entry(share.into()).or_default().members,
@@ -66,7 +66,7 @@ impl Subscribers {
     }
 
     fn remove(&mut self, share: Option<&str>, session: SessionId) -> bool {
-        let remove = |list: &mut Vec<Subscriber>| {
+        let remove = |list: &mut Vec<SubscribedSession>| {
             let at = list.iter().position(|known| known.session == session);
             at.map(|at| list.remove(at)).is_some()
         };
@@ -142,7 +142,7 @@ impl Subscriptions {
 
     /// Adds a subscription to a checked filter or replaces the session's earlier one; whether it is
     /// new, or `None` if the tree is full.
-    pub(super) fn insert(&mut self, filter: &str, subscriber: Subscriber) -> Option<bool> {
+    pub(super) fn insert(&mut self, filter: &str, subscriber: SubscribedSession) -> Option<bool> {
         let (share, filter) = split(filter);
         let levels = memchr::memchr_iter(b'/', filter.as_bytes()).count() + 1;
         if levels > MOST_LEVELS
@@ -279,8 +279,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn subscriber(session: u32) -> Subscriber {
-        Subscriber {
+    fn subscriber(session: u32) -> SubscribedSession {
+        SubscribedSession {
             session: SessionId(session),
             qos: QoS::AtMostOnce,
             no_local: false,

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::path::Path;
 
-use super::property::Property;
+use super::property::GivenProperty;
 use super::settings::Settings;
 use crate::manner::Program;
 use crate::protocol::Protocol;
@@ -118,7 +118,7 @@ fn with_program(settings: &Settings) -> Result<(), Wrong> {
 }
 
 /// Whether it is the property that `mosquitto_rr` adds itself.
-fn is_response_topic(property: &Property) -> bool {
+fn is_response_topic(property: &GivenProperty) -> bool {
     property.id == PropertyId::ResponseTopic && property.place == Place::Packet(PacketType::Publish)
 }
 

@@ -8,9 +8,9 @@ use super::DIFFERENCES;
 use super::programs::{PROGRAMS, VERSION};
 use crate::cli::connection::ConnectionArgs;
 use crate::cli::manual::Manual;
-use crate::cli::subcommand::{Called, Entry, Line, Resolved, Subcommand};
+use crate::cli::subcommand::{Called, CommandLine, Entry, Resolved, Subcommand};
 use crate::cli::verbosity::QuietArgs;
-use crate::command::compat::{Config, Task};
+use crate::command::compat::{CompatTask, Config};
 use crate::error::Error;
 
 /// Take the place of mosquitto's clients
@@ -44,7 +44,7 @@ impl Called for CompatArgs {
         None
     }
 
-    fn resolve(self: Box<Self>, _: &Line<'_>) -> Result<Resolved, Error> {
+    fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
         Err(Error::usage("compat needs a mode or the name of a client").with_hint("see mqtt compat --help"))
     }
 }
@@ -107,7 +107,7 @@ impl TryFrom<InstallArgs> for Config {
     type Error = Error;
 
     fn try_from(args: InstallArgs) -> Result<Self, Error> {
-        config(Task::Install { force: args.force }, args.dir, &args.quiet)
+        config(CompatTask::Install { force: args.force }, args.dir, &args.quiet)
     }
 }
 
@@ -115,11 +115,11 @@ impl TryFrom<UninstallArgs> for Config {
     type Error = Error;
 
     fn try_from(args: UninstallArgs) -> Result<Self, Error> {
-        config(Task::Uninstall, args.dir, &args.quiet)
+        config(CompatTask::Uninstall, args.dir, &args.quiet)
     }
 }
 
-fn config(task: Task, folder: PathBuf, quiet: &QuietArgs) -> Result<Config, Error> {
+fn config(task: CompatTask, folder: PathBuf, quiet: &QuietArgs) -> Result<Config, Error> {
     let program = std::env::current_exe().and_then(std::fs::canonicalize);
     Ok(Config {
         task,

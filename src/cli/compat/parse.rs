@@ -4,9 +4,9 @@ use std::ffi::OsString;
 
 use super::check::{Then, Wrong, check};
 use super::programs::name;
-use super::settings::{self, Settings, Stop};
+use super::settings::{self, ReadingStop, Settings};
 use super::{translate, usage};
-use crate::cli::parsed::Request;
+use crate::cli::parsed::Parsed;
 use crate::cli::publish::PublishArgs;
 use crate::cli::read::read_words;
 use crate::cli::request::RequestArgs;
@@ -26,7 +26,7 @@ pub(in crate::cli) fn secrets(program: Program, names: usize, line: &[OsString])
 }
 
 /// Reads what follows the names.
-pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Request {
+pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
     let settings = match Settings::read(program, words) {
         Ok(settings) => settings,
         Err(stop) => return stopped(program, stop),
@@ -37,7 +37,7 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Request {
     let Settings { program, protocol, .. } = settings;
     let mosquitto = Mosquitto { program, protocol, quiet: settings.has("--quiet") };
     match invocation(&settings) {
-        Ok(invocation) => Request::Run {
+        Ok(invocation) => Parsed::Run {
             invocation,
             warnings: Vec::new(),
             details: Vec::new(),
@@ -49,7 +49,7 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Request {
         Err(error) => {
             let text = mosquitto.text(&error).filter(|_| !mosquitto.quiet);
             let stderr = text.map(|text| text + "\n").unwrap_or_default();
-            Request::Misuse { stdout: String::new(), stderr }
+            Parsed::Misuse { stdout: String::new(), stderr }
         }
     }
 }
@@ -94,16 +94,16 @@ fn hint(program: Program) -> String {
 }
 
 /// The end of a command line that was not read to its end. It is one with status 1 in any case.
-fn stopped(program: Program, stop: Stop) -> Request {
+fn stopped(program: Program, stop: ReadingStop) -> Parsed {
     let (stdout, stderr) = match stop {
-        Stop::Help => (usage::usage(program), String::new()),
-        Stop::Version => (usage::version(program), String::new()),
-        Stop::Misuse(misuse) => (String::new(), misuse + &hint(program)),
+        ReadingStop::Help => (usage::usage(program), String::new()),
+        ReadingStop::Version => (usage::version(program), String::new()),
+        ReadingStop::Misuse(misuse) => (String::new(), misuse + &hint(program)),
     };
-    Request::Misuse { stdout, stderr }
+    Parsed::Misuse { stdout, stderr }
 }
 
-fn refused(settings: &Settings, wrong: &Wrong) -> Request {
+fn refused(settings: &Settings, wrong: &Wrong) -> Parsed {
     let text = wrong.text.to_owned();
     let (stdout, stderr) = match wrong.then {
         Then::Hint => (String::new(), text + &hint(settings.program)),
@@ -111,5 +111,5 @@ fn refused(settings: &Settings, wrong: &Wrong) -> Request {
         Then::EndUnlessQuiet if settings.has("--quiet") => (String::new(), String::new()),
         Then::End | Then::EndUnlessQuiet => (String::new(), text),
     };
-    Request::Misuse { stdout, stderr }
+    Parsed::Misuse { stdout, stderr }
 }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use super::super::secret::AUTHENTICATION_DATA;
 use super::value::{self, Misuse};
-use crate::protocol::property::{Kind, Place, PropertyId};
+use crate::protocol::property::{Place, PropertyId, PropertyKind};
 use crate::protocol::wire::PacketType;
 
 /// The packets by name.
@@ -27,7 +27,7 @@ const COMMANDS: [(&str, Place); 14] = [
 
 /// A property that was given.
 #[derive(Debug)]
-pub(super) struct Property {
+pub(super) struct GivenProperty {
     pub(super) place: Place,
     pub(super) id: PropertyId,
     /// The words that `mqtt` takes behind its `-D`.
@@ -46,7 +46,7 @@ pub(super) fn secret(behind: &[OsString]) -> Option<usize> {
 }
 
 /// Reads the words behind `-D`, and tells how many belong to it.
-pub(super) fn read(behind: &[OsString]) -> Result<(Property, usize), Misuse> {
+pub(super) fn read(behind: &[OsString]) -> Result<(GivenProperty, usize), Misuse> {
     let few = || "Error: --property argument given but not enough arguments specified.\n\n".to_owned();
     let [command, name, ..] = behind else { return Err(few()) };
     if behind.len() < 3 {
@@ -88,10 +88,10 @@ pub(super) fn read(behind: &[OsString]) -> Result<(Property, usize), Misuse> {
     let mut words = vec![command.into(), id.name().into()];
     let value = &behind[2];
     let most = match id.kind() {
-        Kind::Byte | Kind::Flag => Some(i64::from(u8::MAX)),
-        Kind::Two | Kind::TwoNotZero => Some(i64::from(u16::MAX)),
-        Kind::Four | Kind::FourNotZero | Kind::Variable => Some(i64::from(u32::MAX)),
-        Kind::Text | Kind::Binary | Kind::Pair => None,
+        PropertyKind::Byte | PropertyKind::Flag => Some(i64::from(u8::MAX)),
+        PropertyKind::Two | PropertyKind::TwoNotZero => Some(i64::from(u16::MAX)),
+        PropertyKind::Four | PropertyKind::FourNotZero | PropertyKind::Variable => Some(i64::from(u32::MAX)),
+        PropertyKind::Text | PropertyKind::Binary | PropertyKind::Pair => None,
     };
     if let Some(most) = most {
         let number = value::long(value);
@@ -101,10 +101,10 @@ pub(super) fn read(behind: &[OsString]) -> Result<(Property, usize), Misuse> {
             ));
         }
         words.push(number.to_string().into());
-    } else if id.kind() == Kind::Binary && value.len() > usize::from(u16::MAX) {
+    } else if id.kind() == PropertyKind::Binary && value.len() > usize::from(u16::MAX) {
         return Err(format!("Error: Property value too long for property {typed_name}.\n\n"));
     } else {
         words.extend_from_slice(&behind[2..count]);
     }
-    Ok((Property { place, id, words }, count))
+    Ok((GivenProperty { place, id, words }, count))
 }

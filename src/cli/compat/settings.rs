@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use super::super::sources::LONGEST_TEXT_BYTES;
 use super::super::value::os_string;
 use super::programs::name;
-use super::property::{self, Property};
-use super::table::{Row, Sets};
+use super::property::{self, GivenProperty};
+use super::table::{OptionRow, Sets};
 use super::value::{self, Misuse};
 use crate::file::read_at_most;
 use crate::manner::Program;
@@ -28,18 +28,18 @@ pub(super) struct Settings {
     pub(super) protocol: Protocol,
     /// Seconds, if given; it may be 0.
     pub(super) session_expiry: Option<u32>,
-    pub(super) properties: Vec<Property>,
+    pub(super) properties: Vec<GivenProperty>,
 }
 
 /// Why a command line is not run.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum ReadingStop {
     Help,
     Version,
     Misuse(Misuse),
 }
 
-impl From<Misuse> for Stop {
+impl From<Misuse> for ReadingStop {
     fn from(misuse: Misuse) -> Self {
         Self::Misuse(misuse)
     }
@@ -50,7 +50,7 @@ const SOURCES: [&str; 5] = ["--message", "--file", "--stdin-file", "--stdin-line
 
 impl Settings {
     /// Reads the options file and the words behind the program's name.
-    pub(super) fn read(program: Program, words: &[OsString]) -> Result<Self, Stop> {
+    pub(super) fn read(program: Program, words: &[OsString]) -> Result<Self, ReadingStop> {
         let protocol = if program == Program::Request { Protocol::V5 } else { Protocol::V3_1_1 };
         let mut settings =
             Self { program, given: Vec::new(), protocol, session_expiry: None, properties: Vec::new() };
@@ -66,11 +66,11 @@ impl Settings {
         Ok(settings)
     }
 
-    fn take(&mut self, words: &[OsString]) -> Result<(), Stop> {
+    fn take(&mut self, words: &[OsString]) -> Result<(), ReadingStop> {
         let mut rest = words;
         while let Some((word, behind)) = rest.split_first() {
-            let Some(row) = Row::of(self.program, word) else {
-                return Err(Stop::Misuse(format!("Error: Unknown option '{}'.\n", word.display())));
+            let Some(row) = OptionRow::of(self.program, word) else {
+                return Err(ReadingStop::Misuse(format!("Error: Unknown option '{}'.\n", word.display())));
             };
             self.refuse_second(row)?;
             rest = match (row.missing, behind.split_first()) {
@@ -89,7 +89,7 @@ impl Settings {
     }
 
     /// Refuses what contradicts something given before: that is said before a missing argument.
-    fn refuse_second(&self, row: &Row) -> Result<(), Misuse> {
+    fn refuse_second(&self, row: &OptionRow) -> Result<(), Misuse> {
         match row.sets {
             Sets::Source(..) if self.source().is_some() => {
                 Err("Error: Only one type of message can be sent at once.\n\n".into())
@@ -102,7 +102,7 @@ impl Settings {
     }
 
     /// Sets what a row says, and tells how many more words belong to it.
-    fn set(&mut self, row: &Row, argument: &OsStr, behind: &[OsString]) -> Result<usize, Stop> {
+    fn set(&mut self, row: &OptionRow, argument: &OsStr, behind: &[OsString]) -> Result<usize, ReadingStop> {
         match row.sets {
             Sets::Flag(option) => self.put(option, OsString::new()),
             Sets::Value(option, convert) | Sets::Source(option, convert) => {
@@ -118,8 +118,8 @@ impl Settings {
                 return Ok(taken);
             }
             Sets::OptionsFile => {}
-            Sets::Help => return Err(Stop::Help),
-            Sets::Version => return Err(Stop::Version),
+            Sets::Help => return Err(ReadingStop::Help),
+            Sets::Version => return Err(ReadingStop::Version),
         }
         Ok(0)
     }
@@ -292,7 +292,7 @@ pub(super) fn secrets(program: Program, words: &[OsString]) -> Vec<usize> {
     let mut next = 0;
     while let Some(word) = words.get(next) {
         next += 1;
-        let Some(row) = Row::of(program, word) else { continue };
+        let Some(row) = OptionRow::of(program, word) else { continue };
         if let Sets::Property = row.sets {
             let taken = property::words(&words[next..]);
             found.extend(property::secret(&words[next..]).map(|place| next + place));

@@ -7,7 +7,7 @@ use super::value::{self, Misuse};
 use crate::manner::Program::{self, Publish, Request, Subscribe};
 
 /// A row of the table.
-pub(super) struct Row {
+pub(super) struct OptionRow {
     /// As it is typed; the first is what a missing argument is complained of under.
     pub(super) names: &'static [&'static str],
     pub(super) programs: &'static [Program],
@@ -51,8 +51,8 @@ const RR: &[Program] = &[Request];
 const SENDING: &[Program] = &[Publish, Request];
 const RECEIVING: &[Program] = &[Subscribe, Request];
 
-const fn flag(names: &'static [&'static str], programs: &'static [Program], sets: Sets) -> Row {
-    Row { names, programs, missing: None, sets, is_secret: false }
+const fn flag(names: &'static [&'static str], programs: &'static [Program], sets: Sets) -> OptionRow {
+    OptionRow { names, programs, missing: None, sets, is_secret: false }
 }
 
 const fn with(
@@ -60,11 +60,11 @@ const fn with(
     programs: &'static [Program],
     missing: &'static str,
     sets: Sets,
-) -> Row {
-    Row { names, programs, missing: Some(missing), sets, is_secret: false }
+) -> OptionRow {
+    OptionRow { names, programs, missing: Some(missing), sets, is_secret: false }
 }
 
-impl Row {
+impl OptionRow {
     const fn secret(self) -> Self {
         Self { is_secret: true, ..self }
     }
@@ -85,7 +85,7 @@ use Sets::{Flag, Identifier, Other, Several, Source, Value};
 use value::as_is;
 
 /// Every option.
-pub(super) static ROWS: &[Row] = &[
+pub(super) static ROWS: &[OptionRow] = &[
     with(&["-A"], ALL, "no address", Value("--bind-address", as_is)),
     with(&["--cafile"], ALL, "no file", Value("--cafile", as_is)),
     with(&["--capath"], ALL, "no directory", Value("--capath", as_is)),

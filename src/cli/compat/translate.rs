@@ -61,7 +61,7 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
         {
             add("--session-expiry", &seconds.to_string());
         }
-        let is_given = |property: &super::property::Property| {
+        let is_given = |property: &super::property::GivenProperty| {
             property.id == PropertyId::ReceiveMaximum && property.place == Place::Packet(PacketType::Connect)
         };
         if !settings.properties.iter().any(is_given) {
@@ -94,7 +94,7 @@ fn version(protocol: Protocol) -> &'static str {
 
 /// Whether an option takes no value.
 fn is_flag(option: &str) -> bool {
-    let sets = |row: &&super::table::Row| match row.sets {
+    let sets = |row: &&super::table::OptionRow| match row.sets {
         super::table::Sets::Flag(flag) => flag == option,
         super::table::Sets::Source(source, _) => source == option && row.missing.is_none(),
         _ => false,

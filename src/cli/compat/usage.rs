@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::programs::{VERSION, name};
-use super::table::{ROWS, Row, Sets};
+use super::table::{OptionRow, ROWS, Sets};
 use crate::manner::Program;
 
 /// `NAME version N.N.N`, which scripts look for, and what it really is.
@@ -51,7 +51,7 @@ pub(super) fn usage(program: Program) -> String {
 }
 
 /// The argument of an option, in the words of the table.
-fn argument(row: &Row) -> String {
+fn argument(row: &OptionRow) -> String {
     match (row.sets, row.missing) {
         (Sets::Property, _) => " command name value".into(),
         (_, None) => String::new(),

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use clap::{Arg, ArgAction};
 
 use super::left_out::LeftOut;
-use super::origin::{Broken, Rank};
+use super::origin::{BrokenSetting, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
@@ -40,12 +40,12 @@ impl SourceFile {
 
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct FilePlace {
     pub(crate) file: Rc<SourceFile>,
     pub(crate) line: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for FilePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, line {}", self.file.path.display(), self.line)
     }
@@ -59,7 +59,7 @@ pub(crate) struct Given {
     /// As it would be typed.
     pub(crate) words: Vec<OsString>,
     pub(crate) rank: Rank,
-    pub(crate) place: Place,
+    pub(crate) place: FilePlace,
 }
 
 /// What files hold.
@@ -71,7 +71,7 @@ pub(crate) struct Found {
     /// What of it is not used, as it belongs to another host.
     pub(crate) left_out: Option<LeftOut>,
     /// Settings that are no values.
-    pub(crate) broken: Vec<Broken>,
+    pub(crate) broken: Vec<BrokenSetting>,
     /// What is wrong with a file that nobody named.
     pub(crate) warnings: Vec<String>,
     /// The same, where most likely nobody cares.

@@ -18,7 +18,7 @@ mod origin;
 pub(super) mod profile;
 
 pub(super) use files::{FileArgs, found, refused_command, warnings};
-pub(super) use given::{Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES, Place};
+pub(super) use given::{FilePlace, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES};
 pub(super) use host::{STARTED_BROKER, TLS_PORT, TURNS_ON};
 pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
-pub(super) use origin::{Broken, Origin, Rank, counts, one_of};
+pub(super) use origin::{BrokenSetting, Origin, Rank, counts, one_of};

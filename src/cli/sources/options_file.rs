@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use clap::{Arg, Command};
 
-use super::given::{Given, NAMES_FILES, Place, SourceFile, unknown};
+use super::given::{FilePlace, Given, NAMES_FILES, SourceFile, unknown};
 use super::origin::Rank;
 use crate::cli::value::os_string;
 use crate::client::options::Secret;
@@ -24,7 +24,7 @@ pub(crate) fn read(subcommand: &Command, path: &Path) -> Result<Vec<Given>, Erro
 fn parse(subcommand: &Command, file: &Rc<SourceFile>, text: &[u8]) -> Result<Vec<Given>, Error> {
     let mut given = Vec::new();
     for (line, text) in (1..).zip(text.split(|byte| *byte == b'\n')) {
-        let place = Place { file: Rc::clone(file), line };
+        let place = FilePlace { file: Rc::clone(file), line };
         let text = text.strip_suffix(b"\r").unwrap_or(text).trim_ascii_start();
         if text.starts_with(b"#") || text.is_empty() {
             continue;

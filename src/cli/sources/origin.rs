@@ -38,7 +38,7 @@ impl Rank {
 
 /// A setting that is no value of its option: an error, if the option matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Broken {
+pub(crate) struct BrokenSetting {
     /// The option's identifier.
     pub(crate) id: String,
     pub(crate) rank: Rank,
@@ -46,7 +46,7 @@ pub(crate) struct Broken {
     hint: Option<String>,
 }
 
-impl Broken {
+impl BrokenSetting {
     /// A setting of which this is what is wrong.
     pub(crate) fn new(id: &str, rank: Rank, message: String, hint: Option<String>) -> Self {
         Self { id: id.to_owned(), rank, message, hint }
@@ -62,7 +62,7 @@ impl Broken {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
     given: Vec<(String, Rank)>,
-    broken: Vec<Broken>,
+    broken: Vec<BrokenSetting>,
     /// Why a command that stands in a file is not run.
     command_refused: Option<String>,
     /// Shared by all copies.
@@ -76,7 +76,7 @@ impl Origin {
     }
 
     /// Settings that are no values. They count as given, and have no value.
-    pub(crate) fn set_aside(&mut self, broken: Vec<Broken>) {
+    pub(crate) fn set_aside(&mut self, broken: Vec<BrokenSetting>) {
         self.given.extend(broken.iter().map(|one| (one.id.clone(), one.rank)));
         self.broken.extend(broken);
     }

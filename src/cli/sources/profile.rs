@@ -9,8 +9,8 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::given::{Found, Given, NAMES_FILES, Place, SourceFile, is_repeatable, nearest, unknown_name};
-use super::origin::{Broken, Rank};
+use super::given::{FilePlace, Found, Given, NAMES_FILES, SourceFile, is_repeatable, nearest, unknown_name};
+use super::origin::{BrokenSetting, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
@@ -115,20 +115,20 @@ pub(crate) struct File {
 /// What a configuration file holds.
 pub(crate) struct Content<'t, 'd> {
     /// The default profile's name, and where it stands.
-    pub(crate) default: Option<(&'t str, Place)>,
+    pub(crate) default: Option<(&'t str, FilePlace)>,
     pub(crate) profiles: Vec<Profile<'t, 'd>>,
     pub(crate) problems: Vec<Problem>,
 }
 
 pub(crate) struct Profile<'t, 'd> {
     pub(crate) name: &'t str,
-    pub(crate) place: Place,
+    pub(crate) place: FilePlace,
     pub(crate) table: &'t DeTable<'d>,
 }
 
 /// Something that is wrong with a configuration file.
 pub(crate) struct Problem {
-    pub(crate) place: Place,
+    pub(crate) place: FilePlace,
     pub(crate) profile: Option<String>,
     pub(crate) key: Option<String>,
     pub(crate) message: String,
@@ -136,7 +136,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    fn new(place: Place, message: String) -> Self {
+    fn new(place: FilePlace, message: String) -> Self {
         Self { place, profile: None, key: None, message, hint: None }
     }
 
@@ -152,7 +152,7 @@ pub(crate) enum Key {
     /// An option that is turned off.
     Off,
     /// An option with something that can be no value.
-    Wrong { id: String, name: String, why: &'static str, place: Place },
+    Wrong { id: String, name: String, why: &'static str, place: FilePlace },
     /// No option.
     Unknown(Problem),
 }
@@ -285,7 +285,7 @@ impl File {
                 Key::Unknown(problem) => return Err(problem.into_error()),
                 Key::Wrong { id, name, why, place } => {
                     let message = format!("{place}: {name}: {why}");
-                    found.broken.push(Broken::new(&id, Rank::Profile, message, None));
+                    found.broken.push(BrokenSetting::new(&id, Rank::Profile, message, None));
                 }
             }
         }
@@ -318,9 +318,9 @@ impl File {
     }
 
     /// File and line of a byte of the text.
-    fn place(&self, offset: usize) -> Place {
+    fn place(&self, offset: usize) -> FilePlace {
         let line = self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
-        Place { file: Rc::clone(&self.source), line }
+        FilePlace { file: Rc::clone(&self.source), line }
     }
 }
 

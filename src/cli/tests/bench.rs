@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{all_wrong, good, stage_one, words};
-use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, Stop};
-use crate::command::bench::{Config, Task};
+use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate, StopAfter};
+use crate::command::bench::{BenchTask, Config};
 use crate::protocol::QoS;
 
 fn bench(line: &[&str]) -> Config {
@@ -13,7 +13,7 @@ fn bench(line: &[&str]) -> Config {
 
 fn load(line: &[&str]) -> Load {
     match bench(line).task {
-        Task::Load(load) => *load,
+        BenchTask::Load(load) => *load,
         other => panic!("{other:?}"),
     }
 }
@@ -22,18 +22,18 @@ fn load(line: &[&str]) -> Load {
 fn alone_it_is_a_small_load_from_end_to_end() {
     let load = load(&[]);
     assert_eq!((load.mode, load.publishers, load.subscribers), (Mode::EndToEnd, 10, 10));
-    assert_eq!((load.rate, load.stop), (Rate::PerSecond(1000.0), Stop::After(Duration::from_secs(10))));
+    assert_eq!((load.rate, load.stop), (Rate::PerSecond(1000.0), StopAfter::After(Duration::from_secs(10))));
     assert_eq!((load.qos, load.payload), (QoS::AtMostOnce, Payload::Size(64)));
 }
 
 #[test]
 fn loads() {
     assert_eq!(load(&["conn", "--clients", "500", "--ramp", "2k/s", "--hold", "3s"]).ramp, Some(2000.0));
-    assert_eq!(load(&["conn", "--hold", "3s"]).stop, Stop::After(Duration::from_secs(3)));
+    assert_eq!(load(&["conn", "--hold", "3s"]).stop, StopAfter::After(Duration::from_secs(3)));
     assert_eq!(load(&["pub", "--rate", "50k/s"]).rate, Rate::PerSecond(50_000.0));
     assert_eq!(load(&["pub", "--rate", "max", "--inflight", "7"]).client.max_inflight, 7);
     assert_eq!(load(&["pub", "--publishers", "8", "--rate-per-client", "2.5"]).rate, Rate::PerSecond(20.0));
-    assert_eq!(load(&["pub", "--count", "7"]).stop, Stop::Count(7));
+    assert_eq!(load(&["pub", "--count", "7"]).stop, StopAfter::Count(7));
     assert_eq!(load(&["pub", "--arrivals", "burst:9"]).arrivals, Arrivals::Burst(9));
     assert_eq!(load(&["e2e", "--pattern", "fan-in", "--publishers", "5"]).subscribers, 1);
     let out = load(&["e2e", "--pattern", "fan-out", "--subscribers", "5"]);
@@ -58,7 +58,9 @@ fn options_may_stand_before_the_mode() {
     }
     assert_eq!(load(&["--topic", "pub"]).topic, "pub");
     assert_eq!(load(&["-i", "sub", "pub", "--topic", "rr"]).client.client_identifier, "sub");
-    assert!(matches!(bench(&["--json", "compare", "a", "b"]).task, Task::Compare(files) if files.len() == 2));
+    assert!(
+        matches!(bench(&["--json", "compare", "a", "b"]).task, BenchTask::Compare(files) if files.len() == 2)
+    );
 }
 
 /// The help of a mode shows what it takes, and nothing else.

@@ -19,7 +19,7 @@ use std::ffi::OsString;
 
 use super::read::read;
 use super::sources::Rank;
-use super::subcommand::{Called, Entry, Line, Resolved};
+use super::subcommand::{Called, CommandLine, Entry, Resolved};
 use crate::client::options::ClientOptions;
 use crate::command::{Invocation, publish::Config as Publish, subscribe::Config as Subscribe};
 use crate::error::Error;
@@ -47,7 +47,7 @@ fn run(arguments: &[OsString], ids: &[&str]) -> Result<Box<dyn Invocation>, Erro
         connection.origin.demote(ids.iter().copied(), Rank::Environment);
     }
     let (definition, matches) = Default::default();
-    match subcommand.resolve(&Line {
+    match subcommand.resolve(&CommandLine {
         definition: &definition,
         matches: &matches,
         given: &[],

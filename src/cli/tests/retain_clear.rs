@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{all_wrong, good};
-use crate::command::retain_clear::{Clear, Config, TimeSource, Work};
+use crate::command::retain_clear::{Clear, ClearWork, Config, TimeSource};
 
 fn config(line: &[&str]) -> Config {
     super::config(good(&[&["retain-clear"], line].concat()))
@@ -10,7 +10,7 @@ fn config(line: &[&str]) -> Config {
 
 fn clear(line: &[&str]) -> Clear {
     match config(line).work {
-        Work::Clear(clear) => clear,
+        ClearWork::Clear(clear) => clear,
         other => panic!("{other:?}"),
     }
 }
@@ -52,8 +52,8 @@ fn what_to_do() {
     assert_eq!(clear(&["#", "--until-clear"]).until_clear, Some(Duration::from_secs(60)));
     assert_eq!(clear(&["#", "--until-clear=5s", "b"]).until_clear, Some(Duration::from_secs(5)));
     assert_eq!(clear(&["#", "--backup", "f"]).backup.as_deref(), Some(Path::new("f")));
-    assert!(matches!(config(&["--restore", "f"]).work, Work::Restore { .. }));
-    assert!(matches!(config(&["#", "--export", "f"]).work, Work::Export { .. }));
+    assert!(matches!(config(&["--restore", "f"]).work, ClearWork::Restore { .. }));
+    assert!(matches!(config(&["#", "--export", "f"]).work, ClearWork::Export { .. }));
     assert_eq!(config(&["#", "--rate", "100"]).rate, Some(100.0));
     assert_eq!(config(&["#", "--rate", "2k/s"]).rate, Some(2000.0));
 }

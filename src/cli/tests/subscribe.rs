@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use super::{all_wrong, config, from_environment, run, subscribe, usage_error, words, wrong};
 use crate::client::options::{Reconnect, Version};
-use crate::command::subscribe::{Config, Display, FilterOptions, Kind};
+use crate::command::subscribe::{Config, Display, FilterOptions, MessageKind};
 use crate::output::{MessageFormat, Template};
 use crate::protocol::{Protocol, QoS};
 
@@ -24,7 +24,7 @@ fn the_shortest_line() {
     assert_eq!(config.filters, [plain("home/#", QoS::AtMostOnce)]);
     assert!(config.unsubscribe.is_empty() && config.filter_out.is_empty());
     assert_eq!((config.count, config.timeout), (None, None));
-    assert!(!config.exit_after_subscribing && config.kind == Kind::Any);
+    assert!(!config.exit_after_subscribing && config.kind == MessageKind::Any);
     assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: false, newline: true }));
     assert_eq!(config.client.reconnect, Reconnect::ALWAYS);
     assert_eq!(config.client.version, Version::Auto);
@@ -59,7 +59,7 @@ fn every_option() {
     assert_eq!(config.filters, [never("a"), never("b/+")]);
     assert_eq!(config.client.version, Version::Auto);
     assert_eq!((config.count, config.timeout), (Some(10), Some(Duration::from_secs(90))));
-    assert!(config.exit_after_subscribing && config.kind == Kind::Live);
+    assert!(config.exit_after_subscribing && config.kind == MessageKind::Live);
     assert_eq!(config.filter_out, ["a/secret/#", "x"]);
     assert_eq!(config.unsubscribe, ["old/#"]);
     assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: true, newline: false }));
@@ -174,7 +174,7 @@ fn the_urls_topic() {
 
 #[test]
 fn selection() {
-    assert_eq!(subscribe(&["-t", "a", "--retained-only"]).kind, Kind::Retained);
+    assert_eq!(subscribe(&["-t", "a", "--retained-only"]).kind, MessageKind::Retained);
     assert_eq!(subscribe(&["-t", "a", "--random-filter", "12.5"]).chance_percent, Some(12.5));
     assert_eq!(subscribe(&["-t", "a"]).chance_percent, None);
     assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));

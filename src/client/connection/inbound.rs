@@ -4,8 +4,8 @@ use std::io;
 use std::mem;
 use std::task::Poll;
 
-use super::state::{Barrier, ClosingStage, ConnectionState, End, Ended, Held};
-use super::{Connection, EndedBy, Step, WakeUp};
+use super::state::{Barrier, ClosingStage, ConnectionState, DecodingEnd, End, HeldBack};
+use super::{Connection, EndedBy, WakeUp, WakeUpStep};
 use crate::client::handler::{Flow, Handler};
 use crate::client::scratch::INPUT_BYTES;
 use crate::client::session::{Event, Session};
@@ -49,7 +49,7 @@ impl Connection {
         input: &mut [u8],
         count: io::Result<usize>,
     ) {
-        wake_up.step = Step::Fill;
+        wake_up.step = WakeUpStep::Fill;
         let count = match count {
             Ok(0) if self.partial.is_empty() => return self.stream_ended(closed("")),
             Ok(0) => return self.stream_ended(closed(" in the middle of a packet")),
@@ -92,7 +92,7 @@ impl Connection {
 
     /// Takes in what has collected, and `bytes` after it.
     pub(super) fn receive_collected<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) {
-        wake_up.step = Step::Fill;
+        wake_up.step = WakeUpStep::Fill;
         let mut collected = mem::take(&mut self.partial);
         if matches!(self.state, ConnectionState::Closing(_)) {
             return;
@@ -130,8 +130,8 @@ impl Connection {
         let flushed = wake_up.handler.poll_flush(&mut wake_up.cx);
         let end = match result {
             Ok(()) => None,
-            Err(Ended::Here(end)) => Some(end),
-            Err(Ended::ByBroker(error)) => {
+            Err(DecodingEnd::Here(end)) => Some(end),
+            Err(DecodingEnd::ByBroker(error)) => {
                 self.over(EndedBy::OtherSide, Some(Box::new(error)));
                 return used;
             }
@@ -142,7 +142,7 @@ impl Connection {
                 self.disconnect(wake_up, ReasonCode::SUCCESS, Some(error));
             }
             (Poll::Pending, ConnectionState::Open(barrier)) => {
-                let held = Held { acknowledgements: wake_up.output[..].into(), end };
+                let held = HeldBack { acknowledgements: wake_up.output[..].into(), end };
                 wake_up.output.clear();
                 self.state = ConnectionState::Blocked(*barrier, Box::new(held));
             }
@@ -157,7 +157,7 @@ impl Connection {
         &mut self,
         wake_up: &mut WakeUp<'_, H>,
         received: &[u8],
-    ) -> (usize, Result<(), Ended>) {
+    ) -> (usize, Result<(), DecodingEnd>) {
         let mut used = 0;
         let is_plain = !wake_up.is_traced && self.largest_packet_bytes as usize >= wire::PUBACK_BYTES;
         loop {
@@ -186,7 +186,7 @@ impl Connection {
         }
     }
 
-    fn handle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) -> Result<(), Ended> {
+    fn handle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>, bytes: &[u8]) -> Result<(), DecodingEnd> {
         let WakeUp { session, handler, output, is_traced, .. } = wake_up;
         let packet = wire::decode(self.protocol, bytes).map_err(End::Malformed)?;
         if *is_traced && let Some(supervisor) = handler.supervisor() {
@@ -211,7 +211,7 @@ impl Connection {
                 });
             }
             Event::Disconnected { reason, properties } => {
-                return Err(Ended::ByBroker(Session::disconnected_error(*reason, properties)));
+                return Err(DecodingEnd::ByBroker(Session::disconnected_error(*reason, properties)));
             }
             _ => {}
         }
@@ -232,7 +232,7 @@ impl Connection {
     }
 
     /// What the answer of the handler means now.
-    fn go_on(&self, answer: Result<Flow, Error>) -> Result<(), Ended> {
+    fn go_on(&self, answer: Result<Flow, Error>) -> Result<(), DecodingEnd> {
         match answer.map_err(End::Failed)? {
             Flow::Stop if self.barrier().is_none() => Err(End::Stopped.into()),
             Flow::Continue | Flow::Stop => Ok(()),

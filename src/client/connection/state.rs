@@ -19,10 +19,10 @@ pub(super) enum ConnectionState {
     /// Packets go both ways.
     Open(Option<Barrier>),
     /// The handler cannot write out what it has received. Nothing is read until it has.
-    Blocked(Option<Barrier>, Box<Held>),
+    Blocked(Option<Barrier>, Box<HeldBack>),
     /// The stream takes nothing more. What the broker sent before is still read: why it closed the
     /// connection, or what it acknowledged.
-    Broken(Option<Barrier>, Box<Broken>),
+    Broken(Option<Barrier>, Box<BrokenStream>),
     /// No packet follows: DISCONNECT, if there is one, is in the output or sent.
     Closing(Box<Closing>),
     /// In good order, or for this reason, which is taken once.
@@ -87,14 +87,14 @@ impl Barrier {
 /// What may be sent once the handler has written out: the acknowledgements of what it got, and after
 /// them the end of the connection.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct HeldBack {
     pub(super) acknowledgements: Box<[u8]>,
     pub(super) end: Option<End>,
 }
 
 /// A stream that takes nothing more.
 #[derive(Debug)]
-pub(super) struct Broken {
+pub(super) struct BrokenStream {
     /// There until the connection is over.
     pub(super) error: Option<Box<Error>>,
     pub(super) until: Instant,
@@ -126,14 +126,14 @@ pub(super) enum ClosingStage {
 }
 
 /// Why decoding stopped before the end of the input.
-pub(super) enum Ended {
+pub(super) enum DecodingEnd {
     /// The broker has ended the connection.
     ByBroker(Error),
     /// We end it.
     Here(End),
 }
 
-impl From<End> for Ended {
+impl From<End> for DecodingEnd {
     fn from(end: End) -> Self {
         Self::Here(end)
     }

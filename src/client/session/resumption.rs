@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::inflight::{Entry, Kept, MOST_PUBLISHES, Stage};
+use super::super::inflight::{Kept, MOST_PUBLISHES, OpenIdentifier, PublishStage};
 use super::super::limits::ServerLimits;
 use super::super::refusal::Refusal;
 use super::Session;
@@ -61,7 +61,7 @@ impl Session {
         for (entry, kept) in self.inflight.take_all() {
             // One that was released is sent again as well: whether the server had passed it on
             // nobody can know, and a message twice is better than a message lost.
-            if let (Entry::Publish { qos, token, .. }, Some(message)) = (entry, kept) {
+            if let (OpenIdentifier::Publish { qos, token, .. }, Some(message)) = (entry, kept) {
                 doubtful += usize::from(qos == QoS::ExactlyOnce);
                 self.unfinished.forgotten.push_back(NewPublish { message, token });
             }
@@ -111,7 +111,7 @@ impl Session {
         token: u64,
         released: bool,
     ) {
-        let stage = if released { Stage::Released } else { Stage::Published };
+        let stage = if released { PublishStage::Released } else { PublishStage::Published };
         self.inflight.restore(packet_identifier, Kept { template, payload }, stage, token);
         self.unfinished.known.push_back(packet_identifier);
     }
@@ -134,12 +134,13 @@ impl Session {
     pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {
         while self.open_publishes < self.window && out.len() < most_bytes {
             if let Some(identifier) = self.unfinished.known.pop_front() {
-                let Some(&mut Entry::Publish { stage, token, .. }) = self.inflight.get(identifier) else {
+                let Some(&mut OpenIdentifier::Publish { stage, token, .. }) = self.inflight.get(identifier)
+                else {
                     continue;
                 };
                 let Some(Kept { template, payload }) = self.inflight.kept(identifier) else { continue };
                 match stage {
-                    Stage::Published => {
+                    PublishStage::Published => {
                         if let Err(limit) =
                             self.limits.check_publish(template, template.packet_bytes(payload.len()))
                         {
@@ -149,7 +150,7 @@ impl Session {
                         }
                         template.put(out, identifier, true, payload);
                     }
-                    Stage::Released => {
+                    PublishStage::Released => {
                         wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
                     }
                 }

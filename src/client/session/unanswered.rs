@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::inflight::{Entry, Request, Stage};
+use super::super::inflight::{OpenIdentifier, OpenRequest, PublishStage};
 use super::Session;
 use crate::protocol::QoS;
 use crate::quantity::counted;
@@ -68,24 +68,24 @@ impl Session {
         }
         let (identifier, entry) = self.inflight.iter().next()?;
         Some(match entry {
-            Entry::Publish { qos, stage, .. } => {
+            OpenIdentifier::Publish { qos, stage, .. } => {
                 let bytes = self.inflight.kept(identifier);
                 let bytes = bytes.map_or(0, |kept| kept.template.packet_bytes(kept.payload.len()));
                 let publishes =
-                    self.inflight.iter().filter(|(_, entry)| matches!(entry, Entry::Publish { .. }));
+                    self.inflight.iter().filter(|(_, entry)| matches!(entry, OpenIdentifier::Publish { .. }));
                 let count = self.open_publishes;
                 let last = publishes.take(usize::from(count)).last().map_or(identifier, |(last, _)| last);
-                let released = *stage == Stage::Released;
+                let released = *stage == PublishStage::Released;
                 Unanswered::Publishes { qos: *qos, released, count, identifiers: (identifier, last), bytes }
             }
-            Entry::Request(request) => {
+            OpenIdentifier::Request(request) => {
                 let name = match **request {
-                    Request::Subscribe { .. } => "SUBSCRIBE",
-                    Request::Unsubscribe { .. } => "UNSUBSCRIBE",
+                    OpenRequest::Subscribe { .. } => "SUBSCRIBE",
+                    OpenRequest::Unsubscribe { .. } => "UNSUBSCRIBE",
                 };
                 Unanswered::Request { name, identifier }
             }
-            Entry::Closed => return None,
+            OpenIdentifier::Closed => return None,
         })
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::attention::Attention;
-use super::config::{Load, Mode, Rate, Stop};
-use super::report::Report;
+use super::config::{Load, Mode, Rate, StopAfter};
+use super::report::LoadReport;
 use super::report::export::read_report;
 use super::report::figure::{CONNECTED_RATE, SENT_RATE};
 use super::report::numbers::count;
@@ -51,7 +51,7 @@ pub(super) async fn run(
     client.max_inflight = WINDOW;
     let mut load = Load {
         rate: Rate::Max,
-        stop: Stop::After(Duration::from_millis(100)),
+        stop: StopAfter::After(Duration::from_millis(100)),
         ..Load::new(Mode::Connect, client, CONNECTIONS, 0, threads)
     };
     machine::check_limits(&load, diagnostics)?;
@@ -65,7 +65,7 @@ pub(super) async fn run(
     let connections = per_cpu_second(&report, report.counts.connected);
     load.publishers = PUBLISHERS;
     load.mode = Mode::Publish;
-    load.stop = Stop::After(duration);
+    load.stop = StopAfter::After(duration);
     let mut ceilings = Vec::new();
     for (number, qos, name) in [(2, QoS::AtMostOnce, QOS_0_NAME), (3, QoS::AtLeastOnce, QOS_1_NAME)] {
         load.qos = qos;
@@ -106,17 +106,21 @@ pub(super) async fn run(
 
 /// How much of something the threads did for each second of their CPU time.
 #[allow(clippy::cast_precision_loss, reason = "a rate needs no 16 digits")]
-fn per_cpu_second(report: &Report, done: u64) -> f64 {
+fn per_cpu_second(report: &LoadReport, done: u64) -> f64 {
     let cpu = report.generator.threads_cpu_s;
     if cpu > 0.0 { done as f64 / cpu } else { 0.0 }
 }
 
-async fn part(load: &Load, attention: &mut Attention, diagnostics: &Diagnostics) -> Result<Report, Error> {
+async fn part(
+    load: &Load,
+    attention: &mut Attention,
+    diagnostics: &Diagnostics,
+) -> Result<LoadReport, Error> {
     let outcome = director::run(load.clone(), attention, diagnostics).await?;
     // Also after the measurement: there is no report of a calibration that was not finished.
     match attention.asked() {
         Some(asked) => Err(asked.error()),
-        None => Ok(Report::new(load, outcome)),
+        None => Ok(LoadReport::new(load, outcome)),
     }
 }
 
@@ -146,7 +150,7 @@ impl Calibration {
     }
 
     /// A load's share of it.
-    pub(super) fn share(&self, report: &Report) -> f64 {
+    pub(super) fn share(&self, report: &LoadReport) -> f64 {
         let (figure, ceiling) = match (report.mode, report.qos) {
             (Mode::Connect, _) => (CONNECTED_RATE, self.connections),
             (_, 0) => (SENT_RATE, self.qos0),

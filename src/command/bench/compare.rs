@@ -253,7 +253,7 @@ fn as_table(sides: &[Side]) -> String {
         "to tell a difference from noise, give three runs or more a side, with 'vs' between the sides".into()
     });
     let settings = differences(sides);
-    for Setting { name, values } in &settings {
+    for ComparedSetting { name, values } in &settings {
         let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
         say(format!("different: {name} {}", values.join(" / ")));
     }
@@ -273,13 +273,13 @@ fn as_table(sides: &[Side]) -> String {
 }
 
 /// Something that runs were asked to do differently.
-struct Setting {
+struct ComparedSetting {
     name: String,
     /// Of each side, all different ones.
     values: Vec<Vec<String>>,
 }
 
-fn differences(sides: &[Side]) -> Vec<Setting> {
+fn differences(sides: &[Side]) -> Vec<ComparedSetting> {
     let all = || sides.iter().flat_map(|side| &side.reports);
     let mut found = Vec::new();
     let mut compare = |name: &str, value: &dyn Fn(&Value) -> String| {
@@ -294,7 +294,7 @@ fn differences(sides: &[Side]) -> Vec<Setting> {
         });
         let values: Vec<Vec<String>> = values.collect();
         if values.iter().any(|of| of.len() > 1 || *of != values[0]) {
-            found.push(Setting { name: name.to_owned(), values });
+            found.push(ComparedSetting { name: name.to_owned(), values });
         }
     };
     for name in ["mode", "tool_version"] {
@@ -340,7 +340,7 @@ fn as_object(sides: &[Side]) -> Vec<u8> {
     let settings = differences(sides);
     let not_the_same: serde_json::Map<String, Value> = settings
         .iter()
-        .map(|Setting { name, values }| {
+        .map(|ComparedSetting { name, values }| {
             let values: Vec<String> = values.iter().map(|values| values.join(" and ")).collect();
             (name.clone(), values.into())
         })

@@ -99,7 +99,7 @@ pub enum Payload {
 
 /// When publishing ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopAfter {
     /// After this time.
     After(Duration),
     /// After this many messages of all publishers together.
@@ -141,7 +141,7 @@ pub struct Load {
     /// Of messages and subscriptions.
     pub qos: QoS,
     /// When to stop; in [`Mode::Connect`], how long the connections are held.
-    pub stop: Stop,
+    pub stop: StopAfter,
     /// Load that does not count, before.
     pub warmup: Duration,
     /// Longest wait, at the end, for what is still under way.
@@ -179,7 +179,7 @@ impl Load {
             pattern: Pattern::Pairs,
             shared_groups: 0,
             qos: QoS::AtMostOnce,
-            stop: Stop::After(Duration::from_secs(10)),
+            stop: StopAfter::After(Duration::from_secs(10)),
             warmup: Duration::ZERO,
             drain: Duration::from_secs(5),
             ramp: None,
@@ -221,7 +221,7 @@ pub(super) struct Configuration {
     #[serde(flatten)]
     pub(super) receiving: Option<Receiving>,
     #[serde(flatten)]
-    pub(super) messages: Option<Messages>,
+    pub(super) messages: Option<MessageLoad>,
     pub(super) duration_s: Option<f64>,
     pub(super) count: Option<u64>,
     pub(super) ramp_per_s: Option<f64>,
@@ -264,7 +264,7 @@ pub(super) struct Receiving {
 
 /// What only a load with messages has, of whomever they are.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Messages {
+pub(super) struct MessageLoad {
     pub(super) topic: String,
     pub(super) qos: u8,
     pub(super) warmup_s: f64,
@@ -295,18 +295,18 @@ impl Configuration {
                     shared_groups: load.shared_groups,
                 }
             }),
-            messages: (load.mode != Mode::Connect).then(|| Messages {
+            messages: (load.mode != Mode::Connect).then(|| MessageLoad {
                 topic: load.topic.clone(),
                 qos: load.qos as u8,
                 warmup_s: load.warmup.as_secs_f64(),
             }),
             duration_s: match load.stop {
-                Stop::After(duration) => Some(duration.as_secs_f64()),
-                Stop::Count(_) => None,
+                StopAfter::After(duration) => Some(duration.as_secs_f64()),
+                StopAfter::Count(_) => None,
             },
             count: match load.stop {
-                Stop::After(_) => None,
-                Stop::Count(count) => Some(count),
+                StopAfter::After(_) => None,
+                StopAfter::Count(count) => Some(count),
             },
             ramp_per_s: load.ramp,
             keep_alive_s: client.keep_alive,

@@ -28,14 +28,14 @@ const MOST_VALUE_BYTES: usize = u16::MAX as usize;
 
 /// What clients show to be let in, by their numbers.
 #[derive(Debug)]
-pub(super) struct Credentials {
-    lines: Vec<Line>,
+pub(super) struct ClientCredentials {
+    lines: Vec<CsvLine>,
     /// Of each line, if it has a certificate.
     identities: Vec<Option<Identity>>,
 }
 
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-struct Line {
+struct CsvLine {
     /// In the file, from 1.
     number: usize,
     client_identifier: Option<Box<str>>,
@@ -45,7 +45,7 @@ struct Line {
     key: Option<Box<str>>,
 }
 
-impl Credentials {
+impl ClientCredentials {
     /// Reads the file for so many clients, and all certificates that it names. Their paths count from
     /// its folder.
     ///
@@ -55,13 +55,13 @@ impl Credentials {
         let unread = |error| Error::file(format!("cannot read {}", path.display()), error);
         let wrong = |why| Error::usage(format!("{}: {why}", path.display()));
         let input = file::open_written(path, MOST_BYTES).map_err(unread)?;
-        let lines = Line::read(input, clients).map_err(|fault| match fault {
-            Fault::Io(error) => unread(error),
-            Fault::Content(why) => wrong(why),
+        let lines = CsvLine::read(input, clients).map_err(|fault| match fault {
+            FileFault::Io(error) => unread(error),
+            FileFault::Content(why) => wrong(why),
         })?;
         check_identifiers(&lines, clients).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        let own = |line: &Line| {
+        let own = |line: &CsvLine| {
             let (Some(certificate), Some(key)) = (&line.certificate, &line.key) else { return Ok(None) };
             options.identity(folder.join(&**certificate), folder.join(&**key)).map(Some)
         };
@@ -90,7 +90,7 @@ impl Credentials {
 
 /// Whether no two clients would share an identifier: the server would close the connection of the
 /// first when the second comes ([MQTT-3.1.4-3]).
-fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
+fn check_identifiers(lines: &[CsvLine], clients: u32) -> Result<(), String> {
     let mut seen = HashMap::new();
     for line in lines {
         let Some(identifier) = &line.client_identifier else { continue };
@@ -108,21 +108,21 @@ fn check_identifiers(lines: &[Line], clients: u32) -> Result<(), String> {
 
 /// Why a file is of no use.
 #[derive(Debug)]
-enum Fault {
+enum FileFault {
     Io(io::Error),
     Content(String),
 }
 
-impl From<String> for Fault {
+impl From<String> for FileFault {
     fn from(why: String) -> Self {
         Self::Content(why)
     }
 }
 
-impl Line {
+impl CsvLine {
     /// The lines below the heading, all of which are checked; those of the clients are kept.
-    fn read(input: impl BufRead, clients: u32) -> Result<Vec<Self>, Fault> {
-        let mut records = Records::new(input);
+    fn read(input: impl BufRead, clients: u32) -> Result<Vec<Self>, FileFault> {
+        let mut records = CsvRecords::new(input);
         let heading: Vec<&str> = match records.next()? {
             Some((_, names)) => names.iter().enumerate().map(column).collect::<Result<_, _>>()?,
             None => Vec::new(),
@@ -193,7 +193,7 @@ const MOST_VALUES: usize = COLUMNS.len() + 1;
 /// The records of a CSV file, each in the same buffers: whatever stands in a file, a quote that is never closed
 /// or a line of commas, takes no memory. That is why `csv-core` reads it, and not `csv`, which gathers as much
 /// as a record has.
-struct Records<R> {
+struct CsvRecords<R> {
     input: R,
     reader: csv_core::Reader,
     text: Vec<u8>,
@@ -219,7 +219,7 @@ impl Values<'_> {
     }
 }
 
-impl<R: BufRead> Records<R> {
+impl<R: BufRead> CsvRecords<R> {
     fn new(input: R) -> Self {
         Self {
             input,
@@ -231,7 +231,7 @@ impl<R: BufRead> Records<R> {
     }
 
     /// The next record that is not blank, and its line.
-    fn next(&mut self) -> Result<Option<(usize, Values<'_>)>, Fault> {
+    fn next(&mut self) -> Result<Option<(usize, Values<'_>)>, FileFault> {
         loop {
             let Some((line, length, count)) = self.read()? else { return Ok(None) };
             let is_blank = count == 1 && length > 0 && self.text[..length].trim_ascii().is_empty();
@@ -243,10 +243,10 @@ impl<R: BufRead> Records<R> {
     }
 
     /// Reads a record; its line, the length of its values and their number.
-    fn read(&mut self) -> Result<Option<(usize, usize, usize)>, Fault> {
+    fn read(&mut self) -> Result<Option<(usize, usize, usize)>, FileFault> {
         let (mut length, mut count) = (0, 0);
         loop {
-            let input = self.input.fill_buf().map_err(Fault::Io)?;
+            let input = self.input.fill_buf().map_err(FileFault::Io)?;
             let (result, used, written, ended) =
                 self.reader.read_record(input, &mut self.text[length..], &mut self.ends[count..]);
             let used_bytes = &input[..used];
@@ -272,16 +272,16 @@ impl<R: BufRead> Records<R> {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Vec<Line>, String> {
+    fn parse(text: &str) -> Result<Vec<CsvLine>, String> {
         parse_for(text, u32::MAX)
     }
 
-    fn parse_for(text: &str, clients: u32) -> Result<Vec<Line>, String> {
+    fn parse_for(text: &str, clients: u32) -> Result<Vec<CsvLine>, String> {
         // Read in small pieces, whose ends fall everywhere.
         let input = io::BufReader::with_capacity(7, text.as_bytes());
-        Line::read(input, clients).map_err(|fault| match fault {
-            Fault::Content(why) => why,
-            Fault::Io(error) => error.to_string(),
+        CsvLine::read(input, clients).map_err(|fault| match fault {
+            FileFault::Content(why) => why,
+            FileFault::Io(error) => error.to_string(),
         })
     }
 
@@ -290,7 +290,10 @@ mod tests {
         let lines = parse("password,client_id\r\n\"a,\"\"b\",one\n,two\n").unwrap();
         assert_eq!(lines[0].password.as_deref(), Some("a,\"b"));
         assert_eq!(lines[0].client_identifier.as_deref(), Some("one"));
-        assert_eq!(lines[1], Line { number: 3, client_identifier: Some("two".into()), ..Line::default() });
+        assert_eq!(
+            lines[1],
+            CsvLine { number: 3, client_identifier: Some("two".into()), ..CsvLine::default() }
+        );
     }
 
     #[test]
@@ -373,7 +376,7 @@ mod tests {
     fn blank_lines_and_line_ends_do_not_change_the_count() {
         let error = parse("\r\nusername\r\n\r\n  \r\nme\r\na,b\r\n").unwrap_err();
         assert_eq!(error, "line 6: 2 values for 1 column");
-        let error = Line::read(&b"username\na\xff\n"[..], 1).unwrap_err();
-        assert!(matches!(error, Fault::Content(why) if why == "line 2: username: it is not UTF-8"));
+        let error = CsvLine::read(&b"username\na\xff\n"[..], 1).unwrap_err();
+        assert!(matches!(error, FileFault::Content(why) if why == "line 2: username: it is not UTF-8"));
     }
 }

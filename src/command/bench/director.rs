@@ -14,17 +14,17 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::time::Instant;
 
 use super::super::attention::Attention;
-use super::config::{Load, Mode, Rate, Stop};
-use super::credentials::Credentials;
+use super::config::{Load, Mode, Rate, StopAfter};
+use super::credentials::ClientCredentials;
 use super::engine;
-use super::engine::shared::{Board, Fleet, Message, News, Order};
+use super::engine::shared::{Board, Fleet, News, Order, StampedMessage};
 use super::engine::wake::{now, process_cpu};
 use super::machine;
 use super::plan::Plan;
 use super::recorder::{Recorder, Row, Second};
 use super::report::finding::Problem;
 use super::report::text;
-use super::report::{Drained, Outcome, Phases, SeriesSecond};
+use super::report::{Drained, Phases, RunOutcome, SeriesSecond};
 use super::stamp::{Phase, Timeline};
 use crate::client::options::ClientOptions;
 use crate::client::{self, Opened};
@@ -50,13 +50,13 @@ const STILL: u64 = 200_000_000;
 const SHORTEST_SHOWN: f64 = 0.1;
 
 /// Deliveries as the boards show them.
-struct Arrivals {
+struct Deliveries {
     delivered: u64,
     /// When there were more than before.
     last: Option<u64>,
 }
 
-impl Arrivals {
+impl Deliveries {
     fn note(&mut self, delivered: u64) {
         if delivered != self.delivered {
             *self = Self { delivered, last: Some(now()) };
@@ -72,13 +72,14 @@ pub(super) async fn run(
     mut load: Load,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
-) -> Result<Outcome, Error> {
+) -> Result<RunOutcome, Error> {
     // A file may be a pipe, and keep the run waiting.
     let asked = load.clone();
     let read = move || {
         let credentials = asked.credentials.as_deref();
-        let credentials = credentials.map(|path| Credentials::read(path, &asked.client, asked.clients()));
-        Ok((Message::new(&asked.payload, asked.seed)?, credentials.transpose()?))
+        let credentials =
+            credentials.map(|path| ClientCredentials::read(path, &asked.client, asked.clients()));
+        Ok((StampedMessage::new(&asked.payload, asked.seed)?, credentials.transpose()?))
     };
     let (message, credentials) = attention.blocking(read).await?;
     let payload_bytes = message.bytes.len();
@@ -122,7 +123,7 @@ pub(super) async fn run(
     let mut director = Director::start(&fleet, attention, diagnostics, broken_off)?;
     let timeline = director.conduct(&fleet).await;
     let (finished, phases) = director.finish(&fleet, timeline).await?;
-    let mut outcome = Outcome {
+    let mut outcome = RunOutcome {
         recorder: finished,
         series: director.series(),
         phases,
@@ -140,7 +141,7 @@ pub(super) async fn run(
         process_cpu_s: seconds(process_cpu()),
         memory_bytes: director.memory_bytes,
     };
-    let counted = matches!(fleet.load.stop, Stop::Count(_)) && !outcome.interrupted;
+    let counted = matches!(fleet.load.stop, StopAfter::Count(_)) && !outcome.interrupted;
     if counted && outcome.recorder.last_event > timeline.measure {
         // The measurement ended with its last event, or with the time of the last message: at 10 a
         // second, the first of 5 messages is sent at once, and yet they take half a second.
@@ -166,7 +167,7 @@ fn scheduled_s(load: &Load, recorder: &Recorder) -> f64 {
 async fn probe(
     options: &mut ClientOptions,
     local_address: Option<IpAddr>,
-    credentials: Option<&Credentials>,
+    credentials: Option<&ClientCredentials>,
     check: impl FnOnce(&Opened) -> Result<(), Error>,
 ) -> Result<(Protocol, String), Error> {
     options.settle().await?;
@@ -343,15 +344,15 @@ impl<'a> Director<'a> {
         let start = now() + RUN_UP;
         let measure = start.saturating_add(nanoseconds(load.warmup));
         let end = match load.stop {
-            Stop::After(duration) => measure.saturating_add(nanoseconds(duration)),
-            Stop::Count(_) => never,
+            StopAfter::After(duration) => measure.saturating_add(nanoseconds(duration)),
+            StopAfter::Count(_) => never,
         };
         let mut timeline = Timeline { start, measure, end };
         self.order(Order::Start(timeline));
         self.wait(measure, SLOW_TICK, Self::is_alone).await;
-        let counted = matches!(load.stop, Stop::Count(_)) && load.mode.publishes();
+        let counted = matches!(load.stop, StopAfter::Count(_)) && load.mode.publishes();
         let received = match load.stop {
-            Stop::Count(count) if load.mode == Mode::Subscribe => count,
+            StopAfter::Count(count) if load.mode == Mode::Subscribe => count,
             _ => never,
         };
         // After a signal or a loss in the warm-up there is nothing to wait for.
@@ -364,7 +365,7 @@ impl<'a> Director<'a> {
         })
         .await;
         let limit = now().saturating_add(nanoseconds(load.drain));
-        let mut arrivals = Arrivals { delivered: self.sum(|board| &board.delivered), last: None };
+        let mut arrivals = Deliveries { delivered: self.sum(|board| &board.delivered), last: None };
         if counted && !self.is_over() {
             // The last answers belong to the measurement, as far as they come.
             self.wait(limit, TICK, |this| {
@@ -381,7 +382,7 @@ impl<'a> Director<'a> {
     }
 
     /// Waits for what is under way, as long as something still arrives.
-    async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Arrivals) {
+    async fn drain(&mut self, load: &Load, limit: u64, mut arrivals: Deliveries) {
         let waits = load.mode == Mode::EndToEnd || load.mode == Mode::Request;
         let began = now();
         if load.mode.publishes() && !self.is_over() {

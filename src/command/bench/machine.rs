@@ -150,9 +150,9 @@ fn short(what: String) -> Error {
 
 /// The embedded broker as a target: a process of its own, so that it does not share the generator's threads. It
 /// ends when this is dropped.
-pub(super) struct Target(Child);
+pub(super) struct EmbeddedTarget(Child);
 
-impl Drop for Target {
+impl Drop for EmbeddedTarget {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -160,7 +160,7 @@ impl Drop for Target {
 }
 
 /// Starts the broker if the load asks for it, and aims the load at it.
-pub(super) fn start_target(load: &mut Load) -> Result<Option<Target>, Error> {
+pub(super) fn start_target(load: &mut Load) -> Result<Option<EmbeddedTarget>, Error> {
     let Some(program) = &load.embedded else { return Ok(None) };
     let failed = |error| Error::file("cannot start the embedded broker", error);
     let mut command = Command::new(program);
@@ -170,7 +170,7 @@ pub(super) fn start_target(load: &mut Load) -> Result<Option<Target>, Error> {
     // Ctrl-C is for the generator, which still has to hear the broker out.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut target = Target(command.spawn().map_err(failed)?);
+    let mut target = EmbeddedTarget(command.spawn().map_err(failed)?);
     let mut line = String::new();
     if let Some(stdout) = target.0.stdout.take() {
         BufReader::new(stdout).read_line(&mut line).map_err(failed)?;

@@ -43,7 +43,7 @@ use std::time::Duration;
 
 use self::calibrate::Calibration;
 use self::report::export::{Outputs, json, json_of_failure};
-use self::report::{Outcome, Report, text};
+use self::report::{LoadReport, RunOutcome, text};
 use super::attention::Attention;
 use crate::client::options::ClientOptions;
 use crate::command::{Invocation, Running};
@@ -55,7 +55,7 @@ use crate::output::{Diagnostics, Stdout, Verbosity};
 #[derive(Debug, Clone)]
 pub struct Config {
     /// What to do.
-    pub task: Task,
+    pub task: BenchTask,
     /// Where the results go.
     pub results: Results,
     /// What is said on standard error.
@@ -64,7 +64,7 @@ pub struct Config {
 
 /// What to do.
 #[derive(Debug, Clone)]
-pub enum Task {
+pub enum BenchTask {
     /// Put load on a broker.
     Load(Box<Load>),
     /// Put load on a server that throws everything away, to see what this machine can generate.
@@ -98,7 +98,7 @@ pub struct Results {
 impl Invocation for Config {
     fn client(&self) -> Option<&ClientOptions> {
         match &self.task {
-            Task::Load(load) => Some(&load.client),
+            BenchTask::Load(load) => Some(&load.client),
             _ => None,
         }
     }
@@ -119,15 +119,15 @@ impl Invocation for Config {
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let Config { task, results, .. } = config;
     let mut load = match task {
-        Task::Load(load) => load,
-        Task::Compare(files) => {
+        BenchTask::Load(load) => load,
+        BenchTask::Compare(files) => {
             let compared = compare::run(&files, results.json, results.allow_saturated)?;
             let mut stdout = Stdout::new();
             stdout.buffer().extend_from_slice(&compared.text);
             stdout.flush().await?;
             return Ok(if compared.is_valid { Exit::Success } else { Exit::Negative });
         }
-        Task::Calibrate { client, threads, duration } => {
+        BenchTask::Calibrate { client, threads, duration } => {
             let mut attention = Attention::start(None)?.for_reader();
             let json = results.json;
             let text = calibrate::run(&client, threads, duration, json, &mut attention, diagnostics).await?;
@@ -159,7 +159,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         }
     };
     let nothing = outcome.recorder.counts.connected == 0 && !outcome.interrupted;
-    let mut report = Report::new(&load, outcome);
+    let mut report = LoadReport::new(&load, outcome);
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
     let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
@@ -209,7 +209,7 @@ async fn put_load(
     load: &mut Load,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
-) -> Result<Outcome, Error> {
+) -> Result<RunOutcome, Error> {
     machine::check_limits(load, diagnostics)?;
     let _target = machine::start_target(load)?;
     director::run(load.clone(), attention, diagnostics).await

@@ -11,7 +11,7 @@ const MOST_AHEAD: usize = 65_536;
 
 /// One message that is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Due {
+pub(super) struct DueMessage {
     /// Nanoseconds of the monotonic clock.
     pub(super) at: u64,
     /// Which of this thread's publishers.
@@ -56,8 +56,8 @@ pub(super) struct Pacer {
     counted: u64,
     random: fastrand::Rng,
     /// What jitter has put out of order.
-    ahead: BinaryHeap<Reverse<Due>>,
-    next: Option<Due>,
+    ahead: BinaryHeap<Reverse<DueMessage>>,
+    next: Option<DueMessage>,
 }
 
 impl Pacer {
@@ -81,7 +81,7 @@ impl Pacer {
     }
 
     /// The next message; `None` if there is no more, or this thread has no publisher.
-    pub(super) fn peek(&self) -> Option<Due> {
+    pub(super) fn peek(&self) -> Option<DueMessage> {
         self.next
     }
 
@@ -90,7 +90,7 @@ impl Pacer {
         self.next = self.following();
     }
 
-    fn following(&mut self) -> Option<Due> {
+    fn following(&mut self) -> Option<DueMessage> {
         if self.own == 0 {
             return None;
         }
@@ -109,7 +109,7 @@ impl Pacer {
                     let Some((number, due)) = self.lay_out() else {
                         return self.ahead.pop().map(|Reverse(due)| due);
                     };
-                    self.ahead.push(Reverse(Due { at: self.delayed(number, due.at), ..due }));
+                    self.ahead.push(Reverse(DueMessage { at: self.delayed(number, due.at), ..due }));
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Pacer {
     }
 
     /// The thread's next slot, with its number among all threads' messages.
-    fn lay_out(&mut self) -> Option<(u64, Due)> {
+    fn lay_out(&mut self) -> Option<(u64, DueMessage)> {
         if self.schedule.arrivals == Arrivals::Poisson {
             return self.draw();
         }
@@ -141,11 +141,11 @@ impl Pacer {
             return None;
         }
         self.count += 1;
-        Some((index, Due { at: self.time_of(index), publisher }))
+        Some((index, DueMessage { at: self.time_of(index), publisher }))
     }
 
     /// Every thread draws the whole row, and takes what is its own.
-    fn draw(&mut self) -> Option<(u64, Due)> {
+    fn draw(&mut self) -> Option<(u64, DueMessage)> {
         let Schedule { rate, publishers, thread, threads, measure, count, .. } = self.schedule;
         loop {
             self.elapsed += -(1.0 - self.random.f64()).ln() / rate;
@@ -157,7 +157,7 @@ impl Pacer {
             }
             self.count += 1;
             if publisher % threads == thread {
-                return Some((self.count, Due { at, publisher: publisher / threads }));
+                return Some((self.count, DueMessage { at, publisher: publisher / threads }));
             }
         }
     }
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    fn first(schedule: Schedule, count: usize) -> Vec<Due> {
+    fn first(schedule: Schedule, count: usize) -> Vec<DueMessage> {
         let mut pacer = Pacer::new(schedule);
         let mut dues = Vec::new();
         while let Some(due) = pacer.peek().filter(|_| dues.len() < count) {

@@ -13,7 +13,7 @@ use crate::protocol::QoS;
 
 /// What took time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum LatencyKind {
     Connect,
     Tls,
     ConnAck,
@@ -32,7 +32,7 @@ pub(super) enum Kind {
     ScheduleLag,
 }
 
-impl Kind {
+impl LatencyKind {
     pub(super) const COUNT: usize = Self::ScheduleLag as usize + 1;
 
     /// The latency that a mode is about, if it has one: that of thresholds without a name, of the
@@ -62,7 +62,7 @@ pub(super) fn histogram() -> Histogram<u64> {
 /// Messages of one phase.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct Messages {
+pub(super) struct MessageCounts {
     /// Handed to a socket.
     pub(super) sent: u64,
     pub(super) acknowledged: u64,
@@ -85,7 +85,7 @@ pub(super) struct Messages {
 /// Events in the window of the measurement, of whichever message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
-pub(super) struct Window {
+pub(super) struct MeasuredWindow {
     pub(super) sent: u64,
     /// Of them, messages of the measurement.
     pub(super) own_sent: u64,
@@ -98,8 +98,8 @@ pub(super) struct Window {
 #[cfg_attr(test, derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Counts {
     /// By [`Phase`].
-    pub(super) messages: [Messages; 2],
-    pub(super) window: Window,
+    pub(super) messages: [MessageCounts; 2],
+    pub(super) window: MeasuredWindow,
     pub(super) foreign: u64,
     pub(super) corrupt: u64,
     /// Arrived without a stamp, as the payload is too small for one.
@@ -150,9 +150,9 @@ pub(super) struct CpuTime {
 
 #[derive(Debug, Default)]
 pub(super) struct Recorder {
-    latency: [Option<Histogram<u64>>; Kind::COUNT],
+    latency: [Option<Histogram<u64>>; LatencyKind::COUNT],
     /// How long those had waited that had no answer when the run ended: less than their latency.
-    waited: [Option<Histogram<u64>>; Kind::COUNT],
+    waited: [Option<Histogram<u64>>; LatencyKind::COUNT],
     pub(super) counts: Counts,
     pub(super) errors: BTreeMap<String, u64>,
     /// Of each thread, in the measurement.
@@ -164,13 +164,13 @@ pub(super) struct Recorder {
     /// The second under way.
     pub(super) second: Second,
     /// Whose latency the live display and the series show, and what of it earlier seconds had.
-    main: Option<Kind>,
+    main: Option<LatencyKind>,
     shown: Option<Histogram<u64>>,
 }
 
 impl Recorder {
     /// An empty one that shows this latency as it goes.
-    pub(super) fn showing(main: Option<Kind>) -> Self {
+    pub(super) fn showing(main: Option<LatencyKind>) -> Self {
         Self { main, ..Self::default() }
     }
 
@@ -203,10 +203,10 @@ impl Recorder {
     pub(super) fn connected(&mut self, times: &Times) {
         self.counts.connected += 1;
         let steps = [
-            (Kind::Connect, Some(times.connect)),
-            (Kind::Tls, times.tls),
-            (Kind::ConnAck, Some(times.connack)),
-            (Kind::UntilConnAck, Some(times.all())),
+            (LatencyKind::Connect, Some(times.connect)),
+            (LatencyKind::Tls, times.tls),
+            (LatencyKind::ConnAck, Some(times.connack)),
+            (LatencyKind::UntilConnAck, Some(times.all())),
         ];
         for (kind, time) in steps {
             if let Some(time) = time {
@@ -215,12 +215,12 @@ impl Recorder {
         }
     }
 
-    pub(super) fn record(&mut self, kind: Kind, nanoseconds: u64) {
+    pub(super) fn record(&mut self, kind: LatencyKind, nanoseconds: u64) {
         self.record_many(kind, nanoseconds, 1);
     }
 
     /// The same for so many messages.
-    pub(super) fn record_many(&mut self, kind: Kind, nanoseconds: u64, count: u64) {
+    pub(super) fn record_many(&mut self, kind: LatencyKind, nanoseconds: u64, count: u64) {
         // Auto-resizing histograms refuse nothing.
         let _ = self.latency[kind as usize].get_or_insert_with(histogram).record_n(nanoseconds, count);
     }
@@ -231,22 +231,22 @@ impl Recorder {
     }
 
     /// So many had no answer, and had waited so long.
-    pub(super) fn wait(&mut self, kind: Kind, nanoseconds: u64, count: u64) {
+    pub(super) fn wait(&mut self, kind: LatencyKind, nanoseconds: u64, count: u64) {
         if count > 0 {
             let _ = self.waited[kind as usize].get_or_insert_with(histogram).record_n(nanoseconds, count);
         }
     }
 
-    pub(super) fn messages(&mut self, phase: Phase) -> &mut Messages {
+    pub(super) fn messages(&mut self, phase: Phase) -> &mut MessageCounts {
         &mut self.counts.messages[phase as usize]
     }
 
-    pub(super) fn histogram(&self, kind: Kind) -> Option<&Histogram<u64>> {
+    pub(super) fn histogram(&self, kind: LatencyKind) -> Option<&Histogram<u64>> {
         self.latency[kind as usize].as_ref().filter(|histogram| !histogram.is_empty())
     }
 
     /// All of a kind, with those that had no answer.
-    pub(super) fn whole(&self, kind: Kind) -> Option<Histogram<u64>> {
+    pub(super) fn whole(&self, kind: LatencyKind) -> Option<Histogram<u64>> {
         let mut whole = self.histogram(kind).cloned();
         if let Some(waited) = self.waited(kind) {
             let _ = whole.get_or_insert_with(histogram).add(waited); // it grows as it must
@@ -254,7 +254,7 @@ impl Recorder {
         whole
     }
 
-    pub(super) fn waited(&self, kind: Kind) -> Option<&Histogram<u64>> {
+    pub(super) fn waited(&self, kind: LatencyKind) -> Option<&Histogram<u64>> {
         self.waited[kind as usize].as_ref()
     }
 
@@ -316,7 +316,7 @@ impl Counts {
     }
 }
 
-impl Messages {
+impl MessageCounts {
     fn plus(self, other: Self) -> Self {
         Self {
             sent: self.sent + other.sent,
@@ -333,7 +333,7 @@ impl Messages {
     }
 }
 
-impl Window {
+impl MeasuredWindow {
     fn plus(self, other: Self) -> Self {
         Self {
             sent: self.sent + other.sent,
@@ -479,14 +479,14 @@ mod tests {
             let mut parts: [Recorder; 4] = Default::default();
             let mut whole = Recorder::default();
             for (thread, value) in values {
-                parts[thread].record(Kind::Delivery, value);
-                whole.record(Kind::Delivery, value);
+                parts[thread].record(LatencyKind::Delivery, value);
+                whole.record(LatencyKind::Delivery, value);
             }
             let mut merged = Recorder::default();
             for part in parts {
                 merged.merge(part);
             }
-            let (merged, whole) = (merged.histogram(Kind::Delivery).unwrap(), whole.histogram(Kind::Delivery).unwrap());
+            let (merged, whole) = (merged.histogram(LatencyKind::Delivery).unwrap(), whole.histogram(LatencyKind::Delivery).unwrap());
             prop_assert_eq!(merged, whole);
         }
     }
@@ -521,7 +521,7 @@ mod tests {
 
     #[test]
     fn a_second_has_what_came_in_it() {
-        let mut recorder = Recorder::showing(Some(Kind::Delivery));
+        let mut recorder = Recorder::showing(Some(LatencyKind::Delivery));
         let counts = |recorder: &mut Recorder| {
             let second = recorder.take_second();
             second.latency.map(|latency| (latency.len(), latency.min() / 1000, latency.max() / 1000))
@@ -530,10 +530,10 @@ mod tests {
         recorder.record_live(5_000, 1); // in the warm-up
         assert_eq!(counts(&mut recorder), Some((1, 5, 5)));
         recorder.record_live(6_000, 1);
-        recorder.record(Kind::Delivery, 7_000);
+        recorder.record(LatencyKind::Delivery, 7_000);
         assert_eq!(counts(&mut recorder), Some((2, 6, 7)));
-        recorder.record(Kind::Delivery, 1_000_000_000);
-        recorder.record(Kind::Acknowledge, 3);
+        recorder.record(LatencyKind::Delivery, 1_000_000_000);
+        recorder.record(LatencyKind::Acknowledge, 3);
         let latency = recorder.take_second().latency.unwrap();
         assert_eq!((latency.len(), latency.value_at_quantile(0.5) / 1_000_000), (1, 1000));
         assert_eq!(counts(&mut recorder).map(|(number, ..)| number), Some(0));

@@ -67,7 +67,7 @@ pub(super) struct Stamp {
 
 /// What a received payload turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(super) enum Recognised {
     /// Whole.
     Whole(Stamp),
     /// Stamped by this run, but not what was sent.
@@ -124,8 +124,8 @@ impl Stamp {
     }
 
     /// Reads a payload as a message of `run`; of any run if there is none.
-    pub(super) fn read(payload: &[u8], run: Option<u32>) -> Seen {
-        let Some((head, rest)) = payload.split_at_checked(BYTES) else { return Seen::Foreign };
+    pub(super) fn read(payload: &[u8], run: Option<u32>) -> Recognised {
+        let Some((head, rest)) = payload.split_at_checked(BYTES) else { return Recognised::Foreign };
         let mut words = [0; 4];
         for (word, bytes) in words.iter_mut().zip(head.as_chunks::<8>().0) {
             *word = u64::from_le_bytes(*bytes);
@@ -149,10 +149,10 @@ impl Stamp {
                     intended: words[2],
                     sent: words[3],
                 };
-                if ours { Seen::Whole(stamp) } else { Seen::Foreign }
+                if ours { Recognised::Whole(stamp) } else { Recognised::Foreign }
             }
-            _ if ours && run.is_some() => Seen::Corrupt,
-            _ => Seen::Foreign,
+            _ if ours && run.is_some() => Recognised::Corrupt,
+            _ => Recognised::Foreign,
         }
     }
 }
@@ -252,9 +252,9 @@ mod tests {
         #[test]
         fn what_is_written_is_read(run: u32, publisher: u32, sequence: u64, rest: Vec<u8>) {
             let stamp = stamp(run, publisher, sequence);
-            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(run)), Seen::Whole(stamp));
-            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), None), Seen::Whole(stamp));
-            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(!run)), Seen::Foreign);
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(run)), Recognised::Whole(stamp));
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), None), Recognised::Whole(stamp));
+            prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(!run)), Recognised::Foreign);
         }
 
         /// Any changed bit is noticed; in the run's own number it makes the message a stranger's.
@@ -263,7 +263,7 @@ mod tests {
             let mut bytes = payload(stamp(5, 6, 7), &rest);
             let bit = bit.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let expected = if bit < 32 { Seen::Foreign } else { Seen::Corrupt };
+            let expected = if bit < 32 { Recognised::Foreign } else { Recognised::Corrupt };
             prop_assert_eq!(Stamp::read(&bytes, Some(5)), expected);
         }
     }
@@ -272,10 +272,10 @@ mod tests {
     fn what_is_cut_or_lengthened_is_corrupt_or_foreign() {
         let mut bytes = payload(stamp(5, 6, 7), b"abcdef");
         bytes.push(0);
-        assert_eq!(Stamp::read(&bytes, Some(5)), Seen::Corrupt);
-        assert_eq!(Stamp::read(&bytes[..BYTES + 3], Some(5)), Seen::Corrupt);
-        assert_eq!(Stamp::read(&bytes[..BYTES - 1], Some(5)), Seen::Foreign);
-        assert_eq!(Stamp::read(b"", Some(5)), Seen::Foreign);
+        assert_eq!(Stamp::read(&bytes, Some(5)), Recognised::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..BYTES + 3], Some(5)), Recognised::Corrupt);
+        assert_eq!(Stamp::read(&bytes[..BYTES - 1], Some(5)), Recognised::Foreign);
+        assert_eq!(Stamp::read(b"", Some(5)), Recognised::Foreign);
     }
 
     proptest! {

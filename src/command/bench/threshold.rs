@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::report::figure::{FIGURES, Figure, Unit, Whole};
 use super::report::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
-use super::report::{Report, ThresholdResult};
+use super::report::{LoadReport, ThresholdResult};
 use crate::notation::Size;
 
 /// A condition that must not hold.
@@ -14,7 +14,7 @@ pub struct Threshold {
     /// As it was typed.
     pub text: String,
     what: What,
-    comparison: Comparison,
+    comparison: Operator,
     /// In the unit of what it limits.
     limit: f64,
     /// What has to hold instead, as a person reads it.
@@ -42,7 +42,7 @@ impl What {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Comparison {
+enum Operator {
     Less,
     LessOrEqual,
     Greater,
@@ -51,7 +51,7 @@ enum Comparison {
     NotEqual,
 }
 
-impl Comparison {
+impl Operator {
     fn holds(self, value: f64, limit: f64) -> bool {
         match self {
             Self::Less => value < limit,
@@ -83,12 +83,12 @@ impl FromStr for Threshold {
         let start = text.find(['<', '>', '=', '!']).ok_or("use FIGURE > VALUE, for example 'p99 > 20ms'")?;
         let (name, rest) = text.split_at(start);
         let comparisons = [
-            (">=", Comparison::GreaterOrEqual),
-            ("<=", Comparison::LessOrEqual),
-            ("==", Comparison::Equal),
-            ("!=", Comparison::NotEqual),
-            (">", Comparison::Greater),
-            ("<", Comparison::Less),
+            (">=", Operator::GreaterOrEqual),
+            ("<=", Operator::LessOrEqual),
+            ("==", Operator::Equal),
+            ("!=", Operator::NotEqual),
+            (">", Operator::Greater),
+            ("<", Operator::Less),
         ];
         let found = comparisons.iter().find_map(|(sign, meaning)| Some((*meaning, rest.strip_prefix(sign)?)));
         let (comparison, value) = found.ok_or("the comparison must be one of > >= < <= == !=")?;
@@ -226,7 +226,7 @@ fn number(figure: &Figure, unit: Unit, value: &str) -> Result<f64, String> {
 
 impl Threshold {
     /// What became of it.
-    pub(super) fn result(&self, report: &Report) -> ThresholdResult {
+    pub(super) fn result(&self, report: &LoadReport) -> ThresholdResult {
         let value = self.value(report);
         let unit = self.what.unit();
         ThresholdResult {
@@ -247,7 +247,7 @@ impl Threshold {
         }
     }
 
-    fn value(&self, report: &Report) -> Option<f64> {
+    fn value(&self, report: &LoadReport) -> Option<f64> {
         match self.what {
             What::Latency(of, statistic) => Some(latency_of(of, report)?.limited(statistic)),
             What::Figure(figure) => figure.value(report),
@@ -257,7 +257,7 @@ impl Threshold {
 }
 
 /// What was measured of a latency, or of the main one.
-fn latency_of<'a>(of: Option<&TimeFigure>, report: &'a Report) -> Option<&'a Latency> {
+fn latency_of<'a>(of: Option<&TimeFigure>, report: &'a LoadReport) -> Option<&'a Latency> {
     report.latency(of.map(|of| of.kind).or(report.main_latency)?)
 }
 

@@ -19,7 +19,7 @@ const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 2;
 
 /// A line, without its newline.
-type Line = Result<Bytes, GivenUp>;
+type ReadLine = Result<Bytes, GivenUp>;
 
 /// Lines of standard input.
 #[derive(Debug)]
@@ -118,7 +118,7 @@ impl Lines {
 
     /// The next line; `Ready(None)` at the end. A last line without a newline counts, an empty rest
     /// does not.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Line>, Error>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<ReadLine>, Error>> {
         loop {
             if let Some(end) = memchr::memchr(b'\n', &self.block) {
                 let line = self.block.split_to(end);

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value as Json};
 
 use crate::protocol::QoS;
-use crate::protocol::property::{Kind, Place, PropertyBlock, PropertyId, Value, out_of_range};
+use crate::protocol::property::{Place, PropertyBlock, PropertyId, PropertyKind, Value, out_of_range};
 use crate::protocol::topic;
 use crate::protocol::wire::PacketType;
 
@@ -100,18 +100,18 @@ fn block(properties: &Map<String, Json>) -> Result<PropertyBlock, String> {
             continue;
         }
         match id.kind() {
-            Kind::Text => {
+            PropertyKind::Text => {
                 let text = value.as_str().filter(|text| is_string(text));
                 block.push(id, Value::Text(text.ok_or(format!("{name}: it must be a string"))?));
             }
-            Kind::Binary => {
+            PropertyKind::Binary => {
                 let data = bytes(properties, name)?;
                 if data.len() > usize::from(u16::MAX) {
                     return Err(format!("{name}: it is longer than 65,535 bytes"));
                 }
                 block.push(id, Value::Binary(&data));
             }
-            Kind::Pair => return Err(format!("{name}: it must be an array")),
+            PropertyKind::Pair => return Err(format!("{name}: it must be an array")),
             _ => {
                 let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
                 let number = number.ok_or(format!("{name}: it must be a number"))?;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
-use self::report::{End, Layout, Report, Step as Taken};
+use self::report::{AttemptEnd, Layout, PingReport, TakenStep as Taken};
 use super::attention::{Attention, Stop, Supervisor};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
@@ -76,11 +76,11 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         config: &config,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         stdout: Stdout::new(),
-        report: Report::default(),
+        report: PingReport::default(),
         layout: Layout { width: diagnostics.terminal().stdout_width().map(usize::from) },
         since: Instant::now(),
         unanswered: None,
-        stage: Stage::Subscribe,
+        stage: PingStage::Subscribe,
         sent: Instant::now(),
         payload: Bytes::new(),
         template: None,
@@ -111,7 +111,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum PingStage {
     /// To the topic that a message goes through, if there is one.
     Subscribe,
     Subscribing,
@@ -130,13 +130,13 @@ struct Pinger<'a> {
     config: &'a Config,
     supervisor: Supervisor<'a>,
     stdout: Stdout,
-    report: Report,
+    report: PingReport,
     layout: Layout,
     /// When the last step was done.
     since: Instant,
     /// The version that the attempt before has asked for and since when, while the broker may still answer.
     unanswered: Option<(Protocol, Instant)>,
-    stage: Stage,
+    stage: PingStage,
     /// When the last PINGREQ or PUBLISH was put into the output.
     sent: Instant,
     /// Of the message under way.
@@ -184,18 +184,18 @@ impl Pinger<'_> {
             Some(Taken::Tls { .. }) => next(&[upgrade]),
             Some(Taken::Upgrade { .. }) => next(&[]),
             Some(Taken::Connack { .. }) => match self.stage {
-                Stage::Subscribe | Stage::Subscribing => "SUBACK",
-                Stage::Publish | Stage::AwaitMessage => "the published message",
-                Stage::Ping | Stage::AwaitPong => "PINGRESP",
-                Stage::Pause => "the time of the next round trip",
-                Stage::Done => "the end of the connection",
+                PingStage::Subscribe | PingStage::Subscribing => "SUBACK",
+                PingStage::Publish | PingStage::AwaitMessage => "the published message",
+                PingStage::Ping | PingStage::AwaitPong => "PINGRESP",
+                PingStage::Pause => "the time of the next round trip",
+                PingStage::Done => "the end of the connection",
             },
         }
     }
 
     /// Something was asked of the server, which has to answer within the limit for connecting: the
     /// keep-alive alone would let a ping last for minutes, or for ever.
-    fn asked(&mut self, stage: Stage) {
+    fn asked(&mut self, stage: PingStage) {
         self.stage = stage;
         self.answer_limit = Some(Box::pin(tokio::time::sleep(self.config.client.connect_timeout)));
     }
@@ -215,7 +215,7 @@ impl Pinger<'_> {
     fn back(&mut self) {
         self.answer_limit = None;
         let took = self.sent.elapsed();
-        let is_ping = self.stage == Stage::AwaitPong;
+        let is_ping = self.stage == PingStage::AwaitPong;
         let times = if is_ping { &mut self.report.pings } else { &mut self.report.messages };
         times.push(took);
         let (name, number) = (if is_ping { "ping" } else { "message" }, times.len());
@@ -223,9 +223,9 @@ impl Pinger<'_> {
         self.show(|| layout.line(&format!("{name} {number}"), took, ""));
         let enough = self.report.pings.len() as u64 >= self.config.count;
         self.stage = match (is_ping, &self.config.publish) {
-            (true, Some(_)) => Stage::Publish,
-            _ if enough => Stage::Done,
-            _ => Stage::Pause,
+            (true, Some(_)) => PingStage::Publish,
+            _ if enough => PingStage::Done,
+            _ => PingStage::Pause,
         };
     }
 }
@@ -238,7 +238,7 @@ impl Handler for Pinger<'_> {
         if let Some((protocol, since)) = self.unanswered.take().filter(|(one, _)| *one == connected.protocol)
         {
             let error = Some(format!("MQTT {protocol} was answered first"));
-            self.report.return_to_earlier(End { asked: None, error });
+            self.report.return_to_earlier(AttemptEnd { asked: None, error });
             asked = since;
         }
         self.take(Taken::connack(asked.elapsed(), connected, keep_alive));
@@ -253,9 +253,9 @@ impl Handler for Pinger<'_> {
     ) -> Poll<Result<(), Error>> {
         loop {
             match self.stage {
-                Stage::Subscribe => {
+                PingStage::Subscribe => {
                     let Some(topic) = &self.config.publish else {
-                        self.stage = Stage::Ping;
+                        self.stage = PingStage::Ping;
                         continue;
                     };
                     let subscription = Subscription {
@@ -266,14 +266,14 @@ impl Handler for Pinger<'_> {
                         retain_handling: 2,
                     };
                     session.subscribe(out, &[subscription], &PropertyBlock::default(), SUBSCRIBE_TOKEN);
-                    self.asked(Stage::Subscribing);
+                    self.asked(PingStage::Subscribing);
                 }
-                Stage::Ping => {
+                PingStage::Ping => {
                     self.sent = Instant::now();
                     session.ping(out);
-                    self.asked(Stage::AwaitPong);
+                    self.asked(PingStage::AwaitPong);
                 }
-                Stage::Publish => {
+                PingStage::Publish => {
                     let Some(topic) = &self.config.publish else { return Poll::Ready(Ok(())) };
                     let (protocol, none) = (session.protocol(), PropertyBlock::default());
                     let template = self.template.get_or_insert_with(|| {
@@ -284,28 +284,28 @@ impl Handler for Pinger<'_> {
                     self.payload = format!("mqtt ping {:016x}", fastrand::u64(..)).into();
                     self.sent = Instant::now();
                     session.publish(out, template, &self.payload, || None, PUBLISH_TOKEN)?;
-                    self.asked(Stage::AwaitMessage);
+                    self.asked(PingStage::AwaitMessage);
                 }
-                Stage::Pause => {
+                PingStage::Pause => {
                     let interval = self.config.interval;
                     let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(interval)));
                     ready!(pause.as_mut().poll(cx));
                     self.pause = None;
-                    self.stage = Stage::Ping;
+                    self.stage = PingStage::Ping;
                 }
-                Stage::Subscribing | Stage::AwaitPong | Stage::AwaitMessage => {
+                PingStage::Subscribing | PingStage::AwaitPong | PingStage::AwaitMessage => {
                     return self.poll_late(cx).map(Err);
                 }
-                Stage::Done => return Poll::Ready(Ok(())),
+                PingStage::Done => return Poll::Ready(Ok(())),
             }
         }
     }
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Pong { .. } if self.stage == Stage::AwaitPong => self.back(),
+            Event::Pong { .. } if self.stage == PingStage::AwaitPong => self.back(),
             Event::Message(publish)
-                if self.stage == Stage::AwaitMessage && publish.payload == self.payload.as_ref() =>
+                if self.stage == PingStage::AwaitMessage && publish.payload == self.payload.as_ref() =>
             {
                 self.back();
             }
@@ -315,7 +315,7 @@ impl Handler for Pinger<'_> {
                     return Err(Error::refused("subscription refused", reason, &properties));
                 }
                 self.answer_limit = None;
-                self.stage = Stage::Ping;
+                self.stage = PingStage::Ping;
             }
             _ => {}
         }
@@ -345,7 +345,7 @@ impl Handler for Pinger<'_> {
         if let Change::NextBroker(why) | Change::Redirected(why) | Change::Lost(why) | Change::NotYet(why) =
             change
         {
-            self.report.end_attempt(End { error: Some(why.to_string()), ..End::default() });
+            self.report.end_attempt(AttemptEnd { error: Some(why.to_string()), ..AttemptEnd::default() });
         }
         self.supervisor.on_change(change);
     }
@@ -362,7 +362,7 @@ impl Handler for Pinger<'_> {
         };
         if begins && !self.report.steps.is_empty() {
             // Another broker, or the same once more.
-            self.report.end_attempt(End::default());
+            self.report.end_attempt(AttemptEnd::default());
         }
         self.take(Taken::of(step));
     }
@@ -370,7 +370,7 @@ impl Handler for Pinger<'_> {
     fn on_unaccepted(&mut self, protocol: Protocol, why: String) {
         let (asked, layout) = (self.since, self.layout);
         self.show(|| layout.line("connack", asked.elapsed(), &format!("MQTT {protocol}: {why}")));
-        self.report.end_attempt(End { asked: Some((protocol, asked.elapsed())), error: Some(why) });
+        self.report.end_attempt(AttemptEnd { asked: Some((protocol, asked.elapsed())), error: Some(why) });
         self.unanswered = Some((protocol, asked));
         self.since = Instant::now();
     }

@@ -23,7 +23,7 @@ const VERSION: u32 = 1;
 /// A step that was taken.
 #[derive(Debug, Serialize)]
 #[serde(tag = "step", rename_all = "lowercase")]
-pub(super) enum Step {
+pub(super) enum TakenStep {
     Resolve {
         took_us: u64,
         addresses: Vec<String>,
@@ -39,7 +39,7 @@ pub(super) enum Step {
     Tls {
         took_us: u64,
         #[serde(flatten)]
-        facts: Tls,
+        facts: TlsReport,
     },
     /// The server's certificates were turned down.
     Refused {
@@ -52,12 +52,12 @@ pub(super) enum Step {
     Connack {
         took_us: u64,
         #[serde(flatten)]
-        answer: Answer,
+        answer: ConnackReport,
     },
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Tls {
+pub(super) struct TlsReport {
     #[serde(rename = "tls_version")]
     version: String,
     cipher_suite: String,
@@ -83,7 +83,7 @@ pub(super) struct Certificate {
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Answer {
+pub(super) struct ConnackReport {
     protocol: String,
     session_present: bool,
     keep_alive_s: u16,
@@ -92,7 +92,7 @@ pub(super) struct Answer {
 }
 
 #[derive(Debug, Serialize)]
-struct Failure {
+struct FailureReport {
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
@@ -101,7 +101,7 @@ struct Failure {
 
 /// A way that was gone before the last one.
 #[derive(Debug, Serialize)]
-pub(super) struct Attempt {
+pub(super) struct EarlierAttempt {
     /// Of its CONNECT, if it came so far.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<String>,
@@ -112,18 +112,18 @@ pub(super) struct Attempt {
     error: Option<String>,
     /// How many have ended like this in a row.
     times: u64,
-    steps: Vec<Step>,
+    steps: Vec<TakenStep>,
 }
 
 /// How an attempt has ended.
 #[derive(Debug, Default)]
-pub(super) struct End {
+pub(super) struct AttemptEnd {
     /// The version that was asked for, and how long.
     pub(super) asked: Option<(Protocol, Duration)>,
     pub(super) error: Option<String>,
 }
 
-impl Attempt {
+impl EarlierAttempt {
     fn is_like(&self, other: &Self) -> bool {
         let steps = || self.steps.iter().zip(&other.steps).all(|(one, other)| one.is_like(other));
         self.protocol == other.protocol
@@ -135,7 +135,7 @@ impl Attempt {
 
 /// Round trips in numbers.
 #[derive(Debug, Serialize)]
-struct Statistics {
+struct RoundTrips {
     count: usize,
     min_us: u64,
     avg_us: u64,
@@ -146,41 +146,41 @@ struct Statistics {
 
 /// Everything that was found out.
 #[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) steps: Vec<Step>,
-    earlier: Vec<Attempt>,
+pub(super) struct PingReport {
+    pub(super) steps: Vec<TakenStep>,
+    earlier: Vec<EarlierAttempt>,
     pub(super) pings: Vec<Duration>,
     pub(super) messages: Vec<Duration>,
     /// Those of the client itself, which it shows where the server asks for them.
     client_certificates: Vec<Certificate>,
-    failure: Option<Failure>,
+    failure: Option<FailureReport>,
     expiring: Vec<String>,
 }
 
 #[derive(Serialize)]
-struct Record<'a> {
+struct PingRecord<'a> {
     r#type: &'static str,
     version: u32,
     ok: bool,
-    #[serde(skip_serializing_if = "<[Attempt]>::is_empty")]
-    earlier_attempts: &'a [Attempt],
-    steps: &'a [Step],
+    #[serde(skip_serializing_if = "<[EarlierAttempt]>::is_empty")]
+    earlier_attempts: &'a [EarlierAttempt],
+    steps: &'a [TakenStep],
     #[serde(skip_serializing_if = "Option::is_none")]
-    pings: Option<Statistics>,
+    pings: Option<RoundTrips>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    messages: Option<Statistics>,
+    messages: Option<RoundTrips>,
     #[serde(skip_serializing_if = "<[Certificate]>::is_empty")]
     client_certificates: &'a [Certificate],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     expiring: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a Failure>,
+    error: Option<&'a FailureReport>,
 }
 
-impl Report {
+impl PingReport {
     /// The steps taken since the last attempt are those of one that is over.
-    pub(super) fn end_attempt(&mut self, End { asked, error }: End) {
-        let attempt = Attempt {
+    pub(super) fn end_attempt(&mut self, AttemptEnd { asked, error }: AttemptEnd) {
+        let attempt = EarlierAttempt {
             protocol: asked.map(|(protocol, _)| protocol.to_string()),
             took_us: asked.map(|(_, took)| micros(took)),
             error,
@@ -194,7 +194,7 @@ impl Report {
     }
 
     /// The attempt before has succeeded after all, while this one was under way.
-    pub(super) fn return_to_earlier(&mut self, other: End) {
+    pub(super) fn return_to_earlier(&mut self, other: AttemptEnd) {
         if let Some(earlier) = self.earlier.pop() {
             self.end_attempt(other);
             self.steps = earlier.steps;
@@ -202,14 +202,14 @@ impl Report {
     }
 
     /// Whether such a step was taken in an earlier attempt.
-    pub(super) fn was_taken(&self, step: &Step) -> bool {
+    pub(super) fn was_taken(&self, step: &TakenStep) -> bool {
         self.earlier.iter().flat_map(|attempt| &attempt.steps).any(|earlier| earlier.is_like(step))
     }
 
     /// The certificates that are no longer valid at that time, in words.
     pub(super) fn expiring(&self, at: SystemTime) -> Vec<String> {
         let tls = self.steps.iter().filter_map(|step| match step {
-            Step::Tls { facts, .. } => Some(&facts.certificates),
+            TakenStep::Tls { facts, .. } => Some(&facts.certificates),
             _ => None,
         });
         let server = tls.flatten().map(|certificate| ("", certificate));
@@ -224,7 +224,7 @@ impl Report {
 
     pub(super) fn finish(&mut self, error: Option<&Error>, expiring: &[String]) {
         self.expiring = expiring.to_vec();
-        self.failure = error.map(|error| Failure {
+        self.failure = error.map(|error| FailureReport {
             message: error.to_string(),
             hint: error.hint().map(Into::into),
             exit_status: error.exit().code(),
@@ -233,14 +233,14 @@ impl Report {
 
     /// One line, with its line feed.
     pub(super) fn put_json(&self, out: &mut Vec<u8>) {
-        let record = Record {
+        let record = PingRecord {
             r#type: "ping",
             version: VERSION,
             ok: self.failure.is_none() && self.expiring.is_empty(),
             earlier_attempts: &self.earlier,
             steps: &self.steps,
-            pings: Statistics::of(&self.pings),
-            messages: Statistics::of(&self.messages),
+            pings: RoundTrips::of(&self.pings),
+            messages: RoundTrips::of(&self.messages),
             client_certificates: &self.client_certificates,
             expiring: &self.expiring,
             error: self.failure.as_ref(),
@@ -251,7 +251,7 @@ impl Report {
     /// The statistics, as ping(8) ends with them.
     pub(super) fn put_summary(&self, out: &mut Vec<u8>) {
         for (name, times) in [("pings", &self.pings), ("messages", &self.messages)] {
-            let Some(all) = Statistics::of(times).filter(|all| all.count > 1) else { continue };
+            let Some(all) = RoundTrips::of(times).filter(|all| all.count > 1) else { continue };
             let numbers = [all.min_us, all.avg_us, all.max_us, all.stddev_us].map(millis);
             let text = format!("{} {name}, min/avg/max/stddev = {} ms\n", all.count, numbers.join("/"));
             out.extend_from_slice(text.as_bytes());
@@ -259,7 +259,7 @@ impl Report {
     }
 }
 
-impl Statistics {
+impl RoundTrips {
     #[allow(clippy::cast_precision_loss, reason = "microseconds of hours are exact")]
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a root is not negative")]
     fn of(times: &[Duration]) -> Option<Self> {
@@ -321,7 +321,7 @@ fn further(text: &str) -> String {
     format!("{:INDENT$}{text}\n", "")
 }
 
-impl Step {
+impl TakenStep {
     pub(super) fn of(step: Way) -> Self {
         match step {
             Way::Resolved { addresses, took } => Self::Resolve {
@@ -330,7 +330,9 @@ impl Step {
             },
             Way::Connected { peer, took } => Self::Connect { took_us: micros(took), peer },
             Way::Tunnelled { proxy, took } => Self::Proxy { took_us: micros(took), proxy },
-            Way::Encrypted { facts, took } => Self::Tls { took_us: micros(took), facts: Tls::of(*facts) },
+            Way::Encrypted { facts, took } => {
+                Self::Tls { took_us: micros(took), facts: TlsReport::of(*facts) }
+            }
             Way::Refused { certificates, took } => Self::Refused {
                 took_us: micros(took),
                 certificates: certificates.into_iter().map(Certificate::of).collect(),
@@ -342,7 +344,7 @@ impl Step {
     pub(super) fn connack(took: Duration, connected: &Connected, keep_alive: u16) -> Self {
         Self::Connack {
             took_us: micros(took),
-            answer: Answer {
+            answer: ConnackReport {
                 protocol: connected.protocol.to_string(),
                 session_present: connected.session_present,
                 keep_alive_s: keep_alive,
@@ -408,7 +410,7 @@ impl Step {
     }
 }
 
-impl Tls {
+impl TlsReport {
     fn of(facts: TlsFacts) -> Self {
         Self {
             version: facts.version,
@@ -546,18 +548,18 @@ mod tests {
     #[test]
     fn statistics() {
         let times = [1000, 2000, 3000].map(Duration::from_micros);
-        let all = Statistics::of(&times).unwrap();
+        let all = RoundTrips::of(&times).unwrap();
         assert_eq!(
             (all.count, all.min_us, all.avg_us, all.max_us, all.stddev_us),
             (3, 1000, 2000, 3000, 816)
         );
-        assert!(Statistics::of(&[]).is_none());
+        assert!(RoundTrips::of(&[]).is_none());
         assert_eq!(millis(1_234_567), "1234.567");
     }
 
     #[test]
     fn a_terminal_obeys_nothing_in_the_json() {
-        let mut report = Report::default();
+        let mut report = PingReport::default();
         report.finish(Some(&Error::usage("a\u{1b}\u{9b}31m\u{202e}b\u{7f}")), &[]);
         let mut line = Vec::new();
         report.put_json(&mut line);

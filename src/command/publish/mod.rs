@@ -106,23 +106,24 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         return Err(Error::file("cannot read standard input", empty));
     }
     let work = match (&config.source, payload) {
-        (_, Some(payload)) => Work::repeat(payload, &config),
-        (Source::StdinLines, None) => Work::Lines(Lines::read(stdin()?)),
-        (_, None) => Work::Repeat { payload: Bytes::new(), left: 0 },
+        (_, Some(payload)) => PublishWork::repeat(payload, &config),
+        (Source::StdinLines, None) => PublishWork::Lines(Lines::read(stdin()?)),
+        (_, None) => PublishWork::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
-    let one_shot = matches!(&work, Work::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
+    let one_shot =
+        matches!(&work, PublishWork::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
     let mut attention = match limited {
         Some(attention) => attention,
         None if one_shot => Attention::default(),
         None => Attention::start(None)?,
     };
     let progress = match &work {
-        Work::Lines(_) => Some(Progress::lines(diagnostics)),
-        Work::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
+        PublishWork::Lines(_) => Some(Progress::lines(diagnostics)),
+        PublishWork::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
             Some(Progress::bytes(diagnostics, payload.len() as u64))
         }
-        Work::Repeat { .. } => None,
+        PublishWork::Repeat { .. } => None,
     };
     let mut publisher = Publisher {
         config: &config,
@@ -156,12 +157,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
 }
 
 /// What is still to be published.
-enum Work {
+enum PublishWork {
     Repeat { payload: Bytes, left: u64 },
     Lines(Lines),
 }
 
-impl Work {
+impl PublishWork {
     fn repeat(payload: Vec<u8>, config: &Config) -> Self {
         Self::Repeat { payload: payload.into(), left: config.repeat }
     }
@@ -184,7 +185,7 @@ struct Publisher<'a> {
     diagnostics: &'a Diagnostics,
     supervisor: Supervisor<'a>,
     progress: Option<Progress>,
-    work: Work,
+    work: PublishWork,
     /// Made when the version of the protocol is known.
     template: Option<Arc<PublishTemplate>>,
     /// Messages handed to the session; a message's token is its number, from 1.
@@ -217,7 +218,7 @@ impl Publisher<'_> {
 
     /// The pause between repeats, which starts when everything sent so far has ended.
     fn poll_pause(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
-        let over = matches!(self.work, Work::Repeat { left: 0, .. });
+        let over = matches!(self.work, PublishWork::Repeat { left: 0, .. });
         if self.config.repeat_delay.is_zero() || self.sent == 0 || over {
             return Poll::Ready(());
         }
@@ -234,14 +235,14 @@ impl Publisher<'_> {
     /// A message will not be delivered: said at once, and the run goes on with the next.
     fn refuse(&mut self, number: u64, error: &Error) {
         match &self.work {
-            Work::Lines(_) => self.diagnostics.error_in(format_args!("line {number}"), error),
-            Work::Repeat { .. } => self.diagnostics.error(error),
+            PublishWork::Lines(_) => self.diagnostics.error_in(format_args!("line {number}"), error),
+            PublishWork::Repeat { .. } => self.diagnostics.error(error),
         }
         self.refusal.get_or_insert(error.exit());
     }
 
     fn show_progress(&self) {
-        if let (Some(progress), Work::Lines(_)) = (&self.progress, &self.work) {
+        if let (Some(progress), PublishWork::Lines(_)) = (&self.progress, &self.work) {
             progress.set(self.ended);
         }
     }
@@ -270,7 +271,7 @@ impl Publisher<'_> {
 
     /// What becomes of the rest is not known. Of a single message the error says enough.
     fn report_unfinished(&mut self) {
-        if self.sent <= 1 && !matches!(self.work, Work::Lines(_)) {
+        if self.sent <= 1 && !matches!(self.work, PublishWork::Lines(_)) {
             return;
         }
         self.report_possible_loss();
@@ -341,7 +342,7 @@ impl Handler for Publisher<'_> {
 
     fn on_written(&mut self, bytes: usize) {
         self.answer.renew();
-        if let (Some(progress), Work::Repeat { .. }) = (&self.progress, &self.work) {
+        if let (Some(progress), PublishWork::Repeat { .. }) = (&self.progress, &self.work) {
             progress.add(bytes as u64);
         }
     }

@@ -28,7 +28,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
-use crate::storage::spool::{Envelope, Intake, Left, Message, Spool, UnderWay};
+use crate::storage::spool::{Envelope, Intake, Left, Spool, SpooledMessage, UnderWay};
 
 /// What is read of standard input at once.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -79,7 +79,7 @@ pub(super) async fn run(
         let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
         std::thread::spawn(move || {
             if let Err(failed) = take_in_lines(stdin, &over, &mut intake, &sender) {
-                let _ = sender.blocking_send(Note::Failed(failed));
+                let _ = sender.blocking_send(IntakeNote::Failed(failed));
             }
         });
         input = Some(Input { notes: receiver, running });
@@ -92,7 +92,7 @@ pub(super) async fn run(
     }
     let damaged = (left.damaged_bytes > 0).then_some(Exit::Failure);
     let progress = input.is_some().then(|| Progress::lines(diagnostics));
-    let mut publisher = Publisher {
+    let mut publisher = SpoolPublisher {
         config,
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
@@ -115,7 +115,7 @@ pub(super) async fn run(
     {
         result = Err(error);
     }
-    let Publisher { progress, failed, spool, .. } = publisher;
+    let SpoolPublisher { progress, failed, spool, .. } = publisher;
     if let Some(progress) = progress {
         progress.finish();
     }
@@ -178,7 +178,7 @@ fn take_in_lines(
     input: impl AsFd,
     over: &OwnedFd,
     intake: &mut Intake,
-    notes: &mpsc::Sender<Note>,
+    notes: &mpsc::Sender<IntakeNote>,
 ) -> Result<(), Error> {
     let mut block = vec![0; BLOCK_BYTES];
     let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
@@ -232,7 +232,7 @@ fn add_begun(
     begun: &mut Begun,
     number: u64,
     intake: &mut Intake,
-    notes: &mpsc::Sender<Note>,
+    notes: &mpsc::Sender<IntakeNote>,
 ) -> Result<(), Error> {
     let given_up = match begun.end() {
         Ok(line) if intake.is_possible(line.len()) => {
@@ -244,19 +244,19 @@ fn add_begun(
     };
     // What waits is counted back from the latest line.
     take_in_waiting(number, intake, notes)?;
-    let _ = notes.blocking_send(Note::GivenUp(number + 1, given_up.error()));
+    let _ = notes.blocking_send(IntakeNote::GivenUp(number + 1, given_up.error()));
     Ok(())
 }
 
 /// Takes in what was added, the last of which is line `number`.
-fn take_in_waiting(number: u64, intake: &mut Intake, notes: &mpsc::Sender<Note>) -> Result<(), Error> {
+fn take_in_waiting(number: u64, intake: &mut Intake, notes: &mpsc::Sender<IntakeNote>) -> Result<(), Error> {
     while intake.waiting() > 0 {
         if let Err(error) = intake.take_in() {
             let first = number + 1 - intake.waiting() as u64;
             return Err(not_taken(error, &format!("line {first} and those after it were")));
         }
         // One note waits at most: whoever gets it looks for everything that is there.
-        let _ = notes.try_send(Note::More);
+        let _ = notes.try_send(IntakeNote::More);
     }
     Ok(())
 }
@@ -270,7 +270,7 @@ fn not_taken(error: Error, which: &str) -> Error {
 }
 
 /// What the intake has to say.
-enum Note {
+enum IntakeNote {
     /// More was taken in.
     More,
     /// The line of this number is no message.
@@ -282,12 +282,12 @@ enum Note {
 /// The intake's thread.
 struct Input {
     /// Closed at the end of the input.
-    notes: mpsc::Receiver<Note>,
+    notes: mpsc::Receiver<IntakeNote>,
     /// Closed when the run is over.
     running: OwnedFd,
 }
 
-struct Publisher<'a> {
+struct SpoolPublisher<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
     supervisor: Supervisor<'a>,
@@ -308,9 +308,9 @@ struct Publisher<'a> {
     answer: AnswerLimit,
 }
 
-impl Publisher<'_> {
+impl SpoolPublisher<'_> {
     /// The next message of the spool; `Ready(None)` when there is none and none will come.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<SpooledMessage>, Error>> {
         loop {
             if let Some(message) = self.spool.next_message()? {
                 return Poll::Ready(Ok(Some(message)));
@@ -333,14 +333,14 @@ impl Publisher<'_> {
     }
 
     /// What is wrong is said at once; what was taken in before is sent all the same.
-    fn note(&mut self, note: Note) {
+    fn note(&mut self, note: IntakeNote) {
         let error = match note {
-            Note::More => return,
-            Note::GivenUp(number, error) => {
+            IntakeNote::More => return,
+            IntakeNote::GivenUp(number, error) => {
                 self.diagnostics.error_in(format_args!("line {number}"), &error);
                 error
             }
-            Note::Failed(error) => {
+            IntakeNote::Failed(error) => {
                 self.diagnostics.error(&error);
                 error
             }
@@ -416,7 +416,7 @@ impl Publisher<'_> {
             return self.spool.write();
         }
         for UnderWay { place, packet_identifier, received } in under_way {
-            let Message { envelope, payload, .. } = self.spool.take_up(place)?;
+            let SpooledMessage { envelope, payload, .. } = self.spool.take_up(place)?;
             let template = self.template(connected.protocol, &envelope);
             session.restore_publish(packet_identifier, template, payload, place, received);
         }
@@ -439,7 +439,7 @@ impl Publisher<'_> {
             self.renewed = !session.can_publish(QoS::AtMostOnce);
         }
         while session.can_publish(QoS::ExactlyOnce) && out.len() < OUTPUT_BYTES {
-            let Some(Message { place, envelope, payload }) = ready!(self.poll_next(cx))? else {
+            let Some(SpooledMessage { place, envelope, payload }) = ready!(self.poll_next(cx))? else {
                 return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             let template = self.template(session.protocol(), &envelope);
@@ -470,7 +470,7 @@ fn unanswered_publish(limit: Duration) -> Error {
     unanswered("PUBLISH", "an acknowledgement", limit)
 }
 
-impl Handler for Publisher<'_> {
+impl Handler for SpoolPublisher<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         if !std::mem::replace(&mut self.connected_before, true) {
             return self.take_up(session, connected);

@@ -146,20 +146,20 @@ const MOST_PIPE_BYTES: usize = 256 * 1024 * 1024;
 const LONGEST_LINE_BYTES: u64 = 512 * 1024 * 1024;
 
 /// What can be read twice.
-trait Lines: BufRead + Seek + Send {}
+trait Rereadable: BufRead + Seek + Send {}
 
-impl<T: BufRead + Seek + Send> Lines for T {}
+impl<T: BufRead + Seek + Send> Rereadable for T {}
 
 /// A backup being read: one record after the other, however many there are.
-pub(super) struct Records {
+pub(super) struct BackupRecords {
     /// Of the file, as the user knows it.
     name: String,
-    lines: Box<dyn Lines>,
+    lines: Box<dyn Rereadable>,
     number: u64,
     line: Vec<u8>,
 }
 
-impl Records {
+impl BackupRecords {
     /// Opens a backup; `-` is standard input. A pipe is read into memory, as it cannot be read twice.
     ///
     /// # Errors
@@ -169,7 +169,7 @@ impl Records {
             path if path == Path::new("-") => (Path::new("/dev/stdin"), "standard input".to_owned()),
             path => (path, path.display().to_string()),
         };
-        let lines = || -> std::io::Result<Box<dyn Lines>> {
+        let lines = || -> std::io::Result<Box<dyn Rereadable>> {
             let file = File::open(path)?;
             if file.metadata()?.is_file() {
                 return Ok(Box::new(BufReader::new(file)));

@@ -7,10 +7,10 @@ use tokio::time::Instant;
 
 use super::super::attention::Attention;
 use super::backup::Backup;
-use super::entry::{Entry, Fate};
-use super::report::{Parts, Report, ScanReport, left};
+use super::entry::{Fate, RetainedTopic};
+use super::report::{ClearReport, Parts, ScanReport, left};
 use super::scan::{Looking, Scanned, first_scan, scan};
-use super::send::{self, Outgoing};
+use super::send::{self, OutgoingMessage};
 use super::{Clear, Config};
 use crate::client::options::ClientOptions;
 use crate::client::session::Session;
@@ -55,7 +55,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         }
     };
     let mut client = config.client.clone();
-    let mut shown = Shown::default();
+    let mut shown = Listing::default();
     let looking = Looking::Selected { with_preview: asks || !config.json };
     let scanned =
         first_scan(&mut client, &clear.scan, looking, backup.as_mut(), &mut attention, diagnostics).await;
@@ -64,7 +64,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     }
     let scan_report = ScanReport::of(&scanned);
     let Scanned { entries, ended_by, refused, in_order, error, .. } = scanned;
-    let mut run = Run {
+    let mut run = ClearRun {
         config,
         client: &client,
         clear,
@@ -101,7 +101,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
         error: why.as_deref(),
     };
     if config.json {
-        Report::new(&parts, &run.entries).put(shown.stdout.buffer());
+        ClearReport::new(&parts, &run.entries).put(shown.stdout.buffer());
     } else {
         for entry in &run.entries {
             if let Some(why) = entry.fate.why_left().filter(|_| result.is_ok() && !run.declined) {
@@ -141,9 +141,9 @@ pub(super) async fn report_unmade(
 ) -> Error {
     if config.json && !matches!(error, Error::Usage { .. }) {
         let why = error.to_string();
-        let mut shown = Shown::default();
+        let mut shown = Listing::default();
         let parts = Parts { mode, filters, error: Some(&why), ..Parts::default() };
-        Report::new(&parts, &[]).put(shown.stdout.buffer());
+        ClearReport::new(&parts, &[]).put(shown.stdout.buffer());
         // The error to end with is the first.
         let _ = shown.flush(attention, diagnostics).await;
     }
@@ -153,12 +153,12 @@ pub(super) async fn report_unmade(
 /// What is written to standard output. That its reader has gone ends nothing: what is asked for is
 /// the clearing, and its exit status.
 #[derive(Default)]
-pub(super) struct Shown {
+pub(super) struct Listing {
     pub(super) stdout: Stdout,
     is_closed: bool,
 }
 
-impl Shown {
+impl Listing {
     /// Adds a line; waits for the reader now and then.
     pub(super) async fn put(
         &mut self,
@@ -192,7 +192,7 @@ impl Shown {
     }
 }
 
-struct Run<'a> {
+struct ClearRun<'a> {
     config: &'a Config,
     /// The server of every step.
     client: &'a ClientOptions,
@@ -201,7 +201,7 @@ struct Run<'a> {
     attention: Attention,
     backup: Option<Backup>,
     /// By topic.
-    entries: Vec<Entry>,
+    entries: Vec<RetainedTopic>,
     /// The last one.
     verification: Option<ScanReport>,
     passes: u32,
@@ -213,7 +213,7 @@ struct Run<'a> {
     incomplete: bool,
 }
 
-impl Run<'_> {
+impl ClearRun<'_> {
     async fn clear(&mut self) -> Result<(), Error> {
         for entry in self.entries.iter_mut().filter(|entry| entry.fate == Fate::Kept) {
             entry.fate = Fate::NotSent;
@@ -333,7 +333,7 @@ impl Run<'_> {
 
 /// Compares what is there now with what was to be cleared. `complete`: nothing that is there was
 /// missed.
-fn judge(entries: &mut Vec<Entry>, seen: Vec<Entry>, complete: bool) {
+fn judge(entries: &mut Vec<RetainedTopic>, seen: Vec<RetainedTopic>, complete: bool) {
     let mut still = vec![false; entries.len()];
     let mut appeared = Vec::new();
     for mut now in seen {
@@ -369,12 +369,12 @@ fn judge(entries: &mut Vec<Entry>, seen: Vec<Entry>, complete: bool) {
 
 /// The topics to clear, by their place in the list.
 struct Clearing<'a> {
-    entries: &'a mut [Entry],
+    entries: &'a mut [RetainedTopic],
     next: usize,
 }
 
-impl send::Work for Clearing<'_> {
-    fn next(&mut self, session: &Session) -> Result<Option<Outgoing>, Error> {
+impl send::SendWork for Clearing<'_> {
+    fn next(&mut self, session: &Session) -> Result<Option<OutgoingMessage>, Error> {
         let offset = self.entries[self.next..].iter().position(|entry| entry.fate == Fate::NotSent);
         let Some(index) = offset.map(|offset| self.next + offset) else { return Ok(None) };
         self.next = index + 1;
@@ -389,7 +389,7 @@ impl send::Work for Clearing<'_> {
             true,
             &PropertyBlock::default(),
         );
-        Ok(Some(Outgoing { template, payload: Bytes::new(), token: index as u64 }))
+        Ok(Some(OutgoingMessage { template, payload: Bytes::new(), token: index as u64 }))
     }
 
     fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>) {
@@ -410,8 +410,8 @@ pub const DEFAULT_UNTIL_CLEAR: Duration = Duration::from_secs(60);
 mod tests {
     use super::*;
 
-    fn entry(topic: &str, fingerprint: u64, fate: Fate) -> Entry {
-        Entry {
+    fn entry(topic: &str, fingerprint: u64, fate: Fate) -> RetainedTopic {
+        RetainedTopic {
             topic: topic.into(),
             payload_bytes: 1,
             fingerprint,

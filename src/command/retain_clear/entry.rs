@@ -80,7 +80,7 @@ impl Fate {
 
 /// A topic. The payload is not kept: a hundred thousand of them may be of any size.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct RetainedTopic {
     pub(super) topic: Box<str>,
     pub(super) payload_bytes: u64,
     /// Tells another payload from the same.
@@ -99,7 +99,7 @@ const PREVIEW_PROPERTY_CHARS: usize = 60;
 /// What a map and the allocator take for an entry.
 const OVERHEAD_BYTES: usize = 100;
 
-impl Entry {
+impl RetainedTopic {
     pub(super) fn of(topic: &str, message: &Publish<'_>, with_preview: bool, fate: Fate) -> Self {
         Self {
             topic: topic.into(),
@@ -183,7 +183,7 @@ mod tests {
             properties: properties.view(),
             payload,
         };
-        Entry::of("a\nb", &message, true, Fate::Kept).line()
+        RetainedTopic::of("a\nb", &message, true, Fate::Kept).line()
     }
 
     #[test]

@@ -45,7 +45,7 @@ pub struct Config {
     /// The connection; each step makes one of its own.
     pub client: ClientOptions,
     /// What to do.
-    pub work: Work,
+    pub work: ClearWork,
     /// At most so many messages a second; more than 0.
     pub rate: Option<f64>,
     /// The limit of the whole run.
@@ -58,7 +58,7 @@ pub struct Config {
 
 /// What to do.
 #[derive(Debug, Clone)]
-pub enum Work {
+pub enum ClearWork {
     /// Clear what a scan brings.
     Clear(Clear),
     /// Write what a scan brings to a new file, and clear nothing (`--export`).
@@ -91,8 +91,8 @@ pub struct Clear {
 }
 
 impl Config {
-    fn limits(&self) -> send::Limits {
-        send::Limits { rate: self.rate, answer: self.client.connect_timeout }
+    fn limits(&self) -> send::SendLimits {
+        send::SendLimits { rate: self.rate, answer: self.client.connect_timeout }
     }
 }
 
@@ -116,8 +116,8 @@ impl Invocation for Config {
 /// A link that could not be made or kept, a file that cannot be used, a signal, or nobody to ask.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     match &config.work {
-        Work::Clear(clear) => clear::run(&config, clear, diagnostics).await,
-        Work::Export { scan, file } => restore::export(&config, scan, file, diagnostics).await,
-        Work::Restore { file } => restore::run(&config, file, diagnostics).await,
+        ClearWork::Clear(clear) => clear::run(&config, clear, diagnostics).await,
+        ClearWork::Export { scan, file } => restore::export(&config, scan, file, diagnostics).await,
+        ClearWork::Restore { file } => restore::run(&config, file, diagnostics).await,
     }
 }

@@ -11,9 +11,9 @@ pub(super) const MOST_FOUND_BYTES: usize = 256 * 1024 * 1024;
 
 /// What ended a scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EndedBy {
+pub(super) enum ScanEndedBy {
     /// Everything has come.
-    Stored(stored::EndedBy),
+    Stored(stored::CompleteBy),
     /// The time was over.
     Timeout,
     /// More was there than is remembered.
@@ -22,11 +22,11 @@ pub(super) enum EndedBy {
     Error,
 }
 
-impl EndedBy {
+impl ScanEndedBy {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Stored(stored::EndedBy::Marker) => "fence",
-            Self::Stored(stored::EndedBy::Quiet) => "quiet",
+            Self::Stored(stored::CompleteBy::Marker) => "fence",
+            Self::Stored(stored::CompleteBy::Quiet) => "quiet",
             Self::Timeout => "timeout",
             Self::Full => "full",
             Self::Error => "error",
@@ -58,7 +58,7 @@ impl EndedBy {
 
 /// What a pass is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
+pub(super) enum PassPurpose {
     /// Everything about every message.
     Ask,
     /// Whether there are topics not seen yet.
@@ -69,28 +69,28 @@ pub(super) enum Purpose {
 pub(super) struct Pass {
     pub(super) filters: Vec<String>,
     pub(super) qos: QoS,
-    pub(super) purpose: Purpose,
-    pub(super) state: State,
+    pub(super) purpose: PassPurpose,
+    pub(super) state: PassState,
     /// Topics asked for by name that have not come yet; when all have, there is nothing to wait for.
     pub(super) awaited: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum PassState {
     ToSubscribe,
     Subscribing,
     Subscribed,
 }
 
 impl Pass {
-    pub(super) fn new(filters: Vec<String>, qos: QoS, purpose: Purpose) -> Self {
-        Self { filters, qos, purpose, state: State::ToSubscribe, awaited: None }
+    pub(super) fn new(filters: Vec<String>, qos: QoS, purpose: PassPurpose) -> Self {
+        Self { filters, qos, purpose, state: PassState::ToSubscribe, awaited: None }
     }
 
     /// For topics asked for by name.
     pub(super) fn by_name(names: Vec<String>) -> Self {
         let awaited = Some(names.len());
-        Self { awaited, ..Self::new(names, QoS::ExactlyOnce, Purpose::Ask) }
+        Self { awaited, ..Self::new(names, QoS::ExactlyOnce, PassPurpose::Ask) }
     }
 
     pub(super) fn is_named(&self) -> bool {
@@ -98,6 +98,6 @@ impl Pass {
     }
 
     pub(super) fn is_named_complete(&self) -> bool {
-        self.awaited == Some(0) && self.state == State::Subscribed
+        self.awaited == Some(0) && self.state == PassState::Subscribed
     }
 }

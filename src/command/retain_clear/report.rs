@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::entry::{Entry, Fate};
+use super::entry::{Fate, RetainedTopic};
 use super::scan::Scanned;
 use crate::output::put_json_line;
 
@@ -40,7 +40,7 @@ impl ScanReport {
 }
 
 #[derive(Serialize)]
-struct Outcome<'a> {
+struct TopicRecord<'a> {
     topic: &'a str,
     qos: u8,
     payload_bytes: u64,
@@ -51,7 +51,7 @@ struct Outcome<'a> {
 
 /// Everything about a run.
 #[derive(Serialize)]
-pub(super) struct Report<'a> {
+pub(super) struct ClearReport<'a> {
     r#type: &'static str,
     version: u32,
     mode: &'static str,
@@ -68,7 +68,7 @@ pub(super) struct Report<'a> {
     interrupted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
-    topics: Vec<Outcome<'a>>,
+    topics: Vec<TopicRecord<'a>>,
 }
 
 /// What a report is made of.
@@ -83,9 +83,9 @@ pub(super) struct Parts<'a> {
     pub(super) error: Option<&'a str>,
 }
 
-impl<'a> Report<'a> {
-    pub(super) fn new(parts: &Parts<'a>, entries: &'a [Entry]) -> Self {
-        let topic = |entry: &'a Entry| Outcome {
+impl<'a> ClearReport<'a> {
+    pub(super) fn new(parts: &Parts<'a>, entries: &'a [RetainedTopic]) -> Self {
+        let topic = |entry: &'a RetainedTopic| TopicRecord {
             topic: &entry.topic,
             qos: entry.qos as u8,
             payload_bytes: entry.payload_bytes,
@@ -119,7 +119,7 @@ impl<'a> Report<'a> {
 }
 
 /// How many are not as they were asked for.
-pub(super) fn left(entries: &[Entry]) -> usize {
+pub(super) fn left(entries: &[RetainedTopic]) -> usize {
     entries.iter().filter(|entry| entry.fate.why_left().is_some()).count()
 }
 

@@ -6,12 +6,12 @@ use bytes::Bytes;
 
 use super::super::attention::Attention;
 use super::Config;
-use super::backup::{Backup, Records};
-use super::clear::{Shown, report_unmade};
-use super::entry::{Entry, Fate, fingerprint};
-use super::report::{Parts, Report, ScanReport, left};
+use super::backup::{Backup, BackupRecords};
+use super::clear::{Listing, report_unmade};
+use super::entry::{Fate, RetainedTopic, fingerprint};
+use super::report::{ClearReport, Parts, ScanReport, left};
 use super::scan::{Looking, ScanOptions, first_scan};
-use super::send::{self, Outgoing};
+use super::send::{self, OutgoingMessage};
 use crate::client::session::Session;
 use crate::error::Error;
 use crate::exit::Exit;
@@ -66,8 +66,8 @@ pub(super) async fn export(
             error: why.as_deref(),
             ..Parts::default()
         };
-        let mut shown = Shown::default();
-        Report::new(&parts, &scanned.entries).put(shown.stdout.buffer());
+        let mut shown = Listing::default();
+        ClearReport::new(&parts, &scanned.entries).put(shown.stdout.buffer());
         shown.flush(&mut attention, diagnostics).await?;
     }
     if matches!(error, Some(Error::OutputClosed)) {
@@ -85,7 +85,7 @@ pub(super) async fn export(
 pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?;
     let path = file.to_owned();
-    let open = move || Records::open(&path).and_then(|mut records| Ok((check(&mut records)?, records)));
+    let open = move || BackupRecords::open(&path).and_then(|mut records| Ok((check(&mut records)?, records)));
     let (total, records) = match attention.blocking(open).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -101,11 +101,11 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
         Ok(Err(error)) | Err(error) => Err(error),
     };
     let Restoring { entries, unanswerable, .. } = work;
-    let mut shown = Shown::default();
+    let mut shown = Listing::default();
     if config.json {
         let why = result.as_ref().err().map(ToString::to_string);
         let parts = Parts { mode: "restore", passes: 1, error: why.as_deref(), ..Parts::default() };
-        Report::new(&parts, &entries).put(shown.stdout.buffer());
+        ClearReport::new(&parts, &entries).put(shown.stdout.buffer());
     } else {
         for entry in &entries {
             if let Some(why) = entry.fate.why_left() {
@@ -130,7 +130,7 @@ pub(super) async fn run(config: &Config, file: &Path, diagnostics: &Diagnostics)
 
 /// Reads the whole file once, before any connection is made: half a restore would be worse than an
 /// error. Returns the number of records.
-fn check(records: &mut Records) -> Result<u64, Error> {
+fn check(records: &mut BackupRecords) -> Result<u64, Error> {
     let mut count = 0;
     while records.next()?.is_some() {
         count += 1;
@@ -140,19 +140,19 @@ fn check(records: &mut Records) -> Result<u64, Error> {
 }
 
 struct Restoring {
-    records: Records,
+    records: BackupRecords,
     /// One for each record taken so far, in their order; its place is its token.
-    entries: Vec<Entry>,
+    entries: Vec<RetainedTopic>,
     /// Those whose refusal nobody would hear of.
     unanswerable: u64,
 }
 
-impl send::Work for Restoring {
-    fn next(&mut self, session: &Session) -> Result<Option<Outgoing>, Error> {
+impl send::SendWork for Restoring {
+    fn next(&mut self, session: &Session) -> Result<Option<OutgoingMessage>, Error> {
         while let Some(record) = self.records.next()? {
             let token = self.entries.len() as u64;
             let lacks_v5 = !record.properties.is_empty() && session.protocol() != Protocol::V5;
-            self.entries.push(Entry {
+            self.entries.push(RetainedTopic {
                 topic: record.topic.as_str().into(),
                 payload_bytes: record.payload.len() as u64,
                 fingerprint: fingerprint(&record.payload),
@@ -166,7 +166,7 @@ impl send::Work for Restoring {
                 let topic = record.topic.as_bytes();
                 let template =
                     PublishTemplate::new(session.protocol(), topic, record.qos, true, &record.properties);
-                return Ok(Some(Outgoing { template, payload: Bytes::from(record.payload), token }));
+                return Ok(Some(OutgoingMessage { template, payload: Bytes::from(record.payload), token }));
             }
         }
         Ok(None)

@@ -22,8 +22,8 @@ use tokio::time::{Instant, Sleep};
 use super::super::attention::{Attention, Supervisor};
 use super::super::stored::{self, Care, EndOfStored};
 use super::backup::Backup;
-use super::entry::{Entry, Fate, fingerprint};
-use super::pass::{EndedBy, MOST_FOUND_BYTES, Pass, Purpose, State};
+use super::entry::{Fate, RetainedTopic, fingerprint};
+use super::pass::{MOST_FOUND_BYTES, Pass, PassPurpose, PassState, ScanEndedBy};
 use super::selection::Selection;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::session::{Event, Session};
@@ -58,9 +58,9 @@ pub struct ScanOptions {
 #[derive(Debug)]
 pub(super) struct Scanned {
     /// By topic.
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<RetainedTopic>,
     /// Of the pass that looked whether anything was missed.
-    pub(super) ended_by: EndedBy,
+    pub(super) ended_by: ScanEndedBy,
     pub(super) took: Duration,
     /// Filters the server refused, with their reasons.
     pub(super) refused: Vec<(String, ReasonCode)>,
@@ -76,7 +76,7 @@ pub(super) enum Looking<'a> {
     /// For those selected; everything about them is wanted.
     Selected { with_preview: bool },
     /// For what has become of these (by topic), and for selected ones beside them.
-    Again(&'a [Entry]),
+    Again(&'a [RetainedTopic]),
 }
 
 impl Scanned {
@@ -84,7 +84,7 @@ impl Scanned {
     fn failed(error: Error) -> Self {
         Self {
             entries: Vec::new(),
-            ended_by: EndedBy::Error,
+            ended_by: ScanEndedBy::Error,
             took: Duration::ZERO,
             refused: Vec::new(),
             in_order: false,
@@ -132,7 +132,7 @@ pub(super) async fn scan(
         diagnostics,
         now: SystemTime::now(),
         limit: Box::pin(tokio::time::sleep_until(limit)),
-        link: Link::NotYet,
+        link: LinkState::NotYet,
         passes: VecDeque::new(),
         pass: None,
         end: EndOfStored::new(true, in_order),
@@ -145,7 +145,7 @@ pub(super) async fn scan(
         by_name: false,
         foreign: 0,
         refused: Vec::new(),
-        ended_by: EndedBy::Error,
+        ended_by: ScanEndedBy::Error,
         leaving: Vec::new(),
     };
     let result = scanner.run(client).await;
@@ -156,7 +156,7 @@ pub(super) async fn scan(
     }
     scanner.keep_missed();
     Scanned {
-        ended_by: if result.is_ok() { scanner.ended_by } else { EndedBy::Error },
+        ended_by: if result.is_ok() { scanner.ended_by } else { ScanEndedBy::Error },
         took: started.elapsed(),
         in_order: scanner.end.is_in_order(),
         error: result.err(),
@@ -167,7 +167,7 @@ pub(super) async fn scan(
 
 /// How the link is doing.
 #[derive(Debug)]
-enum Link {
+enum LinkState {
     NotYet,
     Up,
     /// And why.
@@ -180,7 +180,7 @@ enum Link {
 
 /// A message that only a checking pass has brought, at QoS 0.
 struct Missed {
-    entry: Entry,
+    entry: RetainedTopic,
     /// Its topic was asked for by name.
     is_asked: bool,
 }
@@ -195,12 +195,12 @@ struct Scanner<'a> {
     now: SystemTime,
     /// Ends the scan, whatever the link is doing.
     limit: Pin<Box<Sleep>>,
-    link: Link,
+    link: LinkState,
     passes: VecDeque<Pass>,
     pass: Option<Pass>,
     /// Of the pass.
     end: EndOfStored,
-    found: BTreeMap<Box<str>, Entry>,
+    found: BTreeMap<Box<str>, RetainedTopic>,
     /// What these take, and the topics that were missed.
     found_bytes: usize,
     progress: Progress,
@@ -214,7 +214,7 @@ struct Scanner<'a> {
     /// Messages that no filter asked for.
     foreign: u64,
     refused: Vec<(String, ReasonCode)>,
-    ended_by: EndedBy,
+    ended_by: ScanEndedBy,
     /// Topics asked for by name that came, whose subscriptions end behind the next SUBSCRIBE. Before it,
     /// a server with Nagle's algorithm would hold back the SUBACK until our kernel acknowledges the
     /// UNSUBACK, which it does after 40 ms; the SUBACK itself is answered at once, by the marker.
@@ -234,11 +234,11 @@ impl Scanner<'_> {
     }
 
     async fn connect(&mut self, client: &client::options::ClientOptions) -> Result<(), Error> {
-        self.link = Link::NotYet;
+        self.link = LinkState::NotYet;
         match client::run(client, self).await {
             // That it broke at the end changes nothing about what was seen.
             Err(Error::Link { .. } | Error::Refused { .. } | Error::Protocol(_))
-                if matches!(self.link, Link::Done | Link::Gone) =>
+                if matches!(self.link, LinkState::Done | LinkState::Gone) =>
             {
                 Ok(())
             }
@@ -247,7 +247,8 @@ impl Scanner<'_> {
     }
 
     fn wants(&self, topic: &str, publish: &Publish<'_>) -> bool {
-        let known = |entries: &[Entry]| entries.binary_search_by(|entry| (*entry.topic).cmp(topic)).is_ok();
+        let known =
+            |entries: &[RetainedTopic]| entries.binary_search_by(|entry| (*entry.topic).cmp(topic)).is_ok();
         let again = matches!(self.looking, Looking::Again(entries) if known(entries));
         let selection = &self.options.selection;
         again || (selection.admits_topic(topic) && selection.admits_message(publish, self.now))
@@ -265,7 +266,7 @@ impl Scanner<'_> {
         }
         self.end.came();
         // Every scan ends with a checking pass, and each of those counts anew.
-        let count = u64::from(purpose == Purpose::Check);
+        let count = u64::from(purpose == PassPurpose::Check);
         let filters = &self.options.filters;
         let asked =
             |name: &&str| filters.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
@@ -279,13 +280,13 @@ impl Scanner<'_> {
         }
         let known = self.found.get(topic);
         if known.is_some_and(|known| {
-            purpose == Purpose::Check || known.fingerprint == fingerprint(publish.payload)
+            purpose == PassPurpose::Check || known.fingerprint == fingerprint(publish.payload)
         }) {
             return Ok(());
         }
         let with_preview = matches!(self.looking, Looking::Selected { with_preview: true });
-        let entry = |fate| Entry::of(topic, publish, with_preview, fate);
-        if purpose == Purpose::Check && matches!(self.looking, Looking::Selected { .. }) {
+        let entry = |fate| RetainedTopic::of(topic, publish, with_preview, fate);
+        if purpose == PassPurpose::Check && matches!(self.looking, Looking::Selected { .. }) {
             match self.missed.get(topic).map(|missed| missed.is_asked) {
                 None => {
                     let fate = if self.backup.is_some() { Fate::NotInBackup } else { Fate::Kept };
@@ -330,7 +331,7 @@ impl Scanner<'_> {
     /// The answer to the subscription; the last reason is the marker's, if it was asked for.
     fn subscribed(&mut self, reasons: &[u8], properties: &Properties<'_>) -> Result<(), Error> {
         let Some(pass) = &mut self.pass else { return Ok(()) };
-        pass.state = State::Subscribed;
+        pass.state = PassState::Subscribed;
         self.end.subscribed();
         if let Some(reason) = reasons.get(pass.filters.len()) {
             self.end.marker_granted(ReasonCode(*reason));
@@ -377,12 +378,12 @@ impl Scanner<'_> {
             })
             .collect();
         session.subscribe(out, &subscriptions, &PropertyBlock::default(), 0);
-        if pass.purpose == Purpose::Check {
+        if pass.purpose == PassPurpose::Check {
             self.foreign = 0;
         }
-        pass.state = State::Subscribing;
+        pass.state = PassState::Subscribing;
         // A checking pass follows each that asks.
-        self.end.begin(if pass.purpose == Purpose::Check { Care::Last } else { Care::AskedAgain });
+        self.end.begin(if pass.purpose == PassPurpose::Check { Care::Last } else { Care::AskedAgain });
         self.unsubscribe(session, out);
     }
 
@@ -392,11 +393,11 @@ impl Scanner<'_> {
         cx: &mut Context<'_>,
         session: &mut Session,
         out: &mut BytesMut,
-    ) -> Poll<EndedBy> {
+    ) -> Poll<ScanEndedBy> {
         if self.pass.as_ref().is_none_or(Pass::is_named_complete) {
-            return Poll::Ready(EndedBy::Stored(stored::EndedBy::Quiet));
+            return Poll::Ready(ScanEndedBy::Stored(stored::CompleteBy::Quiet));
         }
-        self.end.poll(cx, session, out).map(EndedBy::Stored)
+        self.end.poll(cx, session, out).map(ScanEndedBy::Stored)
     }
 
     /// Ends the pass and takes the next; whether there is one on this connection. If not, closing it
@@ -425,7 +426,7 @@ impl Scanner<'_> {
         // As long as checking brings something new, it may bring more.
         if self.by_name && self.to_ask.is_empty() && std::mem::take(&mut self.check_again) {
             let filters = self.options.filters.clone();
-            self.passes.push_back(Pass::new(filters, QoS::AtMostOnce, Purpose::Check));
+            self.passes.push_back(Pass::new(filters, QoS::AtMostOnce, PassPurpose::Check));
         }
         if self.by_name && self.passes.is_empty() && !self.to_ask.is_empty() {
             self.check_again = true;
@@ -446,12 +447,12 @@ impl Scanner<'_> {
         self.passes.clear();
         if let Some(pass) = self.pass.take() {
             match pass.purpose {
-                Purpose::Ask => {
+                PassPurpose::Ask => {
                     let found = &self.found;
                     let left = pass.filters.into_iter().filter(|name| !found.contains_key(name.as_str()));
                     self.to_ask.extend(left);
                 }
-                Purpose::Check => self.check_again = true,
+                PassPurpose::Check => self.check_again = true,
             }
         }
         self.next_pass();
@@ -461,7 +462,7 @@ impl Scanner<'_> {
 impl Handler for Scanner<'_> {
     /// On a new link everything begins anew: what the lost one would still have brought, nobody knows.
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
-        self.link = Link::Up;
+        self.link = LinkState::Up;
         self.leaving.clear();
         self.end.link_is_new();
         if self.by_name {
@@ -469,9 +470,11 @@ impl Handler for Scanner<'_> {
             return Ok(());
         }
         let filters = || self.options.filters.clone();
-        let check = Pass::new(filters(), QoS::AtMostOnce, Purpose::Check);
+        let check = Pass::new(filters(), QoS::AtMostOnce, PassPurpose::Check);
         self.passes = match self.looking {
-            Looking::Selected { .. } => [Pass::new(filters(), QoS::ExactlyOnce, Purpose::Ask), check].into(),
+            Looking::Selected { .. } => {
+                [Pass::new(filters(), QoS::ExactlyOnce, PassPurpose::Ask), check].into()
+            }
             Looking::Again(_) => [check].into(),
         };
         self.next_pass();
@@ -481,7 +484,7 @@ impl Handler for Scanner<'_> {
         self.to_ask.clear();
         self.check_again = false;
         self.refused.clear();
-        self.ended_by = EndedBy::Stored(stored::EndedBy::Quiet);
+        self.ended_by = ScanEndedBy::Stored(stored::CompleteBy::Quiet);
         self.backup.as_mut().map_or(Ok(()), |backup| backup.restart())
     }
 
@@ -494,17 +497,17 @@ impl Handler for Scanner<'_> {
         loop {
             match self.pass.as_ref().map(|pass| pass.state) {
                 None => return Poll::Ready(Ok(())),
-                Some(State::ToSubscribe) => self.subscribe(session, out),
+                Some(PassState::ToSubscribe) => self.subscribe(session, out),
                 Some(_) => {}
             }
             let ended_by = std::task::ready!(self.poll_complete(cx, session, out));
             // The checking pass decides: what comes before it is looked at by it once more, and what
             // comes behind it is known by name.
-            if self.pass.as_ref().is_some_and(|pass| pass.purpose == Purpose::Check) {
+            if self.pass.as_ref().is_some_and(|pass| pass.purpose == PassPurpose::Check) {
                 self.ended_by = ended_by;
             }
             if !self.advance(session, out) {
-                self.link = Link::Done;
+                self.link = LinkState::Done;
                 return Poll::Ready(Ok(()));
             }
         }
@@ -518,8 +521,8 @@ impl Handler for Scanner<'_> {
             _ => {}
         }
         if self.found_bytes > MOST_FOUND_BYTES {
-            self.ended_by = EndedBy::Full;
-            self.link = Link::Done;
+            self.ended_by = ScanEndedBy::Full;
+            self.link = LinkState::Done;
             self.pass = None;
             return Ok(Flow::Stop);
         }
@@ -531,11 +534,13 @@ impl Handler for Scanner<'_> {
     /// that it is looked at first.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         // The limits of connecting are others.
-        if matches!(self.link, Link::NotYet | Link::Gone) || self.limit.as_mut().poll(cx).is_pending() {
+        if matches!(self.link, LinkState::NotYet | LinkState::Gone)
+            || self.limit.as_mut().poll(cx).is_pending()
+        {
             let end = self.supervisor.poll_interrupt(cx);
-            return if matches!(self.link, Link::Gone) { Poll::Ready(Ok(())) } else { end };
+            return if matches!(self.link, LinkState::Gone) { Poll::Ready(Ok(())) } else { end };
         }
-        if let Link::Lost(why) = &self.link {
+        if let LinkState::Lost(why) = &self.link {
             let limit = duration(self.options.timeout);
             return Poll::Ready(Err(Error::link(Layer::Mqtt, format!("no scan within {limit}: {why}"))));
         }
@@ -551,15 +556,15 @@ impl Handler for Scanner<'_> {
             return Poll::Ready(Err(Error::fatal(Layer::Mqtt, why)));
         }
         if self.pass.is_some() || !self.to_ask.is_empty() {
-            self.ended_by = EndedBy::Timeout;
+            self.ended_by = ScanEndedBy::Timeout;
         }
         Poll::Ready(Ok(()))
     }
 
     fn on_change(&mut self, change: Change<'_>) {
         match (change, &self.link) {
-            (_, Link::Done | Link::Gone) => return self.link = Link::Gone,
-            (Change::Lost(why), _) => self.link = Link::Lost(why.to_string()),
+            (_, LinkState::Done | LinkState::Gone) => return self.link = LinkState::Gone,
+            (Change::Lost(why), _) => self.link = LinkState::Lost(why.to_string()),
             _ => {}
         }
         self.supervisor.on_change(change);

@@ -22,7 +22,7 @@ use crate::protocol::wire::PublishTemplate;
 use crate::quantity::{counted, duration};
 
 /// A message to send.
-pub(super) struct Outgoing {
+pub(super) struct OutgoingMessage {
     pub(super) template: PublishTemplate,
     pub(super) payload: Bytes,
     /// Comes back with the outcome.
@@ -30,9 +30,9 @@ pub(super) struct Outgoing {
 }
 
 /// Where the messages come from, and who wants to know what became of them.
-pub(super) trait Work {
+pub(super) trait SendWork {
     /// The next message, for the version and limits of the link; `None` when there is none any more.
-    fn next(&mut self, session: &Session) -> Result<Option<Outgoing>, Error>;
+    fn next(&mut self, session: &Session) -> Result<Option<OutgoingMessage>, Error>;
 
     /// The server has taken the message over, or refused it. At QoS 0: it was written.
     fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>);
@@ -44,9 +44,9 @@ pub(super) trait Work {
 /// A link that could not be made or kept, a signal, the work's own.
 pub(super) async fn send(
     client: &ClientOptions,
-    work: &mut impl Work,
+    work: &mut impl SendWork,
     total: u64,
-    limits: Limits,
+    limits: SendLimits,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
 ) -> Result<(), Error> {
@@ -56,7 +56,7 @@ pub(super) async fn send(
         diagnostics,
         progress: Progress::messages(diagnostics, total),
         pace: limits.rate.map(Pace::new),
-        patience: Patience::new(limits.answer),
+        patience: AnswerPatience::new(limits.answer),
         outstanding: 0,
         held: None,
         exhausted: false,
@@ -67,7 +67,7 @@ pub(super) async fn send(
 
 /// How fast, and how long without an answer.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub(super) struct SendLimits {
     /// Messages a second.
     pub(super) rate: Option<f64>,
     /// From one answer to the next, while one is due.
@@ -75,13 +75,13 @@ pub(super) struct Limits {
 }
 
 /// Waits for a server that has gone on answering PINGREQ, and nothing else.
-struct Patience {
+struct AnswerPatience {
     limit: Duration,
     since: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
-impl Patience {
+impl AnswerPatience {
     fn new(limit: Duration) -> Self {
         let since = Instant::now();
         Self { limit, since, timer: Box::pin(tokio::time::sleep_until(since + limit)) }
@@ -143,24 +143,24 @@ struct Sender<'a, W> {
     diagnostics: &'a Diagnostics,
     progress: Progress,
     pace: Option<Pace>,
-    patience: Patience,
+    patience: AnswerPatience,
     /// Sent at QoS 1 or 2, and without an answer.
     outstanding: u64,
     /// Taken from the work, not yet sent.
-    held: Option<Outgoing>,
+    held: Option<OutgoingMessage>,
     exhausted: bool,
     /// Messages sent at QoS 0 on this link.
     unconfirmed: u64,
 }
 
-impl<W: Work> Sender<'_, W> {
+impl<W: SendWork> Sender<'_, W> {
     fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>) {
         self.work.ended(token, outcome);
         self.progress.add(1);
     }
 
-    fn publish(&mut self, session: &mut Session, out: &mut BytesMut, message: Outgoing) {
-        let Outgoing { template, payload, token } = message;
+    fn publish(&mut self, session: &mut Session, out: &mut BytesMut, message: OutgoingMessage) {
+        let OutgoingMessage { template, payload, token } = message;
         let qos = template.qos();
         match session.publish(out, &Arc::new(template), &payload, || Some(payload.clone()), token) {
             Err(Error::Refused { reason, .. }) => self.ended(token, Err(reason)),
@@ -174,7 +174,7 @@ impl<W: Work> Sender<'_, W> {
     }
 }
 
-impl<W: Work> Handler for Sender<'_, W> {
+impl<W: SendWork> Handler for Sender<'_, W> {
     fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,

@@ -11,7 +11,7 @@ use crate::protocol::wire::Subscription;
 
 /// Which messages are shown, by whether they are retained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MessageKind {
     /// All.
     Any,
     /// Those that are not (`-R`).
@@ -46,7 +46,7 @@ pub struct Config {
     /// Stay for the messages of a kept session where there is nothing to subscribe to.
     pub stays: bool,
     /// Which messages are shown.
-    pub kind: Kind,
+    pub kind: MessageKind,
     /// Clear on the server what is retained and was shown (`--remove-retained`).
     pub remove_retained: bool,
     /// Where to keep the packet identifiers of QoS 2 messages that are not released.
@@ -63,7 +63,7 @@ impl Config {
     /// How long the server may take for its next answer where the run ends by itself, unless the user has
     /// set a limit for all of it.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
-        let ends_by_itself = self.ends_with_answers() || self.kind == Kind::Retained;
+        let ends_by_itself = self.ends_with_answers() || self.kind == MessageKind::Retained;
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
     }
 

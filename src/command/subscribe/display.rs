@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::{Interval, interval};
 
 use super::config::{Config, Display};
-use super::rate::Rate;
+use super::rate::RateCounter;
 use crate::error::Error;
 use crate::output::{Diagnostics, MessageWriter, Misfit, Stdout, Watch};
 use crate::protocol::wire::Publish;
@@ -17,7 +17,7 @@ const RESIZE_INTERVAL: Duration = Duration::from_millis(500);
 /// A [`Display`] at work.
 pub(super) enum Shower {
     Messages(MessageWriter),
-    Rate(Rate),
+    Rate(RateCounter),
     /// With a clock, once there was a connection.
     Watch(Box<Watch>, Option<Interval>),
 }
@@ -29,7 +29,7 @@ impl Shower {
         let is_terminal = config.output.is_none() && diagnostics.terminal().stdout.is_terminal;
         Ok(match &config.display {
             Display::Messages(format) => Self::Messages(MessageWriter::new(format.clone(), is_terminal)),
-            Display::Rate { json } => Self::Rate(Rate::new(*json)),
+            Display::Rate { json } => Self::Rate(RateCounter::new(*json)),
             Display::Watch(_) if !is_terminal => {
                 return Err(Error::usage("--watch needs a terminal, and standard output is not one"));
             }

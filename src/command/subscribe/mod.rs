@@ -14,9 +14,9 @@ mod output;
 mod rate;
 
 use self::clears::Clears;
-pub use self::config::{Config, Display, FilterOptions, Kind};
+pub use self::config::{Config, Display, FilterOptions, MessageKind};
 use self::display::Shower;
-use self::filters::{Group, groups};
+use self::filters::{FilterGroup, groups};
 use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
@@ -76,9 +76,9 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         some_refused: false,
         all_refused: None,
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
-        work: Work::Unfinished,
+        work: SubscribeWork::Unfinished,
         outcome: None,
-        end_of_retained: (config.kind == Kind::Retained).then(|| {
+        end_of_retained: (config.kind == MessageKind::Retained).then(|| {
             // In a session that is kept, the subscription to the marker would be left behind.
             let keeps_session = !config.client.clean_start
                 || config.client.session_expiry_interval.is_some_and(|seconds| seconds > 0);
@@ -90,7 +90,9 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let result = client::run(&config.client, &mut subscriber).await;
     let some_refused = subscriber.some_refused;
     let result = match result {
-        Err(Error::Link { .. } | Error::Refused { .. }) if subscriber.work != Work::Unfinished => Ok(()),
+        Err(Error::Link { .. } | Error::Refused { .. }) if subscriber.work != SubscribeWork::Unfinished => {
+            Ok(())
+        }
         result => result,
     };
     let result = result.and(subscriber.outcome.take().unwrap_or(Ok(())));
@@ -129,7 +131,7 @@ enum Requests {
 
 /// How far what was asked for is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
+enum SubscribeWork {
     Unfinished,
     /// Everything is there, and only clearing it and the farewell are left.
     Complete,
@@ -156,7 +158,7 @@ struct Subscriber<'a> {
     /// Messages written out.
     shown: u64,
     /// What goes into one SUBSCRIBE each.
-    groups: Vec<Group<'a>>,
+    groups: Vec<FilterGroup<'a>>,
     /// Filters refused on this link.
     count_refused: usize,
     /// The latest refusal, not yet said.
@@ -164,7 +166,7 @@ struct Subscriber<'a> {
     some_refused: bool,
     all_refused: Option<Error>,
     clears: Clears,
-    work: Work,
+    work: SubscribeWork,
     /// How to end, once what was shown is cleared.
     outcome: Option<Result<(), Error>>,
     /// With `--retained-only`.
@@ -272,7 +274,7 @@ impl Subscriber<'_> {
     }
 
     fn wants(&self, publish: &Publish<'_>) -> bool {
-        let unwanted = if publish.retain { Kind::Live } else { Kind::Retained };
+        let unwanted = if publish.retain { MessageKind::Live } else { MessageKind::Retained };
         self.config.kind != unwanted
             && !self.config.filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
             && !self.clears.is_echo(publish)
@@ -301,7 +303,7 @@ impl Subscriber<'_> {
         self.shown += 1;
         self.clears.shown(publish);
         if self.config.count.is_some_and(|count| self.shown >= count) {
-            self.work = Work::Complete;
+            self.work = SubscribeWork::Complete;
             // With something to clear the link goes on, and brings no more messages.
             return if self.clears.is_empty() { Flow::Stop } else { Flow::Continue };
         }
@@ -329,7 +331,7 @@ impl Subscriber<'_> {
 
     /// Ends in this way: at once, or when what was shown is cleared.
     fn leave(&mut self, cx: &mut Context<'_>, outcome: Result<(), Error>) -> Poll<Result<(), Error>> {
-        self.work = Work::Complete;
+        self.work = SubscribeWork::Complete;
         self.outcome = Some(outcome);
         self.clears.hurry();
         self.poll_cleared(cx)
@@ -384,7 +386,7 @@ impl Handler for Subscriber<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        if self.work == Work::Unfinished {
+        if self.work == SubscribeWork::Unfinished {
             if self.requests == Requests::ToSend {
                 self.send_requests(session, out);
             }
@@ -392,11 +394,11 @@ impl Handler for Subscriber<'_> {
                 self.requests = Requests::Answered;
             }
             if self.is_done(cx, session, out) {
-                self.work = Work::Complete;
+                self.work = SubscribeWork::Complete;
             }
         }
         self.clears.fill(session, out, self.diagnostics);
-        if self.work == Work::Unfinished {
+        if self.work == SubscribeWork::Unfinished {
             // Behind the last answer it is only a quiet time that is waited for.
             let waits = self.requests != Requests::Answered
                 || self.end_of_retained.as_ref().is_some_and(EndOfStored::is_unanswered);
@@ -459,7 +461,7 @@ impl Handler for Subscriber<'_> {
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(self.unanswered(limit)));
         }
-        if self.work == Work::Over || self.outcome.is_some() {
+        if self.work == SubscribeWork::Over || self.outcome.is_some() {
             return self.poll_cleared(cx);
         }
         while let Poll::Ready(hang_up) = self.supervisor.attention.poll_hang_up(cx) {
@@ -478,7 +480,7 @@ impl Handler for Subscriber<'_> {
 
     /// Once everything is there, messages are for the next run.
     fn declines_messages(&self) -> bool {
-        self.work != Work::Unfinished
+        self.work != SubscribeWork::Unfinished
     }
 
     fn on_change(&mut self, change: Change<'_>) {
@@ -487,11 +489,11 @@ impl Handler for Subscriber<'_> {
         }
         if matches!(change, Change::Lost(_)) {
             self.clears.link_is_lost();
-            if self.work == Work::Complete {
-                self.work = Work::Over;
+            if self.work == SubscribeWork::Complete {
+                self.work = SubscribeWork::Over;
             }
         }
-        if self.work == Work::Unfinished || matches!(change, Change::Closed) {
+        if self.work == SubscribeWork::Unfinished || matches!(change, Change::Closed) {
             self.supervisor.on_change(change);
         }
     }

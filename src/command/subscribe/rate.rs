@@ -13,7 +13,7 @@ use crate::output::{Stdout, put_json_line};
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Counts, and writes a line each second.
-pub(super) struct Rate {
+pub(super) struct RateCounter {
     json: bool,
     /// Of the second under way.
     messages: u64,
@@ -21,7 +21,7 @@ pub(super) struct Rate {
     seconds: Option<Interval>,
 }
 
-impl Rate {
+impl RateCounter {
     pub(super) fn new(json: bool) -> Self {
         Self { json, messages: 0, seconds: None }
     }

@@ -75,13 +75,13 @@ pub(super) enum Later {
 
 /// What a will carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Payload {
+pub(super) enum WillPayload {
     Text(&'static str),
     /// So many bytes, none like its neighbours.
     Bytes(usize),
 }
 
-impl Payload {
+impl WillPayload {
     pub(super) fn bytes(self) -> Vec<u8> {
         match self {
             Self::Text(text) => text.into(),
@@ -103,7 +103,7 @@ pub(super) struct Case {
     pub(super) strict: bool,
     pub(super) qos: QoS,
     pub(super) retain: bool,
-    pub(super) payload: Payload,
+    pub(super) payload: WillPayload,
     /// The end of the topic name.
     pub(super) topic: &'static str,
     pub(super) properties: &'static [(PropertyId, Value<'static>)],
@@ -148,7 +148,7 @@ const USUAL: Case = Case {
     strict: false,
     qos: QoS::AtLeastOnce,
     retain: false,
-    payload: Payload::Text("gone"),
+    payload: WillPayload::Text("gone"),
     topic: "will",
     properties: &[],
     session_expiry: None,
@@ -254,14 +254,14 @@ pub(super) const CASES: &[Case] = &[
         name: "empty-payload",
         about: "a will without payload",
         sections: ["3.1.3.3", "3.1.3.4"],
-        payload: Payload::Text(""),
+        payload: WillPayload::Text(""),
         ..USUAL
     },
     Case {
         name: "large",
         about: "a will of 60,000 bytes",
         sections: ["3.1.3.3", "3.1.3.4"],
-        payload: Payload::Bytes(60_000),
+        payload: WillPayload::Bytes(60_000),
         ..USUAL
     },
     Case {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::case::Expected;
 use crate::client::options::Will;
-use crate::client::raw::Message;
+use crate::client::raw::ReceivedMessage;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::quantity::{counted, duration};
@@ -37,7 +37,7 @@ impl Verdict {
 /// When a will is in time, counted from the death. Servers count whole seconds, so one that is due
 /// later than at once may come up to a second before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Window {
+pub(super) struct WillWindow {
     pub(super) from: Duration,
     pub(super) to: Duration,
 }
@@ -48,7 +48,7 @@ const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 /// How often a server looks for silent clients: mosquitto every 5 seconds, and it counts whole ones.
 const ROUND: Duration = Duration::from_secs(6);
 
-impl Window {
+impl WillWindow {
     /// `None`: never.
     pub(super) fn of(expected: Expected, tolerance: Duration) -> Option<Self> {
         match expected {
@@ -66,14 +66,14 @@ impl Window {
 /// The messages on the will's topic. Only the first is compared with the will, so only that one is kept: a
 /// broker may send any number.
 #[derive(Debug, Default)]
-pub(super) struct Arrivals {
+pub(super) struct WillArrivals {
     /// And when it came.
-    first: Option<(Instant, Message)>,
+    first: Option<(Instant, ReceivedMessage)>,
     count: u64,
 }
 
-impl Arrivals {
-    pub(super) fn add(&mut self, at: Instant, message: Message) {
+impl WillArrivals {
+    pub(super) fn add(&mut self, at: Instant, message: ReceivedMessage) {
         self.first.get_or_insert((at, message));
         self.count += 1;
     }
@@ -86,7 +86,7 @@ impl Arrivals {
 /// What a case expects of its arrivals.
 pub(super) struct Expectation<'a> {
     pub(super) will: &'a Will,
-    pub(super) window: Option<Window>,
+    pub(super) window: Option<WillWindow>,
     /// The QoS the watcher's subscription was granted.
     pub(super) granted: QoS,
     pub(super) death: Instant,
@@ -98,7 +98,7 @@ pub(super) struct Expectation<'a> {
 
 impl Expectation<'_> {
     /// The verdict, with what is wrong if it is no pass, and the delay of the first arrival.
-    pub(super) fn judge(&self, arrivals: &Arrivals) -> (Verdict, String, Option<Duration>) {
+    pub(super) fn judge(&self, arrivals: &WillArrivals) -> (Verdict, String, Option<Duration>) {
         let delay = arrivals.first.as_ref().map(|(at, _)| at.saturating_duration_since(self.death));
         if let Some(detail) = self.own_fault(delay) {
             return (Verdict::Inconclusive, detail, delay);
@@ -112,7 +112,7 @@ impl Expectation<'_> {
 
     /// That it came too late, where it may have come in time and been read late.
     fn own_fault(&self, delay: Option<Duration>) -> Option<String> {
-        let (delay, Window { to, .. }) = (delay?, self.window?);
+        let (delay, WillWindow { to, .. }) = (delay?, self.window?);
         let stood_still = self.stood_still;
         (delay > to && delay.saturating_sub(stood_still) <= to).then(|| {
             let (delay, stood_still) = (duration(delay), duration(stood_still));
@@ -120,7 +120,7 @@ impl Expectation<'_> {
         })
     }
 
-    fn fault(&self, arrivals: &Arrivals, delay: Option<Duration>) -> Option<String> {
+    fn fault(&self, arrivals: &WillArrivals, delay: Option<Duration>) -> Option<String> {
         if self.early > 0 {
             return Some("the will came while the client was still there".into());
         }
@@ -144,7 +144,7 @@ impl Expectation<'_> {
 }
 
 /// In what the message that came is not the will.
-fn differs(will: &Will, message: &Message, granted: QoS, delay: Duration) -> Option<String> {
+fn differs(will: &Will, message: &ReceivedMessage, granted: QoS, delay: Duration) -> Option<String> {
     if message.payload != will.payload {
         let (got, sent) = (counted(message.payload.len() as u64, "byte"), will.payload.len());
         return Some(format!("the payload is not that of the will ({got} instead of {sent})"));
@@ -218,12 +218,12 @@ mod tests {
         Will { topic: "t".into(), payload: b"gone".into(), qos: QoS::AtLeastOnce, retain: false, properties }
     }
 
-    fn message(will: &Will) -> Message {
+    fn message(will: &Will) -> ReceivedMessage {
         let mut properties = PropertyBlock::default();
         for property in will.properties.view().iter().filter(|p| p.id != PropertyId::WillDelayInterval) {
             properties.push(property.id, property.value);
         }
-        Message {
+        ReceivedMessage {
             topic: b"t".into(),
             payload: will.payload.clone(),
             qos: will.qos,
@@ -232,17 +232,17 @@ mod tests {
         }
     }
 
-    fn judged(expected: Expected, early: usize, arrivals: &[(u64, Message)]) -> (Verdict, String) {
+    fn judged(expected: Expected, early: usize, arrivals: &[(u64, ReceivedMessage)]) -> (Verdict, String) {
         let (will, death) = (will(), Instant::now());
         let expectation = Expectation {
             will: &will,
-            window: Window::of(expected, Duration::from_secs(2)),
+            window: WillWindow::of(expected, Duration::from_secs(2)),
             granted: QoS::ExactlyOnce,
             death,
             early,
             stood_still: Duration::from_millis(500),
         };
-        let mut all = Arrivals::default();
+        let mut all = WillArrivals::default();
         for (millis, message) in arrivals {
             all.add(death + Duration::from_millis(*millis), message.clone());
         }
@@ -269,13 +269,13 @@ mod tests {
             (due, 0, vec![(3000, good.clone()), (3001, good.clone())], "2 times"),
             (due, 1, vec![(3000, good.clone())], "still there"),
             (never, 0, vec![(5, good.clone())], "came after 5ms"),
-            (due, 0, vec![(3000, Message { payload: b"x".into(), ..good.clone() })], "payload"),
-            (due, 0, vec![(3000, Message { qos: QoS::AtMostOnce, ..good.clone() })], "QoS 0, not 1"),
-            (due, 0, vec![(3000, Message { retain: true, ..good.clone() })], "RETAIN"),
+            (due, 0, vec![(3000, ReceivedMessage { payload: b"x".into(), ..good.clone() })], "payload"),
+            (due, 0, vec![(3000, ReceivedMessage { qos: QoS::AtMostOnce, ..good.clone() })], "QoS 0, not 1"),
+            (due, 0, vec![(3000, ReceivedMessage { retain: true, ..good.clone() })], "RETAIN"),
             (
                 due,
                 0,
-                vec![(3000, Message { properties: PropertyBlock::default(), ..good.clone() })],
+                vec![(3000, ReceivedMessage { properties: PropertyBlock::default(), ..good.clone() })],
                 "message-expiry-interval was dropped",
             ),
         ] {

@@ -46,7 +46,7 @@ use crate::quantity::counted;
 use case::{CASES, Case, Death, Expected, Later};
 use judge::Verdict;
 use pulse::{PERIOD, Pulse};
-use run::{Plan, Setting, trace, without_will};
+use run::{CasePlan, TestSetting, trace, without_will};
 
 /// A checked command line of `mqtt will-test`.
 #[derive(Debug, Clone)]
@@ -201,7 +201,7 @@ async fn prepare(
     config: &mut Config,
     attention: &mut Attention,
     diagnostics: &Diagnostics,
-) -> Result<Vec<Plan>, Error> {
+) -> Result<Vec<CasePlan>, Error> {
     let prepared = async {
         config.client.settle().await?;
         let spoken = spoken(config, diagnostics).await?;
@@ -256,13 +256,13 @@ const NEEDS_V5: &str = "needs MQTT 5";
 const LACKS_V5: &str = "needs MQTT 5, which the broker does not support";
 
 /// What is to be run.
-fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<Plan> {
+fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<CasePlan> {
     // It was asked for MQTT 5, and does not speak it.
     let lacks_v5 = config.client.version == Version::Auto && spoken != Protocol::V5;
     let missing = |protocol| if lacks_v5 && protocol == Protocol::V5 { Some(LACKS_V5) } else { None };
     let protocols = protocols.iter().copied();
     if let Some(will) = &config.client.will {
-        let own = |protocol| Plan { skipped: missing(protocol), ..own(config, will, protocol) };
+        let own = |protocol| CasePlan { skipped: missing(protocol), ..own(config, will, protocol) };
         return protocols.map(own).collect();
     }
     let chosen = |case: &&Case| match config.cases.as_slice() {
@@ -276,7 +276,7 @@ fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<Plan>
         fitting.map(move |case| {
             let unfit = if lacks_v5 { LACKS_V5 } else { NEEDS_V5 };
             let skipped = missing(protocol).or_else(|| (!case.applies_to(protocol)).then_some(unfit));
-            Plan { skipped, ..plan(config, case, protocol) }
+            CasePlan { skipped, ..plan(config, case, protocol) }
         })
     };
     protocols.flat_map(cases).collect()
@@ -305,7 +305,7 @@ fn watcher(config: &Config) -> ClientOptions {
     }
 }
 
-fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
+fn plan(config: &Config, case: &Case, protocol: Protocol) -> CasePlan {
     let base = identified(&config.client);
     let mut properties = PropertyBlock::default();
     case.properties.iter().for_each(|(id, value)| properties.push(*id, *value));
@@ -316,7 +316,7 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
         retain: case.retain,
         properties,
     };
-    Plan {
+    CasePlan {
         name: case.name.into(),
         section: case.section(protocol).into(),
         protocol,
@@ -341,12 +341,12 @@ fn plan(config: &Config, case: &Case, protocol: Protocol) -> Plan {
 }
 
 /// The user's will, with the user's client identifier if there is one: it may decide about rights.
-fn own(config: &Config, will: &Will, protocol: Protocol) -> Plan {
+fn own(config: &Config, will: &Will, protocol: Protocol) -> CasePlan {
     let publisher = ClientOptions { clean_start: true, ..config.client.clone() };
     let publisher = if publisher.client_identifier.is_empty() { identified(&publisher) } else { publisher };
     let delay = will.properties.view().number(PropertyId::WillDelayInterval).unwrap_or(0);
     let session = publisher.session_expiry_interval.unwrap_or(0);
-    Plan {
+    CasePlan {
         name: "own-will".into(),
         section: "[MQTT-3.1.2-8]".into(),
         protocol,
@@ -396,14 +396,15 @@ async fn flush_beside(progress: &Progress, stdout: &mut Stdout) -> Result<(), Er
 /// with nobody to show it to, it ends the rest, lets it tidy up behind itself, and says why.
 async fn run_all(
     config: &Config,
-    plans: &[Plan],
+    plans: &[CasePlan],
     attention: &mut Attention,
     stdout: &mut Stdout,
     diagnostics: &Diagnostics,
 ) -> (Vec<report::Result>, Option<Error>) {
     let progress = Progress::cases(diagnostics, plans.len() as u64);
     let (stop, stopped) = watch::channel(false);
-    let setting = Setting { tolerance: config.tolerance, stop: stopped, pulse: Pulse::new(), diagnostics };
+    let setting =
+        TestSetting { tolerance: config.tolerance, stop: stopped, pulse: Pulse::new(), diagnostics };
     let mut pulse = tokio::time::interval(PERIOD);
     pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let at_once = if config.parallel { plans.len() } else { 1 };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::judge::Verdict;
-use super::run::{Outcome, Plan};
+use super::run::{CaseOutcome, CasePlan};
 use crate::notation::printable;
 use crate::output::{self, TestCase, TestOutcome, put_json_line, wrapped};
 use crate::quantity::duration;
@@ -16,8 +16,8 @@ const VERSION: u32 = 1;
 
 /// A case and what came of it.
 pub(super) struct Result {
-    pub(super) plan: Plan,
-    pub(super) outcome: Outcome,
+    pub(super) plan: CasePlan,
+    pub(super) outcome: CaseOutcome,
 }
 
 impl Result {
@@ -70,27 +70,27 @@ fn put_wrapped(out: &mut String, text: &str, column: usize, width: usize) {
 }
 
 #[derive(Serialize)]
-struct Window {
+struct WindowReport {
     from: u64,
     to: u64,
 }
 
 #[derive(Serialize)]
 #[allow(clippy::struct_field_names, reason = "the keys of the report")]
-struct Case<'a> {
+struct CaseReport<'a> {
     case: &'a str,
     protocol: String,
     verdict: &'static str,
     section: &'a str,
     delay_us: Option<u64>,
     /// `null`: the will must not come.
-    window_us: Option<Window>,
+    window_us: Option<WindowReport>,
     duration_us: u64,
     #[serde(skip_serializing_if = "str::is_empty")]
     detail: &'a str,
 }
 
-impl<'a> Case<'a> {
+impl<'a> CaseReport<'a> {
     fn of(result: &'a Result) -> Self {
         let Result { plan, outcome } = result;
         let window = plan.window(outcome.tolerance);
@@ -100,7 +100,7 @@ impl<'a> Case<'a> {
             verdict: outcome.verdict.name(),
             section: &plan.section,
             delay_us: outcome.delay.map(micros),
-            window_us: window.map(|window| Window { from: micros(window.from), to: micros(window.to) }),
+            window_us: window.map(|window| WindowReport { from: micros(window.from), to: micros(window.to) }),
             duration_us: micros(outcome.took),
             detail: &outcome.detail,
         }
@@ -108,7 +108,7 @@ impl<'a> Case<'a> {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct WillTestReport<'a> {
     r#type: &'static str,
     version: u32,
     server: String,
@@ -116,7 +116,7 @@ struct Report<'a> {
     failed: usize,
     skipped: usize,
     inconclusive: usize,
-    cases: Vec<Case<'a>>,
+    cases: Vec<CaseReport<'a>>,
     /// Why it could not be made, or not to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
@@ -129,7 +129,7 @@ pub(super) fn count(results: &[Result], verdict: Verdict) -> usize {
 
 /// One JSON object on a line.
 pub(super) fn json(server: String, results: &[Result], ended_early: Option<&str>, out: &mut Vec<u8>) {
-    let report = Report {
+    let report = WillTestReport {
         r#type: "will-test",
         version: VERSION,
         server,
@@ -137,7 +137,7 @@ pub(super) fn json(server: String, results: &[Result], ended_early: Option<&str>
         failed: count(results, Verdict::Fail),
         skipped: count(results, Verdict::Skipped),
         inconclusive: count(results, Verdict::Inconclusive),
-        cases: results.iter().map(Case::of).collect(),
+        cases: results.iter().map(CaseReport::of).collect(),
         error: ended_early,
     };
     put_json_line(out, &report);

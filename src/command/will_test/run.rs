@@ -8,10 +8,10 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::super::stored::{Care, Stored};
 use super::case::{Death, Expected, Later, Return};
-use super::judge::{Arrivals, Expectation, Verdict, Window};
+use super::judge::{Expectation, Verdict, WillArrivals, WillWindow};
 use super::pulse::Pulse;
 use crate::client::options::{ClientOptions, Will};
-use crate::client::raw::{Incoming, Message, RawLink, Trace};
+use crate::client::raw::{Incoming, RawLink, ReceivedMessage, Trace};
 use crate::error::Error;
 use crate::output::{Diagnostics, Verbosity};
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -21,7 +21,7 @@ use crate::quantity::duration;
 
 /// A case, ready to be run.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
+pub(super) struct CasePlan {
     pub(super) name: String,
     pub(super) section: String,
     pub(super) protocol: Protocol,
@@ -44,7 +44,7 @@ pub(super) struct Plan {
 }
 
 /// What every case of a run works with.
-pub(super) struct Setting<'a> {
+pub(super) struct TestSetting<'a> {
     /// How late a will may be.
     pub(super) tolerance: Duration,
     /// Becomes true when the run is to end: what a case has under way is broken off and tidied up.
@@ -55,7 +55,7 @@ pub(super) struct Setting<'a> {
 
 /// What came of a case.
 #[derive(Debug, Clone)]
-pub(super) struct Outcome {
+pub(super) struct CaseOutcome {
     pub(super) verdict: Verdict,
     /// Why, if it is no pass.
     pub(super) detail: String,
@@ -67,7 +67,7 @@ pub(super) struct Outcome {
 }
 
 /// A case that ends before it can be judged.
-struct Stop(Verdict, String);
+struct CaseStop(Verdict, String);
 
 /// How long the server may take to answer a packet.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
@@ -105,13 +105,13 @@ impl Backlog {
     }
 }
 
-impl Plan {
-    pub(super) fn window(&self, tolerance: Duration) -> Option<Window> {
-        Window::of(self.expected, tolerance)
+impl CasePlan {
+    pub(super) fn window(&self, tolerance: Duration) -> Option<WillWindow> {
+        WillWindow::of(self.expected, tolerance)
     }
 
     /// Runs the case; `None` if it was broken off.
-    pub(super) async fn run(&self, setting: &Setting<'_>) -> Option<Outcome> {
+    pub(super) async fn run(&self, setting: &TestSetting<'_>) -> Option<CaseOutcome> {
         let started = Instant::now();
         let mut tidying = Tidying::default();
         let mut stop = setting.stop.clone();
@@ -131,9 +131,9 @@ impl Plan {
         };
         let mut outcome = match result {
             Ok(outcome) => outcome,
-            Err(Stop(verdict, detail)) => {
+            Err(CaseStop(verdict, detail)) => {
                 let tolerance = setting.tolerance;
-                Outcome { verdict, detail, delay: None, tolerance, took: Duration::ZERO }
+                CaseOutcome { verdict, detail, delay: None, tolerance, took: Duration::ZERO }
             }
         };
         if outcome.verdict == Verdict::Fail {
@@ -152,7 +152,7 @@ impl Plan {
     /// Opens one of the case's links, which is called by its `role`.
     async fn open<'a>(
         &self,
-        setting: &Setting<'a>,
+        setting: &TestSetting<'a>,
         role: &str,
         options: &ClientOptions,
     ) -> Result<RawLink<'a>, Error> {
@@ -163,11 +163,15 @@ impl Plan {
         format!("{}/{}/{role}", self.name, self.protocol)
     }
 
-    async fn try_run<'a>(&self, setting: &Setting<'a>, tidying: &mut Tidying<'a>) -> Result<Outcome, Stop> {
+    async fn try_run<'a>(
+        &self,
+        setting: &TestSetting<'a>,
+        tidying: &mut Tidying<'a>,
+    ) -> Result<CaseOutcome, CaseStop> {
         if let Some(why) = self.skipped {
-            return Err(Stop(Verdict::Skipped, why.into()));
+            return Err(CaseStop(Verdict::Skipped, why.into()));
         }
-        let mut watch = Watch::open(self, setting, "watcher").await?;
+        let mut watch = WillSubscriber::open(self, setting, "watcher").await?;
         self.check_features(&watch.link)?;
         tidying.before.clone_from(&watch.before);
         tidying.started = true;
@@ -199,13 +203,13 @@ impl Plan {
         if verdict == Verdict::Pass {
             self.look_later(setting).await?;
         }
-        Ok(Outcome { verdict, detail, delay, tolerance, took: Duration::ZERO })
+        Ok(CaseOutcome { verdict, detail, delay, tolerance, took: Duration::ZERO })
     }
 
     /// Skips what the server says it does not have.
-    fn check_features(&self, link: &RawLink<'_>) -> Result<(), Stop> {
+    fn check_features(&self, link: &RawLink<'_>) -> Result<(), CaseStop> {
         let limits = link.connected().limits();
-        let skip = |why: String| Err(Stop(Verdict::Skipped, why));
+        let skip = |why: String| Err(CaseStop(Verdict::Skipped, why));
         if self.will.qos > limits.maximum_qos {
             return skip(format!("the broker's Maximum QoS is {}", limits.maximum_qos)); // [MQTT-3.2.2-12]
         }
@@ -221,8 +225,8 @@ impl Plan {
     }
 
     /// Skips what the server does not let this client have.
-    fn check_terms(&self, link: &RawLink<'_>) -> Result<(), Stop> {
-        let skip = |why: String| Err(Stop(Verdict::Skipped, why));
+    fn check_terms(&self, link: &RawLink<'_>) -> Result<(), CaseStop> {
+        let skip = |why: String| Err(CaseStop(Verdict::Skipped, why));
         let asked = self.publisher.keep_alive;
         let keep_alive = link.connected().keep_alive(asked);
         if matches!(self.death, Death::Silence | Death::BlackHole) && keep_alive != asked {
@@ -243,18 +247,18 @@ impl Plan {
 
     async fn die<'a>(
         &self,
-        setting: &Setting<'a>,
+        setting: &TestSetting<'a>,
         mut publisher: RawLink<'a>,
         tidying: &mut Tidying<'a>,
-    ) -> Result<(), Stop> {
-        let unable = |error: Error| Stop(Verdict::Inconclusive, format!("the publisher: {error}"));
+    ) -> Result<(), CaseStop> {
+        let unable = |error: Error| CaseStop(Verdict::Inconclusive, format!("the publisher: {error}"));
         setting.diagnostics.debug(|| format!("Client {} {}", self.label("publisher"), self.death.deed()));
         match self.death {
             Death::Reset => {
-                return publisher.reset().map_err(|error| Stop(Verdict::Skipped, error.to_string()));
+                return publisher.reset().map_err(|error| CaseStop(Verdict::Skipped, error.to_string()));
             }
             Death::BlackHole => {
-                publisher.black_hole().map_err(|error| Stop(Verdict::Skipped, error.to_string()))?;
+                publisher.black_hole().map_err(|error| CaseStop(Verdict::Skipped, error.to_string()))?;
             }
             Death::Silence => {}
             Death::Close => publisher.close().await.map_err(unable)?,
@@ -274,13 +278,13 @@ impl Plan {
     /// arrival, too.
     async fn watch<'a>(
         &self,
-        setting: &Setting<'a>,
+        setting: &TestSetting<'a>,
         tolerance: Duration,
-        watch: &mut Watch<'a>,
+        watch: &mut WillSubscriber<'a>,
         death: Instant,
         tidying: &mut Tidying<'a>,
-    ) -> Result<(Arrivals, Duration), Stop> {
-        let mut arrivals = Arrivals::default();
+    ) -> Result<(WillArrivals, Duration), CaseStop> {
+        let mut arrivals = WillArrivals::default();
         let (stood_still, mut meanwhile) = (setting.pulse.stood_still(), Duration::ZERO);
         let mut returns = self.returns;
         let mut until = match (self.window(tolerance), self.expected) {
@@ -304,7 +308,7 @@ impl Plan {
                     let clean_start = returns.take().is_some_and(|returns| returns.clean_start);
                     let back = ClientOptions { clean_start, ..without_will(&self.publisher) };
                     let link = self.open(setting, "publisher", &back).await.map_err(|error| {
-                        Stop(Verdict::Inconclusive, format!("the publisher could not reconnect: {error}"))
+                        CaseStop(Verdict::Inconclusive, format!("the publisher could not reconnect: {error}"))
                     })?;
                     tidying.publishers.push(link);
                 }
@@ -342,12 +346,12 @@ impl Plan {
     }
 
     /// What a subscriber finds that comes when all is over.
-    async fn look_later(&self, setting: &Setting<'_>) -> Result<(), Stop> {
-        let fail = |text: String| Err(Stop(Verdict::Fail, text));
+    async fn look_later(&self, setting: &TestSetting<'_>) -> Result<(), CaseStop> {
+        let fail = |text: String| Err(CaseStop(Verdict::Fail, text));
         match self.later {
             Later::Any => Ok(()),
             Later::Kept => {
-                let mut later = Watch::open(self, setting, "later watcher").await?;
+                let mut later = WillSubscriber::open(self, setting, "later watcher").await?;
                 if later.before.is_none() {
                     // A server may be slow to send what it has kept.
                     let _ = timeout(setting.tolerance, later.first_retained()).await;
@@ -362,7 +366,7 @@ impl Plan {
             }
             Later::Nothing(pause) => {
                 tokio::time::sleep(pause).await;
-                let mut later = Watch::open(self, setting, "later watcher").await?;
+                let mut later = WillSubscriber::open(self, setting, "later watcher").await?;
                 later.take_retained().await?;
                 if later.before.is_some() {
                     return fail("it is still kept for a later subscriber".into());
@@ -373,7 +377,7 @@ impl Plan {
     }
 
     /// Leaves nothing behind: no session, and nothing retained that was not there before.
-    async fn tidy(&self, setting: &Setting<'_>, before: Option<&Message>) -> Result<(), Error> {
+    async fn tidy(&self, setting: &TestSetting<'_>, before: Option<&ReceivedMessage>) -> Result<(), Error> {
         // A server may keep a session for no other reason than the will that it delays.
         let is_delayed = self.will.properties.view().number(PropertyId::WillDelayInterval).is_some();
         if !self.will.retain && !is_delayed && self.publisher.session_expiry_interval.is_none() {
@@ -405,7 +409,7 @@ impl Plan {
 struct Tidying<'a> {
     started: bool,
     /// What was retained on the topic before.
-    before: Option<Message>,
+    before: Option<ReceivedMessage>,
     /// Connections that must stay open while the case goes on.
     publishers: Vec<RawLink<'a>>,
 }
@@ -425,27 +429,27 @@ pub(super) fn without_will(options: &ClientOptions) -> ClientOptions {
 }
 
 /// A subscriber to the will's topic.
-struct Watch<'a> {
+struct WillSubscriber<'a> {
     topic: Vec<u8>,
     link: RawLink<'a>,
     /// How long it took to open the link.
     opened_in: Duration,
     granted: QoS,
     /// What was retained there.
-    before: Option<Message>,
+    before: Option<ReceivedMessage>,
 }
 
-impl<'a> Watch<'a> {
-    async fn open(plan: &Plan, setting: &Setting<'a>, role: &str) -> Result<Self, Stop> {
+impl<'a> WillSubscriber<'a> {
+    async fn open(plan: &CasePlan, setting: &TestSetting<'a>, role: &str) -> Result<Self, CaseStop> {
         let watcher = match &plan.watcher.user_name {
             Some(name) => format!("the watcher (user '{name}')"),
             None => "the watcher".to_owned(),
         };
-        let unable = |error: Error| Stop(Verdict::Inconclusive, format!("{watcher}: {error}"));
+        let unable = |error: Error| CaseStop(Verdict::Inconclusive, format!("{watcher}: {error}"));
         let began = Instant::now();
         let mut link = plan.open(setting, role, &plan.watcher).await.map_err(|error| match error {
             Error::Refused { reason: ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, .. } => {
-                Stop(Verdict::Skipped, format!("the broker does not support MQTT {}", plan.protocol))
+                CaseStop(Verdict::Skipped, format!("the broker does not support MQTT {}", plan.protocol))
             }
             error => unable(error),
         })?;
@@ -466,7 +470,7 @@ impl<'a> Watch<'a> {
             timeout(ANSWER_LIMIT, subscribed).await.map_err(|_| unanswered("watcher", "SUBSCRIBE"))??;
         let reason = reason.unwrap_or(ReasonCode::UNSPECIFIED);
         watch.granted = QoS::from_bits(reason.0).ok_or_else(|| {
-            Stop(
+            CaseStop(
                 Verdict::Inconclusive,
                 format!("{watcher} has no right to subscribe to the will's topic: {reason}"),
             )
@@ -489,7 +493,7 @@ impl<'a> Watch<'a> {
 
     /// Takes what has come up to now and within this time, which is retained or came too early; returns
     /// how much the latter is.
-    async fn catch_up(&mut self, linger: Duration) -> Result<usize, Stop> {
+    async fn catch_up(&mut self, linger: Duration) -> Result<usize, CaseStop> {
         self.link.ping();
         let mut live = 0;
         let mut until = None;
@@ -512,7 +516,7 @@ impl<'a> Watch<'a> {
 
     /// Takes what is retained, or finds that nothing is. By the pace of the broker alone: the watcher
     /// may have no right to publish.
-    async fn take_retained(&mut self) -> Result<(), Stop> {
+    async fn take_retained(&mut self) -> Result<(), CaseStop> {
         let mut stored = Stored::new(Instant::now(), Care::Last);
         stored.subscribed(Instant::now());
         let mut backlog = Backlog::default();
@@ -554,7 +558,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), Stop> {
+async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), CaseStop> {
     link.ping();
     let answered = async {
         while link.next().await? != Incoming::Pong {}
@@ -563,19 +567,19 @@ async fn pong(link: &mut RawLink<'_>, who: &str) -> Result<(), Stop> {
     timeout(ANSWER_LIMIT, answered)
         .await
         .map_err(|_| unanswered(who, "PINGREQ"))?
-        .map_err(|error| Stop(Verdict::Inconclusive, format!("the {who}: {error}")))
+        .map_err(|error| CaseStop(Verdict::Inconclusive, format!("the {who}: {error}")))
 }
 
-fn unanswered(who: &str, packet: &str) -> Stop {
-    Stop(Verdict::Inconclusive, format!("the {who} got no answer to {packet} from the broker"))
+fn unanswered(who: &str, packet: &str) -> CaseStop {
+    CaseStop(Verdict::Inconclusive, format!("the {who} got no answer to {packet} from the broker"))
 }
 
-fn lost(error: &Error) -> Stop {
-    Stop(Verdict::Inconclusive, format!("the watcher lost its connection: {error}"))
+fn lost(error: &Error) -> CaseStop {
+    CaseStop(Verdict::Inconclusive, format!("the watcher lost its connection: {error}"))
 }
 
 /// The publisher's CONNECT was refused: for what the server does not have, or for another reason.
-fn refused(error: &Error) -> Stop {
+fn refused(error: &Error) -> CaseStop {
     let lacks = [
         ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
         ReasonCode::RETAIN_NOT_SUPPORTED,
@@ -583,9 +587,11 @@ fn refused(error: &Error) -> Stop {
         ReasonCode::PACKET_TOO_LARGE,
     ];
     match error {
-        Error::Refused { reason, .. } if lacks.contains(reason) => Stop(Verdict::Skipped, error.to_string()),
+        Error::Refused { reason, .. } if lacks.contains(reason) => {
+            CaseStop(Verdict::Skipped, error.to_string())
+        }
         // The watcher was let in, so it is about this will.
-        Error::Refused { .. } => Stop(Verdict::Fail, format!("the broker refused this will: {error}")),
-        _ => Stop(Verdict::Inconclusive, format!("the publisher: {error}")),
+        Error::Refused { .. } => CaseStop(Verdict::Fail, format!("the broker refused this will: {error}")),
+        _ => CaseStop(Verdict::Inconclusive, format!("the publisher: {error}")),
     }
 }

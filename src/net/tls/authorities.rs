@@ -12,7 +12,7 @@ use x509_cert::der::{self, Decode, Reader, SliceReader, Tag, TagNumber, Tagged};
 use super::certificate::CertificateFacts;
 use super::files;
 use super::options::{SystemStore, TlsOptions};
-use super::pem::{self, Block, Kind};
+use super::pem::{self, Block, PemKind};
 use crate::error::{Error, Layer};
 use crate::quotation::FirstFew;
 
@@ -174,7 +174,7 @@ impl Authorities {
     fn add_blocks(&mut self, path: &Path, content: &[u8]) -> usize {
         let mut added = 0;
         for mut block in pem::blocks(content) {
-            if !matches!(block.kind, Kind::Certificate | Kind::TrustedCertificate) {
+            if !matches!(block.kind, PemKind::Certificate | PemKind::TrustedCertificate) {
                 continue;
             }
             match self.add_block(&mut block) {
@@ -189,7 +189,7 @@ impl Authorities {
         let content = block.content.as_mut().map_err(|damage| damage.to_string())?;
         let settings = content.split_off(pem::element_length(content).unwrap_or(content.len()));
         let certificate = CertificateDer::from(std::mem::take(content));
-        if block.kind == Kind::TrustedCertificate && !settings.is_empty() {
+        if block.kind == PemKind::TrustedCertificate && !settings.is_empty() {
             match is_trusted_for_servers(&settings) {
                 Ok(true) => {}
                 Ok(false) => return Err("its trust settings do not allow it for servers".into()),

@@ -14,7 +14,7 @@ use crate::net::fault;
 use crate::quotation;
 
 /// The handshake that failed.
-pub(super) struct Attempt<'a> {
+pub(super) struct FailedHandshake<'a> {
     /// The name asked for.
     pub(super) name: &'a ServerName<'static>,
     /// The application protocols offered.
@@ -31,7 +31,7 @@ const VERSIONS: &str =
 const PLAIN_PORT: &str = "is this a port without TLS? MQTT over TLS mostly has port 8883";
 
 /// A handshake that failed, as the program's own error.
-pub(super) fn handshake_error(error: &io::Error, attempt: &Attempt<'_>) -> Error {
+pub(super) fn handshake_error(error: &io::Error, attempt: &FailedHandshake<'_>) -> Error {
     if let Some(Rejection { words, hint }) = attempt.notes.rejection.clone() {
         return with_optional_hint(Error::fatal(Layer::Tls, words), hint.as_deref());
     }
@@ -46,7 +46,7 @@ pub(super) fn handshake_error(error: &io::Error, attempt: &Attempt<'_>) -> Error
 }
 
 /// The connection broke during the handshake.
-fn cut_off(error: &io::Error, attempt: &Attempt<'_>) -> Error {
+fn cut_off(error: &io::Error, attempt: &FailedHandshake<'_>) -> Error {
     let how = match error.kind() {
         io::ErrorKind::UnexpectedEof => "the broker closed the connection".to_owned(),
         _ => fault::words(error),
@@ -62,7 +62,7 @@ fn cut_off(error: &io::Error, attempt: &Attempt<'_>) -> Error {
 }
 
 /// The server ended the handshake with an alert.
-fn refused(alert: AlertDescription, attempt: &Attempt<'_>) -> Error {
+fn refused(alert: AlertDescription, attempt: &FailedHandshake<'_>) -> Error {
     // Before the handshake is over anyone in between can have sent it.
     let refusal = |what: String| Error::link(Layer::Tls, what);
     if attempt.notes.certificate_wanted && alert != AlertDescription::ProtocolVersion {

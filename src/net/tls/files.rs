@@ -8,7 +8,7 @@ use pkcs8::{EncryptedPrivateKeyInfoOwned, Error as Pkcs8Error, pkcs5};
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::options::KeyPassword;
-use super::pem::{self, Block, Kind};
+use super::pem::{self, Block, PemKind};
 use crate::error::{Error, Layer};
 use crate::file::read_at_most;
 
@@ -18,7 +18,7 @@ const LONGEST_FILE_BYTES: u64 = 64 << 20;
 /// All certificates of a PEM file, in their order; at least one. A chain is shown whole, so that one
 /// damaged block is an error.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let wanted = |kind| matches!(kind, Kind::Certificate | Kind::TrustedCertificate);
+    let wanted = |kind| matches!(kind, PemKind::Certificate | PemKind::TrustedCertificate);
     let found = contents(path, "certificate", wanted)?.into_iter().map(|mut der| {
         // OpenSSL's trust settings follow a certificate.
         der.truncate(pem::element_length(&der).unwrap_or(der.len()));
@@ -30,12 +30,12 @@ pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
 /// All revocation lists of a PEM file, at least one. Without one that is damaged, certificates would
 /// be accepted that it may revoke.
 pub(super) fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Error> {
-    let found = contents(path, "certificate revocation list", |kind| kind == Kind::RevocationList)?;
+    let found = contents(path, "certificate revocation list", |kind| kind == PemKind::RevocationList)?;
     Ok(found.into_iter().map(Into::into).collect())
 }
 
 /// What is in the blocks of one kind, all of which have to be sound.
-fn contents(path: &Path, what: &str, wanted: impl Fn(Kind) -> bool) -> Result<Vec<Vec<u8>>, Error> {
+fn contents(path: &Path, what: &str, wanted: impl Fn(PemKind) -> bool) -> Result<Vec<Vec<u8>>, Error> {
     let file = read(path, what)?;
     let blocks = pem::blocks(&file).into_iter().filter(|block| wanted(block.kind));
     let found: Vec<Vec<u8>> = blocks.map(|block| content_of(path, block)).collect::<Result<_, _>>()?;
@@ -54,7 +54,7 @@ pub(super) fn private_key(
 ) -> Result<PrivateKeyDer<'static>, Error> {
     let file = read(path, "private key")?;
     let is_key = |block: &Block| {
-        use Kind::{EcPrivateKey, EncryptedPrivateKey, PrivateKey, RsaPrivateKey};
+        use PemKind::{EcPrivateKey, EncryptedPrivateKey, PrivateKey, RsaPrivateKey};
         matches!(block.kind, PrivateKey | EncryptedPrivateKey | RsaPrivateKey | EcPrivateKey)
     };
     let Some(block) = pem::blocks(&file).into_iter().find(is_key) else {
@@ -73,9 +73,9 @@ pub(super) fn private_key(
     let kind = block.kind;
     let content = content_of(path, block)?;
     match kind {
-        Kind::EncryptedPrivateKey => decrypted(path, &content, password),
-        Kind::RsaPrivateKey => Ok(PrivateKeyDer::Pkcs1(content.into())),
-        Kind::EcPrivateKey => Ok(PrivateKeyDer::Sec1(content.into())),
+        PemKind::EncryptedPrivateKey => decrypted(path, &content, password),
+        PemKind::RsaPrivateKey => Ok(PrivateKeyDer::Pkcs1(content.into())),
+        PemKind::EcPrivateKey => Ok(PrivateKeyDer::Sec1(content.into())),
         _ => Ok(PrivateKeyDer::Pkcs8(content.into())),
     }
 }
@@ -129,13 +129,13 @@ pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
         error.with_hint("it holds a key of OpenSSH: `ssh-keygen -p -m PKCS8 -f FILE` converts it")
     } else if has(|label| label.ends_with("PRIVATE KEY")) {
         error.with_hint("it holds a private key: that goes after --key")
-    } else if has(|label| matches!(Kind::of(label), Kind::Certificate | Kind::TrustedCertificate)) {
+    } else if has(|label| matches!(PemKind::of(label), PemKind::Certificate | PemKind::TrustedCertificate)) {
         error.with_hint("it holds a certificate: that goes after --cert or --cafile")
     } else if has(|label| label.ends_with("CERTIFICATE REQUEST")) {
         error.with_hint("it holds a request for a certificate, which the authority has to sign first")
     } else if has(|label| label == "PKCS7") {
         error.with_hint("it holds PKCS#7: `openssl pkcs7 -print_certs -in FILE` extracts the certificates")
-    } else if has(|label| Kind::of(label) == Kind::RevocationList) {
+    } else if has(|label| PemKind::of(label) == PemKind::RevocationList) {
         error.with_hint("it holds a revocation list: that goes after --crl")
     } else {
         error

@@ -27,7 +27,7 @@ pub(in crate::net) async fn handshake(
     let has_certificate = config.has_certificate;
     outcome.map(|stream| Encrypted::new(stream, has_certificate)).map_err(|error| {
         let protocols = &config.client.alpn_protocols;
-        let attempt = explain::Attempt { name: &name, protocols, has_certificate, notes };
+        let attempt = explain::FailedHandshake { name: &name, protocols, has_certificate, notes };
         explain::handshake_error(&error, &attempt)
     })
 }

@@ -21,7 +21,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// What a label promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PemKind {
     Certificate,
     /// A certificate followed by OpenSSL's trust settings.
     TrustedCertificate,
@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl PemKind {
     pub(super) fn of(label: &str) -> Self {
         match label {
             "CERTIFICATE" | "X509 CERTIFICATE" => Self::Certificate,
@@ -55,7 +55,7 @@ impl Kind {
 #[derive(Debug)]
 pub(super) struct Block {
     pub(super) label: String,
-    pub(super) kind: Kind,
+    pub(super) kind: PemKind,
     /// Which block of the file it is, counted from 1.
     number: usize,
     /// The line of its BEGIN, counted from 1.
@@ -121,7 +121,7 @@ pub(super) fn blocks(file: &[u8]) -> Vec<Block> {
         let end_line = [END, label.as_bytes(), DASHES].concat();
         let body = memmem::find(&text[body_start..body_limit], &end_line);
         let body = body.map(|length| &text[body_start..body_start + length]);
-        let kind = Kind::of(label);
+        let kind = PemKind::of(label);
         let (headers, encoded) = body.map_or((&[][..], &[][..]), headers_and_data);
         blocks.push(Block {
             label: label.to_owned(),
@@ -169,13 +169,13 @@ fn headers_and_data(body: &[u8]) -> (&[u8], &[u8]) {
     body.split_at(end.unwrap_or(body.len()))
 }
 
-fn decoded(encoded: &[u8], kind: Kind) -> Result<Vec<u8>, Damage> {
+fn decoded(encoded: &[u8], kind: PemKind) -> Result<Vec<u8>, Damage> {
     let encoded: Vec<u8> = encoded.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     if encoded.is_empty() {
         return Err(Damage::Empty);
     }
     let mut content = BASE64.decode(encoded).map_err(|_| Damage::NotBase64)?;
-    if kind == Kind::Other {
+    if kind == PemKind::Other {
         return Ok(content);
     }
     let length = element_length(&content).ok_or(Damage::NotDer)?;
@@ -183,7 +183,7 @@ fn decoded(encoded: &[u8], kind: Kind) -> Result<Vec<u8>, Damage> {
         return Err(Damage::CutOff { found: content.len(), expected: length });
     }
     // OpenSSL passes over what follows, too.
-    if kind != Kind::TrustedCertificate {
+    if kind != PemKind::TrustedCertificate {
         content.truncate(length);
     }
     Ok(content)
@@ -244,7 +244,7 @@ mod tests {
         ] {
             let found = one(&file);
             assert_eq!(found.content.as_deref(), Ok(DER), "{}", String::from_utf8_lossy(&file));
-            assert_eq!(found.kind, Kind::Certificate);
+            assert_eq!(found.kind, PemKind::Certificate);
         }
     }
 

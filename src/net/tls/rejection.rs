@@ -445,10 +445,10 @@ fn not_trusted(cause: &CertificateError, chain: &Chain<'_>, presented: &Presente
     }
 }
 
-type Link<'a> = (usize, &'a CertificateDer<'a>, Details);
+type ChainLink<'a> = (usize, &'a CertificateDer<'a>, Details);
 
 /// The authority of the right name is known, and did not sign.
-fn wrong_authority(at: &Link<'_>, namesake: &Details, verdict: Option<bool>, place: &str) -> Rejection {
+fn wrong_authority(at: &ChainLink<'_>, namesake: &Details, verdict: Option<bool>, place: &str) -> Rejection {
     let issuer = format!("the one of that name in {place}");
     wrong_issuer(
         at,
@@ -460,7 +460,7 @@ fn wrong_authority(at: &Link<'_>, namesake: &Details, verdict: Option<bool>, pla
 }
 
 fn wrong_issuer(
-    at: &Link<'_>,
+    at: &ChainLink<'_>,
     issuer: &Details,
     verdict: Option<bool>,
     which: &str,
@@ -507,7 +507,7 @@ fn wrong_issuer(
     }
 }
 
-fn unknown_issuer(chain: &Chain<'_>, at: &Link<'_>, place: &str) -> Rejection {
+fn unknown_issuer(chain: &Chain<'_>, at: &ChainLink<'_>, place: &str) -> Rejection {
     let own = &chain.links[0].2.facts;
     let last = &at.2.facts;
     if own.is_self_issued() {

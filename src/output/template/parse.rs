@@ -52,7 +52,7 @@ impl Template {
     /// # Errors
     /// The specifier that is wrong.
     pub fn parse(format: &[u8]) -> Result<Self, FormatError> {
-        let mut reader = Reader { rest: format };
+        let mut reader = TemplateReader { rest: format };
         let mut template = Self {
             segments: Vec::new(),
             time_formats: Vec::new(),
@@ -86,11 +86,11 @@ impl Template {
     }
 }
 
-struct Reader<'a> {
+struct TemplateReader<'a> {
     rest: &'a [u8],
 }
 
-impl Reader<'_> {
+impl TemplateReader<'_> {
     /// The next byte, which must be there.
     fn next(&mut self, what: &'static str) -> Result<u8, FormatError> {
         let (byte, rest) = self.rest.split_first().ok_or(FormatError::Incomplete(what))?;

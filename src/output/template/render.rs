@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::time::SystemTime;
 
-use super::segments::{Case, Field, Segment, Shape, Template};
+use super::segments::{Field, LetterCase, Segment, Shape, Template};
 use crate::notation::hex;
 use crate::notation::printable::LineFeed;
 use crate::output::json::PayloadForm;
@@ -188,12 +188,12 @@ fn cut<'a>(shape: &Shape, payload: &'a [u8]) -> &'a [u8] {
 
 /// Hex digits, a separator behind every `precision` of them but the last. As in mosquitto the width
 /// cuts at that many bytes and pads to that many digits, and padding counts for the groups.
-fn put_hex(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], case: Case) {
+fn put_hex(out: &mut Vec<u8>, shape: &Shape, payload: &[u8], case: LetterCase) {
     let payload = cut(shape, payload);
     let padding = shape.width.saturating_sub(payload.len() * 2);
     let digits = match case {
-        Case::Lower => hex::DIGITS,
-        Case::Upper => hex::CAPITAL_DIGITS,
+        LetterCase::Lower => hex::DIGITS,
+        LetterCase::Upper => hex::CAPITAL_DIGITS,
     };
     let group = shape.precision.unwrap_or(0);
     let mut position = 0;

@@ -41,14 +41,14 @@ pub(super) enum Field {
     SubscriptionIdentifier,
     Topic,
     UnixTime,
-    Hex(Case),
+    Hex(LetterCase),
     Nanoseconds,
     /// `%I` and the letters behind `@`, by their place among the template's time formats.
     LocalTime(usize),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Case {
+pub(super) enum LetterCase {
     Lower,
     Upper,
 }

@@ -1,7 +1,7 @@
 //! All specifiers of a format: the one table that the parser, `--help-all`, the manual pages and
 //! `docs/formats.md` share.
 
-use super::segments::{Case, Field};
+use super::segments::{Field, LetterCase};
 
 /// Two characters of a format that stand for something else.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ const fn time(written: &'static str, format: &'static str, help: &'static str) -
 pub const SPECIFIERS: &[Specifier] = &[
     field("%t", Field::Topic, "topic"),
     field("%p", Field::Payload, "payload, as it is"),
-    field("%x", Field::Hex(Case::Lower), "payload as hexadecimal digits, 0-9 and a-f"),
-    field("%X", Field::Hex(Case::Upper), "payload as hexadecimal digits, 0-9 and A-F"),
+    field("%x", Field::Hex(LetterCase::Lower), "payload as hexadecimal digits, 0-9 and a-f"),
+    field("%X", Field::Hex(LetterCase::Upper), "payload as hexadecimal digits, 0-9 and A-F"),
     field("%l", Field::PayloadLength, "length of the payload in bytes"),
     field("%d", Field::Double, "payload of 8 bytes as a number (IEEE 754 double, little endian)"),
     field("%f", Field::Float, "payload of 4 bytes as a number (IEEE 754 single, little endian)"),

@@ -9,12 +9,12 @@ use super::{Malformed, PacketType};
 
 /// A cursor over the body of one packet.
 #[derive(Clone)]
-pub(in crate::protocol) struct Reader<'a> {
+pub(in crate::protocol) struct FieldReader<'a> {
     pub(super) rest: &'a [u8],
     pub(super) packet: PacketType,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> FieldReader<'a> {
     pub(in crate::protocol) fn new(body: &'a [u8], packet: PacketType) -> Self {
         Self { rest: body, packet }
     }

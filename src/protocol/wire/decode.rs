@@ -4,10 +4,10 @@ use super::super::property::{Place, Properties};
 use super::super::reason::ReasonCode;
 use super::super::topic::TopicError;
 use super::super::{Protocol, QoS};
-use super::{Malformed, PacketType, Reader};
+use super::{FieldReader, Malformed, PacketType};
 use crate::quantity::counted;
 
-impl<'a> Reader<'a> {
+impl<'a> FieldReader<'a> {
     /// A packet identifier, which is never 0 ([MQTT-2.2.1-2]).
     fn packet_identifier(&mut self) -> Result<u16, Malformed> {
         match self.u16()? {
@@ -236,7 +236,7 @@ pub struct SubscriptionList<'a> {
 }
 
 impl<'a> SubscriptionList<'a> {
-    fn read(reader: &mut Reader<'a>, protocol: Protocol) -> Result<Self, Malformed> {
+    fn read(reader: &mut FieldReader<'a>, protocol: Protocol) -> Result<Self, Malformed> {
         if reader.is_empty() {
             return Err(reader.protocol_error("no topic filter"));
         }
@@ -247,7 +247,7 @@ impl<'a> SubscriptionList<'a> {
         Ok(list)
     }
 
-    fn read_one(&self, reader: &mut Reader<'a>) -> Result<Subscription<'a>, Malformed> {
+    fn read_one(&self, reader: &mut FieldReader<'a>) -> Result<Subscription<'a>, Malformed> {
         let filter = reader.text()?;
         let options = if self.packet == PacketType::Subscribe { reader.u8()? } else { 0 };
         let reserved = if self.protocol == Protocol::V5 { 0b1100_0000 } else { 0b1111_1100 };
@@ -271,7 +271,7 @@ impl<'a> SubscriptionList<'a> {
     /// The filters in the order of the packet.
     pub fn iter(&self) -> impl Iterator<Item = Subscription<'a>> + use<'a> {
         let list = *self;
-        let mut reader = Reader::new(self.body, self.packet);
+        let mut reader = FieldReader::new(self.body, self.packet);
         // Checked when the packet was decoded, so an error cannot come; it would end the list.
         std::iter::from_fn(move || if reader.is_empty() { None } else { list.read_one(&mut reader).ok() })
     }
@@ -309,7 +309,7 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
             reason: ReasonCode::MALFORMED_PACKET,
         });
     };
-    let mut reader = Reader::new(packet.get(1..).unwrap_or_default(), kind);
+    let mut reader = FieldReader::new(packet.get(1..).unwrap_or_default(), kind);
     reader.variable_byte_integer()?;
     let flags = if matches!(kind, PacketType::PubRel | PacketType::Subscribe | PacketType::Unsubscribe) {
         2
@@ -371,7 +371,7 @@ fn any_packet(protocol: Protocol, packet: &[u8]) -> Result<Packet<'_>, Malformed
     })
 }
 
-fn publish(protocol: Protocol, first: u8, mut reader: Reader<'_>) -> Result<Publish<'_>, Malformed> {
+fn publish(protocol: Protocol, first: u8, mut reader: FieldReader<'_>) -> Result<Publish<'_>, Malformed> {
     let qos = QoS::from_bits(first >> 1 & 3).ok_or_else(|| reader.malformed("QoS 3"))?; // [MQTT-3.3.1-4]
     let dup = first & 8 != 0;
     if dup && qos == QoS::AtMostOnce && protocol == Protocol::V5 {
@@ -391,7 +391,7 @@ fn publish(protocol: Protocol, first: u8, mut reader: Reader<'_>) -> Result<Publ
     })
 }
 
-fn ack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Ack<'_>, Malformed> {
+fn ack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Ack<'_>, Malformed> {
     let packet_identifier = reader.packet_identifier()?;
     let (reason, properties) = reason_and_properties(protocol, &mut reader)?;
     Ok(Ack { packet_identifier, reason, properties })
@@ -401,7 +401,7 @@ fn ack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Ack<'_>, Malformed>
 /// being 0x00 ([MQTT-3.4.2.1], [MQTT-3.14.2.1]).
 fn reason_and_properties<'a>(
     protocol: Protocol,
-    reader: &mut Reader<'a>,
+    reader: &mut FieldReader<'a>,
 ) -> Result<(ReasonCode, Properties<'a>), Malformed> {
     if protocol != Protocol::V5 {
         reader.end()?;
@@ -414,7 +414,7 @@ fn reason_and_properties<'a>(
     Ok((reason, properties))
 }
 
-fn connack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Packet<'_>, Malformed> {
+fn connack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Packet<'_>, Malformed> {
     let flags = reader.u8()?;
     if flags > 1 {
         return Err(reader.malformed("reserved acknowledge flags")); // [MQTT-3.2.2-1]
@@ -436,7 +436,7 @@ fn connack(protocol: Protocol, mut reader: Reader<'_>) -> Result<Packet<'_>, Mal
     Ok(Packet::ConnAck { session_present: flags == 1, reason, properties })
 }
 
-fn connect(mut reader: Reader<'_>) -> Result<Connect<'_>, Malformed> {
+fn connect(mut reader: FieldReader<'_>) -> Result<Connect<'_>, Malformed> {
     let name = reader.binary()?;
     let level = reader.u8()?;
     let unsupported = |what: String| Malformed {

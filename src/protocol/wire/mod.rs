@@ -35,7 +35,7 @@ mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub(super) use data::{Reader, put_binary, put_variable_byte_integer};
+pub(super) use data::{FieldReader, put_binary, put_variable_byte_integer};
 pub use decode::{Ack, Connect, Packet, Publish, Subscription, SubscriptionList, Will, decode};
 pub use encode::{
     PublishTemplate, TopicAlias, ack, auth, connack, connect, disconnect, ping_request, ping_response,

@@ -17,7 +17,7 @@ use proptest::sample::select;
 use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::v5;
 
-use super::super::property::{Kind, Place, Properties, PropertyBlock, PropertyId, Value};
+use super::super::property::{Place, Properties, PropertyBlock, PropertyId, PropertyKind, Value};
 use super::super::reason::ReasonCode;
 use super::tests::{protocols, qualities};
 use super::*;
@@ -84,13 +84,13 @@ fn properties(place: Place) -> impl Strategy<Value = PropertyBlock> {
         for (&id, value) in ids.iter().zip(&values) {
             let Some((number, text, binary)) = value else { continue };
             let value = match id.kind() {
-                Kind::Byte | Kind::Flag => Value::Number(number & 1),
-                Kind::Two | Kind::TwoNotZero => Value::Number(number % 65_535 + 1),
-                Kind::Four | Kind::FourNotZero => Value::Number(number | 1),
-                Kind::Variable => Value::Number(number % 268_435_455 + 1),
-                Kind::Text => Value::Text(text),
-                Kind::Binary => Value::Binary(binary),
-                Kind::Pair => Value::Pair(text, "value"),
+                PropertyKind::Byte | PropertyKind::Flag => Value::Number(number & 1),
+                PropertyKind::Two | PropertyKind::TwoNotZero => Value::Number(number % 65_535 + 1),
+                PropertyKind::Four | PropertyKind::FourNotZero => Value::Number(number | 1),
+                PropertyKind::Variable => Value::Number(number % 268_435_455 + 1),
+                PropertyKind::Text => Value::Text(text),
+                PropertyKind::Binary => Value::Binary(binary),
+                PropertyKind::Pair => Value::Pair(text, "value"),
             };
             block.push(id, value);
             if id == UserProperty {
@@ -343,7 +343,7 @@ macro_rules! theirs {
             block.clear();
             properties.write(&mut block).unwrap();
         }
-        sorted(Properties::read(&mut Reader::new(&block, PacketType::Publish), $place).unwrap())
+        sorted(Properties::read(&mut FieldReader::new(&block, PacketType::Publish), $place).unwrap())
     }};
 }
 

@@ -5,14 +5,14 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use super::record::{HEADER_BYTES, put, seal};
-use super::{BLOCK_BYTES, Course, Shared, Tail};
+use super::{BLOCK_BYTES, IntakeState, SharedSpool, Tail};
 use crate::error::Error;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 
 /// The side that takes in.
 #[derive(Debug)]
 pub struct Intake {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SharedSpool>,
     /// Knows how large the packets will be.
     pub(super) template: PublishTemplate,
     /// An encoded [`Envelope`].
@@ -56,7 +56,7 @@ impl Intake {
     }
 
     fn has_no_room(&self, tail: &Tail) -> bool {
-        tail.course != Course::Closed
+        tail.course != IntakeState::Closed
             && (Self::is_draining(tail) || !self.ends.is_empty() && self.fitting(tail) == 0)
     }
 
@@ -78,14 +78,14 @@ impl Intake {
             let room = self.most_bytes.saturating_sub(tail.end + begun as u64);
             // Each byte may be a line feed, and with it an empty message.
             let bytes = room / (per_line + 1);
-            if tail.course == Course::Closed || bytes > 0 && !Self::is_draining(&tail) {
+            if tail.course == IntakeState::Closed || bytes > 0 && !Self::is_draining(&tail) {
                 break Some(usize::try_from(bytes.max(1)).unwrap_or(usize::MAX));
             }
             if tail.messages == 0 {
                 // One message finds room where nothing waits, even one longer than the limit.
                 break Some(if room == 0 { usize::MAX } else { 1 });
             }
-            if tail.course == Course::Ending || tail.messages == tail.kept {
+            if tail.course == IntakeState::Ending || tail.messages == tail.kept {
                 break None;
             }
             tail = shared.wait_for_room(tail, true);
@@ -114,7 +114,7 @@ impl Intake {
         let mut tail = shared.tail();
         while self.has_no_room(&tail) {
             // What is kept leaves room to nobody in this run.
-            if tail.course == Course::Ending || tail.messages == tail.kept {
+            if tail.course == IntakeState::Ending || tail.messages == tail.kept {
                 return if self.ends.is_empty() { Ok(()) } else { Err(self.no_room()) };
             }
             tail = shared.wait_for_room(tail, !self.ends.is_empty());
@@ -122,7 +122,7 @@ impl Intake {
         if self.ends.is_empty() {
             return Ok(());
         }
-        if tail.course == Course::Closed {
+        if tail.course == IntakeState::Closed {
             let closed = std::io::Error::new(ErrorKind::BrokenPipe, "it was closed");
             return Err(self.shared.failed(closed));
         }

@@ -47,8 +47,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use self::record::{
-    Beginning, FILE_HEADER_BYTES, FILE_HEADER_LENGTH, FileHeader, HEADER_BYTES, Header, Key, STAGE_OFFSET,
-    Stage,
+    Beginning, FILE_HEADER_BYTES, FILE_HEADER_LENGTH, FileHeader, HEADER_BYTES, Key, RecordHeader,
+    STAGE_OFFSET, SpoolStage,
 };
 use super::{make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
@@ -70,7 +70,7 @@ const SYNCHRONISED_WITHIN: Duration = Duration::from_secs(1);
 
 /// What both sides know.
 #[derive(Debug)]
-struct Shared {
+struct SharedSpool {
     path: PathBuf,
     file: File,
     key: Key,
@@ -83,7 +83,7 @@ struct Shared {
 
 /// How far a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
+enum IntakeState {
     Sending,
     /// Nothing is sent any more: intake does not wait for room.
     Ending,
@@ -106,11 +106,11 @@ struct Tail {
     /// Intake has something, and waits for room for it.
     intake_waits: bool,
     unsynchronised: bool,
-    course: Course,
+    course: IntakeState,
     failure: Option<std::io::Error>,
 }
 
-impl Shared {
+impl SharedSpool {
     fn tail(&self) -> MutexGuard<'_, Tail> {
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -139,7 +139,7 @@ impl Shared {
 
 /// A message from the spool.
 #[derive(Debug, Clone)]
-pub struct Message {
+pub struct SpooledMessage {
     /// Names it among those in the spool.
     pub place: u64,
     /// Everything but the payload; the same allocation as that of the message before if it is equal.
@@ -175,7 +175,7 @@ pub struct Left {
 /// The side that sends.
 #[derive(Debug)]
 pub struct Spool {
-    shared: Arc<Shared>,
+    shared: Arc<SharedSpool>,
     /// How far it is read.
     cursor: u64,
     /// What was read ahead, from `block_start` on.
@@ -186,9 +186,9 @@ pub struct Spool {
     /// Messages ahead of the cursor that are already on their way.
     taken_up: BTreeSet<u64>,
     /// Stages on file that are neither waiting nor done.
-    marked: BTreeMap<u64, Stage>,
+    marked: BTreeMap<u64, SpoolStage>,
     /// Stages not yet on file.
-    marks: Vec<(u64, Stage)>,
+    marks: Vec<(u64, SpoolStage)>,
     /// The ends of messages that are kept, and not yet counted as such.
     kept: Vec<u64>,
     /// The latest envelope, as bytes and decoded.
@@ -248,13 +248,13 @@ impl Spool {
             file.set_len(found.end).map_err(&failed)?;
         }
         let under_way = found.sent.iter().filter_map(|(place, stage)| match *stage {
-            Stage::Sent(packet_identifier) => {
+            SpoolStage::Sent(packet_identifier) => {
                 Some(UnderWay { place: *place, packet_identifier, received: false })
             }
-            Stage::Received(packet_identifier) => {
+            SpoolStage::Received(packet_identifier) => {
                 Some(UnderWay { place: *place, packet_identifier, received: true })
             }
-            Stage::Waiting | Stage::Done => None,
+            SpoolStage::Waiting | SpoolStage::Done => None,
         });
         let left = Left {
             messages: found.messages,
@@ -272,10 +272,10 @@ impl Spool {
             draining: false,
             intake_waits: false,
             unsynchronised: true,
-            course: Course::Sending,
+            course: IntakeState::Sending,
             failure: None,
         };
-        let shared = Shared {
+        let shared = SharedSpool {
             path: path.to_owned(),
             file,
             key,
@@ -324,14 +324,14 @@ impl Spool {
         std::thread::spawn(move || {
             loop {
                 let mut tail = shared.tail();
-                while !tail.unsynchronised && tail.course != Course::Closed {
+                while !tail.unsynchronised && tail.course != IntakeState::Closed {
                     tail = shared.changed.wait(tail).unwrap_or_else(PoisonError::into_inner);
                 }
-                if tail.course != Course::Closed {
+                if tail.course != IntakeState::Closed {
                     let wait = shared.changed.wait_timeout(tail, SYNCHRONISED_WITHIN);
                     tail = wait.unwrap_or_else(PoisonError::into_inner).0;
                 }
-                if tail.course == Course::Closed {
+                if tail.course == IntakeState::Closed {
                     return;
                 }
                 tail.unsynchronised = false;
@@ -359,7 +359,7 @@ impl Spool {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn next_message(&mut self) -> Result<Option<Message>, Error> {
+    pub fn next_message(&mut self) -> Result<Option<SpooledMessage>, Error> {
         loop {
             let end = self.shared.tail().end;
             if let Some(index) = self.damaged.iter().position(|(from, _)| *from == self.cursor) {
@@ -373,7 +373,7 @@ impl Spool {
             let header = self.header(place, end)?;
             self.cursor += header.record_bytes();
             let waits = match header.stage {
-                Stage::Done => false,
+                SpoolStage::Done => false,
                 _ => !self.taken_up.remove(&place),
             };
             if waits {
@@ -393,7 +393,7 @@ impl Spool {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn take_up(&mut self, place: u64) -> Result<Message, Error> {
+    pub fn take_up(&mut self, place: u64) -> Result<SpooledMessage, Error> {
         let message = self.read(place)?;
         self.taken_up.insert(place);
         Ok(message)
@@ -403,19 +403,19 @@ impl Spool {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub fn read(&mut self, place: u64) -> Result<Message, Error> {
+    pub fn read(&mut self, place: u64) -> Result<SpooledMessage, Error> {
         let end = self.shared.tail().end;
         let header = self.header(place, end)?;
         self.message(place, header, end)
     }
 
-    fn header(&mut self, place: u64, end: u64) -> Result<Header, Error> {
+    fn header(&mut self, place: u64, end: u64) -> Result<RecordHeader, Error> {
         let key = self.shared.key;
-        let header = Header::read(self.bytes(place, HEADER_BYTES, end)?, key, place);
+        let header = RecordHeader::read(self.bytes(place, HEADER_BYTES, end)?, key, place);
         header.ok_or_else(|| not_ours(&self.shared.path, "the spool that was opened"))
     }
 
-    fn message(&mut self, place: u64, header: Header, end: u64) -> Result<Message, Error> {
+    fn message(&mut self, place: u64, header: RecordHeader, end: u64) -> Result<SpooledMessage, Error> {
         let foreign = not_ours(&self.shared.path, "the spool that was opened");
         let known = self.envelope.take();
         let body = self.bytes(place + HEADER_BYTES as u64, header.body_bytes, end)?;
@@ -433,7 +433,7 @@ impl Spool {
             },
         };
         let payload = Bytes::copy_from_slice(payload);
-        let message = Message { place, envelope: Arc::clone(&envelope.1), payload };
+        let message = SpooledMessage { place, envelope: Arc::clone(&envelope.1), payload };
         self.envelope = Some(envelope);
         Ok(message)
     }
@@ -457,19 +457,19 @@ impl Spool {
 
     /// A QoS 2 message is about to be sent with this packet identifier. To be written before it is.
     pub fn sent(&mut self, place: u64, packet_identifier: u16) {
-        self.mark(place, Stage::Sent(packet_identifier));
+        self.mark(place, SpoolStage::Sent(packet_identifier));
     }
 
     /// PUBREC came. To be written before PUBREL is sent.
     pub fn received(&mut self, place: u64) {
-        if let Some(Stage::Sent(packet_identifier)) = self.marked.get(&place) {
-            self.mark(place, Stage::Received(*packet_identifier));
+        if let Some(SpoolStage::Sent(packet_identifier)) = self.marked.get(&place) {
+            self.mark(place, SpoolStage::Received(*packet_identifier));
         }
     }
 
     /// The server has it, or has refused it for good.
     pub fn done(&mut self, place: u64) {
-        self.mark(place, Stage::Done);
+        self.mark(place, SpoolStage::Done);
     }
 
     /// The server does not take it now: it is for the next run, which begins anew with it.
@@ -479,7 +479,7 @@ impl Spool {
     pub fn keep(&mut self, place: u64) -> Result<(), Error> {
         let end = self.shared.tail().end;
         let behind = place + self.header(place, end)?.record_bytes();
-        self.mark(place, Stage::Waiting);
+        self.mark(place, SpoolStage::Waiting);
         self.kept.push(behind);
         Ok(())
     }
@@ -488,14 +488,14 @@ impl Spool {
     pub fn forget_sent(&mut self) {
         let places: Vec<u64> = self.marked.keys().copied().collect();
         for place in places {
-            self.mark(place, Stage::Waiting);
+            self.mark(place, SpoolStage::Waiting);
         }
     }
 
-    fn mark(&mut self, place: u64, stage: Stage) {
+    fn mark(&mut self, place: u64, stage: SpoolStage) {
         let before = match stage {
-            Stage::Sent(_) | Stage::Received(_) => self.marked.insert(place, stage),
-            Stage::Waiting | Stage::Done => self.marked.remove(&place),
+            SpoolStage::Sent(_) | SpoolStage::Received(_) => self.marked.insert(place, stage),
+            SpoolStage::Waiting | SpoolStage::Done => self.marked.remove(&place),
         };
         if before != Some(stage) {
             self.marks.push((place, stage));
@@ -514,7 +514,7 @@ impl Spool {
         for (place, stage) in self.marks.drain(..) {
             let written = self.shared.file.write_all_at(&stage.encode(), place + STAGE_OFFSET);
             written.map_err(|error| self.shared.failed(error))?;
-            done += u64::from(stage == Stage::Done);
+            done += u64::from(stage == SpoolStage::Done);
         }
         let shared = Arc::clone(&self.shared);
         let mut tail = shared.tail();
@@ -553,7 +553,7 @@ impl Spool {
 
     /// Nothing more is sent in this run: what finds no room will not be taken in.
     pub fn stop_waiting(&self) {
-        self.shared.tail().course = Course::Ending;
+        self.shared.tail().course = IntakeState::Ending;
         self.shared.room.notify_all();
     }
 
@@ -566,7 +566,7 @@ impl Spool {
         self.write()?;
         self.cut()?;
         let mut tail = self.shared.tail();
-        tail.course = Course::Closed;
+        tail.course = IntakeState::Closed;
         self.shared.changed.notify_all();
         self.shared.room.notify_all();
         let messages = tail.messages;

@@ -69,7 +69,7 @@ impl Key {
 
 /// How far a message has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum SpoolStage {
     Waiting,
     /// At QoS 2: sent with this packet identifier.
     Sent(u16),
@@ -78,7 +78,7 @@ pub(super) enum Stage {
     Done,
 }
 
-impl Stage {
+impl SpoolStage {
     pub(super) fn encode(self) -> [u8; 4] {
         let (stage, identifier) = match self {
             Self::Waiting => (0, 0),
@@ -107,13 +107,13 @@ impl Stage {
 
 /// The header of a message.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Header {
-    pub(super) stage: Stage,
+pub(super) struct RecordHeader {
+    pub(super) stage: SpoolStage,
     pub(super) body_bytes: usize,
     body_sum: u32,
 }
 
-impl Header {
+impl RecordHeader {
     /// The header these bytes are, at this offset of the file with this key; `None` if they are none.
     pub(super) fn read(bytes: &[u8], key: Key, offset: u64) -> Option<Self> {
         let header: &[u8; HEADER_BYTES] = bytes.first_chunk()?;
@@ -126,7 +126,7 @@ impl Header {
             && length <= LARGEST_PACKET_BYTES
             && header_sum == header_checksum(key, offset, header);
         is_one.then(|| Self {
-            stage: Stage::decode(*stage),
+            stage: SpoolStage::decode(*stage),
             body_bytes: length as usize,
             body_sum: u32::from_le_bytes(*body_sum),
         })
@@ -216,7 +216,7 @@ pub(super) fn put(out: &mut Vec<u8>, key: Key, envelope: &[u8], payload: &[u8]) 
     sum.update(envelope);
     sum.update(payload);
     out.extend_from_slice(&key.0);
-    out.extend_from_slice(&Stage::Waiting.encode());
+    out.extend_from_slice(&SpoolStage::Waiting.encode());
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(&sum.finalize().to_le_bytes());
     out.extend_from_slice(&[0; HEADER_BYTES - HEADER_SUM_OFFSET]);

@@ -5,19 +5,19 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 
-use super::record::{FILE_HEADER_BYTES, HEADER_BYTES, Header, Key, Stage};
+use super::record::{FILE_HEADER_BYTES, HEADER_BYTES, Key, RecordHeader, SpoolStage};
 
 const BLOCK_BYTES: usize = 64 * 1024;
 
 /// What was found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct ScannedFile {
     /// The end of the last whole message.
     pub(super) end: u64,
     /// Messages that are not done.
     pub(super) messages: u64,
     /// Those of them that were sent: offset and stage.
-    pub(super) sent: Vec<(u64, Stage)>,
+    pub(super) sent: Vec<(u64, SpoolStage)>,
     /// Ranges that are no messages, between others.
     pub(super) damaged: Vec<(u64, u64)>,
     /// Bytes behind the last whole message.
@@ -25,10 +25,10 @@ pub(super) struct Found {
 }
 
 /// Reads the whole file. Time grows with its length, whatever is in it.
-pub(super) fn scan(file: &File, key: Key) -> io::Result<Found> {
+pub(super) fn scan(file: &File, key: Key) -> io::Result<ScannedFile> {
     let length = file.metadata()?.len();
-    let mut window = Window { file, key, length, start: 0, bytes: Vec::new() };
-    let mut found = Found { end: FILE_HEADER_BYTES, ..Found::default() };
+    let mut window = FileWindow { file, key, length, start: 0, bytes: Vec::new() };
+    let mut found = ScannedFile { end: FILE_HEADER_BYTES, ..ScannedFile::default() };
     let mut at = FILE_HEADER_BYTES;
     while at < length {
         let Some(header) = window.header(at)? else {
@@ -47,8 +47,8 @@ pub(super) fn scan(file: &File, key: Key) -> io::Result<Found> {
             if at > found.end {
                 found.damaged.push((found.end, at));
             }
-            found.messages += u64::from(header.stage != Stage::Done);
-            if matches!(header.stage, Stage::Sent(_) | Stage::Received(_)) {
+            found.messages += u64::from(header.stage != SpoolStage::Done);
+            if matches!(header.stage, SpoolStage::Sent(_) | SpoolStage::Received(_)) {
                 found.sent.push((at, header.stage));
             }
             found.end = end;
@@ -60,7 +60,7 @@ pub(super) fn scan(file: &File, key: Key) -> io::Result<Found> {
 }
 
 /// A piece of the file in memory.
-struct Window<'a> {
+struct FileWindow<'a> {
     file: &'a File,
     key: Key,
     length: u64,
@@ -68,7 +68,7 @@ struct Window<'a> {
     bytes: Vec<u8>,
 }
 
-impl Window<'_> {
+impl FileWindow<'_> {
     /// The bytes from `at` on: `least` of them, or as many as there are, and what else is in memory.
     fn at(&mut self, at: u64, least: usize) -> io::Result<&[u8]> {
         let left = self.length.saturating_sub(at);
@@ -83,13 +83,13 @@ impl Window<'_> {
         Ok(self.bytes.get(from..).unwrap_or_default())
     }
 
-    fn header(&mut self, at: u64) -> io::Result<Option<Header>> {
+    fn header(&mut self, at: u64) -> io::Result<Option<RecordHeader>> {
         let key = self.key;
-        Ok(Header::read(self.at(at, HEADER_BYTES)?, key, at))
+        Ok(RecordHeader::read(self.at(at, HEADER_BYTES)?, key, at))
     }
 
     /// Whether the body of a record is the one that was written.
-    fn has_whole_body(&mut self, at: u64, header: &Header) -> io::Result<bool> {
+    fn has_whole_body(&mut self, at: u64, header: &RecordHeader) -> io::Result<bool> {
         let mut sum = crc32fast::Hasher::new();
         let (mut body, mut left) = (at + HEADER_BYTES as u64, header.body_bytes);
         while left > 0 {

@@ -21,20 +21,20 @@ fn envelope(topic: &str, qos: QoS) -> Envelope {
 /// No flipped bit makes a message done, or gives it another packet identifier: it waits, and is sent again.
 #[test]
 fn flipped_bit_of_a_stage_loses_no_message() {
-    use super::record::Stage;
+    use super::record::SpoolStage;
     for stage in [
-        Stage::Waiting,
-        Stage::Sent(1),
-        Stage::Sent(0x1234),
-        Stage::Received(7),
-        Stage::Received(u16::MAX),
-        Stage::Done,
+        SpoolStage::Waiting,
+        SpoolStage::Sent(1),
+        SpoolStage::Sent(0x1234),
+        SpoolStage::Received(7),
+        SpoolStage::Received(u16::MAX),
+        SpoolStage::Done,
     ] {
         let bytes = stage.encode();
-        assert_eq!(Stage::decode(bytes), stage);
+        assert_eq!(SpoolStage::decode(bytes), stage);
         for bit in 0..32 {
             let flipped = (u32::from_le_bytes(bytes) ^ 1 << bit).to_le_bytes();
-            assert_eq!(Stage::decode(flipped), Stage::Waiting, "{stage:?}, bit {bit}");
+            assert_eq!(SpoolStage::decode(flipped), SpoolStage::Waiting, "{stage:?}, bit {bit}");
         }
     }
 }
@@ -67,7 +67,7 @@ fn take_in(spool: &Spool, payloads: &[&str]) {
     intake.take_in().unwrap();
 }
 
-fn text(message: &Message) -> String {
+fn text(message: &SpooledMessage) -> String {
     String::from_utf8(message.payload.to_vec()).unwrap()
 }
 
@@ -91,7 +91,7 @@ fn messages_come_out_as_they_went_in() {
         intake.add(payload.as_bytes());
         intake.take_in().unwrap();
     }
-    let messages: Vec<Message> = std::iter::from_fn(|| spool.next_message().unwrap()).collect();
+    let messages: Vec<SpooledMessage> = std::iter::from_fn(|| spool.next_message().unwrap()).collect();
     assert_eq!(messages.iter().map(text).collect::<Vec<_>>(), ["one", "", &large, "four"]);
     assert_eq!(*messages[0].envelope, envelope("retained", QoS::AtLeastOnce));
     assert_eq!(*messages[2].envelope, envelope("other", QoS::ExactlyOnce));
@@ -233,7 +233,7 @@ fn damage_in_the_middle_is_passed_over() {
         let (mut spool, left) = folder.open();
         assert_eq!(left.messages, 3);
         assert!(left.damaged_bytes > 150_000);
-        let found: Vec<Message> = std::iter::from_fn(|| spool.next_message().unwrap()).collect();
+        let found: Vec<SpooledMessage> = std::iter::from_fn(|| spool.next_message().unwrap()).collect();
         assert_eq!(found.iter().map(text).collect::<Vec<_>>(), expected);
         for message in &found {
             spool.done(message.place);

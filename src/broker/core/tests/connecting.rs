@@ -57,7 +57,7 @@ fn the_user_is_checked() {
         ] {
             let (client, answer) = world.try_connect(&wrong);
             assert_eq!(answer, ["CONNACK 0x86"]);
-            assert_eq!(world.state(client), State::Closing);
+            assert_eq!(world.state(client), Directive::Closing);
         }
     }
 }
@@ -92,11 +92,11 @@ fn unknown_versions_and_other_beginnings() {
         let client = world.open(V3_1_1);
         world.send(client, bytes);
         assert_eq!(world.core.output(client.id), answer, "{bytes:?}");
-        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.state(client), Directive::Closing);
         // Whatever follows is ignored, and the end comes also if the peer says nothing.
         world.send(client, &connect_bytes(&hello(V5, "c")));
         world.wait_seconds(1);
-        assert_eq!(world.state(client), State::Dead);
+        assert_eq!(world.state(client), Directive::Dead);
         assert_eq!(world.core.statistics().sessions, 0);
     }
     let mut world = World::new();
@@ -119,9 +119,9 @@ fn connect_takes_its_time_or_is_cut() {
     let mut world = World::new();
     let client = world.open(V5);
     world.wait(Duration::from_millis(9_999));
-    assert_eq!(world.state(client), State::Open);
+    assert_eq!(world.state(client), Directive::Open);
     world.wait(Duration::from_millis(1));
-    assert_eq!(world.state(client), State::Dead);
+    assert_eq!(world.state(client), Directive::Dead);
 }
 
 /// [MQTT-3.1.2-22]: one and a half times the keep-alive.
@@ -133,16 +133,16 @@ fn keep_alive() {
         let goodbye: &[&str] = if protocol == V5 { &["DISCONNECT 0x8d"] } else { &[] };
         for _ in 0..5 {
             world.wait_seconds(14);
-            assert_eq!(world.state(client), State::Open);
+            assert_eq!(world.state(client), Directive::Open);
             world.send(client, &[0xC0, 0]);
             world.take(client);
         }
         world.wait_seconds(15);
         assert_eq!(world.take(client), goodbye);
-        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.state(client), Directive::Closing);
         let patient = world.connect(protocol, "patient");
         world.wait_seconds(1_000_000);
-        assert_eq!(world.state(patient), State::Open);
+        assert_eq!(world.state(patient), Directive::Open);
     }
 }
 
@@ -173,7 +173,7 @@ fn broken_rules_are_answered_with_their_reason() {
         let client = world.connect(V5, "c");
         world.send(client, bytes);
         assert_eq!(world.take(client), [format!("DISCONNECT {reason}")], "{bytes:?}");
-        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.state(client), Directive::Closing);
         assert_eq!(world.core.statistics().sessions, 0);
     }
 }
@@ -184,7 +184,7 @@ fn nothing_is_said_to_3_x() {
     let client = world.connect(V3_1_1, "c");
     world.send(client, &[0x30, 3, 0, 1, b'#']);
     assert!(world.take(client).is_empty());
-    assert_eq!(world.state(client), State::Closing);
+    assert_eq!(world.state(client), Directive::Closing);
 }
 
 /// Reason Strings are left out on request, and if the packet would be too large ([MQTT-3.1.2-29],
@@ -214,7 +214,7 @@ fn shutting_down_says_so() {
     assert!(world.take(old).is_empty() && world.take(silent).is_empty());
     world.wait_seconds(1);
     for client in [new, old, silent] {
-        assert_eq!(world.state(client), State::Dead);
+        assert_eq!(world.state(client), Directive::Dead);
     }
 }
 
@@ -226,6 +226,6 @@ fn an_empty_will_topic_closes_the_connection() {
         let (client, seen) =
             world.try_connect(&Connect { will: Some(will("", "x")), ..hello(protocol, "c") });
         assert_eq!(seen, answer, "{protocol:?}");
-        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.state(client), Directive::Closing);
     }
 }

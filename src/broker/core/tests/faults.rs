@@ -1,14 +1,14 @@
 //! Faults on request.
 
 use super::*;
-use crate::broker::options::{Cut, Faults, Refusal};
+use crate::broker::options::{Cut, Faults, RefusedTopics};
 
 fn faulty(faults: Faults) -> World {
     World::with(Options { faults, ..Options::default() })
 }
 
-fn refusal(topic_filter: &str, reason: u8) -> Vec<Refusal> {
-    vec![Refusal { topic_filter: topic_filter.to_owned(), reason_code: ReasonCode(reason) }]
+fn refusal(topic_filter: &str, reason: u8) -> Vec<RefusedTopics> {
+    vec![RefusedTopics { topic_filter: topic_filter.to_owned(), reason_code: ReasonCode(reason) }]
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn cut_connections() {
             world.publish(client, &message("t", 1, identifier, ""));
         }
         assert_eq!(world.take(client), answers);
-        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.state(client), Directive::Closing);
         // The last packet was handled, what came behind it was not.
         assert_eq!(world.core.statistics().messages_received, 2);
         let client = world.connect(V5, "c");
@@ -100,7 +100,7 @@ fn withheld_acknowledgements_count() {
     for identifier in 1..4 {
         world.publish(client, &message("t", 1, identifier, ""));
     }
-    assert_eq!(world.state(client), State::Open);
+    assert_eq!(world.state(client), Directive::Open);
     world.publish(client, &message("t", 1, 4, ""));
     assert_eq!(world.take(client), ["DISCONNECT 0x93"]);
 }

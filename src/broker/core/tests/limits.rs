@@ -36,7 +36,7 @@ fn limits_are_announced() {
     // Server Keep Alive is MQTT 5's; a client of 3.x cannot know it.
     let old = world.connect(V3_1_1, "old");
     world.wait_seconds(45);
-    assert_eq!(world.state(old), State::Open);
+    assert_eq!(world.state(old), Directive::Open);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn receive_maximum_of_the_server() {
     world.publish(client, &message("t", 0, 0, ""));
     world.ack(client, PacketType::PubRel, 1, 0);
     world.publish(client, &message("t", 2, 3, ""));
-    assert_eq!(world.state(client), State::Open);
+    assert_eq!(world.state(client), Directive::Open);
     world.publish(client, &message("t", 1, 4, ""));
     assert_eq!(world.take(client).last().unwrap(), "DISCONNECT 0x93");
 }
@@ -118,7 +118,7 @@ fn maximum_packet_size_of_the_client() {
     // A CONNACK that does not fit is replaced by the smallest there is.
     let block = numbers(&[(PropertyId::MaximumPacketSize, 9)]);
     let (client, answer) = world.try_connect(&Connect { properties: block.view(), ..connect });
-    assert_eq!((&answer[..], world.state(client)), (&["CONNACK 0x95".to_owned()][..], State::Closing));
+    assert_eq!((&answer[..], world.state(client)), (&["CONNACK 0x95".to_owned()][..], Directive::Closing));
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn a_publisher_waits_for_a_slow_reader() {
         let total = 20_000;
         let (mut sent, mut seen) = (0, 0);
         while seen < total {
-            while sent < total && world.state(writer) == State::Open {
+            while sent < total && world.state(writer) == Directive::Open {
                 sent += usize::from(world.core.receive(writer.id, &bytes, world.now) > 0);
                 world.take(writer);
             }
@@ -177,11 +177,11 @@ fn patience_ends() {
     let writer = world.connect(V3_1_1, "writer");
     let payload = "x".repeat(100_000);
     let bytes = publish_bytes(V3_1_1, &message("t", 0, 1, &payload));
-    while world.state(writer) == State::Open {
+    while world.state(writer) == Directive::Open {
         world.send(writer, &bytes);
     }
     world.wait(Duration::from_millis(4_999));
-    assert_eq!(world.state(writer), State::Paused);
+    assert_eq!(world.state(writer), Directive::Paused);
     world.wait(Duration::from_millis(1));
     for _ in 0..100 {
         world.send(writer, &bytes);
@@ -190,18 +190,18 @@ fn patience_ends() {
     assert!(world.core.statistics().messages_dropped > 50);
     // Once it has caught up it is waited for again.
     world.take(reader);
-    while world.state(writer) == State::Open {
+    while world.state(writer) == Directive::Open {
         world.send(writer, &bytes);
     }
     // Its end sets the publisher free at once.
     world.lose(reader);
-    assert_eq!(world.state(writer), State::Open);
+    assert_eq!(world.state(writer), Directive::Open);
     let own = world.connect(V3_1_1, "own");
     world.subscribe(own, &[filter("t", 0)]);
     for _ in 0..100 {
         world.send(own, &bytes);
     }
-    assert_eq!(world.state(own), State::Open);
+    assert_eq!(world.state(own), Directive::Open);
 }
 
 /// What is in flight, and a will, counts like what waits: a client that never acknowledges does not
@@ -249,14 +249,14 @@ fn unread_answers_are_bounded() {
     }
     assert_eq!(taken, 8 << 20);
     assert_eq!(world.core.output(client.id).len(), 8 << 20);
-    assert_eq!(world.state(client), State::Paused);
+    assert_eq!(world.state(client), Directive::Paused);
     world.take(client);
-    assert_eq!(world.state(client), State::Open);
+    assert_eq!(world.state(client), Directive::Open);
     world.send(client, &pings);
     // Held for its own sake, it is silent by its own fault.
     for _ in 0..10 {
         world.offer(client, &pings);
     }
     world.wait_seconds(15);
-    assert_eq!(world.state(client), State::Closing);
+    assert_eq!(world.state(client), Directive::Closing);
 }

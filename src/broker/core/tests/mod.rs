@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use super::{ConnectionId, Core, State};
+use super::{ConnectionId, Core, Directive};
 use crate::broker::options::Options;
 use crate::protocol::Protocol::{self, V3_1, V3_1_1, V5};
 use crate::protocol::QoS;
@@ -205,7 +205,7 @@ impl World {
         self.core.close(client.id, self.now);
     }
 
-    pub(super) fn state(&self, client: Client) -> State {
+    pub(super) fn state(&self, client: Client) -> Directive {
         self.core.state(client.id)
     }
 

@@ -118,7 +118,7 @@ fn a_second_connection_takes_over() {
         assert_eq!(answer, ["CONNACK present 0x00"]);
         let goodbye: &[&str] = if protocol == V5 { &["DISCONNECT 0x8e"] } else { &[] };
         assert_eq!(world.take(first), goodbye);
-        assert_eq!(world.state(first), State::Closing);
+        assert_eq!(world.state(first), Directive::Closing);
         // The loss of the first connection does not concern the session any more.
         world.lose(first);
         world.publish(second, &message("t", 1, 1, "x"));

@@ -141,12 +141,12 @@ fn unfinished_packets_are_bounded() {
     for client in &clients[..3] {
         world.core.holds_partial(client.id, 400_000, world.now);
     }
-    assert_eq!(world.state(clients[2]), State::Open);
+    assert_eq!(world.state(clients[2]), Directive::Open);
     world.core.holds_partial(clients[3].id, 400_000, world.now);
     assert_eq!(world.take(clients[3]), ["DISCONNECT 0x97"]);
     // Small ones are not the ones that take the memory.
     world.core.holds_partial(clients[1].id, 100_000, world.now);
-    assert_eq!(world.state(clients[1]), State::Open);
+    assert_eq!(world.state(clients[1]), Directive::Open);
     for client in clients {
         world.lose(client);
     }

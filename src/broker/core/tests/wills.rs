@@ -144,6 +144,6 @@ fn a_will_to_nowhere_is_refused() {
         let (client, answer) =
             world.try_connect(&Connect { will: Some(will("a/#", "")), ..hello(protocol, "c") });
         assert_eq!(answer, [format!("CONNACK {code}")]);
-        assert_eq!(world.state(client), State::Closing);
+        assert_eq!(world.state(client), Directive::Closing);
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use self::turn::InTurn;
 use super::super::plan::{Plan, Role};
-use super::in_flight::UnderWay;
+use super::in_flight::MessagesInFlight;
 use super::shared::Shard;
 use crate::client::options::ClientOptions;
 use crate::client::session::Session;
@@ -37,11 +37,11 @@ enum Subscribing {
 pub(crate) struct Client {
     link: OpenLink,
     session: Session,
-    state: State,
+    state: ClientState,
 }
 
 #[derive(Debug)]
-struct State {
+struct ClientState {
     role: Role,
     subscribing: Subscribing,
     leaving: bool,
@@ -54,7 +54,7 @@ struct State {
     /// Window or socket kept some of them from being sent when they were due.
     blocked: bool,
     /// What publishers have that others do not.
-    publisher: Option<Box<Publisher>>,
+    publisher: Option<Box<PublishingClient>>,
     /// What those that answer have, from their first request on.
     responder: Option<Box<Responder>>,
     /// Its first flow among the thread's.
@@ -70,14 +70,14 @@ enum Fence {
 }
 
 #[derive(Debug, Default)]
-struct Publisher {
+struct PublishingClient {
     /// Of the next message.
     sequence: u64,
     /// Which of the templates is its own.
     place: usize,
     /// One a topic, in the order of the messages; made when first used.
     templates: Vec<PublishTemplate>,
-    under_way: UnderWay,
+    under_way: MessagesInFlight,
     /// Requests without a response.
     requests: u32,
 }
@@ -90,7 +90,7 @@ struct Responder {
     answers: Vec<Option<Arc<PublishTemplate>>>,
 }
 
-impl State {
+impl ClientState {
     fn has_requests(&self) -> bool {
         self.responder.as_ref().is_some_and(|responder| !responder.requests.is_empty())
     }
@@ -110,7 +110,7 @@ pub(crate) enum Turn {
 impl Client {
     pub(crate) fn new(link: OpenLink, session: Session, role: Role, flows: usize) -> Self {
         let publisher = matches!(role, Role::Publisher(_)).then(Box::default);
-        let state = State {
+        let state = ClientState {
             role,
             subscribing: Subscribing::No,
             leaving: false,
@@ -237,19 +237,19 @@ impl Client {
 }
 
 /// Who is to be connected: the options, and the client identifier.
-pub(crate) type Order = (Arc<ClientOptions>, String);
+pub(crate) type ConnectOrder = (Arc<ClientOptions>, String);
 
 /// One connection at a time.
 pub(crate) struct Dialer(ReusableBoxFuture<'static, Result<Opened, Error>>);
 
 impl Dialer {
     /// Connects this client, once it is polled.
-    pub(crate) fn new(order: Order, protocol: Protocol) -> Self {
+    pub(crate) fn new(order: ConnectOrder, protocol: Protocol) -> Self {
         Self(ReusableBoxFuture::new(connect(order, protocol)))
     }
 
     /// Connects this client next. To be called when the last is connected.
-    pub(crate) fn start(&mut self, order: Order, protocol: Protocol) {
+    pub(crate) fn start(&mut self, order: ConnectOrder, protocol: Protocol) {
         self.0.set(connect(order, protocol));
     }
 
@@ -265,7 +265,7 @@ impl fmt::Debug for Dialer {
     }
 }
 
-async fn connect((options, identifier): Order, protocol: Protocol) -> Result<Opened, Error> {
+async fn connect((options, identifier): ConnectOrder, protocol: Protocol) -> Result<Opened, Error> {
     client::open(&options, &identifier, protocol).await
 }
 

@@ -7,7 +7,7 @@ const MOST_MESSAGES: u32 = (1 << BATCH_BITS) - 1;
 
 /// One message.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Message {
+pub(crate) struct MessageInFlight {
     /// Its number among the publisher's.
     pub(crate) sequence: u64,
     /// Nanoseconds of the monotonic clock.
@@ -19,7 +19,7 @@ pub(crate) struct Message {
 /// Messages one behind the other with the same times: in the closed loop all of one write.
 #[derive(Debug)]
 struct Batch {
-    first: Message,
+    first: MessageInFlight,
     messages: u32,
     /// Without an answer.
     open: u32,
@@ -27,18 +27,18 @@ struct Batch {
 
 /// All of them. There are never more batches than messages in the window.
 #[derive(Debug, Default)]
-pub(crate) struct UnderWay {
+pub(crate) struct MessagesInFlight {
     batches: Vec<Batch>,
     free: Vec<usize>,
     /// The batch that may grow.
     current: usize,
 }
 
-impl UnderWay {
+impl MessagesInFlight {
     /// The token of the message that comes next, and with it of up to `most` that follow it with the
     /// same times: theirs run on from it.
     #[inline]
-    pub(crate) fn token(&mut self, message: Message, most: u32) -> u64 {
+    pub(crate) fn token(&mut self, message: MessageInFlight, most: u32) -> u64 {
         let fits = self.batches.get(self.current).is_some_and(|batch| {
             (batch.first.intended, batch.first.sent) == (message.intended, message.sent)
                 && batch.first.sequence + u64::from(batch.messages) == message.sequence
@@ -51,7 +51,7 @@ impl UnderWay {
         (self.current as u64) << BATCH_BITS | u64::from(messages)
     }
 
-    /// So many messages got the tokens from the last [`UnderWay::token`] on.
+    /// So many messages got the tokens from the last [`MessagesInFlight::token`] on.
     #[inline]
     pub(crate) fn opened(&mut self, count: u32) {
         if let Some(batch) = self.batches.get_mut(self.current) {
@@ -61,11 +61,11 @@ impl UnderWay {
     }
 
     /// Those without an answer, as the first of each batch and how many of it there are.
-    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (Message, u64)> {
+    pub(crate) fn unanswered(&self) -> impl Iterator<Item = (MessageInFlight, u64)> {
         self.batches.iter().filter(|batch| batch.open > 0).map(|batch| (batch.first, batch.open.into()))
     }
 
-    fn begin(&mut self, first: Message) {
+    fn begin(&mut self, first: MessageInFlight) {
         if self.batches.get(self.current).is_some_and(|batch| batch.open == 0) {
             self.free.push(self.current);
         }
@@ -79,12 +79,12 @@ impl UnderWay {
 
     /// The first message of so many tokens one behind the other, all of which have their answer.
     #[inline]
-    pub(crate) fn close(&mut self, token: u64, count: u32) -> Message {
+    pub(crate) fn close(&mut self, token: u64, count: u32) -> MessageInFlight {
         let slot = usize::try_from(token >> BATCH_BITS).unwrap_or(usize::MAX);
-        let Some(batch) = self.batches.get_mut(slot) else { return Message::default() };
+        let Some(batch) = self.batches.get_mut(slot) else { return MessageInFlight::default() };
         batch.open = batch.open.saturating_sub(count);
         let sequence = batch.first.sequence + (token & ((1 << BATCH_BITS) - 1));
-        let message = Message { sequence, ..batch.first };
+        let message = MessageInFlight { sequence, ..batch.first };
         if batch.open == 0 && slot != self.current {
             self.free.push(slot);
         }
@@ -103,13 +103,13 @@ mod tests {
         fn every_token_finds_its_message(
             steps in proptest::collection::vec((any::<bool>(), 0_u64..3, any::<prop::sample::Index>()), 1..600),
         ) {
-            let mut under_way = UnderWay::default();
-            let mut open: Vec<(u64, Message)> = Vec::new();
+            let mut under_way = MessagesInFlight::default();
+            let mut open: Vec<(u64, MessageInFlight)> = Vec::new();
             let (mut sequence, mut time) = (0, 0);
             for (add, later, index) in steps {
                 if open.len() < 20 && (add || open.is_empty()) {
                     time += later / 2;
-                    let message = Message { sequence, intended: time, sent: time + 5 };
+                    let message = MessageInFlight { sequence, intended: time, sent: time + 5 };
                     let token = under_way.token(message, 1);
                     under_way.opened(1);
                     prop_assert!(open.iter().all(|(other, _)| *other != token));
@@ -126,9 +126,9 @@ mod tests {
         /// A batch ends where the token's bits do.
         #[test]
         fn a_long_batch_is_split(extra in 1_u64..100) {
-            let mut under_way = UnderWay::default();
+            let mut under_way = MessagesInFlight::default();
             for sequence in 0..u64::from(MOST_MESSAGES) + extra {
-                let message = Message { sequence, intended: 1, sent: 1 };
+                let message = MessageInFlight { sequence, intended: 1, sent: 1 };
                 let token = under_way.token(message, 1);
                 under_way.opened(1);
                 if sequence % 997 == 0 {

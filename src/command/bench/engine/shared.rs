@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use super::super::config::{Load, Mode, Payload, Rate, Stop};
-use super::super::credentials::Credentials;
+use super::super::config::{Load, Mode, Payload, Rate, StopAfter};
+use super::super::credentials::ClientCredentials;
 use super::super::pacer::share;
 use super::super::plan::{Plan, Role};
-use super::super::recorder::{Kind, Recorder, Row, Second};
-use super::super::stamp::{self, Arrival, Flows, Phase, Seen, Stamp, Timeline};
+use super::super::recorder::{LatencyKind, Recorder, Row, Second};
+use super::super::stamp::{self, Arrival, Flows, Phase, Recognised, Stamp, Timeline};
 use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::file::read_at_most;
@@ -25,9 +25,9 @@ pub(crate) struct Fleet {
     pub(crate) protocol: Protocol,
     pub(crate) run: u32,
     pub(crate) threads: u32,
-    pub(crate) credentials: Option<Credentials>,
+    pub(crate) credentials: Option<ClientCredentials>,
     /// Each thread has its own copy: a file it comes from may be a pipe, which can be read only once.
-    pub(crate) message: Message,
+    pub(crate) message: StampedMessage,
     /// What clients connect with, one for each local address.
     pub(crate) options: Vec<Arc<ClientOptions>>,
     /// When the run began: the connections' ramp and the series count from here.
@@ -38,7 +38,7 @@ impl Fleet {
     /// A thread's part of the messages of the closed loop, if they are counted; a schedule counts
     /// its own.
     pub(crate) fn quota(&self, thread: u32) -> u64 {
-        let (Stop::Count(count), Rate::Max) = (self.load.stop, self.load.rate) else { return u64::MAX };
+        let (StopAfter::Count(count), Rate::Max) = (self.load.stop, self.load.rate) else { return u64::MAX };
         let publishers = self.load.publishers;
         let before: u32 = (0..thread).map(|earlier| share(publishers, earlier, self.threads)).sum();
         let own = share(publishers, thread, self.threads);
@@ -141,7 +141,7 @@ pub(crate) struct Board {
 
 /// The bytes of a message, whose stamp is written anew for each.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct StampedMessage {
     pub(crate) bytes: Vec<u8>,
     /// Of what stands behind the stamp.
     pub(crate) rest_hash: u64,
@@ -149,7 +149,7 @@ pub(crate) struct Message {
     template: Option<Vec<u8>>,
 }
 
-impl Message {
+impl StampedMessage {
     /// Reads and fills a payload.
     pub(crate) fn new(payload: &Payload, seed: u64) -> Result<Self, Error> {
         let mut random = fastrand::Rng::with_seed(seed);
@@ -217,7 +217,7 @@ pub(crate) struct Shard {
     pub(crate) most_requests: u32,
     mode: Mode,
     /// The latency that the run is about.
-    main: Option<Kind>,
+    main: Option<LatencyKind>,
     /// Messages have an intended time that is not just when they are sent.
     scheduled: bool,
     /// The measurement ends with the last event of so many messages.
@@ -225,7 +225,7 @@ pub(crate) struct Shard {
     pub(crate) timeline: Timeline,
     /// Messages of the measurement that may still be sent.
     pub(crate) quota: u64,
-    pub(crate) payload: Message,
+    pub(crate) payload: StampedMessage,
     pub(crate) flows: Flows,
     pub(crate) recorder: Recorder,
 }
@@ -243,14 +243,14 @@ impl Shard {
             answers: load.mode == Mode::Request,
             most_requests: load.client.max_inflight.into(),
             mode: load.mode,
-            main: Kind::main(load.mode, load.qos),
+            main: LatencyKind::main(load.mode, load.qos),
             scheduled: load.rate != Rate::Max,
-            counted: matches!(load.stop, Stop::Count(_)),
+            counted: matches!(load.stop, StopAfter::Count(_)),
             timeline: Timeline::NEVER,
             quota: fleet.quota(thread),
             payload: fleet.message.clone(),
             flows,
-            recorder: Recorder::showing(Kind::main(load.mode, load.qos)),
+            recorder: Recorder::showing(LatencyKind::main(load.mode, load.qos)),
         }
     }
 
@@ -303,7 +303,7 @@ impl Shard {
             self.recorder.counts.window.acknowledged += count;
         }
         let (late, took) = (arrived.saturating_sub(intended), arrived.saturating_sub(sent));
-        self.time(phase, Kind::Acknowledge, Kind::AcknowledgeFromSend, late, took, count);
+        self.time(phase, LatencyKind::Acknowledge, LatencyKind::AcknowledgeFromSend, late, took, count);
     }
 
     /// Takes note of messages that had no answer at this time, which is the last.
@@ -311,9 +311,9 @@ impl Shard {
         let phase = self.timeline.phase(intended);
         self.recorder.messages(phase).unacknowledged += count;
         if phase == Phase::Measure {
-            self.recorder.wait(Kind::Acknowledge, time.saturating_sub(intended), count);
+            self.recorder.wait(LatencyKind::Acknowledge, time.saturating_sub(intended), count);
             if self.scheduled {
-                self.recorder.wait(Kind::AcknowledgeFromSend, time.saturating_sub(sent), count);
+                self.recorder.wait(LatencyKind::AcknowledgeFromSend, time.saturating_sub(sent), count);
             }
         }
     }
@@ -321,7 +321,7 @@ impl Shard {
     /// Takes note of answers to SUBSCRIBE that will not come any more: since when, and how many.
     pub(crate) fn unsubscribed(&mut self, awaited: Option<(u64, u32)>, time: u64) {
         if let Some((since, requests)) = awaited {
-            self.recorder.wait(Kind::SubAck, time.saturating_sub(since), requests.into());
+            self.recorder.wait(LatencyKind::SubAck, time.saturating_sub(since), requests.into());
         }
     }
 
@@ -333,9 +333,10 @@ impl Shard {
         if phase == Phase::Measure {
             let waited = time.saturating_sub(intended);
             if self.qos != QoS::AtMostOnce {
-                self.recorder.wait(Kind::Acknowledge, waited, count);
+                self.recorder.wait(LatencyKind::Acknowledge, waited, count);
             }
-            let delivery = if self.mode == Mode::Request { Kind::RoundTrip } else { Kind::Delivery };
+            let delivery =
+                if self.mode == Mode::Request { LatencyKind::RoundTrip } else { LatencyKind::Delivery };
             self.recorder.wait(delivery, waited, deliveries);
         }
     }
@@ -353,7 +354,15 @@ impl Shard {
 
     /// Takes note of a latency of so many messages, from the intended time and from the actual one.
     /// In the closed loop there is no other intention than to send now.
-    fn time(&mut self, phase: Phase, kind: Kind, from_send: Kind, late: u64, took: u64, count: u64) {
+    fn time(
+        &mut self,
+        phase: Phase,
+        kind: LatencyKind,
+        from_send: LatencyKind,
+        late: u64,
+        took: u64,
+        count: u64,
+    ) {
         if phase == Phase::Measure {
             self.recorder.record_many(kind, late, count);
             if self.scheduled {
@@ -374,12 +383,12 @@ impl Shard {
             return own.is_some();
         }
         let stamp = match Stamp::read(payload, own) {
-            Seen::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
-            Seen::Corrupt => {
+            Recognised::Whole(stamp) if stamp.publisher < self.publishers || own.is_none() => stamp,
+            Recognised::Corrupt => {
                 self.recorder.counts.corrupt += 1;
                 return false;
             }
-            Seen::Whole(_) | Seen::Foreign => {
+            Recognised::Whole(_) | Recognised::Foreign => {
                 self.recorder.counts.foreign += 1;
                 if own.is_none() {
                     self.delivered(self.timeline.phase(arrived), arrived, payload.len());
@@ -394,7 +403,7 @@ impl Shard {
             // are not ours.
             let phase = self.timeline.phase(arrived);
             self.delivered(phase, arrived, payload.len());
-            self.time(phase, Kind::Delivery, Kind::DeliveryFromSend, late, took, 1);
+            self.time(phase, LatencyKind::Delivery, LatencyKind::DeliveryFromSend, late, took, 1);
             return false;
         }
         let (flow, number) = self.plan.flow_of(stamp.publisher, stamp.sequence);
@@ -419,8 +428,8 @@ impl Shard {
         }
         self.delivered(stamp.phase, arrived, payload.len());
         let (kind, from_send) = match self.mode {
-            Mode::Request => (Kind::RoundTrip, Kind::RoundTripFromSend),
-            _ => (Kind::Delivery, Kind::DeliveryFromSend),
+            Mode::Request => (LatencyKind::RoundTrip, LatencyKind::RoundTripFromSend),
+            _ => (LatencyKind::Delivery, LatencyKind::DeliveryFromSend),
         };
         self.time(stamp.phase, kind, from_send, late, took, 1);
         true

@@ -10,10 +10,10 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-use super::super::config::{Mode, Rate, Stop};
+use super::super::config::{Mode, Rate, StopAfter};
 use super::super::pacer::{Pacer, Schedule};
 use super::super::plan::Role;
-use super::super::recorder::{CpuTime, Kind, Recorder, Row, Rows};
+use super::super::recorder::{CpuTime, LatencyKind, Recorder, Row, Rows};
 use super::super::stamp::{Flows, PLAIN_WORDS, Phase, SHARED_WORDS, Timeline};
 use super::client::{Abandoned, Client, Dialer, Turn};
 use super::shared::{Board, Fleet, News, Order, Shard};
@@ -42,7 +42,7 @@ enum Slot {
 }
 
 /// One client and who is woken for it.
-struct Place {
+struct Seat {
     slot: Slot,
     /// Its number among all clients.
     number: u32,
@@ -58,7 +58,7 @@ pub(crate) struct Worker {
     thread: u32,
     shard: Shard,
     /// Publishers first, then subscribers.
-    places: Vec<Place>,
+    places: Vec<Seat>,
     /// Of `places`, those still to be connected.
     unconnected: VecDeque<u32>,
     connecting: usize,
@@ -72,7 +72,7 @@ pub(crate) struct Worker {
     /// When the closed loop begins, if it has not yet.
     pull_at: Option<u64>,
     alarm: Alarm,
-    stage: Stage,
+    stage: ClientStage,
     rows: Rows,
     abandoned: Abandoned,
     /// CPU time of the thread, and the time, when it began to be watched.
@@ -84,7 +84,7 @@ pub(crate) struct Worker {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum ClientStage {
     Connecting,
     /// Waits for an order.
     Connected,
@@ -138,7 +138,7 @@ impl Worker {
                 }
                 _ => 0,
             };
-            places.push(Place { slot: Slot::Waiting, number, role, flows: first, handle, waker });
+            places.push(Seat { slot: Slot::Waiting, number, role, flows: first, handle, waker });
         }
         // In the order of their numbers, so that a ramp is one over all threads.
         let mut unconnected: Vec<u32> = (0..u32::try_from(places.len()).unwrap_or(u32::MAX)).collect();
@@ -160,7 +160,7 @@ impl Worker {
             pacer: None,
             pull_at: None,
             alarm,
-            stage: Stage::Connecting,
+            stage: ClientStage::Connecting,
             rows: Rows::new(fleet.began),
             abandoned: Abandoned::default(),
             // Where connecting is what is measured, it counts from here.
@@ -212,7 +212,7 @@ impl Worker {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Subscribe => {
-                self.stage = Stage::Subscribing;
+                self.stage = ClientStage::Subscribing;
                 let answers = self.fleet.load.mode == Mode::Request;
                 self.each_open(|client| match client.role() {
                     Role::Subscriber(_) => client.subscribe(),
@@ -224,12 +224,12 @@ impl Worker {
             Order::End(time) => {
                 self.shard.timeline.end = self.shard.timeline.end.min(time);
                 // What was due before the end.
-                while self.stage == Stage::Running
+                while self.stage == ClientStage::Running
                     && self.pacer.as_ref().and_then(Pacer::peek).is_some_and(|due| due.at < time)
                 {
                     self.hand_out(time);
                 }
-                if self.stage == Stage::Running {
+                if self.stage == ClientStage::Running {
                     self.end();
                 }
                 self.count_cpu();
@@ -243,7 +243,7 @@ impl Worker {
                     }
                 }
                 self.connecting = 0;
-                self.stage = Stage::Leaving(until);
+                self.stage = ClientStage::Leaving(until);
                 self.each_open(Client::leave);
             }
         }
@@ -260,15 +260,15 @@ impl Worker {
 
     fn start(&mut self, timeline: Timeline) {
         let load = &self.fleet.load;
-        self.stage = Stage::Running;
+        self.stage = ClientStage::Running;
         self.shard.timeline = timeline;
         if let (true, Rate::PerSecond(rate)) = (load.mode.publishes(), load.rate) {
             self.pacer = Some(Pacer::new(Schedule {
                 start: timeline.start,
                 measure: timeline.measure,
                 count: match load.stop {
-                    Stop::Count(count) => Some(count),
-                    Stop::After(_) => None,
+                    StopAfter::Count(count) => Some(count),
+                    StopAfter::After(_) => None,
                 },
                 rate,
                 arrivals: load.arrivals,
@@ -287,14 +287,14 @@ impl Worker {
     /// Marks that have come: the measurement's begin and end.
     fn keep_time(&mut self, time: u64) {
         let timeline = self.shard.timeline;
-        if self.pull_at.take_if(|start| *start <= time).is_some() && self.stage == Stage::Running {
+        if self.pull_at.take_if(|start| *start <= time).is_some() && self.stage == ClientStage::Running {
             self.each_open(Client::pull);
         }
         if self.watched_since.is_none() && time >= timeline.measure {
             self.watched_since = Some((thread_cpu(), time));
         }
         if time >= timeline.end {
-            if self.stage == Stage::Running {
+            if self.stage == ClientStage::Running {
                 self.end();
             }
             self.count_cpu();
@@ -318,7 +318,7 @@ impl Worker {
     }
 
     fn end(&mut self) {
-        self.stage = Stage::Draining;
+        self.stage = ClientStage::Draining;
         self.pacer = None;
         if self.fleet.load.mode.publishes() {
             self.each_open(|client| {
@@ -349,7 +349,7 @@ impl Worker {
                 return;
             }
             if self.fleet.load.mode == Mode::Connect && self.fleet.load.ramp.is_some() {
-                self.shard.recorder.record(Kind::ScheduleLag, time - due);
+                self.shard.recorder.record(LatencyKind::ScheduleLag, time - due);
             }
             self.unconnected.pop_front();
             self.connecting += 1;
@@ -387,12 +387,12 @@ impl Worker {
         }
         if self.pacer.as_ref().is_some_and(|pacer| pacer.peek().is_none()) {
             self.pacer = None; // a thread without publishers, or all of a count is handed out
-            if matches!(self.fleet.load.stop, Stop::Count(_)) {
+            if matches!(self.fleet.load.stop, StopAfter::Count(_)) {
                 self.shard.quota = 0;
             }
         }
         // A count is reached: what is sent from here on is nothing.
-        if self.pacer.is_none() && self.stage == Stage::Running && self.shard.quota == 0 {
+        if self.pacer.is_none() && self.stage == ClientStage::Running && self.shard.quota == 0 {
             self.end();
         }
     }
@@ -456,7 +456,7 @@ impl Worker {
         let place = &mut self.places[index as usize];
         let slot = std::mem::replace(&mut place.slot, Slot::Gone);
         let last = self.board.connected.fetch_sub(1, Ordering::Relaxed) == 1;
-        let leaving = matches!(self.stage, Stage::Leaving(_));
+        let leaving = matches!(self.stage, ClientStage::Leaving(_));
         if let (Slot::Open(client), false) = (slot, leaving) {
             self.abandoned.take(&client, &self.shard);
             self.shard.unsubscribed(client.unsubscribed(), now());
@@ -477,9 +477,9 @@ impl Worker {
 
     /// What is left of a count has nobody to send it. A schedule says so of each message in its time.
     fn end_without_publishers(&mut self) {
-        let counted = self.pacer.is_none() && matches!(self.fleet.load.stop, Stop::Count(_));
+        let counted = self.pacer.is_none() && matches!(self.fleet.load.stop, StopAfter::Count(_));
         let publishes = self.fleet.load.mode.publishes();
-        if counted && publishes && self.stage == Stage::Running && !self.open().any(Client::publishes) {
+        if counted && publishes && self.stage == ClientStage::Running && !self.open().any(Client::publishes) {
             self.shard.recorder.messages(Phase::Measure).not_sent += std::mem::take(&mut self.shard.quota);
             self.end();
         }
@@ -505,19 +505,19 @@ impl Worker {
     /// Says when a stage is over.
     fn go_on(&mut self) {
         match self.stage {
-            Stage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
-                self.stage = Stage::Connected;
+            ClientStage::Connecting if self.unconnected.is_empty() && self.connecting == 0 => {
+                self.stage = ClientStage::Connected;
                 self.dialers = Vec::new();
                 if self.fleet.load.mode == Mode::Connect {
                     self.count_cpu();
                 }
                 let _ = self.news.send(News::Connected);
             }
-            Stage::Subscribing if !self.open().any(Client::is_subscribing) => {
-                self.stage = Stage::Subscribed;
+            ClientStage::Subscribing if !self.open().any(Client::is_subscribing) => {
+                self.stage = ClientStage::Subscribed;
                 let _ = self.news.send(News::Subscribed);
             }
-            Stage::Running
+            ClientStage::Running
                 if self.shard.quota == 0 && self.pacer.is_none() && self.fleet.load.mode.publishes() =>
             {
                 self.end();
@@ -528,7 +528,7 @@ impl Worker {
 
     fn show(&self) {
         let counts = &self.shard.recorder.counts;
-        let sum = |count: fn(&super::super::recorder::Messages) -> u64| {
+        let sum = |count: fn(&super::super::recorder::MessageCounts) -> u64| {
             counts.messages.iter().map(count).sum::<u64>()
         };
         self.board.sent.store(sum(|m| m.sent), Ordering::Relaxed);
@@ -540,7 +540,7 @@ impl Worker {
             _ => sum(|m| m.delivered),
         };
         self.board.delivered.store(delivered, Ordering::Relaxed);
-        if self.stage == Stage::Draining {
+        if self.stage == ClientStage::Draining {
             let idle = self.open().all(Client::is_idle);
             self.board.ended.store(1, Ordering::Release);
             self.board.idle.store(idle.into(), Ordering::Release);
@@ -548,7 +548,7 @@ impl Worker {
     }
 
     fn is_over(&self, time: u64) -> bool {
-        let Stage::Leaving(until) = self.stage else { return false };
+        let ClientStage::Leaving(until) = self.stage else { return false };
         time >= until || self.open().next().is_none()
     }
 
@@ -558,10 +558,10 @@ impl Worker {
         let connect = self.unconnected.front().filter(|_| self.connecting < self.most_connecting);
         let connect = connect.map(|index| self.fleet.connect_time(self.places[*index as usize].number));
         let mark = match self.stage {
-            Stage::Running if self.pull_at.is_some() => self.pull_at,
-            Stage::Running if self.watched_since.is_none() => Some(self.shard.timeline.measure),
-            Stage::Running => Some(self.shard.timeline.end),
-            Stage::Leaving(until) => Some(until),
+            ClientStage::Running if self.pull_at.is_some() => self.pull_at,
+            ClientStage::Running if self.watched_since.is_none() => Some(self.shard.timeline.measure),
+            ClientStage::Running => Some(self.shard.timeline.end),
+            ClientStage::Leaving(until) => Some(until),
             _ => None,
         };
         let row = Some(self.rows.end(self.shard.timeline));

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::super::config::Mode;
 use super::figure::{FIGURES, Section};
-use super::{Report, SeriesSecond, html, latency};
+use super::{LoadReport, SeriesSecond, html, latency};
 use crate::error::Error;
 use crate::file::{Written, patiently};
 use crate::notation::printable;
@@ -25,7 +25,7 @@ use crate::output::{self, TestCase, TestOutcome, put_json_line};
 pub(crate) const KIND: &str = "bench";
 /// The version of its form.
 pub(crate) const VERSION: u32 = 1;
-impl Serialize for Report {
+impl Serialize for LoadReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("type", KIND)?;
@@ -68,7 +68,7 @@ fn texts(all: &[impl ToString]) -> Vec<String> {
     all.iter().map(ToString::to_string).collect()
 }
 
-impl Report {
+impl LoadReport {
     /// An object of the report: its figures in the order of the table.
     fn section(&self, section: Section) -> Object {
         let mut object = Object::new();
@@ -96,7 +96,7 @@ fn encoded<E: serde::ser::Error>(histogram: &Histogram<u64>) -> Result<String, E
     Ok(BASE64.encode(bytes))
 }
 
-pub(crate) fn json(report: &Report) -> Result<Vec<u8>, Error> {
+pub(crate) fn json(report: &LoadReport) -> Result<Vec<u8>, Error> {
     let report =
         serde_json::to_value(report).map_err(|error| Error::file("cannot write the report", error.into()))?;
     let mut line = Vec::new();
@@ -145,7 +145,7 @@ pub(crate) fn read_report(file: &Path, kind: &str, version: u32, command: &str) 
 }
 
 /// The seconds of the report as CSV (RFC 4180), one line each.
-fn csv(report: &Report) -> String {
+fn csv(report: &LoadReport) -> String {
     let columns = |second: &SeriesSecond| match serde_json::to_value(second) {
         Ok(Value::Object(columns)) => columns,
         _ => serde_json::Map::new(), // a struct of numbers and names is always an object
@@ -171,7 +171,7 @@ fn field(value: &Value) -> String {
 }
 
 /// Thresholds as test cases in `JUnit`'s XML, for continuous integration.
-fn junit(report: &Report) -> String {
+fn junit(report: &LoadReport) -> String {
     let problems = texts(&report.findings.problems).join("; ");
     let valid = if report.valid { TestOutcome::Passed(None) } else { TestOutcome::Failed(problems) };
     let mut cases = vec![(VALID.to_owned(), valid)];
@@ -265,7 +265,7 @@ impl Outputs {
     ///
     /// # Errors
     /// The first failure.
-    pub(crate) fn write(self, report: &Report) -> Result<(), Error> {
+    pub(crate) fn write(self, report: &LoadReport) -> Result<(), Error> {
         let render = |form| match form {
             Form::Csv => csv(report),
             Form::Html => html::render(report),

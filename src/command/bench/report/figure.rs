@@ -9,11 +9,11 @@ use self::Section::{Connections, Derived, Generator, Messages, Throughput};
 use self::Unit::{Bytes, Count, Microseconds, PerSecond, Seconds, Share};
 use self::When::{Acknowledged, Own, Publishing, Receiving};
 use super::super::config::Mode;
-use super::super::recorder::Kind;
+use super::super::recorder::LatencyKind;
 use super::latency::{LATENCIES, LatencyRow, STATISTICS, TimeFigure, statistic};
 
 use super::numbers::{count, time};
-use super::{Report, per_second};
+use super::{LoadReport, per_second};
 
 /// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ pub(crate) enum When {
 }
 
 impl When {
-    pub(crate) fn holds(self, report: &Report) -> bool {
+    pub(crate) fn holds(self, report: &LoadReport) -> bool {
         let mode = report.mode;
         match self {
             Self::Always => true,
@@ -111,7 +111,7 @@ impl When {
 pub(crate) struct Whole {
     /// In the help.
     pub(crate) name: &'static str,
-    pub(crate) read: fn(&Report) -> u64,
+    pub(crate) read: fn(&LoadReport) -> u64,
 }
 
 const EXPECTED: Whole = Whole { name: "what was expected", read: |r| r.measured().expected };
@@ -123,7 +123,7 @@ const CONNECTED: Whole = Whole { name: "connections", read: |r| r.counts.connect
 
 /// Where the table and the page show a figure.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Row {
+pub(crate) enum FigureRow {
     Nowhere,
     /// In the line of the connections, if it is not 0.
     Connections,
@@ -160,12 +160,12 @@ impl Better {
 /// How a figure is read from a report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Reading {
-    Count(fn(&Report) -> u64),
-    Real(fn(&Report) -> f64),
+    Count(fn(&LoadReport) -> u64),
+    Real(fn(&LoadReport) -> f64),
     /// Null in the report where there is no value.
-    CountIfKnown(fn(&Report) -> Option<u64>),
+    CountIfKnown(fn(&LoadReport) -> Option<u64>),
     /// Likewise.
-    RealIfKnown(fn(&Report) -> Option<f64>),
+    RealIfKnown(fn(&LoadReport) -> Option<f64>),
 }
 
 /// A figure that is no latency.
@@ -185,7 +185,7 @@ pub(crate) struct Figure {
     pub(crate) whole: Option<Whole>,
     /// Of a rate or a share: the count it belongs to.
     pub(crate) count: Option<&'static Figure>,
-    pub(crate) row: Row,
+    pub(crate) row: FigureRow,
     /// What `compare` calls it, if it shows it.
     pub(crate) compared: Option<&'static str>,
     pub(crate) better: Better,
@@ -203,7 +203,7 @@ impl Figure {
             when: When::Always,
             whole: None,
             count: None,
-            row: Row::Nowhere,
+            row: FigureRow::Nowhere,
             compared: None,
             better: Better::Neither,
         }
@@ -213,19 +213,19 @@ impl Figure {
         section: Section,
         key: &'static str,
         name: &'static str,
-        read: fn(&Report) -> u64,
+        read: fn(&LoadReport) -> u64,
     ) -> Self {
         Self::new(section, key, name, Count, Reading::Count(read))
     }
 
     /// Events in the measurement by its length.
-    const fn rate(key: &'static str, name: &'static str, read: fn(&Report) -> f64) -> Self {
+    const fn rate(key: &'static str, name: &'static str, read: fn(&LoadReport) -> f64) -> Self {
         Self::new(Throughput, key, name, PerSecond, Reading::Real(read))
     }
 
     /// Its value, if the run has one that can be compared with a limit.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-    pub(crate) fn value(&self, report: &Report) -> Option<f64> {
+    pub(crate) fn value(&self, report: &LoadReport) -> Option<f64> {
         let value = match self.read {
             Reading::Count(read) => Some(read(report) as f64),
             Reading::Real(read) => Some(read(report)),
@@ -237,13 +237,13 @@ impl Figure {
 
     /// The same, as a part of what it is counted among; of nothing there is no part.
     #[allow(clippy::cast_precision_loss, reason = "counts are below 9 × 10¹⁵")]
-    pub(crate) fn part(&self, whole: Whole, report: &Report) -> Option<f64> {
+    pub(crate) fn part(&self, whole: Whole, report: &LoadReport) -> Option<f64> {
         let whole = (whole.read)(report);
         self.value(report).filter(|_| whole > 0).map(|number| number / whole as f64)
     }
 
     /// Its value as the report has it, in every mode.
-    pub(crate) fn json(&self, report: &Report) -> Value {
+    pub(crate) fn json(&self, report: &LoadReport) -> Value {
         match self.read {
             Reading::Count(read) => read(report).into(),
             Reading::Real(read) => read(report).into(),
@@ -260,21 +260,21 @@ pub(crate) const CONNECTED_RATE: Figure = Figure {
                   Reading::Real(|r| per_second(r.counts.connected, r.connecting_s))) };
 #[rustfmt::skip]
 pub(crate) const SENT_RATE: Figure = Figure {
-    label: "sent", count: Some(&SENT), row: Row::Stage(Publishing, ""), compared: Some("sent/s"), better: More,
+    label: "sent", count: Some(&SENT), row: FigureRow::Stage(Publishing, ""), compared: Some("sent/s"), better: More,
     ..Figure::rate("sent_per_s", "sent-rate", |r| r.per_second(r.counts.window.sent)) };
 #[rustfmt::skip]
 const TAKEN_RATE: Figure = Figure {
-    label: "taken", row: Row::Stage(Publishing, "until the broker had read all"), compared: Some("taken/s"), better: More,
+    label: "taken", row: FigureRow::Stage(Publishing, "until the broker had read all"), compared: Some("taken/s"), better: More,
     ..Figure::new(Throughput, "taken_per_s", "taken-rate", PerSecond,
                   Reading::RealIfKnown(|r| Some(per_second(r.measured().sent, r.taken_s?)))) };
 #[rustfmt::skip]
 const ACKNOWLEDGED_RATE: Figure = Figure {
-    label: "acknowledged", count: Some(&ACKNOWLEDGED), row: Row::Stage(Acknowledged, ""),
+    label: "acknowledged", count: Some(&ACKNOWLEDGED), row: FigureRow::Stage(Acknowledged, ""),
     compared: Some("acknowledged/s"), better: More,
     ..Figure::rate("acknowledged_per_s", "acknowledged-rate", |r| r.per_second(r.counts.window.acknowledged)) };
 #[rustfmt::skip]
 const DELIVERED_RATE: Figure = Figure {
-    label: "delivered", count: Some(&DELIVERED), row: Row::Stage(Receiving, ""),
+    label: "delivered", count: Some(&DELIVERED), row: FigureRow::Stage(Receiving, ""),
     compared: Some("delivered/s"), better: More,
     ..Figure::rate("delivered_per_s", "delivered-rate", |r| r.per_second(r.counts.window.delivered)) };
 const SENT: Figure = Figure::count(Messages, "sent", "sent", |r| r.measured().sent);
@@ -285,8 +285,8 @@ const ACKNOWLEDGED: Figure = Figure { when: Acknowledged, whole: Some(SENDS), be
 const DELIVERED: Figure = Figure { whole: Some(EXPECTED), better: More,
     ..Figure::count(Messages, "delivered", "delivered", |r| r.measured().delivered) };
 #[rustfmt::skip]
-const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: Row::Defect, compared: Some("lost"), better: Less,
-    ..Figure::count(Messages, "lost", "lost", Report::lost) };
+const LOST: Figure = Figure { when: Own, whole: Some(EXPECTED), row: FigureRow::Defect, compared: Some("lost"), better: Less,
+    ..Figure::count(Messages, "lost", "lost", LoadReport::lost) };
 
 /// The table. Names above are of figures that are spoken of elsewhere.
 #[rustfmt::skip]
@@ -294,9 +294,9 @@ pub(crate) static FIGURES: &[Figure] = &[
     Figure::count(Connections, "attempted", "attempted", |r| r.counts.attempted),
     Figure { label: "connections", whole: Some(ATTEMPTS), better: More,
         ..Figure::count(Connections, "connected", "connected", |r| r.counts.connected) },
-    Figure { label: "failed", whole: Some(ATTEMPTS), row: Row::Connections, better: Less,
+    Figure { label: "failed", whole: Some(ATTEMPTS), row: FigureRow::Connections, better: Less,
         ..Figure::count(Connections, "failed", "failed-connections", |r| r.counts.failed) },
-    Figure { label: "lost", whole: Some(CONNECTED), row: Row::Connections, better: Less,
+    Figure { label: "lost", whole: Some(CONNECTED), row: FigureRow::Connections, better: Less,
         ..Figure::count(Connections, "lost", "lost-connections", |r| r.counts.lost) },
     CONNECTED_RATE,
     Figure { better: More, ..Figure::count(Connections, "subscribed", "subscribed", |r| r.counts.subscribed) },
@@ -310,31 +310,31 @@ pub(crate) static FIGURES: &[Figure] = &[
         ..Figure::rate("delivered_bytes_per_s", "delivered-bytes-rate",
                        |r| r.per_second(r.counts.window.delivered_bytes)) },
     // What the mode is about.
-    Figure { better: More, ..Figure::new(Derived, "", "rate", PerSecond, Reading::Real(Report::rate)) },
+    Figure { better: More, ..Figure::new(Derived, "", "rate", PerSecond, Reading::Real(LoadReport::rate)) },
 
     SENT, ACKNOWLEDGED,
-    Figure { when: Acknowledged, whole: Some(SENDS), row: Row::Stray(Publishing), better: Less,
+    Figure { when: Acknowledged, whole: Some(SENDS), row: FigureRow::Stray(Publishing), better: Less,
         ..Figure::count(Messages, "refused", "refused", |r| r.measured().refused) },
-    Figure { when: Acknowledged, whole: Some(SENDS), row: Row::Stray(Publishing), better: Less,
+    Figure { when: Acknowledged, whole: Some(SENDS), row: FigureRow::Stray(Publishing), better: Less,
         ..Figure::count(Messages, "unacknowledged", "unacknowledged", |r| r.measured().unacknowledged) },
-    Figure { label: "not sent", whole: Some(DUE), row: Row::Stray(Publishing), better: Less,
+    Figure { label: "not sent", whole: Some(DUE), row: FigureRow::Stray(Publishing), better: Less,
         ..Figure::count(Messages, "not_sent", "not-sent", |r| r.measured().not_sent) },
     Figure::count(Messages, "expected", "expected", |r| r.measured().expected),
     DELIVERED, LOST,
     Figure { when: Own, count: Some(&LOST), better: Less,
-        ..Figure::new(Derived, "", "loss", Share, Reading::Real(Report::loss)) },
-    Figure { label: "under way", row: Row::Stray(Publishing),
-        ..Figure::count(Messages, "under_way", "under-way", Report::under_way) },
-    Figure { when: Own, whole: Some(DELIVERIES), row: Row::Defect, compared: Some("duplicates"), better: Less,
+        ..Figure::new(Derived, "", "loss", Share, Reading::Real(LoadReport::loss)) },
+    Figure { label: "under way", row: FigureRow::Stray(Publishing),
+        ..Figure::count(Messages, "under_way", "under-way", LoadReport::under_way) },
+    Figure { when: Own, whole: Some(DELIVERIES), row: FigureRow::Defect, compared: Some("duplicates"), better: Less,
         ..Figure::new(Messages, "duplicates", "duplicates", Count,
                       Reading::CountIfKnown(|r| r.told_apart(r.measured().duplicates))) },
-    Figure { when: Own, whole: Some(DELIVERIES), row: Row::Defect, compared: Some("reordered"), better: Less,
+    Figure { when: Own, whole: Some(DELIVERIES), row: FigureRow::Defect, compared: Some("reordered"), better: Less,
         ..Figure::new(Messages, "reordered", "reordered", Count,
                       Reading::CountIfKnown(|r| r.told_apart(r.measured().reordered))) },
-    Figure { label: "too old to count", row: Row::Stray(Publishing), better: Less,
+    Figure { label: "too old to count", row: FigureRow::Stray(Publishing), better: Less,
         ..Figure::count(Messages, "stale", "stale", |r| r.measured().stale) },
-    Figure { row: Row::Stray(Publishing), better: Less, ..Figure::count(Messages, "foreign", "foreign", |r| r.counts.foreign) },
-    Figure { row: Row::Stray(When::Always), better: Less, ..Figure::count(Messages, "corrupt", "corrupt", |r| r.counts.corrupt) },
+    Figure { row: FigureRow::Stray(Publishing), better: Less, ..Figure::count(Messages, "foreign", "foreign", |r| r.counts.foreign) },
+    Figure { row: FigureRow::Stray(When::Always), better: Less, ..Figure::count(Messages, "corrupt", "corrupt", |r| r.counts.corrupt) },
     // Counted, but too small to be told apart or timed.
     Figure::count(Messages, "unstamped", "unstamped", |r| r.counts.unstamped),
     // Sent before the measurement, and not part of the other figures.
@@ -344,21 +344,21 @@ pub(crate) static FIGURES: &[Figure] = &[
     Figure { better: Less, ..Figure::new(Derived, "", "cpu", Share, Reading::Real(|r| r.generator.busiest())) },
     Figure { compared: Some("own CPU, s"), better: Less,
         ..Figure::new(Generator, "process_cpu_s", "", Seconds, Reading::Real(|r| r.generator.process_cpu_s)) },
-    Figure { row: Row::Generator, better: Less,
+    Figure { row: FigureRow::Generator, better: Less,
         ..Figure::new(Generator, "memory_bytes", "memory", Bytes, Reading::Count(|r| r.generator.memory_bytes)) },
-    Figure { label: "late p99", row: Row::Generator, compared: Some("own lateness p99"), better: Less,
-        ..Figure::new(Generator, "schedule_lag_p99_us", "", Microseconds, Reading::Real(Report::lateness)) },
-    Figure { label: "a window was full", row: Row::HeldBack, better: Less,
+    Figure { label: "late p99", row: FigureRow::Generator, compared: Some("own lateness p99"), better: Less,
+        ..Figure::new(Generator, "schedule_lag_p99_us", "", Microseconds, Reading::Real(LoadReport::lateness)) },
+    Figure { label: "a window was full", row: FigureRow::HeldBack, better: Less,
         ..Figure::count(Generator, "full_windows", "full-windows", |r| r.counts.full_windows) },
-    Figure { label: "a socket took nothing", row: Row::HeldBack, better: Less,
+    Figure { label: "a socket took nothing", row: FigureRow::HeldBack, better: Less,
         ..Figure::count(Generator, "blocked_sockets", "blocked-sockets", |r| r.counts.blocked_sockets) },
-    Figure { label: "share of ceiling", row: Row::Generator,
+    Figure { label: "share of ceiling", row: FigureRow::Generator,
         ..Figure::new(Generator, "share_of_ceiling", "share-of-ceiling", Share,
                       Reading::RealIfKnown(|r| r.generator.share_of_ceiling)) },
 ];
 
 /// What figures are read from that is not a count of the recorder.
-impl Report {
+impl LoadReport {
     /// Events in the measurement by its length.
     fn per_second(&self, count: u64) -> f64 {
         per_second(count, self.window_s)
@@ -370,7 +370,7 @@ impl Report {
     }
 
     fn lateness(&self) -> f64 {
-        self.latency(Kind::ScheduleLag).zip(statistic("p99")).map_or(0.0, |(lag, p99)| lag.value(p99))
+        self.latency(LatencyKind::ScheduleLag).zip(statistic("p99")).map_or(0.0, |(lag, p99)| lag.value(p99))
     }
 
     /// The rate that the mode is about.

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::super::recorder::Course;
 use super::latency::{LatencyRow, STATISTICS};
 use super::numbers::{count, short, short_time, whole};
-use super::text::{self, Stage};
-use super::{Report, SeriesSecond, buckets};
+use super::text::{self, StageRate};
+use super::{LoadReport, SeriesSecond, buckets};
 use crate::notation::printable;
 
 /// Units of a chart's own coordinates.
@@ -44,14 +44,14 @@ dt{color:var(--dim)}dd{margin:0;text-align:right;overflow-wrap:anywhere;min-widt
 @media(max-width:40rem){svg text{font-size:24px}.n td,.n th{font-size:.76rem}.n td+td,.n th+th{padding-left:.2rem}.n td:nth-child(6),.n th:nth-child(6){display:none}}";
 
 /// A line of a chart.
-struct Line<'a> {
+struct ChartLine<'a> {
     name: &'a str,
     /// `a`, `b` or `c` of the style.
     color: char,
     points: Vec<(f64, f64)>,
 }
 
-pub(crate) fn render(report: &Report) -> String {
+pub(crate) fn render(report: &LoadReport) -> String {
     let c = &report.configuration;
     let title = escaped(&format!("mqtt bench {} against {}", report.mode.name(), c.broker));
     let mut out = format!(
@@ -114,11 +114,11 @@ fn line<'a>(
     color: char,
     series: &[SeriesSecond],
     value: impl Fn(&SeriesSecond) -> Option<f64>,
-) -> Line<'a> {
+) -> ChartLine<'a> {
     // At the end of each second: that is when it is known.
     let at = |second: &SeriesSecond| second.second + second.length_s;
     let points = series.iter().filter_map(|second| Some((at(second), value(second)?))).collect();
-    Line { name, color, points }
+    ChartLine { name, color, points }
 }
 
 /// A moment is too short for a rate.
@@ -126,7 +126,7 @@ fn rate(second: &SeriesSecond, count: u64) -> Option<f64> {
     (second.length_s > 0.2).then(|| second.per_s(count))
 }
 
-fn throughput(series: &[SeriesSecond]) -> Vec<Line<'static>> {
+fn throughput(series: &[SeriesSecond]) -> Vec<ChartLine<'static>> {
     in_use(vec![
         line("sent", 'a', series, |s| rate(s, s.sent)),
         line("acknowledged", 'b', series, |s| rate(s, s.acknowledged)),
@@ -135,12 +135,12 @@ fn throughput(series: &[SeriesSecond]) -> Vec<Line<'static>> {
 }
 
 /// Those lines that are not zero from end to end.
-fn in_use(mut lines: Vec<Line<'_>>) -> Vec<Line<'_>> {
+fn in_use(mut lines: Vec<ChartLine<'_>>) -> Vec<ChartLine<'_>> {
     lines.retain(|line| line.points.iter().any(|(_, value)| *value > 0.0));
     lines
 }
 
-fn latency_over_time(series: &[SeriesSecond]) -> Vec<Line<'static>> {
+fn latency_over_time(series: &[SeriesSecond]) -> Vec<ChartLine<'static>> {
     vec![
         line("p50", 'a', series, |s| s.p50_us),
         line("p99", 'b', series, |s| s.p99_us),
@@ -153,7 +153,7 @@ fn chart(
     out: &mut String,
     title: &str,
     unit: &str,
-    lines: &[Line<'_>],
+    lines: &[ChartLine<'_>],
     shown: impl Fn(f64) -> String,
     across: impl Fn(f64) -> String,
 ) {
@@ -263,7 +263,7 @@ fn ticks(low: f64, high: f64, finest: f64) -> Vec<f64> {
 }
 
 /// The main latency by the share of messages that took no longer, each nine as wide as the last.
-fn percentiles(out: &mut String, report: &Report) {
+fn percentiles(out: &mut String, report: &LoadReport) {
     let main = report.main_latency.and_then(|main| report.latency(main));
     let Some(histogram) = main.and_then(|main| main.all.as_ref()) else { return };
     let all = number(histogram.len());
@@ -277,7 +277,7 @@ fn percentiles(out: &mut String, report: &Report) {
     }
     // A pixel or two hold thousands of buckets.
     points.dedup_by(|next, kept| next.0 - kept.0 < 0.002 && next.1 - kept.1 < 0.01 * kept.1);
-    let lines = [Line { name: "latency", color: 'a', points }];
+    let lines = [ChartLine { name: "latency", color: 'a', points }];
     let percentile = |nines: f64| {
         // 90, 99, 99.9 and so on: a digit behind the point for each nine behind the second.
         let digits = if nines > 2.0 { nines.round() - 2.0 } else { 0.0 };
@@ -288,14 +288,14 @@ fn percentiles(out: &mut String, report: &Report) {
     chart(out, "Latency by percentile", "%", &lines, times, percentile);
 }
 
-fn figures(out: &mut String, report: &Report) {
+fn figures(out: &mut String, report: &LoadReport) {
     out.push_str("<section class=\"wide\"><h2>Result</h2><dl>");
     let mut row = |name: &str, class: &str, value: &str| {
         let (name, value) = (escaped(name), escaped(value));
         let _ = write!(out, "<div><dt>{name}</dt><dd class=\"{class}\">{value}</dd></div>");
     };
     row("connections", "", &text::connections(report));
-    for Stage { name, number, per_s, .. } in text::stages(report) {
+    for StageRate { name, number, per_s, .. } in text::stages(report) {
         let rate = format!("{}/s", count(per_s));
         row(name, "", &number.map_or_else(|| rate.clone(), |number| format!("{} ({rate})", count(number))));
     }
@@ -321,7 +321,7 @@ fn figures(out: &mut String, report: &Report) {
     out.push_str("</dl></section>\n");
 }
 
-fn latencies(out: &mut String, report: &Report) {
+fn latencies(out: &mut String, report: &LoadReport) {
     if report.latencies.iter().all(|latency| latency.all.is_none()) {
         return;
     }
@@ -342,7 +342,7 @@ fn latencies(out: &mut String, report: &Report) {
     out.push_str("</table></section>\n");
 }
 
-fn configuration(out: &mut String, report: &Report) {
+fn configuration(out: &mut String, report: &LoadReport) {
     out.push_str("<section class=\"wide\"><h2>Configuration</h2><dl>");
     let host = serde_json::to_value(&report.host).unwrap_or_default();
     let configuration = serde_json::to_value(&report.configuration).unwrap_or_default();

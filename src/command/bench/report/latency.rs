@@ -4,13 +4,13 @@
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value};
 
-use super::super::recorder::{Kind, Recorder};
+use super::super::recorder::{LatencyKind, Recorder};
 use super::numbers::whole;
 
 /// A latency in the table: each statistic of it is a figure.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TimeFigure {
-    pub(crate) kind: Kind,
+    pub(crate) kind: LatencyKind,
     /// Its name in the report and in `--fail-if`.
     pub(crate) key: &'static str,
     /// What people read; `--fail-if` understands it, too.
@@ -31,11 +31,11 @@ pub(crate) enum LatencyRow {
 }
 
 impl TimeFigure {
-    const fn new(kind: Kind, key: &'static str, label: &'static str) -> Self {
+    const fn new(kind: LatencyKind, key: &'static str, label: &'static str) -> Self {
         Self { kind, key, label, row: LatencyRow::Own, compared: &[] }
     }
 
-    const fn below(kind: Kind, key: &'static str) -> Self {
+    const fn below(kind: LatencyKind, key: &'static str) -> Self {
         Self { row: LatencyRow::Below, ..Self::new(kind, key, "from send") }
     }
 
@@ -45,19 +45,23 @@ impl TimeFigure {
 }
 
 /// In the order in which they happen.
-pub(crate) static LATENCIES: [TimeFigure; Kind::COUNT] = [
-    TimeFigure::new(Kind::Connect, "connect", "connect"),
-    TimeFigure::new(Kind::Tls, "tls_handshake", "TLS"),
-    TimeFigure::new(Kind::ConnAck, "connack", "CONNACK").compared(&["p99"]),
-    TimeFigure::new(Kind::UntilConnAck, "connect_to_connack", "until CONNACK"),
-    TimeFigure::new(Kind::SubAck, "suback", "SUBACK"),
-    TimeFigure::new(Kind::Acknowledge, "acknowledge", "acknowledge").compared(&["p50", "p99", "p99.9"]),
-    TimeFigure::below(Kind::AcknowledgeFromSend, "acknowledge_from_send"),
-    TimeFigure::new(Kind::Delivery, "delivery", "delivery").compared(&["p50", "p99", "p99.9", "max"]),
-    TimeFigure::below(Kind::DeliveryFromSend, "delivery_from_send"),
-    TimeFigure::new(Kind::RoundTrip, "round_trip", "round trip").compared(&["p50", "p99", "p99.9"]),
-    TimeFigure::below(Kind::RoundTripFromSend, "round_trip_from_send"),
-    TimeFigure { row: LatencyRow::Only("p99"), ..TimeFigure::new(Kind::ScheduleLag, "schedule_lag", "late") },
+pub(crate) static LATENCIES: [TimeFigure; LatencyKind::COUNT] = [
+    TimeFigure::new(LatencyKind::Connect, "connect", "connect"),
+    TimeFigure::new(LatencyKind::Tls, "tls_handshake", "TLS"),
+    TimeFigure::new(LatencyKind::ConnAck, "connack", "CONNACK").compared(&["p99"]),
+    TimeFigure::new(LatencyKind::UntilConnAck, "connect_to_connack", "until CONNACK"),
+    TimeFigure::new(LatencyKind::SubAck, "suback", "SUBACK"),
+    TimeFigure::new(LatencyKind::Acknowledge, "acknowledge", "acknowledge")
+        .compared(&["p50", "p99", "p99.9"]),
+    TimeFigure::below(LatencyKind::AcknowledgeFromSend, "acknowledge_from_send"),
+    TimeFigure::new(LatencyKind::Delivery, "delivery", "delivery").compared(&["p50", "p99", "p99.9", "max"]),
+    TimeFigure::below(LatencyKind::DeliveryFromSend, "delivery_from_send"),
+    TimeFigure::new(LatencyKind::RoundTrip, "round_trip", "round trip").compared(&["p50", "p99", "p99.9"]),
+    TimeFigure::below(LatencyKind::RoundTripFromSend, "round_trip_from_send"),
+    TimeFigure {
+        row: LatencyRow::Only("p99"),
+        ..TimeFigure::new(LatencyKind::ScheduleLag, "schedule_lag", "late")
+    },
 ];
 
 /// A statistic of a latency.
@@ -103,7 +107,7 @@ pub(crate) fn statistic(name: &str) -> Option<&'static Statistic> {
 }
 
 /// What the table has of a kind.
-pub(crate) fn entry(kind: Kind) -> &'static TimeFigure {
+pub(crate) fn entry(kind: LatencyKind) -> &'static TimeFigure {
     let found = LATENCIES.iter().find(|latency| latency.kind == kind);
     found.unwrap_or(&LATENCIES[0]) // each kind has its line, as a test shows
 }
@@ -111,7 +115,7 @@ pub(crate) fn entry(kind: Kind) -> &'static TimeFigure {
 /// A latency of the run.
 #[derive(Debug, Clone)]
 pub(crate) struct Latency {
-    pub(crate) kind: Kind,
+    pub(crate) kind: LatencyKind,
     /// All that were measured, those that had no answer when the run ended with the time they had waited.
     pub(crate) all: Option<Histogram<u64>>,
     /// Of them, those that had an answer.
@@ -123,7 +127,7 @@ pub(crate) struct Latency {
 
 impl Latency {
     /// What the recorder has of a kind, if it has anything; so many others never had an answer.
-    pub(crate) fn new(recorder: &Recorder, kind: Kind, never: u64) -> Option<Self> {
+    pub(crate) fn new(recorder: &Recorder, kind: LatencyKind, never: u64) -> Option<Self> {
         let waited = recorder.waited(kind).map_or(0, Histogram::len);
         let (all, answered) = (recorder.whole(kind), recorder.histogram(kind).cloned());
         let missing = waited + never;
@@ -230,8 +234,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_longer_than_every_limit() {
         let mut recorder = Recorder::default();
-        (1..=80_u64).for_each(|value| recorder.record(Kind::Delivery, value * 1000));
-        let latency = Latency::new(&recorder, Kind::Delivery, 20).unwrap();
+        (1..=80_u64).for_each(|value| recorder.record(LatencyKind::Delivery, value * 1000));
+        let latency = Latency::new(&recorder, LatencyKind::Delivery, 20).unwrap();
         let get = |name| latency.limited(statistic(name).unwrap());
         for (statistic, expected) in [("min", 1.0), ("p50", 50.0)] {
             let found = get(statistic);
@@ -241,7 +245,7 @@ mod tests {
             assert!(get(statistic).is_infinite(), "{statistic}");
         }
         assert_eq!(latency.without_answer(), "beyond any limit: 20.00 % never came (20 of 100)");
-        let none = Latency::new(&Recorder::default(), Kind::Delivery, 1).unwrap();
+        let none = Latency::new(&Recorder::default(), LatencyKind::Delivery, 1).unwrap();
         let get = |name| none.limited(statistic(name).unwrap());
         assert!(get("min").is_infinite() && get("p50").is_infinite());
     }

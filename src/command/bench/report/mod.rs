@@ -25,7 +25,7 @@ use self::finding::{Findings, Problem};
 use self::latency::{Latency, microseconds, round};
 use super::config::{Configuration, Mode};
 use super::machine::Host;
-use super::recorder::{Counts, Course, Kind, Messages, Recorder, Row, Second};
+use super::recorder::{Counts, Course, LatencyKind, MessageCounts, Recorder, Row, Second};
 use super::stamp::{Phase, Timeline};
 
 /// How the drain ended.
@@ -38,7 +38,7 @@ pub(crate) struct Drained {
 }
 
 /// What a run has led to.
-pub(crate) struct Outcome {
+pub(crate) struct RunOutcome {
     pub(crate) recorder: Recorder,
     pub(crate) series: Vec<SeriesSecond>,
     pub(crate) phases: Phases,
@@ -61,7 +61,7 @@ pub(crate) struct Outcome {
 
 /// What a run has led to. Its figures are read from here by the table of [`figure`].
 #[derive(Debug, Clone)]
-pub(crate) struct Report {
+pub(crate) struct LoadReport {
     pub(crate) mode: Mode,
     pub(crate) qos: u8,
     /// Whether the figures stand for the broker.
@@ -82,7 +82,7 @@ pub(crate) struct Report {
     /// The time until the broker had read the last message, if it was asked and answered.
     pub(crate) taken_s: Option<f64>,
     /// The latency that thresholds without a name and the live display mean.
-    pub(crate) main_latency: Option<Kind>,
+    pub(crate) main_latency: Option<LatencyKind>,
     pub(crate) latencies: Vec<Latency>,
     pub(crate) generator: Generator,
     pub(crate) errors: Vec<Cause>,
@@ -211,13 +211,13 @@ pub(crate) fn per_second(count: u64, seconds: f64) -> f64 {
     if seconds > 0.0 { round(count as f64 / seconds) } else { 0.0 }
 }
 
-impl Report {
+impl LoadReport {
     /// Messages of the measurement.
-    pub(crate) fn measured(&self) -> &Messages {
+    pub(crate) fn measured(&self) -> &MessageCounts {
         &self.counts.messages[Phase::Measure as usize]
     }
 
-    pub(crate) fn latency(&self, kind: Kind) -> Option<&Latency> {
+    pub(crate) fn latency(&self, kind: LatencyKind) -> Option<&Latency> {
         self.latencies.iter().find(|latency| latency.kind == kind)
     }
 

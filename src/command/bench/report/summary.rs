@@ -4,13 +4,13 @@
 
 use hdrhistogram::Histogram;
 
-use super::super::config::{Configuration, Load, Mode, Rate, Stop};
-use super::super::recorder::{Counts, CpuTime, Kind};
+use super::super::config::{Configuration, Load, Mode, Rate, StopAfter};
+use super::super::recorder::{Counts, CpuTime, LatencyKind};
 use super::super::stamp;
 use super::figure::SENT_RATE;
 use super::finding::{Findings, Note, Nothing, Problem};
 use super::latency::{LATENCIES, Latency, microseconds, round, statistic};
-use super::{Cause, Drained, Generator, Outcome, Report, undelivered};
+use super::{Cause, Drained, Generator, LoadReport, RunOutcome, undelivered};
 use crate::protocol::QoS;
 
 /// Shares of CPU time are of this time or longer: what a thread does in a moment says nothing.
@@ -34,9 +34,9 @@ const FEWEST_WARMUP: u64 = 10;
 /// Below this part of the rate that was asked for, it was not reached.
 const REACHED: f64 = 0.9;
 
-impl Report {
+impl LoadReport {
     /// Sums a run up.
-    pub(crate) fn new(load: &Load, outcome: Outcome) -> Self {
+    pub(crate) fn new(load: &Load, outcome: RunOutcome) -> Self {
         let recorder = outcome.recorder;
         let counts = recorder.counts;
         let taken_s = (recorder.fenced_at > outcome.timeline.measure && counts.unconfirmed == 0)
@@ -85,7 +85,7 @@ impl Report {
         let never = |kind| never(&report, kind, recorder.histogram(kind).is_some());
         let latencies = LATENCIES.iter().map(|latency| latency.kind);
         report.latencies = latencies.filter_map(|kind| Latency::new(&recorder, kind, never(kind))).collect();
-        let main = Kind::main(load.mode, load.qos);
+        let main = LatencyKind::main(load.mode, load.qos);
         report.main_latency =
             main.filter(|main| report.latency(*main).is_some_and(|found| found.all.is_some()));
         report.judge(load, outcome.drained);
@@ -101,13 +101,13 @@ fn quotient(count: u64, per_second: f64) -> f64 {
 
 /// How many are missing of a latency that are in no histogram: deliveries that never came, and connections
 /// that failed.
-pub(crate) fn never(report: &Report, kind: Kind, has_answers: bool) -> u64 {
+pub(crate) fn never(report: &LoadReport, kind: LatencyKind, has_answers: bool) -> u64 {
     let unstamped = report.counts.unstamped > 0;
     let undelivered = if unstamped { 0 } else { undelivered(&report.counts) };
     match kind {
-        Kind::ConnAck | Kind::UntilConnAck => report.counts.failed,
-        Kind::Delivery | Kind::RoundTrip => undelivered,
-        Kind::DeliveryFromSend | Kind::RoundTripFromSend if has_answers => undelivered,
+        LatencyKind::ConnAck | LatencyKind::UntilConnAck => report.counts.failed,
+        LatencyKind::Delivery | LatencyKind::RoundTrip => undelivered,
+        LatencyKind::DeliveryFromSend | LatencyKind::RoundTripFromSend if has_answers => undelivered,
         _ => 0,
     }
 }
@@ -162,9 +162,9 @@ fn lateness(lag: &Histogram<u64>, mode: Mode) -> Option<Problem> {
 }
 
 /// What to know of the messages that are not, or not only, in the figures.
-fn notes(load: &Load, report: &Report) -> Vec<Note> {
+fn notes(load: &Load, report: &LoadReport) -> Vec<Note> {
     let (counts, measured) = (&report.counts, report.measured());
-    let timed = Kind::main(load.mode, load.qos).is_some();
+    let timed = LatencyKind::main(load.mode, load.qos).is_some();
     let own = load.mode.publishes();
     let about = [
         (measured.not_sent, true, Note::NotSent { messages: measured.not_sent, timed }),
@@ -188,10 +188,10 @@ fn notes(load: &Load, report: &Report) -> Vec<Note> {
     notes
 }
 
-impl Report {
+impl LoadReport {
     /// Whether the figures stand for the broker and the load that was asked for.
     pub(crate) fn judge(&mut self, load: &Load, drained: Drained) {
-        let lag = self.latency(Kind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
+        let lag = self.latency(LatencyKind::ScheduleLag).and_then(|lag| lag.answered.as_ref());
         let late = lag.and_then(|lag| lateness(lag, load.mode));
         let nothing = nothing_measured(load, &self.counts).filter(|_| !self.interrupted);
         let share = self.generator.busiest();
@@ -236,9 +236,9 @@ impl Report {
         if drained.is_arriving && self.lost() > 0 && !self.interrupted {
             notes.push(Note::StillArriving { drain: load.drain });
         }
-        let connect = self.latency(Kind::Connect).zip(statistic("p99"));
+        let connect = self.latency(LatencyKind::Connect).zip(statistic("p99"));
         notes.extend(connect.and_then(|(connect, p99)| syn_note(connect.value(p99))));
-        if let Stop::After(duration) = load.stop
+        if let StopAfter::After(duration) = load.stop
             && self.phases_s.measure > 0.0
             && self.phases_s.measure < duration.as_secs_f64() * REACHED
             && self.counts.lost > 0
@@ -249,7 +249,7 @@ impl Report {
         }
         let disturbed = self.generator.saturated || self.interrupted || self.counts.lost > 0;
         // Jitter goes past the end, and a count ends with the last answer.
-        let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, Stop::Count(_));
+        let disturbed = disturbed || !load.jitter.is_zero() || matches!(load.stop, StopAfter::Count(_));
         if let Rate::PerSecond(asked) = load.rate
             && load.mode.publishes()
             && !disturbed

@@ -9,10 +9,10 @@ use hdrhistogram::Histogram;
 
 use super::super::config::Mode;
 use super::super::recorder::Course;
-use super::figure::{CONNECTED_RATE, FIGURES, Figure, Row, Unit};
+use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
 use super::numbers::{count, short, short_time, time, whole};
-use super::{Report, SeriesSecond, buckets};
+use super::{LoadReport, SeriesSecond, buckets};
 use crate::notation::printable;
 use crate::output;
 use crate::quantity::{agree, counted, duration};
@@ -25,7 +25,7 @@ const BAR: usize = 40;
 const ROWS: usize = 12;
 
 /// The whole report.
-pub(crate) fn render(report: &Report) -> String {
+pub(crate) fn render(report: &LoadReport) -> String {
     let mut out = String::new();
     head(&mut out, report);
     put_figures(&mut out, report);
@@ -46,7 +46,7 @@ fn row(out: &mut String, name: &str, value: &str) {
     out.push('\n');
 }
 
-fn head(out: &mut String, report: &Report) {
+fn head(out: &mut String, report: &LoadReport) {
     let broker = &report.configuration.broker;
     wrapped(out, "bench", &format!("{} against {broker} ({})", report.mode.name(), protocol(report)));
     wrapped(out, "load", &load(report));
@@ -54,9 +54,9 @@ fn head(out: &mut String, report: &Report) {
     out.push('\n');
 }
 
-fn put_figures(out: &mut String, report: &Report) {
+fn put_figures(out: &mut String, report: &LoadReport) {
     row(out, "connections", &connections(report));
-    for Stage { name, number, per_s, remark } in stages(report) {
+    for StageRate { name, number, per_s, remark } in stages(report) {
         let number = number.map_or_else(String::new, count);
         row(out, name, &format!("{number:>14}  {:>12}/s  {remark}", count(per_s)));
     }
@@ -72,7 +72,7 @@ fn put_figures(out: &mut String, report: &Report) {
     out.push('\n');
 }
 
-fn put_latencies(out: &mut String, report: &Report) {
+fn put_latencies(out: &mut String, report: &LoadReport) {
     if report.latencies.iter().all(|latency| latency.all.is_none()) {
         return;
     }
@@ -100,7 +100,7 @@ fn put_latencies(out: &mut String, report: &Report) {
     clippy::cast_possible_wrap,
     reason = "columns and rows on a screen"
 )]
-fn distribution(out: &mut String, report: &Report) {
+fn distribution(out: &mut String, report: &LoadReport) {
     let Some(latency) = report.main_latency.and_then(|main| report.latency(main)) else { return };
     let Some(buckets) = latency.all.as_ref().map(buckets) else { return };
     let [first, .., last] = &buckets[..] else { return };
@@ -127,7 +127,7 @@ fn distribution(out: &mut String, report: &Report) {
     out.push('\n');
 }
 
-fn put_generator(out: &mut String, report: &Report) {
+fn put_generator(out: &mut String, report: &LoadReport) {
     let parts: Vec<String> =
         generator(report).iter().map(|(name, value)| format!("{name} {value}")).collect();
     wrapped(out, "generator", &parts.join(", "));
@@ -136,7 +136,7 @@ fn put_generator(out: &mut String, report: &Report) {
     }
 }
 
-fn verdict(out: &mut String, report: &Report) {
+fn verdict(out: &mut String, report: &LoadReport) {
     for (place, cause) in report.errors.iter().take(10).enumerate() {
         let name = if place == 0 { "errors" } else { "" };
         wrapped(out, name, &format!("{} × {}", whole(cause.count), cause.cause));
@@ -198,7 +198,7 @@ pub(crate) fn live_line(second: &SeriesSecond, connected_before: u64, has_messag
 }
 
 /// What was asked for, in a line.
-pub(crate) fn load(report: &Report) -> String {
+pub(crate) fn load(report: &LoadReport) -> String {
     let c = &report.configuration;
     let (publisher, subscriber) =
         if report.mode == Mode::Request { ("requester", "responder") } else { ("publisher", "subscriber") };
@@ -237,7 +237,7 @@ pub(crate) fn load(report: &Report) -> String {
 }
 
 /// How the broker is spoken to, in brackets behind its name.
-pub(crate) fn protocol(report: &Report) -> String {
+pub(crate) fn protocol(report: &LoadReport) -> String {
     let c = &report.configuration;
     let transport = match c.transport {
         "tls" => " over TLS",
@@ -250,7 +250,7 @@ pub(crate) fn protocol(report: &Report) -> String {
 }
 
 /// How long each phase took, in a line.
-pub(crate) fn phases(report: &Report) -> String {
+pub(crate) fn phases(report: &LoadReport) -> String {
     let p = &report.phases_s;
     let seconds = |length: f64| duration(Duration::try_from_secs_f64(length).unwrap_or_default());
     format!(
@@ -263,10 +263,10 @@ pub(crate) fn phases(report: &Report) -> String {
 }
 
 /// What became of the connections, in a line.
-pub(crate) fn connections(report: &Report) -> String {
+pub(crate) fn connections(report: &LoadReport) -> String {
     let (made, rate) = (whole(report.counts.connected), CONNECTED_RATE.value(report).unwrap_or(0.0));
     let mut text = format!("{made} of {} made, {}/s", whole(report.counts.attempted), count(rate));
-    for (figure, value) in shown(report, |row| matches!(row, Row::Connections)) {
+    for (figure, value) in shown(report, |row| matches!(row, FigureRow::Connections)) {
         if value > Some(0.0) {
             let _ = write!(text, ", {} {}", figure.unit.text(value.unwrap_or(0.0)), figure.label);
         }
@@ -276,15 +276,15 @@ pub(crate) fn connections(report: &Report) -> String {
 
 /// The figures with such a row that the run has, and their values if they are known.
 fn shown(
-    report: &Report,
-    row: fn(Row) -> bool,
+    report: &LoadReport,
+    row: fn(FigureRow) -> bool,
 ) -> impl Iterator<Item = (&'static Figure, Option<f64>)> + use<'_> {
     let figures = FIGURES.iter().filter(move |figure| row(figure.row) && figure.when.holds(report));
     figures.map(|figure| (figure, figure.value(report)))
 }
 
 /// Messages that went through a stage, with their rate.
-pub(crate) struct Stage {
+pub(crate) struct StageRate {
     pub(crate) name: &'static str,
     pub(crate) number: Option<f64>,
     pub(crate) per_s: f64,
@@ -292,48 +292,48 @@ pub(crate) struct Stage {
 }
 
 /// The stages that the run has.
-pub(crate) fn stages(report: &Report) -> Vec<Stage> {
+pub(crate) fn stages(report: &LoadReport) -> Vec<StageRate> {
     let stages = FIGURES.iter().filter_map(|figure| {
-        let Row::Stage(when, remark) = figure.row else { return None };
+        let FigureRow::Stage(when, remark) = figure.row else { return None };
         let per_s = figure.value(report).filter(|_| when.holds(report))?;
         let number = figure.count.and_then(|count| count.value(report));
-        Some(Stage { name: figure.label, number, per_s, remark })
+        Some(StageRate { name: figure.label, number, per_s, remark })
     });
     stages.collect()
 }
 
 /// Lost, doubled and reordered messages, where the mode can tell: how many, if they are known.
-pub(crate) fn defects(report: &Report) -> Vec<(&'static str, String)> {
-    shown(report, |row| matches!(row, Row::Defect))
+pub(crate) fn defects(report: &LoadReport) -> Vec<(&'static str, String)> {
+    shown(report, |row| matches!(row, FigureRow::Defect))
         .map(|(figure, value)| (figure.label, value.map_or("-".into(), |value| figure.unit.text(value))))
         .collect()
 }
 
 /// What else became of messages, as far as it did.
-pub(crate) fn strays(report: &Report) -> Vec<(&'static str, String)> {
-    let strays = shown(report, |row| matches!(row, Row::Stray(_)));
+pub(crate) fn strays(report: &LoadReport) -> Vec<(&'static str, String)> {
+    let strays = shown(report, |row| matches!(row, FigureRow::Stray(_)));
     let here = strays.filter(|(figure, value)| {
-        *value > Some(0.0) && matches!(figure.row, Row::Stray(when) if when.holds(report))
+        *value > Some(0.0) && matches!(figure.row, FigureRow::Stray(when) if when.holds(report))
     });
     here.map(|(figure, value)| (figure.label, figure.unit.text(value.unwrap_or(0.0)))).collect()
 }
 
 /// The latencies of the run that have a row, in the order in which they happen.
-pub(crate) fn latencies(report: &Report) -> impl Iterator<Item = (&'static TimeFigure, &Latency)> {
+pub(crate) fn latencies(report: &LoadReport) -> impl Iterator<Item = (&'static TimeFigure, &Latency)> {
     let found = LATENCIES.iter().filter(|latency| !matches!(latency.row, LatencyRow::Only(_)));
     let found = found.filter_map(|figure| Some((figure, report.latency(figure.kind)?)));
     found.filter(|(_, latency)| latency.all.is_some())
 }
 
 /// What the generator needed, in parts.
-pub(crate) fn generator(report: &Report) -> Vec<(&'static str, String)> {
+pub(crate) fn generator(report: &LoadReport) -> Vec<(&'static str, String)> {
     let shares = report.generator.thread_cpu_share.iter().take(8);
     let cpu: Vec<String> = shares.map(|share| percent(*share)).collect();
     let mut parts = Vec::new();
     if !cpu.is_empty() {
         parts.push(("CPU", format!("{} of a core", cpu.join(" + "))));
     }
-    parts.extend(shown(report, |row| matches!(row, Row::Generator)).filter_map(|(figure, value)| {
+    parts.extend(shown(report, |row| matches!(row, FigureRow::Generator)).filter_map(|(figure, value)| {
         let value = value.filter(|value| *value > 0.0)?;
         Some((
             figure.label,
@@ -348,8 +348,8 @@ fn percent(share: f64) -> String {
 }
 
 /// How often something was due and the broker was not ready for it, in a line.
-pub(crate) fn held_back(report: &Report) -> Option<String> {
-    let all: Vec<_> = shown(report, |row| matches!(row, Row::HeldBack)).collect();
+pub(crate) fn held_back(report: &LoadReport) -> Option<String> {
+    let all: Vec<_> = shown(report, |row| matches!(row, FigureRow::HeldBack)).collect();
     let parts: Vec<String> = all
         .iter()
         .map(|(figure, value)| format!("{} times {}", figure.unit.text(value.unwrap_or(0.0)), figure.label))

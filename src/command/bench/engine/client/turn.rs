@@ -6,15 +6,15 @@ use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::in_flight::Message;
+use super::super::in_flight::MessageInFlight;
 use super::super::shared::Shard;
 use super::super::wake::now;
-use super::{Fence, State, Subscribing};
+use super::{ClientState, Fence, Subscribing};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
 use crate::command::bench::plan::{Plan, Role, correlation};
-use crate::command::bench::recorder::Kind;
-use crate::command::bench::stamp::{Phase, Seen, Stamp};
+use crate::command::bench::recorder::LatencyKind;
+use crate::command::bench::stamp::{Phase, Recognised, Stamp};
 use crate::error::Error;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -39,7 +39,7 @@ struct Acknowledged {
 
 /// The handler of one turn: the client's own state, and what its thread has.
 pub(super) struct InTurn<'a> {
-    state: &'a mut State,
+    state: &'a mut ClientState,
     shard: &'a mut Shard,
     /// When the packets at hand arrived; 0 if not looked up yet.
     now: u64,
@@ -50,7 +50,7 @@ pub(super) struct InTurn<'a> {
 }
 
 impl<'a> InTurn<'a> {
-    pub(super) fn new(state: &'a mut State, shard: &'a mut Shard) -> Self {
+    pub(super) fn new(state: &'a mut ClientState, shard: &'a mut Shard) -> Self {
         Self {
             state,
             // One write a turn if writes are to be small: others go in between.
@@ -102,7 +102,7 @@ impl InTurn<'_> {
             let Some(intended) = self.state.backlog.pop_front() else { break };
             let phase = self.shard.timeline.phase(intended);
             if phase == Phase::Measure && !self.state.blocked {
-                self.shard.recorder.record(Kind::ScheduleLag, sent.saturating_sub(intended));
+                self.shard.recorder.record(LatencyKind::ScheduleLag, sent.saturating_sub(intended));
             }
             if self.run_length(session.protocol(), 1).is_some() {
                 self.publish(session, out, phase, (intended, sent), 1)?;
@@ -203,7 +203,7 @@ impl InTurn<'_> {
         };
         let token = match shard.qos {
             QoS::AtMostOnce => 0,
-            _ => own.under_way.token(Message { sequence, intended, sent }, most),
+            _ => own.under_way.token(MessageInFlight { sequence, intended, sent }, most),
         };
         let count = session.publish_run(out, template, bytes, most, token, write)?;
         if shard.qos != QoS::AtMostOnce {
@@ -221,7 +221,7 @@ impl InTurn<'_> {
     #[inline]
     fn published(&mut self, token: u64, count: u32) {
         let Some(publisher) = &mut self.state.publisher else { return };
-        let Message { intended, sent, .. } = publisher.under_way.close(token, count);
+        let MessageInFlight { intended, sent, .. } = publisher.under_way.close(token, count);
         let run = &mut self.acknowledged;
         if (run.intended, run.sent) != (intended, sent) {
             self.count_acknowledged();
@@ -258,12 +258,12 @@ impl InTurn<'_> {
         let shard = &mut *self.shard;
         if matches!(self.state.role, Role::Subscriber(_)) && shard.answers {
             match Stamp::read(publish.payload, Some(shard.run)) {
-                Seen::Whole(_) => {
+                Recognised::Whole(_) => {
                     let responder = self.state.responder.get_or_insert_default();
                     responder.requests.push_back(Bytes::copy_from_slice(publish.payload));
                 }
-                Seen::Corrupt => shard.recorder.counts.corrupt += 1,
-                Seen::Foreign => shard.recorder.counts.foreign += 1,
+                Recognised::Corrupt => shard.recorder.counts.corrupt += 1,
+                Recognised::Foreign => shard.recorder.counts.foreign += 1,
             }
             return;
         }
@@ -281,7 +281,7 @@ impl InTurn<'_> {
                     self.shard.recorder.error(format!("subscription refused: {}", ReasonCode(*reason)));
                 }
                 if let Subscribing::Sent(since, left) = self.state.subscribing {
-                    self.shard.recorder.record(Kind::SubAck, self.now.saturating_sub(since));
+                    self.shard.recorder.record(LatencyKind::SubAck, self.now.saturating_sub(since));
                     self.state.subscribing = Subscribing::Sent(since, left.saturating_sub(1));
                     if left <= 1 {
                         self.state.subscribing = Subscribing::Done;
@@ -303,7 +303,7 @@ impl InTurn<'_> {
         let Some(responder) = &mut self.state.responder else { return };
         while out.len() < OUTPUT_BYTES && session.can_publish(qos) {
             let Some(payload) = responder.requests.pop_front() else { return };
-            let Seen::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run)) else { continue };
+            let Recognised::Whole(stamp) = Stamp::read(&payload, Some(self.shard.run)) else { continue };
             let requester = stamp.publisher as usize;
             if requester >= self.shard.publishers as usize {
                 continue;
