@@ -1,10 +1,12 @@
-//! Certificates made for one test.
+//! Certificates made for one test. The tests of the program use this file too (`tests/support/pki.rs`).
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DistinguishedName,
-    DnType, IsCa, KeyPair,
+    DnType, IsCa, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
@@ -15,6 +17,13 @@ pub(super) fn params(common_name: &str, hosts: &[&str]) -> CertificateParams {
     let mut params = CertificateParams::new(hosts).unwrap();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+}
+
+/// The same parameters for a certificate that is valid from the beginning of one year to that of another.
+pub(super) fn between(from: i32, to: i32, mut params: CertificateParams) -> CertificateParams {
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(to, 1, 1);
     params
 }
 
@@ -81,9 +90,28 @@ impl Authority {
         Identity { chain: vec![certificate.der().clone()], key }
     }
 
-    /// A revocation list in PEM.
-    pub(super) fn revocation_list(&self, params: &CertificateRevocationListParams) -> String {
+    /// A revocation list in PEM with these serial numbers, current or not.
+    pub(super) fn revocation_list(&self, revoked: &[&SerialNumber], current: bool) -> String {
+        let revoked = revoked.iter().map(|serial_number| RevokedCertParams {
+            serial_number: (*serial_number).clone(),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        });
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(if current { 2199 } else { 2021 }, 1, 1),
+            crl_number: SerialNumber::from(1_u64),
+            issuing_distribution_point: None,
+            revoked_certs: revoked.collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
         params.signed_by(&self.0).unwrap().pem().unwrap()
+    }
+
+    #[allow(dead_code, reason = "only the tests of the program need it")]
+    pub(super) fn key(&self) -> &KeyPair {
+        self.0.key()
     }
 
     pub(super) fn der(&self) -> &CertificateDer<'static> {
@@ -97,29 +125,9 @@ impl Authority {
 
 /// DER in PEM armour.
 pub(super) fn pem(label: &str, der: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text: String = der
-        .chunks(3)
-        .flat_map(|chunk| {
-            let bits = chunk
-                .iter()
-                .enumerate()
-                .fold(0_u32, |bits, (place, byte)| bits | u32::from(*byte) << (16 - 8 * place));
-            (0..4).map(move |place| {
-                if place > chunk.len() {
-                    '='
-                } else {
-                    char::from(ALPHABET[(bits >> (18 - 6 * place)) as usize & 63])
-                }
-            })
-        })
-        .collect();
-    let mut at = 64;
-    while at < text.len() {
-        text.insert(at, '\n');
-        at += 65;
-    }
-    format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// A file of those that were made once by OpenSSL.

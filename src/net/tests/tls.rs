@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::pki::{Authority, Files, Identity, params};
+use super::pki::{Authority, Files, Identity, between, params};
 use super::server::{self, TlsServer};
 use super::{assert_says, error_of, round_trip};
 use crate::error::{Error, Layer, Retry};
@@ -202,9 +202,7 @@ async fn a_certificate_without_names_says_so() {
 #[tokio::test]
 async fn an_expired_certificate_says_since_when() {
     let world = World::new();
-    let mut expired = params("broker", &["localhost"]);
-    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
-    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let expired = between(2019, 2020, params("broker", &["localhost"]));
     let address = TlsServer::new(world.authority.issue(&expired)).start().await;
     let error = tls_error(dial_tls(address, &world.options).await);
     assert_says(
@@ -221,9 +219,7 @@ async fn an_expired_certificate_says_since_when() {
 #[tokio::test]
 async fn an_expired_intermediate_is_named_itself() {
     let world = World::new();
-    let mut expired = Authority::params("Old Intermediate");
-    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
-    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let expired = between(2019, 2020, Authority::params("Old Intermediate"));
     let intermediate = world.authority.intermediate(expired);
     let mut identity = intermediate.issue(&params("broker", &["localhost"]));
     identity.chain.push(intermediate.der().clone());
@@ -238,9 +234,7 @@ async fn an_expired_intermediate_is_named_itself() {
 #[tokio::test]
 async fn a_certificate_of_the_future_doubts_the_clock() {
     let world = World::new();
-    let mut future = params("broker", &["localhost"]);
-    future.not_before = rcgen::date_time_ymd(2199, 1, 1);
-    future.not_after = rcgen::date_time_ymd(2200, 1, 1);
+    let future = between(2199, 2200, params("broker", &["localhost"]));
     let address = TlsServer::new(world.authority.issue(&future)).start().await;
     let error = tls_error(dial_tls(address, &world.options).await);
     assert_says(&error, &["CN=broker", "not valid before 2199-01-01T00:00:00Z"]);
@@ -312,9 +306,7 @@ async fn a_self_signed_certificate_given_as_authority_is_accepted() {
     // … and so are its dates.
     for (from, to, says) in [(2019, 2020, "expired on 2020"), (2199, 2200, "before 2199")] {
         let files = Files::new();
-        let mut params = like_openssl_req(&["localhost"]);
-        params.not_before = rcgen::date_time_ymd(from, 1, 1);
-        params.not_after = rcgen::date_time_ymd(to, 1, 1);
+        let params = between(from, to, like_openssl_req(&["localhost"]));
         let identity = Identity::self_signed(&params);
         let options = TlsOptions {
             ca_files: vec![files.write("server.pem", identity.chain_pem())],
@@ -392,9 +384,7 @@ async fn a_server_is_asked_whether_it_speaks_tls() {
 
 #[tokio::test]
 async fn insecure_accepts_anyone() {
-    let mut expired = like_openssl_req(&["elsewhere.example"]);
-    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
-    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let expired = between(2019, 2020, like_openssl_req(&["elsewhere.example"]));
     for version in [&TLS12, &TLS13] {
         let address = TlsServer::new(Identity::self_signed(&expired)).with_version(version).start().await;
         let options = TlsOptions { insecure: true, ..TlsOptions::default() };

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::pki::{Authority, params};
+use super::pki::{Authority, between, params};
 use super::tls::{World, dial_tls};
 use super::{assert_says, round_trip, server};
 use crate::error::Error;
@@ -88,9 +88,7 @@ async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
 #[tokio::test]
 async fn an_expired_client_certificate_is_refused_in_words() {
     let world = World::new();
-    let mut expired = params("client", &[]);
-    expired.not_before = rcgen::date_time_ymd(2019, 1, 1);
-    expired.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    let expired = between(2019, 2020, params("client", &[]));
     let client = world.authority.issue(&expired);
     let address = world.good_server().with_client_authority(&world.authority).start().await;
     let error = refusal(address, &world.with_certificate(&client)).await;

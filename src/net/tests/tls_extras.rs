@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rcgen::{
-    CertificateRevocationListParams, KeyIdMethod, KeyPair, RevokedCertParams, SerialNumber, date_time_ymd,
-};
+use rcgen::{KeyPair, SerialNumber};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
@@ -193,25 +191,6 @@ async fn a_pinned_key_is_accepted_and_another_refused() {
     }
 }
 
-/// A revocation list of `authority` that holds those serial numbers, current or not.
-fn list(authority: &Authority, revoked: &[&SerialNumber], current: bool) -> String {
-    let revoked = revoked.iter().map(|serial_number| RevokedCertParams {
-        serial_number: (*serial_number).clone(),
-        revocation_time: date_time_ymd(2020, 1, 1),
-        reason_code: None,
-        invalidity_date: None,
-    });
-    let params = CertificateRevocationListParams {
-        this_update: date_time_ymd(2020, 1, 1),
-        next_update: date_time_ymd(if current { 2199 } else { 2021 }, 1, 1),
-        crl_number: SerialNumber::from(1_u64),
-        issuing_distribution_point: None,
-        revoked_certs: revoked.collect(),
-        key_identifier_method: KeyIdMethod::Sha256,
-    };
-    authority.revocation_list(&params)
-}
-
 /// A server with an intermediate authority; the serial numbers of the server's own certificate
 /// and of the intermediate's.
 struct Chain {
@@ -244,10 +223,10 @@ async fn revocation_lists_are_obeyed() {
         crl_files: vec![files.write("lists.pem", lists.concat())],
         ..trusting(&files, &root)
     };
-    let nobody = list(&intermediate, &[&SerialNumber::from(1_u64)], true);
-    let own = list(&intermediate, &[&SerialNumber::from(OWN)], true);
-    let above = list(&root, &[&SerialNumber::from(INTERMEDIATE)], true);
-    let stale = list(&intermediate, &[], false);
+    let nobody = intermediate.revocation_list(&[&SerialNumber::from(1_u64)], true);
+    let own = intermediate.revocation_list(&[&SerialNumber::from(OWN)], true);
+    let above = root.revocation_list(&[&SerialNumber::from(INTERMEDIATE)], true);
+    let stale = intermediate.revocation_list(&[], false);
 
     dial_tls(address, &with_lists(std::slice::from_ref(&nobody))).await.unwrap();
     for (lists, says) in [
@@ -274,11 +253,11 @@ async fn every_list_of_one_issuer_is_heeded() {
         number += 1;
         files.write(&format!("list-{number}.pem"), list)
     };
-    let nobody = file(list(&intermediate, &[&other], true));
-    let own = file(list(&intermediate, &[&OWN.into()], true));
-    let nobody_above = file(list(&root, &[&other], true));
-    let above = file(list(&root, &[&INTERMEDIATE.into()], true));
-    let stale = file(list(&intermediate, &[], false));
+    let nobody = file(intermediate.revocation_list(&[&other], true));
+    let own = file(intermediate.revocation_list(&[&OWN.into()], true));
+    let nobody_above = file(root.revocation_list(&[&other], true));
+    let above = file(root.revocation_list(&[&INTERMEDIATE.into()], true));
+    let stale = file(intermediate.revocation_list(&[], false));
     let with_lists = |lists: &[&PathBuf]| TlsOptions {
         crl_files: lists.iter().copied().cloned().collect(),
         ..trusting(&files, &root)
@@ -304,7 +283,7 @@ async fn a_forged_revocation_list_is_no_list() {
     let files = Files::new();
     let forger = Authority::root("Test Intermediate");
     let options = TlsOptions {
-        crl_files: vec![files.write("lists.pem", list(&forger, &[], true))],
+        crl_files: vec![files.write("lists.pem", forger.revocation_list(&[], true))],
         ..trusting(&files, &root)
     };
     let error = error_of(Layer::Tls, dial_tls(address, &options).await);
