@@ -112,14 +112,14 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_time_since_1970_before_it() {
+    fn clock_before_1970_is_an_error() {
         let second = Duration::from_secs(1);
         assert_eq!(since_1970(SystemTime::UNIX_EPOCH + second), Some(second));
         assert_eq!(since_1970(SystemTime::UNIX_EPOCH - second), None);
     }
 
     #[test]
-    fn spans_are_rough() {
+    fn spans_are_rounded() {
         for (seconds, text) in [
             (59, "less than a minute"),
             (60, "1 minute"),

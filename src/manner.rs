@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_connections_have_their_words() {
+    fn refused_connections_have_mosquittos_texts() {
         for (protocol, reason, words) in [
             (Protocol::V3_1_1, 135, "Connection error: Connection Refused: not authorised."),
             (Protocol::V5, 135, "Connection error: Not authorized"),

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn things_agree_with_their_number() {
+    fn nouns_agree_with_their_number() {
         for (count, thing, text) in [
             (0, "message", "0 messages"),
             (1, "message", "1 message"),
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_for_people() {
+    fn durations_are_readable() {
         let micros = Duration::from_micros;
         let millis = Duration::from_millis;
         for (time, shown) in [

@@ -198,7 +198,7 @@ fn no_relative_path_leaves_its_room() {
 }
 
 #[test]
-fn names_are_spoken_only_where_they_belong() {
+fn restricted_names_are_used_only_in_their_rooms() {
     for source in sources() {
         for (name, rooms) in NAMES {
             let at_home =
@@ -224,7 +224,7 @@ fn speaks(code: &str, name: &str) -> bool {
 
 /// The checks themselves see what they should.
 #[test]
-fn the_checks_work() {
+fn checks_find_violations() {
     assert_eq!(
         imports("use crate::client::session::Session;\ncrate::error::Error"),
         ["client::session", "error::Error"]

@@ -224,7 +224,7 @@ fn challenge(text: impl AsRef<str>) -> Vec<u8> {
 }
 
 #[test]
-fn servers_that_cheat_at_the_challenge() {
+fn invalid_challenges_are_refused() {
     let good = |nonce: &str| format!("r={nonce}SERVER,s=c2FsdA==,i=4096");
     attacked(|_| challenge("r=another-nonce-of-its-own,s=c2FsdA==,i=4096")).fails(1, "authentication: ");
     attacked(|nonce| challenge(format!("r={nonce},s=c2FsdA==,i=4096"))).fails(1, "authentication: ");
@@ -257,7 +257,7 @@ const NOT_PROVED: &str = "SCRAM: the broker did not prove that it knows the pass
 
 /// Whoever lets everybody in knows no password.
 #[test]
-fn servers_that_skip_the_challenge() {
+fn skipped_challenge_is_refused() {
     attacked(|_| connack(Some("SCRAM-SHA-256"), None)).fails(1, NOT_PROVED);
     attacked(|_| connack(Some("SCRAM-SHA-256"), Some(b"v=AAAA"))).fails(1, "authentication: ");
     attacked(|nonce| {
@@ -270,7 +270,7 @@ fn servers_that_skip_the_challenge() {
 }
 
 #[test]
-fn servers_without_the_right_signature() {
+fn wrong_signature_of_the_broker_is_refused() {
     for in_connack in [true, false] {
         for (signature, text) in [
             ("v=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NOT_PROVED),
@@ -329,7 +329,7 @@ fn auth_at_the_wrong_moment() {
 }
 
 #[test]
-fn the_data_of_another_method() {
+fn data_of_another_method_is_sent() {
     let serve = |answers: usize| {
         Server::start(move |server| {
             let mut peer = server.accept();

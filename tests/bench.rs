@@ -57,7 +57,7 @@ pub(crate) fn is_near(found: f64, expected: f64, tolerance: f64) -> bool {
 /// A broker that stands still for a second of six: the messages that were due meanwhile waited up
 /// to a second, and a load generator that waits with it would hide all but one of them.
 #[test]
-fn a_stopped_broker_cannot_hide() {
+fn stopped_broker_shows_in_the_latencies() {
     for qos in ["0", "1"] {
         // A machine that is itself late adds to the latency, now and then; hiding would show always.
         let mut seen = Vec::new();
@@ -224,7 +224,7 @@ fn what_a_broker_does_to_messages_is_counted_exactly() {
 }
 
 #[test]
-fn a_known_delay_comes_out_as_that_latency() {
+fn known_delay_is_measured() {
     const DELAY: Duration = Duration::from_millis(50);
     let server = Server::start(|listener| {
         expect_probe(listener);
@@ -323,7 +323,7 @@ fn every_mode(port: u16) {
 
 /// The closed loop sends exactly what it is asked for, in whichever portions.
 #[test]
-fn a_count_is_kept_to() {
+fn count_is_exact() {
     let broker = Broker::start();
     for more in [&["--per-write", "1"][..], &["--per-write", "7"], &[], &["--qos", "1"]] {
         let line = [&["pub", "--rate", "max", "--publishers", "3", "--count", "20001"], more].concat();
@@ -359,7 +359,7 @@ fn a_subscriber_counts_what_others_publish() {
 
 /// What the server has said it would refuse is known before the load begins.
 #[test]
-fn messages_that_the_server_takes_not_are_no_load() {
+fn messages_that_the_broker_does_not_accept_are_not_load() {
     let limits = Limits { maximum_packet_size: 100, ..Limits::default() };
     let broker = Broker::with(Options { limits, ..Options::default() });
     for line in [["pub", "--rate", "max"], ["e2e", "--qos", "1"]] {

@@ -173,7 +173,7 @@ fn the_broker_is_gone_after_the_first_contact() {
 }
 
 #[test]
-fn nobody_listens() {
+fn refused_connection_is_reported() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let outcome = bench(free, &["e2e"]).run().exits(1);
     let report = report(&outcome);

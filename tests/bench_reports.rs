@@ -45,7 +45,7 @@ fn the_table_fits_its_columns_and_thresholds_decide() {
 }
 
 #[test]
-fn reports_are_set_side_by_side() {
+fn compare_shows_reports_side_by_side() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -102,7 +102,7 @@ fn the_configuration_has_what_the_mode_has() {
 
 /// What the header says, and where the topic of a URL goes.
 #[test]
-fn the_load_is_what_was_asked_for() {
+fn load_is_the_requested_one() {
     let broker = Broker::start();
     let url = format!("mqtt://127.0.0.1:{}/a/b", broker.port());
     let line = [
@@ -162,7 +162,7 @@ fn the_histograms_are_those_of_hdrhistogram() {
 
 /// One page, whole, that asks the network for nothing.
 #[test]
-fn the_page_stands_alone() {
+fn page_loads_nothing_else() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let page = folder.path().join("page.html");
@@ -192,7 +192,7 @@ fn the_page_stands_alone() {
 }
 
 #[test]
-fn the_generator_knows_its_ceiling() {
+fn calibration_gives_the_share_of_the_ceiling() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ceiling.json");
     let outcome = Mqtt::new(["bench", "calibrate", "--duration", "0.5", "--json", "--quiet"]).run().exits(0);

@@ -96,7 +96,7 @@ fn a_subscribe_without_an_answer_counts() {
 
 /// What is published at QoS 0 says nothing of a broker that has not read it.
 #[test]
-fn what_nobody_confirms_is_no_rate() {
+fn unconfirmed_messages_are_not_a_rate() {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
     let line = [&["pub", "--fail-if", "rate < 1"], &LOAD[..]].concat();
     let running = watched(broker.port(), &line).spawn();
@@ -142,7 +142,7 @@ fn a_count_does_not_wait_for_ever() {
 
 /// Nothing arrives from a broker that stands still, and so a longer drain would not help.
 #[test]
-fn a_count_that_nobody_answers_is_not_still_arriving() {
+fn unanswered_count_is_not_reported_as_still_arriving() {
     let Some(broker) = Mosquitto::start(&Setup::new()) else { return };
     let line = ["e2e", "--qos", "1", "--rate", "1k", "--count", "2000", "--drain", "1s"];
     let running = watched(broker.port(), &line).spawn();
@@ -220,7 +220,7 @@ fn a_lost_publisher_does_not_hold_a_count_up() {
 
 /// A server that takes a hundred messages a second of the thousand that are due.
 #[test]
-fn a_measurement_that_the_warm_up_fills_is_none() {
+fn measurement_filled_by_the_warm_up_is_not_valid() {
     let server = Server::start(|listener| {
         expect_probe(listener);
         let mut publisher = listener.accept_session(Protocol::V3_1_1);
@@ -248,7 +248,7 @@ fn a_measurement_that_the_warm_up_fills_is_none() {
 }
 
 #[test]
-fn what_the_server_refuses_altogether_is_no_measurement() {
+fn load_that_the_broker_refuses_is_not_valid() {
     let server = Server::start(|listener| {
         listener.accept_session(Protocol::V5).expect_disconnect(Protocol::V5);
         let mut publisher = listener.accept_session(Protocol::V5);
@@ -270,7 +270,7 @@ fn what_the_server_refuses_altogether_is_no_measurement() {
 
 /// What is asked of a connection is when it can be used.
 #[test]
-fn connecting_is_all_of_it() {
+fn conn_latency_covers_the_whole_connection() {
     let broker = Broker::start();
     let line = ["conn", "--clients", "3", "--ramp", "10", "--hold", "0.1"];
     let report = report(&bench(broker.port(), &line).run().exits(0));
@@ -327,7 +327,7 @@ fn nobody() -> u16 {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_found_out_first() {
+fn file_that_cannot_be_written_is_reported_before_the_run() {
     let port = nobody();
     let folder = tempfile::tempdir().unwrap();
     let (nowhere, fresh) = (folder.path().join("no/x"), folder.path().join("fresh"));
@@ -372,7 +372,7 @@ fn clients_do_not_share_an_identifier() {
 
 /// Ctrl-C before the measurement: nothing is said of what was not looked at.
 #[test]
-fn an_interrupted_run_says_what_it_knows() {
+fn interrupted_run_has_a_report() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let junit = folder.path().join("a.xml");
@@ -392,7 +392,7 @@ fn an_interrupted_run_says_what_it_knows() {
 
 /// There is no window at QoS 0.
 #[test]
-fn the_load_is_named_as_it_is() {
+fn report_names_the_actual_load() {
     let broker = Broker::start();
     let port = broker.port().to_string();
     for (qos, expected) in [("0", "closed loop, QoS 0"), ("1", "closed loop, window 7, QoS 1")] {
@@ -414,7 +414,7 @@ fn the_load_is_named_as_it_is() {
 
 /// A gate that nothing was held against is not passed.
 #[test]
-fn what_a_load_does_not_measure_passes_no_limit() {
+fn unmeasured_figure_fails_its_threshold() {
     let broker = Broker::start();
     let run = |mode: &str, figure: &str| {
         let line = [mode, "--publishers", "1", "--rate", "10", "--count", "1", "--fail-if", figure];

@@ -88,7 +88,7 @@ fn a_bad_variable_is_named() {
 /// A variable is looked at where it matters: not where a flag stands in its place, and not where the way to
 /// the broker does not need it.
 #[test]
-fn variables_that_are_not_used_fail_no_run() {
+fn unused_variables_do_not_fail_a_run() {
     let here = ["-h", "127.0.0.1", "-p", "1"];
     let url = ["-L", "mqtt://127.0.0.1:1"];
     let unix = ["--unix", "/nowhere/socket"];
@@ -205,7 +205,7 @@ fn help_does_not_show_the_environment() {
 
 /// As many programs have it.
 #[test]
-fn help_as_a_word() {
+fn help_subcommand() {
     for (word, option) in [(&["help"][..], &["--help"][..]), (&["help", "rr"], &["rr", "--help"])] {
         let [word, option] = [word, option].map(|line| mqtt(line, &[]).stdout);
         assert!(word == option && !word.is_empty());
@@ -216,7 +216,7 @@ fn help_as_a_word() {
 
 /// What a mode of `bench` does not take, and which does; a port that is taken already.
 #[test]
-fn errors_that_say_what_to_do_instead() {
+fn errors_suggest_an_alternative() {
     let stderr = failure(2, &["bench", "sub", "--rate", "5"], &[]);
     assert!(
         stderr.contains("sub does not take --rate\nhint: --rate is allowed with pub, e2e and rr"),

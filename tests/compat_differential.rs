@@ -161,7 +161,7 @@ fn installed() -> Option<(PathBuf, bool)> {
 }
 
 #[test]
-fn misuse_is_that_of_the_real_clients() {
+fn misuse_is_refused_as_by_the_real_clients() {
     let Some((folder, is_older)) = installed() else { return };
     let home = tempfile::tempdir().unwrap();
     for (programs, line, text) in MISUSE {

@@ -52,7 +52,7 @@ fn connects_as(command: impl FnOnce(Mqtt) -> Mqtt, protocol: Protocol, expected:
 }
 
 #[rstest]
-fn nothing_asked_for(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn connect_with_defaults(#[values(V3_1_1, V5)] protocol: Protocol) {
     connects_with(protocol, &[], connect_bytes(protocol, |_| {}));
 }
 
@@ -306,7 +306,7 @@ fn the_servers_keep_alive_counts() {
 }
 
 #[rstest]
-fn a_server_that_falls_silent(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn silent_broker_ends_the_connection(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
         peer.packet();

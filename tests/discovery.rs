@@ -43,7 +43,7 @@ fn the_name_server_is_asked_for_addresses_too() {
 }
 
 #[test]
-fn service_records_that_lead_nowhere() {
+fn service_records_without_a_broker_are_reported() {
     let name_server = dns::start("_mqtt._tcp.example.com", vec![(0, 0, 0, ".")]);
     let publish = |host: &str| {
         Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", host, "--name-server", &name_server]).run()

@@ -150,7 +150,7 @@ fn a_refused_line() {
 }
 
 #[test]
-fn quiet_contradicts_it() {
+fn quiet_is_refused_with_json_events() {
     Mqtt::publish(1)
         .args(["-t", "a", "-n", "--json-events", "--quiet"])
         .run()

@@ -96,7 +96,7 @@ fn always_wrong(protocol: Protocol) -> Vec<(&'static str, Vec<u8>, u8)> {
 }
 
 #[rstest]
-fn before_suback(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn protocol_errors_before_suback(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (what, bytes, reason) in always_wrong(protocol) {
         let end = provoke(protocol, &[], move |peer| {
             peer.send(&packets::connack(protocol, false, 0));
@@ -109,7 +109,7 @@ fn before_suback(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// And byte by byte, in the same write as good packets, which are delivered.
 #[rstest]
-fn behind_suback_and_messages(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn protocol_errors_after_suback_and_messages(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (what, bytes, reason) in always_wrong(protocol) {
         let (outcome, rest) = provoke(protocol, &[], move |peer| {
             peer.send(&packets::connack(protocol, false, 0));
@@ -129,7 +129,7 @@ fn behind_suback_and_messages(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// Nothing but a CONNACK answers CONNECT.
 #[rstest]
-fn instead_of_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn other_packets_than_connack_are_refused(#[values(V3_1_1, V5)] protocol: Protocol) {
     let answers = always_wrong(protocol).into_iter().filter(|(what, ..)| *what != "CONNACK");
     for (what, bytes, _) in answers {
         let (outcome, _) = provoke(protocol, &["--reconnect", "never"], move |peer| peer.send(&bytes));
@@ -142,7 +142,7 @@ fn instead_of_connack(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// What calls for nothing changes nothing.
 #[rstest]
-fn answers_to_nothing(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn responses_without_a_request_are_refused(#[values(V3_1_1, V5)] protocol: Protocol) {
     let (outcome, rest) = provoke(protocol, &["-C", "1"], move |peer| {
         peer.send(&packets::connack(protocol, false, 0));
         for packet in [PacketType::PubAck, PacketType::PubComp] {
@@ -164,7 +164,7 @@ fn answers_to_nothing(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// Whatever comes behind our DISCONNECT: the work is done.
 #[rstest]
-fn rubbish_behind_the_end(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn bytes_after_disconnect_are_ignored(#[values(V3_1_1, V5)] protocol: Protocol) {
     for (_, bytes, _) in always_wrong(protocol) {
         let (outcome, _) = provoke(protocol, &["-E"], move |peer| {
             peer.send(&packets::connack(protocol, false, 0));
@@ -200,7 +200,7 @@ const WAYS: [Way; 3] = [
 
 /// CONNACKs that cannot be, whoever gets them.
 #[test]
-fn a_connack_that_cannot_be() {
+fn impossible_connack_is_a_protocol_error() {
     let method = (PropertyId::AuthenticationMethod, Value::Text("SCRAM-SHA-1"));
     let data = (PropertyId::AuthenticationData, Value::Binary(b"x"));
     for (protocol, what, bytes, reason) in [
@@ -252,7 +252,7 @@ fn aliases_out_of_range() {
 }
 
 #[test]
-fn more_than_was_allowed() {
+fn messages_over_the_receive_maximum_are_refused() {
     let end = provoke(V5, &["-D", "connect", "receive-maximum", "2"], move |peer| {
         peer.send(&packets::connack(V5, false, 0));
         peer.grant_subscription(V5);
@@ -419,7 +419,7 @@ fn a_refused_subscription_is_not_tried_for_ever() {
 /// In bulk at QoS 0 a PINGREQ asks now and then how far the server has read. The answer to that one
 /// says nothing of what came behind it, and is not taken for the answer to the last one.
 #[rstest]
-fn an_earlier_pingresp_is_not_the_last(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn earlier_pingresp_does_not_pass_the_barrier(#[values(V3_1_1, V5)] protocol: Protocol) {
     const LINES: usize = 30_000;
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
@@ -458,7 +458,7 @@ fn a_subscriber_does_not_wait_for_a_silent_server() {
 
 /// A server that takes everything and answers no PINGREQ: nobody knows whether it arrived.
 #[test]
-fn a_fence_without_an_answer_is_no_success() {
+fn unanswered_barrier_is_a_failure() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtMostOnce, b"x");

@@ -495,7 +495,7 @@ fn missing_pubcomp_is_named() {
 
 /// What a server says instead of PINGRESP does not put the end off for ever.
 #[test]
-fn talk_instead_of_pingresp_has_an_end() {
+fn other_packets_instead_of_pingresp_have_a_limit() {
     let off = [(PropertyId::ServerKeepAlive, Value::Number(0))];
     let args = ["pub", "-t", "a", "-m", "x"];
     let outcome = waits_in_vain(&args, packets::connack_with(&off), |peer| talk(peer, false));

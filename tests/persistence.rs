@@ -161,7 +161,7 @@ fn an_earlier_run_has_delivered_it() {
 /// A publisher was killed between PUBREC and PUBREL, without a spool. The next run has no part in
 /// that message, but the server still holds it under an identifier that will be used again.
 #[rstest]
-fn what_an_earlier_run_has_left_at_the_server(
+fn messages_left_at_the_broker_by_an_earlier_run_are_released(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
     #[values(V3_1_1, V5)] protocol: Protocol,
 ) {
@@ -385,7 +385,7 @@ fn the_spool_waits_for_a_server_that_comes() {
 
 /// A server that sends us away, while there is input: what is there is taken in, as far as it fits.
 #[test]
-fn the_spool_takes_in_what_is_there() {
+fn spool_takes_available_input() {
     const LINES: usize = 300_000;
     let folder = tempfile::tempdir().unwrap();
     let input = folder.path().join("input");
@@ -410,7 +410,7 @@ fn the_spool_takes_in_what_is_there() {
 
 /// A mistyped name is no empty spool.
 #[test]
-fn a_spool_that_is_not_there() {
+fn missing_spool_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("sopol");
     Mqtt::publish(nobody()).args(["--spool"]).args([&spool]).run().fails(1, "No such file or directory");
@@ -489,7 +489,7 @@ fn a_full_disk_without_a_link() {
 
 /// A file cut off in the middle of a message: said, and the whole ones are sent.
 #[test]
-fn a_torn_spool_is_said_and_used() {
+fn torn_spool_is_reported_and_used() {
     let folder = tempfile::tempdir().unwrap();
     let spool = folder.path().join("spool");
     for payload in ["one", "two", "three"] {

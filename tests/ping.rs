@@ -13,7 +13,7 @@ fn ping(port: u16) -> Mqtt {
 
 /// Every property of CONNACK, with what it limits.
 #[test]
-fn every_property_of_the_answer_is_told() {
+fn every_property_of_connack_is_shown() {
     let properties = [
         (PropertyId::SessionExpiryInterval, Value::Number(120)),
         (PropertyId::ReceiveMaximum, Value::Number(7)),
@@ -209,7 +209,7 @@ fn earlier_attempt(report: &serde_json::Value) -> (&str, &str, u64, Vec<&str>) {
 
 /// A broker that does not answer MQTT 5: what was waited for has a line, and the report has both attempts.
 #[test]
-fn silence_at_mqtt_5_is_told() {
+fn silence_at_mqtt_5_is_reported() {
     let silent = || {
         Server::start(|server| {
             let mut first = server.accept();

@@ -98,7 +98,7 @@ fn resolved_broker_can_be_given_again() {
 
 /// What a URL of higher rank overrules is not shown as if it held.
 #[test]
-fn what_is_overruled_is_not_shown() {
+fn overridden_values_are_not_shown() {
     let folder = tempfile::tempdir().unwrap();
     let config = write(
         folder.path(),
@@ -493,7 +493,7 @@ fn files_with_a_byte_order_mark() {
 /// A file that nobody has named, at the place where such files are looked for, fails no run that asks for
 /// nothing in it, be it what it may.
 #[test]
-fn a_configuration_file_that_nobody_named_is_no_obstacle() {
+fn missing_default_configuration_file_is_accepted() {
     use std::os::unix::fs::symlink;
     let broker = Broker::start();
     type Make = fn(&Path);
@@ -564,7 +564,7 @@ fn write_all(folder: &Path, name: &str, text: &str) {
 
 /// A profile is for many runs: what a run does not need of it is not looked at.
 #[test]
-fn keys_that_are_not_used_fail_no_run() {
+fn unused_keys_do_not_fail_a_run() {
     let folder = tempfile::tempdir().unwrap();
     for (options, keys) in [
         (&["-h", "127.0.0.1", "-p", "1"][..], "port = 'many'\nurl = 'nonsense'\nhost = 'a b'\n"),

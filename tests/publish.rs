@@ -14,7 +14,7 @@ use crate::support::{Service, version};
 
 /// Nothing is acknowledged at QoS 0, so a ping behind the message shows that the server has it.
 #[rstest]
-fn qos_0_is_fenced(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
+fn qos_0_is_followed_by_a_barrier(#[values(V3_1, V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
         peer.expect(protocol, &Message::new("a/b", b"23.4").bytes(protocol));
@@ -239,7 +239,7 @@ fn properties_go_where_they_belong() {
 
 /// The server says in CONNACK what it does not take: the message is not even sent.
 #[test]
-fn what_the_server_does_not_take_is_not_sent() {
+fn messages_over_the_brokers_limits_are_not_sent() {
     let cases: [(_, _, &[&str], i32, &str); 3] = [
         (PropertyId::MaximumQos, 1, &["-m", "x", "-q", "2"], 155, "the broker's Maximum QoS is 1"),
         (PropertyId::RetainAvailable, 0, &["-m", "x", "-q", "1", "-r"], 154, "Retain not supported"),
@@ -315,7 +315,7 @@ fn asked_to_reconnect_it_sends_again(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// QoS 0 and a link that is lost before the fence is answered: nobody can say that it arrived.
 #[test]
-fn an_unanswered_fence_is_a_failure() {
+fn publish_with_unanswered_barrier_fails() {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.packet();

@@ -211,7 +211,7 @@ fn warns_of_possible_repeats() {
 
 /// QoS 0 and a lost link: the lines under way may be lost, which is said and is no success.
 #[test]
-fn says_what_may_be_lost_at_qos_0() {
+fn possible_loss_at_qos_0_is_reported() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtMostOnce, b"1");
@@ -228,7 +228,7 @@ fn says_what_may_be_lost_at_qos_0() {
 
 /// A refused line is reported by its number; the others are delivered, and the status tells.
 #[test]
-fn goes_on_behind_a_refused_line() {
+fn lines_after_a_refused_one_are_sent() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         take(&mut peer, V5, b"1");
@@ -247,7 +247,7 @@ fn goes_on_behind_a_refused_line() {
 
 /// A line over the server's maximum fails alone and does not put the link in a loop.
 #[test]
-fn goes_on_behind_a_line_that_is_too_long() {
+fn lines_after_a_too_long_one_are_sent() {
     let server = Server::start(|server| {
         let mut peer = server.accept();
         peer.expect_connect(V5);
@@ -266,7 +266,7 @@ fn goes_on_behind_a_line_that_is_too_long() {
 
 /// Who refuses to let us in again after the link was lost is believed, and what stayed behind is said.
 #[test]
-fn gives_up_when_it_is_turned_away() {
+fn refused_reconnect_ends_the_run() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
@@ -284,7 +284,7 @@ fn gives_up_when_it_is_turned_away() {
 
 /// The number of attempts is the user's: 0 of them end the run with the first loss.
 #[test]
-fn never_reconnects_if_told_so() {
+fn reconnect_never_is_respected() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.expect_publish(V5, QoS::AtLeastOnce, b"1");
@@ -328,7 +328,7 @@ fn a_signal_between_two_links() {
 
 /// QoS 0 and a link that is lost for good: what may be lost with it is said all the same.
 #[test]
-fn possible_loss_is_said_without_reconnecting() {
+fn possible_loss_is_reported_without_reconnecting() {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         for line in [b"1", b"2"] {

@@ -189,7 +189,7 @@ fn listening_port(broker: &crate::support::mqtt::Running) -> u16 {
 
 /// There is no server yet: told to wait for one, it does.
 #[rstest]
-fn waits_for_its_server(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn wait_for_server_retries_the_first_connection(#[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(mut broker) = Mosquitto::start(&Setup::new()) else { return };
     broker.kill();
     let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1", "--wait-for-server", "60"];
@@ -201,7 +201,7 @@ fn waits_for_its_server(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// Told how often to try, it gives up after that.
 #[test]
-fn gives_up_after_so_many_attempts() {
+fn run_ends_after_the_number_of_attempts() {
     use crate::support::server::Server;
     let server = Server::start(|server| {
         let mut peer = server.accept_session(Protocol::V5);
@@ -218,7 +218,7 @@ fn gives_up_after_so_many_attempts() {
 /// The server's last messages and its DISCONNECT come together, and are more than the pipe holds: they
 /// are shown at the reader's pace, and not only when there is a link again.
 #[test]
-fn what_came_last_is_shown_without_a_link() {
+fn last_messages_are_shown_without_a_connection() {
     const MESSAGES: usize = 3_000;
     let server = Server::start(|server| {
         let mut peer = server.accept_session(Protocol::V5);
@@ -237,7 +237,7 @@ fn what_came_last_is_shown_without_a_link() {
 /// Another client with the same identifier: MQTT 5 says so, and two that throw each other out for ever
 /// help nobody.
 #[test]
-fn a_session_taken_over_is_the_end() {
+fn session_taken_over_ends_the_run() {
     let broker = Broker::start();
     let args = ["-V", "5", "-t", "a", "-i", "same"];
     let first = broker.subscribe().args(args).args(["-d"]).args(SOON).spawn();

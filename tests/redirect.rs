@@ -49,7 +49,7 @@ fn takes_one(server: &mut Listener) {
 }
 
 #[test]
-fn it_is_said_and_not_followed() {
+fn redirect_is_reported_and_not_followed() {
     for (reason, name) in [(0x9C, "Use another server"), (0x9D, "Server moved")] {
         let other = Server::start(|server| server.expect_nobody());
         let first = sends_away(connack(reason, &format!("127.0.0.1:{}", other.port())), 1);
@@ -125,7 +125,7 @@ fn a_link_that_is_up_is_followed() {
 
 /// Two servers may name each other, and one itself.
 #[test]
-fn circles_have_an_end() {
+fn circular_redirects_end() {
     let first = Server::start(|server| {
         let reference = format!("127.0.0.1:{}", server.port());
         for _ in 0..6 {
@@ -155,7 +155,7 @@ fn references_that_name_nothing() {
 
 /// Who tests a server is not sent to another one.
 #[test]
-fn a_test_of_one_server_stays_there() {
+fn tests_of_one_broker_do_not_follow_redirects() {
     let first = sends_away(connack(0x9C, "127.0.0.1:1"), 1);
     let port = first.port().to_string();
     let args = ["bench", "conn", "-h", "127.0.0.1", "-p", &port, "-V", "5", "--follow-redirect"];

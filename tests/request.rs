@@ -123,7 +123,7 @@ fn the_request_says_where_to_respond() {
 /// What comes on the response topic and is not the response: before the request, retained, of another
 /// request, on a topic that an earlier run has subscribed to.
 #[test]
-fn only_the_response_is_taken_for_it() {
+fn other_messages_are_not_taken_for_the_response() {
     let other = (PropertyId::CorrelationData, Value::Binary(b"another"));
     let own = (PropertyId::CorrelationData, Value::Binary(b"mine"));
     for (payload, properties) in [(&b"the same"[..], vec![own]), (b"none", vec![])] {
@@ -158,7 +158,7 @@ fn only_the_response_is_taken_for_it() {
 
 /// A response at QoS 2 is received to its end.
 #[test]
-fn the_response_is_acknowledged() {
+fn response_is_acknowledged() {
     let server = Server::start(|listener| {
         let (mut peer, filter, request) = asked(listener);
         peer.send(&packets::ack(PacketType::PubRec, request.identifier));
@@ -391,7 +391,7 @@ fn a_kept_session_is_drained_first() {
 
 /// Nobody can have responded to a request that is still on its way out.
 #[test]
-fn a_request_that_has_not_left_has_no_response() {
+fn message_before_the_request_was_sent_is_not_the_response() {
     let (go_on, seen) = mpsc::channel();
     let server = Server::start(move |listener| {
         let mut peer = listener.accept_session(V5);
@@ -416,7 +416,7 @@ fn a_request_that_has_not_left_has_no_response() {
 /// Once the response is written out, nothing that happens in the farewell matters: it is not said, it is
 /// not waited for beyond the time limit, and no other server gets the request.
 #[test]
-fn the_farewell_decides_nothing() {
+fn broken_disconnect_does_not_change_the_result() {
     type Script = fn(&mut Peer);
     let cases: [(Script, &[&str]); 5] = [
         (|peer| peer.drain(), &["-W", "500ms"]),
@@ -536,7 +536,7 @@ fn a_topic_alias_is_not_forced_upon_a_server() {
 
 /// A server that is gone once it has passed the response on has done what was asked.
 #[test]
-fn a_link_that_is_lost_behind_the_response() {
+fn connection_lost_after_the_response_is_a_success() {
     for more in [&[][..], &["--reconnect", "5"]] {
         let server = Server::start(|listener| {
             let (mut peer, filter, _) = asked(listener);

@@ -284,7 +284,7 @@ fn until_clear(#[values(V3_1_1, V5)] protocol: Protocol) {
 
 /// What the server acknowledges and does not do is tried once more, and then left.
 #[test]
-fn a_server_that_only_says_so() {
+fn broker_that_acknowledges_without_clearing_is_reported() {
     let protocol = Protocol::V5;
     let server = Server::start(move |listener| {
         for _ in 0..2 {
@@ -343,7 +343,7 @@ fn an_interruption_says_what_was_done() {
 }
 
 #[test]
-fn nobody_to_ask_is_wrong_usage() {
+fn missing_terminal_for_the_question_is_a_usage_error() {
     // Before any connection: nothing listens there.
     retain_clear(1, &["#"]).run().fails(2, "cannot ask for confirmation").mentions("--yes");
 }
@@ -401,7 +401,7 @@ fn a_rate_is_kept() {
 
 /// A person reads the list, is asked, and may say no.
 #[test]
-fn a_person_is_asked() {
+fn confirmation_is_asked_on_a_terminal() {
     let broker = Broker::start();
     for (topic, payload) in [("home/1", "on"), ("home/2", "\x1b[2Joff")] {
         broker.publish().args(["-t", topic, "-m", payload, "-q", "1", "-r"]).run().exits(0);
@@ -428,7 +428,7 @@ fn a_person_is_asked() {
 
 /// Who is asked must see what it is about, even if standard output goes elsewhere.
 #[test]
-fn a_list_that_goes_to_a_file_is_shown_to_who_is_asked() {
+fn list_is_shown_on_the_terminal_before_confirmation() {
     let broker = Broker::start();
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
     for (option, stdout) in [("--json", "{"), ("--timeout=30", "a  QoS")] {

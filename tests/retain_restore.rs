@@ -12,7 +12,7 @@ use crate::support::server::Server;
 
 /// What is no record of a retained message is named before anything is sent: nothing listens there.
 #[test]
-fn a_broken_backup_is_restored_not_at_all() {
+fn broken_backup_restores_nothing() {
     let folder = tempfile::tempdir().unwrap();
     for (record, why) in [
         ("{\"topic\":\"a/#\"}", "topic: it contains a wildcard"),
@@ -116,7 +116,7 @@ fn a_backup_comes_through_a_pipe() {
 
 /// At QoS 0, and in MQTT 3.x, a refusal is not heard of.
 #[test]
-fn what_nobody_can_confirm_is_said() {
+fn unconfirmed_restore_is_reported() {
     let broker = Broker::start();
     let folder = tempfile::tempdir().unwrap();
     let text =

@@ -128,7 +128,7 @@ fn terminal_is_silent_again_after_a_stop() {
 
 #[cfg(unix)]
 #[test]
-fn a_file_that_all_can_read_deserves_a_word() {
+fn file_that_all_can_read_has_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let file = write(folder.path(), "password", "hunter2");
     std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();

@@ -107,7 +107,7 @@ fn rates_end_in_time(
 
 /// A hundred percent are all; mosquitto's are a tenth of that.
 #[rstest]
-fn percent_are_percent(
+fn random_filter_is_a_percentage(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
     #[values(V3_1_1, V5)] protocol: Protocol,
 ) {
@@ -139,7 +139,7 @@ fn expect_clear(peer: &mut Peer, protocol: Protocol, topic: &str) -> u16 {
 /// What is retained and shown is cleared, behind its acknowledgement; nothing else is. `-C` stays for
 /// the answers, and leaves what comes meanwhile to the next run.
 #[rstest]
-fn what_is_retained_is_cleared(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn retained_messages_are_cleared(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
         peer.grant_subscription(protocol);
@@ -169,7 +169,7 @@ fn what_is_retained_is_cleared(#[values(V3_1_1, V5)] protocol: Protocol) {
 /// A clear that the server refuses is named, the others go on, and the exit status says no. The signal that
 /// ends the run waits for the answers.
 #[test]
-fn a_refused_clear_is_told() {
+fn refused_clear_is_reported() {
     let (go_on, may_go_on) = mpsc::channel();
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
@@ -190,7 +190,7 @@ fn a_refused_clear_is_told() {
 
 /// Nothing is cleared that is not written out.
 #[test]
-fn a_blocked_reader_keeps_what_is_retained() {
+fn blocked_reader_keeps_retained_messages() {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);

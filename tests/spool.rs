@@ -182,7 +182,7 @@ fn the_spool_goes_on_beside_what_stays() {
 /// A line larger than any packet is refused by its number before it is in the file, and the others are
 /// published; a file likewise.
 #[test]
-fn what_no_packet_can_hold_is_not_taken_in() {
+fn message_larger_than_a_packet_is_not_spooled() {
     let folder = Folder::new();
     let input = folder.0.path().join("input");
     let file = File::create(&input).unwrap();
@@ -208,7 +208,7 @@ fn what_no_packet_can_hold_is_not_taken_in() {
 
 /// Messages that are gone with a damaged file are no success, though the rest arrives.
 #[test]
-fn a_damaged_spool_is_no_success() {
+fn damaged_spool_is_a_failure() {
     type Damage = fn(&Path, &[u8]);
     let damage: [(&str, Damage); 4] = [
         ("2 whole messages", |path, whole| {
@@ -320,7 +320,7 @@ fn a_write_that_failed_leaves_no_damage() {
 
 /// Who asks for a new session has lost the old one: the server is not to blame.
 #[test]
-fn a_new_session_is_not_one_the_server_has_lost() {
+fn new_session_is_not_reported_as_lost() {
     let folder = Folder::new();
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);

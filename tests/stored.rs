@@ -270,7 +270,7 @@ fn withhold(listener: &mut Listener, is_silent: bool) {
 
 /// A message that two looks have brought is there, and goes to the backup.
 #[test]
-fn what_does_not_come_by_name_is_found() {
+fn retained_message_missed_by_name_is_found() {
     let server = Server::start(|listener| {
         withhold(listener, false);
         withhold(listener, false);
@@ -286,7 +286,7 @@ fn what_does_not_come_by_name_is_found() {
 
 /// It is listed, and cleared only if no backup was to have it first.
 #[test]
-fn what_the_time_limit_leaves_to_be_asked_for_is_listed() {
+fn topics_left_at_the_time_limit_are_listed() {
     for (line, fate) in [(&["--dry-run"][..], "kept"), (&["--yes", "--backup"], "not-in-backup")] {
         let server = Server::start(|listener| {
             withhold(listener, true);

@@ -242,7 +242,7 @@ fn a_blocked_reader_does_not_hold_up_the_end() {
 
 /// Once all that was asked for is written, a link that breaks is no reason to come back for more.
 #[rstest]
-fn a_link_lost_behind_the_last_message_is_the_end(#[values(V3_1_1, V5)] protocol: Protocol) {
+fn connection_lost_after_the_last_message_ends_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |server| {
         let mut peer = server.accept_session(protocol);
         peer.grant_subscription(protocol);
@@ -407,7 +407,7 @@ fn output_file_that_cannot_be_opened() {
 
 /// What does not fit the format is said once a run, and not once a message.
 #[test]
-fn misfit_is_said_once() {
+fn misfit_is_reported_once() {
     let server = Server::start(|server| {
         let mut peer = server.accept_session(V5);
         peer.grant_subscription(V5);
@@ -429,7 +429,7 @@ fn misfit_is_said_once() {
 /// A disk that fills up in the middle of a line: only whole lines stay, and the next run goes on behind them
 /// with the line that was not acknowledged.
 #[test]
-fn full_disk_leaves_whole_lines_and_the_next_run_goes_on_behind_them() {
+fn full_disk_leaves_whole_lines_and_the_next_run_continues_after_them() {
     for to_stdout in [true, false] {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");

@@ -189,7 +189,7 @@ fn a_tls_port_met_without_tls_is_recognised() {
 
 /// Asked once, and only where no connection has ever been.
 #[test]
-fn a_server_that_hangs_up_is_asked_for_tls_once() {
+fn broker_that_closes_is_tested_for_tls_once() {
     let hang_up = |server: &mut Listener| server.accept().expect_connect(V5);
     // The option asks for MQTT 5, so whether the broker speaks 3.1.1 is the first question.
     let explain = |server: &mut Listener| {
@@ -226,7 +226,7 @@ fn a_server_that_hangs_up_is_asked_for_tls_once() {
 }
 
 #[test]
-fn files_that_are_none() {
+fn invalid_files_are_refused() {
     let missing = ["--cafile", "/nonexistent/ca.pem"];
     publish(1).args(missing).run().fails(1, "certificates /nonexistent/ca.pem: No such file");
     let folder = tempfile::tempdir().unwrap();
@@ -249,7 +249,7 @@ fn faketime() -> Option<PathBuf> {
 
 /// Whatever the clock says, a run ends with a result or with an error in words.
 #[test]
-fn no_clock_makes_a_run_panic() {
+fn any_clock_is_accepted_without_a_panic() {
     let Some(library) = faketime() else { return };
     let authority = Authority::new("Test CA");
     let Some(broker) = Mosquitto::start(&Setup::new().tls(&authority.issue("broker", &["localhost"]))) else {

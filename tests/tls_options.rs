@@ -140,7 +140,7 @@ fn session_keys_are_logged_only_on_request() {
 
 /// What OpenSSL has and this program has not is refused with a way out, wherever it stands.
 #[test]
-fn what_there_is_not() {
+fn unsupported_features_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let options_file = write(folder.path(), "o", "--psk 00ff\n");
     let (keys, engines) = ("has no pre-shared keys", "has no engines");

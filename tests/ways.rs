@@ -297,7 +297,7 @@ fn mosquittos_web_sockets() {
 /// A web server that was taken for a broker. What it says is no MQTT, whatever length MQTT's framing
 /// would read out of it.
 #[test]
-fn a_web_server_is_no_broker() {
+fn web_server_is_recognised() {
     for body in ["", "<h1>Bad Request</h1>\n", &"x".repeat(100_000)] {
         let answer = format!("HTTP/1.1 400 Bad Request\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         let server = Server::start(move |listener| {
@@ -406,7 +406,7 @@ fn several_brokers_are_tried_in_turn() {
 
 /// The layer that failed, the cause in words, and a hint.
 #[test]
-fn barred_ways_are_explained() {
+fn blocked_connections_are_explained() {
     let world = World::new();
     let good = world.open(Gate::Tls, &world.good_identity());
     let expired = world.open(Gate::Tls, &world.authority.issue_expired("old", &["localhost"]));

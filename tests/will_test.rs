@@ -103,7 +103,7 @@ fn a_list_needs_no_server() {
 }
 
 #[test]
-fn without_a_server_it_could_not_run() {
+fn missing_broker_is_an_error() {
     for version in ["auto", "311", "5"] {
         will_test(1, &["-V", version]).run().fails(1, "connection refused");
     }
@@ -273,7 +273,7 @@ fn dropped_properties_are_found() {
 }
 
 #[test]
-fn what_the_server_lacks_is_skipped() {
+fn cases_that_the_broker_does_not_support_are_skipped() {
     let limits = Limits {
         maximum_qos: QoS::AtMostOnce,
         unavailable: vec![Feature::Retain],
@@ -301,7 +301,7 @@ fn what_the_server_lacks_is_skipped() {
 }
 
 #[test]
-fn a_watcher_that_loses_its_link_decides_nothing() {
+fn lost_watcher_makes_a_case_inconclusive() {
     let v5 = Protocol::V5;
     let server = Server::start(move |listener| {
         listener.accept_session(v5).expect_disconnect(v5);
@@ -328,7 +328,7 @@ user operator
 topic read site/#";
 
 #[test]
-fn an_own_will_shows_what_its_user_may() {
+fn own_will_shows_the_rights_of_its_user() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().access(RULES)) else { return };
     let own = |topic: &str, watch_as: &str| {
         let line = ["-u", "pump", "--will-topic", topic, "--will-payload", "lost", "--will-qos", "1"];
@@ -510,7 +510,7 @@ fn a_real_server_that_departs_from_the_standard() {
 
 /// A user who may not publish or read below the prefix is no reason to blame the server for its wills.
 #[test]
-fn where_messages_do_not_get_through_no_will_is_tested() {
+fn no_will_is_tested_if_messages_do_not_arrive() {
     let Some(mosquitto) = Mosquitto::start(&Setup::new().queue(1000).access(RULES)) else { return };
     let outcome = will_test(mosquitto.port(), &["-u", "pump", "-V", "5"]).run();
     outcome.fails(0x87, "message to 'mqtt-will-test/").mentions("--prefix");
@@ -559,7 +559,7 @@ impl Mischief for Deaf {
 
 /// Where the server does not answer, that is said, and not that its access rules may be to blame.
 #[test]
-fn a_server_that_falls_silent_behind_its_connack_is_named() {
+fn broker_that_is_silent_after_connack_is_reported() {
     let broker = Broker::start();
     let deaf = |packet, line: &[&str]| {
         will_test(middle::start(broker.port(), Deaf(packet)), line).args(["-V", "5"]).spawn()

@@ -206,7 +206,7 @@ async fn a_flood_arrives_whole() {
 
 /// The reason is readable though much is unread behind the offending packet.
 #[tokio::test]
-async fn the_last_word_arrives() {
+async fn last_disconnect_arrives() {
     let broker = Broker::start(Options::default()).unwrap();
     let peer = Peer::connect(&broker, V5, "c").await;
     let mut bytes = vec![0x00; 2];
@@ -226,7 +226,7 @@ async fn the_last_word_arrives() {
 
 /// A pipe of a few bytes: every packet in pieces, both ways.
 #[tokio::test]
-async fn any_stream_will_do() {
+async fn any_stream_is_accepted() {
     let broker = Broker::start(Options::default()).unwrap();
     for (size, payload) in [(1, 2000), (7, 20_000), (1 << 20, 200_000)] {
         let (stream, other) = tokio::io::duplex(size);

@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_found_wherever_it_stands() {
+    fn help_is_found_at_any_place() {
         for (line, words) in [
             ("mqtt pub --help", "Groups: options, properties, payload, spool,"),
             ("mqtt pub -q 9 --nosuch -?", "Groups: options,"),

@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_blotted_out_wherever_they_stand() {
+    fn secrets_are_blotted_out_at_any_place() {
         for (line, blotted) in [
             ("mqtt pub -P s3 -t a", "mqtt pub -P (hidden) -t a"),
             ("mqtt pub -Ps3 -t a", "mqtt pub -P(hidden) -t a"),

@@ -54,7 +54,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_without_an_end_is_none() {
+    fn endless_file_is_refused() {
         let error = from_file(Path::new("/dev/zero"), &Origin::default()).unwrap_err().to_string();
         assert!(error.ends_with("/dev/zero: it is longer than 64 KiB"), "{error}");
     }

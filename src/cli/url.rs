@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn ipv6_literals_stand_in_brackets() {
+    fn ipv6_literals_are_in_brackets() {
         assert_eq!(parse("mqtt://[::1]/t").host, "::1");
         let url = parse("mqtt://u@[2001:db8::7]:1884/t");
         assert_eq!((url.host.as_str(), url.port), ("2001:db8::7", Some(1884)));
@@ -176,7 +176,7 @@ mod tests {
 
     /// A URL library would cut all of these.
     #[test]
-    fn everything_behind_the_first_slash_is_the_topic() {
+    fn everything_after_the_first_slash_is_the_topic() {
         for topic in ["home/#", "/a//b/", "a?b", "a b", "$SYS/#", "a@b:1", "$share/g/x"] {
             assert_eq!(parse(&format!("mqtt://h/{topic}")).topic.as_deref(), Some(topic));
         }

@@ -201,7 +201,7 @@ mod tests {
     use super::without_secrets;
 
     #[test]
-    fn what_is_left_of_a_url() {
+    fn rest_of_a_url_is_named() {
         for (value, left) in [
             ("mqtt://me:x@h/t", "mqtt://…@h/t"),
             ("mqtts://h/a?b", "mqtts://h/a?b"),

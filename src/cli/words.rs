@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_value_is_found_where_it_stands() {
+    fn each_value_is_found_at_its_place() {
         let command = super::super::command();
         let line = "mqtt pub -dt a --message=-x -P -odd -rPsecret -k=5 -D connect user-property -k -v \
                     -D publish content-type -t --qos 1 -- -u me";

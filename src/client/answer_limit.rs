@@ -117,14 +117,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn limit_counts_from_the_last_news() {
+    async fn time_limit_counts_from_the_last_progress() {
         assert_eq!(waits(Some(LIMIT), &[]).await, Some(LIMIT + LAST_LOOK));
         assert_eq!(waits(Some(LIMIT), &[9, 9]).await, Some(LIMIT + LAST_LOOK + Duration::from_secs(18)));
         assert_eq!(waits(None, &[]).await, None);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn drops_of_a_packet_are_no_news() {
+    async fn slow_bytes_of_a_packet_are_not_progress() {
         let mut answer = AnswerLimit::new(Some(LIMIT));
         assert!(poll_fn(|cx| Poll::Ready(answer.poll_waiting(cx, true).is_pending())).await);
         for (bytes, is_late) in [(SIGN_OF_LIFE_BYTES, false), (1, true)] {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn packets_without_end_are_no_news() {
+    async fn unfinished_packets_are_not_progress() {
         let mut answer = AnswerLimit::new(Some(LIMIT));
         assert!(poll_fn(|cx| Poll::Ready(answer.poll_waiting(cx, true).is_pending())).await);
         let start = Instant::now();

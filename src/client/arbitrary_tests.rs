@@ -83,7 +83,7 @@ fn packets() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn whatever_comes(
+    fn arbitrary_input_causes_no_panic(
         protocol in prop_oneof![Just(Protocol::V3_1_1), Just(Protocol::V5)],
         sent in proptest::collection::vec(packets(), 1..40),
         pieces in proptest::collection::vec(1..200_usize, 1..20),

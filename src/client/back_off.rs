@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_grows_to_its_cap_with_jitter() {
+    fn back_off_grows_to_its_cap_with_jitter() {
         let mut back_off = BackOff::new(Duration::from_secs(30));
         for failures in 0..64 {
             assert_eq!(back_off.failures(), failures);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_link_that_lived_ends_a_row() {
+    fn only_a_lasting_connection_resets_the_back_off() {
         let mut back_off = BackOff::new(Duration::from_secs(30));
         for failures in 1..=10 {
             back_off.pause();
@@ -84,7 +84,7 @@ mod tests {
 
     /// Two clients with one client identifier: each connection ends the other's.
     #[test]
-    fn two_clients_that_take_over_from_each_other_calm_down() {
+    fn two_clients_that_take_over_from_each_other_slow_down() {
         fastrand::seed(6);
         let mut clients = [BackOff::new(Duration::from_secs(30)), BackOff::new(Duration::from_secs(30))];
         let (mut now, mut up_since, mut takeovers) = (0.0, 0.0, 0);

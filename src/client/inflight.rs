@@ -311,7 +311,7 @@ mod tests {
 
     /// A server that never answers the first message while it answers 200,000 others.
     #[test]
-    fn a_stuck_identifier_is_stepped_over() {
+    fn open_identifier_is_skipped() {
         let mut inflight = Inflight::new();
         let stuck = request(&mut inflight, 0);
         for token in 1..200_000 {
@@ -343,7 +343,7 @@ mod tests {
 
     /// Identifiers in a row, until they begin anew or one is in the way.
     #[test]
-    fn a_run_ends_where_it_must() {
+    fn run_of_identifiers_ends_at_an_open_one_or_the_wrap() {
         let mut inflight = Inflight::new();
         inflight.first = u16::MAX - 2;
         assert_eq!(inflight.open_run(QoS::AtLeastOnce, 10, 9), (u16::MAX - 2, 3));
@@ -389,7 +389,7 @@ mod tests {
         /// Against a plain set: never an identifier twice, every open one found with what was kept of
         /// it, order kept.
         #[test]
-        fn behaves_as_a_set(start: u16, steps in proptest::collection::vec((0..6, any::<prop::sample::Index>()), 1..400)) {
+        fn identifiers_behave_as_a_set(start: u16, steps in proptest::collection::vec((0..6, any::<prop::sample::Index>()), 1..400)) {
             let mut inflight = Inflight::new();
             inflight.first = start.max(1);
             let mut open: Vec<(u16, u64, bool)> = Vec::new();

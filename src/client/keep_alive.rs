@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pings_after_the_interval_and_dies_after_half_as_much_again() {
+    fn pings_after_the_interval_and_ends_after_one_and_a_half() {
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         let mut keep_alive = KeepAlive::new(10, start);
@@ -184,7 +184,7 @@ mod tests {
     /// A packet that comes byte by byte is no sign of life; one that comes at a rate that will see it
     /// whole is.
     #[test]
-    fn a_drip_does_not_keep_a_link_alive() {
+    fn packet_byte_by_byte_does_not_keep_a_connection_alive() {
         let start = Instant::now();
         let dies = |bytes: usize| {
             let mut keep_alive = KeepAlive::new(10, start);
@@ -215,7 +215,7 @@ mod tests {
 
     /// A large message on a slow link: nothing is heard for long, but somebody takes it.
     #[test]
-    fn a_draining_link_is_alive() {
+    fn connection_that_takes_waiting_bytes_is_alive() {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut keep_alive = KeepAlive::new(10, start);
@@ -230,7 +230,7 @@ mod tests {
 
     /// A process that was stopped until long after its time finds the answer, and goes on.
     #[test]
-    fn an_answer_found_late_is_an_answer() {
+    fn response_found_late_counts() {
         let start = Instant::now();
         let at = |seconds: f64| start + Duration::from_secs_f64(seconds);
         let mut keep_alive = KeepAlive::new(10, start);

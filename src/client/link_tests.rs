@@ -282,7 +282,7 @@ async fn a_blocked_output_does_not_stop_the_pings() {
 }
 
 #[tokio::test]
-async fn what_comes_behind_the_last_wanted_message_is_left_to_the_server() {
+async fn messages_after_the_last_wanted_one_are_not_acknowledged() {
     for protocol in BOTH {
         let mut bench = Bench::new(protocol, 60, Recorder { stop_at: Some(1), ..Recorder::default() });
         let packets: Vec<_> = (1..=3).map(|id| message(protocol, QoS::AtLeastOnce, id, b"m")).collect();
@@ -295,7 +295,7 @@ async fn what_comes_behind_the_last_wanted_message_is_left_to_the_server() {
 }
 
 #[tokio::test]
-async fn packets_behind_connack_are_not_forgotten() {
+async fn packets_after_connack_are_not_lost() {
     let protocol = Protocol::V5;
     let mut leftover = message(protocol, QoS::AtMostOnce, 0, b"early").to_vec();
     let late = message(protocol, QoS::AtMostOnce, 0, b"late");
@@ -310,7 +310,7 @@ async fn packets_behind_connack_are_not_forgotten() {
 
 /// More than the scratch buffer came with CONNACK in one read: this once panicked.
 #[tokio::test]
-async fn a_lot_behind_connack() {
+async fn many_packets_after_connack_are_received() {
     for bytes in [65_000, 65_536, 65_537, 200_000, 1_000_000] {
         for protocol in BOTH {
             let large = message(protocol, QoS::AtMostOnce, 0, &vec![b'x'; bytes]);
@@ -357,7 +357,7 @@ async fn packets_arrive_whole_however_they_are_cut() {
 }
 
 #[tokio::test]
-async fn messages_before_an_error_are_delivered_and_the_error_is_said_to_the_server() {
+async fn messages_before_an_error_are_delivered_and_the_broker_gets_its_reason() {
     let mut bench = Bench::new(Protocol::V5, 60, Recorder::default());
     let mut bytes = message(Protocol::V5, QoS::AtLeastOnce, 1, b"good");
     bytes.extend_from_slice(&[0x36, 3, 0, 1, b'a']); // QoS 3
@@ -392,7 +392,7 @@ async fn a_silent_server_is_noticed_within_one_and_a_half_intervals() {
 
 /// A process that was stopped, with Ctrl-Z say, finds its time over and the answer in the socket.
 #[tokio::test(start_paused = true)]
-async fn what_came_in_time_is_heard_late() {
+async fn packet_that_arrived_in_time_is_read_late() {
     let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
     assert!(tokio::time::timeout(Duration::from_secs(11), bench.run()).await.is_err());
     assert_eq!(bench.received().await, ["PINGREQ"]);
@@ -407,7 +407,7 @@ async fn what_came_in_time_is_heard_late() {
 
 /// A byte now and then of a packet that never ends is no sign of life.
 #[tokio::test(start_paused = true)]
-async fn a_drip_is_noticed_as_silence_is() {
+async fn packet_byte_by_byte_counts_as_silence() {
     let mut bench = Bench::new(Protocol::V5, 10, Recorder::default());
     let packet = message(Protocol::V5, QoS::AtMostOnce, 0, &[0; 1000]);
     let start = tokio::time::Instant::now();
@@ -424,7 +424,7 @@ async fn a_drip_is_noticed_as_silence_is() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_inside_a_packet_is_named() {
+async fn connection_closed_inside_a_packet_is_reported() {
     let mut bench = Bench::new(Protocol::V5, 60, Recorder::default());
     bench.server.write_all(&[0x30, 50, 0]).await.unwrap();
     bench.server.shutdown().await.unwrap();

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_are_counted_over_a_run_and_each_once() {
+    fn redirect_targets_are_counted_once_over_a_run() {
         let server = |number: usize| Endpoint::plain(format!("server-{number}"), 1883);
         let mut named = Named::default();
         for number in 0..MOST_SERVERS {

@@ -124,7 +124,7 @@ fn refusals_end_a_publish() {
 }
 
 #[test]
-fn answers_of_the_wrong_kind_are_named() {
+fn responses_of_the_wrong_kind_are_reported() {
     for protocol in ALL {
         let mut peer = Peer::new(protocol);
         peer.publish(QoS::ExactlyOnce, 1);
@@ -149,7 +149,7 @@ fn answers_of_the_wrong_kind_are_named() {
 }
 
 #[test]
-fn the_window_is_what_both_sides_allow() {
+fn window_is_the_smaller_of_both_limits() {
     let mut peer = Peer::with(Protocol::V5, 3, &PropertyBlock::default());
     for token in 0..3 {
         assert!(peer.session.can_publish(QoS::AtLeastOnce));
@@ -188,7 +188,7 @@ fn a_kept_session_resumes_in_order_with_dup() {
 }
 
 #[test]
-fn a_lost_session_starts_anew_and_says_what_may_repeat() {
+fn lost_session_starts_again_and_reports_possible_repeats() {
     for protocol in ALL {
         let mut peer = Peer::new(protocol);
         for token in 1..=3 {
@@ -229,7 +229,7 @@ fn resuming_through_a_small_window_skips_nothing() {
 
 /// Lost, then kept: what was queued again but not yet sent is not forgotten.
 #[test]
-fn a_second_loss_forgets_nothing() {
+fn second_lost_connection_loses_nothing() {
     let mut peer = Peer::with(Protocol::V5, 5, &PropertyBlock::default());
     for token in 1..=5 {
         peer.publish(QoS::AtLeastOnce, token);
@@ -330,7 +330,7 @@ fn subscriptions_are_answered_filter_by_filter() {
 }
 
 #[test]
-fn what_the_server_does_not_take_is_refused_alone() {
+fn only_what_the_broker_does_not_support_is_refused() {
     let mut block = PropertyBlock::default();
     block.push(PropertyId::MaximumQos, Value::Number(1));
     block.push(PropertyId::RetainAvailable, Value::Number(0));
@@ -355,7 +355,7 @@ fn what_the_server_does_not_take_is_refused_alone() {
 /// What an earlier run of the program had under way is taken up in its order, and its identifiers are
 /// not given out while they are.
 #[test]
-fn an_earlier_run_is_taken_up() {
+fn earlier_run_is_continued() {
     for protocol in ALL {
         let mut peer = Peer::new(protocol);
         peer.session.connected(protocol, true, ServerLimits::default());
@@ -389,7 +389,7 @@ fn an_earlier_run_is_taken_up() {
 /// "Packet Identifier not found" answers a PUBREL sent again whose first PUBCOMP was lost with the
 /// link: the message did arrive, and was once reported as refused.
 #[test]
-fn a_pubcomp_that_knows_nothing_any_more_is_a_success() {
+fn pubcomp_with_identifier_not_found_is_a_success() {
     let mut peer = Peer::new(Protocol::V5);
     peer.publish(QoS::ExactlyOnce, 1);
     peer.receive(&Packet::PubRec(ack(1, 0))).unwrap();
@@ -403,7 +403,7 @@ fn a_pubcomp_that_knows_nothing_any_more_is_a_success() {
 /// A server that never answers the first message while it answers 200,000 others: the identifiers
 /// wrap three times and step over the one that is stuck, which then ends as any other.
 #[test]
-fn a_stuck_identifier_outlives_the_wrap() {
+fn open_identifier_survives_the_wrap() {
     for qos in [QoS::AtLeastOnce, QoS::ExactlyOnce] {
         let mut peer = Peer::new(Protocol::V3_1_1);
         peer.publish(qos, 0);
@@ -471,7 +471,7 @@ fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
 
 /// Several at once are what one after the other would be.
 #[test]
-fn a_run_is_so_many_messages() {
+fn run_publishes_the_requested_number_of_messages() {
     for protocol in ALL {
         for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
             let (mut one, mut other) = (Peer::new(protocol), Peer::new(protocol));
@@ -500,7 +500,7 @@ fn a_run_is_so_many_messages() {
 
 /// What the server would refuse is refused as a whole.
 #[test]
-fn a_run_keeps_to_the_limits() {
+fn run_of_messages_keeps_the_limits() {
     let mut peer = Peer::new(Protocol::V5);
     let limits = ServerLimits { maximum_packet_bytes: 100, ..ServerLimits::default() };
     peer.session.connected(Protocol::V5, false, limits);

@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn heads_that_are_none() {
+    async fn invalid_heads_are_refused() {
         let none = Secrets::default();
         assert!(matches!(read_head(&mut &b"SSH-2.0-x\r\n"[..], &none).await, Err(HeadError::NotHttp(_))));
         assert!(matches!(read_head(&mut &b""[..], &none).await, Err(HeadError::Closed)));

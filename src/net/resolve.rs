@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn literals_and_localhost_ask_nobody() {
+    async fn literals_and_localhost_need_no_look_up() {
         assert_eq!(resolve("192.0.2.1", 1883, &[]).await.unwrap(), addresses(&["192.0.2.1:1883"]));
         assert_eq!(resolve("2001:db8::1", 1883, &[]).await.unwrap(), addresses(&["[2001:db8::1]:1883"]));
         for name in ["localhost", "LOCALHOST", "localhost.", "broker.localhost"] {

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_does_not_repeat_what_it_was_told() {
+    fn secrets_in_an_answer_are_masked() {
         let basic = format!("Basic {}", BASE64.encode("me:hush-4"));
         let secrets = Secrets::of_upgrade(&WebSocketOptions {
             path: "/mqtt?v=1&token=hush%20hush".into(),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_are_chances() {
+    fn weights_are_probabilities() {
         let records = vec![record(1, 30, "a"), record(1, 10, "b"), record(1, 0, "zero")];
         let mut first = std::collections::HashMap::new();
         for number in 0..41 {

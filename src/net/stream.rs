@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reset_is_no_orderly_close() {
+    async fn reset_is_not_an_orderly_close() {
         let (ours, mut theirs) = pair().await;
         ours.reset().unwrap();
         let error = theirs.read(&mut [0; 8]).await.unwrap_err();
@@ -195,7 +195,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn into_a_black_hole_nothing_comes() {
+    async fn nothing_arrives_in_a_black_hole() {
         let (mut ours, mut theirs) = pair().await;
         ours.black_hole().unwrap();
         theirs.write_all(b"hello").await.unwrap();

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn there_is_a_last_look() {
+    async fn socket_is_read_once_more_at_the_time_limit() {
         let limit = Duration::from_secs(1);
         let takes = |time| async move { within(pin!(sleep(time)), pin!(sleep(limit))).await.is_some() };
         assert!(takes(limit).await);

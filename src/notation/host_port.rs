@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_host_is_refused() {
+    fn invalid_hosts_are_refused() {
         use HostPortError::{AfterBracket, Character, Empty, NotIpv6, Port};
         for (text, why) in [
             ("", Empty),

@@ -96,7 +96,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_a_terminal_obeys_is_left(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn no_control_character_is_left(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let text = shown(&bytes, LineFeed::Show);
             prop_assert!(!text.chars().any(|c| c != '\t' && is_obeyed(c)), "{text:?}");
         }

@@ -444,7 +444,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_was_asked_for_is_no_news() {
+    fn requested_end_is_not_reported() {
         let text = said(Verbosity::Debug, |d| {
             d.error(&Error::OutputClosed);
             d.error(&Error::Signal(2));
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn the_network_cannot_write_lines_or_colors() {
+    fn text_of_a_peer_cannot_write_lines_or_colours() {
         let text = said(Verbosity::Normal, |d| d.warning("topic a\x1b[2J\nmqtt: all is well"));
         assert_eq!(text, "mqtt: warning: topic a\\x1b[2J\\nmqtt: all is well\n");
     }

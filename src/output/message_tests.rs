@@ -63,7 +63,7 @@ fn properties() -> PropertyBlock {
 }
 
 #[test]
-fn the_record_of_the_design() {
+fn json_record_has_every_key() {
     let mut block = PropertyBlock::default();
     block.push(PropertyId::ContentType, Value::Text("text/plain"));
     block.push(PropertyId::UserProperty, Value::Pair("k", "v"));
@@ -102,7 +102,7 @@ fn each_property_key_once_in_the_order_of_the_packet() {
 }
 
 #[test]
-fn a_payload_that_is_no_text_is_base64() {
+fn payload_that_is_not_utf8_is_base64() {
     // mosquitto_sub cuts it at the NUL and prints an empty string.
     let line = written(JSON, false, &message(b"t", b"\x00\x01\xff\xfe"));
     assert!(
@@ -126,7 +126,7 @@ fn pretty_is_the_same_object_indented() {
 }
 
 #[test]
-fn time_moves_on() {
+fn timestamp_follows_the_clock() {
     let mut writer = MessageWriter::new(JSON, false);
     let mut time = |nanoseconds| {
         let mut out = Vec::new();
@@ -160,7 +160,7 @@ fn text_is_what_mosquitto_writes() {
 }
 
 #[test]
-fn bytes_stay_bytes_unless_a_person_reads() {
+fn text_is_sanitised_only_for_a_terminal() {
     let publish = message(b"a\n\x1b/b", b"1\x1b[2J\n\xff");
     let mut out = Vec::new();
     MessageWriter::new(VERBOSE, false).write(&mut out, &publish, at(0)).unwrap();
@@ -325,7 +325,7 @@ fn the_schema_knows_json_payloads() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_no_record() {
+fn schema_refuses_other_objects() {
     let record = json!({
         "tst": "2026-11-20T09:38:06.123456Z", "topic": "a", "qos": 0, "retain": false, "payloadlen": 1, "payload": "x"
     });

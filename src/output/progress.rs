@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_looks_or_nobody_wants_it() {
+    async fn no_progress_without_a_terminal_or_with_quiet() {
         let shows = |verbosity, is_terminal| {
             let stream = StandardStream { is_terminal, color: false };
             let diagnostics = Diagnostics::into_writer(verbosity, stream, std::io::sink());

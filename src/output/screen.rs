@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cursor_stays_behind_the_text() {
+    fn cursor_stays_after_the_text() {
         let screen = Screen::default();
         screen.move_cursor_up(0).unwrap();
         screen.clear_line().unwrap();

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn the_flag_goes_before_the_environment_and_that_before_the_terminal() {
+    fn flag_overrides_environment_and_environment_overrides_terminal() {
         let plain = Environment::default();
         let no_color = Environment { no_color: true, force_color: true, dumb: false };
         let force = Environment { force_color: true, ..plain };

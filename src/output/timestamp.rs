@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_day_has_a_text_and_what_comes_after_it_a_sign() {
+    fn times_after_the_last_day_are_marked() {
         let zone = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
         let noon = 253_402_257_600; // date -ud '9999-12-31 12:00' +%s
         assert_eq!(formatted("%FT%T%z", noon, &zone).unwrap(), "9999-12-31T13:00:00+0100");
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_follow_the_second() {
+    fn cached_texts_follow_the_second() {
         let formats = ["%T".to_owned(), "%s".to_owned()];
         let mut times = LocalTimes::in_zone(TimeZone::UTC, &formats);
         times.set(SystemTime::UNIX_EPOCH + Duration::from_millis(1500));

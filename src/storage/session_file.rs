@@ -298,7 +298,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(32))]
         /// Whatever was written is found again, and nothing that was not.
         #[test]
-        fn what_was_written_is_found_again(steps in proptest::collection::vec((any::<u16>(), 0..4_u8), 0..200)) {
+        fn written_identifiers_are_read_again(steps in proptest::collection::vec((any::<u16>(), 0..4_u8), 0..200)) {
             let (_folder, path) = file();
             let mut unreleased = SessionFile::open(&path, "me").unwrap();
             let (mut now, mut written) = (BTreeSet::new(), BTreeSet::new());
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_something_else_is_left_alone() {
+    fn other_files_are_left_alone() {
         let (_folder, path) = file();
         for other in [&b"precious"[..], &[0; 10_000]] {
             std::fs::write(&path, other).unwrap();
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn cut_anywhere_it_is_damaged() {
+    fn file_cut_anywhere_is_damaged() {
         let (_folder, path) = file();
         let whole = used(&path);
         for length in 0..whole.len() {
@@ -375,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn changed_anywhere_it_is_damaged() {
+    fn file_changed_anywhere_is_damaged() {
         let (_folder, path) = file();
         let mut bytes = used(&path);
         for index in 0..bytes.len() {

@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn too_deep_is_refused_and_removal_leaves_nothing() {
+    fn filter_that_is_too_deep_is_refused_and_removal_leaves_nothing() {
         let mut tree = Subscriptions::new();
         assert_eq!(tree.insert(&"/".repeat(200), subscriber(1)), None);
         assert_eq!(tree.insert(&"/".repeat(199), subscriber(1)), Some(true));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_subscription_goes_round_and_prefers_who_is_there() {
+    fn shared_subscription_takes_turns_and_prefers_connected_clients() {
         let mut tree = Subscriptions::new();
         for session in 1..4 {
             tree.insert("$share/g/a", subscriber(session));

@@ -312,7 +312,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_an_option_and_the_rest() {
+    fn each_line_is_an_option_and_its_value() {
         for (line, words) in [
             ("-h example\r", &["-h", "example"][..]),
             ("  -m  two  words ", &["-m", " two  words "]),
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_found_where_they_stand() {
+    fn secrets_are_found_at_their_place() {
         let line =
             ["-t", "-P", "-P", "x", "-D", "connect", "authentication-data", "y", "-L", "mqtt://u:p@h/t"];
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();

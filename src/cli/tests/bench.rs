@@ -19,7 +19,7 @@ fn load(line: &[&str]) -> Load {
 }
 
 #[test]
-fn alone_it_is_a_small_load_from_end_to_end() {
+fn bench_without_a_mode_is_a_small_load_end_to_end() {
     let load = load(&[]);
     assert_eq!((load.mode, load.publishers, load.subscribers), (Mode::EndToEnd, 10, 10));
     assert_eq!((load.rate, load.stop), (Rate::PerSecond(1000.0), StopAfter::After(Duration::from_secs(10))));
@@ -47,7 +47,7 @@ fn loads() {
 
 /// As it was when the mode was an argument.
 #[test]
-fn options_may_stand_before_the_mode() {
+fn options_are_accepted_before_the_mode() {
     for (line, mode) in [
         (&["-h", "example.org", "pub", "--rate", "5"][..], Mode::Publish),
         (&["--rate", "5", "-V5", "rr", "--subscribers", "2"], Mode::Request),
@@ -100,7 +100,7 @@ fn help_shows_what_the_mode_takes() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_before_anything_is_opened() {
+fn contradictory_options_are_refused_before_anything_is_opened() {
     all_wrong(&[
         (&["bench", "--rate", "0"], "more than 0"),
         (&["bench", "--rate", "fast"], "50k/s"),

@@ -20,7 +20,7 @@ fn shown(block: &PropertyBlock) -> Vec<String> {
 }
 
 #[test]
-fn each_packet_gets_its_own() {
+fn each_packet_gets_its_own_properties() {
     let config = publish(&[
         "-D",
         "publish",
@@ -107,7 +107,7 @@ fn words_and_options_are_kept_apart() {
 }
 
 #[test]
-fn they_need_mqtt_5() {
+fn properties_need_mqtt_5() {
     let line = ["-D", "connect", "user-property", "k", "v"];
     assert_eq!(client(&line).version, Version::Only(Protocol::V5));
     assert!(wrong(&[&["pub", "-n", "-t", "a", "-V", "311"], &line[..]].concat()).contains("-D needs MQTT 5"));

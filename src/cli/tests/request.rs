@@ -66,7 +66,7 @@ fn the_response_topic_as_a_property() {
 }
 
 #[test]
-fn what_the_user_says_of_response_information_counts() {
+fn request_response_information_of_the_user_is_kept() {
     let config = request(&["-t", "a", "-n", "--request-response-information", "0"]);
     let asks = config.client.properties.view().number(PropertyId::RequestResponseInformation);
     assert_eq!(asks, Some(0));

@@ -46,7 +46,7 @@ fn selection() {
 }
 
 #[test]
-fn what_to_do() {
+fn modes_of_retain_clear() {
     let plain = clear(&["#"]);
     assert!(!plain.dry_run && !plain.yes && plain.until_clear.is_none() && plain.backup.is_none());
     assert_eq!(clear(&["#", "--until-clear"]).until_clear, Some(Duration::from_secs(60)));
@@ -59,13 +59,13 @@ fn what_to_do() {
 }
 
 #[test]
-fn in_flight_is_the_servers_choice_unless_typed() {
+fn window_is_the_brokers_unless_given() {
     assert_eq!(config(&["#"]).client.max_inflight, 1000);
     assert_eq!(config(&["#", "-M", "20"]).client.max_inflight, 20);
 }
 
 #[test]
-fn what_makes_no_sense() {
+fn contradictory_options_are_refused() {
     all_wrong(&[
         (&["retain-clear"], "no FILTER"),
         (&["retain-clear", "a/#/b"], "'#' must be the last"),

@@ -25,7 +25,7 @@ fn arguments(name: &str) -> Vec<Arg> {
 
 /// clap's own checks: no letter and no name twice in a subcommand among them.
 #[test]
-fn the_definition_is_sound() {
+fn definition_of_options_is_valid() {
     command().debug_assert();
 }
 

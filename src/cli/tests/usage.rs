@@ -10,7 +10,7 @@ fn hint(line: &[&str]) -> String {
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_are_not_errors() {
     assert!(text(&["--help"]).contains("Usage: mqtt <COMMAND>"));
     for name in ["pub", "sub", "broker"] {
         assert!(text(&[name, "--help"]).contains(&format!("Usage: mqtt {name}")));
@@ -79,7 +79,7 @@ fn word_without_an_option_has_the_cause_as_hint() {
 }
 
 #[test]
-fn errors_quote_no_password_and_nothing_endless() {
+fn errors_quote_no_password_and_no_long_text() {
     let message = wrong(&["pub", "-n", "-L", "mqtt://me:hunter2@h:x/t"]);
     assert!(!message.contains("hunter2") && message.contains("mqtt://…@h:x/t"), "{message}");
     assert!(!wrong(&["pub", "-n", "-L", "http://me:hunter2@h/t"]).contains("hunter2"));

@@ -8,7 +8,7 @@ fn config(line: &[&str]) -> Config {
 }
 
 #[test]
-fn the_defaults_and_the_rest() {
+fn defaults_and_every_option() {
     let plain = config(&[]);
     assert!(!plain.list && !plain.version_matrix && !plain.parallel && !plain.json);
     assert!(plain.cases.is_empty() && plain.watch_as.is_none() && plain.client.will.is_none());
@@ -23,7 +23,7 @@ fn the_defaults_and_the_rest() {
 }
 
 #[test]
-fn what_makes_no_sense() {
+fn contradictory_options_are_refused() {
     all_wrong(&[
         (&["will-test", "--case", "sudden"], "'sudden'"),
         (&["will-test", "--case", "close", "--will-topic", "t"], "a case of its own"),

@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn sides_are_called_by_what_tells_them_apart() {
+    fn sides_are_named_by_their_differences() {
         let names = |groups: &[&[&str]]| {
             let groups: Vec<Vec<PathBuf>> =
                 groups.iter().map(|files| files.iter().map(PathBuf::from).collect()).collect();
@@ -402,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_of_one_side_that_were_asked_for_different_things_are_named() {
+    fn different_settings_within_one_side_are_reported() {
         let report = |qos: u8, port: u16| {
             let mut report: Value = serde_json::from_str(REPORT).unwrap();
             report["configuration"]["qos"] = qos.into();
@@ -444,7 +444,7 @@ mod tests {
         "histograms_ns":{"delivery":"HISTFAAAAB942pNpmSzMwMDAxAABzFCaEUoz2X+AsQA3dwK5"}}"#;
 
     #[test]
-    fn what_is_no_report_is_refused() {
+    fn other_files_than_reports_are_refused() {
         assert!(both(REPORT.as_bytes(), REPORT.as_bytes()).unwrap().contains("delivery p99"));
         for (from, to, why) in [
             (REPORT, "", "EOF"),
@@ -461,7 +461,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_report_holds_is_shown_and_not_obeyed() {
+    fn control_characters_of_a_report_are_escaped() {
         let other = REPORT.replace("\"t\"", "\"\\u001b[31m\\u009b\"");
         let table = both(REPORT.as_bytes(), other.as_bytes()).unwrap();
         assert!(table.contains("different: topic t / \\x1b[31m\\u{9b}\n"), "{table}");

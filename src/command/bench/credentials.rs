@@ -319,7 +319,7 @@ mod tests {
 
     /// What no CONNECT can carry.
     #[test]
-    fn a_string_that_is_none_of_mqtt_is_refused() {
+    fn string_that_mqtt_does_not_allow_is_refused() {
         let long = "x".repeat(65_536);
         for value in [long.as_str(), "a\0b"] {
             let error = parse(&format!("client_id\na\n{value}\n")).unwrap_err();
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_fault() {
         for (text, words) in [
             ("", "no line"),
             ("username\n", "no line"),

@@ -241,7 +241,7 @@ mod tests {
 
     /// Receivers and flows, held against the filters the subscribers really have.
     #[test]
-    fn what_is_expected_is_what_the_filters_match() {
+    fn expected_deliveries_are_those_that_the_filters_match() {
         for pattern in [Pattern::Pairs, Pattern::All] {
             for topic in ["bench/{client}/{topic}", "{topic}/x"] {
                 for (publishers, subscribers, topics) in

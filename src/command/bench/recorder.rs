@@ -520,7 +520,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_has_what_came_in_it() {
+    fn each_second_counts_its_own_messages() {
         let mut recorder = Recorder::showing(Some(LatencyKind::Delivery));
         let counts = |recorder: &mut Recorder| {
             let second = recorder.take_second();
@@ -556,7 +556,7 @@ mod tests {
 
     /// Every phase begins a row, and ends one.
     #[test]
-    fn rows_end_with_their_phase() {
+    fn rows_of_the_series_end_with_their_phase() {
         let never = Timeline::NEVER;
         let mut rows = Rows::new(100);
         assert_eq!(rows.cut(100 + SECOND - 1, never), None);
@@ -582,7 +582,7 @@ mod tests {
 
     /// An end that is told late, and one before the measurement.
     #[test]
-    fn an_early_end_is_the_drain() {
+    fn early_end_starts_the_drain() {
         let open = Timeline { start: 0, measure: 0, end: u64::MAX };
         let mut rows = Rows::new(0);
         while rows.cut(SECOND, open).is_some() {}

@@ -250,7 +250,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read(run: u32, publisher: u32, sequence: u64, rest: Vec<u8>) {
+        fn stamp_round_trip(run: u32, publisher: u32, sequence: u64, rest: Vec<u8>) {
             let stamp = stamp(run, publisher, sequence);
             prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(run)), Recognised::Whole(stamp));
             prop_assert_eq!(Stamp::read(&payload(stamp, &rest), None), Recognised::Whole(stamp));
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_or_lengthened_is_corrupt_or_foreign() {
+    fn payload_of_another_length_is_corrupt_or_foreign() {
         let mut bytes = payload(stamp(5, 6, 7), b"abcdef");
         bytes.push(0);
         assert_eq!(Stamp::read(&bytes, Some(5)), Recognised::Corrupt);

@@ -306,7 +306,7 @@ mod tests {
 
     /// What the report calls its figures, `--fail-if` calls so as well.
     #[test]
-    fn the_words_of_the_report_are_understood() {
+    fn names_in_the_report_are_accepted() {
         for (words, name) in [
             ("CONNACK p99 > 1s", "connack p99 > 1s"),
             ("TLS P99 > 1s", "tls_handshake p99 > 1s"),
@@ -347,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn errors_name_the_fault() {
         for (bad, words) in [
             ("p98 > 1ms", "unknown figure 'p98'"),
             ("p99", "FIGURE > VALUE"),

@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_say_what_is_wrong() {
         for (line, words) in [
             ("", "not valid JSON: EOF while parsing a value (column 0)"),
             ("7", "not a JSON object"),
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_to_the_connection_stays_out() {
+    fn fields_of_the_connection_are_left_out() {
         let line = br#"{"topic":"a","properties":{"subscription-identifier":[1,2],"topic-alias":3}}"#;
         assert!(Record::parse(line).unwrap().properties.is_empty());
     }

@@ -558,7 +558,7 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_obeys_nothing_in_the_json() {
+    fn json_has_no_control_characters() {
         let mut report = PingReport::default();
         report.finish(Some(&Error::usage("a\u{1b}\u{9b}31m\u{202e}b\u{7f}")), &[]);
         let mut line = Vec::new();
@@ -568,7 +568,7 @@ mod tests {
     }
 
     #[test]
-    fn expiry_counts_plainly() {
+    fn expiry_is_shown_in_whole_units() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
         let day = 86_400;
         for (seconds, text) in [
@@ -600,7 +600,7 @@ mod tests {
     }
 
     #[test]
-    fn a_property_says_what_it_limits() {
+    fn property_is_shown_with_its_meaning() {
         let property = Property { id: PropertyId::MaximumQos, value: Value::Number(1) };
         assert_eq!(note(&property), "maximum-qos 1: no message above QoS 1");
         let property = Property { id: PropertyId::AssignedClientIdentifier, value: Value::Text("x") };

@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_came_back_is_told_apart() {
+    fn topics_that_are_still_there_are_classified() {
         let refused = Fate::Refused(ReasonCode::NOT_AUTHORIZED);
         let mut entries = vec![
             entry("b", 1, Fate::Acknowledged),
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incomplete_look_proves_nothing() {
+    fn incomplete_verification_proves_nothing() {
         let mut entries = vec![entry("a", 1, Fate::Acknowledged), entry("b", 1, Fate::Acknowledged)];
         judge(&mut entries, vec![entry("a", 1, Fate::Kept)], false);
         assert_eq!(entries[0].fate, Fate::StillThere);

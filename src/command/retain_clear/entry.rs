@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_shows_everything_and_obeys_nothing() {
+    fn line_shows_control_characters_escaped() {
         let mut properties = PropertyBlock::default();
         assert_eq!(line(b"23.4", &properties), "a\\nb  QoS 1, 4 bytes: 23.4");
         assert_eq!(line(b"\x1b[2J", &properties), "a\\nb  QoS 1, 4 bytes: \\x1b[2J");

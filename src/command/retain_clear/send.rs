@@ -243,7 +243,7 @@ mod tests {
     use std::task::Waker;
 
     #[tokio::test(start_paused = true)]
-    async fn a_pace_is_kept_and_a_pause_not_made_good() {
+    async fn pace_is_kept_and_a_pause_is_not_caught_up() {
         let mut cx = Context::from_waker(Waker::noop());
         let mut pace = Pace::new(100.0);
         let mut due =

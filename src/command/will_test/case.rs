@@ -382,7 +382,7 @@ mod tests {
     use crate::protocol::topic;
 
     #[test]
-    fn the_table_is_sound() {
+    fn table_of_cases_is_valid() {
         for (index, case) in CASES.iter().enumerate() {
             let name = case.name;
             assert!(name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{name}");

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn each_misbehaviour_has_its_words() {
+    fn each_misbehaviour_has_its_text() {
         let good = message(&will());
         let due = Expected::After(Duration::from_secs(3));
         let never = Expected::Never(Duration::from_secs(1));

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn only_standstills_count() {
+    async fn only_standstills_of_the_process_count() {
         let pulse = Pulse::new();
         for _ in 0..10 {
             tokio::time::advance(PERIOD).await;

@@ -180,7 +180,7 @@ mod tests {
 
     /// A screen of 80 columns shows every case without a break in the middle of a word.
     #[test]
-    fn what_a_line_does_not_hold_stands_below() {
+    fn long_details_continue_on_the_next_line() {
         let columns = "inconclusive  3.1.1  disconnect-with-will    7.2s  2s to 11s  ";
         let (one, two) = ("[MQTT-3.3.2-16]", "[MQTT-3.1.2-8], 3.1.3.2.2");
         let detail = "the server did what no server does, and it did so over and over again";

@@ -35,7 +35,7 @@ fn of_many_a_few_are_named() {
 }
 
 #[tokio::test]
-async fn a_single_one_speaks_for_itself() {
+async fn error_of_a_single_broker_is_its_own() {
     let one = failure().await;
     let expected = one.1.to_string();
     assert_eq!(none_answers(vec![one]).to_string(), expected);

@@ -263,7 +263,7 @@ async fn an_unreachable_proxy_is_an_error_of_the_proxys_layer() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_none_is_recognised() {
+async fn port_that_is_not_a_proxy_is_recognised() {
     let babbling = server::spawn(|mut stream| async move {
         let mut request = [0; 16];
         let _ = stream.read(&mut request).await;

@@ -95,7 +95,7 @@ async fn the_handshake_is_an_observed_step() {
 }
 
 #[tokio::test]
-async fn a_closed_socket_without_goodbye_is_the_end_of_the_stream() {
+async fn socket_closed_without_close_notify_ends_the_stream() {
     let world = World::new();
     let acceptor = world.good_server().acceptor();
     let address = server::spawn(move |stream| {
@@ -232,7 +232,7 @@ async fn an_expired_intermediate_is_named_itself() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_the_future_doubts_the_clock() {
+async fn certificate_of_the_future_hints_at_the_clock() {
     let world = World::new();
     let future = between(2199, 2200, params("broker", &["localhost"]));
     let address = TlsServer::new(world.authority.issue(&future)).start().await;
@@ -252,7 +252,7 @@ async fn an_unknown_authority_is_named_with_the_file_it_is_not_in() {
 }
 
 #[tokio::test]
-async fn an_authority_made_anew_is_recognised_by_its_name() {
+async fn authority_with_a_new_key_is_recognised_by_its_name() {
     let world = World::new();
     let anew = Authority::root("Test CA");
     let address = TlsServer::new(anew.issue(&params("broker", &["localhost"]))).start().await;
@@ -331,7 +331,7 @@ async fn a_self_signed_certificate_that_was_not_given_is_refused() {
 }
 
 #[tokio::test]
-async fn without_an_authority_the_operating_systems_are_meant() {
+async fn operating_systems_authorities_are_the_default() {
     let address = TlsServer::new(Identity::self_signed(&params("localhost", &["localhost"]))).start().await;
     // On a machine whose store is empty the error is another, and says that.
     let error = tls_error(dial_tls(address, &TlsOptions::default()).await);
@@ -383,7 +383,7 @@ async fn a_server_is_asked_whether_it_speaks_tls() {
 }
 
 #[tokio::test]
-async fn insecure_accepts_anyone() {
+async fn insecure_accepts_every_certificate() {
     let expired = between(2019, 2020, like_openssl_req(&["elsewhere.example"]));
     for version in [&TLS12, &TLS13] {
         let address = TlsServer::new(Identity::self_signed(&expired)).with_version(version).start().await;

@@ -130,7 +130,7 @@ fn encrypted_keys_that_do_not_open_say_why() {
 }
 
 #[tokio::test]
-async fn versions_and_ciphers_are_kept_to() {
+async fn versions_and_ciphers_are_respected() {
     let files = Files::new();
     let authority = Authority::root("Test CA");
     let address = TlsServer::new(authority.issue(&params("broker", &["localhost"]))).start().await;
@@ -216,7 +216,7 @@ async fn chain() -> Chain {
 }
 
 #[tokio::test]
-async fn revocation_lists_are_obeyed() {
+async fn revocation_lists_are_applied() {
     let Chain { root, intermediate, address } = chain().await;
     let files = Files::new();
     let with_lists = |lists: &[String]| TlsOptions {
@@ -244,7 +244,7 @@ async fn revocation_lists_are_obeyed() {
 }
 
 #[tokio::test]
-async fn every_list_of_one_issuer_is_heeded() {
+async fn every_list_of_one_issuer_is_applied() {
     let Chain { root, intermediate, address } = chain().await;
     let files = Files::new();
     let other = SerialNumber::from(1_u64);
@@ -278,7 +278,7 @@ async fn every_list_of_one_issuer_is_heeded() {
 }
 
 #[tokio::test]
-async fn a_forged_revocation_list_is_no_list() {
+async fn forged_revocation_list_is_refused() {
     let Chain { root, address, .. } = chain().await;
     let files = Files::new();
     let forger = Authority::root("Test Intermediate");

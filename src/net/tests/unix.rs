@@ -30,7 +30,7 @@ async fn a_unix_socket_carries_bytes() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_socket_is_said() {
+async fn errors_of_unix_sockets_name_the_cause() {
     let files = Files::new();
     let missing = error_of(Layer::Connect, dial(&endpoint(files.path("nosuch.sock"))).await);
     assert_says(&missing, &["nosuch.sock: no such file"]);
@@ -41,7 +41,7 @@ async fn what_is_wrong_with_a_socket_is_said() {
 }
 
 #[tokio::test]
-async fn neither_tls_nor_a_proxy_goes_with_it() {
+async fn tls_and_proxies_are_refused_with_a_unix_socket() {
     let tls = Endpoint { transport: Transport::Tls, ..endpoint("/x".into()) };
     assert!(matches!(dial(&tls).await, Err(Error::Usage { .. })));
     let proxy = Some(Proxy::from_url("http://127.0.0.1").unwrap());

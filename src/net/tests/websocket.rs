@@ -145,7 +145,7 @@ async fn a_web_socket_goes_in_tls() {
 }
 
 #[tokio::test]
-async fn bytes_do_not_care_about_message_borders() {
+async fn packets_may_cross_message_boundaries() {
     // A packet in many messages, several in one, empty ones and pings between.
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let mut messages = vec![Message::Binary(Vec::new().into())];
@@ -194,7 +194,7 @@ async fn megabytes_go_out_under_back_pressure() {
 }
 
 #[tokio::test]
-async fn shutting_down_says_goodbye() {
+async fn shutdown_sends_a_close_frame() {
     let (told, closed) = tokio::sync::oneshot::channel();
     let told = Arc::new(Mutex::new(Some(told)));
     let address = server::spawn(move |stream| {
@@ -217,7 +217,7 @@ async fn shutting_down_says_goodbye() {
 }
 
 #[tokio::test]
-async fn the_servers_end_is_the_end() {
+async fn close_of_the_broker_ends_the_stream() {
     // With a close frame and without one.
     let polite =
         sending(vec![Message::Close(Some(CloseFrame { code: CloseCode::Normal, reason: "bye".into() }))])
@@ -237,7 +237,7 @@ async fn read_error(address: SocketAddr) -> Error {
 }
 
 #[tokio::test]
-async fn a_close_with_a_complaint_repeats_it() {
+async fn close_reason_of_the_broker_is_shown() {
     let frame = CloseFrame { code: CloseCode::Policy, reason: "too\u{1b} many".into() };
     let error = read_error(sending(vec![Message::Close(Some(frame))]).await).await;
     assert_says(&error, &["closed the WebSocket with code 1008: too\\x1b many"]);
@@ -297,7 +297,7 @@ async fn an_upgrade_with_an_extension_or_in_old_http_fails() {
 
 /// What the server did not send is not said of it.
 #[tokio::test]
-async fn a_close_that_is_not_allowed_is_no_close_of_the_server_with_1002() {
+async fn close_with_an_invalid_code_is_not_reported_as_1002() {
     for (frame, expected) in [
         (&b"\x88\x02\x03\xe7"[..], "closed the WebSocket with code 1002 or one that is not allowed"),
         (b"\x88\x04\x03\xe8\xff\xfe", "broke the WebSocket protocol: text that is not UTF-8"),
@@ -441,7 +441,7 @@ async fn another_subprotocol_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_none_is_recognised() {
+async fn port_without_websockets_is_recognised() {
     let address = answering("\u{15}\u{3}\u{1}\u{0}\u{2}\u{2}\u{46}").await;
     let error = error_of(Layer::WebSocket, dialled(address).await);
     assert_says(&error, &["the broker expects TLS on this port"]);

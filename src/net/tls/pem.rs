@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_certificate_is_cut_off() {
+    fn data_after_the_certificate_is_ignored() {
         let trailing = BASE64.encode([DER, &[0x30, 0]].concat());
         let file = block("CERTIFICATE").replace(BODY, &trailing);
         assert_eq!(one(file).content.as_deref(), Ok(DER));

@@ -110,7 +110,7 @@ fn width_and_precision() {
 }
 
 #[test]
-fn what_is_not_there_is_blank() {
+fn missing_parts_are_blank() {
     let publish = message(b"");
     assert_eq!(text("[%A][%3A][%03E][%-4C][%2R][%S][%D][%P]", &publish), "[][   ][   ][    ][  ][][][]");
     assert_eq!(text("[%p][%3p][%x]", &publish), "[][   ][]");
@@ -163,14 +163,14 @@ fn the_record_inside_a_template() {
 }
 
 #[test]
-fn a_terminal_obeys_the_user_but_not_the_network() {
+fn control_characters_of_the_format_are_kept_and_those_of_messages_escaped() {
     let publish = Publish { topic: b"t\x1b[2J\n", ..message(b"p\x1b[2J\n") };
     let (out, _) = write("\\e[1m%t\\e[0m %p %3p", &publish, true);
     assert_eq!(out, b"\x1b[1mt\\x1b[2J\\n\x1b[0m p\\x1b[2J\n p\\x1b[");
 }
 
 #[test]
-fn a_newline_unless_it_is_not_wanted() {
+fn newline_follows_unless_switched_off() {
     let mut out = Vec::new();
     let template = Template::parse(b"%p").unwrap();
     MessageWriter::new(MessageFormat::Template(template), false)
@@ -181,7 +181,7 @@ fn a_newline_unless_it_is_not_wanted() {
 
 /// The table is what the parser knows: all of it, and nothing else.
 #[test]
-fn the_table_is_the_language() {
+fn table_has_every_specifier() {
     for sign in [b'%', b'@', b'\\'] {
         for letter in (0..128_u8).filter(|letter| !b"-.0123456789".contains(letter) || sign != b'%') {
             let written = [sign, letter];

@@ -143,7 +143,7 @@ fn c8_topic_matching() {
 
 /// Packet identifier 0 fails only after bytes were left in the buffer, so it is never asked to.
 #[test]
-fn packet_identifier_zero_leaves_bytes_behind() {
+fn packet_identifier_zero_leaves_bytes_unread() {
     let mut raw = BytesMut::new();
     assert!(v4::Publish::new("a", rumqttc::mqttbytes::QoS::AtLeastOnce, "x").write(&mut raw).is_err());
     assert!(!raw.is_empty());

@@ -220,7 +220,7 @@ fn reserved_flags_are_malformed() {
 
 /// The good ones of the corpus are good in the version they are of.
 #[test]
-fn the_corpus_is_what_it_says() {
+fn packets_of_the_corpus_are_valid_or_invalid_as_marked() {
     let packets = corpus::packets();
     let first_bad = packets.iter().position(|packet| packet[0] == 0x10).unwrap();
     for packet in &packets[..first_bad] {

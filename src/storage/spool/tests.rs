@@ -76,7 +76,7 @@ fn rest(spool: &mut Spool) -> Vec<String> {
 }
 
 #[test]
-fn messages_come_out_as_they_went_in() {
+fn messages_are_read_as_they_were_written() {
     let folder = Folder::new();
     let (mut spool, left) = folder.open();
     assert_eq!(left, Left::default());
@@ -105,7 +105,7 @@ fn messages_come_out_as_they_went_in() {
 
 /// What a killed program leaves: dropped without [`Spool::close`].
 #[test]
-fn the_next_run_goes_on_where_the_last_one_was_killed() {
+fn next_run_continues_after_a_kill() {
     let folder = Folder::new();
     let (mut spool, _) = folder.open();
     take_in(&spool, &["done", "sent", "received", "renewed", "waiting", "unsent"]);
@@ -143,7 +143,7 @@ fn the_next_run_goes_on_where_the_last_one_was_killed() {
 }
 
 #[test]
-fn another_client_has_no_part_in_what_was_sent() {
+fn messages_in_flight_belong_to_one_client_identifier() {
     let folder = Folder::new();
     let (mut spool, _) = folder.open();
     take_in(&spool, &["a"]);
@@ -174,7 +174,7 @@ fn one_process_at_a_time_and_only_spools() {
 
 /// Cut at every byte: everything whole before the cut is there, and the rest is said.
 #[test]
-fn a_torn_tail_costs_only_the_message_it_is_in() {
+fn torn_tail_loses_only_its_own_message() {
     let folder = Folder::new();
     let (spool, _) = folder.open();
     take_in(&spool, &["one", "two", "three"]);
@@ -216,7 +216,7 @@ fn a_spool_cut_off_in_its_header() {
 
 /// A bad block in the middle: what is whole in front of it and behind it is used.
 #[test]
-fn damage_in_the_middle_is_passed_over() {
+fn damage_in_the_middle_is_skipped() {
     let folder = Folder::new();
     let (spool, _) = folder.open();
     let large = "y".repeat(150_000);
@@ -285,7 +285,7 @@ fn forged_records_in_a_damaged_file_stay_payload() {
 
 /// Room for input: never more than would fit if each byte were a message of its own.
 #[test]
-fn what_is_read_has_a_place() {
+fn input_is_read_only_if_it_has_room() {
     let folder = Folder::new();
     let (spool, _) = folder.open();
     for most in [100, 1_000, 10_000_u64] {
@@ -363,7 +363,7 @@ proptest! {
     /// Cut off and with bits turned over, a file never gives a message that was not put in, gives those it
     /// gives in order, and gives all that lie before the damage.
     #[test]
-    fn damage_forges_nothing(
+    fn damage_creates_no_messages(
         payloads in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..30),
         own in any::<bool>(),
         flips in proptest::collection::vec((any::<prop::sample::Index>(), 0..8_u8), 0..4),
@@ -414,7 +414,7 @@ proptest! {
     /// Whatever happens between two kills: what is not done comes again, in order, what is done does
     /// not, and what was sent is known with its identifier.
     #[test]
-    fn nothing_is_lost_and_nothing_done_comes_again(
+    fn no_message_is_lost_and_no_finished_one_is_repeated(
         steps in proptest::collection::vec((0..7_u8, any::<prop::sample::Index>()), 1..120)
     ) {
         let folder = Folder::new();

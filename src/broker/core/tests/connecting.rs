@@ -42,7 +42,7 @@ fn client_identifiers_are_assigned_where_they_may_be() {
 }
 
 #[test]
-fn the_user_is_checked() {
+fn user_name_and_password_are_checked() {
     let user = Some(("anna".to_owned(), b"secret\xff".to_vec()));
     let mut world = World::with(Options { user, ..Options::default() });
     for protocol in [V3_1, V3_1_1, V5] {
@@ -72,7 +72,7 @@ fn a_server_without_mqtt_5_answers_in_its_own_format() {
 }
 
 #[test]
-fn unknown_versions_and_other_beginnings() {
+fn unknown_versions_and_packets_other_than_connect_are_refused() {
     let level = |level| {
         let mut bytes = connect_bytes(&hello(V3_1_1, "c"));
         bytes[8] = level;
@@ -115,7 +115,7 @@ fn enhanced_authentication_is_refused() {
 }
 
 #[test]
-fn connect_takes_its_time_or_is_cut() {
+fn slow_connect_is_cut_at_the_time_limit() {
     let mut world = World::new();
     let client = world.open(V5);
     world.wait(Duration::from_millis(9_999));
@@ -147,7 +147,7 @@ fn keep_alive() {
 }
 
 #[test]
-fn broken_rules_are_answered_with_their_reason() {
+fn protocol_errors_are_answered_with_their_reason_code() {
     let alias_zero = [0x30, 7, 0, 1, b't', 3, 35, 0, 0];
     for (bytes, reason) in [
         (&[0x00, 0][..], "0x81"),                  // no packet type
@@ -179,7 +179,7 @@ fn broken_rules_are_answered_with_their_reason() {
 }
 
 #[test]
-fn nothing_is_said_to_3_x() {
+fn mqtt_3_gets_no_disconnect() {
     let mut world = World::new();
     let client = world.connect(V3_1_1, "c");
     world.send(client, &[0x30, 3, 0, 1, b'#']);
@@ -204,7 +204,7 @@ fn reason_strings() {
 }
 
 #[test]
-fn shutting_down_says_so() {
+fn shutdown_sends_its_reason_code() {
     let mut world = World::new();
     let new = world.connect(V5, "new");
     let old = world.connect(V3_1_1, "old");

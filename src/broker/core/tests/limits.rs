@@ -40,7 +40,7 @@ fn limits_are_announced() {
 }
 
 #[test]
-fn what_breaks_them_is_sent_away() {
+fn packets_over_the_limits_are_refused() {
     let limits = || Limits {
         maximum_qos: QoS::AtLeastOnce,
         maximum_packet_size: 100,
@@ -170,7 +170,7 @@ fn a_publisher_waits_for_a_slow_reader() {
 
 /// But not for ever, and not for itself.
 #[test]
-fn patience_ends() {
+fn slow_reader_is_disconnected_at_the_time_limit() {
     let mut world = World::new();
     let reader = world.connect(V3_1_1, "reader");
     world.subscribe(reader, &[filter("t", 0)]);
@@ -230,7 +230,7 @@ fn all_memory_of_sessions_is_bounded() {
 }
 
 #[test]
-fn an_answer_the_client_would_not_take_ends_the_connection() {
+fn response_over_the_clients_limit_ends_the_connection() {
     let mut world = World::new();
     let block = numbers(&[(PropertyId::MaximumPacketSize, 20)]);
     let client = world.join(&Connect { properties: block.view(), ..hello(V5, "c") });

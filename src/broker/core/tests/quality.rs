@@ -118,7 +118,7 @@ fn a_resumed_session_repeats_in_order() {
 
 /// [MQTT-3.3.4-9]: the client's Receive Maximum is kept, also for what is repeated.
 #[test]
-fn the_window_is_kept() {
+fn receive_maximum_is_kept() {
     let mut world = World::new();
     let block = numbers(&[(PropertyId::ReceiveMaximum, 2), (PropertyId::SessionExpiryInterval, 60)]);
     let small = Connect { properties: block.view(), clean_start: false, ..hello(V5, "reader") };
@@ -169,7 +169,7 @@ fn packet_identifiers_wrap() {
 }
 
 #[test]
-fn no_matching_subscribers_is_said() {
+fn no_matching_subscribers_is_reported() {
     let mut world = World::new();
     let client = world.connect(V5, "c");
     world.publish(client, &message("t", 1, 1, ""));
@@ -179,7 +179,7 @@ fn no_matching_subscribers_is_said() {
 
 /// Acknowledgements of the other quality of service end the connection: they hide a client's fault.
 #[test]
-fn acknowledgements_must_fit_the_message() {
+fn acknowledgements_of_the_wrong_kind_are_refused() {
     for (qos, packet) in [(1, PacketType::PubRec), (2, PacketType::PubAck), (2, PacketType::PubComp)] {
         let mut world = World::new();
         let client = world.connect(V5, "c");

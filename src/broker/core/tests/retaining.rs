@@ -8,7 +8,7 @@ fn retained<'a>(topic: &'a str, qos: u8, payload: &'a str) -> Publish<'a> {
 }
 
 #[test]
-fn kept_replaced_forgotten() {
+fn retained_message_is_kept_replaced_and_deleted() {
     for protocol in [V3_1, V3_1_1, V5] {
         let mut world = World::new();
         let writer = world.connect(protocol, "writer");
@@ -33,7 +33,7 @@ fn kept_replaced_forgotten() {
 }
 
 #[test]
-fn filters_find_theirs() {
+fn filters_find_their_retained_messages() {
     let mut world = World::new();
     let writer = world.connect(V5, "writer");
     for topic in ["a", "a/b", "a/b/c", "ab", "b", "$SYS/x", "/a"] {

@@ -83,7 +83,7 @@ fn no_local() {
 
 /// [MQTT-4.7.2-1]
 #[test]
-fn dollar_topics_are_apart() {
+fn wildcards_do_not_match_dollar_topics() {
     let mut world = World::new();
     let all = world.connect(V3_1_1, "all");
     world.subscribe(all, &[filter("#", 0), filter("+/x", 0)]);
@@ -95,7 +95,7 @@ fn dollar_topics_are_apart() {
 }
 
 #[test]
-fn shared_subscriptions_share() {
+fn each_message_goes_to_one_member_of_a_shared_subscription() {
     let mut world = World::new();
     let members = ["a", "b"].map(|name| world.connect_kept(V5, name).0);
     for member in members {

@@ -23,7 +23,7 @@ fn a_lost_connection_publishes_the_will() {
 }
 
 #[test]
-fn a_farewell_does_not() {
+fn disconnect_does_not_publish_the_will() {
     for protocol in [V3_1, V3_1_1, V5] {
         let (mut world, witness) = witnessed();
         let client = world.join(&Connect { will: Some(will("w", "gone")), ..hello(protocol, "c") });
@@ -45,7 +45,7 @@ fn disconnect_with_will_message() {
 }
 
 #[test]
-fn a_broken_rule_and_silence_publish_it() {
+fn protocol_error_and_silence_publish_the_will() {
     let (mut world, witness) = witnessed();
     let client = world.join(&Connect { will: Some(will("w", "gone")), ..hello(V5, "c") });
     world.send(client, &[0x00, 0x00]);
@@ -100,7 +100,7 @@ fn will_delay() {
 
 /// [MQTT-3.1.3-9]
 #[test]
-fn who_comes_back_in_time_takes_the_will_back() {
+fn client_that_reconnects_in_time_cancels_the_will() {
     let (mut world, witness) = witnessed();
     let delay = numbers(&[(PropertyId::WillDelayInterval, 10)]);
     let expiry = numbers(&[(PropertyId::SessionExpiryInterval, 100)]);
@@ -127,7 +127,7 @@ fn who_comes_back_in_time_takes_the_will_back() {
 
 /// Without a delay, being taken over publishes it ([MQTT-3.1.4-3]).
 #[test]
-fn being_taken_over_publishes_it() {
+fn session_taken_over_publishes_the_will() {
     for protocol in [V3_1_1, V5] {
         let (mut world, witness) = witnessed();
         world.join(&Connect { will: Some(will("w", "gone")), clean_start: false, ..hello(protocol, "c") });
@@ -138,7 +138,7 @@ fn being_taken_over_publishes_it() {
 
 /// A will the server could not publish is refused with the connection.
 #[test]
-fn a_will_to_nowhere_is_refused() {
+fn will_to_an_invalid_topic_is_refused() {
     let mut world = World::new();
     for (protocol, code) in [(V3_1_1, "0x88"), (V5, "0x90")] {
         let (client, answer) =

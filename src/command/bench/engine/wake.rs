@@ -214,7 +214,7 @@ mod tests {
     use std::future::poll_fn;
 
     #[tokio::test]
-    async fn it_rings_in_time_and_again() {
+    async fn timer_fires_in_time_and_repeatedly() {
         let mut alarm = Alarm::new().unwrap();
         for _ in 0..20 {
             let deadline = now() + 300_000;

@@ -426,7 +426,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn every_name_is_there_once() {
+    fn figure_names_are_unique() {
         let mut seen = HashSet::new();
         let names = FIGURES.iter().map(|figure| figure.name).filter(|name| !name.is_empty());
         for name in names.chain(LATENCIES.iter().map(|latency| latency.key)) {

@@ -232,7 +232,7 @@ mod tests {
 
     /// A fifth without an answer is behind every percentile from the 80th on.
     #[test]
-    fn what_is_missing_is_longer_than_every_limit() {
+    fn missing_messages_exceed_every_limit() {
         let mut recorder = Recorder::default();
         (1..=80_u64).for_each(|value| recorder.record(LatencyKind::Delivery, value * 1000));
         let latency = Latency::new(&recorder, LatencyKind::Delivery, 20).unwrap();

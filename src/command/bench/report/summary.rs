@@ -269,14 +269,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_that_asked_again_are_told() {
+    fn retried_connections_are_reported() {
         assert_eq!(syn_note(899_000.0), None);
         assert!(syn_note(1_020_000.0).unwrap().to_string().contains("--ramp"));
     }
 
     /// An old message that cannot be told from a duplicate is no proof that another has arrived.
     #[test]
-    fn nothing_makes_up_for_a_loss() {
+    fn duplicates_do_not_offset_losses() {
         let mut counts = Counts::default();
         let measured = &mut counts.messages[1];
         (measured.expected, measured.delivered, measured.stale) = (1500, 1420, 80);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_few_late_messages_are_no_verdict() {
+    fn few_late_messages_do_not_invalidate_a_run() {
         let late = |late: u64, of: u64| {
             let mut lag = histogram();
             lag.record_n(20_000_000, late).unwrap();
