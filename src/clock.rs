@@ -54,6 +54,12 @@ fn shown(moment: SystemTime) -> Result<SystemTime, Timestamp> {
     }
 }
 
+/// A moment in the form of RFC 3339, in any zone; `None` if it is none.
+#[must_use]
+pub fn parse(text: &str) -> Option<SystemTime> {
+    text.parse::<Timestamp>().ok().map(SystemTime::from)
+}
+
 /// The time since 1970; `None` before.
 #[must_use]
 pub fn since_1970(moment: SystemTime) -> Option<Duration> {

@@ -150,6 +150,9 @@ pub enum Error {
         /// What to try.
         hint: Option<String>,
     },
+    /// A part of the input is no message.
+    #[error("{0}")]
+    Input(String),
     /// Standard output was closed by its reader. Not a failure: the work is over.
     #[error("standard output was closed")]
     OutputClosed,
@@ -288,7 +291,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
-            Self::Link { .. } | Self::Protocol(_) | Self::File { .. } => Exit::Failure,
+            Self::Link { .. } | Self::Protocol(_) | Self::File { .. } | Self::Input(_) => Exit::Failure,
             // A number the standard does not define could be anything in a shell, a signal for example.
             Self::Refused { reason, .. } if reason.name().is_none() => Exit::Failure,
             Self::Refused { reason, .. } => Exit::Reason(reason.0),

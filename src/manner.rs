@@ -78,9 +78,10 @@ impl Manner {
 impl Mosquitto {
     fn exit(self, error: &Error) -> Exit {
         Exit::Foreign(match error {
-            Error::Usage { .. } | Error::File { .. } | Error::Refused { denial: Denial::Message, .. } => {
-                return Exit::Failure;
-            }
+            Error::Usage { .. }
+            | Error::File { .. }
+            | Error::Input(_)
+            | Error::Refused { denial: Denial::Message, .. } => return Exit::Failure,
             Error::Link { layer, .. } => match layer {
                 Layer::Resolve | Layer::Connect | Layer::Proxy | Layer::Tls => return Exit::Failure,
                 Layer::Stream | Layer::WebSocket | Layer::Mqtt => CONNECTION_LOST,

@@ -46,6 +46,7 @@ mod properties;
 mod publish;
 mod publish_lines;
 mod reconnect;
+mod records;
 mod redirect;
 mod request;
 mod retain_clear;

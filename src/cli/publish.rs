@@ -15,7 +15,7 @@ use super::verbosity::ReportArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::input::Source;
+use crate::command::input::{RecordOptions, Rewrite, Source};
 use crate::command::publish::{Config, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::QoS;
@@ -70,6 +70,9 @@ pub(super) struct PublishArgs {
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
+    #[command(flatten)]
+    records: RecordArgs,
+
     /// Keep messages in FILE until the broker has acknowledged them. What a run has left there, the
     /// next one sends first, also if it has no message of its own. With -l the input is taken in whether
     /// there is a broker or not; needs QoS 1 or 2
@@ -92,6 +95,67 @@ pub(super) struct PublishArgs {
 
     #[command(flatten)]
     report: ReportArgs,
+}
+
+/// Messages as records.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Records")]
+struct RecordArgs {
+    /// Each line of standard input, as the record of a message: a JSON object such as mqtt sub --json writes
+    ///
+    /// Topic, QoS, RETAIN, payload and properties are taken from the record, and what it leaves out from the
+    /// options. A payload that is not a string is published as the JSON it is. The time that a message spends
+    /// on the way is taken off its message-expiry-interval, and what has expired is not sent. Lines without
+    /// anything in them are passed over.
+    #[arg(long, help_heading = "Payload (one of)")]
+    json: bool,
+
+    /// Retain the messages that were received with RETAIN
+    ///
+    /// In the record of a received message (one with tst) "retain": true says that the broker had stored it.
+    /// Without this option such a message is published without RETAIN. In other records it is what they ask for.
+    #[arg(long, requires = "json")]
+    keep_retain: bool,
+
+    /// Change topics: replace what the regular expression matches; may be repeated
+    ///
+    /// Any character may stand in place of #; at the end, g replaces every match and i ignores case. The syntax
+    /// is that of the Rust crate regex, with $1 and ${name} for groups.
+    #[arg(long, value_name = "s#REGEX#TEXT#", requires = "json", value_parser = rewrite)]
+    rewrite_topic: Vec<Rewrite>,
+
+    /// What a line that is no record does: skip goes on with the next, stop ends the run once everything
+    /// before it is acknowledged. Both give exit status 1
+    #[arg(
+        long,
+        value_name = "skip|stop",
+        requires = "json",
+        default_value = "skip",
+        hide_possible_values = true
+    )]
+    on_error: OnError,
+}
+
+/// What a line that is no record does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum OnError {
+    Skip,
+    Stop,
+}
+
+fn rewrite(text: &str) -> Result<Rewrite, String> {
+    Rewrite::parse(text)
+}
+
+impl RecordArgs {
+    fn source(self) -> Option<(&'static str, Source)> {
+        let options = RecordOptions {
+            keep_retain: self.keep_retain,
+            rewrites: self.rewrite_topic,
+            stops_at_error: self.on_error == OnError::Stop,
+        };
+        self.json.then_some(("--json", Source::Records(options)))
+    }
 }
 
 impl Subcommand for PublishArgs {
@@ -133,9 +197,14 @@ impl TryFrom<PublishArgs> for Config {
 
     fn try_from(mut args: PublishArgs) -> Result<Self, Error> {
         let topics = args.operands.topics(&args.topic)?;
-        let given = args.payload.clone().given().into_iter().chain(args.operands.given()).collect();
+        let given = args.payload.clone().given().into_iter();
+        let given = given.chain(args.operands.given()).chain(args.records.source()).collect();
         let source = source(given, args.stdin_line, args.spool.is_some())?;
-        let topic = if source == Source::Spool { String::new() } else { topic(&topics, &args.connection)? };
+        let topic = match source {
+            Source::Spool => String::new(),
+            Source::Records(_) => named_topic(&topics, &args.connection)?.unwrap_or_default(),
+            _ => topic(&topics, &args.connection)?,
+        };
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
         if args.spool.is_some() {
             if args.qos == QoS::AtMostOnce && source != Source::Spool {
@@ -145,12 +214,12 @@ impl TryFrom<PublishArgs> for Config {
                 return Err(Error::usage("--repeat and --repeat-delay cannot be used with --spool"));
             }
         }
-        if repeats && source == Source::StdinLines {
-            return Err(Error::usage("--repeat and --repeat-delay cannot be used with -l"));
+        let lines = source.is_lines();
+        if repeats && lines {
+            return Err(Error::usage("--repeat and --repeat-delay cannot be used with -l or --json"));
         }
         let properties = args.properties.resolve()?;
         let topic_alias = topic_alias(args.topic_alias, &properties.publish)?;
-        let lines = source == Source::StdinLines;
         let client = args.connection.resolve(Purpose {
             will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,
@@ -179,6 +248,12 @@ impl TryFrom<PublishArgs> for Config {
 
 /// The topic of a message, from `-t` or the URL.
 pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<String, Error> {
+    named_topic(given, connection)?
+        .ok_or_else(|| Error::usage("no topic to publish to").with_hint("mqtt pub TOPIC MESSAGE"))
+}
+
+/// The same, if there is one.
+fn named_topic(given: &[OsString], connection: &ConnectionArgs) -> Result<Option<String>, Error> {
     if given.len() > 1 {
         let count = given.len();
         return Err(Error::usage(format!("{count} topics given (-t), but a message goes to one"))
@@ -190,11 +265,9 @@ pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<S
         }
         (Some(topic), _) => topic.clone(),
         (None, Some(in_url)) => in_url.into(),
-        (None, None) => {
-            return Err(Error::usage("no topic to publish to").with_hint("mqtt pub TOPIC MESSAGE"));
-        }
+        (None, None) => return Ok(None),
     };
-    text::topic_name("topic", &topic)
+    text::topic_name("topic", &topic).map(Some)
 }
 
 /// The topic alias, from the option or the property.
@@ -216,7 +289,8 @@ fn source(mut given: Vec<(&'static str, Source)>, lines: bool, spool: bool) -> R
         Some(source) => Ok(source),
         None if spool => Ok(Source::Spool),
         None => Err(Error::usage("no message to publish").with_hint(
-            "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines) and -n (no payload)",
+            "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines), --json (its lines as records) and -n (no \
+             payload)",
         )),
     }
 }

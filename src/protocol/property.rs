@@ -355,6 +355,17 @@ impl PropertyBlock {
         rest
     }
 
+    /// The same with the properties of `defaults` of which it has none.
+    #[must_use]
+    pub fn or_from(&self, defaults: &Self) -> Self {
+        let mut both = self.clone();
+        let missing = |id| self.view().iter().all(|own| own.id != id);
+        for property in defaults.view().iter().filter(|property| missing(property.id)) {
+            both.push(property.id, property.value);
+        }
+        both
+    }
+
     /// Whether nothing was added.
     #[must_use]
     pub fn is_empty(&self) -> bool {

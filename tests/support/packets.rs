@@ -37,6 +37,7 @@ pub(crate) fn connack_with(list: &[(PropertyId, Value<'_>)]) -> Vec<u8> {
 }
 
 /// A message, as either side sends it.
+#[derive(Clone)]
 pub(crate) struct Message<'a> {
     pub(crate) topic: &'a str,
     pub(crate) payload: &'a [u8],

@@ -29,6 +29,8 @@ pub(crate) struct Lines {
     /// The beginning of a line that went over the end of a block.
     begun: Begun,
     ended: bool,
+    /// The line last returned had no line feed.
+    is_cut: bool,
 }
 
 /// A line that is no message: it was read past.
@@ -81,6 +83,10 @@ impl Begun {
         self.bytes == 0
     }
 
+    fn forget(&mut self) {
+        *self = Self::new(self.most_bytes);
+    }
+
     /// Bytes of it in memory.
     pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.len()
@@ -113,7 +119,20 @@ impl Lines {
     fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static) -> Self {
         let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
         std::thread::spawn(move || read_blocks(input, &sender));
-        Self { blocks, block: Bytes::new(), begun: Begun::new(most_bytes), ended: false }
+        Self { blocks, block: Bytes::new(), begun: Begun::new(most_bytes), ended: false, is_cut: false }
+    }
+
+    /// Whether the line last returned had no line feed: it may be the beginning of one.
+    pub(in crate::command) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Reads nothing more.
+    pub(in crate::command) fn stop(&mut self) {
+        self.blocks.close();
+        self.block = Bytes::new();
+        self.begun.forget();
+        self.ended = true;
     }
 
     /// The next line; `Ready(None)` at the end. A last line without a newline counts, an empty rest
@@ -135,6 +154,7 @@ impl Lines {
             }
             if self.ended {
                 let last = (!self.begun.is_empty()).then(|| self.begun.end().map(Bytes::from));
+                self.is_cut = last.is_some();
                 return Poll::Ready(Ok(last));
             }
             match ready!(self.blocks.poll_recv(cx)) {

@@ -5,12 +5,19 @@
 //! | `source` | where a payload comes from, and how it is read |
 //! | `lines` | standard input as lines, read ahead by a thread |
 //! | `record` | the JSON record of a message |
+//! | `records` | lines that are records, as messages |
+//! | `rewrite` | a change of topics |
 
 mod lines;
 mod record;
+mod records;
+mod rewrite;
 mod source;
 
 pub(super) use lines::{Begun, GivenUp, Lines};
-pub(super) use record::Record;
+pub(super) use record::{NoRecord, Record};
+pub use records::RecordOptions;
+pub(super) use records::{Message, Reader};
+pub use rewrite::Rewrite;
 pub use source::Source;
 pub(super) use source::stdin;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 
+use super::records::RecordOptions;
 use crate::command::attention::Attention;
 use crate::error::{Denial, Error};
 use crate::file::read_all;
@@ -23,6 +24,8 @@ pub enum Source {
     Stdin,
     /// One message a line of standard input (`-l`).
     StdinLines,
+    /// One message a line of standard input, each the record of a message (`--json`).
+    Records(RecordOptions),
     /// One message without payload (`-n`).
     Null,
     /// Nothing new: what the spool has kept (`--spool` alone).
@@ -30,6 +33,12 @@ pub enum Source {
 }
 
 impl Source {
+    /// Whether each line of standard input is a message.
+    #[must_use]
+    pub fn is_lines(&self) -> bool {
+        matches!(self, Self::StdinLines | Self::Records(_))
+    }
+
     /// The payload of the message it is; nothing for what is any number of them.
     ///
     /// # Errors
@@ -40,7 +49,7 @@ impl Source {
             Self::Null => Some(Vec::new()),
             Self::File(path) => Some(read_file(path)?),
             Self::Stdin => Some(read_stdin()?),
-            Self::StdinLines | Self::Spool => None,
+            Self::StdinLines | Self::Records(_) | Self::Spool => None,
         })
     }
 

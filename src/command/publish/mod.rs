@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{GivenUp, Lines, Source, stdin};
+use super::input::{GivenUp, Lines, Message, NoRecord, Reader, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -25,6 +25,7 @@ use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
 use crate::quantity::counted;
+use crate::storage::spool::Envelope;
 
 pub use spool::SpoolOptions;
 
@@ -39,15 +40,15 @@ const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// A checked topic name; empty for [`Source::Spool`].
+    /// A checked topic name; may be empty for [`Source::Spool`] and [`Source::Records`].
     pub topic: String,
-    /// Of every message.
+    /// Of every message that does not say it itself.
     pub qos: QoS,
-    /// RETAIN of every message.
+    /// RETAIN of every message that does not say it itself.
     pub retain: bool,
     /// Where the payloads come from.
     pub source: Source,
-    /// How often the message is sent, at least once; 1 for [`Source::StdinLines`].
+    /// How often the message is sent, at least once; 1 where each line is one.
     pub repeat: u64,
     /// The time between the acknowledgement of one repeat and the next.
     pub repeat_delay: Duration,
@@ -69,8 +70,26 @@ impl Config {
     /// How long the server may take to acknowledge, unless the user has set a limit for all of it, or the
     /// messages come from a source that may have no end.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
-        let unlimited = self.timeout.is_some() || self.source == Source::StdinLines;
+        let unlimited = self.timeout.is_some() || self.source.is_lines();
         (!unlimited).then_some(self.client.connect_timeout)
+    }
+}
+
+impl Config {
+    /// What makes messages of records.
+    pub(super) fn reader(&self) -> Option<Reader> {
+        let Source::Records(options) = &self.source else { return None };
+        Some(Reader::new(options.clone(), self.envelope(), self.topic_alias))
+    }
+
+    /// What messages share that do not say it themselves.
+    pub(super) fn envelope(&self) -> Envelope {
+        Envelope {
+            qos: self.qos,
+            retain: self.retain,
+            topic: self.topic.clone(),
+            properties: self.properties.clone(),
+        }
     }
 }
 
@@ -107,7 +126,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     }
     let work = match (&config.source, payload) {
         (_, Some(payload)) => PublishWork::repeat(payload, &config),
-        (Source::StdinLines, None) => PublishWork::Lines(Lines::read(stdin()?)),
+        (source, None) if source.is_lines() => PublishWork::Lines(Lines::read(stdin()?)),
         (_, None) => PublishWork::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
@@ -131,11 +150,11 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         progress,
         work,
+        reader: config.reader(),
         template: None,
         sent: 0,
         ended: 0,
-        confirmed: 0,
-        asked: None,
+        unacknowledged: Unacknowledged::default(),
         pause: None,
         refusal: None,
         answer: AnswerLimit::new(config.answer_limit()),
@@ -145,6 +164,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     if let Some(progress) = publisher.progress.take() {
         progress.finish();
     }
+    publisher.report_departures();
     match (result, publisher.refusal) {
         (Ok(()), None) => Ok(Exit::Success),
         // Each refusal was reported when it came.
@@ -180,22 +200,31 @@ impl PublishWork {
     }
 }
 
+/// Messages at QoS 0: nothing says that they have arrived, but the answer to a later PINGREQ.
+#[derive(Debug, Default)]
+struct Unacknowledged {
+    written: u64,
+    /// Those that the server is known to have read.
+    confirmed: u64,
+    /// A PINGREQ is under way behind that many messages.
+    asked: Option<u64>,
+}
+
 struct Publisher<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
     supervisor: Supervisor<'a>,
     progress: Option<Progress>,
     work: PublishWork,
-    /// Made when the version of the protocol is known.
+    /// Where each line is the record of a message.
+    reader: Option<Reader>,
+    /// Of all messages, where none is a record; made when the version of the protocol is known.
     template: Option<Arc<PublishTemplate>>,
     /// Messages handed to the session; a message's token is its number, from 1.
     sent: u64,
     /// Messages acknowledged or refused; at QoS 0, written.
     ended: u64,
-    /// At QoS 0: messages the server is known to have read.
-    confirmed: u64,
-    /// A PINGREQ is under way behind that many messages.
-    asked: Option<u64>,
+    unacknowledged: Unacknowledged,
     /// The wait before the next repeat; made once.
     pause: Option<Pin<Box<Sleep>>>,
     /// The exit status of the first refused message.
@@ -250,21 +279,22 @@ impl Publisher<'_> {
     /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the server has read:
     /// if the link is lost, the number of messages that may be lost with it is known and small.
     fn ask_how_far(&mut self, session: &mut Session, out: &mut BytesMut) {
-        if self.asked.is_none() && self.ended - self.confirmed >= MESSAGES_PER_BARRIER {
+        let Unacknowledged { written, confirmed, asked } = &mut self.unacknowledged;
+        if asked.is_none() && *written - *confirmed >= MESSAGES_PER_BARRIER {
             session.ping(out);
-            self.asked = Some(self.ended);
+            *asked = Some(*written);
         }
     }
 
     fn report_possible_loss(&mut self) {
-        let open = self.ended - self.confirmed;
-        self.asked = None;
-        if self.config.qos == QoS::AtMostOnce && open > 0 {
+        let open = self.unacknowledged.written - self.unacknowledged.confirmed;
+        self.unacknowledged.asked = None;
+        if open > 0 {
             self.diagnostics.warning(format_args!(
                 "the last {}, sent at QoS 0, may be lost with the connection (use -q 1 to have them acknowledged)",
                 counted(open, "message")
             ));
-            self.confirmed = self.ended;
+            self.unacknowledged.confirmed = self.unacknowledged.written;
             self.refusal.get_or_insert(Exit::Failure);
         }
     }
@@ -286,7 +316,9 @@ impl Publisher<'_> {
 impl Handler for Publisher<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         // Another link may speak another version.
-        if self.template.as_ref().is_none_or(|template| !template.is_for(connected.protocol)) {
+        if let Some(reader) = &mut self.reader {
+            reader.speak(connected.protocol);
+        } else if self.template.as_ref().is_none_or(|template| !template.is_for(connected.protocol)) {
             let Config { topic, qos, retain, properties, .. } = self.config;
             let template =
                 PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);
@@ -312,9 +344,9 @@ impl Handler for Publisher<'_> {
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         // Not the answer to an earlier PINGREQ of the keep-alive, which says less.
         if let Event::Pong { last: true } = event
-            && let Some(asked) = self.asked.take()
+            && let Some(asked) = self.unacknowledged.asked.take()
         {
-            self.confirmed = asked;
+            self.unacknowledged.confirmed = asked;
         }
         if let Event::Received { .. } = event {
             self.received += 1;
@@ -374,31 +406,92 @@ impl Publisher<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
-        let Some(template) = self.template.clone() else { return Poll::Pending };
-        while session.can_publish(template.qos()) {
+        // A record may ask for any QoS.
+        let qos = match (&self.reader, &self.template) {
+            (Some(_), _) => QoS::ExactlyOnce,
+            (None, Some(template)) => template.qos(),
+            (None, None) => return Poll::Pending,
+        };
+        while session.can_publish(qos) {
             if out.len() >= OUTPUT_BYTES {
-                if template.qos() == QoS::AtMostOnce {
-                    self.ask_how_far(session, out);
-                }
+                self.ask_how_far(session, out);
                 return Poll::Pending; // called again once this is written
             }
             ready!(self.poll_pause(cx, session));
-            let Some(payload) = ready!(self.work.poll_next(cx))? else {
+            let Some(input) = ready!(self.work.poll_next(cx))? else {
                 return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
             };
             self.sent += 1;
-            let published = match payload {
-                Ok(payload) => session.publish(out, &template, &payload, || Some(payload.clone()), self.sent),
-                Err(given_up) => Err(given_up.error()),
-            };
-            if let Err(error) = published {
-                self.refuse(self.sent, &error);
-                self.ended += 1;
-            } else if template.qos() == QoS::AtMostOnce {
-                self.ended += 1;
+            let published = input
+                .map_err(|given_up| given_up.error())
+                .and_then(|input| self.publish(session, out, &input));
+            match published {
+                Ok(Some(QoS::AtMostOnce)) => {
+                    self.ended += 1;
+                    self.unacknowledged.written += 1;
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => self.ended += 1,
+                Err(error) => {
+                    self.refuse(self.sent, &error);
+                    self.ended += 1;
+                }
             }
             self.show_progress();
         }
         Poll::Pending
     }
+
+    /// Sends the message of one input, if it is one to send; with what QoS.
+    fn publish(
+        &mut self,
+        session: &mut Session,
+        out: &mut BytesMut,
+        input: &Bytes,
+    ) -> Result<Option<QoS>, Error> {
+        let number = self.sent;
+        if let Some(reader) = &mut self.reader {
+            let read = reader.message(input);
+            if let Some(departure) = reader.departure() {
+                self.diagnostics.warning(format_args!("line {number}: {departure}"));
+            }
+            let Message { template, payload } = match read {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(None),
+                Err(error) => return self.not_a_record(error),
+            };
+            let keep = || Some(kept(input, &payload));
+            session.publish(out, &template, &payload, keep, number)?;
+            return Ok(Some(template.qos()));
+        }
+        let Some(template) = &self.template else { return Ok(None) };
+        session.publish(out, template, input, || Some(input.clone()), number)?;
+        Ok(Some(template.qos()))
+    }
+
+    /// Deals with a line that is no message.
+    fn not_a_record(&mut self, error: NoRecord) -> Result<Option<QoS>, Error> {
+        if let PublishWork::Lines(lines) = &mut self.work {
+            if error.is_cut && lines.is_cut() {
+                self.diagnostics.warning(format_args!("line {}: {}", self.sent, error.cut_short()));
+                return Ok(None);
+            }
+            if self.reader.as_ref().is_some_and(Reader::stops_at_error) {
+                lines.stop();
+            }
+        }
+        Err(Error::Input(error.why))
+    }
+
+    fn report_departures(&self) {
+        for departure in self.reader.iter().flat_map(Reader::departures) {
+            self.diagnostics.warning(departure.in_all());
+        }
+    }
+}
+
+/// The payload as it is kept until it is acknowledged: as a part of its line, if it stands there.
+fn kept(line: &Bytes, payload: &[u8]) -> Bytes {
+    let is_part = line.as_ptr_range().contains(&payload.as_ptr());
+    if is_part { line.slice_ref(payload) } else { Bytes::copy_from_slice(payload) }
 }

@@ -20,7 +20,7 @@ use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::attention::{Attention, Supervisor, unanswered};
-use crate::command::input::{Begun, GivenUp, Source, stdin};
+use crate::command::input::{Begun, GivenUp, Reader, Source, stdin};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
@@ -63,23 +63,22 @@ pub(super) async fn run(
     // A long file takes its time to be read.
     let (spool, left) = attention.blocking(move || open(&path, &identifier)).await?;
     report_left(diagnostics, options, &left);
-    let envelope = Envelope {
-        qos: config.qos,
-        retain: config.retain,
-        topic: config.topic.clone(),
-        properties: config.properties.clone(),
-    };
-    let mut intake = spool.intake(&envelope, options.most_bytes);
+    let mut intake = spool.intake(&config.envelope(), options.most_bytes);
     let mut failure = None;
     let mut input = None;
     spool.keep_synchronised();
-    if matches!(config.source, Source::StdinLines) {
+    if config.source.is_lines() {
         let stdin = stdin()?;
+        let (reader, qos) = (config.reader(), config.qos);
         let (sender, receiver) = mpsc::channel(1);
         let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
         std::thread::spawn(move || {
-            if let Err(failed) = take_in_lines(stdin, &over, &mut intake, &sender) {
+            let mut lines = LineIntake { intake, reader, qos, notes: &sender, number: 0 };
+            if let Err(failed) = lines.take_in_all(stdin, &over) {
                 let _ = sender.blocking_send(IntakeNote::Failed(failed));
+            }
+            for departure in lines.reader.iter().flat_map(Reader::departures) {
+                let _ = sender.blocking_send(IntakeNote::Warning(departure.in_all()));
             }
         });
         input = Some(Input { notes: receiver, running });
@@ -171,94 +170,140 @@ fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
     Ok(!both[0].revents().is_empty())
 }
 
-/// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
-/// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
-/// the input, or when `over` is closed at the other end and there is none.
-fn take_in_lines(
-    input: impl AsFd,
-    over: &OwnedFd,
-    intake: &mut Intake,
-    notes: &mpsc::Sender<IntakeNote>,
-) -> Result<(), Error> {
-    let mut block = vec![0; BLOCK_BYTES];
-    let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
-    let mut number = 0_u64;
-    loop {
-        // A short file that is to be cut is cut before more comes.
-        intake.take_in()?;
-        match has_input(&input, over) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Error::file("standard input", error)),
-        }
-        let room = intake.wait_for_room(begun.kept_bytes());
-        // Without room one byte tells whether there is a line that is not taken, or only the end.
-        let most = room.unwrap_or(1).min(BLOCK_BYTES);
-        // Past the standard library's buffer, which would read on.
-        let count = match rustix::io::read(&input, &mut block[..most]) {
-            Ok(count) => count,
-            Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
-            Err(error) => return Err(Error::file("standard input", error.into())),
-        };
-        if room.is_none() && count > 0 {
-            return Err(not_taken(intake.no_room(), &format!("line {} and those after it were", number + 1)));
-        }
-        let mut rest = &block[..count];
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            if begun.is_empty() {
-                intake.add(&rest[..end]);
-            } else {
-                begun.extend(&rest[..end]);
-                add_begun(&mut begun, number, intake, notes)?;
-            }
-            number += 1;
-            rest = &rest[end + 1..];
-        }
-        begun.extend(rest);
-        if count == 0 && !begun.is_empty() {
-            add_begun(&mut begun, number, intake, notes)?;
-            number += 1;
-        }
-        take_in_waiting(number, intake, notes)?;
-        if count == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// Adds a line longer than what is read at once, with `number` lines before it, if it can be a message.
-fn add_begun(
-    begun: &mut Begun,
+/// Takes in the lines of standard input.
+struct LineIntake<'a> {
+    intake: Intake,
+    /// Where each line is the record of a message.
+    reader: Option<Reader>,
+    /// Of records that ask for QoS 0, at which nothing would be acknowledged.
+    qos: QoS,
+    notes: &'a mpsc::Sender<IntakeNote>,
+    /// Lines so far.
     number: u64,
-    intake: &mut Intake,
-    notes: &mpsc::Sender<IntakeNote>,
-) -> Result<(), Error> {
-    let given_up = match begun.end() {
-        Ok(line) if intake.is_possible(line.len()) => {
-            intake.add(&line);
-            return Ok(());
-        }
-        Ok(line) => GivenUp::too_long(line.len() as u64),
-        Err(given_up) => given_up,
-    };
-    // What waits is counted back from the latest line.
-    take_in_waiting(number, intake, notes)?;
-    let _ = notes.blocking_send(IntakeNote::GivenUp(number + 1, given_up.error()));
-    Ok(())
 }
 
-/// Takes in what was added, the last of which is line `number`.
-fn take_in_waiting(number: u64, intake: &mut Intake, notes: &mpsc::Sender<IntakeNote>) -> Result<(), Error> {
-    while intake.waiting() > 0 {
-        if let Err(error) = intake.take_in() {
-            let first = number + 1 - intake.waiting() as u64;
-            return Err(not_taken(error, &format!("line {first} and those after it were")));
+impl LineIntake<'_> {
+    /// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
+    /// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
+    /// the input, or when `over` is closed at the other end and there is none.
+    fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<(), Error> {
+        let mut block = vec![0; BLOCK_BYTES];
+        let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
+        loop {
+            // A short file that is to be cut is cut before more comes.
+            self.intake.take_in()?;
+            match has_input(&input, over) {
+                Ok(true) => {}
+                Ok(false) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(Error::file("standard input", error)),
+            }
+            let room = self.intake.wait_for_room(begun.kept_bytes());
+            // Without room one byte tells whether there is a line that is not taken, or only the end.
+            let most = room.unwrap_or(1).min(BLOCK_BYTES);
+            // Past the standard library's buffer, which would read on.
+            let count = match rustix::io::read(&input, &mut block[..most]) {
+                Ok(count) => count,
+                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
+                Err(error) => return Err(Error::file("standard input", error.into())),
+            };
+            if room.is_none() && count > 0 {
+                let number = self.number + 1;
+                return Err(not_taken(
+                    self.intake.no_room(),
+                    &format!("line {number} and those after it were"),
+                ));
+            }
+            let mut rest = &block[..count];
+            while let Some(end) = memchr::memchr(b'\n', rest) {
+                let goes_on = if begun.is_empty() {
+                    self.add(Ok(&rest[..end]), false)?
+                } else {
+                    begun.extend(&rest[..end]);
+                    self.add_begun(&mut begun, false)?
+                };
+                if !goes_on {
+                    return Ok(());
+                }
+                rest = &rest[end + 1..];
+            }
+            begun.extend(rest);
+            if count == 0 && !begun.is_empty() {
+                self.add_begun(&mut begun, true)?;
+            }
+            self.take_in_waiting()?;
+            if count == 0 {
+                return Ok(());
+            }
         }
-        // One note waits at most: whoever gets it looks for everything that is there.
-        let _ = notes.try_send(IntakeNote::More);
     }
-    Ok(())
+
+    /// Adds a line longer than what is read at once, or the last.
+    fn add_begun(&mut self, begun: &mut Begun, is_cut: bool) -> Result<bool, Error> {
+        let line = begun.end();
+        let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
+        self.add(line, is_cut)
+    }
+
+    /// Adds a line, if it can be a message. `is_cut`: its line feed is missing. `false` if nothing more is to
+    /// be taken in.
+    fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool) -> Result<bool, Error> {
+        let (is_added, note) = match line.and_then(|line| self.read(line, is_cut)) {
+            Ok((is_added, warning)) => {
+                let line = self.number + 1;
+                (is_added, warning.map(|text| IntakeNote::Warning(format!("line {line}: {text}"))))
+            }
+            Err(error) => (false, Some(IntakeNote::GivenUp(self.number + 1, error))),
+        };
+        if !is_added {
+            // What waits is counted back from the latest line.
+            self.take_in_waiting()?;
+        }
+        self.number += 1;
+        let is_no_record = matches!(note, Some(IntakeNote::GivenUp(_, Error::Input(_))));
+        if let Some(note) = note {
+            let _ = self.notes.blocking_send(note);
+        }
+        Ok(!(is_no_record && self.reader.as_ref().is_some_and(Reader::stops_at_error)))
+    }
+
+    /// Adds the message of a line, if it has one to send; whether it did, and what is to be said of it.
+    fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
+        let too_long = || GivenUp::too_long(line.len() as u64).error();
+        let Some(reader) = &mut self.reader else {
+            if !self.intake.is_possible(line.len()) {
+                return Err(too_long());
+            }
+            self.intake.add(line);
+            return Ok((true, None));
+        };
+        let read = reader.envelope(line);
+        let departure = reader.departure().map(|departure| departure.to_string());
+        match read {
+            Ok(Some((mut envelope, payload))) => {
+                if envelope.qos == QoS::AtMostOnce {
+                    envelope.qos = self.qos;
+                }
+                if self.intake.add_as(&envelope, &payload) { Ok((true, departure)) } else { Err(too_long()) }
+            }
+            Ok(None) => Ok((false, departure)),
+            Err(error) if error.is_cut && is_cut => Ok((false, Some(error.cut_short()))),
+            Err(error) => Err(Error::Input(error.why)),
+        }
+    }
+
+    /// Takes in what was added, the last of which is the latest line.
+    fn take_in_waiting(&mut self) -> Result<(), Error> {
+        while self.intake.waiting() > 0 {
+            if let Err(error) = self.intake.take_in() {
+                let first = self.number + 1 - self.intake.waiting() as u64;
+                return Err(not_taken(error, &format!("line {first} and those after it were")));
+            }
+            // One note waits at most: whoever gets it looks for everything that is there.
+            let _ = self.notes.try_send(IntakeNote::More);
+        }
+        Ok(())
+    }
 }
 
 /// The error for what did not get into the file, which says what that is.
@@ -275,6 +320,8 @@ enum IntakeNote {
     More,
     /// The line of this number is no message.
     GivenUp(u64, Error),
+    /// What is to be said.
+    Warning(String),
     /// Nothing more is taken in.
     Failed(Error),
 }
@@ -336,6 +383,7 @@ impl SpoolPublisher<'_> {
     fn note(&mut self, note: IntakeNote) {
         let error = match note {
             IntakeNote::More => return,
+            IntakeNote::Warning(text) => return self.diagnostics.warning(text),
             IntakeNote::GivenUp(number, error) => {
                 self.diagnostics.error_in(format_args!("line {number}"), &error);
                 error

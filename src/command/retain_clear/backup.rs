@@ -9,6 +9,8 @@ use super::super::input::Record;
 use crate::error::Error;
 use crate::file::{mark, names_stdout, read_all};
 use crate::output::{MessageFormat, MessageWriter, stdout_as_file};
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::Publish;
 
 /// A backup being written. Until it is [`needed`](Self::needed) it goes away again with this value:
@@ -203,7 +205,7 @@ impl BackupRecords {
     ///
     /// # Errors
     /// The file cannot be read, or a line of it is no record.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<Retained>, Error> {
         loop {
             self.line.clear();
             let mut limited = Read::take(&mut self.lines, LONGEST_LINE_BYTES);
@@ -224,7 +226,7 @@ impl BackupRecords {
             if self.line.trim_ascii().is_empty() {
                 continue;
             }
-            let record = Record::parse(&self.line).map_err(|why| (why, NO_RECORD)).and_then(retained);
+            let record = Record::parse(&self.line).map_err(|error| (error.why, NO_RECORD)).and_then(retained);
             return record.map(Some).map_err(|(why, hint)| {
                 let (name, number) = (&self.name, self.number);
                 Error::usage(format!("{name}, line {number}: {why}")).with_hint(hint)
@@ -241,9 +243,20 @@ const RECORDING: &str = "nothing was sent; of a recording of `mqtt sub --json`, 
     `jq -c 'select(.retain == true)' FILE | mqtt retain-clear --restore -` publishes what was retained, and \
     `jq -r .payload FILE | mqtt pub -l -t TOPIC` publishes text payloads as new messages";
 
+/// A retained message as a backup has it.
+#[derive(Debug)]
+pub(super) struct Retained {
+    /// A checked topic name.
+    pub(super) topic: String,
+    pub(super) qos: QoS,
+    pub(super) payload: Vec<u8>,
+    pub(super) properties: PropertyBlock,
+}
+
 /// A record as it can have come from a retained message: to publish another would delete what is
 /// retained there, or make something retained that never was.
-fn retained(record: Record) -> Result<Record, (String, &'static str)> {
+fn retained(record: Record<'_>) -> Result<Retained, (String, &'static str)> {
+    let Some(topic) = record.topic else { return Err(("it has no topic".into(), NO_RECORD)) };
     if record.payload.is_empty() {
         return Err((
             "it has no payload: publishing it would delete the retained message of its topic".into(),
@@ -253,8 +266,13 @@ fn retained(record: Record) -> Result<Record, (String, &'static str)> {
     if record.retain == Some(false) {
         return Err(("the message was not retained".into(), RECORDING));
     }
-    if record.topic.starts_with('$') {
+    if topic.starts_with('$') {
         return Err(("topics that begin with $ are the broker's own".into(), NO_RECORD));
     }
-    Ok(record)
+    Ok(Retained {
+        topic: topic.into_owned(),
+        qos: record.qos.unwrap_or(QoS::AtMostOnce),
+        payload: record.payload.into_owned(),
+        properties: record.properties,
+    })
 }

@@ -4,6 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use regex::Regex;
 
+use crate::clock;
+
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
@@ -91,7 +93,7 @@ fn time(text: &str) -> Option<SystemTime> {
         let since = Duration::try_from_secs_f64(number).ok()?;
         return SystemTime::UNIX_EPOCH.checked_add(since);
     }
-    text.parse::<jiff::Timestamp>().ok().map(SystemTime::from)
+    clock::parse(text)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use super::record::{HEADER_BYTES, put, seal};
+use super::record::{Envelope, HEADER_BYTES, put, seal};
 use super::{BLOCK_BYTES, IntakeState, SharedSpool, Tail};
 use crate::error::Error;
 use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
@@ -41,6 +41,18 @@ impl Intake {
     pub fn add(&mut self, payload: &[u8]) {
         put(&mut self.batch, self.shared.key, &self.envelope, payload);
         self.ends.push(self.batch.len());
+    }
+
+    /// The same for a message with an envelope of its own, of QoS 1 or 2. `false`: no packet is that large, and
+    /// it was not added.
+    pub fn add_as(&mut self, envelope: &Envelope, payload: &[u8]) -> bool {
+        let packet_bytes = envelope.template().packet_bytes(payload.len());
+        if packet_bytes > LARGEST_PACKET_BYTES as usize {
+            return false;
+        }
+        put(&mut self.batch, self.shared.key, &envelope.encode(), payload);
+        self.ends.push(self.batch.len());
+        true
     }
 
     /// Messages added and not yet taken in.

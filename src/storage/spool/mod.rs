@@ -52,8 +52,6 @@ use self::record::{
 };
 use super::{make_whole, not_ours, open_alone, unusable};
 use crate::error::Error;
-use crate::protocol::Protocol;
-use crate::protocol::wire::PublishTemplate;
 
 pub use self::intake::Intake;
 pub use self::record::Envelope;
@@ -304,8 +302,7 @@ impl Spool {
     /// The side that takes in, for messages of this kind; the file grows to `most_bytes`.
     #[must_use]
     pub fn intake(&self, envelope: &Envelope, most_bytes: u64) -> Intake {
-        let Envelope { qos, retain, topic, properties } = envelope;
-        let template = PublishTemplate::new(Protocol::V5, topic.as_bytes(), *qos, *retain, properties);
+        let template = envelope.template();
         let shared = Arc::clone(&self.shared);
         Intake {
             shared,

@@ -32,9 +32,9 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::protocol::QoS;
 use crate::protocol::property::{Place, PropertyBlock};
-use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType};
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, PacketType, PublishTemplate};
+use crate::protocol::{Protocol, QoS};
 
 /// What every spool begins with, of whatever version.
 pub(super) const MAGIC: [u8; 8] = *b"mqttspl2";
@@ -165,6 +165,12 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// Knows how large its packets are, at most: those of MQTT 5 are the longer ones.
+    pub(super) fn template(&self) -> PublishTemplate {
+        let Self { qos, retain, topic, properties } = self;
+        PublishTemplate::new(Protocol::V5, topic.as_bytes(), *qos, *retain, properties)
+    }
+
     /// The body of a record up to the payload.
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut bytes = vec![self.qos as u8 | u8::from(self.retain) << 2];

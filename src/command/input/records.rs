@@ -1,0 +1,305 @@
+//! `mqtt pub --json`: each line of standard input is the record of a message, as `mqtt sub --json` writes it.
+//! What a record leaves out comes from the command line.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::record::{NoRecord, Record};
+use super::rewrite::Rewrite;
+use crate::clock;
+use crate::file::mark;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::wire::{PublishTemplate, TopicAlias};
+use crate::protocol::{Protocol, QoS, topic};
+use crate::quantity::counted;
+use crate::storage::spool::Envelope;
+
+/// How records become messages.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RecordOptions {
+    /// RETAIN of received messages is kept (`--keep-retain`).
+    pub keep_retain: bool,
+    /// What becomes of each topic, in this order (`--rewrite-topic`).
+    pub rewrites: Vec<Rewrite>,
+    /// The first line that is no record ends the run (`--on-error stop`).
+    pub stops_at_error: bool,
+}
+
+/// A message, and what it shares with others.
+#[derive(Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) template: Arc<PublishTemplate>,
+    pub(crate) payload: Cow<'a, [u8]>,
+}
+
+/// A message as it goes into a spool.
+pub(crate) type Enveloped<'a> = (Envelope, Cow<'a, [u8]>);
+
+/// What is not done as a record says, with the number of such messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Departure {
+    /// The Message Expiry Interval is over ([MQTT-3.3.2-5]).
+    Expired(u64),
+    /// The message was received with RETAIN and is sent without.
+    Retain(u64),
+    /// MQTT 3.x has no properties.
+    Properties(u64),
+}
+
+impl Departure {
+    fn count_mut(&mut self) -> &mut u64 {
+        match self {
+            Self::Expired(count) | Self::Retain(count) | Self::Properties(count) => count,
+        }
+    }
+
+    /// What is said at the end.
+    pub(crate) fn in_all(self) -> String {
+        format!("in all {self}")
+    }
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired(count) => write!(
+                f,
+                "{} not sent: the time of message-expiry-interval was over",
+                counted(*count, "message")
+            ),
+            Self::Retain(count) => write!(
+                f,
+                "{} received with RETAIN and sent without it (--keep-retain sends it as it came)",
+                counted(*count, "message")
+            ),
+            Self::Properties(count) => write!(
+                f,
+                "{} sent without properties: the connection is not MQTT 5",
+                counted(*count, "message")
+            ),
+        }
+    }
+}
+
+/// Topics that are remembered. What is more begins anew: a template is made in a microsecond.
+const MOST_TOPICS: usize = 4096;
+
+/// Makes messages of records.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    options: RecordOptions,
+    /// What a record leaves out; the topic is empty if there is none.
+    defaults: Envelope,
+    topic_alias: TopicAlias,
+    protocol: Protocol,
+    is_first: bool,
+    /// By the topic of the record.
+    known: HashMap<Box<str>, Known>,
+    departures: [Departure; 3],
+    /// The place of one that came for the first time and was not said.
+    unsaid: Option<usize>,
+}
+
+/// A topic that came before.
+#[derive(Debug)]
+struct Known {
+    /// The topic to publish to.
+    topic: Box<str>,
+    /// Without properties of their own, by QoS and RETAIN.
+    templates: [Option<Arc<PublishTemplate>>; 6],
+}
+
+/// A record that is to be sent.
+struct Item<'k, 'a> {
+    known: &'k mut Known,
+    qos: QoS,
+    retain: bool,
+    /// The record's own.
+    properties: PropertyBlock,
+    payload: Cow<'a, [u8]>,
+}
+
+impl Reader {
+    pub(crate) fn new(options: RecordOptions, defaults: Envelope, topic_alias: TopicAlias) -> Self {
+        let departures = [Departure::Expired(0), Departure::Retain(0), Departure::Properties(0)];
+        Self {
+            options,
+            defaults,
+            topic_alias,
+            protocol: Protocol::V5,
+            is_first: true,
+            known: HashMap::new(),
+            departures,
+            unsaid: None,
+        }
+    }
+
+    /// A new link may speak another version.
+    pub(crate) fn speak(&mut self, protocol: Protocol) {
+        if std::mem::replace(&mut self.protocol, protocol) != protocol {
+            self.known.clear();
+        }
+    }
+
+    /// The first line that is no record ends the run.
+    pub(crate) fn stops_at_error(&self) -> bool {
+        self.options.stops_at_error
+    }
+
+    /// What was not done as a record says, when it is the first of its kind.
+    pub(crate) fn departure(&mut self) -> Option<Departure> {
+        self.unsaid.take().map(|index| self.departures[index])
+    }
+
+    /// What was not done more than once, with all that were.
+    pub(crate) fn departures(&self) -> impl Iterator<Item = Departure> {
+        self.departures.into_iter().filter(|departure| {
+            let mut departure = *departure;
+            *departure.count_mut() > 1
+        })
+    }
+
+    fn depart(&mut self, index: usize) {
+        let count = self.departures[index].count_mut();
+        *count += 1;
+        if *count == 1 {
+            self.unsaid = Some(index);
+        }
+    }
+
+    /// The message of a line, for the version of [`Reader::speak`]; `None` for a blank line and for a message
+    /// that has expired.
+    ///
+    /// # Errors
+    /// What is wrong with the line.
+    pub(crate) fn message<'a>(&mut self, line: &'a [u8]) -> Result<Option<Message<'a>>, NoRecord> {
+        let protocol = self.protocol;
+        let Some(record) = self.record(line)? else { return Ok(None) };
+        if !record.properties.is_empty() && protocol != Protocol::V5 {
+            self.depart(2);
+        }
+        let alias = self.topic_alias;
+        let (item, defaults) = self.item(record)?;
+        let make = |topic: &str, properties: &PropertyBlock| {
+            let template =
+                PublishTemplate::new(protocol, topic.as_bytes(), item.qos, item.retain, properties);
+            Arc::new(template.with_topic_alias(alias))
+        };
+        let template = if item.properties.is_empty() {
+            let place = &mut item.known.templates[item.qos as usize * 2 + usize::from(item.retain)];
+            Arc::clone(place.get_or_insert_with(|| make(&item.known.topic, &defaults.properties)))
+        } else {
+            make(&item.known.topic, &item.properties.or_from(&defaults.properties))
+        };
+        Ok(Some(Message { template, payload: item.payload }))
+    }
+
+    /// The same as it goes into a spool.
+    ///
+    /// # Errors
+    /// What is wrong with the line.
+    pub(crate) fn envelope<'a>(&mut self, line: &'a [u8]) -> Result<Option<Enveloped<'a>>, NoRecord> {
+        let Some(record) = self.record(line)? else { return Ok(None) };
+        let (item, defaults) = self.item(record)?;
+        let envelope = Envelope {
+            qos: item.qos,
+            retain: item.retain,
+            topic: item.known.topic.to_string(),
+            properties: item.properties.or_from(&defaults.properties),
+        };
+        Ok(Some((envelope, item.payload)))
+    }
+
+    /// The record of a line, if it is to be sent.
+    fn record<'a>(&mut self, line: &'a [u8]) -> Result<Option<Record<'a>>, NoRecord> {
+        let line = if std::mem::replace(&mut self.is_first, false) {
+            let mark = mark(line).map_err(|error| NoRecord::new(error.to_string()))?;
+            &line[mark..]
+        } else {
+            line
+        };
+        if line.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let mut record = Record::parse(line)?;
+        if let (Some(seconds), Some(received)) =
+            (record.properties.view().number(PropertyId::MessageExpiryInterval), &record.received)
+        {
+            match remaining(seconds, received)? {
+                None => {
+                    self.depart(0);
+                    return Ok(None);
+                }
+                Some(left) if left == seconds => {}
+                Some(left) => record.properties = with_expiry(&record.properties, left),
+            }
+        }
+        Ok(Some(record))
+    }
+
+    fn item<'a>(&mut self, record: Record<'a>) -> Result<(Item<'_, 'a>, &Envelope), NoRecord> {
+        let qos = record.qos.unwrap_or(self.defaults.qos);
+        let retain = self.retain(&record);
+        let name = record.topic.as_deref().unwrap_or(&self.defaults.topic);
+        if !self.known.contains_key(name) {
+            let topic = rewritten(&self.options.rewrites, name)?;
+            if self.known.len() == MOST_TOPICS {
+                self.known.clear();
+            }
+            self.known.insert(name.into(), Known { topic, templates: [const { None }; 6] });
+        }
+        let Some(known) = self.known.get_mut(name) else { return Err(NoRecord::new("it has no topic")) };
+        let item = Item { known, qos, retain, properties: record.properties, payload: record.payload };
+        Ok((item, &self.defaults))
+    }
+
+    /// RETAIN of the message. In the record of a received message it says that the broker had stored it, and
+    /// not that it is to be stored again; in another it is what the writer asks for.
+    fn retain(&mut self, record: &Record<'_>) -> bool {
+        let is_kept = self.options.keep_retain || record.received.is_none();
+        match record.retain {
+            _ if self.defaults.retain => true,
+            Some(true) if !is_kept => {
+                self.depart(1);
+                false
+            }
+            retain => retain == Some(true),
+        }
+    }
+}
+
+/// The topic of a message whose record says `name`.
+fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
+    if name.is_empty() {
+        return Err(NoRecord::new("it has no topic, and -t gives none"));
+    }
+    let mut topic = Cow::Borrowed(name);
+    for rewrite in rewrites {
+        if let Cow::Owned(changed) = rewrite.apply(&topic) {
+            topic = Cow::Owned(changed);
+        }
+    }
+    topic::check_name(topic.as_bytes())
+        .map_err(|why| NoRecord::new(format!("topic '{name}' becomes '{topic}' (--rewrite-topic): {why}")))?;
+    Ok(topic.into())
+}
+
+/// What is left of a Message Expiry Interval in seconds, which goes on counting while a message is on its way
+/// ([MQTT-3.3.2-6]); `None` if nothing is.
+fn remaining(seconds: u32, received: &str) -> Result<Option<u32>, NoRecord> {
+    let received =
+        clock::parse(received).ok_or_else(|| NoRecord::new(format!("tst: '{received}' is no time")))?;
+    // The clock of the machine that received the message may be ahead of ours.
+    let passed = SystemTime::now().duration_since(received).unwrap_or_default().as_secs();
+    let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+    Ok(seconds.checked_sub(passed).filter(|left| *left > 0))
+}
+
+fn with_expiry(properties: &PropertyBlock, seconds: u32) -> PropertyBlock {
+    let mut changed = properties.without(&[PropertyId::MessageExpiryInterval]);
+    changed.push(PropertyId::MessageExpiryInterval, Value::Number(seconds));
+    changed
+}
