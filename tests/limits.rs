@@ -493,6 +493,33 @@ fn missing_pubcomp_is_named() {
     outcome.fails(1, "did not answer PUBLISH with PUBCOMP within 1s");
 }
 
+/// SUBSCRIBE was answered, and is not what is missing.
+#[test]
+fn missing_unsuback_beside_a_suback_is_named() {
+    let outcome = waits_in_vain(&["sub", "-t", "a", "-U", "b", "-E"], packets::connack_with(&[]), |peer| {
+        peer.grant_subscription(V5);
+        talk(peer, true);
+    });
+    outcome.exits(1).mentions("did not answer UNSUBSCRIBE with UNSUBACK within 1s");
+}
+
+/// For the response there is no limit of its own, for the acknowledgement of the request there is.
+#[test]
+fn missing_acknowledgement_of_a_request_is_named() {
+    for (qos, received, missing) in [("1", false, "PUBACK"), ("2", false, "PUBREC"), ("2", true, "PUBCOMP")] {
+        let args = ["rr", "-t", "a", "-e", "b", "-m", "x", "-q", qos];
+        let outcome = waits_in_vain(&args, packets::connack_with(&[]), move |peer| {
+            peer.grant_subscription(V5);
+            if received {
+                let (identifier, _) = peer.expect_publish(V5, QoS::ExactlyOnce, b"x");
+                peer.send(&packets::ack(PubRec, identifier));
+            }
+            talk(peer, true);
+        });
+        outcome.fails(1, &format!("did not answer PUBLISH with {missing} within 1s"));
+    }
+}
+
 /// What a server says instead of PINGRESP does not put the end off for ever.
 #[test]
 fn other_packets_instead_of_pingresp_have_a_limit() {

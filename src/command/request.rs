@@ -96,7 +96,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         waited: EndOfStored::new(false, false),
         sent: None,
         unwritten_bytes: 0,
-        acknowledged: false,
+        handover: Handover::Sent,
         over: false,
         others: Others::default(),
         answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
@@ -231,6 +231,15 @@ fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
     Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
 }
 
+/// How far the broker has taken the request over (QoS 1 and 2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Handover {
+    Sent,
+    /// PUBREC has come, and PUBCOMP has not.
+    Received,
+    Acknowledged,
+}
+
 struct Requester<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
@@ -251,8 +260,7 @@ struct Requester<'a> {
     sent: Option<Instant>,
     /// How much of the output was not written when the request was put into it, and is not yet.
     unwritten_bytes: usize,
-    /// The server has the request (QoS 1 and 2).
-    acknowledged: bool,
+    handover: Handover,
     /// The link broke in the farewell: there is nothing to come back for.
     over: bool,
     /// Messages on the response topic that were no response to this request.
@@ -308,6 +316,18 @@ impl Requester<'_> {
             _ => "the request could not be sent",
         };
         Error::timed_out(format!("{when}: {what}"))
+    }
+
+    /// The packet that the broker does not answer.
+    fn unanswered(&self, limit: Duration) -> Error {
+        match (self.stage, self.config.qos) {
+            (RequestStage::Waiting, QoS::ExactlyOnce) if self.handover == Handover::Received => {
+                unanswered("PUBLISH", "PUBCOMP", limit)
+            }
+            (RequestStage::Waiting, QoS::ExactlyOnce) => unanswered("PUBLISH", "PUBREC", limit),
+            (RequestStage::Waiting, _) => unanswered("PUBLISH", "PUBACK", limit),
+            _ => unanswered("SUBSCRIBE", "SUBACK", limit),
+        }
     }
 
     fn subscribe(&self, exchange: &PreparedRequest, session: &mut Session, out: &mut BytesMut) {
@@ -419,7 +439,8 @@ impl Handler for Requester<'_> {
             }
         }
         self.kept_session = connected.session_present;
-        if fits && self.sent.is_some() && self.acknowledged && connected.session_present {
+        if fits && self.sent.is_some() && self.handover == Handover::Acknowledged && connected.session_present
+        {
             self.stage = RequestStage::Waiting;
             return Ok(());
         }
@@ -455,14 +476,22 @@ impl Handler for Requester<'_> {
                 session.publish(out, &exchange.request, &self.payload, || None, 0)?;
                 // The response says that the request was read; without one there is nothing to be sure of.
                 session.confirmed();
-                (self.sent, self.acknowledged) = (Some(Instant::now()), false);
+                (self.sent, self.handover) = (Some(Instant::now()), Handover::Sent);
                 self.unwritten_bytes = out.len();
                 self.stage = RequestStage::Waiting;
+                self.answer.renew();
             }
             _ => {}
         }
-        let waits = self.stage == RequestStage::Subscribing;
-        self.answer.poll_waiting(cx, waits).map(|limit| Err(unanswered("SUBSCRIBE", "SUBACK", limit)))
+        let waits = match self.stage {
+            RequestStage::Subscribing => true,
+            // For the response there is no limit of its own, for the acknowledgement of the request there is.
+            RequestStage::Waiting => {
+                self.config.qos != QoS::AtMostOnce && self.handover != Handover::Acknowledged
+            }
+            _ => false,
+        };
+        self.answer.poll_waiting(cx, waits).map(|limit| Err(self.unanswered(limit)))
     }
 
     fn on_part(&mut self, collected_bytes: usize) {
@@ -483,11 +512,15 @@ impl Handler for Requester<'_> {
                 self.subscribed(reason);
             }
             Event::Pong { .. } => self.waited.answered(),
+            Event::Received { .. } => {
+                self.handover = Handover::Received;
+                self.answer.renew();
+            }
             Event::Published { reason, properties, .. } if reason.is_failure() => {
                 return Err(Error::refused("request refused", reason, &properties));
             }
             Event::Published { reason, .. } => {
-                self.acknowledged = true;
+                self.handover = Handover::Acknowledged;
                 if reason != ReasonCode::NO_MATCHING_SUBSCRIBERS {
                     return Ok(Flow::Continue);
                 }
@@ -509,7 +542,7 @@ impl Handler for Requester<'_> {
             return Poll::Ready(Ok(()));
         }
         if let Poll::Ready(limit) = self.answer.poll(cx) {
-            return Poll::Ready(Err(unanswered("SUBSCRIBE", "SUBACK", limit)));
+            return Poll::Ready(Err(self.unanswered(limit)));
         }
         self.supervisor.poll_interrupt(cx)
     }

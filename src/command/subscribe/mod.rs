@@ -69,6 +69,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         restored: false,
         received: None,
         requests: Requests::ToSend,
+        count_subscribing: 0,
         shown: 0,
         groups: groups(&config),
         count_refused: 0,
@@ -155,6 +156,8 @@ struct Subscriber<'a> {
     /// When the messages of the batch in hand were received.
     received: Option<SystemTime>,
     requests: Requests,
+    /// SUBSCRIBEs not answered on this link.
+    count_subscribing: usize,
     /// Messages written out.
     shown: u64,
     /// What goes into one SUBSCRIBE each.
@@ -180,6 +183,7 @@ struct Subscriber<'a> {
 impl Subscriber<'_> {
     fn send_requests(&mut self, session: &mut Session, out: &mut BytesMut) {
         self.count_refused = 0;
+        self.count_subscribing = self.groups.len();
         for (token, group) in self.groups.iter().enumerate() {
             let subscriptions: Vec<Subscription<'_>> =
                 group.filters.iter().map(|options| options.subscription()).collect();
@@ -314,7 +318,7 @@ impl Subscriber<'_> {
     fn unanswered(&self, limit: Duration) -> Error {
         match self.requests {
             Requests::Answered => unanswered("PINGREQ", "PINGRESP", limit),
-            _ if self.config.filters.is_empty() => unanswered("UNSUBSCRIBE", "UNSUBACK", limit),
+            _ if self.count_subscribing == 0 => unanswered("UNSUBSCRIBE", "UNSUBACK", limit),
             _ => unanswered("SUBSCRIBE", "SUBACK", limit),
         }
     }
@@ -428,6 +432,7 @@ impl Handler for Subscriber<'_> {
             }
             Event::Subscribed { token, reasons, properties } => {
                 self.answer.renew();
+                self.count_subscribing = self.count_subscribing.saturating_sub(1);
                 return Ok(self.subscribed(token, reasons, &properties));
             }
             Event::Published { token, reason, properties } => {
