@@ -13,6 +13,7 @@
 //! | a certificate that we do not trust | a server that is not the right one must not get the password at the second attempt | [`Error::fatal`] in `net::tls` |
 //! | credentials refused by a proxy or by MQTT; SCRAM proof wrong | repeated attempts lock accounts | [`Error::fatal`], [`ReasonCode::retry`] |
 //! | another refusal by Reason Code that is about this client: identifier, version, ban, session taken over, what it has sent | the client stays the same | [`ReasonCode::retry`] |
+//! | a broker that has moved (0x9D), or redirects without end with `--follow-redirect` | only the user can say whether to follow | [`Error::Elsewhere`], `client::run` |
 //! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
 //! | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
 //! | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
@@ -241,6 +242,15 @@ impl Error {
         self
     }
 
+    /// The same redirect, at which no further attempt is made.
+    #[must_use]
+    pub fn for_good(mut self) -> Self {
+        if let Self::Elsewhere { is_permanent, .. } = &mut self {
+            *is_permanent = true;
+        }
+        self
+    }
+
     /// The same failed layer, of a server that hung up without a word.
     #[must_use]
     pub fn without_a_word(mut self) -> Self {
@@ -282,6 +292,7 @@ impl Error {
         match self {
             Self::Link { retry, .. } => *retry,
             Self::Refused { reason, .. } => reason.retry(),
+            Self::Elsewhere { is_permanent: false, .. } => Retry::Later,
             _ => Retry::Never,
         }
     }

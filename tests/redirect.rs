@@ -123,6 +123,28 @@ fn a_link_that_is_up_is_followed() {
     }
 }
 
+/// For this time only: a client that does not go there comes back where the user said.
+#[test]
+fn temporary_redirect_that_is_not_followed_is_tried_again() {
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&disconnect(0x9C, "127.0.0.1:1"));
+        peer.expect_end();
+        let mut peer = server.accept();
+        peer.expect_connect(V5);
+        peer.send(&connack(0x9C, "127.0.0.1:1"));
+        peer.expect_end();
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&Message::new("a", b"back").bytes(V5));
+        peer.expect_disconnect(V5);
+    });
+    let args = ["-t", "a", "-C", "1", "--reconnect-max-delay", "10ms"];
+    let outcome = Mqtt::subscribe(server.port()).args(args).run().exits(0).prints("back\n");
+    outcome.mentions("it names 127.0.0.1:1; trying again");
+}
+
 /// Two servers may name each other, and one itself.
 #[test]
 fn circular_redirects_end() {
@@ -140,6 +162,27 @@ fn circular_redirects_end() {
         .run()
         .exits(0x9C)
         .mentions("hint: 5 redirects in a row were followed\n");
+}
+
+/// Also for a client that otherwise reconnects for ever.
+#[test]
+fn circle_that_a_subscriber_follows_has_an_end() {
+    let server = Server::start(|server| {
+        let reference = format!("127.0.0.1:{}", server.port());
+        let mut peer = server.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&disconnect(0x9C, &reference));
+        peer.expect_end();
+        for _ in 0..5 {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&connack(0x9C, &reference));
+            peer.expect_end();
+        }
+    });
+    let args = ["-t", "a", "--follow-redirect", "--reconnect-max-delay", "10ms"];
+    let outcome = Mqtt::subscribe(server.port()).args(args).run().exits(0x9C);
+    outcome.mentions("hint: 5 redirects in a row were followed\n");
 }
 
 #[test]

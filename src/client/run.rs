@@ -67,12 +67,7 @@ pub async fn run<H: Handler>(options: &ClientOptions, handler: &mut H) -> Result
         };
         let works = !run.was_connected && handler.works_without_link();
         let is_second = std::mem::replace(&mut doubtful, error.retry() == Retry::Once);
-        let is_final = match error.retry() {
-            Retry::Later => false,
-            Retry::Once => is_second,
-            Retry::Never => true,
-        };
-        if is_final || !(patient || works) {
+        if error.retry().is_final(is_second) || !(patient || works) {
             return Err(error);
         }
         if patient {
@@ -305,13 +300,13 @@ impl<'a> ClientRun<'a> {
             return Some(error);
         }
         if self.redirects > MOST_REDIRECTS {
-            return Some(error.with_hint(format!("{MOST_REDIRECTS} redirects in a row were followed")));
+            let hint = format!("{MOST_REDIRECTS} redirects in a row were followed");
+            return Some(error.with_hint(hint).for_good());
         }
         match redirect::endpoints(server_reference, &self.options.endpoint) {
             Ok(brokers) if !self.named.add(&brokers) => {
-                Some(error.with_hint(format!(
-                    "{MOST_SERVERS} brokers were named in this run, and no more are tried"
-                )))
+                let hint = format!("{MOST_SERVERS} brokers were named in this run, and no more are tried");
+                Some(error.with_hint(hint).for_good())
             }
             Ok(brokers) => {
                 handler.on_change(Change::Redirected(&error));

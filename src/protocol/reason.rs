@@ -190,11 +190,12 @@ impl ReasonCode {
     }
 
     /// Whether trying again later can help. Credentials, identity, bans and broken protocol do not
-    /// heal by themselves; a busy, restarting or full server may.
+    /// heal by themselves; a busy, restarting or full server may, and so may one that sends its clients to
+    /// another one for a time, as clusters do behind a load balancer.
     #[must_use]
     pub fn retry(self) -> Retry {
         match self.0 {
-            0x80 | 0x83 | 0x88 | 0x89 | 0x8B | 0x8D | 0x96 | 0x97 | 0x98 | 0x9F | 0xA0 => Retry::Later,
+            0x80 | 0x83 | 0x88 | 0x89 | 0x8B | 0x8D | 0x96 | 0x97 | 0x98 | 0x9C | 0x9F | 0xA0 => Retry::Later,
             _ => Retry::Never,
         }
     }
@@ -210,6 +211,18 @@ pub enum Retry {
     Once,
     /// The same attempt would fail the same way.
     Never,
+}
+
+impl Retry {
+    /// Whether it ends the attempts. `is_second`: the attempt before was answered in a doubtful way too.
+    #[must_use]
+    pub fn is_final(self, is_second: bool) -> bool {
+        match self {
+            Self::Later => false,
+            Self::Once => is_second,
+            Self::Never => true,
+        }
+    }
 }
 
 impl std::fmt::Display for ReasonCode {
