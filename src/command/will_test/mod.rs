@@ -246,7 +246,8 @@ const MATRIX: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 /// said once, as an error.
 async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, Error> {
     let options = without_will(&identified(&config.client));
-    let mut link = RawLink::open_first(&options, trace(diagnostics, "probe")).await?;
+    let not_yet = |error: &Error| diagnostics.no_connection("waiting", "no connection yet", error);
+    let mut link = RawLink::open_first(&options, || trace(diagnostics, "probe"), not_yet).await?;
     let spoken = link.connected().protocol;
     link.disconnect(ReasonCode::SUCCESS).await.map(|()| spoken)
 }
