@@ -10,6 +10,7 @@ use super::bounds::OUTPUT_FULL_BYTES;
 use super::message::View;
 use super::{ConnectionId, SessionId};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, LARGEST_PACKET_BYTES, Publish};
 use crate::protocol::{Protocol, QoS};
 
@@ -80,8 +81,19 @@ pub(super) struct Connection {
 pub(super) struct LeftToDo {
     /// There is more to do for it than one turn allows: see [`super::Core::resume`].
     pub(super) unfinished: bool,
+    /// An UNSUBSCRIBE, before whose answer no other packet is handled.
+    pub(super) unsubscribe: Option<Box<Unsubscribe>>,
     /// What it holds of a packet that is not whole, as far as it counts against the limit.
     pub(super) partial_bytes: usize,
+}
+
+/// An UNSUBSCRIBE that takes more than one turn.
+pub(super) struct Unsubscribe {
+    pub(super) packet_identifier: u16,
+    /// Still to be removed, the last one first.
+    pub(super) filters: Vec<Box<str>>,
+    /// Of those that were.
+    pub(super) reasons: Vec<ReasonCode>,
 }
 
 /// How a connection keeps up with what is published to it.

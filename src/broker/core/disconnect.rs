@@ -1,12 +1,13 @@
 //! Every way in which a connection ends, and what it does to the session and the will.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::ConnectionPhase;
 use super::deadlines::TimerOf;
 use super::message::{Routed, View, after};
-use super::session::WillMessage;
-use super::{ConnectionId, Core, SessionId};
+use super::session::{Session, WillMessage};
+use super::{ConnectionId, Core, SessionId, TURN_WORK};
 use crate::protocol::Protocol;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::protocol::reason::ReasonCode;
@@ -172,6 +173,9 @@ impl Core {
     pub(super) fn session_due(&mut self, id: SessionId, now: Instant) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         session.timer = None;
+        if session.ended.is_some() {
+            return self.remove_ended(id, now);
+        }
         if session.ends_at.is_some_and(|at| at <= now) {
             return self.end_session(id, now);
         }
@@ -183,16 +187,38 @@ impl Core {
         self.arm_session(id);
     }
 
-    /// Ends a session, publishing a will that has waited for it ([MQTT-3.1.3.2.2]).
+    /// Ends a session, publishing a will that has waited for it ([MQTT-3.1.3.2.2]). Nothing is sent to it any
+    /// more; subscriptions beyond the work of a turn are removed in the next ones.
     pub(super) fn end_session(&mut self, id: SessionId, now: Instant) {
-        let Some(mut session) = self.sessions.remove(id) else { return };
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.ended.is_some() {
+            return;
+        }
+        let filters: Vec<Box<str>> = std::mem::take(&mut session.filters).into_keys().collect();
+        let ended = Session { ended: Some(filters), ..Session::new(Arc::clone(&session.client_identifier)) };
+        let mut session = std::mem::replace(session, ended);
+        self.ended_sessions += 1;
         self.names.remove(&session.client_identifier);
         self.deadlines.set(TimerOf::Session(id), &mut session.timer, None);
-        for filter in session.filters.keys() {
-            self.subscriptions.remove(filter, id);
-        }
         self.release_all(&session);
         self.publish_will(session.will, now);
+        self.remove_ended(id, now);
+    }
+
+    /// Removes the subscriptions of a session that has ended, as many as the turn has work for.
+    fn remove_ended(&mut self, id: SessionId, now: Instant) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(filters) = &mut session.ended else { return };
+        while self.work < TURN_WORK {
+            let Some(filter) = filters.pop() else { break };
+            self.work += 1 + self.subscriptions.remove(&filter, id).unwrap_or_default();
+        }
+        if filters.is_empty() {
+            self.sessions.remove(id);
+            self.ended_sessions -= 1;
+        } else {
+            self.deadlines.set(TimerOf::Session(id), &mut session.timer, Some(now));
+        }
     }
 
     fn publish_will(&mut self, will: Option<WillMessage>, now: Instant) {

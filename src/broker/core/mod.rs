@@ -91,6 +91,8 @@ pub(super) struct Core {
     held_bytes: usize,
     /// Sum over the connections.
     partial_bytes: usize,
+    /// Sessions that have ended and still have subscriptions in the tree.
+    ended_sessions: usize,
     /// What this turn has done.
     work: usize,
     /// What is being received, where it may be kept without a copy.
@@ -122,6 +124,7 @@ impl Core {
             queued_messages: 0,
             held_bytes: 0,
             partial_bytes: 0,
+            ended_sessions: 0,
             work: 0,
             input: None,
             assigned: 0,
@@ -146,7 +149,7 @@ impl Core {
     pub(super) fn statistics(&self) -> Statistics {
         Statistics {
             connections: self.connections.len(),
-            sessions: self.sessions.len(),
+            sessions: self.sessions.len() - self.ended_sessions,
             subscriptions: self.subscriptions.len(),
             retained: self.retained.len(),
             queued: self.queued_messages,
@@ -175,6 +178,7 @@ impl Core {
         let Some(connection) = self.connections.get_mut(id) else { return };
         if std::mem::take(&mut connection.left.unfinished)
             && let Some(session) = connection.session()
+            && self.go_on_unsubscribing(id, session, now)
         {
             self.pump(session, now);
             // Its input has a share of its own: a PINGREQ behind a SUBSCRIBE does not wait for all of the
@@ -226,7 +230,7 @@ impl Core {
                 ConnectionPhase::Connecting => {
                     LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size)
                 }
-                ConnectionPhase::Up(_) if connection.is_held() => break,
+                ConnectionPhase::Up(_) if connection.is_held() || connection.left.unsubscribe.is_some() => break,
                 ConnectionPhase::Up(_) if is_over => {
                     connection.left.unfinished = true;
                     break;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::connection::SHARED_BYTES;
 use super::deliver::Delivery;
 use super::message::{Routed, Sorted, View};
+use super::subscriptions::Presence;
 use super::{ConnectionId, Core, SessionId};
 use crate::broker::options::Feature;
 use crate::protocol::reason::ReasonCode;
@@ -180,8 +181,15 @@ impl Core {
     ) -> bool {
         let mut matches = std::mem::take(&mut self.matches);
         let sessions = &self.sessions;
-        let connected = |id| sessions.get(id).is_some_and(|session| session.connection.is_some());
-        self.work += self.subscriptions.matching(name, connected, &mut matches);
+        let presence = |id| match sessions.get(id) {
+            Some(session) if session.ended.is_some() => Presence::Ended,
+            Some(session) if session.connection.is_some() => Presence::Connected,
+            _ => Presence::Away,
+        };
+        self.work += self.subscriptions.matching(name, presence, &mut matches);
+        if self.ended_sessions > 0 {
+            matches.retain(|m| presence(m.subscriber.session) != Presence::Ended);
+        }
         let publisher = from.map(|(_, session)| session);
         matches.retain(|m| !(m.subscriber.no_local && Some(m.subscriber.session) == publisher)); // [MQTT-3.8.3-3]
         if matches.len() > 1 {

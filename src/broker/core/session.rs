@@ -55,6 +55,8 @@ pub(super) struct Session {
     pub(super) timer: Option<Instant>,
     /// Filters subscribed to, and the number of the latest replay for each; options are in the tree.
     pub(super) filters: HashMap<Box<str>, u64>,
+    /// It has ended, and these are its subscriptions in the tree that are still to be removed.
+    pub(super) ended: Option<Vec<Box<str>>>,
     /// QoS 1 and 2 messages not sent yet.
     pub(super) queue: VecDeque<Pending>,
     pub(super) queue_bytes: usize,
@@ -78,6 +80,7 @@ impl Session {
             ends_at: None,
             timer: None,
             filters: HashMap::new(),
+            ended: None,
             queue: VecDeque::new(),
             queue_bytes: 0,
             held_bytes: 0,

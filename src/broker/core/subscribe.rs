@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::connection::Unsubscribe;
 use super::session::Replay;
 use super::subscriptions::SubscribedSession;
 use super::{ConnectionId, Core, SessionId};
@@ -148,7 +149,8 @@ impl Core {
         Ok(())
     }
 
-    /// Handles an UNSUBSCRIBE.
+    /// Handles an UNSUBSCRIBE. What is beyond the work of a turn is removed in the next ones, and answered
+    /// then.
     ///
     /// # Errors
     /// The answer is larger than the client allows.
@@ -161,21 +163,68 @@ impl Core {
         now: Instant,
     ) -> Result<(), Malformed> {
         Self::check_number(PacketType::Unsubscribe, &filters)?;
-        let reasons: Vec<ReasonCode> = filters
-            .iter()
-            .map(|Subscription { filter, .. }| {
-                let Some(state) = self.sessions.get_mut(session) else { return ReasonCode::UNSPECIFIED };
-                if topic::check_filter(filter.as_bytes()).is_err() {
-                    return ReasonCode::TOPIC_FILTER_INVALID;
+        let mut filters = filters.iter();
+        let mut reasons = Vec::new();
+        while !self.turn_is_over() {
+            let Some(Subscription { filter, .. }) = filters.next() else {
+                return self.unsubscribed(id, session, packet_identifier, &reasons, now);
+            };
+            reasons.push(self.remove_subscription(session, filter));
+        }
+        let mut filters: Vec<Box<str>> = filters.map(|subscription| subscription.filter.into()).collect();
+        filters.reverse();
+        if let Some(connection) = self.connections.get_mut(id) {
+            let rest = Unsubscribe { packet_identifier, filters, reasons };
+            connection.left.unsubscribe = Some(Box::new(rest));
+            connection.left.unfinished = true;
+        }
+        Ok(())
+    }
+
+    /// Goes on with an UNSUBSCRIBE of an earlier turn, if there is one; whether it is done.
+    pub(super) fn go_on_unsubscribing(&mut self, id: ConnectionId, session: SessionId, now: Instant) -> bool {
+        let left = |core: &mut Self| core.connections.get_mut(id)?.left.unsubscribe.take();
+        let Some(mut rest) = left(self) else { return true };
+        while !self.turn_is_over() {
+            let Some(filter) = rest.filters.pop() else {
+                let Unsubscribe { packet_identifier, reasons, .. } = *rest;
+                if let Err(malformed) = self.unsubscribed(id, session, packet_identifier, &reasons, now) {
+                    self.fail(id, &[], &malformed, now);
                 }
-                if state.filters.remove(filter).is_none() {
-                    return ReasonCode::NO_SUBSCRIPTION_EXISTED;
-                }
-                self.subscriptions.remove(filter, session);
-                ReasonCode::SUCCESS
-            })
-            .collect();
-        self.answer(id, PacketType::UnsubAck, packet_identifier, &reasons)?;
+                return true;
+            };
+            rest.reasons.push(self.remove_subscription(session, &filter));
+        }
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.left.unsubscribe = Some(rest);
+            connection.left.unfinished = true;
+        }
+        false
+    }
+
+    fn remove_subscription(&mut self, session: SessionId, filter: &str) -> ReasonCode {
+        self.work += 1;
+        let Some(state) = self.sessions.get_mut(session) else { return ReasonCode::UNSPECIFIED };
+        if topic::check_filter(filter.as_bytes()).is_err() {
+            return ReasonCode::TOPIC_FILTER_INVALID;
+        }
+        if state.filters.remove(filter).is_none() {
+            return ReasonCode::NO_SUBSCRIPTION_EXISTED;
+        }
+        self.work += self.subscriptions.remove(filter, session).unwrap_or_default();
+        ReasonCode::SUCCESS
+    }
+
+    fn unsubscribed(
+        &mut self,
+        id: ConnectionId,
+        session: SessionId,
+        packet_identifier: u16,
+        reasons: &[ReasonCode],
+        now: Instant,
+    ) -> Result<(), Malformed> {
+        self.touch(id);
+        self.answer(id, PacketType::UnsubAck, packet_identifier, reasons)?;
         // Messages may have waited for a replay that is out of date now.
         self.pump(session, now);
         Ok(())

@@ -24,6 +24,15 @@ pub(super) struct SubscribedSession {
     pub(super) identifier: u32,
 }
 
+/// Whether the client of a subscription is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Presence {
+    Connected,
+    Away,
+    /// The session has ended, and its subscriptions are being removed.
+    Ended,
+}
+
 /// A subscriber entitled to a message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Match {
@@ -65,35 +74,45 @@ impl Subscribers {
         true
     }
 
-    fn remove(&mut self, share: Option<&str>, session: SessionId) -> bool {
+    /// How many were looked at to remove one, if it was there.
+    fn remove(&mut self, share: Option<&str>, session: SessionId) -> Option<usize> {
         let remove = |list: &mut Vec<SubscribedSession>| {
-            let at = list.iter().position(|known| known.session == session);
-            at.map(|at| list.remove(at)).is_some()
+            let at = list.iter().position(|known| known.session == session)?;
+            let work = list.len();
+            list.remove(at);
+            Some(work)
         };
         let Some(share) = share else { return remove(&mut self.each) };
-        let Some(group) = self.groups.get_mut(share) else { return false };
-        let removed = remove(&mut group.members);
+        let group = self.groups.get_mut(share)?;
+        let work = remove(&mut group.members);
         if group.members.is_empty() {
             self.groups.remove(share);
         }
-        removed
+        work
     }
 
-    /// Everyone, and of each shared subscription the next whose client is there, or else the next. Returns
-    /// how many were looked at.
-    fn collect(&mut self, connected: &impl Fn(SessionId) -> bool, out: &mut Vec<Match>) -> usize {
+    /// Everyone, and of each shared subscription the next whose client is there, or else the next whose
+    /// session is. Returns how many were looked at.
+    fn collect(&mut self, presence: &impl Fn(SessionId) -> Presence, out: &mut Vec<Match>) -> usize {
         let mut work = self.each.len();
         out.extend(self.each.iter().map(|subscriber| Match { subscriber: *subscriber, shared: false }));
         for group in self.groups.values_mut() {
             let count = group.members.len();
-            let turn = (0..count)
-                .inspect(|_| work += 1)
-                .map(|step| (group.next + step) % count)
-                .find(|at| connected(group.members[*at].session))
-                .unwrap_or(if count == 0 { 0 } else { group.next % count });
-            if let Some(subscriber) = group.members.get(turn) {
+            let mut turn = None;
+            for at in (0..count).map(|step| (group.next + step) % count) {
+                work += 1;
+                match presence(group.members[at].session) {
+                    Presence::Connected => {
+                        turn = Some(at);
+                        break;
+                    }
+                    Presence::Away => turn = turn.or(Some(at)),
+                    Presence::Ended => {}
+                }
+            }
+            if let Some(turn) = turn {
                 group.next = turn + 1;
-                out.push(Match { subscriber: *subscriber, shared: true });
+                out.push(Match { subscriber: group.members[turn], shared: true });
             }
         }
         work
@@ -187,12 +206,15 @@ impl Subscriptions {
         index
     }
 
-    /// Removes a session's subscription; whether there was one.
-    pub(super) fn remove(&mut self, filter: &str, session: SessionId) -> bool {
+    /// Removes a session's subscription; `None` if there was none, or else how many levels and subscribers
+    /// were looked at.
+    pub(super) fn remove(&mut self, filter: &str, session: SessionId) -> Option<usize> {
         let (share, filter) = split(filter);
         let mut at = 0;
+        let mut work = 0;
         let mut below = false;
         for level in filter.split('/') {
+            work += 1;
             let child = match level {
                 "#" => {
                     below = true;
@@ -201,15 +223,12 @@ impl Subscriptions {
                 "+" => self.nodes[at].any,
                 _ => self.nodes[at].children.get(level).copied(),
             };
-            let Some(child) = child else { return false };
-            at = child;
+            at = child?;
         }
         let node = &mut self.nodes[at];
-        let removed = if below { &mut node.below } else { &mut node.here }.remove(share, session);
-        if removed {
-            self.count -= 1;
-            self.bytes -= filter.len();
-        }
+        work += if below { &mut node.below } else { &mut node.here }.remove(share, session)?;
+        self.count -= 1;
+        self.bytes -= filter.len();
         while at != 0 && self.nodes[at].is_empty() {
             let Node { parent, level, .. } = std::mem::take(&mut self.nodes[at]);
             if &*level == "+" {
@@ -220,16 +239,16 @@ impl Subscriptions {
             self.free.push(at);
             at = parent;
         }
-        removed
+        Some(work)
     }
 
     /// Appends every subscriber entitled to a message on this topic name. One session may come
-    /// several times. `connected` decides who of a shared subscription is preferred. Returns
+    /// several times. `presence` decides who of a shared subscription is preferred. Returns
     /// how many places and subscribers were looked at.
     pub(super) fn matching(
         &mut self,
         name: &str,
-        connected: impl Fn(SessionId) -> bool,
+        presence: impl Fn(SessionId) -> Presence,
         out: &mut Vec<Match>,
     ) -> usize {
         let mut work = 0;
@@ -241,10 +260,10 @@ impl Subscriptions {
             work += 1;
             let passed_by = at == 0 && system;
             if !passed_by {
-                work += node.below.collect(&connected, out);
+                work += node.below.collect(&presence, out);
             }
             let Some(start) = rest else {
-                work += node.here.collect(&connected, out);
+                work += node.here.collect(&presence, out);
                 continue;
             };
             let tail = &name[start..];
@@ -291,7 +310,7 @@ mod tests {
 
     fn sessions(tree: &mut Subscriptions, name: &str) -> Vec<u32> {
         let mut out = Vec::new();
-        tree.matching(name, |_| true, &mut out);
+        tree.matching(name, |_| Presence::Connected, &mut out);
         let mut sessions: Vec<u32> = out.iter().map(|m| m.subscriber.session.0).collect();
         sessions.sort_unstable();
         sessions
@@ -305,9 +324,9 @@ mod tests {
         assert_eq!(tree.insert("a/+/#", subscriber(1)), Some(true));
         assert_eq!(tree.insert("a/+/#", subscriber(1)), Some(false));
         assert_eq!(tree.len(), 2);
-        assert!(!tree.remove("a/+", SessionId(1)));
-        assert!(tree.remove("a/+/#", SessionId(1)));
-        assert!(tree.remove(&"/".repeat(199), SessionId(1)));
+        assert_eq!(tree.remove("a/+", SessionId(1)), None);
+        assert_eq!(tree.remove("a/+/#", SessionId(1)), Some(4));
+        assert_eq!(tree.remove(&"/".repeat(199), SessionId(1)), Some(201));
         assert_eq!((tree.len(), tree.bytes, tree.nodes.len() - tree.free.len()), (0, 0, 1));
     }
 
@@ -324,12 +343,20 @@ mod tests {
         assert_eq!(turns, [1, 2, 3, 1, 2, 3]);
         let mut out = Vec::new();
         for _ in 0..4 {
-            tree.matching("a", |session| session == SessionId(2), &mut out);
+            let second = |session| if session == SessionId(2) { Presence::Connected } else { Presence::Away };
+            tree.matching("a", second, &mut out);
         }
         assert!(out.iter().all(|m| m.subscriber.session == SessionId(2) && m.shared));
         out.clear();
-        tree.matching("a", |_| false, &mut out);
+        tree.matching("a", |_| Presence::Away, &mut out);
         assert_eq!(out.len(), 1);
+        out.clear();
+        let third = |session| if session == SessionId(3) { Presence::Away } else { Presence::Ended };
+        for _ in 0..3 {
+            tree.matching("a", third, &mut out);
+        }
+        tree.matching("a", |_| Presence::Ended, &mut out);
+        assert_eq!(out.iter().map(|m| m.subscriber.session.0).collect::<Vec<_>>(), [3, 3, 3]);
     }
 
     proptest! {
@@ -349,7 +376,7 @@ mod tests {
                 if *keep {
                     kept.push((number, filter));
                 } else {
-                    prop_assert!(tree.remove(filter, SessionId(number)));
+                    prop_assert!(tree.remove(filter, SessionId(number)).is_some());
                 }
             }
             prop_assert_eq!(tree.len(), kept.len());

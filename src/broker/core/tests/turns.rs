@@ -212,3 +212,91 @@ fn large_and_small_messages_keep_their_order() {
         assert!(bytes == expected, "{step}");
     }
 }
+
+/// As many deep filters as make the work of several turns, subscribed to by a client of this name.
+fn many_subscriptions(world: &mut World, name: &str) -> (Client, Vec<String>) {
+    let client = world.connect(V5, name);
+    let deep = "/a".repeat(98);
+    let names: Vec<String> = (0..4000).map(|number| format!("{name}/{number}{deep}")).collect();
+    for part in names.chunks(900) {
+        world.send(client, &subscribe_bytes(part));
+    }
+    world.take(client);
+    assert_eq!(world.core.statistics().subscriptions, names.len());
+    (client, names)
+}
+
+/// The others are served between its turns, and what the client sends after it waits for its answer.
+#[test]
+fn an_unsubscribe_of_many_filters_is_done_in_turns() {
+    let mut world = World::new();
+    let (greedy, names) = many_subscriptions(&mut world, "greedy");
+    let other = world.connect(V5, "other");
+    let mut bytes = BytesMut::new();
+    let filters: Vec<&str> = names.iter().map(String::as_str).collect();
+    wire::unsubscribe(&mut bytes, V5, 78, &filters, &PropertyBlock::default());
+    world.core.resume(greedy.id, world.now);
+    assert_eq!(world.core.receive(greedy.id, &bytes, world.now), bytes.len());
+    let most = TURN_WORK + 200;
+    let mut turns = 1;
+    while world.core.is_unfinished(greedy.id) {
+        turns += 1;
+        assert!(world.core.work <= most, "{}", world.core.work);
+        assert!(world.core.output(greedy.id).is_empty());
+        assert_eq!(world.core.receive(greedy.id, &[0xC0, 0], world.now), 0);
+        assert_eq!(world.subscribe(other, &[filter("x", 0)]).len(), 1);
+        world.core.resume(greedy.id, world.now);
+    }
+    assert!(turns > 5, "{turns}");
+    let seen = world.take(greedy);
+    assert_eq!((seen.len(), seen[0].matches(" 00").count()), (1, names.len()));
+    assert_eq!(world.core.statistics().subscriptions, 1);
+}
+
+/// A client that leaves in the middle of it leaves nothing behind.
+#[test]
+fn a_client_may_leave_during_its_unsubscribe() {
+    let mut world = World::new();
+    let (greedy, names) = many_subscriptions(&mut world, "greedy");
+    let mut bytes = BytesMut::new();
+    let filters: Vec<&str> = names.iter().map(String::as_str).collect();
+    wire::unsubscribe(&mut bytes, V5, 78, &filters, &PropertyBlock::default());
+    world.core.resume(greedy.id, world.now);
+    world.core.receive(greedy.id, &bytes, world.now);
+    assert!(world.core.is_unfinished(greedy.id));
+    world.lose(greedy);
+    for _ in 0..20 {
+        world.core.advance(world.now);
+    }
+    let statistics = world.core.statistics();
+    assert_eq!((statistics.sessions, statistics.subscriptions), (0, 0));
+}
+
+/// It gets nothing more from its end on, and the same client may come again meanwhile.
+#[test]
+fn the_end_of_a_session_of_many_subscriptions_is_done_in_turns() {
+    let mut world = World::new();
+    let (greedy, names) = many_subscriptions(&mut world, "greedy");
+    let writer = world.connect(V5, "writer");
+    world.core.resume(greedy.id, world.now);
+    world.lose(greedy);
+    let left = world.core.statistics().subscriptions;
+    assert!(left > 0, "one turn was enough");
+    assert_eq!(world.core.statistics().sessions, 1);
+    let again = world.connect(V5, "greedy");
+    for name in &names {
+        world.publish(writer, &message(name, 1, 1, "x"));
+    }
+    assert_eq!(world.core.statistics().queued, 0);
+    assert!(world.core.next_deadline().is_some_and(|at| at <= world.now));
+    let mut turns = 1;
+    while world.core.statistics().subscriptions > 0 {
+        turns += 1;
+        world.core.advance(world.now);
+        assert!(world.core.work <= TURN_WORK + 200, "{}", world.core.work);
+    }
+    assert!(turns > 5, "{turns}");
+    assert_eq!(world.subscribe(again, &[filter("x", 0)]).len(), 1);
+    assert_eq!(world.core.statistics().sessions, 2);
+    assert_eq!(world.core.sessions.len(), 2);
+}
