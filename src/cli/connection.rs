@@ -99,8 +99,7 @@ pub(super) struct ConnectionArgs {
 
     /// Limit for connecting, and again for the answer to CONNECT. Where the command ends by itself and has
     /// no -W, also for each further answer: to a PUBLISH of pub (not with -l), to SUBSCRIBE, and to the
-    /// PINGREQ after the last QoS 0 message, which may take four times as long if the broker goes on
-    /// sending something else
+    /// PINGREQ after the last QoS 0 message
     #[arg(long, env = "MQTT_CONNECT_TIMEOUT", value_name = "DURATION", default_value = "30",
           value_parser = value::positive_duration)]
     connect_timeout: Duration,

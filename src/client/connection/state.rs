@@ -10,9 +10,6 @@ use crate::protocol::wire::Malformed;
 /// takes its time to read their acknowledgements, and forgets those it has not read when we go.
 const RELEASE_LIMIT: Duration = Duration::from_secs(2);
 
-/// How many times the limit a broker may go on sending something else before it answers the barrier.
-const MOST_LIMITS_OF_TALK: u32 = 4;
-
 /// What a connection is doing. With a barrier it is closing: the handler is not asked for more.
 #[derive(Debug)]
 pub(super) enum ConnectionState {
@@ -54,7 +51,8 @@ impl ConnectionState {
 /// What the PINGREQ before DISCONNECT is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Barrier {
-    /// To know that QoS 0 messages have arrived. It counts from when the stream took the last of them.
+    /// To know that QoS 0 messages have arrived. It counts from when the stream took the last of them. What
+    /// the broker sends meanwhile is no answer: it may go on for ever.
     Sent { since: Instant },
     /// To leave no exchange of a received QoS 2 message half done: a broker that answers has sent the
     /// PUBREL before. When all of them have come, the answer is not waited for.
@@ -71,13 +69,12 @@ impl Barrier {
         }
     }
 
-    /// How long to wait for the answer, if bytes moved last at `moved`: on a slow link it comes after
-    /// everything that is still in flight. `waiting_since`: the stream has not taken everything, and last
-    /// took something then.
+    /// How long to wait for the answer. `moved`: when bytes moved last, either way. `waiting_since`: the stream
+    /// has not taken everything, and last took something then.
     pub(super) fn until(self, moved: Instant, waiting_since: Option<Instant>, limit: Duration) -> Instant {
         match (self, waiting_since) {
             (Self::Sent { .. }, Some(taken)) => taken + limit,
-            (Self::Sent { since }, None) => (moved + limit).min(since + limit * MOST_LIMITS_OF_TALK),
+            (Self::Sent { since }, None) => since + limit,
             // A broker that sends something else all the time is not listened to for ever.
             (Self::Received { since }, _) => (moved + RELEASE_LIMIT).min(since + limit),
         }
