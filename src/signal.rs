@@ -8,7 +8,7 @@
 use std::io::Read as _;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -35,8 +35,7 @@ impl Signals {
     pub fn catch() -> Result<Self, Error> {
         let failed = |error| Error::file("cannot catch signals", error);
         let one = |number| catch_one(number).map_err(failed);
-        // A file that would grow over RLIMIT_FSIZE is an error (EFBIG) of the write then, not the end.
-        signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
+        outlive_file_limit();
         Ok(Self { caught: [(SIGINT, one(SIGINT)?), (SIGTERM, one(SIGTERM)?)] })
     }
 
@@ -59,6 +58,15 @@ impl Signals {
         }
         Poll::Pending
     }
+}
+
+/// From now on a file that would grow over RLIMIT_FSIZE is an error (EFBIG) of the write, and not the end of the
+/// process. Whoever writes to a file calls it first; where the system refuses it, the limit stays the end.
+pub fn outlive_file_limit() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
+    });
 }
 
 /// How long a run may take to end by itself after the first signal. `sub --remove-retained` waits five seconds

@@ -24,6 +24,7 @@ use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
 use crate::quotation::cut_line;
+use crate::signal::outlive_file_limit;
 
 /// The lines of a run on standard error.
 pub struct Diagnostics {
@@ -338,6 +339,7 @@ impl Diagnostics {
     }
 
     fn put(&self, text: &str) {
+        outlive_file_limit();
         let Out { writer, bar, .. } = &mut *self.out();
         let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {
             Some(bar) => bar.suspend(|| writer.write_all(text.as_bytes())),

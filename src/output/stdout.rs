@@ -24,6 +24,7 @@ use std::time::Duration;
 use super::Diagnostics;
 use crate::error::Error;
 use crate::quantity::counted;
+use crate::signal::outlive_file_limit;
 
 /// Bytes for standard output, and the way they go there.
 ///
@@ -220,7 +221,10 @@ impl Stdout {
         let found = || linux::route(rustix::stdio::stdout());
         #[cfg(not(target_os = "linux"))]
         let found = || Route::Blocking;
-        self.route.get_or_insert_with(found)
+        self.route.get_or_insert_with(|| {
+            outlive_file_limit();
+            found()
+        })
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
@@ -271,6 +275,7 @@ fn open(path: &Path) -> Result<File, Error> {
         };
         return Err(Error::usage(format!("{} is a pipe", path.display())).with_hint(hint));
     }
+    outlive_file_limit();
     File::options().append(true).create(true).open(path).map_err(failed)
 }
 
