@@ -9,12 +9,15 @@ use super::{bench, broker, compat, config, ping, publish, request, retain_clear,
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0        done
+  0        done; also when the reader of standard output left (will-test: 1), and after
+           Ctrl-C of sub or bench
   1        could not do it: network, TLS, a file, a broker that breaks the protocol
   2        wrong usage
   3        done, and the answer is no: for example, one filter of several was refused
   27       timed out
   128-162  the broker's reason code for what it refused
+  signal   pub, rr, retain-clear or will-test ended by a signal; any command at a second
+           signal, or if it has not ended 9 s after the first (not broker -- COMMAND)
 
 Options of each command:
   mqtt COMMAND --help";

@@ -100,3 +100,9 @@ fn errors_quote_no_password_and_no_long_text() {
     let message = wrong(&["pub", "-n", "-t", "a", "-h", &format!("a b{}", "x".repeat(10_000))]);
     assert!(message.len() < 300, "{message}");
 }
+
+#[test]
+fn help_names_the_limit_of_the_end_after_a_signal() {
+    let limit = format!("ended {} s after the first", crate::signal::END_LIMIT.as_secs());
+    assert!(crate::cli::EXIT_STATUS.contains(&limit), "{limit}");
+}
