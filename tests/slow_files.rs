@@ -148,3 +148,21 @@ fn value_after_a_blank_names_the_right_form() {
         Mqtt::new(line).args(words).run().exits(0);
     }
 }
+
+/// A file that would grow over its limit (`ulimit -f`) is an error, or a line that is lost, and never the signal
+/// SIGXFSZ.
+#[test]
+fn file_size_limit_does_not_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("out");
+    let broker = Broker::start();
+    // The log cannot be written, and the message is published all the same.
+    let into_file = format!("exec 2>{}; ulimit -f 0", file.display()).leak();
+    broker.publish().args(["-t", "a", "-m", "x", "-d"]).behind(into_file).run().exits(0);
+    let run = Mqtt::new(["pub", "-h", "127.0.0.1", "-p", "1", "-t", "a", "-m", "x"]).behind(into_file).run();
+    run.exits(1);
+    for words in [&["--help"][..], &["config", "show"], &["sub", "--help-all"]] {
+        let run = Mqtt::new(words).stdout_file(&file).behind("ulimit -f 0").run();
+        run.fails(1, "standard output: File too large");
+    }
+}

@@ -230,7 +230,9 @@ impl Core {
                 ConnectionPhase::Connecting => {
                     LARGEST_CONNECT_BYTES.min(self.options.limits.maximum_packet_size)
                 }
-                ConnectionPhase::Up(_) if connection.is_held() || connection.left.unsubscribe.is_some() => break,
+                ConnectionPhase::Up(_) if connection.is_held() || connection.left.unsubscribe.is_some() => {
+                    break;
+                }
                 ConnectionPhase::Up(_) if is_over => {
                     connection.left.unfinished = true;
                     break;
