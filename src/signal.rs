@@ -60,7 +60,7 @@ impl Signals {
     }
 }
 
-/// From now on a file that would grow over RLIMIT_FSIZE is an error (EFBIG) of the write, and not the end of the
+/// From now on a file that would grow over its limit (`ulimit -f`) is an error of the write, and not the end of the
 /// process. Whoever writes to a file calls it first; where the system refuses it, the limit stays the end.
 pub fn outlive_file_limit() {
     static ONCE: Once = Once::new();

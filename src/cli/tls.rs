@@ -13,6 +13,7 @@ use crate::client::options::Secret;
 use crate::error::Error;
 use crate::net::tls::{Unavailable, aws_iot_protocol, unavailable};
 use crate::net::{KeyPassword, Pin, SystemStore, TlsConfig, TlsOptions, TlsVersion};
+use crate::signal::outlive_file_limit;
 
 pub(super) const TURN_ON: &str = "TLS is turned on by mqtts:// or wss:// in -L, -p 8883, --cafile, --capath, --cert or \
                        --tls-use-os-certs; --no-tls makes the connection ignore TLS options";
@@ -369,6 +370,7 @@ fn system_store() -> SystemStore {
 
 /// The file to log session keys to; the environment's only on request.
 fn key_log(path: PathBuf) -> Result<PathBuf, Error> {
+    outlive_file_limit();
     if path.as_os_str() != "env" {
         return Ok(path);
     }
