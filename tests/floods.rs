@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{self, TryRecvError};
 
-use ::mqtt::protocol::{Protocol, wire};
+use ::mqtt::protocol::{Protocol, QoS, wire};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::support::Service as _;
@@ -130,4 +130,23 @@ fn a_flood_on_another_topic_is_not_the_will() {
     // With another limit, as what was retained is asked for.
     let line = ["will-test", "-h", "127.0.0.1", "-p", &port, "-V", "311", "--will-topic", "w"];
     Mqtt::new(line).run().exits(0).mentions("1 passed");
+}
+
+/// Messages that were not asked for, at each QoS: an answer among them is found, and without one the run ends in
+/// time.
+#[test]
+fn a_flood_of_unrelated_messages_hides_no_answer_and_no_end() {
+    let broker = Broker::start();
+    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+        let block = Message::new("r/1", &[b'x'; 1000]).at(qos, 7).bytes(Protocol::V5).repeat(1000);
+        let port = flood_subscribers(broker.port(), block).to_string();
+        let run = |words: &[&str]| Mqtt::new(words).args(["-h", "127.0.0.1", "-p", &port, "-V", "5"]).run();
+        let ping = run(&["ping", "--publish", "t"]).exits(0);
+        assert!(ping.lines().iter().any(|line| line.starts_with("message 1")), "{:?}", ping.lines());
+        let unanswered = ["rr", "-t", "a", "-e", "b", "-m", "x", "-W", "1"];
+        run(&unanswered).fails(27, "timed out after 1s: no response came on 'b'");
+        run(&["sub", "-t", "a", "-T", "r/1", "-W", "1"]).exits(27);
+        let bench = run(&["bench", "sub", "--topic", "t", "--duration", "1s"]);
+        assert!(bench.lines().iter().any(|line| line.starts_with("generator")), "{:?}", bench.lines());
+    }
 }
