@@ -7,7 +7,7 @@ use super::manual::{self, Manual};
 use super::subcommand::Entry;
 use super::{bench, broker, compat, config, ping, publish, request, retain_clear, subscribe, will_test};
 
-const EXIT_STATUS: &str = "\
+pub(super) const EXIT_STATUS: &str = "\
 Exit status:
   0        done; also when the reader of standard output left (will-test: 1), and after
            Ctrl-C of sub or bench

@@ -104,5 +104,5 @@ fn errors_quote_no_password_and_no_long_text() {
 #[test]
 fn help_names_the_limit_of_the_end_after_a_signal() {
     let limit = format!("ended {} s after the first", crate::signal::END_LIMIT.as_secs());
-    assert!(crate::cli::EXIT_STATUS.contains(&limit), "{limit}");
+    assert!(crate::cli::table::EXIT_STATUS.contains(&limit), "{limit}");
 }
