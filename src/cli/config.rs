@@ -10,7 +10,7 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::definition::without_environment;
 use super::manual::Manual;
 use super::show::{self, ShowArgs};
-use super::sources::profile::{File, Key, Problem, Profile};
+use super::sources::profile::{File, Key, Profile, ProfileProblem};
 use super::sources::{self, Given, Rank, profile};
 use super::subcommand::{Called, CommandLine, Entry, Resolved};
 use super::usage::{self, without_secrets};
@@ -52,7 +52,7 @@ impl Called for ConfigArgs {
 
 /// The options of what reads the configuration file alone.
 #[derive(Debug, Clone, clap::Args)]
-struct FileArgs {
+struct ConfigFileArgs {
     /// Configuration file [default: ~/.config/mqtt/config.toml]
     #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
@@ -69,7 +69,7 @@ struct FileArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
-    file: FileArgs,
+    file: ConfigFileArgs,
 }
 
 static LIST: Manual = Manual {
@@ -88,7 +88,7 @@ static LIST: Manual = Manual {
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    file: FileArgs,
+    file: ConfigFileArgs,
 }
 
 static CHECK: Manual = Manual {
@@ -130,7 +130,7 @@ impl Called for ListArgs {
     }
 
     fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
-        let FileArgs { config, json } = self.file;
+        let ConfigFileArgs { config, json } = self.file;
         let (file, name) = open(config.as_deref())?;
         let mut report = report("config-list", &name, file.is_some());
         let mut rows = Vec::new();
@@ -138,7 +138,7 @@ impl Called for ListArgs {
         if let Some(file) = &file {
             let document = file.document()?;
             let content = file.content(document.get_ref());
-            problem = content.problems.into_iter().next().map(Problem::into_error);
+            problem = content.problems.into_iter().next().map(ProfileProblem::into_error);
             let default = content.default.map(|(name, _)| name);
             if let Some(default) = default {
                 report.insert("default_profile".into(), default.into());
@@ -236,9 +236,9 @@ impl Finding {
     }
 }
 
-impl From<Problem> for Finding {
-    fn from(problem: Problem) -> Self {
-        let Problem { place, profile, key, message, hint } = problem;
+impl From<ProfileProblem> for Finding {
+    fn from(problem: ProfileProblem) -> Self {
+        let ProfileProblem { place, profile, key, message, hint } = problem;
         Self { is_error: true, line: Some(place.line), profile, key, message, hint }
     }
 }
@@ -249,7 +249,7 @@ impl Called for CheckArgs {
     }
 
     fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
-        let FileArgs { config, json } = self.file;
+        let ConfigFileArgs { config, json } = self.file;
         let (file, name) = open(config.as_deref())?;
         let (profiles, mut findings) = file.as_ref().map(check).unwrap_or_default();
         findings.sort_by_key(|finding| finding.line);

@@ -43,28 +43,28 @@ pub(super) static MANUAL: Manual = Manual {
 };
 
 /// A value, and where it is from.
-struct Row {
+struct ShownValue {
     name: String,
     value: String,
-    source: Source,
+    source: ValueOrigin,
     /// It is a part of the URL.
     in_url: bool,
 }
 
-enum Source {
+enum ValueOrigin {
     Flag,
     Variable(String),
     File(FilePlace, Rank),
     Default,
 }
 
-impl Row {
+impl ShownValue {
     fn source(&self) -> String {
         let source = match &self.source {
-            Source::Flag => "flag".to_owned(),
-            Source::Variable(name) => format!("environment, {name}"),
-            Source::File(place, _) => place.to_string(),
-            Source::Default => "default".to_owned(),
+            ValueOrigin::Flag => "flag".to_owned(),
+            ValueOrigin::Variable(name) => format!("environment, {name}"),
+            ValueOrigin::File(place, _) => place.to_string(),
+            ValueOrigin::Default => "default".to_owned(),
         };
         if self.in_url { source + ", in url" } else { source }
     }
@@ -73,13 +73,13 @@ impl Row {
         let mut row = json!({ "name": self.name, "value": self.value });
         let mut put = |key: &str, value: Value| row[key] = value;
         match &self.source {
-            Source::Flag => put("source", "flag".into()),
-            Source::Default => put("source", "default".into()),
-            Source::Variable(name) => {
+            ValueOrigin::Flag => put("source", "flag".into()),
+            ValueOrigin::Default => put("source", "default".into()),
+            ValueOrigin::Variable(name) => {
                 put("source", "environment".into());
                 put("variable", name.as_str().into());
             }
-            Source::File(place, rank) => {
+            ValueOrigin::File(place, rank) => {
                 let is_profile = *rank == Rank::Profile;
                 put("source", if is_profile { "profile" } else { "options-file" }.into());
                 put("file", place.file.path.display().to_string().into());
@@ -131,7 +131,12 @@ impl Called for ShowArgs {
                 let password = standing.url_password.then(|| ("password", MASK.to_owned()));
                 for (name, value) in user_name.into_iter().chain(password) {
                     let source = source(arg, matches, given);
-                    rows.extend(source.map(|source| Row { name: name.into(), value, source, in_url: true }));
+                    rows.extend(source.map(|source| ShownValue {
+                        name: name.into(),
+                        value,
+                        source,
+                        in_url: true,
+                    }));
                 }
             }
             rows.push(row);
@@ -145,7 +150,7 @@ impl Called for ShowArgs {
     }
 }
 
-fn text(brokers: &[String], rows: &[Row], left_out: Option<&LeftOut>) -> String {
+fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>) -> String {
     let brokers = brokers.iter().map(|broker| ["broker".to_owned(), broker.clone(), "resolved".to_owned()]);
     let values = rows.iter().map(|row| [row.name.clone(), row.value.clone(), row.source()]);
     let all: Vec<[String; 3]> = brokers.chain(values).collect();
@@ -162,11 +167,11 @@ fn text(brokers: &[String], rows: &[Row], left_out: Option<&LeftOut>) -> String 
 
 fn json_text(
     brokers: &[String],
-    rows: &[Row],
+    rows: &[ShownValue],
     left_out: Option<&LeftOut>,
     problem: Option<&Error>,
 ) -> String {
-    let options: Vec<Value> = rows.iter().map(Row::json).collect();
+    let options: Vec<Value> = rows.iter().map(ShownValue::json).collect();
     let mut report = json!({ "type": "config", "version": 1, "brokers": brokers, "options": options });
     if let Some(LeftOut { profile, options, why }) = left_out {
         report["left_out"] = json!({ "profile": profile, "options": options, "reason": why.to_string() });
@@ -196,7 +201,7 @@ fn resolved(endpoint: &Endpoint) -> String {
 }
 
 /// Name, value and source of an option that has a value.
-fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<Row> {
+fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<ShownValue> {
     let id = arg.get_id().as_str();
     let source = source(arg, matches, given)?;
     let masked = |value: &std::ffi::OsStr| {
@@ -208,17 +213,17 @@ fn row(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<Row> {
         return None;
     }
     let value = if arg.get_action().takes_values() { values.join(", ") } else { "true".into() };
-    Some(Row { name: arg.get_long()?.to_owned(), value: printable(&value), source, in_url: false })
+    Some(ShownValue { name: arg.get_long()?.to_owned(), value: printable(&value), source, in_url: false })
 }
 
-fn source(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<Source> {
+fn source(arg: &Arg, matches: &ArgMatches, given: &[Given]) -> Option<ValueOrigin> {
     let id = arg.get_id().as_str();
     Some(match matches.value_source(id)? {
         ValueSource::CommandLine => match given.iter().find(|one| one.id == id) {
-            Some(one) => Source::File(one.place.clone(), one.rank),
-            None => Source::Flag,
+            Some(one) => ValueOrigin::File(one.place.clone(), one.rank),
+            None => ValueOrigin::Flag,
         },
-        ValueSource::EnvVariable => Source::Variable(arg.get_env()?.to_string_lossy().into_owned()),
-        _ => Source::Default,
+        ValueSource::EnvVariable => ValueOrigin::Variable(arg.get_env()?.to_string_lossy().into_owned()),
+        _ => ValueOrigin::Default,
     })
 }

@@ -117,7 +117,7 @@ pub(crate) struct Content<'t, 'd> {
     /// The default profile's name, and where it stands.
     pub(crate) default: Option<(&'t str, FilePlace)>,
     pub(crate) profiles: Vec<Profile<'t, 'd>>,
-    pub(crate) problems: Vec<Problem>,
+    pub(crate) problems: Vec<ProfileProblem>,
 }
 
 pub(crate) struct Profile<'t, 'd> {
@@ -127,7 +127,7 @@ pub(crate) struct Profile<'t, 'd> {
 }
 
 /// Something that is wrong with a configuration file.
-pub(crate) struct Problem {
+pub(crate) struct ProfileProblem {
     pub(crate) place: FilePlace,
     pub(crate) profile: Option<String>,
     pub(crate) key: Option<String>,
@@ -135,7 +135,7 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
 }
 
-impl Problem {
+impl ProfileProblem {
     fn new(place: FilePlace, message: String) -> Self {
         Self { place, profile: None, key: None, message, hint: None }
     }
@@ -154,7 +154,7 @@ pub(crate) enum Key {
     /// An option with something that can be no value.
     Wrong { id: String, name: String, why: &'static str, place: FilePlace },
     /// No option.
-    Unknown(Problem),
+    Unknown(ProfileProblem),
 }
 
 impl File {
@@ -191,7 +191,7 @@ impl File {
     }
 
     /// The same, and everything that is wrong with it.
-    pub(crate) fn document_or_problems(&self) -> Result<Spanned<DeTable<'_>>, Vec<Problem>> {
+    pub(crate) fn document_or_problems(&self) -> Result<Spanned<DeTable<'_>>, Vec<ProfileProblem>> {
         let (document, errors) = DeTable::parse_recoverable(&self.text);
         if errors.is_empty() {
             Ok(document)
@@ -200,9 +200,9 @@ impl File {
         }
     }
 
-    fn not_toml(&self, error: &toml::de::Error) -> Problem {
+    fn not_toml(&self, error: &toml::de::Error) -> ProfileProblem {
         let place = self.place(error.span().map_or(0, |span| span.start));
-        Problem::new(place, cut(&error.message().replace('\n', " ")).into_owned())
+        ProfileProblem::new(place, cut(&error.message().replace('\n', " ")).into_owned())
     }
 
     /// What a document holds.
@@ -214,7 +214,7 @@ impl File {
                 (DEFAULT_PROFILE, DeValue::String(name)) => content.default = Some((name.as_ref(), place)),
                 (DEFAULT_PROFILE, _) => {
                     let text = format!("{DEFAULT_PROFILE} is the name of a profile");
-                    content.problems.push(Problem::new(place, text));
+                    content.problems.push(ProfileProblem::new(place, text));
                 }
                 (PROFILES, DeValue::Table(table)) => {
                     for (name, value) in table {
@@ -224,17 +224,22 @@ impl File {
                             content.profiles.push(Profile { name, place, table });
                         } else {
                             let profile = Some(name.to_owned());
-                            content
-                                .problems
-                                .push(Problem { profile, ..Problem::new(place, NO_TABLE.into()) });
+                            content.problems.push(ProfileProblem {
+                                profile,
+                                ..ProfileProblem::new(place, NO_TABLE.into())
+                            });
                         }
                     }
                 }
-                (PROFILES, _) => content.problems.push(Problem::new(place, NO_TABLE.into())),
+                (PROFILES, _) => content.problems.push(ProfileProblem::new(place, NO_TABLE.into())),
                 (other, _) => {
                     let (message, hint) = unknown_name(other, [DEFAULT_PROFILE, PROFILES].into_iter());
                     let key = Some(other.to_owned());
-                    content.problems.push(Problem { key, hint, ..Problem::new(place, message) });
+                    content.problems.push(ProfileProblem {
+                        key,
+                        hint,
+                        ..ProfileProblem::new(place, message)
+                    });
                 }
             }
         }
@@ -300,7 +305,7 @@ impl File {
             let Some(arg) = arguments(subcommand).find(|arg| is_called(arg, name)) else {
                 let (message, hint) = unknown_name(name, arguments(subcommand).filter_map(Arg::get_long));
                 let key = Some(name.to_owned());
-                return Key::Unknown(Problem { key, hint, ..Problem::new(place, message) });
+                return Key::Unknown(ProfileProblem { key, hint, ..ProfileProblem::new(place, message) });
             };
             let id = arg.get_id().to_string();
             match words(arg, value) {
