@@ -12,7 +12,7 @@ use super::subcommand::Subcommand;
 use super::text;
 use super::tls::TURN_ON;
 use super::value::{self, Brokers};
-use super::verbosity::ReportArgs;
+use super::verbosity::VerbosityArgs;
 use crate::command::ping::Config;
 use crate::error::Error;
 
@@ -63,7 +63,7 @@ pub(super) struct PingArgs {
     pub(super) connection: ConnectionArgs,
 
     #[command(flatten)]
-    report: ReportArgs,
+    report: VerbosityArgs,
 }
 
 impl Subcommand for PingArgs {

@@ -11,7 +11,7 @@ use super::manual::Manual;
 use super::payload::{OperandArgs, PayloadArgs, one};
 use super::property::{PropertyArgs, Publishing};
 use super::subcommand::Subcommand;
-use super::verbosity::ReportArgs;
+use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
@@ -94,7 +94,7 @@ pub(super) struct PublishArgs {
     will: WillArgs,
 
     #[command(flatten)]
-    report: ReportArgs,
+    report: VerbosityArgs,
 }
 
 /// Messages as records.

@@ -10,7 +10,7 @@ use super::payload::{OperandArgs, PayloadArgs, one};
 use super::property::{PropertyArgs, Requesting};
 use super::publish::{topic, topic_alias};
 use super::subcommand::Subcommand;
-use super::verbosity::ReportArgs;
+use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Version;
@@ -84,7 +84,7 @@ pub(super) struct RequestArgs {
     will: WillArgs,
 
     #[command(flatten)]
-    report: ReportArgs,
+    report: VerbosityArgs,
 }
 
 impl Subcommand for RequestArgs {

@@ -13,7 +13,7 @@ use super::needs::Needs;
 use super::property::{Connecting, PropertyArgs};
 use super::sources::Rank;
 use super::subcommand::Subcommand;
-use super::verbosity::ReportArgs;
+use super::verbosity::VerbosityArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::retain_clear::{
@@ -120,7 +120,7 @@ pub(super) struct RetainClearArgs {
     pub(super) connection: ConnectionArgs,
 
     #[command(flatten)]
-    report: ReportArgs,
+    report: VerbosityArgs,
 }
 
 /// Unacknowledged messages where neither -M nor the broker says how many.

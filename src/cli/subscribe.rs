@@ -13,7 +13,7 @@ use super::property::{PropertyArgs, Subscribing};
 use super::subcommand::Subcommand;
 use super::subscription::SubscriptionArgs;
 use super::value::RetainHandling;
-use super::verbosity::ReportArgs;
+use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
@@ -107,7 +107,7 @@ pub(super) struct SubscribeArgs {
     will: WillArgs,
 
     #[command(flatten)]
-    report: ReportArgs,
+    report: VerbosityArgs,
 }
 
 impl Subcommand for SubscribeArgs {

@@ -7,7 +7,7 @@ use crate::output::{ColorChoice, Verbosity};
 /// The options of standard error where packets can be shown.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Diagnostics")]
-pub(super) struct ReportArgs {
+pub(super) struct VerbosityArgs {
     /// Show every packet sent and received, on standard error
     #[arg(short = 'd', long)]
     debug: bool,
@@ -52,7 +52,7 @@ enum Events {
     State,
 }
 
-impl ReportArgs {
+impl VerbosityArgs {
     pub(super) fn is_quiet(&self) -> bool {
         self.quiet.quiet
     }

@@ -12,7 +12,7 @@ use super::manual::Manual;
 use super::needs::Needs;
 use super::property::{PropertyArgs, WithWill};
 use super::subcommand::Subcommand;
-use super::verbosity::ReportArgs;
+use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{credentials, text, value};
 use crate::client::options::{Secret, Version};
@@ -91,7 +91,7 @@ pub(super) struct WillTestArgs {
     pub(super) connection: ConnectionArgs,
 
     #[command(flatten)]
-    report: ReportArgs,
+    report: VerbosityArgs,
 }
 
 /// What a topic has besides its prefix: at most so many bytes.
