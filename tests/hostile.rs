@@ -359,7 +359,7 @@ fn malformed_properties() {
                 PropertyKind::Variable => wrong.push((format!("{name} 0"), vec![id as u8, 0])),
                 PropertyKind::Text => wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF])),
                 PropertyKind::Pair => {
-                    wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF, 0, 0]))
+                    wrong.push((format!("{name} not UTF-8"), vec![id as u8, 0, 1, 0xFF, 0, 0]));
                 }
                 PropertyKind::Byte | PropertyKind::Two | PropertyKind::Four | PropertyKind::Binary => {}
             }

@@ -1,6 +1,7 @@
 //! `mqtt ping`: checks the connection to a broker step by step, reports the time and the facts of each
 //! step, and measures round trips.
 
+mod properties;
 mod report;
 
 use std::pin::Pin;
