@@ -222,6 +222,21 @@ fn speaks(code: &str, name: &str) -> bool {
     })
 }
 
+/// Who opens a file must be able to read it as a whole.
+#[test]
+fn no_file_has_more_than_600_lines() {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let mut open = vec![root.join("src"), root.join("tests")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            assert!(lines <= 600, "{} has {lines} lines: split it by topic", path.display());
+        }
+    }
+}
+
 /// The checks themselves see what they should.
 #[test]
 fn checks_find_violations() {

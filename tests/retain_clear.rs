@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ::mqtt::broker::{Cut, Faults, Options};
+use ::mqtt::broker::{Faults, Options};
 use ::mqtt::protocol::wire::{self, Packet, PacketType};
 use mqtt::protocol::Protocol::{self, V3_1_1, V5};
 use mqtt::protocol::QoS;
@@ -310,38 +310,6 @@ fn a_scan_that_its_time_limit_ends() {
     assert_eq!(fates(&report), [("a", "kept")]);
 }
 
-/// The link is lost three times in the middle: the run goes on where it was.
-#[test]
-fn a_link_that_is_dropped_in_the_middle() {
-    let broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let source = file(&folder, "source.jsonl", &records(500));
-    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
-    let cut = Cut { after_packets: 20, answer_last: false, connections: 4 };
-    broker.embedded().set_faults(Faults { cut: Some(cut), ..Faults::default() });
-    let outcome = retain_clear(broker.port(), &["#", "--yes", "--json"]).run().exits(0);
-    assert!(outcome.stderr.matches("connection lost").count() >= 3, "{}", outcome.stderr);
-    let report = report("retain-clear", &outcome.stdout);
-    assert_eq!((&report["done"], &report["left"]), (&500.into(), &0.into()));
-}
-
-/// Ended by a signal it says how far it came, and the next run goes on.
-#[test]
-fn an_interruption_says_what_was_done() {
-    let broker = Broker::start();
-    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
-    broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
-    let running = retain_clear(broker.port(), &["a", "--yes", "--json", "-d"]).spawn();
-    // The fence of the scan has a payload, the message that clears has none.
-    running.wait_for_stderr("'a', ... (0 bytes)");
-    running.signal(Signal::INT);
-    let outcome = running.wait_for_end().dies_of(Signal::INT).mentions("1 sent without an answer");
-    let report = report("retain-clear", &outcome.stdout);
-    assert_eq!((&report["interrupted"], fates(&report)), (&true.into(), vec![("a", "unconfirmed")]));
-    broker.embedded().set_faults(Faults::default());
-    retain_clear(broker.port(), &["a", "--yes"]).run().exits(0);
-}
-
 #[test]
 fn missing_terminal_for_the_question_is_a_usage_error() {
     // Before any connection: nothing listens there.
@@ -440,17 +408,6 @@ fn list_is_shown_on_the_terminal_before_confirmation() {
     }
 }
 
-/// A signal at the question is heeded, though nobody answers.
-#[test]
-fn an_interruption_at_the_question() {
-    let broker = Broker::start();
-    broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
-    let running = retain_clear(broker.port(), &["#"]).on_a_terminal().spawn();
-    running.wait_for_stderr("[y/N] ").signal(Signal::INT);
-    running.wait_for_end().dies_of(Signal::INT).mentions("\nmqtt: ended early: nothing was cleared");
-    broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("1\n");
-}
-
 /// A publisher that does not stop: what it has published after the clearing is told, and left.
 #[test]
 fn a_publisher_that_keeps_republishing() {
@@ -497,17 +454,6 @@ fn a_server_with_other_topics(#[values(V3_1_1, V5)] protocol: Protocol) {
     outcome.mentions("ignored: 4 retained messages with a topic that was not requested or is not valid");
 }
 
-/// Who reads only the beginning of the list has asked for all of it to be cleared.
-#[test]
-fn a_reader_that_goes_away_ends_nothing() {
-    let broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let source = file(&folder, "source.jsonl", &records(3000));
-    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
-    let cleared = retain_clear(broker.port(), &["#", "--yes"]).close_stdout_after(1).run();
-    cleared.exits(0).mentions("3000 cleared, and verified that none is left");
-}
-
 /// `-` and the names of the system for it, whatever standard output is: what stands in it already stays.
 #[test]
 fn export_to_standard_output() {
@@ -533,104 +479,5 @@ fn export_to_standard_output() {
             .run()
             .exits(2)
             .mentions("--export - writes the messages to standard output and clears nothing");
-    }
-}
-
-/// Ended in the middle: the backup has everything, the terminal showed how far it was, and another
-/// run goes on.
-#[test]
-fn an_interruption_in_the_middle() {
-    let broker = Broker::start();
-    let folder = tempfile::tempdir().unwrap();
-    let source = file(&folder, "source.jsonl", &records(400));
-    retain_clear(broker.port(), &["--restore", &source]).run().exits(0);
-    let backup = folder.path().join("backup.jsonl");
-    let line = ["#", "--yes", "--rate", "100", "--backup", backup.to_str().unwrap()];
-    let running = retain_clear(broker.port(), &line).on_a_terminal().env("TERM", "xterm").spawn();
-    running.wait_for_stderr(" of 400 [").signal(Signal::TERM);
-    let outcome = running.wait_for_end().dies_of(Signal::TERM);
-    outcome.mentions("not sent; run it again, with another file for --backup, to continue");
-    assert_eq!(std::fs::read_to_string(backup).unwrap().lines().count(), 400);
-    let rest = retain_clear(broker.port(), &["#", "--yes", "--json"]).run().exits(0);
-    let rest = report("retain-clear", &rest.stdout);
-    assert!(rest["found"].as_u64().unwrap() < 400 && rest["left"] == 0, "{rest:#}");
-}
-
-/// A server that is restarted in the middle, and keeps what it had.
-#[test]
-fn a_restart_in_the_middle() {
-    let Some(mut mosquitto) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let source = file(&folder, "source.jsonl", &records(300));
-    retain_clear(mosquitto.port(), &["--restore", &source]).run().exits(0);
-    let running = retain_clear(mosquitto.port(), &["#", "--yes", "--rate", "100", "-d"]).spawn();
-    running.wait_for_stderr_times(" received PUBACK ", 20);
-    mosquitto.stop();
-    running.wait_for_stderr("connection lost");
-    mosquitto.start_again();
-    running.finish().exits(0).mentions("300 cleared, and verified that none is left");
-}
-
-/// A server that sends without end and reads nothing cannot keep a scan from ending.
-#[test]
-fn a_server_that_never_stops_sending() {
-    let protocol = Protocol::V5;
-    let server = Server::start(move |listener| {
-        let mut peer = listener.accept_session(protocol);
-        peer.grant_subscription(protocol);
-        peer.flood(&Message::new("a", b"1").retained().bytes(protocol));
-    });
-    let outcome = retain_clear(server.port(), &["#", "--dry-run", "-V", "5", "-W", "1s"]).run().exits(3);
-    outcome.mentions("ended by its time limit of 1s");
-    server.finish();
-}
-
-/// A scan whose server is gone ends at its limit as well, and not as one that found nothing.
-#[test]
-fn a_server_that_does_not_come_back() {
-    let server = Server::start(move |listener| {
-        let mut peer = listener.accept_session(Protocol::V5);
-        peer.grant_subscription(Protocol::V5);
-        listener.close();
-        peer.reset();
-    });
-    let outcome = retain_clear(server.port(), &["#", "--yes", "-V", "5", "-W", "1s"]).run().exits(1);
-    outcome.mentions("no scan within 1s: ");
-    server.finish();
-}
-
-/// A server that acknowledges nothing, though it answers PINGREQ.
-#[test]
-fn a_server_that_acknowledges_nothing() {
-    for (limit, code, why) in [
-        (["--connect-timeout", "2s"], 1, "no message was acknowledged for 2s"),
-        (["-W", "4s"], 27, "timed out after 4s"),
-    ] {
-        let broker = Broker::start();
-        broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
-        broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
-        let line = [&["a", "--yes", "--json"][..], &limit].concat();
-        let outcome = retain_clear(broker.port(), &line).run().exits(code);
-        let outcome = outcome.mentions(why).mentions("ended early");
-        assert_eq!(fates(&report("retain-clear", &outcome.stdout)), [("a", "unconfirmed")]);
-    }
-}
-
-/// A flood of retained messages uses up the time of the run: nothing is cleared after it, and no second scan
-/// begins.
-#[test]
-fn a_flood_ends_a_clearing_at_the_time_limit() {
-    for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-        let server = Server::start(move |listener| {
-            let mut peer = listener.accept_session(V5);
-            peer.grant_subscription(V5);
-            peer.flood(&Message::new("a", b"1").at(qos, 1).retained().bytes(V5));
-        });
-        let outcome = retain_clear(server.port(), &["#", "--yes", "--json", "-V", "5", "-W", "1s"]).run();
-        let outcome = outcome.exits(27).mentions("timed out after 1s").mentions("nothing was cleared");
-        let report = report("retain-clear", &outcome.stdout);
-        assert_eq!((&report["scan"]["ended_by"], &report["passes"]), (&"timeout".into(), &0.into()));
-        assert_eq!(fates(&report), [("a", "not-sent")]);
-        server.finish();
     }
 }

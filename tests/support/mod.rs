@@ -7,6 +7,7 @@ pub(crate) mod dns;
 pub(crate) mod middle;
 pub(crate) mod mosquitto;
 pub(crate) mod mqtt;
+pub(crate) mod outcome;
 pub(crate) mod packets;
 pub(crate) mod pki;
 pub(crate) mod proxy;

@@ -1,0 +1,130 @@
+//! The options file of mosquitto's clients.
+
+use crate::support::broker::Broker;
+use crate::support::mqtt::Mqtt;
+use crate::support::{Service as _, write};
+
+/// A pipe that nobody writes to is waited for as long as `-W` says.
+#[cfg(unix)]
+#[test]
+fn options_file_without_a_writer_ends_at_the_time_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_str().unwrap();
+    for line in [&["pub", "-t", "a", "-n"][..], &["sub", "-t", "a"], &["rr", "-t", "a", "-n"], &["ping"]] {
+        let run = Mqtt::new(line).args(["-o", pipe, "-W", "300ms"]).run();
+        run.fails(27, "timed out after 300ms, waiting for the file");
+    }
+    // Where -W is something else, and where there is none.
+    for line in [&["retain-clear", "a", "--yes"][..], &["bench"]] {
+        let writer = {
+            let pipe = pipe.to_owned();
+            std::thread::spawn(move || std::fs::write(pipe, "--unknown\n"))
+        };
+        Mqtt::new(line).args(["-o", pipe]).run().exits(2).mentions("--unknown");
+        writer.join().unwrap().unwrap();
+    }
+}
+
+/// mosquitto's file, with the endings of another system's lines. What it names is used, and no file is
+/// read that was not named.
+#[test]
+fn an_options_file_of_mosquittos() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        format!("# comment\r\n-h 127.0.0.1\r\n-p {}\r\n\r\n--id me\r\n-t from/file\r\n", broker.port());
+    let options = write(folder.path(), "options", &text);
+    let subscriber = broker.subscribe().args(["-t", "#", "-v", "-C", "1", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    Mqtt::new(["pub", "-o", &options, "-m", "x"]).run().succeeds();
+    subscriber.finish().exits(0).prints("from/file x\n");
+    write(folder.path(), "mosquitto_pub", "-h 192.0.2.1\n");
+    broker.publish().args(["-t", "a", "-n"]).env("XDG_CONFIG_HOME", folder.path()).run().succeeds();
+}
+
+/// Lines as people and other systems write them: indented, with tabs, with `=`, behind a byte-order mark;
+/// and values that are any bytes.
+#[test]
+fn an_options_file_as_people_write_it() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let subscriber = broker.subscribe().args(["-t", "#", "-F", "%t|%x", "-C", "4", "-d"]).spawn();
+    subscriber.wait_until_subscribed();
+    for text in [
+        &b"\xef\xbb\xbf  -t a/b\r\n\t-m  x \r\n  # comment\n \t \n-q 1 \n"[..],
+        b"-t\ta/b\n\t--message\t \t x \n\t\t-q=1\n-r\t\n",
+        b"-t=a/b\n--message= x \n--qos=1\n",
+        b"-t a/b\n-m \xff\xfe=\n--qos 1",
+    ] {
+        let path = folder.path().join("options");
+        std::fs::write(&path, text).unwrap();
+        broker.publish().arg_path("-o", &path).run().succeeds();
+    }
+    subscriber.finish().exits(0).prints("a/b|207820\na/b|7820\na/b|207820\na/b|fffe3d\n");
+    let path = folder.path().join("options");
+    std::fs::write(&path, b"-u \xff\n").unwrap();
+    broker
+        .publish()
+        .args(["-t", "a", "-n"])
+        .arg_path("-o", &path)
+        .run()
+        .fails(2, "options, line 1: invalid UTF-8");
+    std::fs::write(&path, b"\xff\xfe-\0u\0").unwrap();
+    broker
+        .publish()
+        .args(["-t", "a", "-n"])
+        .arg_path("-o", &path)
+        .run()
+        .fails(1, "it is UTF-16; save it as UTF-8");
+}
+
+/// Options that have a letter and no name.
+#[test]
+fn letters_in_an_options_file() {
+    let broker = Broker::start();
+    let folder = tempfile::tempdir().unwrap();
+    let options = write(folder.path(), "options", "-C 2\n-W 60\n-R\n-N\n");
+    let subscriber = broker.subscribe().args(["-t", "a", "-d", "-o", &options]).spawn();
+    subscriber.wait_until_subscribed();
+    for payload in ["x", "y"] {
+        broker.publish().args(["-t", "a", "-m", payload]).run().succeeds();
+    }
+    subscriber.finish().exits(0).prints("xy");
+    let options = write(folder.path(), "options", "-E\n-W 60\n");
+    broker.subscribe().args(["-t", "a", "-o", &options]).run().exits(0);
+    let options = write(folder.path(), "options", "-R\n-C x\n");
+    let run = broker.subscribe().args(["-t", "a", "-o", &options]).run();
+    run.fails(2, &format!("{options}, line 2: invalid value 'x' for '-C"));
+}
+
+/// A line that is spelt as on a command line is wrong here, and its value may be a secret.
+#[test]
+fn errors_of_options_files_give_no_secret_away() {
+    let folder = tempfile::tempdir().unwrap();
+    for (line, says) in [
+        ("-Phunter2", "unknown option '-P'"),
+        ("-Lmqtt://me:hunter2@h", "unknown option '-L'"),
+        ("--passwort=hunter2", "unknown option '--passwort'"),
+        ("--url=mqtt://me:hunter2@h:x", "invalid value 'mqtt://…@h:x'"),
+        ("--proxy=ftp://me:hunter2@h", "invalid value 'ftp://…@h'"),
+        ("mqtt://me:hunter2@h", "unknown option 'mqtt'"),
+        ("password=hunter2", "unknown option 'password'"),
+        ("--url me:hunter2@h", "invalid value '…@h' for '--url"),
+        ("-h me:hunter2@h", "invalid value '…@h' for '--host"),
+        ("--proxy me:hunter2@h", "invalid value '…@h' for '--proxy"),
+    ] {
+        let options = write(folder.path(), "options", &format!("{line}\n"));
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "-o", &options]).run();
+        run.fails(2, &format!("{options}, line 1: {says}")).does_not_mention("hunter2");
+    }
+    for key in ["url", "host", "proxy"] {
+        let config = write(folder.path(), "c.toml", &format!("[profile.a]\n{key} = 'me:hunter2@h'\n"));
+        let run = Mqtt::new(["pub", "-t", "a", "-n", "--config", &config, "--profile", "a"]).run();
+        run.fails(2, "invalid value '…@h' for ").does_not_mention("hunter2");
+        let variable = format!("MQTT_{}", key.to_uppercase());
+        let run = Mqtt::new(["pub", "-t", "a", "-n"]).env(&variable, "me:hunter2@h").run();
+        run.fails(2, "invalid value '…@h' for ").mentions(&variable).does_not_mention("hunter2");
+    }
+}
