@@ -10,6 +10,7 @@ pub mod exit;
 pub mod file;
 pub mod manner;
 pub mod masking;
+pub mod nearest;
 pub mod net;
 pub mod notation;
 pub mod output;

@@ -24,6 +24,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
             "manner",
             "masking",
+            "nearest",
             "quotation",
             "quantity",
             "notation",
@@ -43,6 +44,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "error",
             "exit",
             "masking",
+            "nearest",
             "quotation",
             "quantity",
             "notation",
@@ -67,6 +69,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     // How long a file was waited for.
     ("file", &["quantity"]),
     ("masking", &[]),
+    ("nearest", &[]),
     ("quotation", &["notation"]),
     ("quantity", &[]),
     ("notation", &[]),

@@ -32,6 +32,55 @@ fn help_and_version_go_to_standard_output() {
     }
 }
 
+/// `version`, and letters that take a value behind an option and ask where they stand alone.
+#[test]
+fn version_and_help_are_found_by_the_words_of_other_programs() {
+    let text = |line: &[&str]| {
+        let output = mqtt(line, &[]);
+        assert_eq!(output.status.code(), Some(0), "{line:?}");
+        assert!(output.stderr.is_empty(), "{line:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let version = text(&["--version"]);
+    for line in [&["version"][..], &["-V"], &["version", "--json"]] {
+        assert_eq!(text(line), version, "{line:?}");
+    }
+    for line in [&["pub", "-V"][..], &["broker", "-V"], &["bench", "conn", "-V"]] {
+        assert!(text(line).contains(env!("CARGO_PKG_VERSION")), "{line:?}");
+    }
+    assert_eq!(text(&["-h"]), text(&["--help"]));
+    assert_eq!(text(&["sub", "-h"]), text(&["sub", "--help"]));
+    assert_eq!(text(&["help"]), text(&["--help"]));
+    assert_eq!(text(&["help", "bench", "conn"]), text(&["bench", "conn", "--help"]));
+    assert_eq!(text(&["help", "pub", "TLS"]), text(&["pub", "--help", "tls"]));
+    assert_eq!(text(&["help", "pub", "--help-all"]), text(&["pub", "--help-all"]));
+    let tls = text(&["help", "tls"]);
+    assert!(tls.contains("--cafile") && !tls.contains("--will-topic"), "{tls}");
+    assert!(tls.contains("The group tls of others (mqtt help COMMAND tls):\n  sub, rr, "), "{tls}");
+}
+
+/// What is not known has a hint only where little is wrong with it.
+#[test]
+fn unknown_words_are_refused_with_the_command_that_is_meant() {
+    for (line, message, hint) in [
+        (&["help", "nosuch"][..], "unrecognized subcommand 'nosuch'", "see mqtt --help"),
+        (&["help", "brokr"], "unrecognized subcommand 'brokr'", "did you mean 'broker'?"),
+        (&["help", "publish"], "publish is called pub here", "mqtt pub"),
+        (&["help", "pub", "nosuch"], "mqtt pub has no group of options named 'nosuch'", "there are "),
+        (&["nosuch"], "unrecognized subcommand 'nosuch'", "see mqtt --help"),
+        (&["bench", "publish"], "publish is called bench pub here", "mqtt bench pub"),
+        (&["ping", "-c", "3"], "-c with a number is called -C here", "mqtt ping -C 3"),
+        (&["sub", "-t", "a", "--count", "3"], "--count is called -C here", "mqtt sub -t a -C 3"),
+        (&["pub", "--timeout", "3"], "--timeout is called -W here", "mqtt pub -W 3"),
+    ] {
+        let stderr = failure(2, line, &[]);
+        assert!(stderr.starts_with(&format!("mqtt: {message}\nhint: {hint}")), "{line:?}: {stderr}");
+    }
+    // Neither message nor command shows what nobody else is to see.
+    let stderr = failure(2, &["sub", "a", "--tls", "--pass", "hunter2", "-P", "hunter3"], &[]);
+    assert!(!stderr.contains("hunter"), "{stderr}");
+}
+
 #[test]
 fn a_usage_error_is_one_line_and_a_hint() {
     let stderr = failure(2, &["pub", "-t", "home/#", "-m", "x"], &[]);

@@ -9,7 +9,7 @@ use super::definition::{HEADING, MAX_HELP_WIDTH};
 use super::subcommand::Entry;
 use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
-use super::{format, manual, words};
+use super::{format, manual, usage, words};
 use crate::command::bench::figures_help;
 use crate::error::Error;
 
@@ -45,6 +45,42 @@ pub(super) fn asked_for(names: usize, line: &[OsString]) -> Option<Result<String
     };
     let called: Vec<&str> = line[1..names].iter().filter_map(|name| name.to_str()).collect();
     Some(text(&called, &asked, None))
+}
+
+/// The help that the words after `mqtt help` ask for: of the program, of a subcommand, or of one group of its
+/// options.
+///
+/// # Errors
+/// A word that names neither a subcommand nor a group.
+pub(super) fn of_words(words: &[OsString]) -> Result<String, Error> {
+    let is_option = |word: &&OsString| word.as_encoded_bytes().starts_with(b"-");
+    let is_all = words.iter().any(|word| word == "--help-all");
+    let program = [OsString::from("mqtt")];
+    let line: Vec<OsString> =
+        program.iter().chain(words.iter().filter(|word| !is_option(word))).cloned().collect();
+    let names = Entry::called(SUBCOMMANDS, &line).map_or(1, |(_, names)| names);
+    let called: Vec<&str> = line[1..names].iter().filter_map(|name| name.to_str()).collect();
+    let Some(word) = line.get(names) else {
+        return text(&called, if is_all { &Asked::All } else { &Asked::Brief }, None);
+    };
+    if !called.is_empty() {
+        return text(&called, &Asked::Group(word.clone()), None);
+    }
+    let mut program = command();
+    program.build();
+    let group = word.to_string_lossy().to_lowercase();
+    let has = |subcommand: &&Command| groups(subcommand).contains(&group);
+    let mut having = program.get_subcommands().filter(has).map(Command::get_name);
+    let Some(first) = having.next() else { return Err(usage::unknown_command(&program, &line, 1)) };
+    let shown = text(&[first], &Asked::Group(group.clone().into()), None)?;
+    let others: Vec<&str> = having.collect();
+    if others.is_empty() {
+        return Ok(shown);
+    }
+    Ok(format!(
+        "{shown}\nThe group {group} of others (mqtt help COMMAND {group}):\n  {}\n",
+        others.join(", ")
+    ))
 }
 
 /// What `mqtt … --help` prints of a subcommand, in so many columns.

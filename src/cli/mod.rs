@@ -23,6 +23,7 @@
 //! | `words` | the place of each value in a command line |
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_file`, `password_command` | passwords from files, and from commands |
+//! | `foreign` | what other tools call subcommands and options |
 //! | `help` | the help that is asked for |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
@@ -37,6 +38,7 @@ mod config;
 mod connection;
 mod credentials;
 mod definition;
+mod foreign;
 mod format;
 mod help;
 mod hidden;
@@ -112,10 +114,17 @@ pub fn parse(
         }
         return Ok(compat::parse(program, &typed.unwrap_or(arguments)[names..]));
     }
-    let arguments = with_help_as_option(arguments);
+    let arguments = with_version_as_option(arguments);
+    if arguments.get(1).is_some_and(|word| word == "help") {
+        let text = help::of_words(&arguments[2..])?;
+        return Ok(Parsed::Print { text, warnings: Vec::new(), problem: None });
+    }
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = bench::mode_first(typed.unwrap_or(arguments));
+    if let Some(foreign::Answer { message, hint }) = foreign::answer_misread(command, &arguments) {
+        return Err(Error::usage(message).with_hint(hint));
+    }
     let mut in_sight = None;
     let hide = |definition: &clap::Command, names: usize| {
         if !is_hidden && let Some(hidden) = hidden::hide(definition, names, &arguments) {
@@ -167,12 +176,21 @@ pub fn parse(
     Ok(Parsed::Run { invocation, warnings, details, left_out, color, log_time, manner: Manner::Own })
 }
 
-/// `mqtt help COMMAND` is `mqtt COMMAND --help`, as it is for many programs.
-fn with_help_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
-    if arguments.get(1).is_some_and(|word| word == "help") {
-        arguments.remove(1);
-        arguments.truncate(3);
-        arguments.push("--help".into());
+/// `mqtt version`, and the letters that ask many programs for their version and their help. Behind a subcommand
+/// they take a value here, so they ask only where they are all that there is.
+fn with_version_as_option(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    if arguments.get(1).is_some_and(|word| word == "version") {
+        arguments.truncate(1);
+        arguments.push("--version".into());
+    }
+    let names = Entry::called(table::SUBCOMMANDS, &arguments).map_or(1, |(_, names)| names);
+    if arguments.len() == names + 1 {
+        let asked = match arguments[names].to_str() {
+            Some("-V") => "--version",
+            Some("-h") => "--help",
+            _ => return arguments,
+        };
+        arguments[names] = asked.into();
     }
     arguments
 }

@@ -7,8 +7,9 @@ use clap::{Arg, Command};
 
 use super::secret::{self, SecretKind};
 use super::text::shown;
-use super::words;
+use super::{foreign, words};
 use crate::error::Error;
+use crate::nearest::{did_you_mean, nearest};
 
 /// Letters of `pub` and `sub` for which other subcommands may have the long name alone.
 const LETTERS: [(&str, &str); 2] = [("-t", "topic"), ("-q", "qos")];
@@ -40,17 +41,115 @@ pub(super) fn from_clap(
         let argument = without_secrets(argument);
         error.insert(ContextKind::InvalidArg, ContextValue::String(argument));
     }
+    if error.kind() == ErrorKind::InvalidSubcommand {
+        return Err(unknown_command(command, arguments, path.len() + 1));
+    }
+    if let Some(foreign::Answer { message, hint }) = foreign(&error, command, &path, arguments) {
+        return Err(Error::Usage { message, hint: Some(hint) });
+    }
     let text = error.render().to_string();
-    let (mut message, tip) = split(&text);
+    let mut message = message(&text);
     let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
     let help = format!("see mqtt {}--help", names.concat());
-    let mut tip = long_name(&error, subcommand).or_else(|| misplaced(&error, &path, arguments)).or(tip);
+    let mut tip = long_name(&error, subcommand)
+        .or_else(|| misplaced(&error, &path, arguments))
+        .or_else(|| without_value(&error, &names.concat()))
+        .or_else(|| after_command(&error, &path, command))
+        .or_else(|| similar(&error, subcommand.unwrap_or(command)));
     if let Some(both) = conflict(&error) {
         message = both;
     } else if let Some((refusal, takers)) = of_another_mode(&error, &path) {
         (message, tip) = (refusal, takers.or(tip));
     }
     Err(Error::Usage { message, hint: Some(tip.unwrap_or(help)) })
+}
+
+/// The error for a word, at this place of the line, that names no subcommand, and what is meant by it.
+pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -> Error {
+    let typed = line.get(at).map_or_else(String::new, |word| shown(word));
+    let is_program = at == 1;
+    let above = called(program, line).last().copied().filter(|_| !is_program).unwrap_or(program);
+    if let Some(ours) = foreign::command(if is_program { "" } else { above.get_name() }, &typed) {
+        let foreign::Answer { message, hint } = foreign::answer_command(program, line, at, ours);
+        return Error::usage(message).with_hint(hint);
+    }
+    let names = above.get_subcommands().map(Command::get_name);
+    let words = ["version", "help"].into_iter().filter(|_| is_program);
+    let near: Vec<String> = nearest(&typed, names.chain(words)).into_iter().map(Into::into).collect();
+    let names = line[1..at].iter().filter_map(|name| name.to_str()).map(|name| format!("{name} "));
+    let hint = did_you_mean(&near).unwrap_or_else(|| format!("see mqtt {}--help", names.collect::<String>()));
+    Error::usage(format!("unrecognized subcommand '{}'", without_secrets(&typed))).with_hint(hint)
+}
+
+/// The answer to a word of another tool.
+fn foreign(
+    error: &clap::Error,
+    program: &Command,
+    path: &[&Command],
+    arguments: &[OsString],
+) -> Option<foreign::Answer> {
+    let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
+    let command = path.last()?;
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let names = path.len() + 1;
+    if !typed.starts_with('-') {
+        let ours = foreign::command(command.get_name(), typed)?;
+        let at = (names..arguments.len()).find(|at| arguments[*at] == **typed)?;
+        return Some(foreign::answer_command(program, arguments, at, ours));
+    }
+    foreign::answer_option(program, arguments, typed)
+}
+
+/// What is meant by a letter that asks many programs for something, and takes a value here.
+fn without_value(error: &clap::Error, names: &str) -> Option<String> {
+    let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else { return None };
+    let is_empty =
+        matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value.is_empty());
+    if error.kind() != ErrorKind::InvalidValue || !is_empty {
+        return None;
+    }
+    match argument.split(' ').next()? {
+        "--host" => Some(format!("-h takes the host of the broker; for help: mqtt {names}--help")),
+        "--protocol-version" => {
+            Some("-V takes the version of MQTT, such as -V 5; for that of this program: mqtt version".into())
+        }
+        _ => None,
+    }
+}
+
+/// Options stand after the subcommand.
+fn after_command(error: &clap::Error, path: &[&Command], program: &Command) -> Option<String> {
+    let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
+    let is_one = |command: &Command| command.get_arguments().any(|arg| words::is_called(arg, typed));
+    let is_early = path.is_empty() && error.kind() == ErrorKind::UnknownArgument;
+    (is_early && program.get_subcommands().any(is_one))
+        .then(|| format!("options follow the command: mqtt COMMAND {typed}"))
+}
+
+/// The option or value that comes nearest to a misspelt one, if one is near.
+fn similar(error: &clap::Error, command: &Command) -> Option<String> {
+    let string = |kind| match error.get(kind)? {
+        ContextValue::String(text) => Some(text.as_str()),
+        _ => None,
+    };
+    let names: Vec<String> = match error.kind() {
+        ErrorKind::UnknownArgument => {
+            let typed = string(ContextKind::InvalidArg)?.strip_prefix("--")?;
+            let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
+            let known: Vec<&str> =
+                visible.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).collect();
+            nearest(typed, known).into_iter().map(|name| format!("--{name}")).collect()
+        }
+        ErrorKind::InvalidValue => {
+            let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };
+            let typed = string(ContextKind::InvalidValue)?;
+            nearest(typed, valid.iter().map(String::as_str)).into_iter().map(Into::into).collect()
+        }
+        _ => return None,
+    };
+    did_you_mean(&names)
 }
 
 /// Whether the option whose value is refused names a host, and what of its value is a secret.
@@ -80,13 +179,7 @@ fn misplaced(error: &clap::Error, path: &[&Command], arguments: &[OsString]) -> 
         return None;
     }
     let word = |at: usize| arguments.get(at)?.to_str();
-    let has = |arg: &Arg, word: &str| match word.strip_prefix("--") {
-        Some(long) => arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&long)),
-        None => {
-            arg.get_short().is_some_and(|letter| word.strip_prefix('-') == Some(letter.to_string().as_str()))
-        }
-    };
-    let option = |word: &str| command.get_arguments().find(|arg| has(arg, word));
+    let option = |word: &str| command.get_arguments().find(|arg| words::is_called(arg, word));
     let at = (1..arguments.len()).find(|at| word(*at) == Some(typed))?;
     let before = word(at - 1)?;
     if option(before).is_some_and(Arg::is_require_equals_set) {
@@ -100,15 +193,11 @@ fn misplaced(error: &clap::Error, path: &[&Command], arguments: &[OsString]) -> 
     Some(format!("{taker} has taken '{before}' as its value: is the value of {taker} missing?"))
 }
 
-/// Message and tip of clap's text: `error: …` up to an empty line, later a line `  tip: …`.
-fn split(text: &str) -> (String, Option<String>) {
-    let words = |lines: &mut dyn Iterator<Item = &str>| {
-        lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
-    };
-    let message = words(&mut text.lines().take_while(|line| !line.trim().is_empty()));
-    let message = message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message);
-    let tip = text.lines().find_map(|line| line.trim_start().strip_prefix("tip: "));
-    (message, tip.map(str::to_owned))
+/// The message of clap's text: `error: …` up to an empty line. Its tips are left out: they guess too much.
+fn message(text: &str) -> String {
+    let lines = text.lines().take_while(|line| !line.trim().is_empty());
+    let message = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+    message.strip_prefix("error: ").map(str::to_owned).unwrap_or(message)
 }
 
 /// The subcommand that was being read and, of `bench`, its mode.

@@ -62,6 +62,38 @@ pub(super) fn detached(definition: &Command, names: usize, line: &[OsString]) ->
     })
 }
 
+/// Whether an option is called by this name, dashes and all.
+pub(super) fn is_called(arg: &Arg, name: &str) -> bool {
+    match name.strip_prefix("--") {
+        Some(long) => {
+            arg.get_long() == Some(long)
+                || arg.get_all_aliases().is_some_and(|aliases| aliases.contains(&long))
+        }
+        None => name
+            .strip_prefix('-')
+            .is_some_and(|letter| arg.get_short().is_some_and(|short| letter.chars().eq([short]))),
+    }
+}
+
+/// The place of the first word that looks like an option and is none that is defined.
+pub(super) fn unknown(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {
+    let values = values(definition, names, line);
+    let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
+    let end = (names..line.len()).find(|at| line[*at] == "--" && !is_value(*at)).unwrap_or(line.len());
+    let is_known = |word: &str| {
+        let mut letters = word.chars().skip(1);
+        let name = match word.strip_prefix("--") {
+            Some(long) => format!("--{}", long.split('=').next().unwrap_or_default()),
+            None => format!("-{}", letters.next().unwrap_or_default()),
+        };
+        definition.get_arguments().any(|arg| is_called(arg, &name))
+    };
+    (names..end).find(|at| {
+        let word = line[*at].to_string_lossy();
+        word.len() > 1 && word.starts_with('-') && !is_value(*at) && !is_known(&word)
+    })
+}
+
 /// The option in a word that takes a value, and where in the word its value begins: at the end, if it
 /// follows.
 fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, usize)> {

@@ -1,10 +1,11 @@
 //! How values are written as text, each in one form that all rooms read and write: sizes, hosts with
-//! their ports, hexadecimal and percent-coded bytes, and text of which some cannot be shown.
+//! their ports, hexadecimal and percent-coded bytes, words of a shell, and text of which some cannot be shown.
 
 pub mod hex;
 mod host_port;
 pub mod percent;
 pub mod printable;
+pub mod shell;
 mod size;
 
 pub use host_port::{HostPort, HostPortError, port};

@@ -13,6 +13,7 @@ use super::origin::{BrokenSetting, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
+use crate::nearest::{did_you_mean, nearest};
 
 /// The options that name files with options, which files cannot hold.
 pub(crate) const NAMES_FILES: [&str; 3] = ["profile", "config", "options_file"];
@@ -85,14 +86,6 @@ pub(crate) fn is_repeatable(arg: &Arg) -> bool {
 /// The longest file with options that is taken.
 pub(crate) const LONGEST_TEXT_BYTES: u64 = 16 << 20;
 
-/// The name that comes nearest to a misspelt one, if one does.
-pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let name = name.to_lowercase().replace('_', "-");
-    let rated = known.map(|known| (strsim::jaro_winkler(&name, known), known));
-    let best = rated.max_by(|(one, _), (other, _)| one.total_cmp(other));
-    best.filter(|(rating, _)| *rating > 0.75).map(|(_, known)| known)
-}
-
 /// The error for a name in a file that means nothing, with the one that may be meant.
 pub(crate) fn unknown<'a>(
     place: &dyn fmt::Display,
@@ -107,24 +100,6 @@ pub(crate) fn unknown<'a>(
 pub(crate) fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> (String, Option<String>) {
     let dashes = if name.starts_with('-') { "--" } else { "" };
     let near = nearest(name.trim_start_matches('-'), known);
-    let hint = near.map(|known| format!("did you mean '{dashes}{known}'?"));
-    (format!("unknown option '{}'", shown(name.as_ref())), hint)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_name() {
-        let known = ["host", "port", "client-id", "tls-alpn"];
-        for (name, expected) in [
-            ("hots", Some("host")),
-            ("client_id", Some("client-id")),
-            ("clientid", Some("client-id")),
-            ("zzz", None),
-        ] {
-            assert_eq!(nearest(name, known.into_iter()), expected, "{name}");
-        }
-    }
+    let near: Vec<String> = near.iter().map(|known| format!("{dashes}{known}")).collect();
+    (format!("unknown option '{}'", shown(name.as_ref())), did_you_mean(&near))
 }

@@ -9,11 +9,12 @@ use clap::{Arg, ArgMatches, Command};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::given::{FilePlace, Found, Given, NAMES_FILES, SourceFile, is_repeatable, nearest, unknown_name};
+use super::given::{FilePlace, Found, Given, NAMES_FILES, SourceFile, is_repeatable, unknown_name};
 use super::origin::{BrokenSetting, Rank};
 use crate::cli::text::shown;
 use crate::error::Error;
 use crate::file::Written;
+use crate::nearest::{did_you_mean, nearest};
 use crate::quotation::{cut, list};
 
 /// Which profile to use where none is asked for.
@@ -271,8 +272,10 @@ impl File {
         };
         let names: Vec<&str> = profiles.iter().map(|profile| profile.name).collect();
         let text = format!("{place}: unknown profile '{}'", shown(name.as_ref()));
-        let hint = match nearest(name, names.iter().copied()) {
-            Some(near) => format!("did you mean '{}'?", shown(near.as_ref())),
+        let near = nearest(name, names.iter().copied());
+        let near: Vec<String> = near.iter().map(|near| shown(near.as_ref())).collect();
+        let hint = match did_you_mean(&near) {
+            Some(hint) => hint,
             None if names.is_empty() => "the file holds no profile, [profile.NAME]".to_owned(),
             None => format!("there are {}", list(&names)),
         };

@@ -4,6 +4,7 @@
 mod bench;
 mod broker;
 mod connection;
+mod foreign;
 mod properties;
 mod publish;
 mod request;

@@ -39,7 +39,7 @@ fn formats_are_in_the_long_help() {
 fn errors_are_one_line() {
     all_wrong(&[
         (&[], "'mqtt' requires a subcommand"),
-        (&["publish"], "unrecognized subcommand 'publish'"),
+        (&["publsih"], "unrecognized subcommand 'publsih'"),
         (&["pub", "--tpoic", "x"], "unexpected argument '--tpoic' found"),
         (&["pub", "-z"], "unexpected argument '-z' found"),
         (&["pub", "a", "b", "extra"], "unexpected argument 'extra' found"),

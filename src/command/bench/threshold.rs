@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::report::figure::{FIGURES, Figure, Unit, Whole};
 use super::report::latency::{self, Is, LATENCIES, Latency, LatencyRow, STATISTICS, Statistic, TimeFigure};
 use super::report::{LoadReport, ThresholdResult};
+use crate::nearest::{did_you_mean, nearest};
 use crate::notation::Size;
 
 /// A condition that must not hold.
@@ -163,8 +164,6 @@ fn what(name: &str) -> Result<What, String> {
 
 /// A name that is not known, with the one that is most like it, or what there is.
 fn unknown(name: &str) -> String {
-    /// Names that are less alike than this have nothing to do with each other.
-    const ALIKE: f64 = 0.8;
     let typed = plain(name);
     if let Some(TimeFigure { key, .. }) = latency_figure(name) {
         return format!("the latency {name} needs a statistic, for example '{key} p99'");
@@ -177,10 +176,10 @@ fn unknown(name: &str) -> String {
     let figures = limited().flat_map(|figure| [figure.name, figure.label]);
     let latencies = LATENCIES.iter().flat_map(|latency| [latency.key, latency.label]);
     let names = figures.chain(latencies).chain(STATISTICS.iter().map(|statistic| statistic.name));
-    let alike = names.map(|name| (strsim::jaro_winkler(&typed, &plain(name)), name));
-    match alike.rev().max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((like, close)) if like >= ALIKE => format!("unknown figure '{name}'; did you mean '{close}'?"),
-        _ => format!("unknown figure '{name}': mqtt bench --help lists the figures"),
+    let near: Vec<String> = nearest(&typed, names).into_iter().map(str::to_owned).collect();
+    match did_you_mean(&near) {
+        Some(hint) => format!("unknown figure '{name}'; {hint}"),
+        None => format!("unknown figure '{name}': mqtt bench --help lists the figures"),
     }
 }
 
@@ -359,7 +358,7 @@ mod tests {
             ("loss > 5", "lost > 5"),
             ("foreign > 5%", "invalid value"),
             ("p98 > 1ms", "the percentiles are p50"),
-            ("acknowledgd > 1", "did you mean 'acknowledged'?"),
+            ("acknowledgd > 1", "did you mean 'acknowledged' or 'acknowledge'?"),
             ("lunch > 1", "--help lists the figures"),
             ("connack > 1s", "'connack p99'"),
             ("lost > 5/s", "invalid value"),

@@ -1,0 +1,261 @@
+//! Words of other tools, and slips of the fingers.
+
+use std::ffi::OsString;
+
+use super::super::foreign::{Answer, COMMANDS, OPTIONS, answer_misread};
+use super::super::{command, words as in_line};
+use super::{stage_one, words};
+
+/// What is said to a line that is wrong: message and hint.
+fn answer(line: &str) -> (String, String) {
+    let line: Vec<&str> = line.split(' ').collect();
+    let error = stage_one(&words(&line[1..])).expect_err("a usage error");
+    (error.to_string(), error.hint().unwrap_or_default().to_owned())
+}
+
+/// Lines with words of other tools, what is said to them, and the command to type.
+const FOREIGN: &[(&str, &str, &str)] = &[
+    ("mqtt publish -t a -m b", "publish is called pub here", "mqtt pub -t a -m b"),
+    ("mqtt subscribe -t a/#", "subscribe is called sub here", "mqtt sub -t 'a/#'"),
+    ("mqtt listen a", "listen is called sub here", "mqtt sub a"),
+    ("mqtt request -t a", "request is called rr here", "mqtt rr -t a"),
+    ("mqtt conn -h b --tls", "conn is called ping here", "mqtt ping -h b --tls-use-os-certs"),
+    ("mqtt test --hostname b", "test is called ping here", "mqtt ping -h b"),
+    ("mqtt simulate", "simulate is called bench pub here", "mqtt bench pub"),
+    ("mqtt benchmark conn -c 5", "benchmark is called bench here", "mqtt bench conn --clients 5"),
+    ("mqtt swarm", "swarm is called bench here", "mqtt bench"),
+    (
+        "mqtt mosquitto_sub -t a",
+        "mosquitto_sub is called compat mosquitto_sub here",
+        "mqtt compat mosquitto_sub",
+    ),
+    ("mqtt bench publish --count 5", "publish is called bench pub here", "mqtt bench pub --count 5"),
+    ("mqtt bench connect", "connect is called bench conn here", "mqtt bench conn"),
+    ("mqtt sub --count 3 -t a", "--count is called -C here", "mqtt sub -C 3 -t a"),
+    ("mqtt sub -t a --count=3", "--count is called -C here", "mqtt sub -t a -C 3"),
+    ("mqtt sub -n 3 a", "-n is called -C here", "mqtt sub -C 3 a"),
+    ("mqtt sub -n3 a", "-n is called -C here", "mqtt sub -C 3 a"),
+    ("mqtt ping -n 3", "-n is called -C here", "mqtt ping -C 3"),
+    ("mqtt pub -t a -m b --count 3", "--count is called --repeat here", "mqtt pub -t a -m b --repeat 3"),
+    ("mqtt bench conn --count 5", "--count is called --clients here", "mqtt bench conn --clients 5"),
+    ("mqtt bench pub --limit 9", "--limit is called --count here", "mqtt bench pub --count 9"),
+    (
+        "mqtt bench pub --interval_of_msg 10",
+        "--interval_of_msg is called --rate-per-client here",
+        "mqtt bench pub --rate-per-client RATE",
+    ),
+    ("mqtt bench conn --interval 10", "--interval is called --ramp here", "mqtt bench conn --ramp RATE"),
+    ("mqtt pub -t a --timeout 5 -n", "--timeout is called -W here", "mqtt pub -t a -W 5 -n"),
+    ("mqtt sub a --timeout 5", "--timeout is called -W here", "mqtt sub a -W 5"),
+    ("mqtt pub -t a --payload x", "--payload is called -m here", "mqtt pub -t a -m x"),
+    ("mqtt bench pub --message x", "--message is called --payload here", "mqtt bench pub --payload x"),
+    (
+        "mqtt pub -t a -n --tls",
+        "--tls is called --tls-use-os-certs here",
+        "mqtt pub -t a -n --tls-use-os-certs",
+    ),
+    ("mqtt sub a --ssl true", "--ssl is called --tls-use-os-certs here", "mqtt sub a --tls-use-os-certs"),
+    (
+        "mqtt sub a --secure -v",
+        "--secure is called --tls-use-os-certs here",
+        "mqtt sub a --tls-use-os-certs -v",
+    ),
+    ("mqtt sub a --ca c.pem", "--ca is called --cafile here", "mqtt sub a --cafile c.pem"),
+    ("mqtt sub a --cacertfile c.pem", "--cacertfile is called --cafile here", "mqtt sub a --cafile c.pem"),
+    ("mqtt sub a --keyfile k", "--keyfile is called --key here", "mqtt sub a --key k"),
+    ("mqtt sub a --hostname b", "--hostname is called -h here", "mqtt sub a -h b"),
+    ("mqtt sub a --user me --pass x7x", "--user is called -u here", "mqtt sub a -u me -P …"),
+    ("mqtt sub a --pass x7x", "--pass is called -P here", "mqtt sub a -P …"),
+    ("mqtt sub a --pass x7x --strange x7x", "--pass is called -P here", "mqtt sub -P VALUE"),
+    ("mqtt sub a --client me", "--client is called -i here", "mqtt sub a -i me"),
+    ("mqtt sub a --identifier me", "--identifier is called -i here", "mqtt sub a -i me"),
+    ("mqtt sub a --identifierPrefix me", "--identifierPrefix is called -I here", "mqtt sub a -I me"),
+    ("mqtt sub a --mqttVersion 3", "--mqttVersion is called -V here", "mqtt sub a -V 311"),
+    ("mqtt sub a --mqtt-version 3.1.1", "--mqtt-version is called -V here", "mqtt sub a -V 3.1.1"),
+    ("mqtt sub a --protocol mqtts", "--protocol is called -L here", "mqtt sub a -L mqtts://HOST"),
+    ("mqtt sub a --protocol 5", "--protocol is called -V here", "mqtt sub a -V 5"),
+    ("mqtt sub a -l wss", "-l is called -L here", "mqtt sub a -L wss://HOST"),
+    (
+        "mqtt sub a --will-message x",
+        "--will-message is called --will-payload here",
+        "mqtt sub a --will-payload x",
+    ),
+    ("mqtt sub a --willTopic x --willMessage y", "", "did you mean '--will-topic'?"),
+    ("mqtt sub a --sessionExpiryInterval 5", "--sessionExpiryInterval is called -x here", "mqtt sub a -x 5"),
+    ("mqtt sub a --no-clean", "--no-clean is called -c -i here", "mqtt sub a -c -i ID"),
+    ("mqtt sub a --clean", "--clean is not needed: each run begins a new session without -c", "mqtt sub a"),
+    ("mqtt sub a --jsonOutput", "--jsonOutput is called --json here", "mqtt sub a --json"),
+    ("mqtt ping --format json", "--format is called --json here", "mqtt ping --json"),
+    ("mqtt sub a --showTopics", "--showTopics is called -v here", "mqtt sub a -v"),
+    ("mqtt pub a b --verbose", "--verbose is called -d here", "mqtt pub a b -d"),
+    ("mqtt pub a --stdin", "--stdin is called -s here", "mqtt pub a -s"),
+    ("mqtt pub a --dup -n", "--dup is not needed: a message that is sent again is marked", "mqtt pub a -n"),
+    (
+        "mqtt sub a --ws-headers X:y7y",
+        "--ws-headers is called --ws-header here",
+        "mqtt sub a --ws-header 'X: ********'",
+    ),
+    ("mqtt ping --deadline 3", "--deadline is called --timeout here", "mqtt ping --timeout 3"),
+];
+
+#[test]
+fn words_of_other_tools_are_answered_with_the_command() {
+    for (line, called, ready) in FOREIGN {
+        let (message, hint) = answer(line);
+        assert!(message.contains(called), "{line}: {message}");
+        assert_eq!(hint, *ready, "{line}");
+        assert!(!hint.contains("x7x") && !message.contains("x7x") && !hint.contains("y7y"), "{line}: {hint}");
+    }
+}
+
+/// Slips of the fingers, what is meant by them, and words that mean nothing here.
+const SLIPS: &[(&str, &str)] = &[
+    ("mqtt pub --qso 1", "did you mean '--qos'?"),
+    ("mqtt pub --tpoic x", "did you mean '--topic'?"),
+    ("mqtt pub --topics x", "did you mean '--topic'?"),
+    ("mqtt pub --mesage x", "did you mean '--message'?"),
+    ("mqtt pub --retian", "did you mean '--retain'?"),
+    ("mqtt pub --hots x", "did you mean '--host'?"),
+    ("mqtt pub --prot 1", "did you mean '--port'?"),
+    ("mqtt pub --keep-alive 5", "did you mean '--keepalive'?"),
+    ("mqtt pub --keepAlive 5", "did you mean '--keepalive'?"),
+    ("mqtt pub --clientid x", "did you mean '--client-id'?"),
+    ("mqtt pub --client_id x", "did you mean '--client-id'?"),
+    ("mqtt pub --userName x", "did you mean '--username'?"),
+    ("mqtt pub --passwrd x", "did you mean '--password'?"),
+    ("mqtt pub --contentType x", "did you mean '--content-type'?"),
+    ("mqtt pub --will-payloda x", "did you mean '--will-payload'?"),
+    ("mqtt pub --inscure", "did you mean '--insecure'?"),
+    ("mqtt pub --cafle x", "did you mean '--cafile'?"),
+    ("mqtt sub --ws:path x", "did you mean '--ws-path'?"),
+    ("mqtt sub --no_local", "did you mean '--no-local'?"),
+    ("mqtt sub --verbos", "did you mean '--verbose'?"),
+    ("mqtt ping --cuont 3", "did you mean '--count'?"),
+    ("mqtt pubs", "did you mean 'pub'?"),
+    ("mqtt sbu", "did you mean 'sub'?"),
+    ("mqtt brocker", "did you mean 'broker'?"),
+    ("mqtt retain_clear", "did you mean 'retain-clear'?"),
+    ("mqtt retainclear", "did you mean 'retain-clear'?"),
+    ("mqtt verison", "did you mean 'version'?"),
+    ("mqtt pub --color alwys", "did you mean 'always'?"),
+    // Nothing is near enough.
+    ("mqtt pub --zzz", "see mqtt pub --help"),
+    ("mqtt pub --frequency 3", "see mqtt pub --help"),
+    ("mqtt pub --sort", "see mqtt pub --help"),
+    ("mqtt pub --type x", "see mqtt pub --help"),
+    ("mqtt pub --force", "see mqtt pub --help"),
+    ("mqtt pub --tag x", "see mqtt pub --help"),
+    ("mqtt pub --so", "see mqtt pub --help"),
+    ("mqtt pub --nosuch", "see mqtt pub --help"),
+    ("mqtt sub --encoding x", "see mqtt sub --help"),
+    ("mqtt sub --mount x", "see mqtt sub --help"),
+    ("mqtt sub --securely", "see mqtt sub --help"),
+    ("mqtt broker --tls", "see mqtt broker --help"),
+    ("mqtt broker --timeout 3", "see mqtt broker --help"),
+    ("mqtt retain-clear --larger x", "did you mean '--larger-than'?"),
+    ("mqtt pub -z", "see mqtt pub --help"),
+    ("mqtt nosuch", "see mqtt --help"),
+    ("mqtt tls", "see mqtt --help"),
+    ("mqtt zub", "see mqtt --help"),
+    ("mqtt x", "see mqtt --help"),
+    ("mqtt pub --color sometimes", "see mqtt pub --help"),
+    // Letters that ask other programs for something.
+    ("mqtt pub -t a -h", "-h takes the host of the broker; for help: mqtt pub --help"),
+    (
+        "mqtt pub -t a -V",
+        "-V takes the version of MQTT, such as -V 5; for that of this program: mqtt version",
+    ),
+    ("mqtt -p 1884 pub", "options follow the command: mqtt COMMAND -p"),
+    ("mqtt --host x pub", "options follow the command: mqtt COMMAND --host"),
+];
+
+#[test]
+fn slips_are_answered_with_the_name_and_other_words_with_none() {
+    for (line, hint) in SLIPS {
+        assert_eq!(answer(line).1, *hint, "{line}: {}", answer(line).0);
+    }
+}
+
+/// `-c` is an option here too, and takes no number.
+#[test]
+fn count_of_ping_is_recognised() {
+    let answer = |line: &str| {
+        let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        answer_misread(command, &line).map(|Answer { message, hint }| (message, hint))
+    };
+    for (line, ready) in [
+        ("mqtt ping -c 3", "mqtt ping -C 3"),
+        ("mqtt ping -c 3 broker.example", "mqtt ping -C 3 broker.example"),
+        ("mqtt ping broker.example -c3", "mqtt ping broker.example -C 3"),
+        ("mqtt bench conn -c 5", "mqtt bench conn --clients 5"),
+        ("mqtt bench pub -c 5 -s 9", "mqtt bench pub --publishers 5 --size 9"),
+        ("mqtt bench -c5", "mqtt bench --publishers 5"),
+        ("mqtt bench sub -c 5", "mqtt bench sub --subscribers 5"),
+        ("mqtt ping -W 2 -c 3 -u me -P x", "mqtt ping -W 2 -C 3 -u me -P …"),
+    ] {
+        let (message, hint) = answer(line).expect(line);
+        assert!(message.starts_with("-c with a number is called -"), "{message}");
+        assert_eq!(hint, ready, "{line}");
+    }
+    for line in
+        ["mqtt ping -c -i me", "mqtt ping -i -c 3", "mqtt ping -c broker", "mqtt sub -c 3", "mqtt ping -C 3"]
+    {
+        assert_eq!(answer(line), None, "{line}");
+    }
+}
+
+/// Both tables against the definition of the command line.
+#[test]
+fn every_row_has_its_options_here_and_is_needed() {
+    let mut program = command();
+    program.build();
+    let below = |command: &clap::Command| command.get_subcommands().cloned().collect::<Vec<_>>();
+    let mut all = Vec::new();
+    for subcommand in below(&program) {
+        for mode in below(&subcommand) {
+            all.push((format!("{} {}", subcommand.get_name(), mode.get_name()), mode));
+        }
+        all.push((subcommand.get_name().to_owned(), subcommand));
+    }
+    let has = |command: &clap::Command, option: &str| {
+        command.get_arguments().any(|arg| in_line::is_called(arg, option))
+    };
+    for row in OPTIONS {
+        let shown = format!("{row:?}");
+        let on: Vec<_> = all
+            .iter()
+            .filter(|(name, command)| {
+                let ours = row.ours.split(' ').filter(|word| word.starts_with('-'));
+                let takes_all = ours.into_iter().all(|option| has(command, option));
+                let is_named = row.on.contains(&&**name);
+                assert!(!is_named || takes_all, "{shown} {name}");
+                takes_all && (is_named || row.on.is_empty())
+            })
+            .collect();
+        assert!(!on.is_empty(), "{shown}");
+        for theirs in row.theirs {
+            // It is asked about unknown options only, so somewhere it has to be one.
+            let unknown = on.iter().any(|(_, command)| !has(command, theirs));
+            assert!(unknown || row.is_misread, "{theirs}: {shown}");
+            for (_, command) in on.iter().filter(|(_, command)| !has(command, theirs)) {
+                for option in row.ours.split(' ').filter(|word| word.starts_with('-')) {
+                    let arg = command.get_arguments().find(|arg| in_line::is_called(arg, option)).unwrap();
+                    let takes = arg.get_action().takes_values();
+                    let has_value = row.ours.contains(&format!("{option} "))
+                        && !row.ours.contains(&format!("{option} -"));
+                    assert_eq!(takes, has_value, "{option}: {shown}");
+                }
+            }
+        }
+    }
+    for row in COMMANDS {
+        let shown = format!("{row:?}");
+        let names: Vec<&str> = row.ours.split(' ').collect();
+        let exists =
+            all.iter().any(|(name, _)| *name == names.join(" ") || *name == names[0] && names.len() == 2);
+        assert!(exists, "{shown}");
+        for theirs in row.theirs {
+            assert!(all.iter().all(|(name, _)| name != theirs), "{theirs}: {shown}");
+        }
+    }
+}
