@@ -308,6 +308,7 @@ fn seconds_are_of_one_phase() {
         [("connect", None, 0.0), ("warmup", Some(0.5), 50.0), ("measure", Some(1.3), 130.0)]
     {
         let rows = of(phase);
+        assert!(!rows.is_empty(), "{phase}: {series:?}");
         assert!(rows.iter().all(|row| row["length_s"].as_f64().unwrap() <= 1.0), "{rows:?}");
         if let Some(length) = length {
             assert!((sum(&rows, "length_s") - length).abs() < 0.01, "{rows:?}");

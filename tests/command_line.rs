@@ -101,14 +101,14 @@ fn files_of_another_kind_have_a_hint() {
     let file = file.to_str().unwrap();
     let publish = ["pub", "-t", "a", "-h", "127.0.0.1", "-p", "1"];
     for (options, hint) in [
-        (&["-f", "-"][..], "-s reads the payload from standard input"),
-        (&["-n", "--cafile", &directory], "--capath takes a directory"),
-        (&["-n", "--capath", file], "--cafile takes a file"),
+        (&["-f", "-"][..], "hint: -s reads the payload from standard input"),
+        (&["-n", "--cafile", &directory], "hint: --capath takes a directory"),
+        (&["-n", "--capath", file], "hint: --cafile takes a file"),
         (&["-n", "-u", "me", "--password-command", "exit 127"], "the shell has not found the command"),
         (&["-n", "-u", "me", "--password-command", "exit 3"], "this is the status of the command itself"),
     ] {
         let stderr = failure(1, &[&publish, options].concat(), &[]);
-        assert!(stderr.contains(&format!("hint: {hint}")) || stderr.contains(hint), "{options:?}: {stderr}");
+        assert!(stderr.contains(hint), "{options:?}: {stderr}");
     }
     let backup = ["retain-clear", "a", "-h", "127.0.0.1", "-p", "1", "--yes", "--backup", file];
     assert!(failure(1, &backup, &[]).contains("hint: an existing backup is not overwritten"));

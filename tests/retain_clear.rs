@@ -19,7 +19,7 @@ use crate::support::mosquitto::{Mosquitto, Setup};
 use crate::support::mqtt::Mqtt;
 use crate::support::packets::{self, Message};
 use crate::support::server::{Listener, Server};
-use crate::support::{report, version};
+use crate::support::{report, skip_here, version};
 
 pub(crate) fn retain_clear(port: u16, arguments: &[&str]) -> Mqtt {
     Mqtt::new(["retain-clear", "-h", "127.0.0.1", "-p", &port.to_string()]).args(arguments)
@@ -89,7 +89,7 @@ fn round_trip(port: u16, count: usize) {
     let outcome = retain_clear(port, &line).run().exits(0);
     let report = report("retain-clear", &outcome.stdout);
     assert_eq!((&report["done"], &report["left"]), (&count.into(), &0.into()));
-    assert!(fates(&report).iter().all(|(_, fate)| *fate == "cleared"));
+    assert_eq!(fates(&report).iter().filter(|(_, fate)| *fate == "cleared").count(), count);
     let backup = std::fs::read_to_string(backup).unwrap();
     assert!(messages(&backup) == messages(&records(count)), "the backup has other messages");
     retain_clear(port, &["many/#", "--yes"])
@@ -319,7 +319,7 @@ fn missing_terminal_for_the_question_is_a_usage_error() {
 #[test]
 fn a_backup_on_a_full_disk_clears_nothing() {
     if !Path::new("/dev/full").exists() {
-        return;
+        return skip_here("there is no /dev/full");
     }
     let broker = Broker::start();
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);

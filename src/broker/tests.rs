@@ -116,7 +116,7 @@ async fn many_connections_may_wait() {
     let limit = std::time::Duration::from_secs(30);
     let connect = || std::net::TcpStream::connect_timeout(&broker.address(), limit).unwrap();
     let waiting: Vec<_> = std::iter::repeat_with(connect).take(most.min(200)).collect();
-    assert_eq!(waiting.len(), most.min(200));
+    drop(waiting);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ pub(crate) mod packets;
 pub(crate) mod pki;
 pub(crate) mod proxy;
 pub(crate) mod server;
+mod skip;
 
 use std::path::Path;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use ::mqtt::protocol::Protocol;
 use self::broker::Broker;
 use self::mosquitto::{Mosquitto, Setup};
 use self::mqtt::Mqtt;
+pub(crate) use self::skip::{skip, skip_here};
 
 /// The longest any one thing may take before the test is given up. Generous: a loaded machine is no
 /// reason to fail, and only a test that hangs ever waits so long.
@@ -132,16 +134,4 @@ impl Kind {
             Self::Mosquitto => Some(Box::new(Mosquitto::start(&Setup::new())?)),
         }
     }
-}
-
-/// With this variable set, a test that cannot run fails: for CI, which installs all that tests need.
-const SKIP_NOTHING: &str = "TESTS_SKIP_NOTHING";
-
-/// Says that the test at hand is not run, and why. Written past the test runner, which shows nothing
-/// that a passing test prints.
-pub(crate) fn skip(reason: &str) {
-    assert!(std::env::var_os(SKIP_NOTHING).is_none(), "{SKIP_NOTHING} is set, and {reason}");
-    let thread = std::thread::current();
-    let line = format!("SKIPPED {}: {reason}\n", thread.name().unwrap_or("a test"));
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }

@@ -5,6 +5,9 @@ mod pki;
 mod proxy;
 mod server;
 mod service;
+#[path = "../../../tests/support/skip.rs"]
+#[allow(dead_code, reason = "the tests of the program need all of it")]
+mod skip;
 mod tcp;
 mod tls;
 mod tls_algorithms;
