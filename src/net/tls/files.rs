@@ -118,6 +118,10 @@ pub(super) fn content(path: &Path) -> io::Result<Vec<u8>> {
 /// A file that does not hold what it should, and what it seems to hold instead.
 pub(super) fn missing(path: &Path, what: &str, content: &[u8]) -> Error {
     let error = unusable(path, &format!("no {what} in this file (PEM)"));
+    if pem::is_pkcs12(content) {
+        return error
+            .with_hint("it holds PKCS#12: `openssl pkcs12 -nodes -in FILE` extracts certificate and key");
+    }
     if pem::element_length(content).is_some() {
         return error.with_hint(
             "it looks like DER: `openssl x509 -inform der` (or `openssl pkey`) converts it to PEM",

@@ -203,6 +203,16 @@ pub(super) fn element_length(der: &[u8]) -> Option<usize> {
     }
 }
 
+/// Whether this is a PKCS#12 file: a SEQUENCE that begins with its version, 3 (RFC 7292, section 4).
+pub(super) fn is_pkcs12(der: &[u8]) -> bool {
+    let body = match der {
+        [0x30, ..=0x80, body @ ..] => body,
+        [0x30, form @ 0x81..=0x84, rest @ ..] => rest.get(usize::from(form & 0x7f)..).unwrap_or_default(),
+        _ => return false,
+    };
+    body.starts_with(&[2, 1, 3])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +220,26 @@ mod tests {
     /// A SEQUENCE with an INTEGER.
     const DER: &[u8] = &[0x30, 3, 2, 1, 5];
     const BODY: &str = "MAMCAQU=";
+
+    #[test]
+    fn pkcs12_is_told_from_other_der() {
+        for pkcs12 in
+            [&[0x30, 5, 2, 1, 3, 5, 0][..], &[0x30, 0x80, 2, 1, 3], &[0x30, 0x82, 9, 9, 2, 1, 3, 0x30]]
+        {
+            assert!(is_pkcs12(pkcs12), "{pkcs12:?}");
+        }
+        // Keys of PKCS#8 and SEC 1, a certificate, a cut one, PEM.
+        for other in [
+            &[0x30, 0x82, 9, 9, 2, 1, 0][..],
+            &[0x30, 0x81, 9, 2, 1, 1],
+            &[0x30, 0x82, 9, 9, 0x30, 0x82],
+            &[0x30, 0x84, 9],
+            b"-----BEGIN",
+            DER,
+        ] {
+            assert!(!is_pkcs12(other), "{other:?}");
+        }
+    }
 
     fn block(label: &str) -> String {
         format!("-----BEGIN {label}-----\n{BODY}\n-----END {label}-----\n")
