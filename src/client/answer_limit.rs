@@ -13,20 +13,20 @@ use super::keep_alive::SIGN_OF_LIFE_BYTES;
 use crate::net::LAST_LOOK;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
-/// The time since the last thing that brought the answer nearer. It makes no timer before something is
-/// waited for, and does not move it with every packet.
+/// The time since the last progress towards the response. It makes no timer before a response is
+/// awaited, and does not move the timer with every packet.
 #[derive(Debug)]
 pub struct AnswerLimit {
     limit: Option<Duration>,
-    /// Something is waited for, and this is when it last came nearer.
+    /// A response is awaited; this is the time of the last progress.
     since: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
-    /// The time is over; the stream is looked at once more.
+    /// The time is over; the stream is read once more.
     last_look: bool,
-    /// Of packets that were not whole, since the time was last counted from the start.
+    /// Bytes of incomplete packets since the time was last reset.
     part_bytes: usize,
-    /// The same, since the answer came nearer: one large packet may come before the answer, but not one
-    /// after the other without end.
+    /// The same since the last progress: one large packet may come before the response, but not one
+    /// after the other for ever.
     parts_bytes: usize,
 }
 
@@ -37,7 +37,7 @@ impl AnswerLimit {
         Self { limit, since: None, timer: None, last_look: false, part_bytes: 0, parts_bytes: 0 }
     }
 
-    /// Something came, or went, that brings the answer nearer.
+    /// Progress: something was received or sent that brings the response nearer.
     pub fn renew(&mut self) {
         self.parts_bytes = 0;
         self.restart();
@@ -51,7 +51,7 @@ impl AnswerLimit {
         }
     }
 
-    /// So much of a packet came that is not whole yet: on a slow link a large one takes its time.
+    /// This many bytes of an incomplete packet were received: a large one takes time on a slow connection.
     pub fn part(&mut self, bytes: usize) {
         self.part_bytes = self.part_bytes.saturating_add(bytes);
         self.parts_bytes = self.parts_bytes.saturating_add(bytes);
@@ -60,12 +60,12 @@ impl AnswerLimit {
         }
     }
 
-    /// There is no link, and nothing to wait for.
+    /// There is no connection, and so no response to wait for.
     pub fn stop(&mut self) {
         self.since = None;
     }
 
-    /// Says whether something is waited for now. Ready, with the limit, when that takes too long.
+    /// Sets whether a response is awaited now. Ready, with the limit, when that takes too long.
     pub fn poll_waiting(&mut self, cx: &mut Context<'_>, waiting: bool) -> Poll<Duration> {
         if !waiting {
             self.stop();

@@ -24,8 +24,8 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType};
 use crate::quotation::shown;
 
-/// The most rounds of hashing done for a server: a second or so. Servers ask for 4,096 (RFC 5802) to
-/// a million or so.
+/// The most SCRAM iterations done for a broker: about a second. Brokers ask for 4,096 (RFC 5802) to
+/// about a million.
 const MOST_ITERATIONS: u32 = 2_000_000;
 
 /// How to prove who we are, beyond or instead of a password in CONNECT.
@@ -33,7 +33,7 @@ const MOST_ITERATIONS: u32 = 2_000_000;
 pub struct Authentication {
     /// How.
     pub method: Method,
-    /// Do it again whenever so much time has passed since the last.
+    /// The interval of re-authentication, if it is wanted.
     pub every: Option<Duration>,
 }
 
@@ -155,7 +155,7 @@ impl Exchange {
     /// The properties of the AUTH that answers the server's (Continue authentication).
     ///
     /// # Errors
-    /// A server that does not keep to the method, or is not who knows the password.
+    /// A broker that changes the method, or does not know the password.
     pub(super) fn answer(
         &mut self,
         packet: PacketType,
@@ -191,7 +191,7 @@ impl Exchange {
         Ok(answer)
     }
 
-    /// The server says that it is satisfied; whether we are.
+    /// The broker has accepted the client; checks that the broker has proved itself.
     ///
     /// # Errors
     /// It has not proved that it knows the password, or names another method.
@@ -271,7 +271,7 @@ fn step(session: &mut Session<NoValidation>, input: &[u8], answer: &mut Vec<u8>)
     }
 }
 
-/// The attribute stands in the clear: `r=…,s=…,i=4096`.
+/// The attribute is plain text: `r=…,s=…,i=4096`.
 fn check_iterations(challenge: &[u8]) -> Result<(), Error> {
     for attribute in challenge.split(|byte| *byte == b',') {
         let Some(number) = attribute.strip_prefix(b"i=") else { continue };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The longest first pause; it doubles with every failure in a row.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// What a link must live at least to end a row of failures.
+/// How long a connection must last to end a row of failures.
 const HEALTHY: Duration = Duration::from_secs(5);
 
 /// A row of failures.
@@ -21,14 +21,14 @@ impl BackOff {
         Self { most, failures: 0 }
     }
 
-    /// Failures in a row so far.
+    /// The number of failures in a row.
     pub(super) fn failures(&self) -> u32 {
         self.failures
     }
 
-    /// A link was lost that lived so long behind its CONNACK.
+    /// A connection was lost this long after its CONNACK.
     ///
-    /// That it came up proves nothing, nor does what it carried: two clients with one client
+    /// Neither a successful CONNACK nor received messages end a row: two clients with one client
     /// identifier take the session from each other ([MQTT-3.1.4-3]), each with a CONNACK and whatever
     /// is retained, and MQTT 3.1.1 does not say why a link ends. So only time counts, and more of it
     /// than the pauses have grown to: of two such clients, one's pause is the other's link.
@@ -38,7 +38,7 @@ impl BackOff {
         }
     }
 
-    /// One failure more: the pause behind it.
+    /// Counts one more failure, and returns the pause after it.
     pub(super) fn pause(&mut self) -> Duration {
         let ceiling = self.ceiling(self.failures);
         self.failures += 1;

@@ -30,8 +30,8 @@ pub(super) fn is_worth_another_broker(error: &Error) -> bool {
 }
 
 impl ClientOptions {
-    /// Settles on one broker, for whoever makes many connections that must go to the same: the first
-    /// that can be reached. Where there is only one, nothing is tried.
+    /// Chooses one broker for many connections that must go to the same: the first
+    /// that can be reached. A single broker is not tried.
     ///
     /// # Errors
     /// None can be reached, each with its cause.

@@ -52,7 +52,7 @@ pub(super) enum Seen {
     Unaccepted(Protocol, String),
 }
 
-/// Who wants to see it. Two connections may be made at once, so it is handed on, not called.
+/// The observer. Two connections may be made at once, so events are queued for it instead of a call.
 #[derive(Debug, Default)]
 pub(super) struct ConnectWatch {
     pub(super) steps: Option<Sender<Seen>>,
@@ -68,17 +68,17 @@ impl ConnectWatch {
 
     fn packet(&self, protocol: Protocol, direction: Direction, packet: &[u8]) {
         if let Some(packets) = &self.packets {
-            // Nobody listens any more where the attempt is given up.
+            // There is no receiver any more if the attempt was given up.
             let _ = packets.send(Seen::Packet(protocol, direction, packet.to_vec()));
         }
     }
 }
 
-/// What the broker has answered to CONNECT.
+/// The broker's answer to CONNECT.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) connected: Connected,
-    /// The bytes that came behind CONNACK.
+    /// The bytes after CONNACK.
     pub(super) leftover: Vec<u8>,
     /// The CONNECT, as it was sent.
     pub(super) connect: Vec<u8>,
@@ -102,13 +102,13 @@ pub(super) struct Failure {
 /// Where an attempt has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// On the way, before CONNECT.
+    /// Before CONNECT was sent.
     Way,
     /// The broker has closed the connection in place of an answer.
     Closed,
     /// The broker has not answered in time.
     Silent,
-    /// The broker has answered something else than yes.
+    /// The broker has answered, but not with an accepting CONNACK.
     Answer,
     /// The broker has not answered MQTT 5, and 3.1.1 at once.
     Older,
@@ -120,7 +120,7 @@ impl Failure {
     }
 }
 
-/// What is known of the versions that brokers speak. It outlives links.
+/// What is known of the versions that brokers support. It outlives connections.
 #[derive(Debug, Default)]
 pub(super) struct Versions(Vec<(Address, KnownVersions)>);
 
@@ -193,7 +193,7 @@ impl ConnectRequest<'_> {
                 Err(failure) => failure,
             };
             let failure = match (failure.at, refusal.take()) {
-                // What it has said is more than that it is gone now.
+                // Its answer says more than that it is gone now.
                 (At::Way | At::Closed | At::Silent, Some(refusal)) if protocol == Protocol::V3_1 => refusal,
                 _ => failure,
             };
@@ -241,7 +241,7 @@ impl ConnectRequest<'_> {
         Ok(Up { stream, answer, had_rival: false })
     }
 
-    /// Goes the way to the broker, with a timer for [`net::dial_timed`].
+    /// Opens the Network Connection, with a timer for [`net::dial_timed`].
     async fn dial(&self, watch: &ConnectWatch, timer: Pin<&mut Sleep>) -> Result<Stream, Failure> {
         let outcome = match &watch.steps {
             None => net::dial_timed(self.endpoint, None, timer).await,

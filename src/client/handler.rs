@@ -125,7 +125,7 @@ pub trait Handler {
         Poll::Ready(Ok(()))
     }
 
-    /// Who ends the link on request and shows its state. A load has none: it is asked for its state.
+    /// The supervisor, which ends the connection on request and shows its state. A load has none.
     fn supervisor(&mut self) -> Option<&mut dyn Supervision> {
         None
     }
@@ -158,7 +158,7 @@ pub trait Handler {
         None
     }
 
-    /// So many bytes came of a packet that is not whole yet.
+    /// This many bytes of an incomplete packet were received.
     fn on_part(&mut self, _bytes: usize) {}
 
     /// So many bytes were handed to the stream, of packets from [`Handler::poll_fill`] and from the session's
@@ -177,10 +177,10 @@ pub trait Handler {
         false
     }
 
-    /// One step of the way to the broker was taken.
+    /// One step of the connection to the broker is complete.
     fn on_step(&mut self, _step: Step) {}
 
     /// The broker has refused this version, or not answered it yet, and another is tried: on a new
-    /// connection, beside the first where that has no answer. For who observes.
+    /// connection, in parallel to the first while that has no answer. For observers.
     fn on_unaccepted(&mut self, _protocol: Protocol, _why: String) {}
 }

@@ -1,4 +1,4 @@
-//! CONNECT and CONNACK on a fresh stream.
+//! The exchange of CONNECT and CONNACK on a new stream.
 
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Malformed, Packet, PacketType};
 use crate::protocol::{Direction, Protocol};
 
-/// The largest answer to CONNECT that is read. It is all properties, and a server must not fill our
-/// memory before it is known to be one.
+/// The largest answer to CONNECT that is read, in bytes. A peer must not fill the
+/// memory before it is known to be a broker.
 const LARGEST_ANSWER_BYTES: u32 = 1024 * 1024;
 
 /// How much of an answer to CONNECT is read at once.
 const READ_BYTES: usize = 256;
 
-/// What a server did that hung up on our CONNECT.
+/// The error if the broker closes the connection instead of answering CONNECT.
 const UNANSWERED: &str = "the broker closed the connection without answering CONNECT";
 
-/// How long a server whose answer breaks the standard may take to hear that.
+/// How long to wait for a broker with an invalid answer to read the DISCONNECT that says so.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
-/// What the server said to an accepted CONNECT.
+/// The broker's answer to an accepted CONNECT.
 #[derive(Debug, Clone)]
 pub struct Connected {
     /// The version of the connection.
@@ -179,7 +179,7 @@ impl Opening {
         &self.connect
     }
 
-    /// The CONNECT packet, when all is said.
+    /// The CONNECT packet, when the exchange is over.
     pub(super) fn into_connect(self) -> Vec<u8> {
         self.connect
     }
@@ -247,7 +247,7 @@ impl Opening {
             Err(Error::Protocol(malformed)) => {
                 Box::pin(leave(stream, self.protocol, malformed.reason)).await;
             }
-            // It has let us in, and would publish the will of a client that just goes.
+            // The broker has accepted the client: without a DISCONNECT it would publish the will.
             Err(_) if self.is_old_form(answer) && answer.ends_with(&[0]) => {
                 Box::pin(leave(stream, Protocol::V3_1_1, ReasonCode::SUCCESS)).await;
             }
@@ -323,7 +323,7 @@ fn authenticate(
     }
 }
 
-/// Tells the server why we go, if it listens and the version has a word for it ([MQTT-4.13.1-1]).
+/// Sends DISCONNECT with the reason, if the version has one ([MQTT-4.13.1-1]).
 async fn leave<S: AsyncWrite + Unpin>(stream: &mut S, protocol: Protocol, reason: ReasonCode) {
     let mut packet = BytesMut::new();
     if protocol == Protocol::V5 || reason == ReasonCode::SUCCESS {
@@ -401,7 +401,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
         }
         Packet::ConnAck { reason, properties, .. } | Packet::Disconnect { reason, properties } => {
             let refusal = redirect::refused("connection refused", *reason, properties).of(Denial::Connack);
-            // Many servers say so of a wrong password too, so that nobody learns which it was.
+            // Many brokers use this code for a wrong password too, so that it cannot be guessed.
             Err(match *reason {
                 ReasonCode::NOT_AUTHORIZED => refusal.with_hint(
                     "the user name or password (-u, -P) is wrong or missing, or this client has no right to connect",
@@ -418,7 +418,7 @@ fn accepted(protocol: Protocol, answer: &[u8], packet: &Packet<'_>) -> Result<Co
     }
 }
 
-/// The error for an answer to CONNECT that is no MQTT, with a guess at what it is.
+/// The error for an answer to CONNECT that is not MQTT, with a guess at the protocol.
 fn not_mqtt(received: &[u8]) -> Error {
     if net::tls::looks_like_tls(received) {
         return wants_tls(Error::link);
@@ -433,7 +433,7 @@ fn not_mqtt(received: &[u8]) -> Error {
     }
 }
 
-/// The error of a server that speaks TLS where none was spoken to it, worth another attempt or not.
+/// The error for a broker that expects TLS on this port; `error` decides whether another attempt helps.
 pub(super) fn wants_tls(error: impl FnOnce(Layer, &'static str) -> Error) -> Error {
     error(Layer::Mqtt, "the broker expects TLS on this port").with_hint(
         "use mqtts:// (wss:// for a WebSocket), port 8883 or --cafile; --tls-use-os-certs on any port",

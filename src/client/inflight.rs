@@ -24,7 +24,7 @@ pub(super) const MOST_PUBLISHES: u16 = 65_000;
 /// The longest a ring gets: one less than there are identifiers, so that there is a free one.
 const LONGEST_RING: usize = 65_534;
 
-/// How far a QoS 1 or 2 publish has come.
+/// The stage of a QoS 1 or 2 publish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PublishStage {
     /// PUBLISH sent; PUBACK or PUBREC is awaited.
@@ -40,7 +40,7 @@ pub(super) struct Kept {
     pub(super) payload: Bytes,
 }
 
-/// One open identifier. Small, as a load has thousands of them under way.
+/// One open identifier. Small, because a load has thousands of them in flight.
 #[derive(Debug)]
 pub(super) enum OpenIdentifier {
     /// Closed; waits only for older ones to close.
@@ -350,7 +350,7 @@ mod tests {
         assert_eq!(inflight.open_run(QoS::AtLeastOnce, 20, 9), (1, 9));
         assert_eq!(inflight.close_oldest([65_533, 65_534].into_iter()), 10..12);
         assert_eq!(inflight.close_oldest([1].into_iter()), 0..0, "the last one is still open");
-        // Where the tokens are not in a row, nor is the run.
+        // A run ends where the tokens are not consecutive.
         assert_eq!(inflight.close_oldest([65_535, 1, 2].into_iter()), 12..13);
         assert_eq!(inflight.close_oldest([1, 3].into_iter()), 20..21);
         assert_eq!(inflight.open_run(QoS::ExactlyOnce, 40, 2), (10, 2));

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use crate::net::LAST_LOOK;
 
 /// How many bytes of a packet count as a sign of life before it is whole. A large message on a slow
-/// link must not end it, but a server that lets a packet drip, byte by byte, is as good as dead:
-/// nothing of it ever reaches anyone.
+/// connection must not end it, but a broker that sends a packet byte by byte counts as silent:
+/// no message of it is ever complete.
 pub(super) const SIGN_OF_LIFE_BYTES: usize = 1024;
 
-/// What the clock calls for.
+/// What is due at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     Nothing,
@@ -56,8 +56,8 @@ impl KeepAlive {
         self.last_taken = now;
     }
 
-    /// Bytes went that had waited for room: somebody takes what is sent. An answer to PINGREQ stands
-    /// behind all of it, and on a slow link that may be minutes away.
+    /// Waiting bytes were sent, so the peer reads. A PINGRESP comes
+    /// after all of them, which may take minutes on a slow connection.
     pub(super) fn drained(&mut self, now: Instant) {
         self.sent(now);
         self.last_received = now;
@@ -92,8 +92,8 @@ impl KeepAlive {
         Some(match (self.last_look, self.asked) {
             (Some(until), _) => until,
             (None, Some(asked)) => asked + self.interval / 2,
-            // A client that sends all the time must ask too, or it would never notice that nobody
-            // listens: so the older of the two counts.
+            // A client that sends all the time must send PINGREQ too, or it would never notice that the peer
+            // is gone: so the older of the two counts.
             (None, None) => self.last_sent.min(self.last_received) + self.interval,
         })
     }
@@ -130,8 +130,8 @@ impl KeepAlive {
         self.asked.is_some_and(|asked| now >= asked + self.interval / 2).then_some(Due::Dead)
     }
 
-    /// Until when, at the end of a time limit, the stream is looked at once more: a process that was
-    /// itself stopped finds its time over, and the answer in a socket that nobody has looked at since.
+    /// Until when, at the end of a time limit, the stream is read once more: a process that was
+    /// itself stopped finds its time over, and the answer unread in the socket.
     pub(super) fn last_look(&mut self, now: Instant) -> Option<Instant> {
         let until = *self.last_look.get_or_insert(now + LAST_LOOK);
         (now < until).then_some(until)
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(pings, 10);
     }
 
-    /// A large message on a slow link: nothing is heard for long, but somebody takes it.
+    /// A large message on a slow connection: nothing is received for long, but the peer reads.
     #[test]
     fn connection_that_takes_waiting_bytes_is_alive() {
         let start = Instant::now();
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(keep_alive.due(at(75.2), true, false), Due::Dead);
     }
 
-    /// Who only talks, and takes nothing, is given up as well.
+    /// A peer that sends but reads nothing is given up as well.
     #[test]
     fn a_server_that_does_not_read_is_given_up() {
         let start = Instant::now();

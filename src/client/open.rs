@@ -71,20 +71,20 @@ impl ClientOptions {
         tls.with_certificate(certificate, key).map(|tls| Identity(Arc::new(tls)))
     }
 
-    /// Shows this certificate from now on.
+    /// Uses this certificate from now on.
     pub fn show(&mut self, identity: &Identity) {
         self.endpoint.tls = Some(Arc::clone(&identity.0));
     }
 
-    /// Makes every TLS handshake a full one: clients that are strangers to each other have no
-    /// session to take up.
+    /// Makes every TLS handshake a full one: clients of different users have no
+    /// session to resume.
     pub fn forget_tls_sessions(&mut self) {
         if let Some(tls) = &mut self.endpoint.tls {
             *tls = Arc::new(tls.without_resumption());
         }
     }
 
-    /// The way to the server in a word: `tcp`, `tls`, `ws`, `wss` or `unix`.
+    /// The transport in a word: `tcp`, `tls`, `ws`, `wss` or `unix`.
     #[must_use]
     pub fn transport_name(&self) -> &'static str {
         match (&self.endpoint.transport, &self.endpoint.address) {

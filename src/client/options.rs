@@ -64,7 +64,7 @@ impl Reconnect {
         Self { attempts: None, max_delay: Duration::from_secs(30), wait_for_server: Duration::ZERO };
 }
 
-/// How to connect and as whom.
+/// How to connect, and with which identity.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
     /// Where, and over which transport.
@@ -73,7 +73,7 @@ pub struct ClientOptions {
     pub fallbacks: Vec<Endpoint>,
     /// Whether the hosts are domains whose brokers DNS service records name.
     pub service_records: bool,
-    /// Who is asked for them; if empty, the system's name servers.
+    /// The name servers for these records; if empty, the system's.
     pub name_servers: Vec<SocketAddr>,
     /// Which version of the protocol.
     pub version: Version,
@@ -107,7 +107,7 @@ pub struct ClientOptions {
     pub max_packet_bytes: u32,
     /// Enhanced authentication (MQTT 5).
     pub authentication: Option<Authentication>,
-    /// Go where a server sends its clients (MQTT 5).
+    /// Follow a redirect of the broker (MQTT 5).
     pub follow_redirect: bool,
     /// What to do when the link is lost.
     pub reconnect: Reconnect,

@@ -289,7 +289,7 @@ impl<'a> RawLink<'a> {
         self.began
     }
 
-    /// How much there is of a packet that has not come to its end.
+    /// The number of bytes received of an incomplete packet.
     #[must_use]
     pub fn unfinished_bytes(&self) -> usize {
         self.received.len()
@@ -366,7 +366,7 @@ impl<'a> RawLink<'a> {
         self.flush().await
     }
 
-    /// Sends a PUBLISH with QoS 3, which is none ([MQTT-3.3.1-4]).
+    /// Sends a PUBLISH with QoS 3, which is invalid ([MQTT-3.3.1-4]).
     ///
     /// # Errors
     /// The connection was lost before.

@@ -9,11 +9,11 @@ use crate::protocol::property::{Properties, PropertyId};
 use crate::protocol::reason::ReasonCode;
 use crate::quotation::cut;
 
-/// How often in a row a client lets itself be sent on: two servers may name each other.
+/// The most redirects in a row: two brokers may name each other.
 pub(super) const MOST_REDIRECTS: u32 = 5;
 
-/// How many servers a client lets itself be sent to, all redirects of a run together. However long the links
-/// last, a chain of servers that name ever new ones has an end.
+/// The most brokers that redirects of one run may name. However long the connections
+/// last, a chain of redirects to new brokers has an end.
 pub(super) const MOST_SERVERS: usize = 20;
 
 /// The servers that were named so far.
@@ -58,7 +58,7 @@ pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_
     }
 }
 
-/// The same for who tests one server, and wants no other.
+/// The error for commands that test one broker and do not follow a redirect.
 pub(super) fn not_followed(error: Error) -> Error {
     match error {
         Error::Elsewhere { .. } => {

@@ -16,7 +16,7 @@ use crate::protocol::wire::{self, PacketType};
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
     again: Option<Again>,
-    /// In flight since our AUTH (Re-authenticate).
+    /// In progress since the client's AUTH (Re-authenticate).
     exchange: Option<Exchange>,
 }
 
@@ -46,7 +46,7 @@ impl Renewal {
         self.again.as_ref().map(|again| again.due)
     }
 
-    /// Begins again if it is time to. While nothing is read, an exchange in flight is waited for.
+    /// Re-authenticates if that is due. While nothing is read, an exchange in progress may continue.
     ///
     /// # Errors
     /// The server has not answered since the last time.
@@ -74,7 +74,7 @@ impl Renewal {
     /// Takes an AUTH in, and appends the answer.
     ///
     /// # Errors
-    /// An AUTH that belongs to no exchange, or breaks the one under way.
+    /// An AUTH without an exchange, or one that breaks the exchange in progress.
     pub(super) fn receive(
         &mut self,
         reason: ReasonCode,

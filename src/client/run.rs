@@ -165,7 +165,7 @@ struct ClientRun<'a> {
     up_since: Option<Instant>,
     /// The user was told that there is no link.
     lost: bool,
-    /// Where a server has sent us.
+    /// The brokers of the latest redirect.
     elsewhere: Option<Elsewhere>,
     /// Redirects in a row.
     redirects: u32,
@@ -196,7 +196,7 @@ struct Elsewhere {
     is_permanent: bool,
 }
 
-/// A link that lived so long ends a row of redirects.
+/// A connection that lasted this long ends a row of redirects.
 const SETTLED: Duration = Duration::from_secs(5);
 
 impl<'a> ClientRun<'a> {
@@ -288,7 +288,7 @@ impl<'a> ClientRun<'a> {
         error
     }
 
-    /// Lets itself be sent to another server, if that is what the error says and the user wants: there
+    /// Follows a redirect, if the error is one and the user wants that: there
     /// is none then.
     fn follow<H: Handler>(&mut self, error: Error, handler: &mut H) -> Option<Error> {
         let Error::Elsewhere { server_reference, is_permanent, .. } = &error else { return Some(error) };
@@ -318,7 +318,7 @@ impl<'a> ClientRun<'a> {
         }
     }
 
-    /// Connects to the first broker that lets us. `None` if the handler was interrupted.
+    /// Connects to the first broker that accepts. `None` if the handler was interrupted.
     async fn connect<H: Handler>(&mut self, handler: &mut H) -> Result<Option<Up>, Error> {
         let sent_to = match &self.elsewhere {
             Some(elsewhere) if elsewhere.is_permanent => Some(elsewhere.brokers.clone()),

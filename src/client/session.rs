@@ -40,9 +40,9 @@ pub struct Session {
     window: u16,
     limits: ServerLimits,
     inflight: Inflight,
-    /// QoS 1 and 2 publishes under way on this link.
+    /// QoS 1 and 2 publishes in flight on this connection.
     open_publishes: u16,
-    /// SUBSCRIBE and UNSUBSCRIBE requests under way.
+    /// SUBSCRIBE and UNSUBSCRIBE requests in flight.
     open_requests: u16,
     /// Publishes and requests that have ended.
     answers: u64,

@@ -23,11 +23,11 @@ const MOST_LINKS: u32 = 3;
 /// of a publisher that could go on by itself must not end for that; at 20 links the pauses between them have
 /// reached the ceiling of the back-off.
 const MOST_KEPT_LINKS: u32 = 20;
-/// Links in a row that end soon, until the user hears what may be the cause.
+/// Connections in a row that end soon before a warning names the likely cause.
 const MOST_SHORT_LINKS: u32 = 3;
-/// What is soon.
+/// A connection that lasts less than this ends soon.
 const SOON: Duration = Duration::from_secs(5);
-/// From this size on it may be the size.
+/// From this packet size on, in bytes, the size may be the cause.
 const LARGE_BYTES: usize = 1024;
 
 /// How a link has ended.
@@ -54,9 +54,9 @@ pub(super) struct Strikes {
 pub(super) enum StrikeVerdict {
     /// It is made again.
     Again,
-    /// So is this, and the user is told that so many links have ended soon.
+    /// The connection is made again, with a warning: this many have ended soon.
     Suspicious(u32),
-    /// So many links have ended in the same way: there is no end in sight.
+    /// The run ends: this many connections have ended in the same way.
     Hopeless(u32),
 }
 

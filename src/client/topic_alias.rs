@@ -9,7 +9,7 @@ use crate::protocol::property::PropertyId;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Malformed, PacketType, Publish, PublishTemplate, TopicAlias};
 
-/// Which aliases the server knows by now. Few sessions have any, so all that they take is a pointer.
+/// The aliases that the broker knows. Few sessions have any, so the state is behind a pointer.
 #[derive(Debug, Default)]
 pub(super) struct OutboundAliases(Option<Box<KnownTopics>>);
 
@@ -30,7 +30,7 @@ pub(super) struct Chosen {
 }
 
 impl OutboundAliases {
-    /// The alias to send a message with. Who comes when all are given out goes without: topics that
+    /// The alias to send a message with. Once all aliases are assigned, further topics have none: topics that
     /// matter come early and often, and to change an alias costs as much as to have none.
     pub(super) fn choose(&self, template: &PublishTemplate, maximum: u16) -> Option<Chosen> {
         let topic = template.encoded_topic();
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(aliases.choose(&c, 2), Some(chosen(1, false)));
     }
 
-    /// An alias that goes to another topic is introduced anew.
+    /// An alias that is moved to another topic is sent with the topic again.
     #[test]
     fn an_alias_of_the_users_choice_goes_to_the_latest_topic() {
         let mut aliases = OutboundAliases::default();

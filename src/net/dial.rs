@@ -18,7 +18,7 @@ use crate::error::{Error, Layer, Retry};
 use crate::quantity::duration;
 use crate::quotation::cut;
 
-/// A step of the way that was taken, and how long it took.
+/// A completed step of the connection, and how long it took.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// The host's addresses are known.
@@ -49,7 +49,7 @@ pub enum Step {
         /// How long it took.
         took: Duration,
     },
-    /// The server's certificates were turned down: the way ends here, with an error that says why.
+    /// The broker's certificates were refused: the connection ends here, with an error that says why.
     Refused {
         /// As the server presented them, its own first.
         certificates: Vec<CertificateFacts>,
@@ -63,11 +63,11 @@ pub enum Step {
     },
 }
 
-/// Goes the whole way that `endpoint` describes: look-up, connection, proxy, TLS, upgrade.
+/// Opens the connection that `endpoint` describes: look-up, connection, proxy, TLS, upgrade.
 ///
 /// # Errors
 ///
-/// [`Error::Link`] of the step that failed, or was under way when
+/// [`Error::Link`] of the step that failed, or was in progress when
 /// [`Endpoint::connect_timeout`] was over.
 pub async fn dial(endpoint: &Endpoint) -> Result<Stream, Error> {
     dial_timed(endpoint, None, pin!(tokio::time::sleep(endpoint.connect_timeout))).await
@@ -85,7 +85,7 @@ pub async fn dial_observed(
     dial_timed(endpoint, Some(observer), pin!(tokio::time::sleep(endpoint.connect_timeout))).await
 }
 
-/// Who is told of the steps.
+/// The observer of the steps.
 pub type Observer<'a> = Option<&'a mut (dyn FnMut(Step) + Send)>;
 
 /// As [`dial_observed`], with a timer that the caller has use for before and after. It must not run for
@@ -108,8 +108,8 @@ pub async fn dial_timed(
 /// How long a server may take to show that it speaks TLS.
 const PROBE_LIMIT: Duration = Duration::from_secs(2);
 
-/// Whether the server at the end of a way without TLS does speak TLS. Goes the same way once more,
-/// proxy and local address included. Whatever comes in between is a no.
+/// Whether a broker that was contacted without TLS expects TLS. Connects the same way once more,
+/// proxy and local address included. Any failure counts as no.
 pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     let Address::Tcp { host, port } = &endpoint.address else { return false };
     let Ok(name) = tls::checkable_name(host) else { return false };
@@ -124,7 +124,7 @@ pub async fn speaks_tls(endpoint: &Endpoint) -> bool {
     !endpoint.transport.is_secure() && tokio::time::timeout(limit, probe).await.unwrap_or(false)
 }
 
-/// What is under way, with whom.
+/// The step in progress, and its peer.
 enum DialStage<'a> {
     Resolving(&'a str),
     Connecting,
@@ -133,7 +133,7 @@ enum DialStage<'a> {
     Upgrading(String),
 }
 
-/// The way so far.
+/// The state of the connection attempt.
 struct WaySoFar<'e, 'o> {
     stage: DialStage<'e>,
     /// Those that are tried.
@@ -156,7 +156,7 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         }
     }
 
-    /// What only few ways have is in boxes: thousands may be under way, each as large as the largest
+    /// Parts that few connections have are boxed: thousands may be in progress, each as large as the largest
     /// of its parts.
     async fn go(&mut self, endpoint: &'e Endpoint) -> Result<Stream, Error> {
         // Whatever can fail without a socket fails before there is one.

@@ -11,7 +11,7 @@ use super::tls::TlsConfig;
 /// How long [`dial`](super::dial) may take when nothing else is asked for.
 pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The steps of a way to a broker, besides the connection and MQTT.
+/// The steps of a connection to a broker, besides TCP and MQTT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each step is taken or not")]
 pub struct Way {
@@ -38,7 +38,7 @@ pub struct Endpoint {
     pub bind: Option<IpAddr>,
     /// The proxy to go through.
     pub proxy: Option<Proxy>,
-    /// Who is asked for the address of the host; nobody in particular if there are none.
+    /// The name servers for the address of the host; if empty, the system's.
     pub name_servers: Vec<SocketAddr>,
     /// The limit for the whole way: look-up, connection, proxy, TLS and upgrade together.
     pub connect_timeout: Duration,
@@ -59,7 +59,7 @@ impl Endpoint {
         }
     }
 
-    /// What is on the way to the broker.
+    /// Which steps the connection to the broker has.
     #[must_use]
     pub fn way(&self) -> Way {
         Way {

@@ -1,9 +1,9 @@
-//! What a stranger's text says, for use in a message.
+//! The first line of a peer's text, for use in a message.
 
 use super::secrets::Secrets;
 use crate::quotation;
 
-/// The first line of a stranger's text that says anything, for use in a message: short, and
+/// The first line of a peer's text that is not blank, for use in a message: short, and
 /// with control characters made visible and without our own secrets. Of HTML the tags are left out.
 pub(super) fn first_line(text: &[u8], secrets: &Secrets) -> Option<String> {
     let text = without_tags(&String::from_utf8_lossy(text));
@@ -75,7 +75,7 @@ mod tests {
         assert!(long.len() < 230 && long.ends_with("x… (300 bytes)"), "{long}");
     }
 
-    /// Whatever a server puts between the parts of a secret.
+    /// Any text between the parts of a secret.
     #[test]
     fn a_secret_that_is_split_is_not_shown() {
         let options = crate::net::WebSocketOptions {

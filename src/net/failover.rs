@@ -22,7 +22,7 @@ impl Endpoint {
         };
         let secure = self.transport.is_secure();
         let found = brokers_of(host, secure, name_servers, self.connect_timeout).await?;
-        // Who knows the records knows the hosts in them, and perhaps nobody else does.
+        // The name server of the records knows the hosts in them, and perhaps no other does.
         let here = Self { name_servers: name_servers.to_vec(), ..self.clone() };
         Ok(found.into_iter().map(|address| Self { address, ..here.clone() }).collect())
     }

@@ -41,9 +41,9 @@ pub(super) enum HeadError {
     Closed,
     /// It closed the connection in its answer.
     CutOff,
-    /// It is longer than anyone needs.
+    /// It is longer than the limit.
     Endless,
-    /// It is no HTTP; these are its first bytes.
+    /// It is not HTTP; these are its first bytes.
     NotHttp(Vec<u8>),
 }
 

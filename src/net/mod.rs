@@ -22,7 +22,7 @@
 //! | `stream` | the one stream type of all transports |
 //! | `secrets` | the secrets that are masked in answers |
 //! | `fault` | system errors as text |
-//! | `excerpt` | the line of a stranger's text that is shown |
+//! | `excerpt` | the line of a peer's text that is shown |
 //! | `broken` | the errors that end an open stream |
 
 mod address;

@@ -1,4 +1,4 @@
-//! The proxy before the broker: SOCKS5 and HTTP CONNECT.
+//! A connection to the broker through a proxy: SOCKS5 and HTTP CONNECT.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -17,7 +17,7 @@ use crate::error::{Error, Layer};
 use crate::notation::{self, HostPort, percent};
 use crate::quotation;
 
-/// What the proxy speaks.
+/// The protocol of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyKind {
     /// SOCKS5, the broker's name looked up here (`socks5://`).
@@ -40,7 +40,7 @@ impl ProxyKind {
 /// A proxy to go through. Its `Debug` shows no password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// What it speaks.
+    /// Its protocol.
     pub kind: ProxyKind,
     /// Its host: a name or an IP literal.
     pub host: String,
@@ -266,7 +266,7 @@ impl Proxy {
         Ok(socket)
     }
 
-    /// An HTTP answer other than yes.
+    /// An HTTP answer that refuses the tunnel.
     async fn refused(
         &self,
         head: Head,

@@ -8,13 +8,13 @@ use crate::quotation;
 
 /// Every address of `host`, in the order in which to try them; never empty.
 ///
-/// An IP literal is no question, and neither is `localhost`, which names the loopback addresses
-/// without asking anyone (RFC 6761, section 6.3): both spare the look-up its thread. Anything
-/// else goes to `name_servers`, or to the system's resolver if there are none.
+/// An IP literal needs no look-up, and neither does `localhost`, which names the loopback addresses
+/// by definition (RFC 6761, section 6.3): both spare the look-up its thread. Any other name
+/// goes to `name_servers`, or to the system's resolver if there are none.
 ///
 /// # Errors
 ///
-/// [`Layer::Resolve`] when there is no such name, or nobody answered.
+/// [`Layer::Resolve`] when there is no such name, or no name server answered.
 pub(super) async fn resolve(
     host: &str,
     port: u16,
@@ -51,7 +51,7 @@ fn without_asking(host: &str, port: u16) -> Option<Vec<SocketAddr>> {
 }
 
 /// The two address families by turns, each in the resolver's order, starting with the family the
-/// resolver put first (RFC 8305, section 4): a family that leads nowhere then costs one attempt,
+/// resolver put first (RFC 8305, section 4): an unreachable family then costs one attempt,
 /// not all of its addresses.
 fn families_in_turn(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = found.first() else {

@@ -24,7 +24,7 @@ use crate::quotation;
 ///
 /// # Errors
 ///
-/// [`Layer::Resolve`]: nobody answered, the domain has no such records, or says that it has no
+/// [`Layer::Resolve`]: no name server answered, the domain has no such records, or declares that it has no
 /// such service.
 pub async fn brokers_of(
     domain: &str,
@@ -73,7 +73,7 @@ fn resolver(name_servers: &[SocketAddr]) -> StubResolver {
 ///
 /// # Errors
 ///
-/// [`Layer::Resolve`]: nobody answered, or the host has no address there.
+/// [`Layer::Resolve`]: no name server answered, or the host has no address there.
 pub(super) async fn addresses_of(host: &str, name_servers: &[SocketAddr]) -> Result<Vec<IpAddr>, Error> {
     let shown = quotation::shown(host);
     let name: Name<Vec<u8>> =

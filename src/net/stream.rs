@@ -80,7 +80,7 @@ fn needs_tcp() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "there is no TCP socket underneath")
 }
 
-/// Ways to break a connection, for tests of what a server makes of it.
+/// Ways to break a connection, for tests of a broker's reaction.
 impl Stream {
     /// Ends the connection with a reset (RST) instead of an orderly close (FIN).
     ///
@@ -113,7 +113,7 @@ impl Stream {
     }
 }
 
-/// Calls a poll method of whichever stream it is.
+/// Calls a poll method of the transport's stream.
 macro_rules! delegate {
     ($stream:expr, $method:ident, $($argument:expr),*) => {
         match $stream.get_mut() {

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::fault;
 use crate::error::{Error, Layer};
 
-/// How long one attempt has the field to itself before the next address joins
+/// How long one attempt runs alone before that of the next address starts
 /// ("Connection Attempt Delay", RFC 8305, section 5).
 const STAGGER: Duration = Duration::from_millis(250);
 
@@ -186,7 +186,7 @@ mod tests {
 
     use super::*;
 
-    /// An address of this machine that nobody listens on.
+    /// An address of this machine without a listener.
     async fn closed_port() -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         listener.local_addr().unwrap()

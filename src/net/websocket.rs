@@ -255,7 +255,7 @@ fn words(error: &WebSocketError) -> String {
     }
 }
 
-/// Bytes over binary WebSocket messages. Pings are answered unseen, a close is the end of the
+/// Bytes over binary WebSocket messages. Pings are answered here, a close is the end of the
 /// stream.
 #[derive(Debug)]
 pub struct WebSocket {
@@ -264,7 +264,7 @@ pub struct WebSocket {
     unread: Bytes,
     /// The server has closed: nothing more comes.
     ended: bool,
-    /// What it was told in confidence, and might repeat.
+    /// The secrets that it was sent, and might repeat.
     secrets: Secrets,
 }
 
@@ -295,7 +295,7 @@ impl WebSocket {
                 }
                 Some(Ok(Message::Close(frame))) => {
                     self.ended = true;
-                    // Sends our answer to it; whether that still arrives is nobody's concern.
+                    // Sends the answer to it; it does not matter whether that still arrives.
                     let _ = Pin::new(&mut self.inner).poll_flush(context);
                     if let Some(reason) = frame.as_ref().and_then(|frame| complaint(frame, &self.secrets)) {
                         return Poll::Ready(Err(broken(reason)));
@@ -329,7 +329,7 @@ impl AsyncRead for Metered {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // Whoever polls the WebSocket sees this and asks to be polled again.
+        // The reader of the WebSocket sees this and asks to be polled again.
         let Some(left) = this.reads_left.checked_sub(1) else { return Poll::Pending };
         let read = Pin::new(&mut this.stream).poll_read(context, buffer);
         if read.is_ready() {
@@ -353,7 +353,7 @@ impl AsyncWrite for Metered {
     }
 }
 
-/// A server that drops the connection has closed the stream, with WebSocket's goodbye or without.
+/// A dropped connection ends the stream, with a WebSocket close frame or without.
 fn is_end(error: &WebSocketError) -> bool {
     matches!(
         error,
@@ -367,7 +367,7 @@ fn is_end(error: &WebSocketError) -> bool {
 /// sends this very close itself cannot be told from one that sends such a code.
 const STAND_IN: &str = "Protocol violation";
 
-/// Why the server closed, unless it had nothing to complain of.
+/// The reason in the close frame, unless the close was a normal one.
 fn complaint(frame: &CloseFrame, secrets: &Secrets) -> Option<String> {
     if matches!(frame.code, CloseCode::Normal | CloseCode::Away | CloseCode::Status) {
         return None;
@@ -431,7 +431,7 @@ impl AsyncWrite for WebSocket {
         Pin::new(&mut self.get_mut().inner).poll_flush(context).map_err(io_error)
     }
 
-    /// Says goodbye; the server is the one to close the socket (RFC 6455, section 7.1.1).
+    /// Sends a close frame; the server closes the socket (RFC 6455, section 7.1.1).
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let inner = &mut self.get_mut().inner;
         inner.get_mut().reads_left = READS;

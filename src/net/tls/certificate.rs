@@ -1,6 +1,6 @@
-//! A certificate's subject, issuer, names and dates, for people.
+//! A certificate's subject, issuer, names and dates as text.
 //!
-//! What is trusted is never decided here, only described; `rustls` decides. The one exception is the
+//! This module describes certificates; `rustls` decides about trust. The one exception is the
 //! validity of a certificate that the user named as trusted in itself (see `verify`).
 
 use std::fmt;
@@ -23,9 +23,9 @@ use crate::quotation::cut;
 /// What a certificate says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
-    /// Whom it names, most specific part first: `CN=broker,O=Example`.
+    /// The subject, most specific part first: `CN=broker,O=Example`.
     pub subject: String,
-    /// Who signed it.
+    /// The issuer.
     pub issuer: String,
     /// The host names and IP addresses it is good for (subject alternative names).
     pub names: Vec<String>,
@@ -48,14 +48,14 @@ impl CertificateFacts {
     }
 }
 
-/// The subject, which is how people call a certificate.
+/// The subject, as the name of a certificate.
 impl fmt::Display for CertificateFacts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&cut(&self.subject))
     }
 }
 
-/// A certificate with what its acceptance hangs on.
+/// A certificate with everything that decides whether it is accepted.
 #[derive(Debug)]
 pub(super) struct Details {
     pub(super) facts: CertificateFacts,

@@ -86,7 +86,7 @@ impl TlsConfig {
         })
     }
 
-    /// The same, but every handshake is a full one: no session is taken up again. For who stands
+    /// The same, but every handshake is a full one, without session resumption. For a load that stands
     /// for many clients at once, which know nothing of each other's sessions.
     #[must_use]
     pub fn without_resumption(&self) -> Self {
@@ -150,7 +150,7 @@ impl TlsConfig {
         &self.details
     }
 
-    /// Whether every check of the server is off, which deserves a warning.
+    /// Whether the broker is not verified at all, which needs a warning.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
         self.insecure

@@ -10,7 +10,7 @@ use super::{CertificateFacts, Encrypted, TlsConfig, explain, notes};
 use crate::error::Error;
 
 /// Turns `stream` into a TLS stream to the server of that name. What the server presented goes into
-/// `refused` if it was turned down.
+/// `refused` if it was refused.
 ///
 /// # Errors
 ///

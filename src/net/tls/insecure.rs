@@ -23,7 +23,7 @@ pub(super) fn verifier(pins: Vec<Pin>, provider: &CryptoProvider) -> Arc<dyn Ser
     }
 }
 
-/// Accepts every certificate of every server: whoever answers can be anyone.
+/// Accepts every certificate: the peer may be anyone.
 #[derive(Debug)]
 struct InsecureAcceptAnyServer {
     schemes: Vec<SignatureScheme>,
@@ -41,7 +41,7 @@ impl ServerCertVerifier for InsecureAcceptAnyServer {
         Ok(ServerCertVerified::assertion())
     }
 
-    // A signature by the key of a certificate that nobody vouches for proves nothing, and
+    // A signature by the key of an unverified certificate proves nothing, and
     // checking it would shut out certificates that rustls cannot read, such as version 1.
     fn verify_tls12_signature(
         &self,
@@ -66,7 +66,7 @@ impl ServerCertVerifier for InsecureAcceptAnyServer {
     }
 }
 
-/// Accepts whoever has a pinned key, whatever else the certificate says.
+/// Accepts every certificate with a pinned key, whatever else it says.
 #[derive(Debug)]
 struct InsecureAcceptPinnedKey {
     pins: Vec<Pin>,

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::file::patiently;
 use crate::notation::hex::Hex;
 
-/// Appends every session's keys to a file. Whoever reads it reads the traffic.
+/// Appends every session's keys to a file. A reader of the file can decrypt the traffic.
 pub(super) struct KeyLog(Mutex<File>);
 
 impl KeyLog {
@@ -38,7 +38,7 @@ impl rustls::KeyLog for KeyLog {
     fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
         let line = format!("{label} {} {}\n", Hex(client_random), Hex(secret));
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // A full disk is no reason to break the connection, and there is nobody here to tell.
+        // A full disk is no reason to break the connection, and this callback cannot report it.
         let _ = file.write_all(line.as_bytes());
     }
 }

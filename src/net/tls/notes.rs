@@ -17,9 +17,9 @@ tokio::task_local! {
 /// What was learned during one handshake.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    /// Why we turned the server's certificate down.
+    /// Why the broker's certificate was refused.
     pub(super) rejection: Option<Rejection>,
-    /// The certificates that the server presented, if we turned them down, its own first.
+    /// The certificates that the broker presented, if they were refused, its own first.
     pub(super) refused: Vec<CertificateFacts>,
     /// The server asked for a certificate and we had none.
     pub(super) certificate_wanted: bool,
@@ -35,6 +35,6 @@ pub(super) async fn with_notes<F: Future>(handshake: F) -> (F::Output, Notes) {
 }
 
 pub(super) fn note(write: impl FnOnce(&mut Notes)) {
-    // Outside `with_notes` nobody wants to know.
+    // Outside `with_notes` there is no handshake to take notes of.
     let _ = NOTES.try_with(|notes| write(&mut notes.borrow_mut()));
 }

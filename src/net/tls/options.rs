@@ -142,7 +142,7 @@ impl FromStr for TlsVersion {
     }
 }
 
-/// A version's name for people.
+/// The name of a version.
 pub(super) fn version_name(version: ProtocolVersion) -> String {
     match version {
         ProtocolVersion::TLSv1_2 => "TLS 1.2".into(),
@@ -153,7 +153,7 @@ pub(super) fn version_name(version: ProtocolVersion) -> String {
 
 /// The application protocol that Amazon's broker (`iot`) demands for MQTT on port 443: one for
 /// client certificates, another for custom authentication (user name and password). `None` for any
-/// other host or port. It is for whoever fills [`TlsOptions::alpn`], where nothing else was
+/// other host or port. It is the default of [`TlsOptions::alpn`], where nothing else was
 /// asked for.
 #[must_use]
 pub fn aws_iot_protocol(host: &str, port: u16, has_certificate: bool) -> Option<&'static str> {

@@ -14,7 +14,7 @@ use super::words::{list_words, words};
 use crate::clock;
 use crate::quotation::list;
 
-/// What a certificate was turned down for.
+/// Why a certificate was refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Rejection {
     pub(super) words: String,
@@ -85,7 +85,7 @@ fn named(place: usize, facts: &CertificateFacts) -> String {
     }
 }
 
-/// Why a certificate is turned down, with the certificate in question.
+/// Why a certificate is refused, with the certificate in question.
 pub(super) fn rejection(error: &TlsError, presented: &Presented<'_>) -> Rejection {
     use CertificateError as Cause;
     let lists = presented.lists_place;

@@ -69,7 +69,7 @@ pub(super) fn verification(
         builder().with_crls(lists).allow_unknown_revocation_status().enforce_revocation_expiration()
     };
     let chain = lenient(lists.found.clone()).build().map_err(unusable)?;
-    // Of several lists of one issuer a verifier heeds only the first, so that each list gets
+    // Of several lists of one issuer a verifier uses only the first, so that each list gets
     // verifiers of its own as well.
     let mut chain_revocation = Vec::new();
     if lists.found.len() > 1 {

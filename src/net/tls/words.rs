@@ -133,7 +133,7 @@ pub(super) fn alert_words(alert: AlertDescription) -> String {
     words.into()
 }
 
-/// A certificate that was turned down, where nothing more is known of it.
+/// A refused certificate of which nothing more is known.
 fn of_unknown_certificate(cause: &CertificateError) -> String {
     match cause {
         CertificateError::BadSignature => {
