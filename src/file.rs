@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::quantity::duration;
 
-/// How much is asked for at first where nobody knows how much there is.
+/// The size of the first read if the length is unknown, in bytes.
 const FIRST_BYTES: usize = 64 * 1024;
 
 /// Whether a file that is to be written is standard output: `-`, or one of the names that the system has
@@ -80,7 +80,7 @@ pub enum GaveUp {
         /// The limit.
         limit: Duration,
     },
-    /// Nobody reads standard output any more.
+    /// Standard output has no reader any more.
     OutputClosed,
 }
 
@@ -286,7 +286,7 @@ fn stranger(_: &std::fs::Metadata) -> Option<&'static str> {
     None
 }
 
-/// Who besides this user and root can have written the file of that name. What is not there, nobody.
+/// Which other users than this one and root can have written the file; none if it does not exist.
 #[must_use]
 pub fn stranger_in(path: &Path) -> Option<&'static str> {
     std::fs::metadata(path).ok().and_then(|file| stranger(&file))

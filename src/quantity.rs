@@ -1,4 +1,4 @@
-//! Numbers of things and lengths of time, as people read them.
+//! Counted nouns and durations as readable text.
 
 use std::time::Duration;
 

@@ -255,7 +255,7 @@ fn invalid_challenges_are_refused() {
 
 const NOT_PROVED: &str = "SCRAM: the broker did not prove that it knows the password";
 
-/// Whoever lets everybody in knows no password.
+/// A broker that accepts every client has not proved that it knows the password.
 #[test]
 fn skipped_challenge_is_refused() {
     attacked(|_| connack(Some("SCRAM-SHA-256"), None)).fails(1, NOT_PROVED);

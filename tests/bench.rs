@@ -112,7 +112,7 @@ pub(crate) fn accept_pair(listener: &mut crate::support::server::Listener) -> (P
 }
 
 /// A broker between the two that does as the number of each message says: of a hundred, one is
-/// dropped, one doubled, two swapped, one damaged, and there is one that nobody sent.
+/// dropped, one doubled, two swapped, one damaged, and one was never sent.
 fn mistreat(publisher: &mut Peer, subscriber: &mut Peer, qos: u8) {
     const MESSAGES: usize = 1000;
     let (mut number, mut completed, mut fenced, mut delivered) = (0, 0, false, 0_u16);
@@ -215,7 +215,7 @@ fn what_a_broker_does_to_messages_is_counted_exactly() {
                 .map(|name| count(&report, name))
                 .collect();
         assert_eq!(found, [1000, 1000, 980, 20, 10, 10, 10, 10], "QoS {qos}");
-        // Rates are of what counts as delivered, and not of strangers' messages.
+        // Rates count deliveries, not foreign messages.
         let rated = number(&report, "/throughput/delivered_per_s") * number(&report, "/throughput/window_s");
         assert!((rated - 980.0).abs() < 1.0, "{rated}");
         assert!(report["notes"].to_string().contains("--topic"), "{}", report["notes"]);

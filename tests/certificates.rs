@@ -1,4 +1,4 @@
-//! Certificates, one case after the other: who is let in, and in which words and with which exit status
+//! Certificates, one case after the other: which are accepted, and with which text and exit status
 //! the others are not. The servers are mosquitto's where there is one, as OpenSSL's alerts are what
 //! most servers send.
 

@@ -212,7 +212,7 @@ fn a_request_and_its_response() {
     }
 }
 
-/// `--insecure` leaves out the name in the certificate, and goes on to verify who has issued it.
+/// `--insecure` does not verify the name in the certificate, but still verifies its issuer.
 #[test]
 fn an_insecure_connection_is_to_a_certificate_of_the_authority() {
     let (authority, stranger) = (Authority::new("Test CA"), Authority::new("Another CA"));

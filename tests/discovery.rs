@@ -5,7 +5,7 @@ use crate::support::mqtt::Mqtt;
 use crate::support::pki::Authority;
 use crate::support::{CONNECTING, Service as _, dns};
 
-/// A port of 127.0.0.1 that nobody listens on.
+/// A port of 127.0.0.1 without a listener.
 fn closed_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -25,7 +25,7 @@ fn service_records_lead_every_subcommand_to_a_broker() {
     outcome.mentions("connection refused; trying the next broker");
 }
 
-/// Who knows the records knows the hosts in them, which nobody else may.
+/// The name server of the records is asked for the hosts in them, which others may not know.
 #[test]
 fn the_name_server_is_asked_for_addresses_too() {
     let broker = Broker::start();
@@ -59,7 +59,7 @@ fn service_records_without_a_broker_are_reported() {
         .args(["--cafile".as_ref(), authority.file().as_os_str()])
         .run()
         .fails(1, "_secure-mqtt._tcp.example.com");
-    // A name server that is none: nobody listens there.
+    // A port without a name server.
     let nobody = format!("127.0.0.1:{}", closed_port());
     Mqtt::new(["pub", "-t", "a", "-n", "-S", "-h", "example.com", "--name-server", &nobody])
         .args(["--connect-timeout", "2"])

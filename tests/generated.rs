@@ -1,5 +1,5 @@
 //! Completions, manual pages and help texts are generated from the definition of the command line,
-//! and committed. `UPDATE_EXPECT=1 cargo test generated` writes them anew.
+//! and committed. `UPDATE_EXPECT=1 cargo test generated` writes them again.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -198,7 +198,7 @@ const WAYS: [Way; 3] = [
     (&["will-test", "--case", "close"], false),
 ];
 
-/// CONNACKs that cannot be, whoever gets them.
+/// CONNACKs that are never valid.
 #[test]
 fn impossible_connack_is_a_protocol_error() {
     let method = (PropertyId::AuthenticationMethod, Value::Text("SCRAM-SHA-1"));
@@ -456,7 +456,7 @@ fn a_subscriber_does_not_wait_for_a_silent_server() {
     assert_eq!(rest, [ack, packets::pingreq(), packets::disconnect(V5, 0)]);
 }
 
-/// A server that takes everything and answers no PINGREQ: nobody knows whether it arrived.
+/// A broker that reads everything and answers no PINGREQ: whether the messages arrived is unknown.
 #[test]
 fn unanswered_barrier_is_a_failure() {
     let server = Server::start(|server| {

@@ -197,7 +197,7 @@ fn reason_codes_become_exit_codes() {
     answered("1", packets::ack_with(PubAck, 1, 0x10)).succeeds();
 }
 
-/// Who is refused in the middle of a large packet is told why, though the server reads no more of it,
+/// A client that is refused in the middle of a large packet reports why, though the broker reads no more of it,
 /// and though its reset breaks what is being written before anybody has read the reason.
 #[test]
 fn a_refusal_amid_a_large_packet() {
@@ -540,7 +540,7 @@ fn own_limit_replaces_that_of_the_answer() {
     }
 }
 
-/// Whoever waits for messages waits for as long as it takes.
+/// A subscriber waits for messages without a time limit.
 #[test]
 fn subscriber_has_no_limit_for_its_answers() {
     let server = Server::start(|server| {

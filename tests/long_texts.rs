@@ -1,4 +1,4 @@
-//! Long texts of strangers: what people read shows their beginning and their length, JSON has them whole.
+//! Long texts of a peer: text output shows their beginning and their length, JSON has them whole.
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;

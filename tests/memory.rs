@@ -59,7 +59,7 @@ fn an_announced_packet() {
     subscribe(server.port()).run().fails(1, "closed the connection in the middle of a packet");
 }
 
-/// What nobody reads is not collected: the server is stopped instead.
+/// Messages without a reader are not collected: the broker is slowed down instead.
 #[test]
 fn messages_that_nobody_reads() {
     for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
@@ -72,7 +72,7 @@ fn messages_that_nobody_reads() {
     }
 }
 
-/// Answers that nobody reads are not collected either.
+/// Answers that the broker does not read are not collected either.
 #[test]
 fn answers_that_nobody_reads() {
     let batch = packets::ack(PacketType::PubRec, 9).repeat(10_000);

@@ -135,7 +135,7 @@ fn messages_left_out(
     subscriber.finish().exits(0).prints("h/a m\nh/b m\n");
 }
 
-/// A kept session collects messages while nobody is there, and gives them to who comes back.
+/// A session that is kept collects messages while its client is away, and delivers them when it reconnects.
 #[rstest]
 fn offline_messages(
     #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,

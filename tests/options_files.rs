@@ -4,7 +4,7 @@ use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
 use crate::support::{Service as _, write};
 
-/// A pipe that nobody writes to is waited for as long as `-W` says.
+/// A pipe without a writer is waited for as long as `-W` allows.
 #[cfg(unix)]
 #[test]
 fn options_file_without_a_writer_ends_at_the_time_limit() {

@@ -132,7 +132,7 @@ fn work_that_is_not_for_the_reader_goes_on() {
     server.finish();
 }
 
-/// The password is for a run that nobody needs any more, and its command ends with it.
+/// The run ends with its reader, and the password command ends with the run.
 #[test]
 fn reader_leaves_while_the_password_is_awaited() {
     for (words, status) in WAITING.iter().filter(|(words, _)| words[0] != "will-test") {
@@ -163,7 +163,7 @@ fn pipe(folder: &tempfile::TempDir, name: &str) -> std::path::PathBuf {
     path
 }
 
-/// The payload, or the clients, come from a pipe that nobody writes to.
+/// The payload, or the clients, come from a pipe without a writer.
 #[test]
 fn reader_leaves_while_a_load_waits_for_a_file() {
     let folder = tempfile::tempdir().unwrap();
@@ -221,7 +221,7 @@ fn reader_leaves_while_a_load_is_measured() {
     }
 }
 
-/// A threshold is not kept because nobody read that it was broken.
+/// A broken threshold fails the run even if its report has no reader.
 #[test]
 fn broken_threshold_shows_in_the_exit_status_without_a_reader() {
     let broker = Broker::start();

@@ -274,7 +274,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("no-tls", "", &[]),
 ];
 
-/// Each option of the connection is heeded wherever it stands: as a flag, in its variable, in a profile
+/// Each option of the connection is used wherever it is set: as a flag, in its variable, in a profile
 /// and in an options file; and `config show` tells so.
 #[test]
 fn every_option_may_stand_everywhere() {
@@ -414,7 +414,7 @@ fn files_with_a_byte_order_mark() {
     server.finish();
 }
 
-/// A file that nobody has named, at the place where such files are looked for, fails no run that asks for
+/// A configuration file at the default place does not fail a run that asks for
 /// nothing in it, be it what it may.
 #[test]
 fn missing_default_configuration_file_is_accepted() {
@@ -454,7 +454,7 @@ fn missing_default_configuration_file_is_accepted() {
             let run = Mqtt::new(line).args(["-h", "127.0.0.1", "-p", &port]).env("HOME", &home).run();
             assert_eq!(run.exits(0).stderr.matches("config").count(), 0, "{what}");
         }
-        // Who looks closely is told, and so is who asks for a profile.
+        // `-d` shows it, and a run that asks for a profile fails.
         broker
             .publish()
             .args(["-t", "a", "-n", "-d"])

@@ -273,7 +273,7 @@ fn a_refused_message_is_a_failure() {
     }
 }
 
-/// That nobody is subscribed is no failure.
+/// A message without a subscriber is not a failure.
 #[test]
 fn no_matching_subscribers() {
     let server = Server::start(move |server| {
@@ -313,7 +313,7 @@ fn asked_to_reconnect_it_sends_again(#[values(V3_1_1, V5)] protocol: Protocol) {
     Mqtt::publish(server.port()).args(args).args(session).run().exits(0).mentions("trying again");
 }
 
-/// QoS 0 and a link that is lost before the fence is answered: nobody can say that it arrived.
+/// QoS 0 and a connection lost before the barrier is answered: whether the message arrived is unknown.
 #[test]
 fn publish_with_unanswered_barrier_fails() {
     let server = Server::start(move |server| {

@@ -59,7 +59,7 @@ fn a_very_long_line() {
     becomes(&input, &[b"short", &long, b"after"]);
 }
 
-/// QoS 0 in a stream: everything, in order, and the fence at the end.
+/// QoS 0 in a stream: every line, in order, and the barrier at the end.
 #[test]
 fn qos_0() {
     let server = Server::start(|server| {

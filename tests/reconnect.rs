@@ -105,7 +105,7 @@ fn a_restarted_mosquitto_at_qos_1(#[values(V3_1_1, V5)] protocol: Protocol) {
 }
 
 /// At QoS 2 exactly once. The subscriber comes when all is over: mosquitto 2.0 forgets at its end
-/// which messages it had released, and sends them anew.
+/// which messages it had released, and sends them again.
 #[rstest]
 fn a_restarted_mosquitto_at_qos_2(#[values(V3_1_1, V5)] protocol: Protocol) {
     let Some(mut broker) = Mosquitto::start(&Setup::new().quiet().persistent()) else { return };

@@ -1,4 +1,4 @@
-//! "Use another server" and "Server moved": said, and followed only by who asks for it.
+//! "Use another server" and "Server moved": reported, and followed only on request.
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
@@ -29,7 +29,7 @@ fn disconnect(reason: u8, reference: &str) -> Vec<u8> {
     out.to_vec()
 }
 
-/// The first server of a test, which sends its clients away so many times.
+/// The first broker of a test, which redirects its clients this many times.
 fn sends_away(answer: Vec<u8>, times: usize) -> Server {
     Server::start(move |server| {
         for _ in 0..times {
@@ -196,7 +196,7 @@ fn references_that_name_nothing() {
     }
 }
 
-/// Who tests a server is not sent to another one.
+/// Commands that test a broker do not follow a redirect.
 #[test]
 fn tests_of_one_broker_do_not_follow_redirects() {
     let first = sends_away(connack(0x9C, "127.0.0.1:1"), 1);

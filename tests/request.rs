@@ -96,7 +96,7 @@ fn a_request_has_its_response(
 }
 
 /// On the wire: its own topic, under what the server says topics are to begin with; a request that
-/// names it; and a farewell that need not ask whether the request was read.
+/// names it; and a DISCONNECT without a barrier, because the response proves that the request was read.
 #[test]
 fn the_request_says_where_to_respond() {
     let server = Server::start(|listener| {
@@ -241,7 +241,7 @@ fn a_time_limit_for_the_payload() {
     }
 }
 
-/// What the server refuses is the exit status; that nobody listens is said, and waited on.
+/// A refusal sets the exit status; a missing subscriber is reported, and the run waits on.
 #[test]
 fn refusals() {
     let server = Server::start(|listener| {

@@ -97,7 +97,7 @@ fn a_kept_session_is_drained_first() {
     server.finish();
 }
 
-/// Nobody can have responded to a request that is still on its way out.
+/// A message before the request was sent is not its response.
 #[test]
 fn message_before_the_request_was_sent_is_not_the_response() {
     let (go_on, seen) = mpsc::channel();
@@ -121,7 +121,7 @@ fn message_before_the_request_was_sent_is_not_the_response() {
     server.finish();
 }
 
-/// Once the response is written out, nothing that happens in the farewell matters: it is not said, it is
+/// Once the response is written out, an error while closing does not matter: it is not reported, and
 /// not waited for beyond the time limit, and no other server gets the request.
 #[test]
 fn broken_disconnect_does_not_change_the_result() {

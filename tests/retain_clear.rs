@@ -183,7 +183,7 @@ user admin
 topic readwrite #";
 
 /// What this user may not clear is said to be left, and why: MQTT 5 has a reason, 3.1.1 has the
-/// message that is still there. The fence is forbidden as well, and the scan does without.
+/// message that is still there. The barrier is forbidden as well, and the scan does without.
 /// (Without a limit to its queues mosquitto 2.0 closes the connection over every refusal.)
 #[rstest]
 fn topics_that_the_server_forbids(#[values(V3_1_1, V5)] protocol: Protocol) {
@@ -243,7 +243,7 @@ fn serve(listener: &mut Listener, protocol: Protocol, retained: &[(&str, &[u8])]
     }
 }
 
-/// A value that was published meanwhile is nobody's to clear.
+/// A value that was published meanwhile is not cleared.
 #[rstest]
 fn a_new_value_is_left_alone(#[values(V3_1_1, V5)] protocol: Protocol) {
     let server = Server::start(move |listener| {
@@ -394,7 +394,7 @@ fn confirmation_is_asked_on_a_terminal() {
     assert_eq!(std::fs::read_to_string(backup).unwrap().lines().count(), 2);
 }
 
-/// Who is asked must see what it is about, even if standard output goes elsewhere.
+/// The list is on the terminal before the question, even if standard output goes elsewhere.
 #[test]
 fn list_is_shown_on_the_terminal_before_confirmation() {
     let broker = Broker::start();
@@ -439,7 +439,7 @@ fn a_publisher_that_keeps_republishing() {
     mosquitto.subscribe().args(["-t", "busy", "--retained-only"]).run().exits(0).prints("");
 }
 
-/// What a server makes up is not published to: not what is no name, and not what nobody asked for.
+/// Topics that a broker invents are not cleared: neither invalid names nor topics that were not requested.
 #[rstest]
 fn a_server_with_other_topics(#[values(V3_1_1, V5)] protocol: Protocol) {
     let made_up: [(&str, &[u8]); 5] =

@@ -37,7 +37,7 @@ fn an_interruption_says_what_was_done() {
     broker.publish().args(["-t", "a", "-m", "1", "-q", "1", "-r"]).run().exits(0);
     broker.embedded().set_faults(Faults { withhold: vec![PacketType::PubAck], ..Faults::default() });
     let running = retain_clear(broker.port(), &["a", "--yes", "--json", "-d"]).spawn();
-    // The fence of the scan has a payload, the message that clears has none.
+    // The barrier of the scan has a payload, the message that clears has none.
     running.wait_for_stderr("'a', ... (0 bytes)");
     running.signal(Signal::INT);
     let outcome = running.wait_for_end().dies_of(Signal::INT).mentions("1 sent without an answer");
@@ -47,7 +47,7 @@ fn an_interruption_says_what_was_done() {
     retain_clear(broker.port(), &["a", "--yes"]).run().exits(0);
 }
 
-/// A signal at the question is heeded, though nobody answers.
+/// A signal ends the run while the question is open.
 #[test]
 fn an_interruption_at_the_question() {
     let broker = Broker::start();
@@ -58,7 +58,7 @@ fn an_interruption_at_the_question() {
     broker.subscribe().args(["-t", "#", "--retained-only"]).run().exits(0).prints("1\n");
 }
 
-/// Who reads only the beginning of the list has asked for all of it to be cleared.
+/// A reader of only the beginning of the list does not stop the clearing.
 #[test]
 fn a_reader_that_goes_away_ends_nothing() {
     let broker = Broker::start();

@@ -1,4 +1,4 @@
-//! Secrets reach the broker and nobody else: no output, no list of processes.
+//! Secrets reach only the broker: no output and no list of processes shows them.
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::property::{PropertyId, Value};
@@ -25,7 +25,7 @@ const LONG: &str = {
     }
 };
 
-/// Wherever it comes from, the password reaches the broker, and nobody else.
+/// The password reaches only the broker, from every source.
 #[test]
 fn passwords_from_everywhere() {
     let folder = tempfile::tempdir().unwrap();
@@ -67,7 +67,7 @@ fn a_password_that_is_typed_is_not_shown() {
     });
     let line = ["-t", "a", "-m", "x", "-u", "me", "--password-prompt"];
     let prompt = || Mqtt::publish(server.port()).args(line).on_a_terminal_of_its_own().spawn();
-    // Ctrl-C is heeded where the terminal gives no signal for it.
+    // Ctrl-C ends the prompt where the terminal sends no signal for it.
     let mut running = prompt();
     running.wait_for_stderr("Password");
     running.write("hun\x03");
@@ -379,7 +379,7 @@ fn a_command_in_a_file_that_others_can_write_is_not_run() {
     }
 }
 
-/// Backups and spools hold payloads, which are nobody else's business.
+/// Backups and spools hold payloads, so only their owner can read them.
 #[cfg(unix)]
 #[test]
 fn backups_and_spools_are_for_their_owner() {
@@ -408,7 +408,7 @@ fn backups_and_spools_are_for_their_owner() {
     again.exits(0).mentions("warning: every user of this machine can change what");
 }
 
-/// Who asks says whose password is meant.
+/// The prompt names the user of the password.
 #[cfg(unix)]
 #[test]
 fn the_watchers_password_is_asked_for_by_name() {
@@ -472,7 +472,7 @@ fn an_interrupted_run_leaves_no_command_behind() {
     }
 }
 
-/// Hiding a password starts the program anew, which must not lose what a pipe has brought.
+/// Hiding a password starts the program again, which must not lose input from a pipe.
 #[cfg(unix)]
 #[test]
 fn a_typed_password_beside_files_that_are_pipes() {

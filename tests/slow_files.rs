@@ -1,4 +1,4 @@
-//! Files that keep a run waiting: a FIFO that nobody writes to, or reads from. The time limit, the end of the
+//! Files that keep a run waiting: a FIFO without a writer or a reader. The time limit, the end of the
 //! reader of standard output and signals end the run. Files that cannot be made.
 
 use std::path::{Path, PathBuf};
@@ -67,7 +67,7 @@ fn file_without_content_ends_with_the_reader_or_a_signal() {
     }
 }
 
-/// Nobody reads what these write.
+/// Outputs without a reader.
 #[test]
 fn file_to_write_without_a_reader_ends_at_the_time_limit() {
     let folder = tempfile::tempdir().unwrap();

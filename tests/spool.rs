@@ -108,7 +108,7 @@ fn a_message_refused_for_now_stays() {
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
-/// At QoS 2 as well: the next run begins anew with it, for the server knows nothing of it.
+/// At QoS 2 as well: the next run sends it from the start, because the broker does not know it.
 #[test]
 fn a_message_refused_at_qos_2_stays() {
     let folder = Folder::new();
@@ -244,7 +244,7 @@ fn empty_file_is_a_new_spool() {
     assert_eq!(folder.length(), EMPTY_BYTES);
 }
 
-/// Without a server the file fills up, and nobody would ever make room: the run ends, and names the first
+/// Without a broker the file fills up and never gets room: the run ends, and names the first
 /// line that is not in the file.
 #[test]
 fn a_full_spool_without_a_server_ends_the_run() {
@@ -318,7 +318,7 @@ fn a_write_that_failed_leaves_no_damage() {
     }
 }
 
-/// Who asks for a new session has lost the old one: the server is not to blame.
+/// A client that asks for a new session has dropped the old one itself: there is no warning.
 #[test]
 fn new_session_is_not_reported_as_lost() {
     let folder = Folder::new();

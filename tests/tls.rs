@@ -162,7 +162,7 @@ fn one_side_without_tls() {
     publish(server.port()).args(&cafile).run().fails(1, "TLS: the broker's answer is not TLS");
 }
 
-/// A server that expects TLS may hang up on whoever does not speak it, without a word. It is asked.
+/// A broker that expects TLS may close a connection without TLS silently. It is tested for TLS.
 #[test]
 fn a_tls_port_met_without_tls_is_recognised() {
     let authority = Authority::new("Test CA");

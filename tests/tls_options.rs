@@ -119,7 +119,7 @@ fn versions_and_ciphers() {
     }
 }
 
-/// Session keys are written where that is asked for, and a variable that other programs heed is no
+/// Session keys are written on request, and a variable that other programs use is not a
 /// request.
 #[test]
 fn session_keys_are_logged_only_on_request() {

@@ -247,7 +247,7 @@ fn the_local_address_can_be_chosen() {
 #[test]
 fn the_environments_proxy_is_taken_on_request() {
     let broker = Broker::start();
-    // A proxy that nobody runs.
+    // A port without a proxy.
     let publish = |options: &[&str]| {
         let mqtt = broker.publish().args(["-t", "a", "-n"]).args(options);
         mqtt.env("ALL_PROXY", "http://127.0.0.1:1").env("all_proxy", "http://127.0.0.1:1")
@@ -390,7 +390,7 @@ fn ping_fits_a_health_check() {
         .succeeds()
         .prints("");
     Mqtt::new(["ping", "--quiet", "-h", "127.0.0.1", "-p", "1"]).run().exits(1).prints("").says("");
-    // Whoever does not answer is given up.
+    // A peer that does not answer is given up.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port().to_string();
     Mqtt::new(["ping", "--timeout", "300ms", "-h", "127.0.0.1", "-p", &port]).run().exits(27);

@@ -53,7 +53,7 @@ impl Inner {
         }
     }
 
-    /// Wakes whoever has something to do, except `own`, who is awake.
+    /// Wakes the connections that have work, except `own`, which is awake.
     pub(super) fn wake(&mut self, own: Option<ConnectionId>) {
         while let Some(id) = self.core.take_changed() {
             if Some(id) != own

@@ -289,7 +289,7 @@ impl<'a> ClientRun<'a> {
     }
 
     /// Follows a redirect, if the error is one and the user wants that: there
-    /// is none then.
+    /// is no error then.
     fn follow<H: Handler>(&mut self, error: Error, handler: &mut H) -> Option<Error> {
         let Error::Elsewhere { server_reference, is_permanent, .. } = &error else { return Some(error) };
         if self.up_since.is_some_and(|since| since.elapsed() > SETTLED) {

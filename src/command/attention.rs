@@ -36,7 +36,7 @@ pub(super) struct Attention {
 pub(super) enum Stop {
     Signal(i32),
     Limit(Duration),
-    /// Nobody reads standard output any more.
+    /// Standard output has no reader any more.
     OutputClosed,
 }
 
@@ -65,7 +65,7 @@ impl Attention {
         Ok(Self { signals: Some(Signals::catch()?), ..Self::default() })
     }
 
-    /// The same, and from now on the run ends with the reader of standard output: for whoever has
+    /// The same, and from now on the run ends with the reader of standard output: for commands that have
     /// nothing to do but to write there.
     pub(super) fn for_reader(mut self) -> Self {
         self.reader = Some(Reader::default());
@@ -183,7 +183,7 @@ pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error 
         .with_hint("--connect-timeout sets this limit, and -W one for the whole run")
 }
 
-/// Work that blocks, on a thread of its own; what comes of it can be awaited. Nobody waits for the thread
+/// Work that blocks, on a thread of its own; its result can be awaited. Nothing waits for the thread
 /// at the end of the program.
 pub(super) fn in_background<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
@@ -193,7 +193,7 @@ pub(super) fn in_background<T: Send + 'static>(
     done
 }
 
-/// What all commands on a link have in common: attention, and a user who is told.
+/// What all connected commands have in common: attention, and reports to the user.
 pub(super) struct Supervisor<'a> {
     pub(super) attention: &'a mut Attention,
     diagnostics: &'a Diagnostics,

@@ -44,8 +44,8 @@ impl Invocation for Config {
     }
 }
 
-/// Runs a broker until a signal asks it to end, until its command or its input has ended, then says
-/// goodbye to every client.
+/// Runs a broker until a signal asks it to end, until its command or its input has ended, then sends
+/// DISCONNECT to every client.
 ///
 /// # Errors
 /// The address cannot be listened on, or the command cannot be started.
@@ -78,7 +78,7 @@ async fn run(config: Config) -> Result<Exit, Error> {
     Ok(exit)
 }
 
-/// The address goes to standard output, for whoever started the broker to read.
+/// The address goes to standard output, for the program that started the broker.
 async fn announce(address: SocketAddr) -> Result<(), Error> {
     let mut stdout = Stdout::new();
     stdout.buffer().extend_from_slice(format!("listening on {address}\n").as_bytes());

@@ -216,7 +216,7 @@ const FIXED_TOPIC: &str = "where the responder always responds on the same topic
 /// What to do where there is no response topic.
 pub const NAME_ONE: &str = "name the topic that the responder responds on: -e TOPIC";
 
-/// A response topic that nobody else has, under what the server says they are to begin with
+/// A response topic of this client only, below the broker's Response Information
 /// ([MQTT-4.10.1]).
 fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
     let base = response_information.filter(|base| !base.is_empty()).unwrap_or(PREFIX);
@@ -294,7 +294,7 @@ impl std::fmt::Display for Others {
 }
 
 impl Requester<'_> {
-    /// What was waited for in vain.
+    /// The error that names what did not arrive.
     fn timed_out(&self, when: &str) -> Error {
         let what = match (self.stage, &self.exchange) {
             (RequestStage::Waiting, Some(exchange)) => {
@@ -336,7 +336,7 @@ impl Requester<'_> {
             qos: self.config.qos,
             no_local: false,
             retain_as_published: self.config.retain_as_published,
-            // What is retained there already responds to nothing.
+            // A message that is retained there already is not a response.
             retain_handling: if self.config.any_response { 0 } else { 2 },
         };
         session.subscribe(out, &[subscription], &self.config.subscribe_properties, 0);
@@ -378,7 +378,7 @@ impl Requester<'_> {
         }
         self.waited.came();
         let others = &mut self.others;
-        // Nobody can respond to what has not left.
+        // There is no response to a request that was not sent.
         let is_asked = self.stage == RequestStage::Waiting && self.unwritten_bytes == 0;
         let other = match (self.sent, exchange.answers(publish)) {
             _ if publish.retain && !self.config.retain_as_published => &mut others.retained,

@@ -286,7 +286,7 @@ impl EndOfStored {
         }
     }
 
-    /// Whether the message is a marker, which is for nobody else.
+    /// Whether the message is a marker of this run.
     pub(super) fn takes(&mut self, publish: &Publish<'_>) -> bool {
         if publish.topic != self.topic.as_bytes() {
             return false;

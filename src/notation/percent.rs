@@ -15,7 +15,7 @@ pub fn decode(text: &str) -> Result<Vec<u8>, &'static str> {
     }
 }
 
-/// The same for a text of which nobody says that it is percent-coded: what is no code stays as it is.
+/// The same for a text that may not be percent-coded: what is not a code stays as it is.
 #[must_use]
 pub fn decode_lossy(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()

@@ -314,7 +314,7 @@ pub fn put_json_line(out: &mut Vec<u8>, value: &impl serde::Serialize) {
 /// Values nested deeper than this stay on the line of the one that holds them.
 pub const MOST_INDENTED_LEVELS: usize = 32;
 /// What indentation may add for each byte of the JSON, and for any. What comes after that much stays on
-/// one line: JSON that people read has far less, and a stranger's must not fill the memory with blanks.
+/// one line: readable JSON has far less, and that of a peer must not fill the memory with blanks.
 const MOST_ADDED_PER_BYTE: usize = 8;
 const ADDED_FOR_ANY: usize = 64 * 1024;
 

@@ -59,13 +59,13 @@ impl Progress {
         Self::of(diagnostics, Some(total), CASES)
     }
 
-    /// Of what is being looked for, nobody knows how much.
+    /// A search: the total is not known.
     #[must_use]
     pub fn found(diagnostics: &Diagnostics) -> Self {
         Self::of(diagnostics, None, FOUND)
     }
 
-    /// Of lines, nobody knows how many.
+    /// Lines of input: the total is not known.
     #[must_use]
     pub fn lines(diagnostics: &Diagnostics) -> Self {
         if std::io::stdin().is_terminal() {

@@ -19,11 +19,11 @@ pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
     diagnostics.ask(&format!("{question} [y/N] "));
     let mut line = OpenLine(Some(diagnostics));
     let (answer, answered) = oneshot::channel();
-    // A thread of its own, so that a signal is heeded while nobody answers.
+    // A thread of its own, so that a signal ends the run while the question is open.
     std::thread::spawn(move || {
         let mut line = String::new();
         let read = std::io::stdin().lock().read_line(&mut line).is_ok();
-        // Nobody waits any more if the run was interrupted.
+        // There is no receiver any more if the run was interrupted.
         let _ = answer.send(if read { line } else { String::new() });
     });
     let answer = answered.await.unwrap_or_default();
@@ -33,7 +33,7 @@ pub async fn confirm(diagnostics: &Diagnostics, question: &str) -> bool {
     is_yes(&answer)
 }
 
-/// The line of a question. Where nobody ended it with an answer, the next output would stand on it.
+/// The line of a question. Without an answer it has no end, and the next output would continue it.
 struct OpenLine<'a>(Option<&'a Diagnostics>);
 
 impl Drop for OpenLine<'_> {

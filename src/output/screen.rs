@@ -13,7 +13,7 @@ use super::terminal::columns;
 /// What is assumed where the terminal does not say.
 const USUAL_COLUMNS: u16 = 80;
 
-/// Whether standard error takes something at once. A run must not wait for whoever has stopped reading
+/// Whether standard error takes output at once. A run must not wait for a reader that has stopped reading
 /// there (Ctrl-S, a pipe that is full) only to show how far it is.
 pub(super) fn takes_drawing() -> bool {
     let stderr = io::stderr();

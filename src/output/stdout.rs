@@ -344,7 +344,7 @@ mod linux {
             FileType::CharacterDevice if rustix::termios::isatty(inherited) => reopen(inherited),
             _ => return Route::Blocking,
         };
-        // To open a pipe that nobody reads for writing fails in this way.
+        // Opening a pipe without a reader for writing fails in this way.
         if descriptor.as_ref().is_err_and(|error| *error == Errno::NXIO) && file_type == FileType::Fifo {
             return Route::Closed;
         }

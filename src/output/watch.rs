@@ -34,7 +34,7 @@ pub struct Watch {
     lines: Vec<TopicLine>,
     /// There were topics beside those.
     has_others: bool,
-    /// Columns and rows of the latest drawing; `None` is to be drawn anew.
+    /// Columns and rows of the latest drawing; `None` asks for a full redraw.
     drawn_for: Option<(u16, u16)>,
     /// Drawn below the lines: how many are not shown.
     below: String,

@@ -16,8 +16,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::error::Error;
 
-/// Opens a file for reading and writing, and locks it for as long as it is open: two processes that
-/// write their own truth into it would spoil both. The lock ends with the process, even one that is
+/// Opens a file for reading and writing, and locks it for as long as it is open: two processes with
+/// different states would overwrite each other's. The lock ends with the process, even one that is
 /// killed.
 fn open_alone(path: &Path) -> io::Result<File> {
     let file = private().read(true).open(path)?;
@@ -33,15 +33,15 @@ fn open_alone(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Payloads and client identifiers are nobody else's business.
+/// Only the owner may read payloads and client identifiers.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).mode(0o600);
     options
 }
 
-/// Makes a file that is there whole, on the disk as well, or not at all: it gets its name when it is
-/// written. Another process that was quicker is no failure.
+/// Creates a file that exists whole, on the disk as well, or not at all: it gets its name when it is
+/// written. If another process has created it first, that is not an error.
 fn make_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{:08x}.tmp", fastrand::u32(..)));

@@ -72,7 +72,7 @@ pub struct SessionFile {
 }
 
 impl SessionFile {
-    /// Opens the session file of a client, or begins one.
+    /// Opens the session file of a client, or creates it.
     ///
     /// # Errors
     /// It cannot be used, is in use, is something else, damaged, or belongs to another client identifier.
@@ -103,7 +103,7 @@ impl SessionFile {
         Ok(Self { path: path.to_owned(), file, header_sum, header_bytes, blocks, changed: None })
     }
 
-    /// The identifiers that are set, in no order that means anything.
+    /// The identifiers that are set, in no particular order.
     #[must_use]
     pub fn identifiers(&self) -> Vec<u16> {
         (0..=u16::MAX)
@@ -296,7 +296,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
-        /// Whatever was written is found again, and nothing that was not.
+        /// Written identifiers are found again, and no others.
         #[test]
         fn written_identifiers_are_read_again(steps in proptest::collection::vec((any::<u16>(), 0..4_u8), 0..200)) {
             let (_folder, path) = file();

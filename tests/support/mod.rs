@@ -51,7 +51,7 @@ pub(crate) fn report(schema: &str, stdout: &[u8]) -> serde_json::Value {
     report
 }
 
-/// Waits until this holds of something that tells nobody when it changes, such as a file.
+/// Waits until a condition holds of something without events, such as a file.
 #[track_caller]
 pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) {
     let deadline = std::time::Instant::now() + LIMIT;

@@ -57,7 +57,7 @@ enum Output {
     Collected,
     /// The reader goes away once it has so many lines.
     ClosedAfter(usize),
-    /// A pipe that nobody reads and nobody closes.
+    /// A pipe that stays open and is never read.
     Unread,
     /// The same, and nothing more fits into it.
     Full,

@@ -20,7 +20,7 @@ pub(crate) enum Fault {
     Cut(u64),
     /// As that, but the client meets a reset.
     Reset(u64),
-    /// Nothing passes any more, and nobody is told.
+    /// Nothing passes any more, and neither side is told.
     BlackHole(u64),
     /// Someone else connects with the client's identifier, and goes away again. That the server says so
     /// (MQTT 5, where it would end the client) is lost with the link.

@@ -116,7 +116,7 @@ impl Listener {
         self.listener = Some(TcpListener::bind(("127.0.0.1", self.port)).unwrap());
     }
 
-    /// Nobody has connected so far.
+    /// No client has connected yet.
     pub(crate) fn expect_nobody(&self) {
         let listener = self.listener.as_ref().unwrap();
         assert!(!is_readable(listener, Duration::ZERO), "an unexpected connection");

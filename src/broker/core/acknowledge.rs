@@ -9,7 +9,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, Ack, Malformed, PacketType};
 
 impl Core {
-    /// PUBACK: the exchange of a QoS 1 message is over, failed or not. One that nobody waits for is
+    /// PUBACK: the exchange of a QoS 1 message is over, failed or not. One without a message is
     /// left unnoticed: after a reconnect that is no fault of the client.
     ///
     /// # Errors

@@ -144,7 +144,7 @@ impl Core {
         Ok(())
     }
 
-    /// Answers a CONNECT with a refusal and says goodbye.
+    /// Answers a CONNECT with a refusal and closes the connection.
     fn refuse(&mut self, id: ConnectionId, reason: ReasonCode, text: &str, now: Instant) {
         let version = self.options.protocols.iter().max().copied().unwrap_or(Protocol::V3_1_1);
         let withheld = self.withheld(PacketType::ConnAck);

@@ -102,7 +102,7 @@ pub(super) struct Lag {
     pub(super) waiting: Vec<ConnectionId>,
     /// When it last took anything.
     pub(super) last_progress: Instant,
-    /// It took nothing for too long: nobody waits for it until it has caught up.
+    /// It read nothing for too long: publishers do not wait for it until it has caught up.
     pub(super) stalled: bool,
 }
 

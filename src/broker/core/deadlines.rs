@@ -8,7 +8,7 @@ use super::{ConnectionId, SessionId};
 /// Whose time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TimerOf {
-    /// Connect timeout, keep-alive, patience with a slow reader, or the end of a goodbye.
+    /// Connect timeout, keep-alive, time limit of a slow reader, or the wait after DISCONNECT.
     Connection(ConnectionId),
     /// Will delay or session expiry.
     Session(SessionId),
@@ -19,7 +19,7 @@ pub(super) enum TimerOf {
 #[derive(Default)]
 pub(super) struct Deadlines {
     set: BTreeSet<(Instant, TimerOf)>,
-    /// A deadline before all others was added: whoever sleeps must look again.
+    /// A deadline before all others was added: the sleeping task must look again.
     earlier: bool,
 }
 

@@ -59,7 +59,7 @@ impl Core {
     }
 
     /// Ends a connection whose CONNECT cannot be used. Only two kinds are answered: a version
-    /// nobody speaks, in the format every version's client understands, and MQTT 5 ([MQTT-3.1.4-1]).
+    /// that does not exist, in the format that clients of every version read, and MQTT 5 ([MQTT-3.1.4-1]).
     fn fail_connect(&mut self, id: ConnectionId, packet: &[u8], malformed: &Malformed, now: Instant) {
         let is_connect = packet.first().is_some_and(|first| first >> 4 == PacketType::Connect as u8);
         // Any length of the fixed header: the protocol name is followed by its level.
@@ -114,7 +114,7 @@ impl Core {
         }
     }
 
-    /// Says goodbye to everyone.
+    /// Sends DISCONNECT to all clients.
     pub(in crate::broker) fn shut_down(&mut self, now: Instant) {
         let ids: Vec<ConnectionId> = self.connections.iter().map(|(id, _)| id).collect();
         for id in ids {

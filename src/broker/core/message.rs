@@ -52,7 +52,7 @@ impl SharedMessage {
 pub(super) struct View<'a> {
     pub(super) topic: &'a [u8],
     pub(super) payload: &'a [u8],
-    /// Without Topic Alias, Message Expiry Interval and Subscription Identifiers, which are made anew
+    /// Without Topic Alias, Message Expiry Interval and Subscription Identifiers, which are set
     /// for each receiver.
     pub(super) properties: Properties<'a>,
     pub(super) expires: Option<Instant>,

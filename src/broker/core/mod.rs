@@ -136,7 +136,7 @@ impl Core {
         }
     }
 
-    /// Replaces the faults; those that count start anew.
+    /// Replaces the faults; their counters start again.
     pub(super) fn set_faults(&mut self, faults: Faults) {
         self.options.faults = faults;
         (self.refused, self.cut) = (0, 0);
@@ -467,7 +467,7 @@ impl Core {
     }
 
     /// Sets the deadline of a connection. It is not moved with every packet: it comes at the old
-    /// time, finds that something was received, and is set anew.
+    /// time, finds that something was received, and is set again.
     fn arm(&mut self, id: ConnectionId, now: Instant) {
         let Some(connection) = self.connections.get_mut(id) else { return };
         let at = match connection.phase {

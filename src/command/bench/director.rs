@@ -289,7 +289,7 @@ impl<'a> Director<'a> {
         for thread in 0..fleet.threads {
             let (order, orders) = mpsc::unbounded_channel();
             if interrupted {
-                // Before it connects: what fails then would be nobody's business.
+                // Before it connects, so that a failure is reported.
                 let _ = order.send(Order::Leave(now()));
             }
             let board = Arc::new(Board::default());

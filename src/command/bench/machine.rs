@@ -119,7 +119,7 @@ fn ports(load: &Load) -> Result<(), Error> {
     Err(short(format!("{clients} ports are needed, and {from} {ports}")).with_hint(hint))
 }
 
-/// Too little memory is a warning: nobody knows what will be free by then.
+/// Too little memory is a warning: the free memory changes during the run.
 fn check_memory(load: &Load, diagnostics: &Diagnostics) {
     let each = if load.client.endpoint.transport.is_secure() { TLS_BYTES } else { PLAIN_BYTES };
     let needed = u64::from(load.clients()) * each + flow_bytes(load);

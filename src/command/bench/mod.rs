@@ -168,7 +168,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     written?;
     let has_verdict = to_files || !report.thresholds.is_empty();
     match printed {
-        // The figures were for a reader that has gone; a verdict is for whoever waits for the exit status.
+        // The figures were for a reader that has gone; the exit status still has the verdict.
         Err(Error::OutputClosed) if has_verdict => {}
         printed => printed?,
     }

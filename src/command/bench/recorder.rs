@@ -115,7 +115,7 @@ pub(super) struct Counts {
     pub(super) full_windows: u64,
     /// How often one was due and the socket took nothing.
     pub(super) blocked_sockets: u64,
-    /// Fences nobody answered.
+    /// Barriers without an answer.
     pub(super) unconfirmed: u64,
 }
 

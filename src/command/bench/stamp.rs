@@ -166,7 +166,7 @@ pub(super) enum Arrival {
     Reordered,
     /// Not the first time.
     Duplicate,
-    /// So old that nobody can say.
+    /// Too old to decide.
     Stale,
 }
 
@@ -257,7 +257,7 @@ mod tests {
             prop_assert_eq!(Stamp::read(&payload(stamp, &rest), Some(!run)), Recognised::Foreign);
         }
 
-        /// Any changed bit is noticed; in the run's own number it makes the message a stranger's.
+        /// Any changed bit is noticed; in the number of the run it makes the message a foreign one.
         #[test]
         fn damage_is_noticed(bit: proptest::sample::Index, rest: Vec<u8>) {
             let mut bytes = payload(stamp(5, 6, 7), &rest);

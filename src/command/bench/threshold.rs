@@ -111,7 +111,7 @@ impl FromStr for Threshold {
     }
 }
 
-/// A name without what people need not care about: upper and lower case, and what joins words.
+/// A name without the parts that do not matter: upper and lower case, and the separators of words.
 fn plain(name: &str) -> String {
     let name = name.to_ascii_lowercase().replace(['_', ' '], "-");
     name.strip_suffix("/s").map_or_else(|| name.clone(), |count| format!("{count}-rate"))

@@ -149,7 +149,7 @@ struct Pinger<'a> {
 }
 
 impl Pinger<'_> {
-    /// Writes lines for people, if anyone wants them.
+    /// Writes the text report, unless it is switched off.
     fn show(&mut self, lines: impl FnOnce() -> String) {
         if !self.config.json && self.config.verbosity > Verbosity::Quiet {
             let lines = lines();
@@ -167,7 +167,7 @@ impl Pinger<'_> {
         self.since = Instant::now();
     }
 
-    /// What is under way.
+    /// The step that the run waits for.
     fn awaited(&self) -> &'static str {
         let transport = self.config.client.endpoint.way();
         let next = |candidates: &[(bool, &'static str)]| {
@@ -194,7 +194,7 @@ impl Pinger<'_> {
         }
     }
 
-    /// Something was asked of the server, which has to answer within the limit for connecting: the
+    /// The broker was asked something, and has to respond within the connect timeout: the
     /// keep-alive alone would let a ping last for minutes, or for ever.
     fn asked(&mut self, stage: PingStage) {
         self.stage = stage;
@@ -212,7 +212,7 @@ impl Pinger<'_> {
         Error::timed_out(format!("after {}, waiting for {}", duration(limit), self.awaited()))
     }
 
-    /// A round trip is over.
+    /// A round trip is complete.
     fn back(&mut self) {
         self.answer_limit = None;
         let took = self.sent.elapsed();

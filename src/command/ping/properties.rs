@@ -24,7 +24,7 @@ pub(super) fn serialize_properties<S: Serializer>(
         match property.value {
             Value::Number(number) => object.serialize_entry(name, &number)?,
             Value::Text(text) => object.serialize_entry(name, &masked(text))?,
-            // Nobody but the client's code needs it, and it may be a secret.
+            // Only the client's code needs it, and it may be a secret.
             Value::Binary(bytes) => object.serialize_entry(name, &counted(bytes.len() as u64, "byte"))?,
             Value::Pair(..) if std::mem::replace(&mut has_pairs, true) => {}
             Value::Pair(..) => object.serialize_entry("user-properties", &Pairs(block))?,

@@ -39,7 +39,7 @@ pub(super) enum TakenStep {
         #[serde(flatten)]
         facts: TlsReport,
     },
-    /// The server's certificates were turned down.
+    /// The broker's certificates were refused.
     Refused {
         took_us: u64,
         certificates: Vec<Certificate>,
@@ -97,10 +97,10 @@ struct FailureReport {
     exit_status: u8,
 }
 
-/// A way that was gone before the last one.
+/// An attempt before the last one.
 #[derive(Debug, Serialize)]
 pub(super) struct EarlierAttempt {
-    /// Of its CONNECT, if it came so far.
+    /// The version of its CONNECT, if that was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     protocol: Option<String>,
     /// From CONNECT to its end.
@@ -142,7 +142,7 @@ struct RoundTrips {
     times_us: Vec<u64>,
 }
 
-/// Everything that was found out.
+/// The report, as far as it is complete.
 #[derive(Debug, Default)]
 pub(super) struct PingReport {
     pub(super) steps: Vec<TakenStep>,
@@ -191,7 +191,7 @@ impl PingReport {
         }
     }
 
-    /// The attempt before has succeeded after all, while this one was under way.
+    /// The earlier attempt has succeeded after all, while this one was in progress.
     pub(super) fn return_to_earlier(&mut self, other: AttemptEnd) {
         if let Some(earlier) = self.earlier.pop() {
             self.end_attempt(other);
@@ -204,7 +204,7 @@ impl PingReport {
         self.earlier.iter().flat_map(|attempt| &attempt.steps).any(|earlier| earlier.is_like(step))
     }
 
-    /// The certificates that are no longer valid at that time, in words.
+    /// The certificates that are no longer valid at that time, as text.
     pub(super) fn expiring(&self, at: SystemTime) -> Vec<String> {
         let tls = self.steps.iter().filter_map(|step| match step {
             TakenStep::Tls { facts, .. } => Some(&facts.certificates),
@@ -279,7 +279,7 @@ fn millis(micros: u64) -> String {
     format!("{}.{:03}", micros / 1000, micros % 1000)
 }
 
-/// How lines are laid out for people.
+/// The layout of the text report.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Layout {
     /// The columns of the terminal, if it is one.
@@ -351,7 +351,7 @@ impl TakenStep {
         }
     }
 
-    /// Its lines for people.
+    /// Its lines in the text report.
     pub(super) fn text(&self, layout: Layout) -> String {
         let show = |name, took_us: &u64, text: &str| layout.line(name, Duration::from_micros(*took_us), text);
         let ends = |certificates: &[Certificate]| -> String {
@@ -391,13 +391,13 @@ impl TakenStep {
         }
     }
 
-    /// Whether it has brought the same, be it in another time.
+    /// Whether it has the same result, apart from the time.
     pub(super) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Resolve { addresses: one, .. }, Self::Resolve { addresses: two, .. }) => one == two,
             (Self::Connect { peer: one, .. }, Self::Connect { peer: two, .. })
             | (Self::Proxy { proxy: one, .. }, Self::Proxy { proxy: two, .. }) => one == two,
-            // To resume a session is the way of a second handshake.
+            // A second handshake may resume the session of the first.
             (Self::Tls { facts: one, .. }, Self::Tls { facts: two, .. }) => {
                 one.certificates == two.certificates && one.version == two.version && one.alpn == two.alpn
             }

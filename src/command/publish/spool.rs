@@ -299,7 +299,7 @@ impl LineIntake<'_> {
                 let first = self.number + 1 - self.intake.waiting() as u64;
                 return Err(not_taken(error, &format!("line {first} and those after it were")));
             }
-            // One note waits at most: whoever gets it looks for everything that is there.
+            // At most one note waits: its receiver looks for all new input.
             let _ = self.notes.try_send(IntakeNote::More);
         }
         Ok(())

@@ -21,7 +21,7 @@ pub(super) struct Backup {
     file: BufWriter<File>,
     is_needed: bool,
     is_stdout: bool,
-    /// An ordinary file of its own, which can be begun anew and must reach the disk; a pipe or device is
+    /// An ordinary file of its own, which can be started again and must reach the disk; a pipe or device is
     /// not, nor is standard output, which may hold something else.
     is_file: bool,
     /// Where the scan under way began to write.
@@ -45,7 +45,7 @@ impl Backup {
             is_stdout || std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
         let mut options = OpenOptions::new();
         options.write(true).create_new(!special);
-        // Payloads are for nobody else.
+        // Only the owner may read payloads.
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = if is_stdout { stdout_as_file() } else { options.open(path) };
@@ -84,7 +84,7 @@ impl Backup {
         self.file.write_all(&self.line).map_err(|error| self.failed(error))
     }
 
-    /// Forgets what was written: the scan begins anew. Into a pipe it cannot be unwritten, and
+    /// Forgets what was written: the scan starts again. Output to a pipe cannot be taken back, and
     /// messages may stand there twice, which does a restore no harm.
     ///
     /// # Errors
@@ -188,7 +188,7 @@ impl BackupRecords {
         Ok(Self { name, lines, number: 0, line: Vec::new() })
     }
 
-    /// Begins anew.
+    /// Starts again.
     ///
     /// # Errors
     /// The file cannot be read.

@@ -129,7 +129,7 @@ pub(super) async fn run(config: &Config, clear: &Clear, diagnostics: &Diagnostic
     Ok(if something { Exit::Negative } else { Exit::Success })
 }
 
-/// The report of a run that could not be made because of a file, for whoever reads standard output; and why,
+/// The report of a run that failed because of a file, for the reader of standard output; and why,
 /// to end with.
 pub(super) async fn report_unmade(
     config: &Config,
@@ -248,7 +248,7 @@ impl ClearRun<'_> {
     }
 
     async fn confirmed(&mut self) -> Result<bool, Error> {
-        // Nobody should say yes to what went into a file, or into a report that is yet to come.
+        // A user must see the list to confirm it: it is not on the terminal if it goes to a file or a later report.
         if self.config.json || !self.diagnostics.terminal().stdout.is_terminal {
             for entry in &self.entries {
                 self.diagnostics.plain(&entry.line());

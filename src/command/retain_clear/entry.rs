@@ -87,7 +87,7 @@ pub(super) struct RetainedTopic {
     pub(super) fingerprint: u64,
     pub(super) qos: QoS,
     pub(super) fate: Fate,
-    /// The beginning of the payload and the properties, printable; empty if nobody will see it.
+    /// The beginning of the payload and the properties, printable; empty if it is not shown.
     pub(super) preview: Box<str>,
 }
 

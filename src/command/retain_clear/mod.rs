@@ -113,7 +113,7 @@ impl Invocation for Config {
 /// Does what the configuration says.
 ///
 /// # Errors
-/// A link that could not be made or kept, a file that cannot be used, a signal, or nobody to ask.
+/// A connection that failed, a file that cannot be used, a signal, or no terminal for the question.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     match &config.work {
         ClearWork::Clear(clear) => clear::run(&config, clear, diagnostics).await,

@@ -143,7 +143,7 @@ struct Restoring {
     records: BackupRecords,
     /// One for each record taken so far, in their order; its place is its token.
     entries: Vec<RetainedTopic>,
-    /// Those whose refusal nobody would hear of.
+    /// Messages whose refusal the broker cannot report.
     unanswerable: u64,
 }
 

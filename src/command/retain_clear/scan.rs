@@ -265,12 +265,12 @@ impl Scanner<'_> {
             return Ok(());
         }
         self.end.came();
-        // Every scan ends with a checking pass, and each of those counts anew.
+        // Every scan ends with a checking pass, and each of those counts from zero.
         let count = u64::from(purpose == PassPurpose::Check);
         let filters = &self.options.filters;
         let asked =
             |name: &&str| filters.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
-        // Nobody's filters are rewritten by us: what a server makes of them, nobody has asked for.
+        // The user's filters are not rewritten: messages that match none of them were not requested.
         let Some(topic) = topic::check_name(publish.topic).ok().filter(asked) else {
             self.foreign += count;
             return Ok(());
@@ -460,7 +460,7 @@ impl Scanner<'_> {
 }
 
 impl Handler for Scanner<'_> {
-    /// On a new link everything begins anew: what the lost one would still have brought, nobody knows.
+    /// On a new connection the scan starts again: the messages that the lost one had not delivered are unknown.
     fn on_connected(&mut self, _session: &mut Session, _connected: &Connected) -> Result<(), Error> {
         self.link = LinkState::Up;
         self.leaving.clear();

@@ -19,7 +19,7 @@ pub(super) enum Verdict {
     Fail,
     /// The server lacks what the case needs, and says so.
     Skipped,
-    /// Nobody can tell: the watcher lost its link, or the case could not be set up.
+    /// Inconclusive: the watcher lost its connection, or the case could not be set up.
     Inconclusive,
 }
 
@@ -171,7 +171,7 @@ fn properties_differ(sent: &PropertyBlock, got: &PropertyBlock, delay: Duration)
             (PropertyId::WillDelayInterval | PropertyId::UserProperty, ..) => {}
             (_, _, None) => return Some(format!("property {name} was dropped")),
             (PropertyId::MessageExpiryInterval, Value::Number(sent), Some(Value::Number(got))) => {
-                // What is left of it; counted in whole seconds, and rounded nobody knows how.
+                // The rest of the interval, in whole seconds, rounded in a way that the standard does not define.
                 let waited = u32::try_from(delay.as_secs()).unwrap_or(u32::MAX).saturating_add(2);
                 if got > sent || got < sent.saturating_sub(waited) {
                     return Some(format!("property {name} is {got} instead of {sent}"));

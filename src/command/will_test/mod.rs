@@ -156,7 +156,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
             diagnostics.state("standard output was closed before the first case was run");
             return Ok(Exit::Failure);
         }
-        // Whoever has read enough of it has not asked for a verdict on the rest, and gets none.
+        // A reader that leaves early gets no verdict on the rest.
         Some(Error::OutputClosed) => diagnostics.state(format_args!(
             "standard output was closed; not run to their end: {cut_off} of {}",
             counted(total as u64, "case")
@@ -394,7 +394,7 @@ async fn flush_beside(progress: &Progress, stdout: &mut Stdout) -> Result<(), Er
 }
 
 /// Runs the plans, one after the other or all at once, and shows each as it ends. Interrupted, or
-/// with nobody to show it to, it ends the rest, lets it tidy up behind itself, and says why.
+/// without a reader, it ends the other cases, lets them clean up, and reports why.
 async fn run_all(
     config: &Config,
     plans: &[CasePlan],

@@ -117,7 +117,7 @@ impl CasePlan {
         let mut stop = setting.stop.clone();
         let result = tokio::select! {
             result = self.try_run(setting, &mut tidying) => Some(result),
-            // An error: nobody is left who could say so.
+            // An error: the sender is gone.
             _ = stop.wait_for(|stop| *stop) => None,
         };
         // Whatever still hangs on to the session goes first, so that tidying up is the last word.
@@ -125,7 +125,7 @@ impl CasePlan {
         drop(publishers);
         let tidy = async { if to_be_tidied { self.tidy(setting, before.as_ref()).await } else { Ok(()) } };
         let Some(result) = result else {
-            // There is nobody to tell that the server has gone as well.
+            // The DISCONNECT has no receiver if the broker has gone as well.
             let _ = timeout(LAST_WORDS, tidy).await;
             return None;
         };

@@ -37,7 +37,7 @@ impl Intake {
     }
 
     /// Adds a message to those that [`Intake::take_in`] will take. It must be one that
-    /// [is possible](Intake::is_possible): nobody could ever send another.
+    /// [is possible](Intake::is_possible): another could never be sent.
     pub fn add(&mut self, payload: &[u8]) {
         put(&mut self.batch, self.shared.key, &self.envelope, payload);
         self.ends.push(self.batch.len());
@@ -108,7 +108,7 @@ impl Intake {
         tail.draining && tail.messages > tail.kept
     }
 
-    /// The error for what finds no room.
+    /// The error for input without room in the file.
     #[must_use]
     pub fn no_room(&self) -> Error {
         let full = format!("it is full: {} bytes (--spool-max-size)", self.most_bytes);
@@ -125,7 +125,7 @@ impl Intake {
         let shared = Arc::clone(&self.shared);
         let mut tail = shared.tail();
         while self.has_no_room(&tail) {
-            // What is kept leaves room to nobody in this run.
+            // The messages that are kept leave no room in this run.
             if tail.course == IntakeState::Ending || tail.messages == tail.kept {
                 return if self.ends.is_empty() { Ok(()) } else { Err(self.no_room()) };
             }

@@ -194,7 +194,7 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Opens a spool, or begins one.
+    /// Opens a spool, or creates it.
     ///
     /// # Errors
     /// It cannot be used, is in use, or is something else.
@@ -210,10 +210,10 @@ impl Spool {
         }
     }
 
-    /// Opens a spool that must be there, for who has nothing to put into it.
+    /// Opens an existing spool, for a run without input.
     ///
     /// # Errors
-    /// As of [`Spool::open`], and where there is none.
+    /// As of [`Spool::open`], and if there is none.
     pub fn open_existing(path: &Path, client_identifier: &str) -> Result<(Self, Left), Error> {
         let file = open_alone(path).map_err(unusable(path))?;
         Self::read_in(path, file, client_identifier)
@@ -469,7 +469,7 @@ impl Spool {
         self.mark(place, SpoolStage::Done);
     }
 
-    /// The server does not take it now: it is for the next run, which begins anew with it.
+    /// The broker refuses it for now: the next run sends it from the start.
     ///
     /// # Errors
     /// The file cannot be read.
@@ -481,7 +481,7 @@ impl Spool {
         Ok(())
     }
 
-    /// The server has lost the session: what was sent is to be sent anew.
+    /// The broker has lost the session: sent messages are sent again from the start.
     pub fn forget_sent(&mut self) {
         let places: Vec<u64> = self.marked.keys().copied().collect();
         for place in places {
@@ -548,7 +548,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Nothing more is sent in this run: what finds no room will not be taken in.
+    /// Nothing more is sent in this run: input without room is not accepted.
     pub fn stop_waiting(&self) {
         self.shared.tail().course = IntakeState::Ending;
         self.shared.room.notify_all();

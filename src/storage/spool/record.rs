@@ -56,7 +56,7 @@ pub(super) struct Key([u8; 8]);
 impl Key {
     pub(super) const BYTES: usize = 8;
 
-    /// One that nobody can guess: the standard library seeds its hash maps from the system's random numbers.
+    /// A key that cannot be guessed: the standard library seeds its hash maps from the system's random numbers.
     pub(super) fn random() -> Self {
         Self(RandomState::new().hash_one(MAGIC).to_le_bytes())
     }

@@ -236,7 +236,7 @@ impl Client {
     }
 }
 
-/// Who is to be connected: the options, and the client identifier.
+/// The client to connect: its options and its client identifier.
 pub(crate) type ConnectOrder = (Arc<ClientOptions>, String);
 
 /// One connection at a time.

@@ -54,7 +54,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
     runtime.map_err(|error| Error::file("cannot start a runtime", error))
 }
 
-/// A thread never ends without a word: nobody must wait for one that is gone.
+/// A thread always sends a final report: the director must not wait for one that is gone.
 struct LastWord {
     news: UnboundedSender<News>,
     said: bool,

@@ -123,7 +123,7 @@ pub(crate) enum News {
     Failed(Error),
 }
 
-/// Where a thread stands, for whoever watches. Written by one thread only.
+/// The state of a thread, for the progress display. Written by one thread only.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct Board {
@@ -139,7 +139,7 @@ pub(crate) struct Board {
     pub(crate) idle: AtomicU64,
 }
 
-/// The bytes of a message, whose stamp is written anew for each.
+/// The bytes of a message; only the stamp differs between messages.
 #[derive(Debug, Clone)]
 pub(crate) struct StampedMessage {
     pub(crate) bytes: Vec<u8>,

@@ -154,7 +154,7 @@ struct List {
 }
 
 impl Ready {
-    /// Who is woken for the next client.
+    /// The waker of the next client.
     pub(crate) fn register(&self, task: &Waker) {
         let mut list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
         if list.task.as_ref().is_none_or(|known| !known.will_wake(task)) {

@@ -41,7 +41,7 @@ enum Slot {
     Gone,
 }
 
-/// One client and who is woken for it.
+/// One client and its waker.
 struct Seat {
     slot: Slot,
     /// Its number among all clients.
@@ -177,7 +177,7 @@ impl Worker {
         self.ready.register(cx.waker());
         for _ in 0..LOOKS_PER_POLL {
             while let Poll::Ready(order) = self.orders.poll_recv(cx) {
-                // Nobody who gives orders is left: the program ends.
+                // The director is gone: the program ends.
                 let Some(order) = order else { return Poll::Ready(()) };
                 self.obey(order);
             }
@@ -475,7 +475,7 @@ impl Worker {
         self.end_without_publishers();
     }
 
-    /// What is left of a count has nobody to send it. A schedule says so of each message in its time.
+    /// The rest of a count has no client to send it. With a schedule each message is counted when it is due.
     fn end_without_publishers(&mut self) {
         let counted = self.pacer.is_none() && matches!(self.fleet.load.stop, StopAfter::Count(_));
         let publishes = self.fleet.load.mode.publishes();

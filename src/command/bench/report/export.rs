@@ -104,7 +104,7 @@ pub(crate) fn json(report: &LoadReport) -> Result<Vec<u8>, Error> {
     Ok(line)
 }
 
-/// The object of a run that could not be made: for whoever reads standard output, an error in place of
+/// The JSON object of a run that failed: for the reader of standard output, an error in place of
 /// figures.
 pub(crate) fn json_of_failure(mode: Mode, error: &Error) -> Vec<u8> {
     let mut line = Vec::new();
@@ -176,7 +176,7 @@ fn junit(report: &LoadReport) -> String {
     let valid = if report.valid { TestOutcome::Passed(None) } else { TestOutcome::Failed(problems) };
     let mut cases = vec![(VALID.to_owned(), valid)];
     if report.interrupted {
-        // Like the exit status: whoever interrupts a run does not mean that something is wrong.
+        // Like the exit status: an interruption by the user is not a failure.
         let why = "it was interrupted: the figures cover the time until then";
         cases.push(("the run was completed".to_owned(), TestOutcome::Skipped(why.to_owned())));
     }

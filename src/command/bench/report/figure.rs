@@ -20,7 +20,7 @@ use super::{LoadReport, per_second};
 pub(crate) enum Unit {
     Count,
     PerSecond,
-    /// A part of 1, which people give in percent.
+    /// A share, 0 to 1; shown and given in percent.
     Share,
     Bytes,
     Seconds,
@@ -40,7 +40,7 @@ impl Unit {
         }
     }
 
-    /// A value for people.
+    /// A value as text.
     pub(crate) fn text(self, value: f64) -> String {
         match self {
             Self::Count => count(value),
@@ -176,7 +176,7 @@ pub(crate) struct Figure {
     pub(crate) key: &'static str,
     /// What `--fail-if` calls it; empty if it cannot have a limit.
     pub(crate) name: &'static str,
-    /// What people read; `--fail-if` understands it, too.
+    /// The name in the report; `--fail-if` accepts it, too.
     pub(crate) label: &'static str,
     pub(crate) unit: Unit,
     read: Reading,

@@ -13,7 +13,7 @@ pub(crate) struct TimeFigure {
     pub(crate) kind: LatencyKind,
     /// Its name in the report and in `--fail-if`.
     pub(crate) key: &'static str,
-    /// What people read; `--fail-if` understands it, too.
+    /// The name in the report; `--fail-if` accepts it, too.
     pub(crate) label: &'static str,
     /// Whether the table and the page show it, and below which other.
     pub(crate) row: LatencyRow,
@@ -160,7 +160,7 @@ impl Latency {
     }
 
     /// A statistic in microseconds for comparison with a limit. What had no answer took longer than
-    /// every limit: how much longer nobody knows, and so no percentile can be taken without it.
+    /// every limit by an unknown time, and so every percentile has to include it.
     #[allow(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,

@@ -226,7 +226,7 @@ impl LoadReport {
         if self.interrupted { 0 } else { undelivered(&self.counts) }
     }
 
-    /// Deliveries that had not come when the run was interrupted: nobody knows whether they are lost.
+    /// Deliveries that had not arrived when the run was interrupted; they may not be lost.
     pub(crate) fn under_way(&self) -> u64 {
         if self.interrupted { undelivered(&self.counts) } else { 0 }
     }

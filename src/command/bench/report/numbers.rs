@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as readable text.
 
 /// A time in microseconds with three digits and a unit.
 pub(crate) fn time(microseconds: f64) -> String {
