@@ -132,7 +132,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l will-qos -d 'QoS of th
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
 state\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have the broker keep the message for future subscribers'
@@ -250,7 +250,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l will-qos -d 'QoS of th
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
 state\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l no-local -d 'Do not receive what this client published itself (MQTT 5)'
@@ -372,7 +372,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l will-qos -d 'QoS of the
 2\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
 state\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand rr" -l latency -d 'Write how long the response took after the request, on a line of its own; with --json as an object'
@@ -483,7 +483,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_sub
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and not __fish_seen_subcommand_from conn pub sub e2e rr compare calibrate" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
@@ -574,7 +574,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from conn" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
@@ -674,7 +674,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from pub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
@@ -762,7 +762,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from sub" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
@@ -869,7 +869,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from e2e" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
@@ -967,7 +967,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l reconnect -d 'When the link is lost: never, always, or how many attempts in a row may fail. Refused credentials, an untrusted certificate and three hang-ups on the same packet end the run all the same [default: always for sub and pub -l, 10 for retain-clear, else never]' -r
@@ -993,7 +993,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help -d 'Print help; --help GROUP for one group of options'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from rr" -l version -d 'Print version'
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from compare" -l json -d 'Write the comparison as one JSON object'
@@ -1056,7 +1056,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcomm
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l tls-engine-kpass-sha1 -d 'Not available: engines' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l keyform -d 'Only pem is available' -r -f -a "pem\t''
 engine\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand bench; and __fish_seen_subcommand_from calibrate" -l json -d 'Write the result as one JSON object'
@@ -1148,7 +1148,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l keyform -d 'O
 engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
 state\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand retain-clear" -l dry-run -d 'Only list what would be cleared'
@@ -1276,7 +1276,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l keyform -d 'Only
 engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
 state\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand will-test" -l strict -d 'Also run the cases in which brokers that many people use depart from the standard'
@@ -1367,7 +1367,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l keyform -d 'Only pem 
 engine\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l json-events -d 'Write everything on standard error as JSON, one object a line, packets as with -d included; with =state changes of state, warnings and errors only. Usage errors, which come before, stay text' -r -f -a "all\t''
 state\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l json -d 'Write a report as one JSON object, in place of text'
@@ -1388,7 +1388,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l help-all -d 'Print al
 complete -c mqtt -n "__fish_mqtt_using_subcommand ping" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l listen -d 'IP address to listen on, with a port or without; port 0 takes a free one and prints it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -s p -l port -d 'Port to listen on [default: 1883]' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand broker" -l until-eof -d 'End when standard input does, as it does with the program that has started this one with a pipe'
@@ -1483,7 +1483,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_su
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -f -a "install" -d 'Make links by the names of mosquitto\'s clients'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and not __fish_seen_subcommand_from install uninstall" -f -a "uninstall" -d 'Remove the links again'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l dir -d 'Folder of the links' -r -f -a "(__fish_complete_directories)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l force -d 'Replace what is there, whatever it is'
@@ -1493,7 +1493,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcom
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l help-all -d 'Print all options, with every detail'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from install" -l version -d 'Print version'
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l dir -d 'Folder of the links' -r -f -a "(__fish_complete_directories)"
-complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l color -d 'Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l color -d 'Colour: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand compat; and __fish_seen_subcommand_from uninstall" -l quiet -d 'Say nothing on standard error but usage errors; the exit status tells how it went'

@@ -47,7 +47,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     if let Err(error) = &outcome {
         diagnostics.error(error);
     }
-    manner.exit(&outcome)
+    let exit = manner.exit(&outcome);
+    // A shell does this itself for a program that a signal has ended.
+    if !matches!(exit, Exit::Signal(_)) {
+        diagnostics.end_interrupted_line();
+    }
+    exit
 }
 
 /// Replaces this process by one of the same program. Returns only if that fails, and says why.

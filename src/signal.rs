@@ -53,6 +53,7 @@ impl Signals {
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<i32> {
         for (number, stream) in &mut self.caught {
             if poll_one(stream, cx).is_ready() {
+                INTERRUPTED.fetch_or(*number == SIGINT, Ordering::Relaxed);
                 return Poll::Ready(*number);
             }
         }
@@ -67,6 +68,15 @@ pub fn outlive_file_limit() {
     ONCE.call_once(|| {
         let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     });
+}
+
+/// A SIGINT was reported, and the terminal shows `^C` where the next line would go.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Whether a SIGINT was reported since this was last asked.
+#[must_use]
+pub fn take_interrupt() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed) && INTERRUPTED.swap(false, Ordering::Relaxed)
 }
 
 /// How long a run may take to end by itself after the first signal. `sub --remove-retained` waits five seconds

@@ -64,6 +64,7 @@ mod stored;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]
 mod support;
+mod terminal;
 mod tls;
 mod tls_options;
 mod versions;

@@ -38,7 +38,7 @@ pub(super) struct QuietArgs {
     log_time: bool,
 
     #[arg(
-        help = "Colour on standard error: auto (on a terminal, unless NO_COLOR is set), always or never",
+        help = "Colour: auto (on a terminal, unless NO_COLOR is set), always or never",
         long, value_name = "WHEN", default_value = "auto", value_parser = value::color(),
           hide_possible_values = true)]
     #[allow(dead_code, reason = "it is heeded beside the subcommand, which does not care")]

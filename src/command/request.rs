@@ -80,12 +80,13 @@ impl Invocation for Config {
 /// request, the time limit reached, or an output that cannot be written.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?.for_reader();
+    config.source.announce(diagnostics);
     let payload = config.source.payload_in_time(&mut attention).await?.unwrap_or_default();
     let mut requester = Requester {
         config: &config,
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
-        writer: MessageWriter::new(config.format.clone(), diagnostics.terminal().stdout.is_terminal),
+        writer: MessageWriter::for_stream(config.format.clone(), diagnostics.terminal().stdout),
         stdout: Stdout::new(),
         payload,
         exchange: None,

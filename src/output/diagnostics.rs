@@ -24,7 +24,7 @@ use crate::protocol::Direction;
 use crate::protocol::property::PropertyId;
 use crate::protocol::wire::Packet;
 use crate::quotation::cut_line;
-use crate::signal::outlive_file_limit;
+use crate::signal::{outlive_file_limit, take_interrupt};
 
 /// The lines of a run on standard error.
 pub struct Diagnostics {
@@ -305,11 +305,28 @@ impl Diagnostics {
         (!both.is_empty()).then(|| both.join("; "))
     }
 
-    /// Whether progress would be seen, and not be in the way.
-    pub(super) fn shows_progress(&self) -> bool {
+    /// Whether a person looks at standard error, and wants to know how it goes.
+    pub fn is_interactive(&self) -> bool {
         !self.manner.is_mosquitto()
             && self.terminal().stderr.is_terminal
             && self.verbosity == Verbosity::Normal
+    }
+
+    /// Ends the line in which a terminal shows `^C`, if there was one.
+    pub fn end_interrupted_line(&self) {
+        if let Some(line_feed) = self.after_interrupt() {
+            self.write(line_feed);
+        }
+    }
+
+    /// What belongs before the next line.
+    fn after_interrupt(&self) -> Option<&'static str> {
+        let is_shown = take_interrupt()
+            && self.verbosity > Verbosity::Quiet
+            && !self.verbosity.is_json()
+            && !self.manner.is_mosquitto()
+            && self.terminal().stderr.is_terminal;
+        is_shown.then_some("\n")
     }
 
     /// Lines from now on stand above this bar, while it is shown.
@@ -339,6 +356,13 @@ impl Diagnostics {
     }
 
     fn put(&self, text: &str) {
+        match self.after_interrupt() {
+            Some(line_feed) => self.write(&[line_feed, text].concat()),
+            None => self.write(text),
+        }
+    }
+
+    fn write(&self, text: &str) {
         outlive_file_limit();
         let Out { writer, bar, .. } = &mut *self.out();
         let _ = match bar.as_ref().filter(|bar| !bar.is_finished()) {

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::record_style::RecordStyle;
+use super::terminal::Palette;
 use crate::notation::hex::{self, DIGITS};
 use crate::notation::printable::is_obeyed;
 use crate::protocol::QoS;
@@ -171,6 +172,39 @@ pub(super) fn put_record(
     }
     out.push(b'}');
     as_json || form == PayloadForm::Text || publish.payload.is_empty()
+}
+
+/// Colours topic, QoS and retain in the record that begins at `start`. Its keys are the first of the record, in
+/// this order, compact or indented.
+pub(super) fn color(out: &mut Vec<u8>, start: usize, palette: &Palette) {
+    let mut from = start;
+    for (key, style) in
+        [(&b"\"topic\":"[..], palette.topic), (b"\"qos\":", palette.qos), (b"\"retain\":", palette.retain)]
+    {
+        let Some(at) = memchr::memmem::find(&out[from..], key) else { return };
+        let value = from + at + key.len();
+        let value = value + usize::from(out.get(value) == Some(&b' '));
+        let end = value + value_length(&out[value..]);
+        out.splice(end..end, style.end.iter().copied());
+        out.splice(value..value, style.begin.iter().copied());
+        from = end + style.begin.len() + style.end.len();
+    }
+}
+
+/// The length of the string, number or word at the beginning.
+fn value_length(json: &[u8]) -> usize {
+    if json.first() != Some(&b'"') {
+        return json.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count();
+    }
+    let mut at = 1;
+    while let Some(byte) = json.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    json.len()
 }
 
 /// Appends the properties as an object. `view` gives what is shown of each text: it has to be chosen before

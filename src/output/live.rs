@@ -26,7 +26,7 @@ impl Live {
     pub fn start(diagnostics: &Diagnostics) -> Self {
         let shown = if diagnostics.verbosity() == Verbosity::Quiet {
             Shown::Nothing
-        } else if diagnostics.shows_progress() {
+        } else if diagnostics.is_interactive() {
             let bar = ProgressBar::with_draw_target(
                 None,
                 ProgressDrawTarget::term_like(Box::new(Screen::default())),

@@ -10,7 +10,7 @@ use super::json::PayloadForm;
 use super::record::{Misfit, RecordWriter};
 use super::record_style::RecordStyle;
 use super::template::render;
-use super::terminal::put_bytes;
+use super::terminal::{Palette, StandardStream, put_bytes};
 use super::timestamp::LocalTimes;
 use crate::notation::printable::LineFeed;
 use crate::protocol::wire::Publish;
@@ -36,6 +36,15 @@ impl MessageWriter {
         Self { format, records: RecordWriter::new(style, terminal), times }
     }
 
+    /// The same for this stream, with its colours. A template with colours of its own gets no others.
+    #[must_use]
+    pub fn for_stream(format: MessageFormat, stream: StandardStream) -> Self {
+        let has_own = matches!(&format, MessageFormat::Template(template) if template.has_own_colors());
+        let mut writer = Self::new(format, stream.is_terminal);
+        writer.records.palette = if has_own { Palette::PLAIN } else { Palette::of(stream) };
+        writer
+    }
+
     /// Appends one message to `out`. Messages that came with one read should share `received`.
     ///
     /// # Errors
@@ -49,7 +58,7 @@ impl MessageWriter {
     ) -> Result<(), Misfit> {
         match &self.format {
             MessageFormat::Text { verbose, newline } => {
-                put_text(out, publish, *verbose, *newline, self.records.terminal);
+                put_text(out, publish, *verbose, *newline, &self.records);
             }
             MessageFormat::Json { pretty } => {
                 self.records.put(out, publish, received, PayloadForm::Text, *pretty);
@@ -64,12 +73,20 @@ impl MessageWriter {
 }
 
 /// As `mosquitto_sub` does: an empty payload is nothing to see; with `-v` it is `(null)`.
-fn put_text(out: &mut Vec<u8>, publish: &Publish<'_>, verbose: bool, newline: bool, terminal: bool) {
+fn put_text(
+    out: &mut Vec<u8>,
+    publish: &Publish<'_>,
+    verbose: bool,
+    newline: bool,
+    &RecordWriter { terminal, palette, .. }: &RecordWriter,
+) {
     if publish.payload.is_empty() && !(verbose && newline) {
         return;
     }
     if verbose {
+        out.extend_from_slice(palette.topic.begin);
         put_bytes(out, publish.topic, LineFeed::Show, terminal);
+        out.extend_from_slice(palette.topic.end);
         out.push(b' ');
     }
     if publish.payload.is_empty() {

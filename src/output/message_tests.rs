@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::message::MessageWriter;
-use super::{MessageFormat, Template};
+use super::{MessageFormat, StandardStream, Template};
 use crate::notation::printable;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
@@ -407,4 +407,25 @@ fn deep_nesting_is_indented_as_far_as_the_limit() {
     let deepest = text.lines().map(|line| line.len() - line.trim_start().len()).max();
     assert_eq!(deepest, Some(64));
     assert!(text.contains(&"[1,".repeat(5)), "{text}");
+}
+
+/// Colours are bytes around a part of a message: once the buffers have their size, they cost no allocation.
+#[test]
+fn colored_message_costs_no_allocation() {
+    let publish = message(b"home/kitchen", b"{\"a\":1}");
+    let stream = StandardStream { is_terminal: true, color: true };
+    let template = MessageFormat::Template(Template::parse(b"%t %q %r %p").unwrap());
+    for format in [VERBOSE, JSON, template] {
+        let mut writer = MessageWriter::for_stream(format.clone(), stream);
+        let mut out = Vec::new();
+        writer.write(&mut out, &publish, at(0)).unwrap();
+        assert!(out.contains(&0x1b), "{format:?}");
+        let counted = allocation_counter::measure(|| {
+            for _ in 0..100 {
+                out.clear();
+                writer.write(&mut out, &publish, at(0)).unwrap();
+            }
+        });
+        assert_eq!(counted.count_total, 0, "{format:?}");
+    }
 }

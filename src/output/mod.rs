@@ -44,7 +44,7 @@ pub use reader::{Reader, has_no_reader};
 pub use record::Misfit;
 pub use stdout::{Reopened, Stdout, stdout_as_file};
 pub use template::{FormatError, MODIFIERS, SPECIFIERS, Specifier, Template};
-pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, wrapped};
+pub use terminal::{ColorChoice, Environment, StandardStream, Terminal, Tone, wrapped};
 pub use verbosity::Verbosity;
 pub use watch::Watch;
 

@@ -76,7 +76,7 @@ impl Progress {
     }
 
     fn of(diagnostics: &Diagnostics, total: Option<u64>, template: &str) -> Self {
-        if !diagnostics.shows_progress() {
+        if !diagnostics.is_interactive() {
             return Self { done: Arc::default(), drawn: None };
         }
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use super::json::{self, PayloadForm};
 use super::record_style::RecordStyle;
+use super::terminal::Palette;
 use super::timestamp::RecordOpening;
 use crate::protocol::wire::Publish;
 use crate::quantity::counted;
@@ -34,18 +35,41 @@ pub(super) struct RecordWriter {
     pub(super) terminal: bool,
     style: RecordStyle,
     opening: RecordOpening,
+    pub(super) palette: &'static Palette,
     /// Holds a record that is to be indented or made safe.
     scratch: Vec<u8>,
 }
 
 impl RecordWriter {
     pub(super) fn new(style: RecordStyle, terminal: bool) -> Self {
-        Self { terminal, style, opening: RecordOpening::new(style), scratch: Vec::new() }
+        Self {
+            terminal,
+            style,
+            opening: RecordOpening::new(style),
+            palette: Palette::PLAIN,
+            scratch: Vec::new(),
+        }
     }
 
     /// Appends the record, without a newline. `false`: the payload is not of that form and stands
     /// there as a string.
     pub(super) fn put(
+        &mut self,
+        out: &mut Vec<u8>,
+        publish: &Publish<'_>,
+        received: SystemTime,
+        form: PayloadForm,
+        pretty: bool,
+    ) -> bool {
+        let start = out.len();
+        let fits = self.put_plain(out, publish, received, form, pretty);
+        if self.palette.has_colors() {
+            json::color(out, start, self.palette);
+        }
+        fits
+    }
+
+    fn put_plain(
         &mut self,
         out: &mut Vec<u8>,
         publish: &Publish<'_>,

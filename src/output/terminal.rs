@@ -68,6 +68,17 @@ impl Environment {
     }
 }
 
+/// What a verdict says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Well.
+    Good,
+    /// Not well.
+    Bad,
+    /// Nobody can tell.
+    Doubtful,
+}
+
 /// One of the two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StandardStream {
@@ -88,10 +99,59 @@ impl StandardStream {
         Self { is_terminal, color }
     }
 
+    /// A verdict in its colour, if this stream has colour.
+    #[must_use]
+    pub fn verdict(self, text: &str, tone: Tone) -> String {
+        self.paint(text, |text| match tone {
+            Tone::Good => text.green(),
+            Tone::Bad => text.red().bold(),
+            Tone::Doubtful => text.yellow(),
+        })
+    }
+
     /// `text` in a style, if this stream has colour.
     #[must_use]
     pub fn paint(self, text: &str, style: impl FnOnce(ColoredString) -> ColoredString) -> String {
         if self.color { style(text.normal()).to_string() } else { text.to_owned() }
+    }
+}
+
+/// The bytes before and after a part of a message that has a colour of its own; none without colour.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Style {
+    pub(super) begin: &'static [u8],
+    pub(super) end: &'static [u8],
+}
+
+impl Style {
+    pub(super) const PLAIN: Self = Self { begin: b"", end: b"" };
+}
+
+/// The colours of messages, decided once: a message without colour costs no decision, and none costs an
+/// allocation.
+#[derive(Debug)]
+pub(super) struct Palette {
+    pub(super) topic: Style,
+    pub(super) qos: Style,
+    pub(super) retain: Style,
+}
+
+impl Palette {
+    pub(super) const PLAIN: &'static Self =
+        &Self { topic: Style::PLAIN, qos: Style::PLAIN, retain: Style::PLAIN };
+    /// Cyan, yellow and magenta (ECMA-48).
+    const COLORED: &'static Self = &Self {
+        topic: Style { begin: b"\x1b[36m", end: b"\x1b[0m" },
+        qos: Style { begin: b"\x1b[33m", end: b"\x1b[0m" },
+        retain: Style { begin: b"\x1b[35m", end: b"\x1b[0m" },
+    };
+
+    pub(super) fn of(stream: StandardStream) -> &'static Self {
+        if stream.color { Self::COLORED } else { Self::PLAIN }
+    }
+
+    pub(super) fn has_colors(&self) -> bool {
+        !self.topic.begin.is_empty()
     }
 }
 

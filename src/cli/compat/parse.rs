@@ -42,7 +42,7 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
             warnings: Vec::new(),
             details: Vec::new(),
             left_out: None,
-            color: ColorChoice::Auto,
+            color: ColorChoice::Never,
             log_time: false,
             manner: Manner::Mosquitto(mosquitto),
         },

@@ -162,7 +162,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut report = LoadReport::new(&load, outcome);
     report.generator.share_of_ceiling = calibration.map(|calibration| calibration.share(&report));
     report.thresholds = results.fail_if.iter().map(|threshold| threshold.result(&report)).collect();
-    let text = if results.json { json(&report)? } else { text::render(&report).into_bytes() };
+    let text = if results.json {
+        json(&report)?
+    } else {
+        text::render(&report, diagnostics.terminal().stdout).into_bytes()
+    };
+    diagnostics.end_interrupted_line();
     // The files first: the reader of standard output may take its time.
     let (written, printed) = (outputs.write(&report), print(&text, &mut attention, diagnostics).await);
     written?;

@@ -1,7 +1,7 @@
 //! Where payloads come from: the command line, a file or standard input.
 
 use std::fs::File;
-use std::io::{ErrorKind, Stdin};
+use std::io::{ErrorKind, IsTerminal as _, Stdin};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
@@ -10,6 +10,7 @@ use super::records::RecordOptions;
 use crate::command::attention::Attention;
 use crate::error::{Denial, Error};
 use crate::file::read_all;
+use crate::output::Diagnostics;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
 
@@ -37,6 +38,20 @@ impl Source {
     #[must_use]
     pub fn is_lines(&self) -> bool {
         matches!(self, Self::StdinLines | Self::Records(_))
+    }
+
+    /// Says how to end what is typed: on a terminal nothing else shows that the program waits for it.
+    pub(in crate::command) fn announce(&self, diagnostics: &Diagnostics) {
+        let text = match self {
+            Self::Stdin => "reading the message from the terminal; Ctrl-D on an empty line ends it",
+            Self::StdinLines | Self::Records(_) => {
+                "reading a message a line from the terminal; Ctrl-D on an empty line ends"
+            }
+            Self::Message(_) | Self::Null | Self::File(_) | Self::Spool => return,
+        };
+        if diagnostics.is_interactive() && std::io::stdin().is_terminal() {
+            diagnostics.state(text);
+        }
     }
 
     /// The payload of the message it is; nothing for what is any number of them.

@@ -99,6 +99,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     if config.json {
         report.put_json(stdout.buffer());
     } else if config.verbosity > Verbosity::Quiet {
+        diagnostics.end_interrupted_line();
         report.put_summary(stdout.buffer());
     }
     let flushed = attention.write_out(&mut stdout, diagnostics).await;

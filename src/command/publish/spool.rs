@@ -57,6 +57,7 @@ pub(super) async fn run(
     diagnostics: &Diagnostics,
 ) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?;
+    config.source.announce(diagnostics);
     let (path, identifier) = (options.path.clone(), config.client.client_identifier.clone());
     // A file that is not there is a mistyped name sooner than a spool with nothing in it.
     let open = if matches!(config.source, Source::Spool) { Spool::open_existing } else { Spool::open };

@@ -8,7 +8,7 @@ use tokio::time::{Interval, interval};
 use super::config::{Config, Display};
 use super::rate::RateCounter;
 use crate::error::Error;
-use crate::output::{Diagnostics, MessageWriter, Misfit, Stdout, Watch};
+use crate::output::{Diagnostics, MessageWriter, Misfit, StandardStream, Stdout, Watch};
 use crate::protocol::wire::Publish;
 
 /// How often to look whether the terminal has another size.
@@ -26,11 +26,12 @@ impl Shower {
     /// # Errors
     /// What is to be shown needs a terminal, and there is none.
     pub(super) fn new(config: &Config, diagnostics: &Diagnostics) -> Result<Self, Error> {
-        let is_terminal = config.output.is_none() && diagnostics.terminal().stdout.is_terminal;
+        let stream =
+            if config.output.is_none() { diagnostics.terminal().stdout } else { StandardStream::default() };
         Ok(match &config.display {
-            Display::Messages(format) => Self::Messages(MessageWriter::new(format.clone(), is_terminal)),
+            Display::Messages(format) => Self::Messages(MessageWriter::for_stream(format.clone(), stream)),
             Display::Rate { json } => Self::Rate(RateCounter::new(*json)),
-            Display::Watch(_) if !is_terminal => {
+            Display::Watch(_) if !stream.is_terminal => {
                 return Err(Error::usage("--watch needs a terminal, and standard output is not one"));
             }
             Display::Watch(format) => {
@@ -71,6 +72,11 @@ impl Shower {
             }
             Self::Watch(watch, _) => watch.message(publish, received),
         }
+    }
+
+    /// Whether it has the terminal for itself.
+    pub(super) fn draws(&self) -> bool {
+        matches!(self, Self::Watch(..))
     }
 
     /// Brings a drawing up to date, for the next flush.

@@ -16,7 +16,7 @@ mod rate;
 use self::clears::Clears;
 pub use self::config::{Config, Display, FilterOptions, MessageKind};
 use self::display::Shower;
-use self::filters::{FilterGroup, groups};
+use self::filters::{FilterGroup, Granted, groups};
 use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
@@ -32,6 +32,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
 use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
+use crate::signal;
 use crate::storage::session_file::SessionFile;
 
 impl Invocation for Config {
@@ -72,6 +73,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         count_subscribing: 0,
         shown: 0,
         groups: groups(&config),
+        granted: diagnostics.is_interactive().then(Granted::default),
         count_refused: 0,
         refused: None,
         some_refused: false,
@@ -162,6 +164,8 @@ struct Subscriber<'a> {
     shown: u64,
     /// What goes into one SUBSCRIBE each.
     groups: Vec<FilterGroup<'a>>,
+    /// What was granted, until a person at a terminal is told once.
+    granted: Option<Granted>,
     /// Filters refused on this link.
     count_refused: usize,
     /// The latest refusal, not yet said.
@@ -184,6 +188,9 @@ impl Subscriber<'_> {
     fn send_requests(&mut self, session: &mut Session, out: &mut BytesMut) {
         self.count_refused = 0;
         self.count_subscribing = self.groups.len();
+        if let Some(granted) = &mut self.granted {
+            granted.begin(self.groups.len());
+        }
         for (token, group) in self.groups.iter().enumerate() {
             let subscriptions: Vec<Subscription<'_>> =
                 group.filters.iter().map(|options| options.subscription()).collect();
@@ -237,11 +244,16 @@ impl Subscriber<'_> {
                     self.diagnostics.error(&earlier);
                 }
                 self.count_refused += 1;
-            } else if reason.0 < *qos as u8 {
-                let granted = reason.0;
-                let filter = cut(filter);
+                continue;
+            }
+            let (granted, filter) = (reason.0, cut(filter));
+            let is_lower = granted < *qos as u8;
+            if is_lower {
                 self.diagnostics
                     .warning(format_args!("the broker grants QoS {granted} for '{filter}', not QoS {qos}"));
+            }
+            if let Some(all) = &mut self.granted {
+                all.add(&filter, is_lower.then_some(granted));
             }
         }
         if self.count_refused == self.config.filters.len() {
@@ -253,7 +265,18 @@ impl Subscriber<'_> {
             self.some_refused = true;
         }
         self.diagnostics.change_event("subscribed", "subscribed");
+        self.say_subscribed();
         Flow::Continue
+    }
+
+    /// Says what there is to wait for. A drawing on the terminal is left alone.
+    fn say_subscribed(&mut self) {
+        if self.granted.as_mut().is_some_and(Granted::is_last)
+            && let Some(granted) = self.granted.take()
+            && !self.shower.draws()
+        {
+            self.diagnostics.state(format_args!("subscribed to {granted}"));
+        }
     }
 
     /// Says which filters stay subscribed to; if all of them do and that was all there was to do, it
@@ -478,7 +501,15 @@ impl Handler for Subscriber<'_> {
             return Poll::Ready(Err(error));
         }
         match ready!(self.supervisor.attention.poll(cx)) {
-            Stop::Signal(_) => self.leave(cx, Ok(())),
+            Stop::Signal(_) => {
+                if self.shower.draws() {
+                    // Its end clears the line.
+                    let _ = signal::take_interrupt();
+                } else {
+                    self.diagnostics.end_interrupted_line();
+                }
+                self.leave(cx, Ok(()))
+            }
             stop => self.leave(cx, Err(stop.error())),
         }
     }

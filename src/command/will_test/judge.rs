@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::case::Expected;
 use crate::client::options::Will;
 use crate::client::raw::ReceivedMessage;
+use crate::output::Tone;
 use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock, PropertyId, Value};
 use crate::quantity::{counted, duration};
@@ -24,6 +25,14 @@ pub(super) enum Verdict {
 }
 
 impl Verdict {
+    pub(super) fn tone(self) -> Tone {
+        match self {
+            Self::Pass => Tone::Good,
+            Self::Fail => Tone::Bad,
+            Self::Skipped | Self::Inconclusive => Tone::Doubtful,
+        }
+    }
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",

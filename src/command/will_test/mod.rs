@@ -413,6 +413,7 @@ async fn run_all(
     let mut running = FuturesUnordered::new();
     let mut results: Vec<(usize, report::Result)> = Vec::new();
     let terminal = diagnostics.terminal();
+    let stream = terminal.stdout;
     let width = terminal.stdout.is_terminal.then(|| terminal.width.map_or(80, usize::from));
     let mut end = None;
     loop {
@@ -445,7 +446,10 @@ async fn run_all(
         let Some(outcome) = outcome else { continue };
         let result = report::Result { plan: plan.clone(), outcome };
         if !config.json {
-            stdout.buffer().extend_from_slice(result.text(width).as_bytes());
+            let text = result.text(width);
+            let (verdict, rest) = text.split_at(result.outcome.verdict.name().len());
+            let verdict = stream.verdict(verdict, result.outcome.verdict.tone());
+            stdout.buffer().extend_from_slice([&verdict, rest].concat().as_bytes());
         }
         results.push((index, result));
         progress.add(1);

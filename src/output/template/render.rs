@@ -8,7 +8,7 @@ use crate::notation::hex;
 use crate::notation::printable::LineFeed;
 use crate::output::json::PayloadForm;
 use crate::output::record::{Misfit, RecordWriter};
-use crate::output::terminal::put_bytes;
+use crate::output::terminal::{Style, put_bytes};
 use crate::output::timestamp::{LocalTimes, since_epoch};
 use crate::protocol::property::{Properties, PropertyId, Value};
 use crate::protocol::wire::Publish;
@@ -40,7 +40,15 @@ pub(in crate::output) fn render(
                 put_text(out, shape, times.text(*index), false);
             }
             Segment::Field(field, shape) => {
+                let style = match field {
+                    Field::Topic => records.palette.topic,
+                    Field::Qos => records.palette.qos,
+                    Field::Retain => records.palette.retain,
+                    _ => Style::PLAIN,
+                };
+                out.extend_from_slice(style.begin);
                 let written = put_field(out, *field, shape, publish, received, records.terminal);
+                out.extend_from_slice(style.end);
                 result = result.and(written);
             }
         }

@@ -90,6 +90,12 @@ impl Template {
         Self { style: RecordStyle::Mosquitto, ..self }
     }
 
+    /// Whether the user has put colours into it.
+    pub(in crate::output) fn has_own_colors(&self) -> bool {
+        let mut segments = self.segments.iter();
+        segments.any(|segment| matches!(segment, Segment::Literal(text) if text.contains(&b'\x1b')))
+    }
+
     pub(in crate::output) fn style(&self) -> RecordStyle {
         self.style
     }

@@ -14,7 +14,7 @@ use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigur
 use super::numbers::{count, short, short_time, time, whole};
 use super::{LoadReport, SeriesSecond, buckets};
 use crate::notation::printable;
-use crate::output;
+use crate::output::{self, StandardStream, Tone};
 use crate::quantity::{agree, counted, duration};
 
 /// Columns of everything.
@@ -25,14 +25,14 @@ const BAR: usize = 40;
 const ROWS: usize = 12;
 
 /// The whole report.
-pub(crate) fn render(report: &LoadReport) -> String {
+pub(crate) fn render(report: &LoadReport, stream: StandardStream) -> String {
     let mut out = String::new();
     head(&mut out, report);
     put_figures(&mut out, report);
     put_latencies(&mut out, report);
     distribution(&mut out, report);
     put_generator(&mut out, report);
-    verdict(&mut out, report);
+    verdict(&mut out, report, stream);
     out
 }
 
@@ -136,7 +136,7 @@ fn put_generator(out: &mut String, report: &LoadReport) {
     }
 }
 
-fn verdict(out: &mut String, report: &LoadReport) {
+fn verdict(out: &mut String, report: &LoadReport, stream: StandardStream) {
     for (place, cause) in report.errors.iter().take(10).enumerate() {
         let name = if place == 0 { "errors" } else { "" };
         wrapped(out, name, &format!("{} × {}", whole(cause.count), cause.cause));
@@ -149,11 +149,21 @@ fn verdict(out: &mut String, report: &LoadReport) {
     }
     for result in &report.thresholds {
         let verdict = if result.broken { "FAILED" } else { "passed" };
-        wrapped(out, verdict, &result.shown());
+        let tone = if result.broken { Tone::Bad } else { Tone::Good };
+        in_color(out, stream, tone, |out| wrapped(out, verdict, &result.shown()));
     }
     for problem in &report.findings.problems {
-        wrapped(out, "not valid", &problem.to_string());
+        in_color(out, stream, Tone::Bad, |out| wrapped(out, "not valid", &problem.to_string()));
     }
+}
+
+/// What is put stands in the colour of a verdict.
+fn in_color(out: &mut String, stream: StandardStream, tone: Tone, put: impl FnOnce(&mut String)) {
+    let start = out.len();
+    put(out);
+    let text = out.split_off(start);
+    *out += &stream.verdict(text.trim_end_matches('\n'), tone);
+    out.push('\n');
 }
 
 /// A text over several lines.
