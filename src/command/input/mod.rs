@@ -17,7 +17,7 @@ mod source;
 pub(super) use lines::{Begun, GivenUp, Lines};
 pub(super) use record::{NoRecord, Record};
 pub use records::RecordOptions;
-pub(super) use records::{Message, Reader};
+pub(super) use records::{Message, RecordReader};
 pub use rewrite::Rewrite;
 pub use source::Source;
 pub(super) use source::stdin;

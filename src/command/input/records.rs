@@ -89,7 +89,7 @@ const MOST_TOPICS: usize = 4096;
 
 /// Makes messages of records.
 #[derive(Debug)]
-pub(crate) struct Reader {
+pub(crate) struct RecordReader {
     options: RecordOptions,
     /// What a record leaves out; the topic is empty if there is none.
     defaults: Envelope,
@@ -122,7 +122,7 @@ struct Item<'k, 'a> {
     payload: Cow<'a, [u8]>,
 }
 
-impl Reader {
+impl RecordReader {
     pub(crate) fn new(options: RecordOptions, defaults: Envelope, topic_alias: TopicAlias) -> Self {
         let departures = [Departure::Expired(0), Departure::Retain(0), Departure::Properties(0)];
         Self {
@@ -170,7 +170,7 @@ impl Reader {
         }
     }
 
-    /// The message of a line, for the version of [`Reader::speak`]; `None` for a blank line and for a message
+    /// The message of a line, for the version of [`RecordReader::speak`]; `None` for a blank line and for a message
     /// that has expired.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{GivenUp, Lines, Message, NoRecord, Reader, Source, stdin};
+use super::input::{GivenUp, Lines, Message, NoRecord, RecordReader, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -77,9 +77,9 @@ impl Config {
 
 impl Config {
     /// What makes messages of records.
-    pub(super) fn reader(&self) -> Option<Reader> {
+    pub(super) fn reader(&self) -> Option<RecordReader> {
         let Source::Records(options) = &self.source else { return None };
-        Some(Reader::new(options.clone(), self.envelope(), self.topic_alias))
+        Some(RecordReader::new(options.clone(), self.envelope(), self.topic_alias))
     }
 
     /// What messages share that do not say it themselves.
@@ -218,7 +218,7 @@ struct Publisher<'a> {
     progress: Option<Progress>,
     work: PublishWork,
     /// Where each line is the record of a message.
-    reader: Option<Reader>,
+    reader: Option<RecordReader>,
     /// Of all messages, where none is a record; made when the version of the protocol is known.
     template: Option<Arc<PublishTemplate>>,
     /// Messages handed to the session; a message's token is its number, from 1.
@@ -477,7 +477,7 @@ impl Publisher<'_> {
                 self.diagnostics.warning(format_args!("line {}: {}", self.sent, error.cut_short()));
                 return Ok(None);
             }
-            if self.reader.as_ref().is_some_and(Reader::stops_at_error) {
+            if self.reader.as_ref().is_some_and(RecordReader::stops_at_error) {
                 lines.stop();
             }
         }
@@ -485,7 +485,7 @@ impl Publisher<'_> {
     }
 
     fn report_departures(&self) {
-        for departure in self.reader.iter().flat_map(Reader::departures) {
+        for departure in self.reader.iter().flat_map(RecordReader::departures) {
             self.diagnostics.warning(departure.in_all());
         }
     }

@@ -20,7 +20,7 @@ use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::attention::{Attention, Supervisor, unanswered};
-use crate::command::input::{Begun, GivenUp, Reader, Source, stdin};
+use crate::command::input::{Begun, GivenUp, RecordReader, Source, stdin};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
@@ -78,7 +78,7 @@ pub(super) async fn run(
             if let Err(failed) = lines.take_in_all(stdin, &over) {
                 let _ = sender.blocking_send(IntakeNote::Failed(failed));
             }
-            for departure in lines.reader.iter().flat_map(Reader::departures) {
+            for departure in lines.reader.iter().flat_map(RecordReader::departures) {
                 let _ = sender.blocking_send(IntakeNote::Warning(departure.in_all()));
             }
         });
@@ -175,7 +175,7 @@ fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
 struct LineIntake<'a> {
     intake: Intake,
     /// Where each line is the record of a message.
-    reader: Option<Reader>,
+    reader: Option<RecordReader>,
     /// Of records that ask for QoS 0, at which nothing would be acknowledged.
     qos: QoS,
     notes: &'a mpsc::Sender<IntakeNote>,
@@ -265,7 +265,7 @@ impl LineIntake<'_> {
         if let Some(note) = note {
             let _ = self.notes.blocking_send(note);
         }
-        Ok(!(is_no_record && self.reader.as_ref().is_some_and(Reader::stops_at_error)))
+        Ok(!(is_no_record && self.reader.as_ref().is_some_and(RecordReader::stops_at_error)))
     }
 
     /// Adds the message of a line, if it has one to send; whether it did, and what is to be said of it.

@@ -205,7 +205,7 @@ impl BackupRecords {
     ///
     /// # Errors
     /// The file cannot be read, or a line of it is no record.
-    pub(super) fn next(&mut self) -> Result<Option<Retained>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<RetainedRecord>, Error> {
         loop {
             self.line.clear();
             let mut limited = Read::take(&mut self.lines, LONGEST_LINE_BYTES);
@@ -245,7 +245,7 @@ const RECORDING: &str = "nothing was sent; of a recording of `mqtt sub --json`, 
 
 /// A retained message as a backup has it.
 #[derive(Debug)]
-pub(super) struct Retained {
+pub(super) struct RetainedRecord {
     /// A checked topic name.
     pub(super) topic: String,
     pub(super) qos: QoS,
@@ -255,7 +255,7 @@ pub(super) struct Retained {
 
 /// A record as it can have come from a retained message: to publish another would delete what is
 /// retained there, or make something retained that never was.
-fn retained(record: Record<'_>) -> Result<Retained, (String, &'static str)> {
+fn retained(record: Record<'_>) -> Result<RetainedRecord, (String, &'static str)> {
     let Some(topic) = record.topic else { return Err(("it has no topic".into(), NO_RECORD)) };
     if record.payload.is_empty() {
         return Err((
@@ -269,7 +269,7 @@ fn retained(record: Record<'_>) -> Result<Retained, (String, &'static str)> {
     if topic.starts_with('$') {
         return Err(("topics that begin with $ are the broker's own".into(), NO_RECORD));
     }
-    Ok(Retained {
+    Ok(RetainedRecord {
         topic: topic.into_owned(),
         qos: record.qos.unwrap_or(QoS::AtMostOnce),
         payload: record.payload.into_owned(),
