@@ -1,5 +1,6 @@
 //! `mqtt pub`: publish messages.
 
+mod intake;
 mod spool;
 
 use std::io::ErrorKind;

@@ -4,23 +4,22 @@
 //! A thread reads standard input with or without a connection; the connection sends from the front of the
 //! file. The format of the file, and the order of writes, are those of [`storage::spool`].
 
-use std::io::ErrorKind;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
 use super::Config;
+use super::intake::{IntakeNote, LineIntake, not_taken};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::attention::{Attention, Supervisor, unanswered};
-use crate::command::input::{Begun, GivenUp, RecordReader, Source, stdin};
+use crate::command::input::{RecordReader, Source, stdin};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
@@ -29,9 +28,6 @@ use crate::protocol::wire::{LARGEST_PACKET_BYTES, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
 use crate::storage::spool::{Envelope, Intake, Left, Spool, SpooledMessage, UnderWay};
-
-/// What is read of standard input at once.
-const BLOCK_BYTES: usize = 64 * 1024;
 
 /// What a server will not change its mind about: it is about the message alone, or the user's rights.
 const FINAL: [ReasonCode; 3] =
@@ -162,169 +158,6 @@ fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
     intake.add(payload);
     let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };
     taken.map_err(|error| not_taken(error, "the message was"))
-}
-
-/// Waits for input, or for the end of the run. Whether there is input: what is there is taken in.
-fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
-    let mut both = [PollFd::new(&input, PollFlags::IN), PollFd::new(over, PollFlags::IN)];
-    poll(&mut both, None)?;
-    Ok(!both[0].revents().is_empty())
-}
-
-/// Takes in the lines of standard input.
-struct LineIntake<'a> {
-    intake: Intake,
-    /// Where each line is the record of a message.
-    reader: Option<RecordReader>,
-    /// Of records that ask for QoS 0, at which nothing would be acknowledged.
-    qos: QoS,
-    notes: &'a mpsc::Sender<IntakeNote>,
-    /// Lines so far.
-    number: u64,
-}
-
-impl LineIntake<'_> {
-    /// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
-    /// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
-    /// the input, or when `over` is closed at the other end and there is none.
-    fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<(), Error> {
-        let mut block = vec![0; BLOCK_BYTES];
-        let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
-        loop {
-            // A short file that is to be cut is cut before more comes.
-            self.intake.take_in()?;
-            match has_input(&input, over) {
-                Ok(true) => {}
-                Ok(false) => return Ok(()),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Error::file("standard input", error)),
-            }
-            let room = self.intake.wait_for_room(begun.kept_bytes());
-            // Without room one byte tells whether there is a line that is not taken, or only the end.
-            let most = room.unwrap_or(1).min(BLOCK_BYTES);
-            // Past the standard library's buffer, which would read on.
-            let count = match rustix::io::read(&input, &mut block[..most]) {
-                Ok(count) => count,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
-                Err(error) => return Err(Error::file("standard input", error.into())),
-            };
-            if room.is_none() && count > 0 {
-                let number = self.number + 1;
-                return Err(not_taken(
-                    self.intake.no_room(),
-                    &format!("line {number} and those after it were"),
-                ));
-            }
-            let mut rest = &block[..count];
-            while let Some(end) = memchr::memchr(b'\n', rest) {
-                let goes_on = if begun.is_empty() {
-                    self.add(Ok(&rest[..end]), false)?
-                } else {
-                    begun.extend(&rest[..end]);
-                    self.add_begun(&mut begun, false)?
-                };
-                if !goes_on {
-                    return Ok(());
-                }
-                rest = &rest[end + 1..];
-            }
-            begun.extend(rest);
-            if count == 0 && !begun.is_empty() {
-                self.add_begun(&mut begun, true)?;
-            }
-            self.take_in_waiting()?;
-            if count == 0 {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Adds a line longer than what is read at once, or the last.
-    fn add_begun(&mut self, begun: &mut Begun, is_cut: bool) -> Result<bool, Error> {
-        let line = begun.end();
-        let line = line.as_ref().map(Vec::as_slice).map_err(GivenUp::error);
-        self.add(line, is_cut)
-    }
-
-    /// Adds a line, if it can be a message. `is_cut`: its line feed is missing. `false` if nothing more is to
-    /// be taken in.
-    fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool) -> Result<bool, Error> {
-        let (is_added, note) = match line.and_then(|line| self.read(line, is_cut)) {
-            Ok((is_added, warning)) => {
-                let line = self.number + 1;
-                (is_added, warning.map(|text| IntakeNote::Warning(format!("line {line}: {text}"))))
-            }
-            Err(error) => (false, Some(IntakeNote::GivenUp(self.number + 1, error))),
-        };
-        if !is_added {
-            // What waits is counted back from the latest line.
-            self.take_in_waiting()?;
-        }
-        self.number += 1;
-        let is_no_record = matches!(note, Some(IntakeNote::GivenUp(_, Error::Input(_))));
-        if let Some(note) = note {
-            let _ = self.notes.blocking_send(note);
-        }
-        Ok(!(is_no_record && self.reader.as_ref().is_some_and(RecordReader::stops_at_error)))
-    }
-
-    /// Adds the message of a line, if it has one to send; whether it did, and what is to be said of it.
-    fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
-        let too_long = || GivenUp::too_long(line.len() as u64).error();
-        let Some(reader) = &mut self.reader else {
-            if !self.intake.is_possible(line.len()) {
-                return Err(too_long());
-            }
-            self.intake.add(line);
-            return Ok((true, None));
-        };
-        let read = reader.envelope(line);
-        let departure = reader.departure().map(|departure| departure.to_string());
-        match read {
-            Ok(Some((mut envelope, payload))) => {
-                if envelope.qos == QoS::AtMostOnce {
-                    envelope.qos = self.qos;
-                }
-                if self.intake.add_as(&envelope, &payload) { Ok((true, departure)) } else { Err(too_long()) }
-            }
-            Ok(None) => Ok((false, departure)),
-            Err(error) if error.is_cut && is_cut => Ok((false, Some(error.cut_short()))),
-            Err(error) => Err(Error::Input(error.why)),
-        }
-    }
-
-    /// Takes in what was added, the last of which is the latest line.
-    fn take_in_waiting(&mut self) -> Result<(), Error> {
-        while self.intake.waiting() > 0 {
-            if let Err(error) = self.intake.take_in() {
-                let first = self.number + 1 - self.intake.waiting() as u64;
-                return Err(not_taken(error, &format!("line {first} and those after it were")));
-            }
-            // At most one note waits: its receiver looks for all new input.
-            let _ = self.notes.try_send(IntakeNote::More);
-        }
-        Ok(())
-    }
-}
-
-/// The error for what did not get into the file, which says what that is.
-fn not_taken(error: Error, which: &str) -> Error {
-    match error {
-        Error::File { what, source, .. } => Error::file(format!("{which} not taken: {what}"), source),
-        other => other,
-    }
-}
-
-/// What the intake has to say.
-enum IntakeNote {
-    /// More was taken in.
-    More,
-    /// The line of this number is no message.
-    GivenUp(u64, Error),
-    /// What is to be said.
-    Warning(String),
-    /// Nothing more is taken in.
-    Failed(Error),
 }
 
 /// The intake's thread.
