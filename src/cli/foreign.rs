@@ -177,7 +177,7 @@ pub(super) static OPTIONS: &[Foreign] = &[
 
 /// A subcommand of other tools.
 #[derive(Debug)]
-pub(super) struct Called {
+pub(super) struct ForeignCall {
     pub(super) theirs: &'static [&'static str],
     /// The subcommand below which it stands.
     below: &'static str,
@@ -185,16 +185,16 @@ pub(super) struct Called {
     pub(super) ours: &'static str,
 }
 
-const fn called(theirs: &'static [&'static str], ours: &'static str) -> Called {
-    Called { theirs, below: "", ours }
+const fn called(theirs: &'static [&'static str], ours: &'static str) -> ForeignCall {
+    ForeignCall { theirs, below: "", ours }
 }
 
-const fn mode(theirs: &'static [&'static str], ours: &'static str) -> Called {
-    Called { theirs, below: "bench", ours }
+const fn mode(theirs: &'static [&'static str], ours: &'static str) -> ForeignCall {
+    ForeignCall { theirs, below: "bench", ours }
 }
 
 /// The subcommands.
-pub(super) static COMMANDS: &[Called] = &[
+pub(super) static COMMANDS: &[ForeignCall] = &[
     called(&["publish", "send", "produce"], "pub"),
     called(&["subscribe", "listen", "receive", "consume", "watch", "monitor", "tail"], "sub"),
     called(&["request", "req", "rpc", "call", "request-response"], "rr"),
@@ -218,29 +218,29 @@ pub(super) static COMMANDS: &[Called] = &[
 /// What a subcommand of another tool, below this one, is called here.
 pub(super) fn command(below: &str, typed: &str) -> Option<&'static str> {
     let typed = in_words(typed);
-    let is_it = |row: &&Called| row.below == below && row.theirs.contains(&&*typed);
+    let is_it = |row: &&ForeignCall| row.below == below && row.theirs.contains(&&*typed);
     COMMANDS.iter().find(is_it).map(|row| row.ours)
 }
 
 /// What is said about a word of another tool.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct ForeignAnswer {
     pub(super) message: String,
     /// The command to type.
     pub(super) hint: String,
 }
 
 /// The line with a subcommand of another tool, whose last name is at this place.
-pub(super) fn answer_command(program: &Command, line: &[OsString], at: usize, ours: &str) -> Answer {
+pub(super) fn answer_command(program: &Command, line: &[OsString], at: usize, ours: &str) -> ForeignAnswer {
     let typed = line.get(at).map_or_else(String::new, |word| shown(word));
     let words = std::iter::once("mqtt").chain(ours.split(' ')).map(OsString::from);
     let line: Vec<OsString> = words.chain(line.iter().skip(at + 1).cloned()).collect();
     let ready = translated(program, &line).unwrap_or_else(|| format!("mqtt {ours}"));
-    Answer { message: format!("{typed} is called {ours} here"), hint: ready }
+    ForeignAnswer { message: format!("{typed} is called {ours} here"), hint: ready }
 }
 
 /// The answer to an option that the subcommand in the first words of the line does not know.
-pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -> Option<Answer> {
+pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -> Option<ForeignAnswer> {
     let (definition, names) = called_by(program, line);
     let letters = |name: &str| in_words(name).replace('-', "");
     let is_spelt_so = |arg: &clap::Arg| arg.get_long().is_some_and(|long| letters(long) == letters(typed));
@@ -256,11 +256,14 @@ pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -
         let ours: Vec<&str> = row.ours.split(' ').filter(|word| word.starts_with('-')).collect();
         format!("{typed} is called {} here", ours.join(" "))
     };
-    Some(Answer { message, hint: translated(program, line).unwrap_or_else(|| alone(row, names, line)) })
+    Some(ForeignAnswer {
+        message,
+        hint: translated(program, line).unwrap_or_else(|| alone(row, names, line)),
+    })
 }
 
 /// The answer to an option without a value here that has a number after it, as another tool wants it.
-pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Option<Answer> {
+pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Option<ForeignAnswer> {
     // Nearly always there is none, and the definition is not needed to see that.
     (1..line.len()).find(|at| misreadable(line, *at).next().is_some())?;
     let program = program();
@@ -269,7 +272,10 @@ pub(super) fn answer_misread(program: fn() -> Command, line: &[OsString]) -> Opt
     let theirs = row.theirs.first()?;
     let ours = row.ours.split(' ').next()?;
     let message = format!("{theirs} with a number is called {ours} here");
-    Some(Answer { message, hint: translated(&program, line).unwrap_or_else(|| alone(row, names, line)) })
+    Some(ForeignAnswer {
+        message,
+        hint: translated(&program, line).unwrap_or_else(|| alone(row, names, line)),
+    })
 }
 
 /// The place of such an option, and its row.

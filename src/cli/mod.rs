@@ -122,7 +122,7 @@ pub fn parse(
     let typed = hidden::typed(&arguments);
     let is_hidden = typed.is_some();
     let arguments = bench::mode_first(typed.unwrap_or(arguments));
-    if let Some(foreign::Answer { message, hint }) = foreign::answer_misread(command, &arguments) {
+    if let Some(foreign::ForeignAnswer { message, hint }) = foreign::answer_misread(command, &arguments) {
         return Err(Error::usage(message).with_hint(hint));
     }
     let mut in_sight = None;

@@ -44,7 +44,7 @@ pub(super) fn from_clap(
     if error.kind() == ErrorKind::InvalidSubcommand {
         return Err(unknown_command(command, arguments, path.len() + 1));
     }
-    if let Some(foreign::Answer { message, hint }) = foreign(&error, command, &path, arguments) {
+    if let Some(foreign::ForeignAnswer { message, hint }) = foreign(&error, command, &path, arguments) {
         return Err(Error::Usage { message, hint: Some(hint) });
     }
     let text = error.render().to_string();
@@ -70,7 +70,7 @@ pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -
     let is_program = at == 1;
     let above = called(program, line).last().copied().filter(|_| !is_program).unwrap_or(program);
     if let Some(ours) = foreign::command(if is_program { "" } else { above.get_name() }, &typed) {
-        let foreign::Answer { message, hint } = foreign::answer_command(program, line, at, ours);
+        let foreign::ForeignAnswer { message, hint } = foreign::answer_command(program, line, at, ours);
         return Error::usage(message).with_hint(hint);
     }
     let names = above.get_subcommands().map(Command::get_name);
@@ -87,7 +87,7 @@ fn foreign(
     program: &Command,
     path: &[&Command],
     arguments: &[OsString],
-) -> Option<foreign::Answer> {
+) -> Option<foreign::ForeignAnswer> {
     let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
     let command = path.last()?;
     if error.kind() != ErrorKind::UnknownArgument {

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use super::super::foreign::{Answer, COMMANDS, OPTIONS, answer_misread};
+use super::super::foreign::{COMMANDS, ForeignAnswer, OPTIONS, answer_misread};
 use super::super::{command, words as in_line};
 use super::{stage_one, words};
 
@@ -181,7 +181,7 @@ fn slips_are_answered_with_the_name_and_other_words_with_none() {
 fn count_of_ping_is_recognised() {
     let answer = |line: &str| {
         let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        answer_misread(command, &line).map(|Answer { message, hint }| (message, hint))
+        answer_misread(command, &line).map(|ForeignAnswer { message, hint }| (message, hint))
     };
     for (line, ready) in [
         ("mqtt ping -c 3", "mqtt ping -C 3"),
