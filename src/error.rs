@@ -67,6 +67,24 @@ impl std::fmt::Display for Layer {
     }
 }
 
+/// What a failed layer says about its cause, for programs; most say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sign {
+    /// Nothing of the following.
+    #[default]
+    None,
+    /// The broker ended the connection without a byte on it.
+    HungUp,
+    /// The broker did not answer in time.
+    Silent,
+    /// A proxy failed, or does not speak its protocol.
+    ProxyFailed,
+    /// A proxy does not serve this user, or does not allow this connection.
+    ProxyDenied,
+    /// A proxy cannot reach the broker.
+    ProxyCannotReach,
+}
+
 /// What a server refuses, and with which packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Denial {
@@ -103,8 +121,8 @@ pub enum Error {
         hint: Option<String>,
         /// Whether a new attempt can succeed.
         retry: Retry,
-        /// The server ended the connection and had not said anything on it.
-        hung_up: bool,
+        /// What is known about the cause.
+        sign: Sign,
     },
     /// The server answered a request with a failing Reason Code.
     #[error("{what}: {reason}{}", .text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
@@ -173,17 +191,17 @@ impl Error {
 
     /// A failed layer worth another attempt later.
     pub fn link(layer: Layer, cause: impl Into<String>) -> Self {
-        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Later, hung_up: false }
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Later, sign: Sign::None }
     }
 
     /// A failed layer that would fail again in the same way.
     pub fn fatal(layer: Layer, cause: impl Into<String>) -> Self {
-        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never, hung_up: false }
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Never, sign: Sign::None }
     }
 
     /// A failed layer, by an answer that counts when it comes twice in a row.
     pub fn doubtful(layer: Layer, cause: impl Into<String>) -> Self {
-        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Once, hung_up: false }
+        Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Once, sign: Sign::None }
     }
 
     /// A request that the server has answered with a failing Reason Code, and what it says beside that.
@@ -251,11 +269,11 @@ impl Error {
         self
     }
 
-    /// The same failed layer, of a server that hung up without a word.
+    /// The same failed layer, with what is known about the cause.
     #[must_use]
-    pub fn without_a_word(mut self) -> Self {
-        if let Self::Link { hung_up, .. } = &mut self {
-            *hung_up = true;
+    pub fn signed(mut self, of: Sign) -> Self {
+        if let Self::Link { sign, .. } = &mut self {
+            *sign = of;
         }
         self
     }
@@ -263,7 +281,7 @@ impl Error {
     /// Whether a server hung up without a word, which may have many reasons.
     #[must_use]
     pub fn is_hang_up(&self) -> bool {
-        matches!(self, Self::Link { hung_up: true, .. })
+        matches!(self, Self::Link { sign: Sign::HungUp, .. })
     }
 
     /// What the user may try, if anything is known to help.

@@ -26,7 +26,7 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
 use super::handshake::{Connected, Opening, is_about_version, wants_tls};
 use super::options::{ClientOptions, Version};
-use crate::error::{Error, Layer, Retry};
+use crate::error::{Error, Layer, Retry, Sign};
 use crate::net::{self, Address, Endpoint, Step, Stream, Transport};
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -278,7 +278,7 @@ impl ConnectRequest<'_> {
         let Some(outcome) = outcome else {
             let limit = duration(options.connect_timeout);
             let cause = format!("the broker did not answer CONNECT within {limit}");
-            let error = self.unanswered(Error::link(Layer::Mqtt, cause));
+            let error = self.unanswered(Error::link(Layer::Mqtt, cause).signed(Sign::Silent));
             return Err(Failure { error, at: At::Silent });
         };
         let (packet, leftover) = outcome.map_err(|error| {
@@ -479,8 +479,8 @@ impl ConnectRequest<'_> {
     /// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
     /// is mostly behind it.
     fn unanswered(&self, error: Error) -> Error {
-        if let (Error::Link { hint: None, hung_up: false, retry: Retry::Later, .. }, Some(proxy)) =
-            (&error, &self.endpoint.proxy)
+        if let (Error::Link { hint: None, retry: Retry::Later, .. }, Some(proxy), false) =
+            (&error, &self.endpoint.proxy, error.is_hang_up())
         {
             return error.with_hint(format!("the connection goes through {proxy}: is that a proxy?"));
         }

@@ -31,7 +31,7 @@ use super::keep_alive::{Due, KeepAlive};
 use super::renewal::Renewal;
 use super::scratch::OUTPUT_BYTES;
 use super::session::Session;
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 use crate::net;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
@@ -495,6 +495,7 @@ impl Connection {
 
 fn silent() -> Error {
     Error::link(Layer::Mqtt, "the broker has been silent for one and a half keep-alive intervals")
+        .signed(Sign::Silent)
 }
 
 fn stuck() -> Error {

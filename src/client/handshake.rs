@@ -9,7 +9,7 @@ use super::authentication::{self, Exchange};
 use super::limits::ServerLimits;
 use super::options::ClientOptions;
 use super::redirect;
-use crate::error::{Denial, Error, Layer};
+use crate::error::{Denial, Error, Layer, Sign};
 use crate::net;
 use crate::notation::printable;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -351,7 +351,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
         stream.write_all(packet).await?;
         stream.flush().await
     };
-    sent.await.map_err(|error| net::broken(&error).without_a_word())?;
+    sent.await.map_err(|error| net::broken(&error).signed(Sign::HungUp))?;
     // Not in the heap, where a piece for each of many connections being made costs more than it is
     // worth: what arrives is mostly a few bytes.
     let mut buffer = [0; READ_BYTES];
@@ -381,7 +381,7 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
             }
             Err(error) => net::broken(&error),
         };
-        return Err(if received.is_empty() { broken.without_a_word() } else { broken });
+        return Err(if received.is_empty() { broken.signed(Sign::HungUp) } else { broken });
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::client::handler::{Change, Supervision};
 use crate::client::options::ClientOptions;
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 use crate::output::{Diagnostics, Reader, Stdout};
 use crate::protocol::Direction;
 use crate::protocol::wire::Packet;
@@ -180,6 +180,7 @@ impl Attention {
 pub(super) fn unanswered(request: &str, answer: &str, limit: Duration) -> Error {
     let cause = format!("the broker did not answer {request} with {answer} within {}", duration(limit));
     Error::fatal(Layer::Mqtt, cause)
+        .signed(Sign::Silent)
         .with_hint("--connect-timeout sets this limit, and -W one for the whole run")
 }
 

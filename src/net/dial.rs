@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use super::stream::Stream;
 use super::tls::{self, CertificateFacts, TlsConfig, TlsFacts};
 use super::{resolve, tcp, websocket, within};
-use crate::error::{Error, Layer, Retry};
+use crate::error::{Error, Layer, Retry, Sign};
 use crate::quantity::duration;
 use crate::quotation::cut;
 
@@ -306,7 +306,7 @@ fn about_proxy(error: Error) -> Error {
     match error {
         Error::Link { layer, cause, retry, .. } => {
             let cause = format!("{layer}: {cause}");
-            Error::Link { layer: Layer::Proxy, cause, hint: None, retry, hung_up: false }
+            Error::Link { layer: Layer::Proxy, cause, hint: None, retry, sign: Sign::None }
         }
         other => other,
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::address::Address;
 use super::endpoint::Endpoint;
 use super::service::brokers_of;
-use crate::error::{Error, Layer, Retry};
+use crate::error::{Error, Layer, Retry, Sign};
 
 /// How many brokers one line of an error names: DNS may have brought any number.
 const MOST_NAMED: usize = 5;
@@ -52,7 +52,7 @@ pub fn none_answers(mut failures: Vec<(String, Error)>) -> Error {
     let any = |retry| failures.iter().any(|(_, error)| error.retry() == retry);
     let retry = [Retry::Later, Retry::Once].into_iter().find(|retry| any(*retry)).unwrap_or(Retry::Never);
     let hint = failures.iter().find_map(|(_, error)| error.hint()).map(str::to_owned);
-    Error::Link { layer: if same { first } else { Layer::Connect }, cause, hint, retry, hung_up: false }
+    Error::Link { layer: if same { first } else { Layer::Connect }, cause, hint, retry, sign: Sign::None }
 }
 
 fn layer(error: &Error) -> Layer {

@@ -13,7 +13,7 @@ use tokio_socks::tcp::Socks5Stream;
 use super::http::{self, Head, HeadError};
 use super::secrets::Secrets;
 use super::{fault, resolve};
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 use crate::notation::{self, HostPort, percent};
 use crate::quotation;
 
@@ -193,20 +193,20 @@ impl Proxy {
                 } else {
                     self.fatal("asks for user name and password")
                 };
-                error.with_hint("--proxy socks5h://USER:PASSWORD@HOST")
+                error.signed(Sign::ProxyDenied).with_hint("--proxy socks5h://USER:PASSWORD@HOST")
             }
             SocksError::PasswordAuthFailure(_) => self.fatal("refused the user name or the password"),
             SocksError::ConnectionNotAllowedByRuleset => {
-                self.doubtful(&format!("does not allow a connection to {target}"))
+                self.doubtful(&format!("does not allow a connection to {target}")).signed(Sign::ProxyDenied)
             }
             SocksError::NetworkUnreachable => {
-                self.failed(&format!("cannot reach {target}: network unreachable"))
+                self.unreachable(&format!("cannot reach {target}: network unreachable"))
             }
-            SocksError::HostUnreachable => {
-                self.failed(&format!("cannot reach {target}: host unreachable, or its name is unknown there"))
-            }
+            SocksError::HostUnreachable => self.unreachable(&format!(
+                "cannot reach {target}: host unreachable, or its name is unknown there"
+            )),
             SocksError::ConnectionRefused => {
-                self.failed(&format!("cannot reach {target}: connection refused"))
+                self.unreachable(&format!("cannot reach {target}: connection refused"))
             }
             SocksError::TtlExpired => self.failed(&format!("cannot reach {target}: it does not answer")),
             SocksError::GeneralSocksServerFailure => {
@@ -290,15 +290,19 @@ impl Proxy {
     }
 
     fn failed(&self, what: &str) -> Error {
-        Error::link(Layer::Proxy, format!("{self} {what}"))
+        Error::link(Layer::Proxy, format!("{self} {what}")).signed(Sign::ProxyFailed)
+    }
+
+    fn unreachable(&self, what: &str) -> Error {
+        self.failed(what).signed(Sign::ProxyCannotReach)
     }
 
     fn doubtful(&self, what: &str) -> Error {
-        Error::doubtful(Layer::Proxy, format!("{self} {what}"))
+        Error::doubtful(Layer::Proxy, format!("{self} {what}")).signed(Sign::ProxyFailed)
     }
 
     fn fatal(&self, what: &str) -> Error {
-        Error::fatal(Layer::Proxy, format!("{self} {what}"))
+        Error::fatal(Layer::Proxy, format!("{self} {what}")).signed(Sign::ProxyFailed)
     }
 }
 

@@ -28,7 +28,7 @@ use super::http::{self, Head, HeadError};
 use super::secrets::Secrets;
 use super::stream::Stream;
 use super::tls::looks_like_tls;
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 use crate::notation::HostPort;
 use crate::quotation;
 
@@ -230,9 +230,9 @@ fn no_answer(error: &HeadError) -> Error {
         // A TLS 1.3 server may turn our certificate down only now.
         HeadError::Io(error) if fault::is_tls(error) => broken::broken(error),
         HeadError::Io(error) => {
-            failed(&format!("{} during the upgrade", fault::words(error))).without_a_word()
+            failed(&format!("{} during the upgrade", fault::words(error))).signed(Sign::HungUp)
         }
-        HeadError::Closed => failed("the broker closed the connection during the upgrade").without_a_word(),
+        HeadError::Closed => failed("the broker closed the connection during the upgrade").signed(Sign::HungUp),
         HeadError::CutOff => failed("the broker closed the connection in the middle of its HTTP answer"),
         HeadError::Endless => failed("the broker sends an HTTP answer that does not end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {
