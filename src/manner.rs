@@ -6,14 +6,16 @@
 //! |---|---|---|
 //! | wrong usage, an unusable file, no way to the broker (name, TCP, proxy, TLS) | 1 | yes |
 //! | the broker refused the connection | its code: 1 to 5 in MQTT 3.x, 128 and above in MQTT 5 | yes |
-//! | the broker ended the connection with DISCONNECT | 4 | yes |
-//! | the connection was lost, or the broker does not answer | 7 | yes |
+//! | the broker ended the connection with DISCONNECT | 4 | yes; `mosquitto_rr` has 0 |
+//! | the connection was lost | 7 | yes |
+//! | the broker does not answer | 19 | yes, for CONNECT; otherwise mosquitto waits for ever |
+//! | a proxy denies the connection, cannot make it, or fails | 11, 4, 16 | yes |
 //! | the broker broke the standard | 2 | yes |
 //! | `-W` is over | 27 | yes; before CONNACK mosquitto has 255 |
 //! | every filter, some filters or a message refused | 0 | yes |
 //! | messages may be lost | 1 | no: mosquitto says nothing and has 0 |
 
-use crate::error::{Denial, Error, Layer};
+use crate::error::{Denial, Error, Layer, Sign};
 use crate::exit::Exit;
 use crate::protocol::Protocol;
 use crate::protocol::reason::ReasonCode;
@@ -48,12 +50,17 @@ pub struct Mosquitto {
     pub protocol: Protocol,
     /// Nothing is written on standard error.
     pub quiet: bool,
+    /// The messages are lines of standard input.
+    pub lines: bool,
 }
 
 /// The statuses that are not 0, 1 or a code of the broker's.
 const PROTOCOL: u8 = 2;
 const NO_CONNECTION: u8 = 4;
 const CONNECTION_LOST: u8 = 7;
+const AUTHORISATION: u8 = 11;
+const PROXY: u8 = 16;
+const KEEP_ALIVE: u8 = 19;
 
 impl Manner {
     /// Whether it is that of mosquitto's clients.
@@ -82,9 +89,13 @@ impl Mosquitto {
             | Error::File { .. }
             | Error::Input(_)
             | Error::Refused { denial: Denial::Message, .. } => return Exit::Failure,
-            Error::Link { layer, .. } => match layer {
-                Layer::Resolve | Layer::Connect | Layer::Proxy | Layer::Tls => return Exit::Failure,
-                Layer::Stream | Layer::WebSocket | Layer::Mqtt => CONNECTION_LOST,
+            Error::Link { layer, sign, .. } => match (sign, layer) {
+                (Sign::Silent, _) => KEEP_ALIVE,
+                (Sign::ProxyFailed, _) => PROXY,
+                (Sign::ProxyDenied, _) => AUTHORISATION,
+                (Sign::ProxyCannotReach, _) => NO_CONNECTION,
+                (_, Layer::Resolve | Layer::Connect | Layer::Proxy | Layer::Tls) => return Exit::Failure,
+                (_, Layer::Stream | Layer::WebSocket | Layer::Mqtt) => CONNECTION_LOST,
             },
             Error::Refused { denial: Denial::Connack, reason, .. } => self.code(*reason),
             Error::Refused { denial: Denial::Disconnect, .. } => NO_CONNECTION,
@@ -116,7 +127,11 @@ impl Mosquitto {
             Error::TimedOut { .. } => "Timed out".into(),
             Error::Refused { denial: Denial::Connack, reason, text, .. } => {
                 let said = text.as_ref().map(|text| format!(" ({text})")).unwrap_or_default();
-                format!("Connection error: {}{said}", self.connack(*reason))
+                let more = if self.program == Program::Publish { self.after_connack() } else { "" };
+                format!("Connection error: {}{said}{more}", self.connack(*reason))
+            }
+            Error::Refused { denial: Denial::Disconnect, .. } => {
+                format!("Error: The client is not currently connected\nError: {error}")
             }
             Error::Refused { denial: Denial::Suback, reason, .. } if self.program == Program::Request => {
                 format!("{}\nError: {error}", reason.name().unwrap_or("Unknown reason"))
@@ -136,17 +151,46 @@ impl Mosquitto {
                     .unwrap_or_default();
                 format!("Unable to connect (A TLS error occurred).\nError: {error}{hint}")
             }
-            Error::Link { layer: Layer::Stream | Layer::Mqtt, .. } => {
-                format!("Error: The connection was lost.\nError: {error}")
+            Error::Link { layer, sign, .. } => {
+                let named = match (sign, layer) {
+                    (Sign::Silent, _) => "Error: Keepalive exceeded\n",
+                    (Sign::ProxyFailed, _) => "Error: Proxy error\n",
+                    (Sign::ProxyDenied, _) => "Error: Authorisation failed\n",
+                    (Sign::ProxyCannotReach, _) => "Error: The client is not currently connected\n",
+                    (_, Layer::Stream | Layer::Mqtt) => "Error: The connection was lost\n",
+                    _ => "",
+                };
+                format!("{named}Error: {error}")
             }
             error => format!("Error: {error}"),
         })
     }
 
+    /// What is written about a message that is not delivered: the number of the message is that of its
+    /// packet identifier in mosquitto.
+    #[must_use]
+    pub fn undelivered(self, number: u64, error: &Error) -> String {
+        let Error::Refused { reason, text, .. } = error else {
+            return format!("Warning: Publish {number} failed: {error}.");
+        };
+        let said = text.as_ref().map(|text| format!("\n{text}")).unwrap_or_default();
+        format!("Warning: Publish {number} failed: {}.{said}", reason.name().unwrap_or("Unknown reason"))
+    }
+
+    /// What `mosquitto_pub` adds to a refused connection.
+    fn after_connack(self) -> &'static str {
+        if self.protocol == Protocol::V5 && !self.lines {
+            "\nError: A network protocol error occurred when communicating with the broker"
+        } else {
+            "\nError: The connection was refused"
+        }
+    }
+
     fn connack(self, reason: ReasonCode) -> String {
         if self.protocol == Protocol::V5 {
             let name = reason.name().unwrap_or("Unknown reason");
-            return if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
+            let asks_for_other = self.program != Program::Request;
+            return if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION && asks_for_other {
                 format!("{name}. Try connecting to an MQTT v5 broker, or use MQTT v3.x mode.")
             } else {
                 name.into()
@@ -160,7 +204,7 @@ impl Mosquitto {
             5 => "not authorised",
             _ => "unknown reason",
         };
-        format!("Connection Refused: {why}.")
+        format!("Connection Refused: {why}")
     }
 }
 
@@ -170,7 +214,7 @@ mod tests {
     use crate::protocol::property::Properties;
 
     fn code(protocol: Protocol, error: Error) -> u8 {
-        Manner::Mosquitto(Mosquitto { program: Program::Subscribe, protocol, quiet: false })
+        Manner::Mosquitto(Mosquitto { program: Program::Subscribe, protocol, quiet: false, lines: false })
             .exit(&Err(error))
             .code()
     }
@@ -188,6 +232,11 @@ mod tests {
             (Protocol::V5, refused(Denial::Suback, 135), 0),
             (Protocol::V5, Error::link(Layer::Mqtt, "closed"), 7),
             (Protocol::V5, Error::link(Layer::Stream, "reset"), 7),
+            (Protocol::V5, Error::link(Layer::Mqtt, "no answer").signed(Sign::Silent), 19),
+            (Protocol::V5, Error::link(Layer::Proxy, "no way").signed(Sign::ProxyDenied), 11),
+            (Protocol::V5, Error::link(Layer::Proxy, "no way").signed(Sign::ProxyCannotReach), 4),
+            (Protocol::V5, Error::link(Layer::Proxy, "no way").signed(Sign::ProxyFailed), 16),
+            (Protocol::V5, Error::link(Layer::Proxy, "refused"), 1),
             (Protocol::V5, Error::link(Layer::Connect, "refused"), 1),
             (Protocol::V5, Error::timed_out("after 1s"), 27),
             (Protocol::V5, Error::usage("x"), 1),
@@ -200,6 +249,7 @@ mod tests {
             program: Program::Subscribe,
             protocol: Protocol::V5,
             quiet: false,
+            lines: false,
         });
         assert_eq!(manner.exit(&Ok(Exit::Reason(135))), Exit::Success);
         assert_eq!(Manner::Own.exit(&Ok(Exit::Reason(135))), Exit::Reason(135));
@@ -208,12 +258,14 @@ mod tests {
     #[test]
     fn refused_connections_have_mosquittos_texts() {
         for (protocol, reason, words) in [
-            (Protocol::V3_1_1, 135, "Connection error: Connection Refused: not authorised."),
+            (Protocol::V3_1_1, 135, "Connection error: Connection Refused: not authorised"),
             (Protocol::V5, 135, "Connection error: Not authorized"),
         ] {
             let error = Error::refused("x", ReasonCode(reason), &Properties::NONE).of(Denial::Connack);
             assert_eq!(
-                Mosquitto { program: Program::Subscribe, protocol, quiet: false }.text(&error).as_deref(),
+                Mosquitto { program: Program::Subscribe, protocol, quiet: false, lines: false }
+                    .text(&error)
+                    .as_deref(),
                 Some(words)
             );
         }

@@ -7,7 +7,7 @@ use crate::support::mqtt::{Mqtt, Outcome};
 pub(crate) const PUB: &str = "mosquitto_pub";
 pub(crate) const SUB: &str = "mosquitto_sub";
 pub(crate) const RR: &str = "mosquitto_rr";
-const ALL: &[&str] = &[PUB, SUB, RR];
+pub(crate) const ALL: &[&str] = &[PUB, SUB, RR];
 const SENDING: &[&str] = &[PUB, RR];
 const RECEIVING: &[&str] = &[SUB, RR];
 
@@ -116,6 +116,8 @@ pub(crate) const MISUSE: &[(&[&str], &str, &str)] = &[
     (ALL, "--proxy http://h", "Unsupported proxy protocol: http://h"),
     (ALL, "--proxy socks5h://", "Invalid proxy."),
     (ALL, "--proxy socks5h://h:0", "Invalid proxy port 0"),
+    (ALL, "--proxy socks5h://u:p:q@h", "Username cannot contain ':'."),
+    (ALL, "--proxy socks5h://[::1]:1[::2]", "Duplicate IPv6 address."),
     (ALL, "--psk", "--psk argument given but no key specified.\n"),
     (ALL, "--psk-identity", "--psk-identity argument given but no identity specified.\n"),
     (ALL, "-q", "-q argument given but no QoS specified.\n"),

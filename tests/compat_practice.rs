@@ -70,7 +70,7 @@ fn health_checks() {
     let refusing =
         Broker::with_faults(Faults { refuse_connect: Some(ReasonCode::NOT_AUTHORIZED), ..Faults::default() });
     let refused = client(SUB, &home, &refusing, &["-t", "a", "-E"]).run();
-    refused.exits(5).says("Connection error: Connection Refused: not authorised.\n");
+    refused.exits(5).says("Connection error: Connection Refused: not authorised\n");
     let down =
         Mqtt::new(["-h", "127.0.0.1", "-p", "1", "-t", "a", "-E"]).called(SUB).env("HOME", home.path());
     down.run().exits(1).mentions("Error: ");
@@ -210,6 +210,42 @@ fn a_request_and_its_response() {
         assert!(text.starts_with("42\nLatency: ") && text.ends_with("s\n"), "{text}");
         server.finish();
     }
+}
+
+/// The response is the end: nothing is waited for, neither the acknowledgement of the request nor the end of
+/// the connection.
+#[test]
+fn a_request_ends_with_its_response() {
+    for is_acknowledged in [true, false] {
+        let (ended, has_ended) = std::sync::mpsc::channel();
+        let server = Server::start(move |listener| {
+            let mut peer = listener.accept_session(V5);
+            peer.grant_subscription(V5);
+            let (identifier, _) = peer.expect_publish(V5, QoS::AtLeastOnce, b"get");
+            if is_acknowledged {
+                peer.send(&packets::ack(PacketType::PubAck, identifier));
+            }
+            peer.send(&Message::new("response", b"42").at(QoS::AtLeastOnce, 9).bytes(V5));
+            peer.expect(V5, &packets::ack(PacketType::PubAck, 9));
+            peer.expect_disconnect(V5);
+            // The connection is open on this side until the program is gone.
+            has_ended.recv().unwrap();
+        });
+        let port = server.port().to_string();
+        let line = ["-h", "127.0.0.1", "-p", &port, "-q", "1", "-t", "get", "-e", "response", "-m", "get"];
+        Mqtt::new(line).called(RR).env("HOME", "/nonexistent").run().exits(0).prints("42\n");
+        ended.send(()).unwrap();
+        server.finish();
+    }
+}
+
+/// A message of a pipe, which 2.1.2 refuses as no regular file.
+#[test]
+fn a_message_of_a_pipe() {
+    let (broker, home) = (Broker::start(), tempfile::tempdir().unwrap());
+    let publish = client(PUB, &home, &broker, &["-t", "a", "-r", "-f", "/dev/stdin"]);
+    publish.stdin("of a pipe").run().succeeds();
+    client(SUB, &home, &broker, &["-t", "a", "-C", "1"]).run().succeeds().prints("of a pipe\n");
 }
 
 /// `--insecure` does not verify the name in the certificate, but still verifies its issuer.

@@ -240,7 +240,6 @@ impl TryFrom<PublishArgs> for Config {
             topic_alias,
             spool: args.spool.map(|path| SpoolOptions { path, most_bytes: args.spool_max_size }),
             timeout: args.timeout,
-            needs_input: false,
             verbosity: args.report.resolve()?,
         })
     }

@@ -180,6 +180,8 @@ impl TryFrom<RequestArgs> for Config {
             properties: properties.publish.without(&[PropertyId::ResponseTopic, PropertyId::TopicAlias]),
             subscribe_properties: properties.subscribe,
             retain_as_published: args.retain_as_published,
+            // What is retained there already responds to nothing.
+            retain_handling: 2,
             any_response: args.any_response,
             format: args.format.resolve()?,
             latency: args.latency,

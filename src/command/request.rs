@@ -46,6 +46,9 @@ pub struct Config {
     pub subscribe_properties: PropertyBlock,
     /// MQTT 5: show the response with the RETAIN flag it was published with.
     pub retain_as_published: bool,
+    /// When the broker sends what is retained on the response topic: always, for a new subscription, never
+    /// (MQTT 5).
+    pub retain_handling: u8,
     /// The first message on the response topic is the response, whatever it says, and the request has nothing
     /// that it could be known by.
     pub any_response: bool,
@@ -337,8 +340,7 @@ impl Requester<'_> {
             qos: self.config.qos,
             no_local: false,
             retain_as_published: self.config.retain_as_published,
-            // A message that is retained there already is not a response.
-            retain_handling: if self.config.any_response { 0 } else { 2 },
+            retain_handling: self.config.retain_handling,
         };
         session.subscribe(out, &[subscription], &self.config.subscribe_properties, 0);
     }

@@ -161,6 +161,17 @@ impl Diagnostics {
         }
     }
 
+    /// A message of this number is not delivered, while the run goes on; it may be a line of the input.
+    pub fn undelivered(&self, number: u64, is_line: bool, error: &Error) {
+        if let Manner::Mosquitto(mosquitto) = self.manner {
+            self.foreign(Some(&mosquitto.undelivered(number, error)));
+        } else if is_line {
+            self.error_in(format_args!("line {number}"), error);
+        } else {
+            self.error(error);
+        }
+    }
+
     /// Something to know about that stops nothing.
     pub fn warning(&self, text: impl Display) {
         if self.manner.is_mosquitto() {

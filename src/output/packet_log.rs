@@ -39,7 +39,7 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    /// Calls `line` for each line the packet is worth. Only `mosquitto_sub` tells what was granted.
+    /// Calls `line` for each line the packet is worth. Only `mosquitto_sub` tells what was granted, and not with `--quiet`.
     pub(super) fn describe(
         &mut self,
         client_identifier: &str,
@@ -66,7 +66,7 @@ impl Counted {
         {
             return line(&format!("Client {client} received CONNACK ({})", reason.to_return_code()));
         }
-        let tells_granted = mosquitto.program == Program::Subscribe;
+        let tells_granted = mosquitto.program == Program::Subscribe && !mosquitto.quiet;
         let is_answer = matches!(packet, Packet::SubAck { .. });
         let mut said = 0;
         describe_as_mosquitto(&client, direction, packet, number, &mut |text| {

@@ -1,10 +1,14 @@
 //! What options say together: the rules of mosquitto's clients, in the order in which they look at them.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::property::GivenProperty;
 use super::settings::Settings;
+use super::value;
+use crate::command::input::Source;
+use crate::error::Error;
 use crate::manner::Program;
 use crate::protocol::Protocol;
 use crate::protocol::property::{Place, PropertyId};
@@ -14,7 +18,7 @@ use crate::protocol::wire::PacketType;
 #[derive(Debug)]
 pub(super) struct Wrong {
     /// On standard error, with its line feed.
-    pub(super) text: &'static str,
+    pub(super) text: Cow<'static, str>,
     /// What follows there, or on standard output.
     pub(super) then: Then,
 }
@@ -32,14 +36,59 @@ pub(super) enum Then {
     EndUnlessQuiet,
 }
 
-/// The first thing that is wrong.
-pub(super) fn check(settings: &Settings) -> Result<(), Wrong> {
-    let rules = [with_will, with_tls_files, with_session, with_program, with_identifier, with_user, with_tls];
-    rules.into_iter().try_for_each(|rule| rule(settings))
+type Rule = fn(&Settings) -> Result<(), Wrong>;
+
+/// The first thing that is wrong on a command line; the message of a file or of standard input otherwise,
+/// which is read before what it is for is looked at.
+pub(super) fn check(settings: &Settings) -> Result<Option<Vec<u8>>, Wrong> {
+    let of_line: [Rule; 4] = [with_will, with_tls_files, with_session, with_filters];
+    of_line.into_iter().try_for_each(|rule| rule(settings))?;
+    let message = message(settings)?;
+    let of_run: [Rule; 5] = [with_program, with_identifier, with_user, with_tls, with_network];
+    of_run.into_iter().try_for_each(|rule| rule(settings))?;
+    Ok(message)
 }
 
-fn wrong(text: &'static str, then: Then) -> Result<(), Wrong> {
-    Err(Wrong { text, then })
+fn wrong<T>(text: impl Into<Cow<'static, str>>, then: Then) -> Result<T, Wrong> {
+    Err(Wrong { text: text.into(), then })
+}
+
+/// Reads the message of `-f` or `-s`. An empty standard input is wrong: what should have written there has
+/// failed.
+fn message(settings: &Settings) -> Result<Option<Vec<u8>>, Wrong> {
+    let path = settings.get("--file");
+    let source = match settings.source() {
+        Some("--file") => Source::File(PathBuf::from(path.unwrap_or_default())),
+        Some("--stdin-file") => Source::Stdin,
+        _ => return Ok(None),
+    };
+    let text = match (source.payload(), path) {
+        (Ok(payload), None) if payload.as_ref().is_none_or(Vec::is_empty) => {
+            "Error: Zero length input.\nError loading input from stdin.\n".into()
+        }
+        (Ok(payload), _) => return Ok(payload),
+        (Err(error), None) => format!("Error: {error}.\nError loading input from stdin.\n"),
+        (Err(error), Some(path)) => {
+            let path = path.display();
+            format!(
+                "Error: Unable to read file \"{path}\": {}.\nError loading input file \"{path}\".\n",
+                cause(&error)
+            )
+        }
+    };
+    wrong(text, Then::EndUnlessQuiet)
+}
+
+/// Why a file cannot be read, in the words of C's library.
+fn cause(error: &Error) -> String {
+    let Error::File { source, .. } = error else { return error.to_string() };
+    let text = source.to_string();
+    match source.raw_os_error() {
+        Some(number) => {
+            text.strip_suffix(&format!(" (os error {number})")).map_or(text.clone(), str::to_owned)
+        }
+        None => text,
+    }
 }
 
 fn with_will(settings: &Settings) -> Result<(), Wrong> {
@@ -91,6 +140,15 @@ fn with_session(settings: &Settings) -> Result<(), Wrong> {
     Ok(())
 }
 
+fn with_filters(settings: &Settings) -> Result<(), Wrong> {
+    let has_none = !settings.has("--topic") && !settings.has("--unsubscribe");
+    if settings.program == Program::Subscribe && has_none {
+        let text = "Error: You must specify a topic to subscribe to (-t) or unsubscribe from (-U).\n";
+        return wrong(text, Then::Hint);
+    }
+    Ok(())
+}
+
 fn with_program(settings: &Settings) -> Result<(), Wrong> {
     let has = |option| settings.has(option);
     match settings.program {
@@ -104,10 +162,6 @@ fn with_program(settings: &Settings) -> Result<(), Wrong> {
         Program::Request if settings.properties.iter().any(is_response_topic) => {
             let text = "Error in PUBLISH properties: Duplicate response topic.\n";
             wrong(text, Then::EndUnlessQuiet)
-        }
-        Program::Subscribe if !has("--topic") && !has("--unsubscribe") => {
-            let text = "Error: You must specify a topic to subscribe to (-t) or unsubscribe from (-U).\n";
-            wrong(text, Then::Hint)
         }
         Program::Subscribe if has("-R") && has("--retained-only") => {
             let text = "\nError: Combining '-R' and '--retained-only' makes no sense.\n";
@@ -123,17 +177,20 @@ fn is_response_topic(property: &GivenProperty) -> bool {
 }
 
 fn with_identifier(settings: &Settings) -> Result<(), Wrong> {
-    let is_empty = settings.get("--client-id").is_some_and(OsStr::is_empty);
+    let is_unfit = |id: &OsStr| id.is_empty() || !value::is_short_text(id);
+    let is_wrong = settings.get("--client-id").is_some_and(is_unfit);
     let text = match settings.program {
         Program::Publish => "Error: Invalid id.\n",
         Program::Subscribe | Program::Request => "Error: Invalid id and/or clean_session.\n",
     };
-    if is_empty { wrong(text, Then::EndUnlessQuiet) } else { Ok(()) }
+    if is_wrong { wrong(text, Then::EndUnlessQuiet) } else { Ok(()) }
 }
 
 fn with_user(settings: &Settings) -> Result<(), Wrong> {
     let lone_password = settings.has("--password") && !settings.has("--username");
-    if lone_password && settings.protocol != Protocol::V5 {
+    let is_long = settings.get("--password").is_some_and(|password| password.len() > usize::from(u16::MAX));
+    let is_no_text = settings.get("--username").is_some_and(|user| !value::is_short_text(user));
+    if lone_password && settings.protocol != Protocol::V5 || is_long || is_no_text {
         return wrong("Error: Problem setting username and/or password.\n", Then::EndUnlessQuiet);
     }
     Ok(())
@@ -168,4 +225,28 @@ fn with_tls(settings: &Settings) -> Result<(), Wrong> {
         return Ok(());
     };
     wrong(text, Then::EndUnlessQuiet)
+}
+
+/// What cannot be connected to is known only then for mosquitto; the cause is said too.
+fn with_network(settings: &Settings) -> Result<(), Wrong> {
+    let lookup = |cause: String| {
+        wrong(format!("Unable to connect (Lookup error).\nError: {cause}\n"), Then::EndUnlessQuiet)
+    };
+    let host = settings.host();
+    let is_port = settings.port().to_str().is_some_and(|port| port.parse::<u16>().is_ok());
+    if !is_port || settings.is_unix() && host.is_empty() {
+        return wrong("Unable to connect (Invalid input).\n", Then::EndUnlessQuiet);
+    }
+    if settings.is_unix() {
+        return Ok(());
+    }
+    if !value::is_host(host) {
+        return lookup(format!("'{}' is not the name of a host", host.display()));
+    }
+    match settings.get("--bind-address") {
+        Some(address) if value::local_address(address).is_none() => {
+            lookup(format!("'{}' is not a local address", address.display()))
+        }
+        _ => Ok(()),
+    }
 }

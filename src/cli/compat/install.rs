@@ -29,7 +29,7 @@ pub(in crate::cli) static MANUAL: Manual = Manual {
         ("Remove them", "mqtt compat uninstall --dir /usr/local/bin"),
     ],
     bugs: &[
-        "The texts of errors at run time are not those of mosquitto in every case; exit statuses are.",
+        "A second line of an error at run time names the cause; mosquitto does not write it.",
         "The manual pages mosquitto_pub(1), mosquitto_sub(1) and mosquitto_rr(1) are those of Eclipse Mosquitto, \
          and are not installed.",
     ],

@@ -31,12 +31,14 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
         Ok(settings) => settings,
         Err(stop) => return stopped(program, stop),
     };
-    if let Err(wrong) = check(&settings) {
-        return refused(&settings, &wrong);
-    }
+    let message = match check(&settings) {
+        Ok(message) => message,
+        Err(wrong) => return refused(&settings, wrong),
+    };
     let Settings { program, protocol, .. } = settings;
-    let mosquitto = Mosquitto { program, protocol, quiet: settings.has("--quiet") };
-    match invocation(&settings) {
+    let (quiet, lines) = (settings.has("--quiet"), settings.has("--stdin-line"));
+    let mosquitto = Mosquitto { program, protocol, quiet, lines };
+    match invocation(&settings, message) {
         Ok(invocation) => Parsed::Run {
             invocation,
             warnings: Vec::new(),
@@ -54,12 +56,12 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
     }
 }
 
-/// The subcommand with its configuration.
-fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
+/// The subcommand with its configuration, and the message that was read.
+fn invocation(settings: &Settings, message: Option<Vec<u8>>) -> Result<Box<dyn Invocation>, Error> {
     Ok(match settings.program {
         Program::Publish => {
             let mut config: publish::Config = args::<PublishArgs>("pub", settings)?.try_into()?;
-            config.needs_input = config.source == Source::Stdin;
+            config.source = message.map_or(config.source, Source::Message);
             Box::new(config)
         }
         Program::Subscribe => {
@@ -74,6 +76,8 @@ fn invocation(settings: &Settings) -> Result<Box<dyn Invocation>, Error> {
             args.any_response = true;
             let mut config: request::Config = args.try_into()?;
             config.client.interrupted = ReasonCode::DISCONNECT_WITH_WILL;
+            config.source = message.map_or(config.source, Source::Message);
+            config.retain_handling = settings.retain_handling();
             config.format = config.format.in_style_of_mosquitto();
             Box::new(config)
         }
@@ -103,8 +107,8 @@ fn stopped(program: Program, stop: ReadingStop) -> Parsed {
     Parsed::Misuse { stdout, stderr }
 }
 
-fn refused(settings: &Settings, wrong: &Wrong) -> Parsed {
-    let text = wrong.text.to_owned();
+fn refused(settings: &Settings, wrong: Wrong) -> Parsed {
+    let text = wrong.text.into_owned();
     let (stdout, stderr) = match wrong.then {
         Then::Hint => (String::new(), text + &hint(settings.program)),
         Then::Usage => (usage::usage(settings.program), text),

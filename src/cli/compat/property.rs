@@ -25,6 +25,14 @@ const COMMANDS: [(&str, Place); 14] = [
     ("will", Place::Will),
 ];
 
+/// The largest Variable Byte Integer ([MQTT-1.5.5]).
+const MOST_VARIABLE: i64 = 268_435_455;
+
+/// What is said of a value that MQTT cannot express, with mosquitto's number for the type of the property.
+fn not_added(name: impl std::fmt::Display, kind: u8) -> Misuse {
+    format!("Error adding property {name} {kind}\n")
+}
+
 /// A property that was given.
 #[derive(Debug)]
 pub(super) struct GivenProperty {
@@ -100,7 +108,14 @@ pub(super) fn read(behind: &[OsString]) -> Result<(GivenProperty, usize), Misuse
                 "Error: Property value ({number}) out of range for property {typed_name}.\n\n"
             ));
         }
+        if id.kind() == PropertyKind::Variable && number > MOST_VARIABLE {
+            return Err(not_added(typed_name, 4));
+        }
         words.push(number.to_string().into());
+    } else if id.kind() == PropertyKind::Text && !value::is_short_text(value) {
+        return Err(not_added(typed_name, 6));
+    } else if id.kind() == PropertyKind::Pair && !behind[2..count].iter().all(|word| value::is_short_text(word)) {
+        return Err(not_added(typed_name, 7));
     } else if id.kind() == PropertyKind::Binary && value.len() > usize::from(u16::MAX) {
         return Err(format!("Error: Property value too long for property {typed_name}.\n\n"));
     } else {

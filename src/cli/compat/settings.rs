@@ -18,6 +18,8 @@ use crate::protocol::Protocol;
 /// The port with TLS, which turns it on.
 pub(super) const TLS_PORT: &str = "8883";
 const PLAIN_PORT: &str = "1883";
+/// No port: the host is the path of a Unix socket.
+const NO_PORT: &str = "0";
 
 /// Everything that was set.
 #[derive(Debug)]
@@ -164,6 +166,33 @@ impl Settings {
         let is_asked = asks.iter().any(|option| self.has(option))
             || self.get("--port").is_some_and(|port| port == TLS_PORT);
         is_asked && !self.has("--no-tls")
+    }
+
+    /// When retained messages are asked for: always, for a new subscription, never.
+    pub(super) fn retain_handling(&self) -> u8 {
+        match self.get("--retain-handling").and_then(OsStr::to_str) {
+            Some("new") => 1,
+            Some("never") => 2,
+            None if self.has("-R") => 2,
+            _ => 0,
+        }
+    }
+
+    /// The host, or the path of a Unix socket.
+    pub(super) fn host(&self) -> &OsStr {
+        self.get("--host").unwrap_or("localhost".as_ref())
+    }
+
+    /// Whether the host is the path of a Unix socket.
+    pub(super) fn is_unix(&self) -> bool {
+        self.port() == NO_PORT && !self.has("--srv")
+    }
+
+    /// `--unix`: what of host and port is given after it counts.
+    pub(super) fn set_unix(&mut self, path: &OsStr) -> Result<(), Misuse> {
+        self.put("--host", value::as_is(path)?);
+        self.put("--port", NO_PORT.into());
+        Ok(())
     }
 
     pub(super) fn set_topic(&mut self, topic: &OsStr) -> Result<(), Misuse> {

@@ -148,7 +148,7 @@ pub(super) static ROWS: &[OptionRow] = &[
     with(&["--tls-version"], ALL, "no version", Value("--tls-version", as_is)),
     with(&["-U", "--unsubscribe"], SUB, "no unsubscribe topic", Several("--unsubscribe", value::unsubscribe)),
     with(&["-u", "--username"], ALL, "no username", Value("--username", as_is)),
-    with(&["--unix"], ALL, "no socket path", Value("--unix", as_is)),
+    with(&["--unix"], ALL, "no socket path", Other(Settings::set_unix)),
     with(&["--protocol-version", "-V"], ALL, "no version", Other(Settings::set_protocol)),
     flag(&["-v", "--verbose"], RECEIVING, Flag("--verbose")),
     flag(&["--version"], ALL, Sets::Version),

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 
 use super::settings::Settings;
+use super::value;
 use crate::manner::Program;
 use crate::protocol::Protocol;
 use crate::protocol::property::{Place, PropertyId};
@@ -37,12 +38,14 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
     let mut add = |option: &str, value: &str| words.extend([OsString::from(option), value.into()]);
     add("--protocol-version", version(settings.protocol));
     // As long as the link may be silent: mosquitto waits so long for CONNACK.
-    let keep_alive = settings.get("--keepalive").map_or(60, super::value::long);
+    let keep_alive = settings.get("--keepalive").map_or(60, value::long);
     add("--connect-timeout", &(keep_alive * 3 / 2).to_string());
     if settings.source() == Some("--stdin-line") || settings.program == Program::Subscribe {
         add("--reconnect-max-delay", "1");
     }
-    if !settings.has("--unix") && !settings.has("--srv") {
+    if settings.is_unix() {
+        words.extend(["--unix".into(), settings.host().to_owned()]);
+    } else if !settings.has("--srv") {
         add("--port", &settings.port().to_string_lossy());
     }
     if settings.has("--repeat") {
@@ -65,16 +68,22 @@ pub(super) fn words(settings: &Settings) -> Vec<OsString> {
             property.id == PropertyId::ReceiveMaximum && property.place == Place::Packet(PacketType::Connect)
         };
         if !settings.properties.iter().any(is_given) {
-            let count = settings.get("-C").map_or(RECEIVE_MAXIMUM, super::value::long);
+            let count = settings.get("-C").map_or(RECEIVE_MAXIMUM, value::long);
             // mosquitto_rr waits for one message, and takes no more.
             let most = if settings.program == Program::Request { 1 } else { RECEIVE_MAXIMUM };
             add("--receive-maximum", &count.min(most).to_string());
         }
     }
     for (option, value) in settings.given().filter(|(option, _)| has_effect(settings, option)) {
-        words.push(option.into());
-        if !is_flag(option) {
-            words.push(value.into());
+        words.push(sent_as(option).into());
+        match option {
+            // The message was read.
+            "--file" | "--stdin-file" => {}
+            "--bind-address" => {
+                words.extend(value::local_address(value).map(|address| address.to_string().into()));
+            }
+            _ if is_flag(option) => {}
+            _ => words.push(value.into()),
         }
     }
     for property in settings.properties.iter().filter(|property| is_sent(settings, property.place)) {
@@ -102,6 +111,14 @@ fn is_flag(option: &str) -> bool {
     super::table::ROWS.iter().any(|row| sets(&row))
 }
 
+/// The option of `mqtt`: a message that was read takes the place of none.
+fn sent_as(option: &'static str) -> &'static str {
+    match option {
+        "--file" | "--stdin-file" => "--null-message",
+        _ => option,
+    }
+}
+
 /// Whether an option has an effect in this company.
 fn has_effect(settings: &Settings, option: &str) -> bool {
     let has = |option| settings.has(option);
@@ -109,13 +126,16 @@ fn has_effect(settings: &Settings, option: &str) -> bool {
     match option {
         // They were dealt with.
         "--port" | "--quiet" => false,
-        _ if OF_NETWORK.contains(&option) => !has("--unix"),
+        _ if OF_NETWORK.contains(&option) => !settings.is_unix(),
         "--insecure" if accepts_any_name(settings) => false,
         "--tls-use-os-certs" => settings.is_tls() && !has("--cafile") && !has("--capath"),
         _ if OF_TLS.contains(&option) => settings.is_tls(),
         "--repeat" | "--repeat-delay" => settings.source() != Some("--stdin-line"),
         // Each repeat waits for the acknowledgement of the message before.
         "--max-inflight" => !has("--repeat"),
+        "--psk-identity" => settings.is_tls() && has("--psk"),
+        "--psk" => settings.is_tls(),
+        "--tls-engine" | "--tls-engine-kpass-sha1" => !has("--no-tls"),
         "--will-qos" => has("--will-topic"),
         "--remove-retained" => !has("-R") && !only_rate && !has("--watch"),
         "--format" | "-v" | "--watch" if only_rate => false,

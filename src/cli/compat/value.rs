@@ -2,7 +2,9 @@
 //! number is read as C's `atoi` and `atof` read it, so that text is 0.
 
 use std::ffi::{OsStr, OsString};
+use std::net::{IpAddr, Ipv6Addr, ToSocketAddrs as _};
 
+use super::super::value::os_string;
 use crate::notation::{HostPort, HostPortError};
 use crate::output::Template;
 use crate::protocol::topic;
@@ -139,15 +141,74 @@ pub(super) fn timeout(argument: &OsStr) -> Result<OsString, Misuse> {
     within(argument, 1, i32::MAX, |number| wrong(format_args!("Invalid timeout \"{number}\".")))
 }
 
-/// What may stand in a format is the same as in `mqtt`.
+/// What may stand in a format is the same as in `mqtt`, which refuses a time letter that `strftime` prints as
+/// it is.
 pub(super) fn format(argument: &OsStr) -> Result<OsString, Misuse> {
-    Template::parse(argument.as_encoded_bytes())
-        .map_err(|error| wrong_value(error.in_words_of_mosquitto()))?;
-    as_is(argument)
+    let format = with_literal_times(argument.as_encoded_bytes());
+    Template::parse(&format).map_err(|error| wrong_value(error.in_words_of_mosquitto()))?;
+    Ok(os_string(format))
+}
+
+/// A format with `%%Q` for `@Q`, where Q means nothing for `strftime`.
+fn with_literal_times(format: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = format;
+    while let Some((first, behind)) = rest.split_first() {
+        let whole = match first {
+            b'%' => specifier_bytes(rest),
+            b'@' | b'\\' => 2,
+            _ => 1,
+        };
+        let (specifier, behind) = rest.split_at_checked(whole).unwrap_or((rest, &behind[behind.len()..]));
+        rest = behind;
+        match specifier {
+            [b'@', b'%'] => out.extend_from_slice(b"%%"),
+            [b'@', b'\\'] => out.extend_from_slice(br"%%\\"),
+            [b'@', letter] if Template::parse(specifier).is_err() => {
+                out.extend_from_slice(&[b'%', b'%', *letter]);
+            }
+            _ => out.extend_from_slice(specifier),
+        }
+    }
+    out
+}
+
+/// The length of the specifier of a field that this begins with: flag, width, precision, separator, letter.
+fn specifier_bytes(text: &[u8]) -> usize {
+    let digits = |from: usize| text[from..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let mut end = 1;
+    end += usize::from(matches!(text.get(end), Some(b'-' | b'0')));
+    end += digits(end);
+    if text.get(end) == Some(&b'.') {
+        end += 1;
+        end += digits(end);
+    }
+    let is_separator = |byte: &u8| byte.is_ascii_punctuation() && *byte != b'%' || *byte == b' ';
+    end += usize::from(text.get(end).is_some_and(is_separator) && text.len() > end + 1);
+    end + 1
+}
+
+/// The local address of `-A`: a name stands for its first address.
+pub(super) fn local_address(argument: &OsStr) -> Option<IpAddr> {
+    let name = argument.to_str()?;
+    name.parse().ok().or_else(|| Some((name, 0).to_socket_addrs().ok()?.next()?.ip()))
+}
+
+/// Whether it is one host to look up: neither a list nor a host with a port, which `mqtt` takes too.
+pub(super) fn is_host(argument: &OsStr) -> bool {
+    let Some(name) = argument.to_str().filter(|name| !name.is_empty()) else { return false };
+    let address = name.split_once('%').map_or(name, |(address, _)| address);
+    let is_name = |name: &str| !name.contains([',', ':', '[', ']', '/', ' ']);
+    is_name(name) || address.parse::<Ipv6Addr>().is_ok()
+}
+
+/// Text that fits into a packet.
+pub(super) fn is_short_text(argument: &OsStr) -> bool {
+    is_text(argument) && u16::try_from(argument.len()).is_ok()
 }
 
 /// Text as mosquitto takes it into packets ([MQTT-1.5.4]): neither control characters nor noncharacters.
-fn is_text(argument: &OsStr) -> bool {
+pub(super) fn is_text(argument: &OsStr) -> bool {
     let is_allowed = |character: char| {
         let code = u32::from(character);
         !character.is_control() && code & 0xfffe != 0xfffe && !(0xfdd0..=0xfdef).contains(&code)
@@ -215,7 +276,16 @@ pub(super) fn proxy(argument: &OsStr) -> Result<OsString, Misuse> {
     let Some(rest) = url.strip_prefix("socks5h://") else {
         return Err(wrong_value(format_args!("Unsupported proxy protocol: {url}")));
     };
-    let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+    let (user, place) = rest.split_once('@').map_or((None, rest), |(user, place)| (Some(user), place));
+    match user.map(|user| user.split(':').collect::<Vec<_>>()).as_deref() {
+        // Of a password without a user name mosquitto says nothing.
+        Some(["", _, ..]) => return Err(String::new()),
+        Some([_, _, _, ..]) => return Err(wrong_value("Username cannot contain ':'.")),
+        _ => {}
+    }
+    if place.matches('[').count() > 1 {
+        return Err(wrong_value("Duplicate IPv6 address."));
+    }
     match HostPort::from_authority(place) {
         Ok(_) => as_is(argument),
         Err(HostPortError::Port) => {
@@ -256,6 +326,34 @@ pub(super) fn session_expiry(argument: &OsStr) -> Result<u32, Misuse> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn time_letters_that_strftime_prints_are_literal() {
+        for (format, literal) in [
+            ("@Y-@m", "@Y-@m"),
+            ("@Q@%@@Q", "%%Q%%@@Q"),
+            ("@\\n", r"%%\\n"),
+            (r"\@Y", r"\@Y"),
+            ("%.2@x@!", "%.2@x%%!"),
+            ("%-08.3@Q", "%-08.3@Q"),
+            ("%@", "%@"),
+            ("@ü", "%%ü"),
+            ("@", "@"),
+            ("%", "%"),
+        ] {
+            assert_eq!(with_literal_times(format.as_bytes()), literal.as_bytes(), "{format}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_single_names_and_addresses() {
+        for host in ["a", "a.b-c_d", "127.0.0.1", "::1", "fe80::1%eth0"] {
+            assert!(is_host(host.as_ref()), "{host}");
+        }
+        for host in ["", "a,b", "a:1883", "[::1]", "mqtt://a", "a b"] {
+            assert!(!is_host(host.as_ref()), "{host}");
+        }
+    }
 
     #[test]
     fn numbers_are_read_as_c_reads_them() {

@@ -58,7 +58,7 @@ impl Source {
     ///
     /// # Errors
     /// A file or standard input that cannot be read.
-    pub(in crate::command) fn payload(&self) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) fn payload(&self) -> Result<Option<Vec<u8>>, Error> {
         Ok(match self {
             Self::Message(payload) => Some(payload.clone()),
             Self::Null => Some(Vec::new()),

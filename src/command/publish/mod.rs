@@ -61,8 +61,6 @@ pub struct Config {
     pub spool: Option<SpoolOptions>,
     /// Give up after that long, whatever is acknowledged (`-W`).
     pub timeout: Option<Duration>,
-    /// An empty standard input (`-s`) is an error: what should have written there has failed.
-    pub needs_input: bool,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -122,10 +120,6 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Some(attention) => config.source.payload_in_time(attention).await?,
         None => config.source.payload()?,
     };
-    if config.needs_input && payload.as_ref().is_some_and(Vec::is_empty) {
-        let empty = std::io::Error::new(ErrorKind::UnexpectedEof, "zero length input");
-        return Err(Error::file("cannot read standard input", empty));
-    }
     let work = match (&config.source, payload) {
         (_, Some(payload)) => PublishWork::repeat(payload, &config),
         (source, None) if source.is_lines() => PublishWork::Lines(Lines::read(stdin()?)),
@@ -265,10 +259,7 @@ impl Publisher<'_> {
 
     /// A message will not be delivered: said at once, and the run goes on with the next.
     fn refuse(&mut self, number: u64, error: &Error) {
-        match &self.work {
-            PublishWork::Lines(_) => self.diagnostics.error_in(format_args!("line {number}"), error),
-            PublishWork::Repeat { .. } => self.diagnostics.error(error),
-        }
+        self.diagnostics.undelivered(number, matches!(self.work, PublishWork::Lines(_)), error);
         self.refusal.get_or_insert(error.exit());
     }
 
