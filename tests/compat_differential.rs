@@ -1,29 +1,39 @@
 //! The same command lines through the real clients of mosquitto, where they are installed, and through this
-//! program under their names, against a server that follows a script: the packets, standard output and the
-//! exit status are the same. What is deliberately different is named at the command line by its name in
+//! program under their names, against a server that follows a script: the packets, both outputs and the exit
+//! status are the same. What is deliberately different is named at the command line by its name in
 //! `mqtt::cli::DIFFERENCES`, or by one of `OLDER` where the installed clients are older than those that are
 //! followed. A difference that is not named fails, and so does a named one that does not occur.
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use mqtt::cli::DIFFERENCES;
-use tempfile::TempDir;
 
 use crate::compat::{MISUSE, PUB};
 use crate::compat_cases::{Case, cases};
 use crate::support::mqtt::{Mqtt, Outcome};
 use crate::support::packets;
+use crate::support::pki::{Authority, Identity};
 use crate::support::server::Server;
 use crate::support::skip;
+use crate::ways::{Gate, open};
 
-/// What changed between the clients of 2.0 and 2.1.2, which are followed.
+/// What changed between the clients of 2.0 and 2.1.2, which are followed, because 2.1.2 does so.
 const OLDER: &[(&str, &str)] = &[
-    ("2.1 options", "-o, -w, --message-rate, --latency, --retain-handling, --ws and others are new"),
-    ("2.1 json", "retain is a boolean, the time has no stray Z, user properties are an array"),
-    ("2.1 format", "%d, %f and separators in %x are new"),
-    ("2.1 rr", "-f and -s sent an empty request"),
-    ("2.1 expiry", "-x asks for MQTT 5"),
+    (
+        "2.1 options",
+        "2.1.2 has -o, -w, -S, --message-rate, --latency, --no-tls, --retain-handling, --tls-keylog, --ws",
+    ),
+    ("2.1 json", "2.1.2: retain is a boolean, the time has no stray Z, user properties are an array"),
+    ("2.1 format", "2.1.2 has %d, %f and separators, and %x has its width in bytes"),
+    ("2.1 rr", "2.1.2 reads -f and -s for requests, and sends the options of -R and --retain-as-published"),
+    ("2.1 expiry", "2.1.2: -x asks for MQTT 5"),
+    ("2.1 topics", "2.1.2 refuses empty topics and topics of more than 201 levels"),
+    ("2.1 plain", "2.1.2 ends with status 7 where a server speaks TLS"),
+    ("2.1 texts", "2.1.2 names unreadable files, invalid ports and silent brokers by other texts"),
 ];
 
 /// Lines of `MISUSE` that the clients of 2.0 treat otherwise.
@@ -33,6 +43,8 @@ const OLDER_MISUSE: &[&str] = &[
     "-L http://h/t",
     "-o",
     "-o x -o y",
+    "--proxy socks5h://u:p:q@h",
+    "--proxy socks5h://[::1]:1[::2]",
     "--retain-handling",
     "--retain-handling x",
     "--tls-keylog",
@@ -44,16 +56,15 @@ const OLDER_MISUSE: &[&str] = &[
 const ELSEWHERE: &[&str] = &[
     "bulk",          // `publish_lines`
     "waiting",       // `limits`
-    "retained-only", // `selection`
     "random-filter", // chance
     "reader",        // `output_closed`
     "watch",         // a terminal
     "terminal",      // a terminal
-    "errors",        // standard error
+    "pipe",          // `compat_practice`
+    "reconnect",     // time
+    "first-answer",  // time
     "tls",           // `certificates`
-    "psk",           // `tls_options`
     "secrets",       // `compat`
-    "proxy",         // `ways`
 ];
 
 /// What of two runs a difference leaves equal.
@@ -61,24 +72,54 @@ const ELSEWHERE: &[&str] = &[
 struct Observed {
     status: Option<i32>,
     stdout: Vec<String>,
+    stderr: Vec<String>,
     packets: Vec<Vec<u8>>,
 }
 
+/// The authorities of the runs: the broker's, and another one.
+struct Authorities {
+    good: Authority,
+    stranger: Authority,
+    identity: Identity,
+}
+
+impl Authorities {
+    fn new() -> Self {
+        let good = Authority::new("Test CA");
+        let identity = good.issue("broker", &["localhost", "127.0.0.1"]);
+        Self { good, stranger: Authority::new("Another CA"), identity }
+    }
+}
+
 impl Observed {
-    fn of(case: &Case, real: Option<PathBuf>) -> (Self, String) {
+    fn of(case: &Case, real: Option<PathBuf>, authorities: &Authorities) -> Self {
         let home = tempfile::tempdir().unwrap();
         let collected = Arc::new(Mutex::new(Vec::new()));
         let (script, packets) = (case.script.clone(), Arc::clone(&collected));
         let server = Server::start(move |listener| script.serve(&mut listener.accept(), &packets));
-        let outcome = run(case, real, &home, server.port());
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (gate, target) = (case.gate, server.port());
+        let port = match gate {
+            Gate::Plain => target,
+            _ => open(&runtime, gate, &authorities.identity, target, &home.path().join("socket")),
+        };
+        std::fs::copy(authorities.good.file(), home.path().join("ca.pem")).unwrap();
+        std::fs::copy(authorities.stranger.file(), home.path().join("stranger.pem")).unwrap();
+        let outcome = run_behind(case, real, home.path(), port, target);
         server.finish_or_refuse();
+        runtime.shutdown_background();
         let mut packets = std::mem::take(&mut *collected.lock().unwrap());
         for packet in packets.iter_mut().filter(|packet| packet.starts_with(&[0x10])) {
             hide_random_identifier(packet);
         }
+        let hidden = |text: &str| text.replace(&home.path().display().to_string(), "HOME");
         let stdout = String::from_utf8_lossy(&outcome.stdout).replace("Client (null)", "Client null");
-        let stdout = stdout.split_inclusive('\n').map(without_time).collect();
-        (Self { status: outcome.status.code(), stdout, packets }, outcome.stderr)
+        let stdout = hidden(&stdout).split_inclusive('\n').map(without_time).collect();
+        // 2.0 ends its texts with a full stop, and 2.1.2 does not.
+        let line = |line: &str| line.replace(".).", ")").trim_end_matches('.').to_owned();
+        let stderr = hidden(&outcome.stderr).replace(&port.to_string(), "PORT").lines().map(line).collect();
+        Self { status: outcome.status.code(), stdout, stderr, packets }
     }
 
     /// The same without what the difference is about.
@@ -95,13 +136,32 @@ impl Observed {
             }
             "refused" => self.stdout.retain(|line| !line.contains("sending DISCONNECT")),
             "acknowledgement" => self.stdout.sort(),
-            "json-binary" | "json-numbers" | "json-invalid" | "2.1 json" => self.stdout.clear(),
-            "timeout" => self.status = None,
-            "nul" | "unsubscribe" | "remove-retained" | "2.1 rr" => self.packets.clear(),
-            "rr-retained" | "properties" | "topic-alias" | "options-file" | "2.1 options" | "2.1 format"
-            | "2.1 expiry" => {
+            "json-binary" | "json-numbers" | "2.1 json" | "usage" => self.stdout.clear(),
+            "json-invalid" => {
+                self.stdout.clear();
+                self.stderr.clear();
+            }
+            "timeout" => {
+                self.status = None;
+                self.stderr.clear();
+            }
+            // The first line is mosquitto's, and the cause follows.
+            "errors" => self.stderr.truncate(1),
+            "connect" | "identifier" | "letters" | "psk" | "rr-return-code" | "2.1 texts" => {
+                self.stderr.clear();
+            }
+            "rr-ended" | "proxy" | "2.1 plain" => {
+                self.status = None;
+                self.stderr.clear();
+                self.packets.retain(|packet| !packet.starts_with(&[0xe0]));
+            }
+            "retained-only" | "nul" | "unsubscribe" | "remove-retained" => self.packets.clear(),
+            "rr-retained" | "rr-refused" | "properties" | "topic-alias" | "options-file" | "long"
+            | "width" | "tls-failure" | "time-digit" | "shared" | "expiry" | "return-code"
+            | "broken-packets" | "2.1 options" | "2.1 format" | "2.1 expiry" | "2.1 topics" | "2.1 rr" => {
                 self.packets.clear();
                 self.stdout.clear();
+                self.stderr.clear();
                 self.status = None;
             }
             other => panic!("what is left equal by '{other}' is not said"),
@@ -110,10 +170,15 @@ impl Observed {
     }
 }
 
-/// MQTT 3.1 has a made-up client identifier of this beginning.
-fn hide_random_identifier(connect: &mut [u8]) {
+/// MQTT 3.1 has a made-up client identifier of one beginning, and that of a prefix has another.
+fn hide_random_identifier(connect: &mut Vec<u8>) {
     if let Some(at) = connect.windows(5).position(|window| window == b"mosq-") {
         connect[at + 5..].fill(b'x');
+    }
+    if let Some(at) = connect.windows(4).position(|window| window == b"pid-") {
+        connect.truncate(at);
+        connect[1] = 0;
+        connect.pop();
     }
 }
 
@@ -128,20 +193,42 @@ fn without_time(line: &str) -> String {
     }
 }
 
-fn run(case: &Case, real: Option<PathBuf>, home: &TempDir, port: u16) -> Outcome {
-    let port = port.to_string();
-    let words = case.line.split(' ').map(|word| match word {
-        "\"\"" => String::new(),
-        word => word.replace("PORT", &port),
-    });
-    let mqtt = Mqtt::new(words).called(case.program).stdin(case.stdin);
-    let mqtt = if case.line.contains("PORT") { mqtt } else { mqtt.args(["-p", &port]) };
+/// Runs a command line against a broker on that port.
+pub(crate) fn run(case: &Case, real: Option<PathBuf>, home: &Path, port: u16) -> Outcome {
+    run_behind(case, real, home, port, port)
+}
+
+/// Runs a command line against this port, behind which there is a broker on that one.
+fn run_behind(case: &Case, real: Option<PathBuf>, home: &Path, port: u16, broker: u16) -> Outcome {
+    std::fs::write(home.join("two"), "line1\nline2\n").unwrap();
+    std::fs::write(home.join("empty"), "").unwrap();
+    let (port, folder) = (port.to_string(), home.display().to_string());
+    let word = |word: &str| {
+        let word = match word {
+            "\"\"" => String::new(),
+            "LONG" => "x".repeat(65_536),
+            "DEEP" => vec!["a"; 202].join("/"),
+            word => word
+                .replace("PORT", &port)
+                .replace("BROKER", &broker.to_string())
+                .replace("HOME", &folder)
+                .replace("SOCKET", &format!("{folder}/socket"))
+                .replace("STRANGER", &format!("{folder}/stranger.pem"))
+                .replace('␣', " "),
+        };
+        let word = if word == "CA" { format!("{folder}/ca.pem") } else { word };
+        let bytes = word.split('�').map(str::as_bytes).collect::<Vec<_>>().join(&b"\xff"[..]);
+        OsString::from_vec(bytes)
+    };
+    let line = &case.line;
+    let mqtt = Mqtt::new(line.split(' ').map(word)).called(case.program).stdin(case.stdin);
+    let names_port = line.contains("PORT") || line.contains("SOCKET") || line.contains(" -p ");
+    let mqtt = if names_port { mqtt } else { mqtt.args(["-p", &port]) };
     if let Some(options) = case.options {
-        let folder = home.path().join(".config");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join(case.program), options).unwrap();
+        std::fs::create_dir(home.join(".config")).unwrap();
+        std::fs::write(home.join(".config").join(case.program), options).unwrap();
     }
-    let mqtt = if case.homeless { mqtt } else { mqtt.env("HOME", home.path()) };
+    let mqtt = if case.homeless { mqtt } else { mqtt.env("HOME", home) };
     match real {
         Some(program) => mqtt.instead(program).run(),
         None => mqtt.run(),
@@ -177,37 +264,89 @@ fn misuse_is_refused_as_by_the_real_clients() {
     }
 }
 
+/// What is wrong with the comparison of one command line.
+fn compared(case: &Case, folder: &Path, is_older: bool, authorities: &Authorities) -> Option<String> {
+    let theirs = Observed::of(case, Some(folder.join(case.program)), authorities);
+    let ours = Observed::of(case, None, authorities);
+    let is_of_age = |name: &&&str| is_older || !name.starts_with("2.1");
+    let mut failures = String::new();
+    let (mut left, mut right) = (theirs.clone(), ours.clone());
+    for name in case.differs.iter().filter(is_of_age) {
+        if left == right {
+            failures += &format!("{} {}: '{name}' does not occur\n", case.program, case.line);
+        }
+        (left, right) = (left.without(name), right.without(name));
+    }
+    if left != right {
+        failures += &format!("{} {}\n  theirs: {theirs:?}\n  ours:   {ours:?}\n", case.program, case.line);
+    }
+    (!failures.is_empty()).then_some(failures)
+}
+
 #[test]
 fn command_lines_do_what_they_do_with_the_real_clients() {
     let Some((folder, is_older)) = installed() else { return };
+    let (cases, authorities) = (cases(), Authorities::new());
+    let (next, failures) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
+    // Most of the time a run waits for something.
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = compared(case, &folder, is_older, &authorities);
+                    failures.lock().unwrap().extend(found);
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().unwrap();
     let mut occurred: Vec<&str> = ELSEWHERE.to_vec();
-    let mut failures = String::new();
-    for case in cases() {
-        let (theirs, their_errors) = Observed::of(&case, Some(folder.join(case.program)));
-        let (ours, our_errors) = Observed::of(&case, None);
-        let is_of_age = |name: &&&str| is_older || !name.starts_with("2.1");
-        let differs: Vec<&str> = case.differs.iter().filter(is_of_age).copied().collect();
-        let (mut left, mut right) = (theirs.clone(), ours.clone());
-        for name in &differs {
-            if left == right {
-                failures += &format!("{} {}: '{name}' does not occur\n", case.program, case.line);
-            }
-            (left, right) = (left.without(name), right.without(name));
-        }
-        if left != right {
-            failures += &format!(
-                "{} {}\n  theirs: {theirs:?} {their_errors:?}\n  ours:   {ours:?} {our_errors:?}\n",
-                case.program, case.line
-            );
-        }
-        occurred.extend(case.differs);
-    }
+    occurred.extend(cases.iter().flat_map(|case| case.differs));
     let named =
         DIFFERENCES.iter().map(|difference| difference.name).chain(OLDER.iter().map(|(name, _)| *name));
     for name in named.filter(|name| !occurred.contains(name)) {
-        failures += &format!("no command line shows '{name}'\n");
+        failures.push(format!("no command line shows '{name}'\n"));
     }
-    assert!(failures.is_empty(), "{failures}");
+    assert!(failures.is_empty(), "{}", failures.concat());
+}
+
+/// How the tunnel of a proxy fails, with what it answers to the greeting and to the request.
+#[test]
+fn failing_proxies_end_runs_as_with_the_real_clients() {
+    let Some((folder, _)) = installed() else { return };
+    for answer in [
+        &[5, 255][..],
+        &[4, 0],
+        &[],
+        &[5, 0, 5, 1],
+        &[5, 0, 5, 2],
+        &[5, 0, 5, 3],
+        &[5, 0, 5, 5],
+        &[5, 0, 5, 7],
+    ] {
+        let run = |real: Option<PathBuf>| {
+            let server = Server::start(move |listener| {
+                let mut peer = listener.accept();
+                peer.expect_beginning();
+                peer.send(answer);
+                peer.send(&[0, 1, 0, 0, 0, 0, 0, 0]);
+                if answer.len() > 2 {
+                    peer.drain();
+                }
+            });
+            let proxy = format!("socks5h://127.0.0.1:{}", server.port());
+            let line = ["-h", "broker.test", "-t", "a", "-m", "x", "--proxy", &proxy];
+            let mqtt = Mqtt::new(line).called(PUB).env("HOME", "/nonexistent");
+            let outcome = match real {
+                Some(program) => mqtt.instead(program).run(),
+                None => mqtt.run(),
+            };
+            server.finish();
+            let first = outcome.stderr.lines().next().unwrap_or_default().trim_end_matches('.').to_owned();
+            (outcome.status.code(), first)
+        };
+        assert_eq!(run(None), run(Some(folder.join(PUB))), "{answer:?}");
+    }
 }
 
 /// Nothing is listed twice, and nothing by two tables.

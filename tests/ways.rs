@@ -2,7 +2,7 @@
 //! table says what to type for it. Then what the program says where a way is barred.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -10,6 +10,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::runtime::Runtime;
 use tokio_rustls::{TlsAcceptor, rustls};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -38,7 +39,7 @@ pub(crate) struct World {
     pub(crate) broker: Broker,
     pub(crate) authority: Authority,
     folder: tempfile::TempDir,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
 }
 
 impl World {
@@ -59,26 +60,7 @@ impl World {
 
     /// Opens a gate and returns its port.
     pub(crate) fn open(&self, gate: Gate, identity: &Identity) -> u16 {
-        let target = self.broker.port();
-        let acceptor = acceptor(identity);
-        if gate == Gate::Unix {
-            let _inside = self.runtime.enter();
-            let listener = UnixListener::bind(self.socket()).unwrap();
-            self.runtime.spawn(async move {
-                while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(bridge(stream, target));
-                }
-            });
-            return 0;
-        }
-        let listener = self.runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let port = listener.local_addr().unwrap().port();
-        self.runtime.spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(pass(gate, stream, acceptor.clone(), target));
-            }
-        });
-        port
+        open(&self.runtime, gate, identity, self.broker.port(), &self.socket())
     }
 
     /// The options that lead through an open gate.
@@ -106,6 +88,29 @@ impl World {
             Gate::HttpConnect => proxied("http"),
         }
     }
+}
+
+/// Opens a gate to a port of 127.0.0.1; its own port is returned, or it is a socket of this path.
+pub(crate) fn open(runtime: &Runtime, gate: Gate, identity: &Identity, target: u16, socket: &Path) -> u16 {
+    if gate == Gate::Unix {
+        let _inside = runtime.enter();
+        let listener = UnixListener::bind(socket).unwrap();
+        runtime.spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(bridge(stream, target));
+            }
+        });
+        return 0;
+    }
+    let acceptor = acceptor(identity);
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(pass(gate, stream, acceptor.clone(), target));
+        }
+    });
+    port
 }
 
 fn acceptor(identity: &Identity) -> TlsAcceptor {
@@ -136,15 +141,10 @@ async fn pass(gate: Gate, mut stream: TcpStream, acceptor: TlsAcceptor, target: 
             }
         }
         Gate::Socks5 => {
-            let mut greeting = [0; 3];
-            stream.read_exact(&mut greeting).await.unwrap();
-            stream.write_all(&[5, 0]).await.unwrap();
-            // To an IPv4 address, or to a name of this length.
-            let mut head = [0; 4];
-            stream.read_exact(&mut head).await.unwrap();
-            let rest = if head[3] == 3 { usize::from(stream.read_u8().await.unwrap()) + 2 } else { 6 };
-            stream.read_exact(&mut vec![0; rest]).await.unwrap();
-            stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            // A client may have second thoughts.
+            if socks5(&mut stream).await.is_err() {
+                return;
+            }
             bridge(stream, target).await;
         }
         Gate::HttpConnect => {
@@ -157,6 +157,31 @@ async fn pass(gate: Gate, mut stream: TcpStream, acceptor: TlsAcceptor, target: 
             bridge(stream, target).await;
         }
     }
+}
+
+/// What a SOCKS5 proxy says that takes every user to every target (RFC 1928, RFC 1929).
+async fn socks5(stream: &mut TcpStream) -> std::io::Result<()> {
+    let mut greeting = [0; 2];
+    stream.read_exact(&mut greeting).await?;
+    let mut methods = vec![0; greeting[1].into()];
+    stream.read_exact(&mut methods).await?;
+    if methods.contains(&2) {
+        stream.write_all(&[5, 2]).await?;
+        stream.read_u8().await?;
+        for _ in 0..2 {
+            let length = stream.read_u8().await?;
+            stream.read_exact(&mut vec![0; length.into()]).await?;
+        }
+        stream.write_all(&[1, 0]).await?;
+    } else {
+        stream.write_all(&[5, 0]).await?;
+    }
+    // To an IPv4 address, or to a name of this length.
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await?;
+    let rest = if head[3] == 3 { usize::from(stream.read_u8().await?) + 2 } else { 6 };
+    stream.read_exact(&mut vec![0; rest]).await?;
+    stream.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).await
 }
 
 async fn bridge(mut stream: impl AsyncRead + AsyncWrite + Unpin, target: u16) {

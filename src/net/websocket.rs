@@ -232,7 +232,9 @@ fn no_answer(error: &HeadError) -> Error {
         HeadError::Io(error) => {
             failed(&format!("{} during the upgrade", fault::words(error))).signed(Sign::HungUp)
         }
-        HeadError::Closed => failed("the broker closed the connection during the upgrade").signed(Sign::HungUp),
+        HeadError::Closed => {
+            failed("the broker closed the connection during the upgrade").signed(Sign::HungUp)
+        }
         HeadError::CutOff => failed("the broker closed the connection in the middle of its HTTP answer"),
         HeadError::Endless => failed("the broker sends an HTTP answer that does not end"),
         HeadError::NotHttp(start) if looks_like_tls(start) => {

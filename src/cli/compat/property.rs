@@ -114,7 +114,9 @@ pub(super) fn read(behind: &[OsString]) -> Result<(GivenProperty, usize), Misuse
         words.push(number.to_string().into());
     } else if id.kind() == PropertyKind::Text && !value::is_short_text(value) {
         return Err(not_added(typed_name, 6));
-    } else if id.kind() == PropertyKind::Pair && !behind[2..count].iter().all(|word| value::is_short_text(word)) {
+    } else if id.kind() == PropertyKind::Pair
+        && !behind[2..count].iter().all(|word| value::is_short_text(word))
+    {
         return Err(not_added(typed_name, 7));
     } else if id.kind() == PropertyKind::Binary && value.len() > usize::from(u16::MAX) {
         return Err(format!("Error: Property value too long for property {typed_name}.\n\n"));

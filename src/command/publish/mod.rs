@@ -3,7 +3,6 @@
 mod intake;
 mod spool;
 
-use std::io::ErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
