@@ -93,7 +93,11 @@ fn examples(lines: &[&str]) -> Vec<Example> {
         let command = line.strip_prefix("$ ").or(line.strip_prefix("# "));
         match (command, found.last_mut()) {
             (Some(command), _) => found.push(Example { command: command.to_owned(), output: Vec::new() }),
-            (None, Some(example)) if line.starts_with("> ") || example.command.ends_with('\\') => {
+            (None, Some(example))
+                if line.starts_with("> ")
+                    || example.command.ends_with('\\')
+                    || is_inside_here_document(&example.command) =>
+            {
                 example.command += "\n";
                 example.command += line.strip_prefix("> ").unwrap_or(line);
             }
@@ -102,6 +106,11 @@ fn examples(lines: &[&str]) -> Vec<Example> {
         }
     }
     found
+}
+
+/// Whether the command goes on until the line `END`.
+fn is_inside_here_document(command: &str) -> bool {
+    command.contains("<<'END'") && !command.ends_with("\nEND")
 }
 
 /// Where a block's commands run: a home without settings, and a broker that they find.
