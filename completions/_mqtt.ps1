@@ -37,8 +37,8 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             break
         }
         'mqtt;pub' {
-            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Topic to publish to')
-            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Topic to publish to')
+            [CompletionResult]::new('-t', '-t', [CompletionResultType]::ParameterName, 'Topic to publish to; may be repeated: each message goes to each of them')
+            [CompletionResult]::new('--topic', '--topic', [CompletionResultType]::ParameterName, 'Topic to publish to; may be repeated: each message goes to each of them')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'QoS: 0 at most once, 1 at least once, 2 exactly once')
             [CompletionResult]::new('--qos', '--qos', [CompletionResultType]::ParameterName, 'QoS: 0 at most once, 1 at least once, 2 exactly once')
             [CompletionResult]::new('--repeat', '--repeat', [CompletionResultType]::ParameterName, 'Send the message this many times [default: 1]')
@@ -49,8 +49,9 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--message', '--message', [CompletionResultType]::ParameterName, 'This text')
             [CompletionResult]::new('-f', '-f', [CompletionResultType]::ParameterName, 'The content of this file')
             [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'The content of this file')
+            [CompletionResult]::new('--topic-from-line', '--topic-from-line', [CompletionResultType]::ParameterName, 'With -l: each line has its topic, SEPARATOR and the payload')
+            [CompletionResult]::new('--on-error', '--on-error', [CompletionResultType]::ParameterName, 'What a line does that is no record, or has no topic: skip goes on with the next, stop ends the run once everything before it is acknowledged [default: skip]')
             [CompletionResult]::new('--rewrite-topic', '--rewrite-topic', [CompletionResultType]::ParameterName, 'Change topics: replace what the regular expression matches; may be repeated')
-            [CompletionResult]::new('--on-error', '--on-error', [CompletionResultType]::ParameterName, 'What a line that is no record does: skip goes on with the next, stop ends the run once everything before it is acknowledged. Both give exit status 1')
             [CompletionResult]::new('--spool', '--spool', [CompletionResultType]::ParameterName, 'Keep messages in FILE until the broker has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a broker or not; needs QoS 1 or 2')
             [CompletionResult]::new('--spool-max-size', '--spool-max-size', [CompletionResultType]::ParameterName, 'How long the spool may become before -l waits with its input and other messages are refused')
             [CompletionResult]::new('-D', '-D ', [CompletionResultType]::ParameterName, 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard''s, such as content-type; user-property takes a KEY and a VALUE')
@@ -151,6 +152,8 @@ Register-ArgumentCompleter -Native -CommandName 'mqtt' -ScriptBlock {
             [CompletionResult]::new('--null-message', '--null-message', [CompletionResultType]::ParameterName, 'No payload')
             [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Each line of standard input, as a message of its own')
             [CompletionResult]::new('--stdin-line', '--stdin-line', [CompletionResultType]::ParameterName, 'Each line of standard input, as a message of its own')
+            [CompletionResult]::new('-0', '-0', [CompletionResultType]::ParameterName, 'With -l or --json: a NUL byte ends each line, and a line feed is a part of it')
+            [CompletionResult]::new('--null-data', '--null-data', [CompletionResultType]::ParameterName, 'With -l or --json: a NUL byte ends each line, and a line feed is a part of it')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Each line of standard input, as the record of a message: a JSON object such as mqtt sub --json writes')
             [CompletionResult]::new('--keep-retain', '--keep-retain', [CompletionResultType]::ParameterName, 'Retain the messages that were received with RETAIN')
             [CompletionResult]::new('-S', '-S ', [CompletionResultType]::ParameterName, 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp')

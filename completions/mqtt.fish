@@ -37,7 +37,7 @@ complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "ping" -d 'Go the way to a
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "broker" -d 'Run a scratch broker for development and tests'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "config" -d 'Show settings and profiles, and check the configuration file'
 complete -c mqtt -n "__fish_mqtt_needs_command" -f -a "compat" -d 'Take the place of mosquitto\'s clients'
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic to publish to; may be repeated: each message goes to each of them' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
 1\t''
 2\t''"
@@ -47,9 +47,10 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the broker allows it' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s m -l message -d 'This text' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s f -l file -d 'The content of this file' -r -F
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l rewrite-topic -d 'Change topics: replace what the regular expression matches; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l on-error -d 'What a line that is no record does: skip goes on with the next, stop ends the run once everything before it is acknowledged. Both give exit status 1' -r -f -a "skip\t''
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-from-line -d 'With -l: each line has its topic, SEPARATOR and the payload' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l on-error -d 'What a line does that is no record, or has no topic: skip goes on with the next, stop ends the run once everything before it is acknowledged [default: skip]' -r -f -a "skip\t''
 stop\t''"
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l rewrite-topic -d 'Change topics: replace what the regular expression matches; may be repeated' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the broker has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a broker or not; needs QoS 1 or 2' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool-max-size -d 'How long the spool may become before -l waits with its input and other messages are refused' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
@@ -139,6 +140,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s r -l retain -d 'Have t
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s s -l stdin-file -d 'All of standard input'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s n -l null-message -d 'No payload'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Each line of standard input, as a message of its own'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s 0 -l null-data -d 'With -l or --json: a NUL byte ends each line, and a line feed is a part of it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l json -d 'Each line of standard input, as the record of a message: a JSON object such as mqtt sub --json writes'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l keep-retain -d 'Retain the messages that were received with RETAIN'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'

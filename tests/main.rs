@@ -36,6 +36,7 @@ mod floods;
 mod generated;
 mod hang_ups;
 mod hostile;
+mod inputs;
 mod limits;
 mod long_texts;
 mod memory;

@@ -32,7 +32,7 @@ fn next(peer: &mut Peer) -> Vec<u8> {
 
 /// The next message is this one, under whatever packet identifier; it is acknowledged.
 #[track_caller]
-fn take(peer: &mut Peer, protocol: Protocol, expected: &Message<'_>) {
+pub(super) fn take(peer: &mut Peer, protocol: Protocol, expected: &Message<'_>) {
     let bytes = next(peer);
     let Ok(Packet::Publish(publish)) = wire::decode(protocol, &bytes) else {
         panic!("expected PUBLISH, received {}", packets::shown(protocol, &bytes));
@@ -54,7 +54,7 @@ fn take(peer: &mut Peer, protocol: Protocol, expected: &Message<'_>) {
 
 /// The client leaves, having asked how far its messages at QoS 0 have come.
 #[track_caller]
-fn expect_leave(peer: &mut Peer, protocol: Protocol) {
+pub(super) fn expect_leave(peer: &mut Peer, protocol: Protocol) {
     let mut bytes = next(peer);
     if bytes == packets::pingreq() {
         peer.send(&packets::pingresp());

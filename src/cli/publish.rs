@@ -15,7 +15,7 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::input::{RecordOptions, Rewrite, Source};
+use crate::command::input::{RecordOptions, Rewrite, Source, TopicLines};
 use crate::command::publish::{Config, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::QoS;
@@ -31,7 +31,7 @@ pub(super) struct PublishArgs {
     #[command(flatten)]
     operands: OperandArgs,
 
-    /// Topic to publish to
+    /// Topic to publish to; may be repeated: each message goes to each of them
     #[arg(short = 't', long, value_name = "TOPIC")]
     topic: Vec<OsString>,
 
@@ -71,6 +71,9 @@ pub(super) struct PublishArgs {
     stdin_line: bool,
 
     #[command(flatten)]
+    lines: LineArgs,
+
+    #[command(flatten)]
     records: RecordArgs,
 
     /// Keep messages in FILE until the broker has acknowledged them. What a run has left there, the
@@ -95,6 +98,64 @@ pub(super) struct PublishArgs {
 
     #[command(flatten)]
     report: VerbosityArgs,
+}
+
+/// What lines of standard input are.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Lines")]
+struct LineArgs {
+    /// With -l: each line has its topic, SEPARATOR and the payload
+    ///
+    /// The topic ends at the first SEPARATOR; \t stands for a tab. A line without it, or with a topic that cannot
+    /// be published to, is named on standard error and gives exit status 1.
+    #[arg(long, value_name = "SEPARATOR", requires = "stdin_line")]
+    topic_from_line: Option<OsString>,
+
+    /// With -l or --json: a NUL byte ends each line, and a line feed is a part of it
+    #[arg(short = '0', long)]
+    null_data: bool,
+
+    /// What a line does that is no record, or has no topic: skip goes on with the next, stop ends the run
+    /// once everything before it is acknowledged [default: skip]
+    ///
+    /// Both give exit status 1. It needs --json or --topic-from-line.
+    #[arg(long, value_name = "skip|stop", hide_possible_values = true)]
+    on_error: Option<OnError>,
+}
+
+impl LineArgs {
+    fn terminator(&self) -> u8 {
+        if self.null_data { 0 } else { b'\n' }
+    }
+
+    fn stops_at_error(&self) -> bool {
+        self.on_error == Some(OnError::Stop)
+    }
+
+    /// What lines without a record are.
+    fn source(&self) -> Result<Source, Error> {
+        let Some(separator) = &self.topic_from_line else { return Ok(Source::StdinLines) };
+        let separator = if separator == "\\t" { b"\t".to_vec() } else { value::bytes(separator.clone()) };
+        let refused = |why| Err(Error::usage(format!("--topic-from-line: {why}")));
+        if separator.is_empty() {
+            return refused("the separator is empty");
+        }
+        if separator.contains(&self.terminator()) {
+            return refused("the separator contains the byte that ends a line");
+        }
+        Ok(Source::TopicLines(TopicLines { separator, stops_at_error: self.stops_at_error() }))
+    }
+
+    /// Refuses options that say something about lines that are not there.
+    fn check(&self, source: &Source) -> Result<(), Error> {
+        if self.null_data && !source.is_lines() {
+            return Err(Error::usage("-0 needs -l or --json"));
+        }
+        if self.on_error.is_some() && !matches!(source, Source::Records(_) | Source::TopicLines(_)) {
+            return Err(Error::usage("--on-error needs --json or --topic-from-line"));
+        }
+        Ok(())
+    }
 }
 
 /// Messages as records.
@@ -123,20 +184,9 @@ struct RecordArgs {
     /// is that of the Rust crate regex, with $1 and ${name} for groups.
     #[arg(long, value_name = "s#REGEX#TEXT#", requires = "json", value_parser = rewrite)]
     rewrite_topic: Vec<Rewrite>,
-
-    /// What a line that is no record does: skip goes on with the next, stop ends the run once everything
-    /// before it is acknowledged. Both give exit status 1
-    #[arg(
-        long,
-        value_name = "skip|stop",
-        requires = "json",
-        default_value = "skip",
-        hide_possible_values = true
-    )]
-    on_error: OnError,
 }
 
-/// What a line that is no record does.
+/// What a line that is no message does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum OnError {
     Skip,
@@ -148,12 +198,9 @@ fn rewrite(text: &str) -> Result<Rewrite, String> {
 }
 
 impl RecordArgs {
-    fn source(self) -> Option<(&'static str, Source)> {
-        let options = RecordOptions {
-            keep_retain: self.keep_retain,
-            rewrites: self.rewrite_topic,
-            stops_at_error: self.on_error == OnError::Stop,
-        };
+    fn source(self, stops_at_error: bool) -> Option<(&'static str, Source)> {
+        let options =
+            RecordOptions { keep_retain: self.keep_retain, rewrites: self.rewrite_topic, stops_at_error };
         self.json.then_some(("--json", Source::Records(options)))
     }
 }
@@ -198,12 +245,19 @@ impl TryFrom<PublishArgs> for Config {
     fn try_from(mut args: PublishArgs) -> Result<Self, Error> {
         let topics = args.operands.topics(&args.topic)?;
         let given = args.payload.clone().given().into_iter();
-        let given = given.chain(args.operands.given()).chain(args.records.source()).collect();
-        let source = source(given, args.stdin_line, args.spool.is_some())?;
-        let topic = match source {
-            Source::Spool => String::new(),
-            Source::Records(_) => named_topic(&topics, &args.connection)?.unwrap_or_default(),
-            _ => topic(&topics, &args.connection)?,
+        let given =
+            given.chain(args.operands.given()).chain(args.records.source(args.lines.stops_at_error()));
+        let lines = args.stdin_line.then(|| args.lines.source()).transpose()?;
+        let given = given.chain(lines.map(|lines| ("-l", lines))).collect();
+        let source = source(given, args.spool.is_some())?;
+        args.lines.check(&source)?;
+        let topics = match source {
+            Source::Records(_) => named_topic(&topics, &args.connection)?.into_iter().collect(),
+            Source::TopicLines(_) if !topics.is_empty() => {
+                return Err(Error::usage("-t and --topic-from-line both give the topic"));
+            }
+            Source::Spool | Source::TopicLines(_) => Vec::new(),
+            _ => all_topics(&topics, &args.connection)?,
         };
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
         if args.spool.is_some() {
@@ -230,10 +284,11 @@ impl TryFrom<PublishArgs> for Config {
         })?;
         Ok(Self {
             client,
-            topic,
+            topics,
             qos: args.qos,
             retain: args.retain,
             source,
+            terminator: args.lines.terminator(),
             repeat: args.repeat.unwrap_or(1),
             repeat_delay: args.repeat_delay.unwrap_or_default(),
             properties: properties.publish.without(&[PropertyId::TopicAlias]),
@@ -247,11 +302,22 @@ impl TryFrom<PublishArgs> for Config {
 
 /// The topic of a message, from `-t` or the URL.
 pub(super) fn topic(given: &[OsString], connection: &ConnectionArgs) -> Result<String, Error> {
-    named_topic(given, connection)?
-        .ok_or_else(|| Error::usage("no topic to publish to").with_hint("mqtt pub TOPIC MESSAGE"))
+    named_topic(given, connection)?.ok_or_else(no_topic)
 }
 
-/// The same, if there is one.
+fn no_topic() -> Error {
+    Error::usage("no topic to publish to").with_hint("mqtt pub TOPIC MESSAGE")
+}
+
+/// The topics that each message goes to.
+fn all_topics(given: &[OsString], connection: &ConnectionArgs) -> Result<Vec<String>, Error> {
+    if given.is_empty() {
+        return Ok(vec![topic(given, connection)?]);
+    }
+    given.iter().map(|one| topic(std::slice::from_ref(one), connection)).collect()
+}
+
+/// The topic, if there is one.
 fn named_topic(given: &[OsString], connection: &ConnectionArgs) -> Result<Option<String>, Error> {
     if given.len() > 1 {
         let count = given.len();
@@ -282,8 +348,7 @@ pub(super) fn topic_alias(
     }
 }
 
-fn source(mut given: Vec<(&'static str, Source)>, lines: bool, spool: bool) -> Result<Source, Error> {
-    given.extend(lines.then_some(("-l", Source::StdinLines)));
+fn source(given: Vec<(&'static str, Source)>, spool: bool) -> Result<Source, Error> {
     match one(given)? {
         Some(source) => Ok(source),
         None if spool => Ok(Source::Spool),

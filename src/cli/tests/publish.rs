@@ -11,7 +11,7 @@ use crate::protocol::QoS;
 #[test]
 fn the_shortest_line() {
     let config = publish(&["-t", "home/kitchen/temperature", "-m", "23.4"]);
-    assert_eq!(config.topic, "home/kitchen/temperature");
+    assert_eq!(config.topics, ["home/kitchen/temperature"]);
     assert_eq!(config.source, Source::Message(b"23.4".to_vec()));
     assert_eq!(config.qos, QoS::AtMostOnce);
     assert!(!config.retain);
@@ -77,7 +77,7 @@ fn topics_must_be_utf8() {
 #[test]
 fn values_may_begin_with_a_hyphen() {
     assert_eq!(publish(&["-t", "-a", "-m", "-5"]).source, Source::Message(b"-5".to_vec()));
-    assert_eq!(publish(&["-t", "-a", "-m", "-x"]).topic, "-a");
+    assert_eq!(publish(&["-t", "-a", "-m", "-x"]).topics, ["-a"]);
     assert_eq!(publish(&["-t", "a", "-m", "--", "-r"]).source, Source::Message(b"--".to_vec()));
     let config = publish(&["-t", "a", "-n", "-u", "-me", "-P", "-secret"]);
     assert_eq!(config.client.user_name.as_deref(), Some("-me"));
@@ -96,7 +96,13 @@ fn the_last_of_a_repeated_option_counts() {
 #[test]
 fn topics() {
     all_wrong(&[
-        (&["pub", "-t", "a", "-t", "b", "-m", "1"], "2 topics given (-t)"),
+        (&["pub", "-t", "a", "-t", "b", "--json"], "2 topics given (-t)"),
+        (&["pub", "-t", "a", "-t", "#", "-m", "1"], "topic '#': it contains a wildcard"),
+        (&["pub", "-t", "a", "-l", "--topic-from-line", " "], "-t and --topic-from-line both give the topic"),
+        (&["pub", "-l", "--topic-from-line", ""], "the separator is empty"),
+        (&["pub", "-l", "--topic-from-line", "a\n"], "contains the byte that ends a line"),
+        (&["pub", "-t", "a", "-m", "1", "-0"], "-0 needs -l or --json"),
+        (&["pub", "-t", "a", "-l", "--on-error", "stop"], "--on-error needs --json or --topic-from-line"),
         (&["pub", "-t", "a", "-m", "1", "-m", "2"], "-m"),
         (&["pub", "-t", "a\u{1}", "-m", "1"], "control character"),
         (&["pub", "-n"], "no topic"),
@@ -107,14 +113,32 @@ fn topics() {
         (&["pub", "-n", "-L", "mqtt://h/a", "-t", "b"], "-L and -t name different topics"),
     ]);
     assert!(wrong(&["pub", "-n", "-t", &"x".repeat(65_536)]).contains("longer than 65,535 bytes"));
-    assert_eq!(publish(&["-n", "-t", &"x".repeat(65_535)]).topic.len(), 65_535);
-    assert_eq!(publish(&["-n", "-t", "a//b/ü $"]).topic, "a//b/ü $");
+    assert_eq!(publish(&["-n", "-t", &"x".repeat(65_535)]).topics[0].len(), 65_535);
+    assert_eq!(publish(&["-n", "-t", "a//b/ü $"]).topics, ["a//b/ü $"]);
+}
+
+#[test]
+fn a_message_may_go_to_several_topics() {
+    assert_eq!(publish(&["-m", "1", "-t", "a", "-t", "b", "-t", "a"]).topics, ["a", "b", "a"]);
+    assert_eq!(publish(&["-l", "-t", "a", "-t", "b"]).topics, ["a", "b"]);
+}
+
+#[test]
+fn lines_may_begin_with_their_topic() {
+    let lines = |separator: &str| {
+        let config = publish(&["-l", "--topic-from-line", separator]);
+        assert!(config.topics.is_empty());
+        let Source::TopicLines(lines) = config.source else { panic!("{:?}", config.source) };
+        lines.separator
+    };
+    assert_eq!((lines(": "), lines("\\t")), (b": ".to_vec(), b"\t".to_vec()));
+    assert_eq!(publish(&["-t", "a", "-l", "-0"]).terminator, 0);
 }
 
 #[test]
 fn the_urls_topic() {
-    assert_eq!(publish(&["-n", "-L", "mqtt://h/a/b"]).topic, "a/b");
-    assert_eq!(publish(&["-n", "-L", "mqtt://h/a/b", "-t", "a/b"]).topic, "a/b");
+    assert_eq!(publish(&["-n", "-L", "mqtt://h/a/b"]).topics, ["a/b"]);
+    assert_eq!(publish(&["-n", "-L", "mqtt://h/a/b", "-t", "a/b"]).topics, ["a/b"]);
 }
 
 #[test]
@@ -189,9 +213,9 @@ fn bad_wills() {
 fn operands_stand_for_options() {
     let line = [&["pub", "a/b", "hello"][..], &["-q", "1"]].concat();
     let config: Config = config(good(&line));
-    assert_eq!((config.topic.as_str(), &config.source), ("a/b", &Source::Message(b"hello".to_vec())));
+    assert_eq!((config.topics[0].as_str(), &config.source), ("a/b", &Source::Message(b"hello".to_vec())));
     let config: Config = super::config(good(&["pub", "a/b", "-f", "x"]));
-    assert_eq!((config.topic.as_str(), &config.source), ("a/b", &Source::File("x".into())));
+    assert_eq!((config.topics[0].as_str(), &config.source), ("a/b", &Source::File("x".into())));
     let request: crate::command::request::Config = super::config(good(&["rr", "a", "what"]));
     assert_eq!((request.topic.as_str(), &request.source), ("a", &Source::Message(b"what".to_vec())));
     let ping: crate::command::ping::Config = super::config(good(&["ping", "broker.example"]));

@@ -1,5 +1,6 @@
 //! Standard input as lines, read ahead by a thread of its own: standard input may be a file, a terminal or
-//! a pipe, and only a thread can wait for all of them without blocking the connection.
+//! a pipe, and only a thread can wait for all of them without blocking the connection. What ends a line is a
+//! line feed, or another byte (`-0`).
 //!
 //! Lines are slices of the blocks read, so a line costs no allocation; two blocks wait at most, which
 //! bounds memory and applies back-pressure to the writer of the pipe. A line that is longer than the
@@ -18,18 +19,20 @@ use crate::protocol::wire::LARGEST_PACKET_BYTES;
 const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 2;
 
-/// A line, without its newline.
+/// A line, without the byte that ends it.
 type ReadLine = Result<Bytes, GivenUp>;
 
 /// Lines of standard input.
 #[derive(Debug)]
 pub(crate) struct Lines {
     blocks: mpsc::Receiver<std::io::Result<Bytes>>,
+    /// The byte that ends a line.
+    terminator: u8,
     block: Bytes,
     /// The beginning of a line that went over the end of a block.
     begun: Begun,
     ended: bool,
-    /// The line last returned had no line feed.
+    /// The line last returned was ended by the end of the input.
     is_cut: bool,
 }
 
@@ -110,19 +113,20 @@ impl Begun {
 }
 
 impl Lines {
-    /// Starts to read `input`.
-    pub(crate) fn read(input: impl Read + Send + 'static) -> Self {
-        Self::read_up_to(LARGEST_PACKET_BYTES.into(), input)
+    /// Starts to read `input`, of which `terminator` ends each line.
+    pub(crate) fn read(input: impl Read + Send + 'static, terminator: u8) -> Self {
+        Self::read_up_to(LARGEST_PACKET_BYTES.into(), input, terminator)
     }
 
     /// Gives up lines with more bytes.
-    fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static) -> Self {
+    fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static, terminator: u8) -> Self {
         let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
         std::thread::spawn(move || read_blocks(input, &sender));
-        Self { blocks, block: Bytes::new(), begun: Begun::new(most_bytes), ended: false, is_cut: false }
+        let begun = Begun::new(most_bytes);
+        Self { blocks, terminator, block: Bytes::new(), begun, ended: false, is_cut: false }
     }
 
-    /// Whether the line last returned had no line feed: it may be the beginning of one.
+    /// Whether the line last returned was ended by the end of the input: it may be the beginning of one.
     pub(in crate::command) fn is_cut(&self) -> bool {
         self.is_cut
     }
@@ -135,11 +139,11 @@ impl Lines {
         self.ended = true;
     }
 
-    /// The next line; `Ready(None)` at the end. A last line without a newline counts, an empty rest
+    /// The next line; `Ready(None)` at the end. A last line that only the input ends counts, an empty rest
     /// does not.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<ReadLine>, Error>> {
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.block) {
+            if let Some(end) = memchr::memchr(self.terminator, &self.block) {
                 let line = self.block.split_to(end);
                 self.block.advance(1);
                 if self.begun.is_empty() {
@@ -213,9 +217,13 @@ mod tests {
     }
 
     fn up_to(most_bytes: u64, pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, GivenUp>> {
+        ended_by(b'\n', most_bytes, pieces)
+    }
+
+    fn ended_by(terminator: u8, most_bytes: u64, pieces: Vec<Vec<u8>>) -> Vec<Result<Vec<u8>, GivenUp>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces));
+            let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces), terminator);
             let mut read = Vec::new();
             while let Some(line) = poll_fn(|cx| lines.poll_next(cx)).await.unwrap() {
                 read.push(line.map(|line| line.to_vec()));
@@ -231,6 +239,8 @@ mod tests {
         assert_eq!(all(vec![b"\n".to_vec()]), [b""]);
         let long = vec![b'x'; 300_000];
         assert_eq!(all(vec![[&long[..], b"\ny\n"].concat()]), [&long[..], b"y"]);
+        let ended_by_nul = ended_by(0, u64::MAX, vec![b"a\nb\0\0c".to_vec()]);
+        assert_eq!(ended_by_nul, [Ok(b"a\nb".to_vec()), Ok(Vec::new()), Ok(b"c".to_vec())]);
     }
 
     /// It is not kept, and the next line is read as if nothing had been.

@@ -5,7 +5,7 @@
 //! | `source` | where a payload comes from, and how it is read |
 //! | `lines` | standard input as lines, read ahead by a thread |
 //! | `record` | the JSON record of a message |
-//! | `records` | lines that are records, as messages |
+//! | `records` | lines that name their topic, in a record or in front of the payload, as messages |
 //! | `rewrite` | a change of topics |
 
 mod lines;
@@ -16,8 +16,8 @@ mod source;
 
 pub(super) use lines::{Begun, GivenUp, Lines};
 pub(super) use record::{NoRecord, Record};
-pub use records::RecordOptions;
-pub(super) use records::{Message, RecordReader};
+pub(super) use records::{LineForm, Message, RecordReader};
+pub use records::{RecordOptions, TopicLines};
 pub use rewrite::Rewrite;
 pub use source::Source;
 pub(super) use source::stdin;

@@ -1,5 +1,6 @@
-//! `mqtt pub --json`: each line of standard input is the record of a message, as `mqtt sub --json` writes it.
-//! What a record leaves out comes from the command line.
+//! Lines of standard input that say where their message goes: the record of a message, as `mqtt sub --json`
+//! writes it (`pub --json`), or a topic in front of the payload (`pub -l --topic-from-line`). What a line leaves
+//! out comes from the command line.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +27,43 @@ pub struct RecordOptions {
     pub rewrites: Vec<Rewrite>,
     /// The first line that is no record ends the run (`--on-error stop`).
     pub stops_at_error: bool,
+}
+
+/// How lines become messages that begin with a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicLines {
+    /// What is between topic and payload; not empty.
+    pub separator: Vec<u8>,
+    /// The first line without a topic ends the run (`--on-error stop`).
+    pub stops_at_error: bool,
+}
+
+impl TopicLines {
+    /// The line as a record that says nothing but topic and payload.
+    fn record<'a>(&self, line: &'a [u8]) -> Result<Record<'a>, NoRecord> {
+        let separator = &self.separator;
+        let end = memchr::memmem::find(line, separator).ok_or_else(|| {
+            let separator = separator.escape_ascii();
+            NoRecord::new(format!("it has no '{separator}' between topic and payload (--topic-from-line)"))
+        })?;
+        let name =
+            topic::check_name(&line[..end]).map_err(|why| NoRecord::new(format!("its topic: {why}")))?;
+        Ok(Record {
+            topic: Some(name.into()),
+            qos: None,
+            retain: None,
+            received: None,
+            payload: line[end + separator.len()..].into(),
+            properties: PropertyBlock::default(),
+        })
+    }
+}
+
+/// What a line is.
+#[derive(Debug, Clone)]
+pub(crate) enum LineForm {
+    Record(RecordOptions),
+    Topic(TopicLines),
 }
 
 /// A message, and what it shares with others.
@@ -87,10 +125,10 @@ impl fmt::Display for Departure {
 /// Topics that are remembered. What is more begins anew: a template is made in a microsecond.
 const MOST_TOPICS: usize = 4096;
 
-/// Makes messages of records.
+/// Makes messages of lines.
 #[derive(Debug)]
 pub(crate) struct RecordReader {
-    options: RecordOptions,
+    form: LineForm,
     /// What a record leaves out; the topic is empty if there is none.
     defaults: Envelope,
     topic_alias: TopicAlias,
@@ -123,10 +161,10 @@ struct Item<'k, 'a> {
 }
 
 impl RecordReader {
-    pub(crate) fn new(options: RecordOptions, defaults: Envelope, topic_alias: TopicAlias) -> Self {
+    pub(crate) fn new(form: LineForm, defaults: Envelope, topic_alias: TopicAlias) -> Self {
         let departures = [Departure::Expired(0), Departure::Retain(0), Departure::Properties(0)];
         Self {
-            options,
+            form,
             defaults,
             topic_alias,
             protocol: Protocol::V5,
@@ -144,9 +182,12 @@ impl RecordReader {
         }
     }
 
-    /// The first line that is no record ends the run.
+    /// The first line that is no message ends the run.
     pub(crate) fn stops_at_error(&self) -> bool {
-        self.options.stops_at_error
+        match &self.form {
+            LineForm::Record(options) => options.stops_at_error,
+            LineForm::Topic(lines) => lines.stops_at_error,
+        }
     }
 
     /// What was not done as a record says, when it is the first of its kind.
@@ -215,6 +256,9 @@ impl RecordReader {
 
     /// The record of a line, if it is to be sent.
     fn record<'a>(&mut self, line: &'a [u8]) -> Result<Option<Record<'a>>, NoRecord> {
+        if let LineForm::Topic(lines) = &self.form {
+            return lines.record(line).map(Some);
+        }
         let line = if std::mem::replace(&mut self.is_first, false) {
             let mark = mark(line).map_err(|error| NoRecord::new(error.to_string()))?;
             &line[mark..]
@@ -245,7 +289,7 @@ impl RecordReader {
         let retain = self.retain(&record);
         let name = record.topic.as_deref().unwrap_or(&self.defaults.topic);
         if !self.known.contains_key(name) {
-            let topic = rewritten(&self.options.rewrites, name)?;
+            let topic = rewritten(self.rewrites(), name)?;
             if self.known.len() == MOST_TOPICS {
                 self.known.clear();
             }
@@ -256,10 +300,18 @@ impl RecordReader {
         Ok((item, &self.defaults))
     }
 
+    fn rewrites(&self) -> &[Rewrite] {
+        match &self.form {
+            LineForm::Record(options) => &options.rewrites,
+            LineForm::Topic(_) => &[],
+        }
+    }
+
     /// RETAIN of the message. In the record of a received message it says that the broker had stored it, and
     /// not that it is to be stored again; in another it is what the writer asks for.
     fn retain(&mut self, record: &Record<'_>) -> bool {
-        let is_kept = self.options.keep_retain || record.received.is_none();
+        let keeps = matches!(&self.form, LineForm::Record(options) if options.keep_retain);
+        let is_kept = keeps || record.received.is_none();
         match record.retain {
             _ if self.defaults.retain => true,
             Some(true) if !is_kept => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 
-use super::records::RecordOptions;
+use super::records::{RecordOptions, TopicLines};
 use crate::command::attention::Attention;
 use crate::error::{Denial, Error};
 use crate::file::read_all;
@@ -25,6 +25,8 @@ pub enum Source {
     Stdin,
     /// One message a line of standard input (`-l`).
     StdinLines,
+    /// One message a line of standard input, to the topic that the line begins with (`--topic-from-line`).
+    TopicLines(TopicLines),
     /// One message a line of standard input, each the record of a message (`--json`).
     Records(RecordOptions),
     /// One message without payload (`-n`).
@@ -37,14 +39,14 @@ impl Source {
     /// Whether each line of standard input is a message.
     #[must_use]
     pub fn is_lines(&self) -> bool {
-        matches!(self, Self::StdinLines | Self::Records(_))
+        matches!(self, Self::StdinLines | Self::TopicLines(_) | Self::Records(_))
     }
 
     /// Says how to end what is typed: on a terminal nothing else shows that the program waits for it.
     pub(in crate::command) fn announce(&self, diagnostics: &Diagnostics) {
         let text = match self {
             Self::Stdin => "reading the message from the terminal; Ctrl-D on an empty line ends it",
-            Self::StdinLines | Self::Records(_) => {
+            Self::StdinLines | Self::TopicLines(_) | Self::Records(_) => {
                 "reading a message a line from the terminal; Ctrl-D on an empty line ends"
             }
             Self::Message(_) | Self::Null | Self::File(_) | Self::Spool => return,
@@ -64,7 +66,7 @@ impl Source {
             Self::Null => Some(Vec::new()),
             Self::File(path) => Some(read_file(path)?),
             Self::Stdin => Some(read_stdin()?),
-            Self::StdinLines | Self::Records(_) | Self::Spool => None,
+            Self::StdinLines | Self::TopicLines(_) | Self::Records(_) | Self::Spool => None,
         })
     }
 

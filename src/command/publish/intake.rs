@@ -10,7 +10,7 @@ use crate::command::input::{Begun, GivenUp, RecordReader};
 use crate::error::Error;
 use crate::protocol::QoS;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
-use crate::storage::spool::Intake;
+use crate::storage::spool::{Envelope, Intake};
 
 /// What is read of standard input at once.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -25,10 +25,14 @@ fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
 /// Takes in the lines of standard input.
 pub(super) struct LineIntake<'a> {
     pub(super) intake: Intake,
-    /// Where each line is the record of a message.
+    /// Of the messages that a line becomes, one to each topic.
+    pub(super) envelopes: Vec<Envelope>,
+    /// Where each line names its topic.
     pub(super) reader: Option<RecordReader>,
     /// Of records that ask for QoS 0, at which nothing would be acknowledged.
     pub(super) qos: QoS,
+    /// The byte that ends a line.
+    pub(super) terminator: u8,
     pub(super) notes: &'a mpsc::Sender<IntakeNote>,
     /// Lines so far.
     pub(super) number: u64,
@@ -52,7 +56,7 @@ impl LineIntake<'_> {
             }
             let room = self.intake.wait_for_room(begun.kept_bytes());
             // Without room one byte tells whether there is a line that is not taken, or only the end.
-            let most = room.unwrap_or(1).min(BLOCK_BYTES);
+            let most = (room.unwrap_or(1) / self.copies()).clamp(1, BLOCK_BYTES);
             // Past the standard library's buffer, which would read on.
             let count = match rustix::io::read(&input, &mut block[..most]) {
                 Ok(count) => count,
@@ -67,7 +71,7 @@ impl LineIntake<'_> {
                 ));
             }
             let mut rest = &block[..count];
-            while let Some(end) = memchr::memchr(b'\n', rest) {
+            while let Some(end) = memchr::memchr(self.terminator, rest) {
                 let goes_on = if begun.is_empty() {
                     self.add(Ok(&rest[..end]), false)?
                 } else {
@@ -97,7 +101,12 @@ impl LineIntake<'_> {
         self.add(line, is_cut)
     }
 
-    /// Adds a line, if it can be a message. `is_cut`: its line feed is missing. `false` if nothing more is to
+    /// How many messages a line becomes.
+    fn copies(&self) -> usize {
+        self.envelopes.len().max(1)
+    }
+
+    /// Adds a line, if it can be a message. `is_cut`: the end of the input ends it. `false` if nothing more is to
     /// be taken in.
     fn add(&mut self, line: Result<&[u8], Error>, is_cut: bool) -> Result<bool, Error> {
         let (is_added, note) = match line.and_then(|line| self.read(line, is_cut)) {
@@ -123,11 +132,8 @@ impl LineIntake<'_> {
     fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
         let too_long = || GivenUp::too_long(line.len() as u64).error();
         let Some(reader) = &mut self.reader else {
-            if !self.intake.is_possible(line.len()) {
-                return Err(too_long());
-            }
-            self.intake.add(line);
-            return Ok((true, None));
+            let is_added = add_to_each(&mut self.intake, &self.envelopes, line);
+            return if is_added { Ok((true, None)) } else { Err(too_long()) };
         };
         let read = reader.envelope(line);
         let departure = reader.departure().map(|departure| departure.to_string());
@@ -148,7 +154,7 @@ impl LineIntake<'_> {
     fn take_in_waiting(&mut self) -> Result<(), Error> {
         while self.intake.waiting() > 0 {
             if let Err(error) = self.intake.take_in() {
-                let first = self.number + 1 - self.intake.waiting() as u64;
+                let first = self.number + 1 - self.intake.waiting().div_ceil(self.copies()) as u64;
                 return Err(not_taken(error, &format!("line {first} and those after it were")));
             }
             // At most one note waits: its receiver looks for all new input.
@@ -156,6 +162,22 @@ impl LineIntake<'_> {
         }
         Ok(())
     }
+}
+
+/// Adds a message to each topic, if all of them are possible.
+pub(super) fn add_to_each(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> bool {
+    if !intake.is_possible(payload.len()) {
+        return false;
+    }
+    match envelopes {
+        [] | [_] => intake.add(payload),
+        envelopes => {
+            for envelope in envelopes {
+                intake.add_as(envelope, payload);
+            }
+        }
+    }
+    true
 }
 
 /// The error for what did not get into the file, which says what that is.

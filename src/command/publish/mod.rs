@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{GivenUp, Lines, Message, NoRecord, RecordReader, Source, stdin};
+use super::input::{GivenUp, LineForm, Lines, Message, NoRecord, RecordReader, Source, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -40,14 +40,17 @@ const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// A checked topic name; may be empty for [`Source::Spool`] and [`Source::Records`].
-    pub topic: String,
+    /// Checked topic names: each message goes to each of them. At least one, unless the source is
+    /// [`Source::Spool`] or its lines name their topics.
+    pub topics: Vec<String>,
     /// Of every message that does not say it itself.
     pub qos: QoS,
     /// RETAIN of every message that does not say it itself.
     pub retain: bool,
     /// Where the payloads come from.
     pub source: Source,
+    /// The byte that ends a line.
+    pub terminator: u8,
     /// How often the message is sent, at least once; 1 where each line is one.
     pub repeat: u64,
     /// The time between the acknowledgement of one repeat and the next.
@@ -74,20 +77,30 @@ impl Config {
 }
 
 impl Config {
-    /// What makes messages of records.
+    /// What makes messages of lines that name their topic.
     pub(super) fn reader(&self) -> Option<RecordReader> {
-        let Source::Records(options) = &self.source else { return None };
-        Some(RecordReader::new(options.clone(), self.envelope(), self.topic_alias))
+        let form = match &self.source {
+            Source::Records(options) => LineForm::Record(options.clone()),
+            Source::TopicLines(lines) => LineForm::Topic(lines.clone()),
+            _ => return None,
+        };
+        let topic = self.topics.first().map(String::as_str).unwrap_or_default();
+        Some(RecordReader::new(form, self.envelope(topic), self.topic_alias))
     }
 
-    /// What messages share that do not say it themselves.
-    pub(super) fn envelope(&self) -> Envelope {
+    /// What messages to `topic` share that do not say it themselves.
+    pub(super) fn envelope(&self, topic: &str) -> Envelope {
         Envelope {
             qos: self.qos,
             retain: self.retain,
-            topic: self.topic.clone(),
+            topic: topic.to_owned(),
             properties: self.properties.clone(),
         }
+    }
+
+    /// How many messages an input becomes.
+    pub(super) fn copies(&self) -> usize {
+        self.topics.len().max(1)
     }
 }
 
@@ -121,12 +134,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     };
     let work = match (&config.source, payload) {
         (_, Some(payload)) => PublishWork::repeat(payload, &config),
-        (source, None) if source.is_lines() => PublishWork::Lines(Lines::read(stdin()?)),
+        (source, None) if source.is_lines() => PublishWork::Lines(Lines::read(stdin()?, config.terminator)),
         (_, None) => PublishWork::Repeat { payload: Bytes::new(), left: 0 },
     };
     // One message is over before anyone can interrupt it; catching signals would only cost.
-    let one_shot =
-        matches!(&work, PublishWork::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
+    let one_shot = config.copies() == 1
+        && matches!(&work, PublishWork::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
     let mut attention = match limited {
         Some(attention) => attention,
         None if one_shot => Attention::default(),
@@ -135,7 +148,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let progress = match &work {
         PublishWork::Lines(_) => Some(Progress::lines(diagnostics)),
         PublishWork::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
-            Some(Progress::bytes(diagnostics, payload.len() as u64))
+            Some(Progress::bytes(diagnostics, (payload.len() * config.copies()) as u64))
         }
         PublishWork::Repeat { .. } => None,
     };
@@ -146,7 +159,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         progress,
         work,
         reader: config.reader(),
-        template: None,
+        templates: Vec::new(),
+        begun: None,
         sent: 0,
         ended: 0,
         unacknowledged: Unacknowledged::default(),
@@ -211,10 +225,12 @@ struct Publisher<'a> {
     supervisor: Supervisor<'a>,
     progress: Option<Progress>,
     work: PublishWork,
-    /// Where each line is the record of a message.
+    /// Where each line names its topic.
     reader: Option<RecordReader>,
-    /// Of all messages, where none is a record; made when the version of the protocol is known.
-    template: Option<Arc<PublishTemplate>>,
+    /// Of the messages to each topic, where lines do not name it; made when the version of the protocol is known.
+    templates: Vec<Arc<PublishTemplate>>,
+    /// An input that goes to more topics, from this one on.
+    begun: Option<(Bytes, usize)>,
     /// Messages handed to the session; a message's token is its number, from 1.
     sent: u64,
     /// Messages acknowledged or refused; at QoS 0, written.
@@ -258,7 +274,19 @@ impl Publisher<'_> {
 
     /// A message will not be delivered: said at once, and the run goes on with the next.
     fn refuse(&mut self, number: u64, error: &Error) {
-        self.diagnostics.undelivered(number, matches!(self.work, PublishWork::Lines(_)), error);
+        let copies = self.config.copies() as u64;
+        let line = number.div_ceil(copies);
+        let topics = &self.config.topics;
+        let index = usize::try_from(number.saturating_sub(1) % copies).unwrap_or_default();
+        let topic = topics.get(index).filter(|_| copies > 1);
+        let is_line = matches!(self.work, PublishWork::Lines(_));
+        match topic {
+            Some(topic) if is_line => {
+                self.diagnostics.error_in(format_args!("line {line}, topic '{topic}'"), error);
+            }
+            Some(topic) => self.diagnostics.error_in(format_args!("topic '{topic}'"), error),
+            None => self.diagnostics.undelivered(number, is_line, error),
+        }
         self.refusal.get_or_insert(error.exit());
     }
 
@@ -310,11 +338,14 @@ impl Handler for Publisher<'_> {
         // Another link may speak another version.
         if let Some(reader) = &mut self.reader {
             reader.speak(connected.protocol);
-        } else if self.template.as_ref().is_none_or(|template| !template.is_for(connected.protocol)) {
-            let Config { topic, qos, retain, properties, .. } = self.config;
-            let template =
-                PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);
-            self.template = Some(Arc::new(template.with_topic_alias(self.config.topic_alias)));
+        } else if self.templates.first().is_none_or(|template| !template.is_for(connected.protocol)) {
+            let Config { topics, qos, retain, properties, topic_alias, .. } = self.config;
+            let make = |topic: &String| {
+                let template =
+                    PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);
+                Arc::new(template.with_topic_alias(*topic_alias))
+            };
+            self.templates = topics.iter().map(make).collect();
         }
         Ok(())
     }
@@ -399,7 +430,7 @@ impl Publisher<'_> {
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
         // A record may ask for any QoS.
-        let qos = match (&self.reader, &self.template) {
+        let qos = match (&self.reader, self.templates.first()) {
             (Some(_), _) => QoS::ExactlyOnce,
             (None, Some(template)) => template.qos(),
             (None, None) => return Poll::Pending,
@@ -409,14 +440,23 @@ impl Publisher<'_> {
                 self.ask_how_far(session, out);
                 return Poll::Pending; // called again once this is written
             }
-            ready!(self.poll_pause(cx, session));
-            let Some(input) = ready!(self.work.poll_next(cx))? else {
-                return if session.is_idle() { Poll::Ready(Ok(())) } else { Poll::Pending };
+            let (input, topic) = match self.begun.take() {
+                Some(begun) => begun,
+                None => match ready!(self.poll_input(cx, session))? {
+                    Some(Ok(input)) => (input, 0),
+                    Some(Err(given_up)) => {
+                        self.give_up(&given_up.error());
+                        continue;
+                    }
+                    None if session.is_idle() => return Poll::Ready(Ok(())),
+                    None => return Poll::Pending,
+                },
             };
             self.sent += 1;
-            let published = input
-                .map_err(|given_up| given_up.error())
-                .and_then(|input| self.publish(session, out, &input));
+            let published = self.publish(session, out, &input, topic);
+            if topic + 1 < self.templates.len() {
+                self.begun = Some((input, topic + 1));
+            }
             match published {
                 Ok(Some(QoS::AtMostOnce)) => {
                     self.ended += 1;
@@ -434,12 +474,33 @@ impl Publisher<'_> {
         Poll::Pending
     }
 
-    /// Sends the message of one input, if it is one to send; with what QoS.
+    /// The next input, once its time has come.
+    fn poll_input(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &Session,
+    ) -> Poll<Result<Option<Result<Bytes, GivenUp>>, Error>> {
+        ready!(self.poll_pause(cx, session));
+        self.work.poll_next(cx)
+    }
+
+    /// An input does not become a message, to no topic.
+    fn give_up(&mut self, error: &Error) {
+        self.sent += self.config.copies() as u64;
+        self.ended += self.config.copies() as u64;
+        let line = self.sent.div_ceil(self.config.copies() as u64);
+        self.diagnostics.undelivered(line, true, error);
+        self.refusal.get_or_insert(error.exit());
+        self.show_progress();
+    }
+
+    /// Sends the message of one input to the topic at this place, if it is one to send; with what QoS.
     fn publish(
         &mut self,
         session: &mut Session,
         out: &mut BytesMut,
         input: &Bytes,
+        topic: usize,
     ) -> Result<Option<QoS>, Error> {
         let number = self.sent;
         if let Some(reader) = &mut self.reader {
@@ -456,7 +517,7 @@ impl Publisher<'_> {
             session.publish(out, &template, &payload, keep, number)?;
             return Ok(Some(template.qos()));
         }
-        let Some(template) = &self.template else { return Ok(None) };
+        let Some(template) = self.templates.get(topic) else { return Ok(None) };
         session.publish(out, template, input, || Some(input.clone()), number)?;
         Ok(Some(template.qos()))
     }

@@ -14,7 +14,7 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 
 use super::Config;
-use super::intake::{IntakeNote, LineIntake, not_taken};
+use super::intake::{IntakeNote, LineIntake, add_to_each, not_taken};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
@@ -60,17 +60,22 @@ pub(super) async fn run(
     // A long file takes its time to be read.
     let (spool, left) = attention.blocking(move || open(&path, &identifier)).await?;
     report_left(diagnostics, options, &left);
-    let mut intake = spool.intake(&config.envelope(), options.most_bytes);
+    // The longest of them: what it has room for, the others have too.
+    let longest = config.topics.iter().max_by_key(|topic| topic.len());
+    let longest = config.envelope(longest.map(String::as_str).unwrap_or_default());
+    let mut intake = spool.intake(&longest, options.most_bytes);
+    let envelopes: Vec<Envelope> = config.topics.iter().map(|topic| config.envelope(topic)).collect();
     let mut failure = None;
     let mut input = None;
     spool.keep_synchronised();
     if config.source.is_lines() {
         let stdin = stdin()?;
-        let (reader, qos) = (config.reader(), config.qos);
+        let (reader, qos, terminator) = (config.reader(), config.qos, config.terminator);
         let (sender, receiver) = mpsc::channel(1);
         let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
         std::thread::spawn(move || {
-            let mut lines = LineIntake { intake, reader, qos, notes: &sender, number: 0 };
+            let mut lines =
+                LineIntake { intake, envelopes, reader, qos, terminator, notes: &sender, number: 0 };
             if let Err(failed) = lines.take_in_all(stdin, &over) {
                 let _ = sender.blocking_send(IntakeNote::Failed(failed));
             }
@@ -81,7 +86,7 @@ pub(super) async fn run(
         input = Some(Input { notes: receiver, running });
     } else if let Some(payload) = config.source.payload()? {
         // What is in the spool goes out all the same, and makes room for the next.
-        failure = take_in_one(&mut intake, &payload).err();
+        failure = take_in_one(&mut intake, &envelopes, &payload).err();
         if let Some(error) = &failure {
             diagnostics.error(error);
         }
@@ -144,8 +149,8 @@ fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     }
 }
 
-fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
-    if !intake.is_possible(payload.len()) {
+fn take_in_one(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> Result<(), Error> {
+    if !add_to_each(intake, envelopes, payload) {
         let bytes = intake.packet_bytes(payload.len());
         return Err(Error::Refused {
             what: "publish not sent".into(),
@@ -155,9 +160,14 @@ fn take_in_one(intake: &mut Intake, payload: &[u8]) -> Result<(), Error> {
             hint: None,
         });
     }
-    intake.add(payload);
-    let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };
-    taken.map_err(|error| not_taken(error, "the message was"))
+    while intake.waiting() > 0 {
+        let taken = if intake.is_full() { Err(intake.no_room()) } else { intake.take_in() };
+        taken.map_err(|error| match (intake.waiting(), envelopes.len()) {
+            (_, 0 | 1) => not_taken(error, "the message was"),
+            (left, copies) => not_taken(error, &format!("{left} of {copies} messages were")),
+        })?;
+    }
+    Ok(())
 }
 
 /// The intake's thread.
@@ -273,7 +283,7 @@ impl SpoolPublisher<'_> {
             ));
         }
         let mut template = PublishTemplate::new(protocol, topic.as_bytes(), *qos, *retain, properties);
-        if *topic == self.config.topic {
+        if self.config.topics.contains(topic) {
             template = template.with_topic_alias(self.config.topic_alias);
         }
         let template = Arc::new(template);
