@@ -146,6 +146,25 @@ fn broken_disconnect_does_not_change_the_result() {
     }
 }
 
+/// A broker that keeps its side open: everything that is owed to it arrives, and the run ends.
+#[test]
+fn broker_that_does_not_close_the_connection_is_left() {
+    let (ended, is_over) = mpsc::channel();
+    let server = Server::start(move |listener| {
+        let (mut peer, filter, request) = asked(listener);
+        peer.send(&packets::ack(PacketType::PubAck, request.identifier));
+        let late = Message::new(&filter, b"one more").at(QoS::AtLeastOnce, 8).bytes(V5);
+        peer.send(&[Message::new(&filter, b"done").at(QoS::AtLeastOnce, 7).bytes(V5), late].concat());
+        is_over.recv().unwrap();
+        // No reset has taken it away.
+        assert_eq!(peer.next().unwrap(), packets::ack(PacketType::PubAck, 7));
+        peer.expect_disconnect(V5);
+    });
+    rr(server.port()).args(["-t", "a", "-n", "-q", "1", "-e", "r"]).run().succeeds().prints("done\n");
+    ended.send(()).unwrap();
+    server.finish();
+}
+
 /// A DISCONNECT that sends the client to a server that does not exist.
 fn elsewhere() -> Vec<u8> {
     let reference = "127.0.0.1:1";

@@ -44,7 +44,7 @@ const MOST_READS: u32 = 16;
 /// How long the broker may take to read what is left, DISCONNECT at its end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the broker to close its side, and to read from one that takes
-/// nothing more.
+/// nothing more; but see [`Handler::awaits_close`].
 const LINGER_LIMIT: Duration = Duration::from_millis(500);
 
 /// What the driver is to do.
@@ -471,11 +471,13 @@ impl Connection {
     }
 
     /// Our side of the stream is closed. The broker may have closed first, which is as good.
-    pub(super) fn was_shut_down(&mut self, now: Instant) {
+    pub(super) fn was_shut_down<H: Handler>(&mut self, wake_up: &WakeUp<'_, H>) {
         let ConnectionState::Closing(closing) = &mut self.state else { return };
         if self.received_messages {
+            // Without a wait there still is the last look: bytes left unread make the close a reset.
+            let limit = if wake_up.handler.awaits_close() { LINGER_LIMIT } else { Duration::ZERO };
             closing.stage = ClosingStage::Lingering { read: 0 };
-            closing.until = now + LINGER_LIMIT;
+            closing.until = wake_up.now + limit;
             self.keep_alive.look_away();
         } else {
             let outcome = closing.outcome.take();

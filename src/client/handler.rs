@@ -102,6 +102,13 @@ pub trait Handler {
         false
     }
 
+    /// Whether to wait, after DISCONNECT, until the broker closes its side. Bytes that it sends later meet a
+    /// closed socket, whose reset can destroy the DISCONNECT on its way. `false` is for a run that expects
+    /// none: then only what is there already is read.
+    fn awaits_close(&self) -> bool {
+        true
+    }
+
     /// Deals with the successes of several QoS 1 publishes at once, by their tokens.
     ///
     /// # Errors

@@ -137,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 }
                 Action::ShutDown => {
                     if Pin::new(&mut self.stream).poll_shutdown(&mut wake_up.cx).is_ready() {
-                        self.connection.was_shut_down(wake_up.now);
+                        self.connection.was_shut_down(wake_up);
                     }
                 }
                 Action::Wait | Action::Yield => {

@@ -497,6 +497,11 @@ impl Handler for Requester<'_> {
         self.answer.poll_waiting(cx, waits).map(|limit| Err(self.unanswered(limit)))
     }
 
+    /// The response is all that was wanted.
+    fn awaits_close(&self) -> bool {
+        self.stage != RequestStage::Complete
+    }
+
     fn on_part(&mut self, collected_bytes: usize) {
         self.answer.part(collected_bytes);
     }

@@ -108,6 +108,26 @@ fn a_broker_that_does_not_read_is_not_read_from() {
     assert_eq!(world.acknowledged, 400_000);
 }
 
+/// The broker does not close its side. What it has sent before our close is read, or a reset would follow.
+#[test]
+fn a_satisfied_command_does_not_wait_for_the_close() {
+    for (is_satisfied, limit) in [(true, Duration::ZERO), (false, LINGER_LIMIT)] {
+        let mut world = World::new(Protocol::V5);
+        world.handler.is_satisfied = is_satisfied;
+        world.send(QoS::AtLeastOnce, 100);
+        world.wake_up();
+        world.handler.leaves = true;
+        world.piece = 10;
+        world.send(QoS::AtLeastOnce, 1000);
+        let before = world.now;
+        world.wait(CLOSED_WITHIN);
+        let Some((end, Ok(()))) = world.outcome else { panic!("{:?}", world.outcome) };
+        assert_eq!(end - before, limit + LAST_LOOK);
+        assert!(world.arriving.is_empty());
+        assert_eq!(world.packets.last().map(|(_, kind)| *kind), Some("DISCONNECT"));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

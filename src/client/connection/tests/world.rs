@@ -21,6 +21,7 @@ const PONG: [u8; 2] = [0xD0, 0];
 
 /// The command: publishes, receives, and stops when it is told to.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a wish of its own")]
 pub(super) struct Recorder {
     /// Numbers of the messages received.
     pub(super) delivered: Vec<u32>,
@@ -32,6 +33,8 @@ pub(super) struct Recorder {
     /// Sizes of messages to publish at QoS 0.
     pub(super) to_publish: VecDeque<usize>,
     pub(super) leaves: bool,
+    /// It leaves with what it wanted.
+    pub(super) is_satisfied: bool,
     pub(super) is_interrupted: bool,
     pub(super) unconfirmed: u32,
 }
@@ -79,6 +82,10 @@ impl Handler for Recorder {
 
     fn poll_interrupt(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if self.is_interrupted { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn awaits_close(&self) -> bool {
+        !self.is_satisfied
     }
 
     fn on_change(&mut self, change: Change<'_>) {
@@ -229,7 +236,7 @@ impl World {
                     space.iter_mut().zip(self.arriving.drain(..count)).for_each(|(to, byte)| *to = byte);
                     self.connection.received(&mut wake_up, &mut input, Ok(count));
                 }
-                Action::ShutDown if self.room > 0 => self.connection.was_shut_down(wake_up.now),
+                Action::ShutDown if self.room > 0 => self.connection.was_shut_down(&wake_up),
                 Action::ShutDown => {}
                 Action::Wait | Action::Yield
                     if self.connection.next_deadline().is_some_and(|deadline| deadline <= self.now) =>
