@@ -28,6 +28,14 @@ pub(crate) fn watched(port: u16, line: &[&str]) -> Mqtt {
     Mqtt::new(["bench", mode, "-h", "127.0.0.1", "-p", &port, "--allow-saturated", "--json"]).args(rest)
 }
 
+/// The run was not made, for this reason: on standard error and in the report.
+#[track_caller]
+pub(crate) fn is_not_made(run: Mqtt, reason: &str) {
+    let outcome = run.run().exits(1).mentions(reason);
+    let failed = report(&outcome);
+    assert!(failed["error"].as_str().unwrap().contains(reason), "{failed:#}");
+}
+
 /// The report of a run, checked against its schema.
 pub(crate) fn report(outcome: &Outcome) -> Value {
     let lines = outcome.lines();
