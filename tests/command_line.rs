@@ -66,7 +66,7 @@ fn unknown_words_are_refused_with_the_command_that_is_meant() {
         (&["help", "nosuch"][..], "unrecognized subcommand 'nosuch'", "see mqtt --help"),
         (&["help", "brokr"], "unrecognized subcommand 'brokr'", "did you mean 'broker'?"),
         (&["help", "publish"], "publish is called pub here", "mqtt pub"),
-        (&["help", "pub", "nosuch"], "mqtt pub has no group of options named 'nosuch'", "there are "),
+        (&["help", "pub", "nosuch"], "mqtt pub: unknown group of options 'nosuch'", "there are "),
         (&["nosuch"], "unrecognized subcommand 'nosuch'", "see mqtt --help"),
         (&["bench", "publish"], "publish is called bench pub here", "mqtt bench pub"),
         (&["ping", "-c", "3"], "-c with a number is called -C here", "mqtt ping -C 3"),

@@ -54,7 +54,8 @@ impl Called for ConfigArgs {
 #[derive(Debug, Clone, clap::Args)]
 struct ConfigFileArgs {
     /// Configuration file [default: ~/.config/mqtt/config.toml]
-    #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, env = "MQTT_CONFIG", value_name = "FILE", value_hint = ValueHint::FilePath,
+          help_heading = "Connection")]
     config: Option<PathBuf>,
 
     /// Write one JSON object, in place of text
