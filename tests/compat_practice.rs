@@ -89,6 +89,11 @@ fn options_in_a_file() {
     fs::write(folder.join(SUB), format!("-p {port}\r\n-h 127.0.0.1\r\n\r\n")).unwrap();
     let sub = Mqtt::new(["-t", "router/#", "-C", "1", "-F", "%t|%p|%r"]).called(SUB);
     sub.env("XDG_CONFIG_HOME", &folder).run().succeeds().prints("router/state|up and running|1\n");
+    // Nor is what nobody writes to, at a place that was not named.
+    fs::remove_file(folder.join(SUB)).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(folder.join(SUB)).status().unwrap().success());
+    let sub = Mqtt::new(["-p", &port.to_string(), "-t", "router/#", "-C", "1"]).called(SUB);
+    sub.env("XDG_CONFIG_HOME", &folder).run().succeeds().prints("up and running\n");
     // A file that is not there is none, and its words are not options.
     let missing =
         Mqtt::new(["-o", "/no/such", "-h", "127.0.0.1", "-p", &port.to_string(), "-t", "a", "-m", "x"]);

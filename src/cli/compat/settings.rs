@@ -296,7 +296,12 @@ fn options_file(program: Program, words: &[OsString]) -> Result<Option<PathBuf>,
         let folder = std::env::var_os(variable)?;
         Some(PathBuf::from(folder).join(below).join(name(program)))
     };
-    Ok(found.or_else(|| in_folder("XDG_CONFIG_HOME", "")).or_else(|| in_folder("HOME", ".config")))
+    if found.is_some() {
+        return Ok(found);
+    }
+    let default = in_folder("XDG_CONFIG_HOME", "").or_else(|| in_folder("HOME", ".config"));
+    // Not named by the user: a FIFO there has no writer to wait for.
+    Ok(default.filter(|path| path.is_file()))
 }
 
 /// The words of a line: an option and, behind one blank, its argument, with the blanks that it has.
