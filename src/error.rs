@@ -247,6 +247,21 @@ impl Error {
         self
     }
 
+    /// The same error, whose message says behind its cause where that is set.
+    #[must_use]
+    pub fn with_place(mut self, place: &str) -> Self {
+        if let Self::Usage { message: text, .. }
+        | Self::Link { cause: text, .. }
+        | Self::TimedOut { when: text, .. }
+        | Self::File { what: text, .. }
+        | Self::Input(text) = &mut self
+        {
+            text.push(' ');
+            text.push_str(place);
+        }
+        self
+    }
+
     /// The same refusal, of this.
     #[must_use]
     pub fn of(mut self, of: Denial) -> Self {

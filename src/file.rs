@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ pub fn names_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].into_iter().any(|name| path == Path::new(name))
 }
 
-/// What ends the wait for a file that is no ordinary one. Signals end the process meanwhile.
+/// What ends the wait for a file that is no ordinary one, or for a command. Signals end the process
+/// meanwhile.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Patience {
     /// The time limit of the run, and when it is over.
@@ -51,32 +52,38 @@ impl Patience {
         *PATIENCE.lock().unwrap_or_else(PoisonError::into_inner) = self;
     }
 
-    /// Whether the run is for the sake of a reader of standard output, and the reader has left.
+    /// The one that holds.
     #[must_use]
-    pub fn reader_has_left() -> bool {
-        Self::now().has_no_reader.is_some_and(|has_no_reader| has_no_reader())
-    }
-
-    fn now() -> Self {
+    pub fn held() -> Self {
         *PATIENCE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_over(self, path: &Path) -> Option<GaveUp> {
+    /// The same, and for no longer than this from now.
+    #[must_use]
+    pub fn at_most(self, limit: Duration) -> Self {
+        let Some(until) = Instant::now().checked_add(limit) else { return self };
+        let limit = self.limit.filter(|(_, earlier)| *earlier <= until).unwrap_or((limit, until));
+        Self { limit: Some(limit), ..self }
+    }
+
+    /// Whether the wait is over. `what`: for what it is.
+    #[must_use]
+    pub fn is_over(self, what: impl FnOnce() -> String) -> Option<GaveUp> {
         if self.has_no_reader.is_some_and(|has_no_reader| has_no_reader()) {
             return Some(GaveUp::OutputClosed);
         }
         let (limit, until) = self.limit?;
-        (Instant::now() >= until).then(|| GaveUp::Late { path: path.to_owned(), limit })
+        (Instant::now() >= until).then(|| GaveUp::Late { what: what(), limit })
     }
 }
 
-/// Why a file was not waited for any longer. It stands inside an [`io::Error`].
+/// Why there was no longer wait. It stands inside an [`io::Error`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GaveUp {
-    /// The time limit of the run.
+    /// A time limit.
     Late {
-        /// The file.
-        path: PathBuf,
+        /// What was waited for.
+        what: String,
         /// The limit.
         limit: Duration,
     },
@@ -85,7 +92,7 @@ pub enum GaveUp {
 }
 
 impl GaveUp {
-    /// Why the file was given up, if that is what an error says.
+    /// Why it was given up, if that is what an error says.
     #[must_use]
     pub fn of(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
@@ -95,9 +102,7 @@ impl GaveUp {
 impl fmt::Display for GaveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Late { path, limit } => {
-                write!(f, "after {}, waiting for the file {}", duration(*limit), path.display())
-            }
+            Self::Late { what, limit } => write!(f, "after {}, waiting for {what}", duration(*limit)),
             Self::OutputClosed => f.write_str("standard output was closed"),
         }
     }
@@ -119,7 +124,7 @@ pub fn patiently<T: Send + 'static>(
     if !std::fs::metadata(path).is_ok_and(is_special) {
         return work(path);
     }
-    let patience = Patience::now();
+    let patience = Patience::held();
     let (sender, done) = mpsc::sync_channel(1);
     let own = path.to_owned();
     std::thread::spawn(move || sender.send(work(&own)));
@@ -129,7 +134,7 @@ pub fn patiently<T: Send + 'static>(
             Err(mpsc::RecvTimeoutError::Disconnected) => return Err(io::ErrorKind::Interrupted.into()),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
         }
-        if let Some(why) = patience.is_over(path) {
+        if let Some(why) = patience.is_over(|| format!("the file {}", path.display())) {
             return Err(io::Error::other(why));
         }
     }

@@ -235,6 +235,123 @@ fn variables_that_matter_are_named() {
     assert!(stderr.contains("MQTT_URL"), "not a missing topic: {stderr}");
 }
 
+type Variables = &'static [(&'static str, &'static str)];
+/// What is a value, and does not fit: to the other options, or to what is there.
+const UNFIT: &[(&[&str], Variables)] = &[
+    (&["-L", "mqtts://127.0.0.1"], &[("MQTT_CAFILE", "/no/such")]),
+    (TLS, &[("MQTT_CAPATH", "/no/such")]),
+    (TLS, &[("MQTT_CRL", "/no/such")]),
+    (TLS, &[("MQTT_CERT", "/no/such")]),
+    (TLS, &[("MQTT_KEY", "/no/such")]),
+    (TLS, &[("MQTT_CERT", "/no/such"), ("MQTT_KEY", "/dev/null")]),
+    (&["-p", "8883", "--cert", "a", "--key", "b"], &[("MQTT_KEY_PASSWORD_FILE", "/no/such")]),
+    (TLS, &[("MQTT_CIPHERS", "zz")]),
+    (TLS, &[("MQTT_CIPHERS", "ECDHE-RSA-AES128-GCM-SHA256"), ("MQTT_TLS_VERSION", "tlsv1.3")]),
+    (TLS, &[("MQTT_TLS_ALPN", "a,,b")]),
+    (TLS, &[("MQTT_TLS_SERVER_NAME", "a b")]),
+    (TLS, &[("MQTT_TLS_USE_OS_CERTS", "1"), ("MQTT_CAFILE", "/dev/null")]),
+    (TLS, &[("MQTT_TLS_KEYLOG", "/no/such")]),
+    (TLS, &[("MQTT_TLS_KEYLOG", "env")]),
+    (&["-p", "8883", "--crl", "/dev/null"], &[("MQTT_INSECURE", "1")]),
+    (TLS, &[("MQTT_PSK", "00")]),
+    (TLS, &[("MQTT_PSK_IDENTITY", "me")]),
+    (TLS, &[("MQTT_TLS_ENGINE", "x")]),
+    (TLS, &[("MQTT_TLS_ENGINE_KPASS_SHA1", "x")]),
+    (TLS, &[("MQTT_KEYFORM", "engine")]),
+    (&["--ws"], &[("MQTT_WS_HEADER", "A: b\r\nX: y")]),
+    (&["--ws"], &[("MQTT_WS_HEADER", "Upgrade: x")]),
+    (&["--ws"], &[("MQTT_WS_PATH", "/a b")]),
+    (&[], &[("MQTT_URL", "ws://127.0.0.1/x"), ("MQTT_WS_PATH", "/y")]),
+    (&[], &[("MQTT_URL", "mqtt://a"), ("MQTT_HOST", "b")]),
+    (&[], &[("MQTT_URL", "mqtt://a:1"), ("MQTT_PORT", "2")]),
+    (&[], &[("MQTT_HOST", "a"), ("MQTT_UNIX", "/no/such")]),
+    (&["-h", "a"], &[("MQTT_SRV", "1"), ("MQTT_PORT", "2")]),
+    (&[], &[("MQTT_DISABLE_CLEAN_SESSION", "1")]),
+    (&[], &[("MQTT_CLIENT_ID", "a"), ("MQTT_ID_PREFIX", "b")]),
+    (&[], &[("MQTT_CLIENT_ID", LONG)]),
+    (&[], &[("MQTT_ID_PREFIX", LONG)]),
+    (&[], &[("MQTT_USERNAME", LONG)]),
+    (&["-u", "me"], &[("MQTT_PASSWORD", LONG)]),
+    (&["-u", "me"], &[("MQTT_PASSWORD", "x"), ("MQTT_PASSWORD_FILE", "/dev/null")]),
+    (&["-u", "me"], &[("MQTT_PASSWORD_FILE", "/no/such")]),
+    (&["-u", "me"], &[("MQTT_PASSWORD_COMMAND", "exit 1")]),
+    (&["-u", "me"], &[("MQTT_PASSWORD_PROMPT", "1"), ("MQTT_PASSWORD", "x")]),
+    (&[], &[("MQTT_AUTH_METHOD", "SCRAM-SHA-1")]),
+    (&["--auth-method", "x"], &[("MQTT_AUTH_DATA", "hex:z")]),
+    (&[], &[("MQTT_SESSION_EXPIRY", "5"), ("MQTT_PROTOCOL_VERSION", "311")]),
+    (&[], &[("MQTT_CONFIG", "/no/such")]),
+    (&["--config", "/dev/null"], &[("MQTT_PROFILE", "home")]),
+    (&[], &[("MQTT_OPTIONS_FILE", "/no/such")]),
+];
+const TLS: &[&str] = &["-h", "127.0.0.1", "-p", "8883"];
+/// Stands for what is longer than MQTT allows.
+const LONG: &str = "LONG";
+
+/// Variables of which every value fits, or is refused when it is read.
+const ALWAYS_FIT: &[&str] = &[
+    "MQTT_BIND_ADDRESS",
+    "MQTT_CONNECT_TIMEOUT",
+    "MQTT_FOLLOW_REDIRECT",
+    "MQTT_KEEPALIVE",
+    "MQTT_MAX_INFLIGHT",
+    "MQTT_MAX_PACKET_SIZE",
+    "MQTT_NAME_SERVER",
+    "MQTT_NODELAY",
+    "MQTT_NO_TLS",
+    "MQTT_PROXY",
+    "MQTT_REAUTHENTICATE",
+    "MQTT_RECONNECT",
+    "MQTT_RECONNECT_MAX_DELAY",
+    "MQTT_TLS_PIN",
+    "MQTT_WAIT_FOR_SERVER",
+    "MQTT_WS",
+];
+
+#[test]
+fn variables_that_do_not_fit_are_named() {
+    let long = "x".repeat(65_536);
+    let value = |value: &'static str| if value == LONG { &long[..] } else { value };
+    for (options, unfit) in UNFIT {
+        let variables: Vec<_> = unfit.iter().map(|(name, text)| (*name, value(text))).collect();
+        let line = [&["pub", "-t", "a", "-n"], *options].concat();
+        let output = mqtt(&line, &variables);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(1 | 2)), "{line:?} {unfit:?}: {stderr}");
+        // What only makes it matter is not always named.
+        let (first, _) = unfit[0];
+        let place = stderr.split_once("(from the environment: ").map(|(_, place)| place);
+        let place = place.and_then(|place| place.split_once(')')).map(|(place, _)| place);
+        let named: Vec<&str> = place.unwrap_or_default().split(", ").collect();
+        assert!(named.contains(&first), "{line:?} {unfit:?}: {stderr}");
+    }
+    // A file says so by its line.
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("c.toml");
+    std::fs::write(&config, "[profile.home]\nkeepalive = 5\nciphers = 'zz'\n").unwrap();
+    let line =
+        ["pub", "-t", "a", "-n", "-p", "8883", "--config", config.to_str().unwrap(), "--profile", "home"];
+    let stderr = failure(2, &line, &[]);
+    assert!(stderr.contains(&format!("'zz' (from {}, line 3)", config.display())), "{stderr}");
+    // What is typed needs no place.
+    let line = ["pub", "-t", "a", "-n", "-p", "8883", "--ciphers", "zz"];
+    assert!(!failure(2, &line, &[("MQTT_CIPHERS", "x")]).contains("(from"));
+}
+
+#[test]
+fn each_variable_is_known_to_fit_or_not() {
+    let mut command = ::mqtt::cli::command();
+    command.build();
+    let publish = command.find_subcommand("pub").unwrap();
+    let variables = publish.get_arguments().filter_map(|arg| arg.get_env()?.to_str());
+    let mut count = 0;
+    for variable in variables {
+        let is_unfit = UNFIT.iter().any(|(_, unfit)| unfit.iter().any(|(name, _)| *name == variable));
+        assert_ne!(is_unfit, ALWAYS_FIT.contains(&variable), "{variable}");
+        count += 1;
+    }
+    assert!(count > 50, "{count}");
+}
+
 /// As container files leave them.
 #[test]
 fn an_empty_variable_is_not_set() {

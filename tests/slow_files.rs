@@ -42,6 +42,29 @@ fn file_without_a_writer_ends_at_the_time_limit() {
     }
 }
 
+/// The command counts as part of the run, and what it has started ends with it.
+#[test]
+fn password_command_ends_at_the_time_limit_of_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = pipe(&folder);
+    for words in [
+        &["pub", "-t", "a", "-n"][..],
+        &["sub", "-t", "a"],
+        &["rr", "-t", "a", "-e", "b", "-n"],
+        &["ping"],
+        &["retain-clear", "a"],
+    ] {
+        let command = format!("exec 3<>{}; sleep 1000 & sleep 1000", pipe.display());
+        let run = Mqtt::new(words).args(["-h", "127.0.0.1", "-p", "1", "-u", "me", "-W", "700ms"]);
+        let run = run.args(["--password-command", &command]).run().exits(27);
+        run.mentions("timed out after 700ms, waiting for --password-command");
+        // Nobody has the pipe open any more: it has no reader.
+        let writer = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        let opened = rustix::fs::open(&pipe, writer, rustix::fs::Mode::empty());
+        assert_eq!(opened.err(), Some(rustix::io::Errno::NXIO), "{words:?}");
+    }
+}
+
 /// A writer that waits for its reader shows that the program waits for the file.
 fn waits(pipe: &Path) -> std::fs::File {
     std::fs::File::options().write(true).open(pipe).unwrap()
@@ -125,6 +148,31 @@ fn junit_of_a_load_says_that_another_file_could_not_be_made() {
     run.mentions("none/file");
     let text = std::fs::read_to_string(&junit).unwrap();
     assert!(text.contains("none/file"), "{text}");
+}
+
+/// So does one of a run whose configuration cannot be had.
+#[test]
+fn reports_say_that_the_configuration_could_not_be_had() {
+    let folder = tempfile::tempdir().unwrap();
+    let (nowhere, junit) = (folder.path().join("none").join("file"), folder.path().join("junit.xml"));
+    for words in [&["will-test"][..], &["bench"], &["bench", "conn"], &["bench", "pub"], &["bench", "rr"]] {
+        for option in ["--cafile", "--password-file"] {
+            std::fs::write(&junit, "an older report").unwrap();
+            let line = ["--json", "-L", "mqtts://127.0.0.1:1", "-u", "me"];
+            let run = Mqtt::new(words).args(line).arg_path(option, &nowhere).arg_path("--junit", &junit);
+            let run = run.run().exits(1).mentions("none/file");
+            let record: Value = serde_json::from_slice(&run.stdout).unwrap();
+            assert!(record["error"].as_str().unwrap().contains("none/file"), "{words:?}: {record}");
+            let text = std::fs::read_to_string(&junit).unwrap();
+            assert!(text.starts_with("<?xml") && text.contains("none/file"), "{words:?}: {text}");
+        }
+    }
+    // Options that do not fit each other are one more reason, and no news for a reader.
+    let line = ["will-test", "-h", "127.0.0.1", "-c", "--json"];
+    let run = Mqtt::new(line).arg_path("--junit", &junit).run().exits(2);
+    assert!(run.stdout.is_empty());
+    let text = std::fs::read_to_string(&junit).unwrap();
+    assert!(text.contains("-c needs a client identifier"), "{text}");
 }
 
 /// An option that takes its value only after `=`, with a word after a blank that would be one.

@@ -102,7 +102,8 @@ impl AuthenticationArgs {
 fn scram(mechanism: ScramMechanism, user_name: Option<&str>, has_password: bool) -> Result<Method, Error> {
     let name = mechanism.name();
     let (Some(user_name), true) = (user_name, has_password) else {
-        return Err(Error::usage(format!("{name} needs a user name (-u) and a password (-P and others)")));
+        let needed = "needs a user name (-u) and a password (-P and others)";
+        return Err(Error::usage(format!("--auth-method {name} {needed}")));
     };
     let user_name = prepare(user_name).map_err(|why| Error::usage(format!("user name for {name}: {why}")))?;
     Ok(Method::Scram { mechanism, user_name, password: Secret(Vec::new()) })

@@ -22,6 +22,7 @@ use super::value;
 use super::verbosity::QuietArgs;
 use crate::command::bench::config::{Mode, Pattern, StopAfter};
 use crate::command::bench::{BenchTask, Config, Results, figures_help};
+use crate::command::unmade::WantedReports;
 use crate::error::Error;
 use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
@@ -264,6 +265,10 @@ impl Subcommand for BenchArgs {
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
+
+    fn reports(&self) -> Option<WantedReports> {
+        self.e2e.reports()
+    }
 }
 
 impl TryFrom<BenchArgs> for Config {
@@ -294,6 +299,10 @@ impl Subcommand for ConnectArgs {
 
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
+    }
+
+    fn reports(&self) -> Option<WantedReports> {
+        Some(self.common.reports(Mode::Connect))
     }
 }
 
@@ -332,6 +341,10 @@ impl Subcommand for BenchPublishArgs {
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
+
+    fn reports(&self) -> Option<WantedReports> {
+        Some(self.common.reports(Mode::Publish))
+    }
 }
 
 impl TryFrom<BenchPublishArgs> for Config {
@@ -358,6 +371,10 @@ impl Subcommand for BenchSubscribeArgs {
 
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
+    }
+
+    fn reports(&self) -> Option<WantedReports> {
+        Some(self.common.reports(Mode::Subscribe))
     }
 }
 
@@ -395,6 +412,10 @@ impl Subcommand for EndToEndArgs {
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
     }
+
+    fn reports(&self) -> Option<WantedReports> {
+        Some(self.common.reports(Mode::EndToEnd))
+    }
 }
 
 impl TryFrom<EndToEndArgs> for Config {
@@ -429,6 +450,10 @@ impl Subcommand for BenchRequestArgs {
 
     fn needs(typed: &ArgMatches) -> Needs {
         load_needs(typed)
+    }
+
+    fn reports(&self) -> Option<WantedReports> {
+        Some(self.common.reports(Mode::Request))
     }
 }
 

@@ -17,6 +17,7 @@ use crate::command::bench::config::{Arrivals, Load, Mode, Pattern, Payload, Rate
 use crate::command::bench::{
     BenchTask, Config, Files, MOST_PUBLISHERS, Results, STAMP_BYTES, Threshold, check_topic,
 };
+use crate::command::unmade::{Reporter, WantedReports};
 use crate::error::Error;
 use crate::file::names_stdout;
 use crate::protocol::{Protocol, QoS};
@@ -223,6 +224,12 @@ impl ResultArgs {
         Ok(())
     }
 
+    /// Those that say so if there can be no load.
+    fn wanted(&self, mode: Mode) -> WantedReports {
+        let junit = self.junit.clone().filter(|_| self.check_files().is_ok());
+        WantedReports { of: Reporter::Bench(mode), json: self.json, junit }
+    }
+
     fn resolve(self, calibration: Option<PathBuf>) -> Result<Results, Error> {
         self.check_files()?;
         Ok(Results {
@@ -387,6 +394,10 @@ impl CommonArgs {
     pub(super) fn is_for_reader(&self) -> bool {
         let results = &self.results;
         results.csv.is_none() && results.html.is_none() && results.junit.is_none()
+    }
+
+    pub(super) fn reports(&self, mode: Mode) -> WantedReports {
+        self.results.wanted(mode)
     }
 
     /// The load, with what the mode makes of it.

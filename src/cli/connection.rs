@@ -375,14 +375,14 @@ impl ConnectionArgs {
             (Some(id), None) => Some(id),
             (_, Some(prefixed)) => {
                 self.refuse_unnamed_session(session_expiry_interval)?;
-                return text::string("client identifier", prefixed);
+                return text::string_of("-I", "client identifier", prefixed);
             }
             (None, None) => None,
         };
         match typed {
             Some(id) if id.is_empty() => Err(Error::usage("the client identifier is empty")
                 .with_hint("leave -i out to let the broker assign one")),
-            Some(id) => text::string("client identifier", id),
+            Some(id) => text::string_of("-i", "client identifier", id),
             None => self.refuse_unnamed_session(session_expiry_interval).map(|()| String::new()),
         }
     }

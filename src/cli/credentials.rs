@@ -45,8 +45,8 @@ pub(super) struct CredentialArgs {
     password_file: Option<PathBuf>,
 
     /// Command that writes the password to its standard output, run by the shell; it may take as long
-    /// as --connect-timeout says, and is ended then with all that it has started. In a file that another
-    /// user owns or can write it is refused
+    /// as --connect-timeout says, but no longer than the run may, and is ended then with all that it has
+    /// started. In a file that another user owns or can write it is refused
     #[arg(long, env = "MQTT_PASSWORD_COMMAND", value_name = "COMMAND",
           value_hint = ValueHint::CommandString, value_parser = value::shell_command())]
     password_command: Option<ShellCommand>,
@@ -60,7 +60,8 @@ pub(super) struct CredentialArgs {
 #[derive(Debug)]
 pub(super) struct Credentials {
     pub(super) user_name: Option<String>,
-    password: Option<PasswordSource>,
+    /// With the option that gives it.
+    password: Option<(PasswordSource, &'static str)>,
 }
 
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl CredentialArgs {
         let url_rank = origin.rank("url");
         let in_url = url_password.is_some();
         let user_name = one_of("-u", (self.username, origin.rank("username")), (url_user_name, url_rank))?;
-        let user_name = user_name.map(|name| text::string("user name", name)).transpose()?;
+        let user_name = user_name.map(|name| text::string_of("-u", "user name", name)).transpose()?;
         let password_rank = origin.rank("password");
         let rank = if in_url { url_rank.max(password_rank) } else { password_rank };
         let given = one_of("-P", (self.password, password_rank), (url_password, url_rank))?;
@@ -126,7 +127,7 @@ impl CredentialArgs {
                 "--password-prompt",
             ),
         ];
-        let mut best: Option<(PasswordSource, Rank, &str)> = None;
+        let mut best: Option<(PasswordSource, Rank, &'static str)> = None;
         for (source, rank, name) in sources {
             let Some(source) = source else { continue };
             match &best {
@@ -137,9 +138,9 @@ impl CredentialArgs {
                 _ => best = Some((source, rank, name)),
             }
         }
-        let password = best.map(|(source, ..)| source);
+        let password = best.map(|(source, _, name)| (source, name));
         match (&password, origin.refused_command()) {
-            (Some(PasswordSource::Command(_)), Some(why)) => {
+            (Some((PasswordSource::Command(_), _)), Some(why)) => {
                 Err(Error::usage(why).with_hint("chown and chmod 600 make it private"))
             }
             _ => Ok(Credentials { user_name, password }),
@@ -156,7 +157,7 @@ impl Credentials {
     /// nobody likes to type a password for nothing.
     /// A command may take as long as `limit`.
     pub(super) fn fetch(self, origin: &Origin, limit: Duration) -> Result<Option<Secret>, Error> {
-        let Some(source) = self.password else { return Ok(None) };
+        let Some((source, option)) = self.password else { return Ok(None) };
         let Secret(bytes) = match source {
             PasswordSource::Given(secret) => secret,
             PasswordSource::File(path) => from_file(&path, origin)?,
@@ -168,7 +169,7 @@ impl Credentials {
         };
         if bytes.len() > usize::from(u16::MAX) {
             return Err(Error::usage(format!(
-                "the password is {} bytes long; MQTT allows 65535",
+                "{option}: the password is {} bytes long; MQTT allows 65535",
                 bytes.len()
             )));
         }

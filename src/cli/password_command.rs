@@ -1,19 +1,17 @@
 //! The command of `--password-command`. It may ask on the terminal and start other programs, but none of
-//! them outlives its time limit or an interrupted run: the command has a process group of its own, which is
-//! ended as a whole.
+//! them outlives its time limit, that of the run, or an interrupted run: the command has a process group of
+//! its own, which is ended as a whole.
 
 use std::ffi::OsStr;
 use std::io;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
-#[cfg(not(unix))]
-use std::time::Instant;
 
 use super::hidden;
 use super::password_file::{LONGEST_PASSWORD_BYTES, without_line_feed};
 use crate::client::options::Secret;
 use crate::error::Error;
-use crate::quantity::duration;
+use crate::file::{GaveUp, Patience};
 
 /// What the command writes. The command itself may hold a secret, so errors do not show it.
 pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error> {
@@ -37,12 +35,8 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
             Err(failed(io::Error::other("it wrote nothing to its standard output")))
         }
         CommandOutcome::Ended(_, text) => Ok(without_line_feed(text)),
-        CommandOutcome::Late => {
-            let text = format!("after {}, waiting for --password-command", duration(limit));
-            Err(Error::timed_out(text))
-        }
+        CommandOutcome::GivenUp(why) => Err(failed(io::Error::other(why))),
         CommandOutcome::Interrupted(signal) => Err(Error::Signal(signal)),
-        CommandOutcome::Unread => Err(Error::OutputClosed),
     }
 }
 
@@ -50,14 +44,16 @@ pub(super) fn password(command: &OsStr, limit: Duration) -> Result<Secret, Error
 enum CommandOutcome {
     /// How the command ended, and what it wrote.
     Ended(ExitStatus, Vec<u8>),
-    /// It took longer than it may, and was ended.
-    Late,
+    /// It took longer than it or the run may, or the run has no reader any more, and it was ended.
+    GivenUp(GaveUp),
     /// This signal came, and the command was ended.
     #[cfg_attr(not(unix), allow(dead_code, reason = "signals are Unix's"))]
     Interrupted(i32),
-    /// Nobody reads standard output any more, and the command was ended.
-    #[cfg_attr(not(unix), allow(dead_code, reason = "elsewhere it shows with the next write"))]
-    Unread,
+}
+
+/// Whether a command was waited for long enough.
+fn is_over(patience: Patience) -> Option<CommandOutcome> {
+    patience.is_over(|| "--password-command".to_owned()).map(CommandOutcome::GivenUp)
 }
 
 fn too_long() -> io::Error {
@@ -80,25 +76,26 @@ mod unix {
     use rustix::process::{Pid, Signal, getpgrp, kill_process_group, test_kill_process_group};
     use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-    use super::{CommandOutcome, LONGEST_PASSWORD_BYTES, too_long};
+    use super::{CommandOutcome, LONGEST_PASSWORD_BYTES, is_over, too_long};
     use crate::file::Patience;
     use crate::signal::Interruption;
 
     /// Between two looks at a command that has closed its output and goes on.
     const PAUSE: Duration = Duration::from_millis(5);
-    /// Between two looks at a command that may have ended while others keep its output open.
-    const LOOK: Duration = Duration::from_millis(50);
+    /// Between two looks at a command that may have ended while others keep its output open, or at whether
+    /// the wait is over.
+    const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
     /// What a group has to end by itself when it is asked to.
     const GRACE: Duration = Duration::from_millis(500);
 
     /// Runs the command in a group of its own, and leaves nothing of it behind unless it ends by itself.
     pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
-        let deadline = Instant::now() + limit;
+        let patience = Patience::held().at_most(limit);
         let interruption = Interruption::catch()?;
         let mut child = command.process_group(0).spawn()?;
         let group = Pid::from_child(&child);
         let foreground = Foreground::give_to(group);
-        let outcome = watch(&mut child, deadline, &interruption).map(|outcome| match outcome {
+        let outcome = watch(&mut child, patience, &interruption).map(|outcome| match outcome {
             // Ctrl-C on the terminal, which was the command's.
             CommandOutcome::Ended(status, text) if foreground.is_some() => {
                 status.signal().map_or(CommandOutcome::Ended(status, text), CommandOutcome::Interrupted)
@@ -113,7 +110,7 @@ mod unix {
 
     fn watch(
         child: &mut Child,
-        deadline: Instant,
+        patience: Patience,
         interruption: &Interruption,
     ) -> io::Result<CommandOutcome> {
         let mut text = Vec::new();
@@ -122,15 +119,11 @@ mod unix {
             if let Some(signal) = interruption.signal() {
                 return Ok(CommandOutcome::Interrupted(signal));
             }
-            if Patience::reader_has_left() {
-                return Ok(CommandOutcome::Unread);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Ok(CommandOutcome::Late);
+            if let Some(outcome) = is_over(patience) {
+                return Ok(outcome);
             }
             if let Some(pipe) = &mut stdout {
-                if is_readable(pipe, interruption, left.min(LOOK))? {
+                if is_readable(pipe, interruption)? {
                     let mut bytes = [0; 4096];
                     match pipe.read(&mut bytes)? {
                         0 => stdout = None,
@@ -151,16 +144,15 @@ mod unix {
             if let Some(status) = child.try_wait()? {
                 return Ok(CommandOutcome::Ended(status, text));
             }
-            std::thread::sleep(PAUSE.min(left));
+            std::thread::sleep(PAUSE);
         }
     }
 
-    /// Waits until the command has written, or has closed its output, or a signal comes.
-    fn is_readable(pipe: &ChildStdout, interruption: &Interruption, left: Duration) -> io::Result<bool> {
+    /// Waits a while until the command has written, or has closed its output, or a signal comes.
+    fn is_readable(pipe: &ChildStdout, interruption: &Interruption) -> io::Result<bool> {
         let mut watched =
             [PollFd::new(pipe, PollFlags::IN), PollFd::new(interruption.stream(), PollFlags::IN)];
-        let left = Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        match poll(&mut watched, Some(&left)) {
+        match poll(&mut watched, Some(&LOOK)) {
             Ok(_) => Ok(!watched[0].revents().is_empty()),
             Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),
@@ -219,12 +211,12 @@ mod unix {
 
 /// Runs the command. The time limit ends the command alone.
 #[cfg(not(unix))]
-fn run(mut command: Command, limit: Duration, _: bool) -> io::Result<CommandOutcome> {
+fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
     use std::io::Read as _;
     use std::sync::mpsc;
 
     const PAUSE: Duration = Duration::from_millis(5);
-    let deadline = Instant::now() + limit;
+    let patience = Patience::held().at_most(limit);
     let mut child = command.spawn()?;
     let (sender, receiver) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {
@@ -234,24 +226,26 @@ fn run(mut command: Command, limit: Duration, _: bool) -> io::Result<CommandOutc
             let _ = sender.send(read.map(|_| text));
         });
     }
-    let left = deadline.saturating_duration_since(Instant::now());
-    let text = receiver.recv_timeout(left).ok().transpose()?;
-    if text.as_ref().is_some_and(|text| text.len() as u64 > LONGEST_PASSWORD_BYTES) {
-        let _ = child.kill();
-        return Err(too_long());
-    }
-    while let Some(text) = &text {
-        if let Some(status) = child.try_wait()? {
-            return Ok(CommandOutcome::Ended(status, text.clone()));
+    let mut text: Option<Vec<u8>> = None;
+    let outcome = loop {
+        if let Some(outcome) = is_over(patience) {
+            break outcome;
         }
-        if Instant::now() >= deadline {
-            break;
+        match &text {
+            None => text = receiver.recv_timeout(PAUSE).ok().transpose()?,
+            Some(text) if text.len() as u64 > LONGEST_PASSWORD_BYTES => {
+                let _ = child.kill();
+                return Err(too_long());
+            }
+            Some(text) => match child.try_wait()? {
+                Some(status) => return Ok(CommandOutcome::Ended(status, text.clone())),
+                None => std::thread::sleep(PAUSE),
+            },
         }
-        std::thread::sleep(PAUSE);
-    }
+    };
     let _ = child.kill();
     let _ = child.wait();
-    Ok(CommandOutcome::Late)
+    Ok(outcome)
 }
 
 #[cfg(all(test, unix))]

@@ -86,7 +86,8 @@ pub(super) fn read(
     // No other file with options may keep a run waiting.
     let typed = if names_files { (entry.read)(&matches).ok() } else { None };
     wait_for_files(&matches, typed.is_some_and(|typed| typed.is_for_reader()));
-    let mut found = sources::found(&definition, &matches, needs)?;
+    let mut found = sources::found(&definition, &matches, needs)
+        .map_err(|error| sources::with_places(error, &definition, &matches, &[]))?;
     if !found.given.is_empty() {
         let bare = without_environment(definition.clone());
         let mut kept = Vec::with_capacity(found.given.len());

@@ -105,8 +105,8 @@ impl Called for ShowArgs {
         let (client, problem) = match checked {
             Ok((client, _)) => (Some(client), None),
             // Nothing holds.
-            Err(error @ Error::Usage { .. }) => return Err(error),
-            Err(error) => (None, Some(error)),
+            Err(error @ Error::Usage { .. }) => return Err(line.with_places(error)),
+            Err(error) => (None, Some(line.with_places(error))),
         };
         let endpoints =
             client.iter().flat_map(|client| std::iter::once(&client.endpoint).chain(&client.fallbacks));

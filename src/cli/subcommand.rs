@@ -9,8 +9,9 @@ use super::connection::ConnectionArgs;
 use super::definition::{begin, finish};
 use super::manual::Manual;
 use super::needs::Needs;
-use super::sources::{Given, LeftOut};
+use super::sources::{self, Given, LeftOut};
 use crate::command::Invocation;
+use crate::command::unmade::WantedReports;
 use crate::error::Error;
 
 /// The options of a subcommand that is run.
@@ -34,6 +35,11 @@ pub(super) trait Subcommand: clap::Args + Debug + 'static {
     /// Whether the run ends when the reader of standard output leaves, also before it is connected.
     fn is_for_reader(&self) -> bool {
         false
+    }
+
+    /// The reports that say so if there can be no run.
+    fn reports(&self) -> Option<WantedReports> {
+        None
     }
 }
 
@@ -63,6 +69,13 @@ pub(super) struct CommandLine<'a> {
     pub(super) left_out: Option<&'a LeftOut>,
 }
 
+impl CommandLine<'_> {
+    /// The same error, with the places of the options that it is about.
+    pub(super) fn with_places(&self, error: Error) -> Error {
+        sources::with_places(error, self.definition, self.matches, self.given)
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Resolved {
@@ -85,8 +98,19 @@ impl<S: Subcommand> Called for S {
         Subcommand::is_for_reader(self)
     }
 
-    fn resolve(self: Box<Self>, _: &CommandLine<'_>) -> Result<Resolved, Error> {
-        Ok(Resolved::Run(Box::new(S::Config::try_from(*self)?)))
+    fn resolve(self: Box<Self>, line: &CommandLine<'_>) -> Result<Resolved, Error> {
+        let reports = self.reports();
+        let invocation: Box<dyn Invocation> = match S::Config::try_from(*self) {
+            Ok(config) => Box::new(config),
+            Err(error) => {
+                let error = line.with_places(error);
+                match reports {
+                    Some(reports) => reports.of_failure(error)?,
+                    None => return Err(error),
+                }
+            }
+        };
+        Ok(Resolved::Run(invocation))
     }
 }
 

@@ -13,7 +13,7 @@ use super::url::BrokerUrl;
 use super::value::{self, Brokers, HttpHeader, ProxyChoice, WsPath};
 use crate::client::options::Secret;
 use crate::error::Error;
-use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions};
+use crate::net::{Address, Endpoint, Proxy, Transport, WebSocketOptions, check_upgrade};
 use crate::notation::HostPort;
 
 /// The port without TLS ([IANA] mqtt).
@@ -294,9 +294,8 @@ impl TargetArgs {
             ];
             return match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
                 None => Ok(None),
-                Some((_, id, name)) => {
-                    let by = origin.rank(id).by();
-                    Err(Error::usage(format!("{name}{by} has no effect: the connection is not a WebSocket"))
+                Some((.., name)) => {
+                    Err(Error::usage(format!("{name} has no effect: the connection is not a WebSocket"))
                         .with_hint("ws:// or wss:// in -L, or --ws, make it one"))
                 }
             };
@@ -325,10 +324,7 @@ impl TargetArgs {
         ];
         match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
             None => Ok(()),
-            Some((_, id, name)) => {
-                let by = origin.rank(id).by();
-                Err(Error::usage(format!("{name}{by} has no effect on a Unix socket (--unix)")))
-            }
+            Some((.., name)) => Err(Error::usage(format!("{name} has no effect on a Unix socket (--unix)"))),
         }
     }
 }
@@ -363,7 +359,10 @@ impl Target {
             };
             let name_servers = Vec::new(); // those of -S come with the records
             let bind = self.bind;
-            Ok(Endpoint { address, transport, tls: secure, bind, proxy, name_servers, connect_timeout })
+            let endpoint =
+                Endpoint { address, transport, tls: secure, bind, proxy, name_servers, connect_timeout };
+            check_upgrade(&endpoint)?;
+            Ok(endpoint)
         };
         let brokers = match self.place {
             BrokerPlace::Unix(path) => return Ok((endpoint(Address::Unix(path), None)?, Vec::new())),

@@ -54,6 +54,14 @@ pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
     Ok(text)
 }
 
+/// The same, where it is the value of an option.
+pub(super) fn string_of(option: &str, what: &str, text: String) -> Result<String, Error> {
+    string(what, text).map_err(|error| match error {
+        Error::Usage { message, hint } => Error::Usage { message: format!("{option}: {message}"), hint },
+        error => error,
+    })
+}
+
 /// A value as an error quotes it: printable, on one line, and not too long.
 pub(super) fn shown(text: &OsStr) -> String {
     quotation::shown(text.as_encoded_bytes())

@@ -300,9 +300,8 @@ impl TlsArgs {
             (self.keyform.is_some(), "keyform", "--keyform"),
         ];
         let mut idle = idle.into_iter().filter(|(given, ..)| *given);
-        if let Some((_, id, name)) = idle.clone().find(|(_, id, _)| counts(origin.rank(id), context.broker)) {
-            let by = origin.rank(id).by();
-            return Err(Error::usage(format!("{name}{by} has no effect: the connection is without TLS"))
+        if let Some((.., name)) = idle.clone().find(|(_, id, _)| counts(origin.rank(id), context.broker)) {
+            return Err(Error::usage(format!("{name} has no effect: the connection is without TLS"))
                 .with_hint(TURN_ON));
         }
         // Set beside the broker, and hardly for nothing.

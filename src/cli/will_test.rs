@@ -16,6 +16,7 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{credentials, text, value};
 use crate::client::options::{Secret, Version};
+use crate::command::unmade::{Reporter, WantedReports};
 use crate::command::will_test::{self, Config};
 use crate::error::Error;
 use crate::file::names_stdout;
@@ -137,6 +138,11 @@ impl Subcommand for WillTestArgs {
         } else {
             Needs::OwnSessionsAndLinks
         }
+    }
+
+    fn reports(&self) -> Option<WantedReports> {
+        let Self { list, json, junit, .. } = self;
+        (!list).then(|| WantedReports { of: Reporter::WillTest, json: *json, junit: junit.clone() })
     }
 }
 

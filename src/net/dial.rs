@@ -330,12 +330,25 @@ impl<'a> DialPlan<'a> {
         if let (Address::Unix(_), Some(_)) = (&endpoint.address, &endpoint.proxy) {
             return Err(Error::usage("a Unix socket cannot be reached through a proxy"));
         }
-        let upgrade = match &endpoint.transport {
-            Transport::Plain | Transport::Tls => None,
-            Transport::WebSocket(options) | Transport::SecureWebSocket(options) => {
-                Some((websocket::request(options, &endpoint.address, secure)?, options))
-            }
-        };
-        Ok(Self { encryption, upgrade })
+        Ok(Self { encryption, upgrade: upgrade(endpoint)? })
     }
+}
+
+/// The request for the upgrade to a WebSocket, if the way has one.
+fn upgrade(endpoint: &Endpoint) -> Result<Option<(Request, &WebSocketOptions)>, Error> {
+    let secure = endpoint.transport.is_secure();
+    Ok(match &endpoint.transport {
+        Transport::Plain | Transport::Tls => None,
+        Transport::WebSocket(options) | Transport::SecureWebSocket(options) => {
+            Some((websocket::request(options, &endpoint.address, secure)?, options))
+        }
+    })
+}
+
+/// Whether the path and the headers of a WebSocket can be sent.
+///
+/// # Errors
+/// [`Error::Usage`] says which cannot.
+pub fn check_upgrade(endpoint: &Endpoint) -> Result<(), Error> {
+    upgrade(endpoint).map(|_| ())
 }

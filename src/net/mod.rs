@@ -50,7 +50,7 @@ mod tests;
 
 pub use address::{Address, Transport, WebSocketOptions};
 pub use broken::{broken, explain};
-pub use dial::{Observer, Step, dial, dial_observed, dial_timed, speaks_tls};
+pub use dial::{Observer, Step, check_upgrade, dial, dial_observed, dial_timed, speaks_tls};
 pub use endpoint::{DEFAULT_CONNECT_TIMEOUT, Endpoint, Way};
 pub use failover::none_answers;
 pub use proxy::{Proxy, ProxyKind};

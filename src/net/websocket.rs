@@ -76,13 +76,15 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
     let scheme = if secure { "wss" } else { "ws" };
     if !path.starts_with('/') {
         let shown = quotation::shown(path.split('?').next().unwrap_or(path));
-        return Err(Error::usage(format!("the WebSocket path '{shown}' does not start with '/'")));
+        return Err(Error::usage(format!("--ws-path, or the path in -L: '{shown}' does not start with '/'")));
     }
     let uri: Uri = format!("{scheme}://{host}{path}").parse().map_err(|error| {
         // The query may hold a token.
         let shown = quotation::shown(path.split('?').next().unwrap_or(path));
-        Error::usage(format!("the WebSocket path '{shown}', or its query, cannot be sent: {error}"))
-            .with_hint("percent-encode what is not allowed in a URL")
+        Error::usage(format!(
+            "--ws-path, or the path in -L: '{shown}', or its query, cannot be sent: {error}"
+        ))
+        .with_hint("percent-encode what is not allowed in a URL")
     })?;
     let host = HeaderValue::try_from(host)
         .map_err(|_| Error::usage(format!("'{address}' is not allowed in a Host header")))?;
@@ -98,9 +100,8 @@ pub(super) fn request(options: &WebSocketOptions, address: &Address, secure: boo
         .map_err(|error| Error::fatal(Layer::WebSocket, error.to_string()))?;
     headers.insert(header::SEC_WEBSOCKET_KEY, key);
     for (name, value) in &options.headers {
-        let unusable =
-            |why: &str| Error::usage(format!("the WebSocket header '{}' {why}", quotation::shown(name)));
-        let name = HeaderName::try_from(name).map_err(|_| unusable("has an invalid name"))?;
+        let unusable = |why: &str| Error::usage(format!("--ws-header: '{}' {why}", quotation::shown(name)));
+        let name = HeaderName::try_from(name).map_err(|_| unusable("is an invalid name"))?;
         if FIXED_HEADERS.contains(&name) {
             return Err(unusable("is part of the upgrade itself and cannot be set"));
         }

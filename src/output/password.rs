@@ -14,7 +14,7 @@ pub fn read_password(question: &str) -> Result<Vec<u8>, Error> {
 
     use crate::signal::{Continuation, Interruption};
 
-    const NOBODY: &str = "cannot ask for the password";
+    const NOBODY: &str = "--password-prompt: cannot ask for the password";
     let failed = |error| Error::file(NOBODY, error);
     let mut terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").map_err(failed)?;
     let before = tcgetattr(&terminal).map_err(|error| failed(error.into()))?;

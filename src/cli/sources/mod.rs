@@ -7,6 +7,7 @@
 //! | `given` | what such files hold |
 //! | `host` | whether a run goes to the host of its profile |
 //! | `left_out` | which options belong to a host, and what of a profile is left out |
+//! | `places` | errors that say where values are set |
 //! | `profile`, `options_file` | options in files: profiles, and the options file of mosquitto's clients |
 
 mod files;
@@ -15,6 +16,7 @@ mod host;
 mod left_out;
 mod options_file;
 mod origin;
+mod places;
 pub(super) mod profile;
 
 pub(super) use files::{FileArgs, found, refused_command, warnings};
@@ -22,3 +24,4 @@ pub(super) use given::{FilePlace, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES}
 pub(super) use host::{STARTED_BROKER, TLS_PORT, TURNS_ON};
 pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
 pub(super) use origin::{BrokenSetting, Origin, Rank, counts, one_of};
+pub(super) use places::with_places;

@@ -25,7 +25,7 @@ pub(crate) enum Rank {
 }
 
 impl Rank {
-    /// To be put behind an option's name in an error: where an option comes from that was not typed.
+    /// To be put behind an option's name in a warning: where an option comes from that was not typed.
     pub(crate) fn by(self) -> &'static str {
         match self {
             Self::Environment => " (from the environment)",

@@ -34,6 +34,7 @@ mod threshold;
 pub use config::Load;
 pub use plan::check_topic;
 pub use report::export::Files;
+pub(super) use report::export::{json_of_failure, junit_of_failure};
 pub use report::figure::help as figures_help;
 pub use stamp::{BYTES as STAMP_BYTES, MOST_PUBLISHERS};
 pub use threshold::Threshold;
@@ -42,7 +43,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use self::calibrate::Calibration;
-use self::report::export::{Outputs, json, json_of_failure};
+use self::report::export::{Outputs, json};
 use self::report::{LoadReport, RunOutcome, text};
 use super::attention::Attention;
 use crate::client::options::ClientOptions;

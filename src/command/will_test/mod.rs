@@ -145,7 +145,7 @@ async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Erro
     let why = end.as_ref().map(ToString::to_string);
     if config.json {
         let server = config.client.endpoint.address.to_string();
-        report::json(server, &results, why.as_deref(), stdout.buffer());
+        report::json(Some(server), &results, why.as_deref(), stdout.buffer());
     }
     let written = junit.map_or(Ok(()), |(file, path)| {
         let xml = report::junit(&results, why.as_deref());
@@ -227,12 +227,24 @@ fn summary(results: &[report::Result], diagnostics: &Diagnostics) {
     ));
 }
 
+/// The JSON object of a run that could not be made, as its configuration could not.
+pub(super) fn json_of_failure(error: &Error) -> Vec<u8> {
+    let mut line = Vec::new();
+    report::json(None, &[], Some(&error.to_string()), &mut line);
+    line
+}
+
+/// Its file for `JUnit`.
+pub(super) fn junit_of_failure(error: &Error) -> String {
+    report::junit(&[], Some(&error.to_string()))
+}
+
 fn cannot_write(path: &Path, error: std::io::Error) -> Error {
     Error::file(format!("cannot write {}", path.display()), error)
 }
 
 /// Makes this the content of the file; a pipe or device has none to be replaced.
-fn replace(mut file: File, content: &[u8]) -> std::io::Result<()> {
+pub(super) fn replace(mut file: File, content: &[u8]) -> std::io::Result<()> {
     if file.metadata()?.is_file() {
         file.set_len(0)?;
     }

@@ -111,7 +111,9 @@ impl<'a> CaseReport<'a> {
 struct WillTestReport<'a> {
     r#type: &'static str,
     version: u32,
-    server: String,
+    /// Not known before there is a configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
     passed: usize,
     failed: usize,
     skipped: usize,
@@ -128,7 +130,7 @@ pub(super) fn count(results: &[Result], verdict: Verdict) -> usize {
 }
 
 /// One JSON object on a line.
-pub(super) fn json(server: String, results: &[Result], ended_early: Option<&str>, out: &mut Vec<u8>) {
+pub(super) fn json(server: Option<String>, results: &[Result], ended_early: Option<&str>, out: &mut Vec<u8>) {
     let report = WillTestReport {
         r#type: "will-test",
         version: VERSION,

@@ -20,14 +20,15 @@ pub(super) fn chosen(list: &str, known: &[SupportedCipherSuite]) -> Result<Vec<S
     let mut suites: Vec<SupportedCipherSuite> = Vec::new();
     for name in list.split([':', ',', ' ']).filter(|name| !name.is_empty()) {
         let found = known.iter().find(|suite| is_name_of(name, suite.suite())).ok_or_else(|| {
-            Error::usage(format!("unknown cipher suite '{}'", quotation::shown(name))).with_hint(hint())
+            Error::usage(format!("--ciphers: unknown cipher suite '{}'", quotation::shown(name)))
+                .with_hint(hint())
         })?;
         if !suites.contains(found) {
             suites.push(*found);
         }
     }
     if suites.is_empty() {
-        return Err(Error::usage("the list of cipher suites is empty").with_hint(hint()));
+        return Err(Error::usage("--ciphers: the list of cipher suites is empty").with_hint(hint()));
     }
     Ok(suites)
 }

@@ -63,7 +63,7 @@ impl TlsConfig {
         let builder = ClientConfig::builder_with_details(provider, Arc::new(clock))
             .with_protocol_versions(&versions)
             .map_err(|_| {
-                Error::usage("none of the cipher suites asked for belongs to a TLS version asked for")
+                Error::usage("--ciphers: none of the suites belongs to a TLS version that is asked for")
             })?
             .dangerous()
             .with_custom_certificate_verifier(verifier);

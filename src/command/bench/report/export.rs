@@ -191,7 +191,7 @@ fn junit(report: &LoadReport) -> String {
 const VALID: &str = "the run is valid";
 
 /// A run that could not be made.
-fn junit_of_failure(mode: Mode, why: &str) -> String {
+pub(crate) fn junit_of_failure(mode: Mode, why: &str) -> String {
     suite(mode, 0.0, vec![(VALID.to_owned(), TestOutcome::Failed(why.to_owned()))])
 }
 

@@ -1,0 +1,97 @@
+//! Errors of stage two say where the values are set that they are about, unless they were typed.
+
+use std::ffi::OsStr;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, ValueHint};
+
+use super::given::Given;
+use crate::cli::secret;
+use crate::cli::text::shown;
+use crate::error::Error;
+
+/// The same error, with the variables and the lines of files that set the options it names, or the values
+/// it names.
+pub(crate) fn with_places(
+    error: Error,
+    definition: &Command,
+    matches: &ArgMatches,
+    given: &[Given],
+) -> Error {
+    let text = error.to_string();
+    let (mut variables, mut places) = (Vec::new(), Vec::new());
+    for arg in definition.get_arguments() {
+        let in_file = given.iter().find(|one| arg.get_id() == one.id.as_str());
+        let place = match (in_file, variable(arg, matches)) {
+            (Some(one), _) => one.place.to_string(),
+            (None, Some(name)) => name,
+            (None, None) => continue,
+        };
+        // Some say it themselves.
+        if text.contains(&place) || !names(&text, arg, matches) {
+            continue;
+        }
+        if in_file.is_some() { places.push(place) } else { variables.push(place) }
+    }
+    let environment = (!variables.is_empty()).then(|| format!("the environment: {}", variables.join(", ")));
+    let all: Vec<String> = environment.into_iter().chain(places).collect();
+    if all.is_empty() { error } else { error.with_place(&format!("(from {})", all.join("; "))) }
+}
+
+/// The variable that sets an option.
+fn variable(arg: &Arg, matches: &ArgMatches) -> Option<String> {
+    let name = arg.get_env()?;
+    let is_set = matches.value_source(arg.get_id().as_str()) == Some(ValueSource::EnvVariable);
+    is_set.then(|| name.to_string_lossy().into_owned())
+}
+
+/// Whether a text names this option, or quotes its value.
+fn names(text: &str, arg: &Arg, matches: &ArgMatches) -> bool {
+    let long = arg.get_long().map(|long| format!("--{long}"));
+    let short = arg.get_short().map(|short| format!("-{short}"));
+    if long.into_iter().chain(short).any(|name| has_word(text, &name)) {
+        return true;
+    }
+    if !arg.get_action().takes_values() || secret::kind(arg).is_some() {
+        return false;
+    }
+    let is_file = matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath);
+    let is_quoted = |value: &OsStr| {
+        let path = value.to_string_lossy();
+        is_file && path.len() > 2 && has_word(text, &path) || text.contains(&format!("'{}'", shown(value)))
+    };
+    let values = matches.try_get_raw(arg.get_id().as_str()).ok().flatten();
+    values.into_iter().flatten().any(is_quoted)
+}
+
+/// Whether a name or path stands in a text, and not only as a part of a longer one.
+fn has_word(text: &str, word: &str) -> bool {
+    let goes_on = |next: char| next.is_alphanumeric() || ['-', '_', '/', '.'].contains(&next);
+    text.match_indices(word).any(|(at, _)| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
+        !before.is_some_and(goes_on) && !after.is_some_and(goes_on)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_word;
+
+    #[test]
+    fn words_are_whole() {
+        for (text, word, expected) in [
+            ("--cert needs its private key: --key FILE", "--cert", true),
+            ("--cert needs its private key: --key FILE", "--key", true),
+            ("--key-password-file has no effect", "--key", false),
+            ("-L and -h name different brokers", "-h", true),
+            ("--no-tls", "-n", false),
+            ("a-h", "-h", false),
+            ("/etc/ca: no such file", "/etc/ca", true),
+            ("/etc/ca.pem: no such file", "/etc/ca", false),
+            ("cannot read '/etc/ca'", "/etc/ca", true),
+            ("/mnt/etc/ca", "/etc/ca", false),
+        ] {
+            assert_eq!(has_word(text, word), expected, "{word} in {text}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A run that could not be made because something of its configuration cannot be had. Whoever waits for a
+//! report learns that from it, and does not take an older file for the report of this run.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+
+use super::attention::Attention;
+use super::bench::{self, config::Mode};
+use super::will_test::{self, replace};
+use super::{Invocation, Running};
+use crate::error::Error;
+use crate::file::{names_stdout, patiently};
+use crate::output::{Diagnostics, Stdout, Verbosity};
+
+/// The reports that a run was to write.
+#[derive(Debug, Clone)]
+pub struct WantedReports {
+    /// Whose they are.
+    pub of: Reporter,
+    /// One JSON object on standard output.
+    pub json: bool,
+    /// A file for `JUnit`.
+    pub junit: Option<PathBuf>,
+}
+
+/// Who reports.
+#[derive(Debug, Clone, Copy)]
+pub enum Reporter {
+    /// `mqtt bench`, in this mode.
+    Bench(Mode),
+    /// `mqtt will-test`.
+    WillTest,
+}
+
+impl Reporter {
+    fn json(self, error: &Error) -> Vec<u8> {
+        match self {
+            Self::Bench(mode) => bench::json_of_failure(mode, error),
+            Self::WillTest => will_test::json_of_failure(error),
+        }
+    }
+
+    fn junit(self, error: &Error) -> String {
+        match self {
+            Self::Bench(mode) => bench::junit_of_failure(mode, &error.to_string()),
+            Self::WillTest => will_test::junit_of_failure(error),
+        }
+    }
+}
+
+impl WantedReports {
+    /// A run that does no more than report this error, or the error itself where nobody waits for a report.
+    /// A usage error is no news for a reader of standard output.
+    ///
+    /// # Errors
+    /// The error that was given.
+    pub fn of_failure(self, error: Error) -> Result<Box<dyn Invocation>, Error> {
+        let json = self.json && !matches!(error, Error::Usage { .. } | Error::OutputClosed);
+        let junit = self.junit.filter(|path| !names_stdout(path));
+        if json || junit.is_some() {
+            Ok(Box::new(Unmade { reports: Self { json, junit, ..self }, error }))
+        } else {
+            Err(error)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Unmade {
+    reports: WantedReports,
+    error: Error,
+}
+
+impl Invocation for Unmade {
+    fn verbosity(&self) -> Verbosity {
+        Verbosity::Normal
+    }
+
+    fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
+        Box::pin(async move {
+            let Self { reports: WantedReports { of, json, junit }, error } = *self;
+            if let Some(path) = &junit
+                && let Err(why) = write(path, of.junit(&error).as_bytes())
+            {
+                diagnostics.error(&why);
+            }
+            if json {
+                let mut stdout = Stdout::new();
+                stdout.buffer().extend_from_slice(&of.json(&error));
+                let mut attention = Attention::start(None)?.for_reader();
+                // Why there is no report is the error to end with.
+                let _ = attention.write_out(&mut stdout, diagnostics).await;
+            }
+            Err(error)
+        })
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    let open = |path: &Path| OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    let written = patiently(path, open).and_then(|file| replace(file, content));
+    written.map_err(|error| Error::file(format!("cannot write {}", path.display()), error))
+}
