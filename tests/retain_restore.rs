@@ -23,6 +23,18 @@ fn broken_backup_restores_nothing() {
         ("{\"topic\":\"a\",\"payload\":\"\"}", "it has no payload"),
         ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":false}", "the message was not retained"),
         ("{\"topic\":\"a\",\"payload\":\"1\",\"retain\":2}", "retain: it must be true or false"),
+        (
+            "{\"topic\":\"a\",\"payload\":\"1\",\"properties\":{\"message-expiry-interval\":-5}}",
+            "message-expiry-interval: it must be 0 to 4294967295",
+        ),
+        (
+            "{\"topic\":\"a\",\"payload\":\"1\",\"properties\":{\"message-expiry-interval\":4294967296}}",
+            "message-expiry-interval: it must be 0 to 4294967295",
+        ),
+        (
+            "{\"topic\":\"a\",\"payload\":\"1\",\"properties\":{\"message-expiry-interval\":\"5\"}}",
+            "message-expiry-interval: it must be a number",
+        ),
         ("{\"topic\":\"$SYS/a\",\"payload\":\"1\"}", "topics that begin with $ are the broker's own"),
     ] {
         let text = format!("{{\"topic\":\"a\",\"payload\":\"1\"}}\n\n{record}\n");

@@ -201,7 +201,10 @@ fn block(json: &RawValue) -> Result<PropertyBlock, String> {
             PropertyKind::Pair => return Err(format!("{name}: it must be an array")),
             _ => {
                 let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
-                let number = number.ok_or(format!("{name}: it must be a number"))?;
+                let number = number.ok_or_else(|| {
+                    let range = out_of_range(id, u32::MAX).unwrap_or("must be 0 to 4294967295");
+                    format!("{name}: it {}", if value.is_number() { range } else { "must be a number" })
+                })?;
                 if let Some(range) = out_of_range(id, number) {
                     return Err(format!("{name}: it {range}"));
                 }

@@ -494,6 +494,10 @@ fn files_are_checked_before_any_socket() {
     let error = load(&swapped);
     assert_says(&error, &["client.key: no certificate in this file"]);
     assert!(error.hint().unwrap().contains("--key"));
+    let reversed = world.files.write("reversed.pem", world.authority.pem() + &client.chain_pem());
+    let error = load(&TlsOptions { certificate: Some(reversed), ..both.clone() });
+    assert_says(&error, &["certificate 2 of", "reversed.pem is the one of", "client.key, and not the first"]);
+    assert!(error.hint().unwrap().contains("own certificate first"));
     let other = world.authority.issue(&params("other", &[]));
     let mismatched =
         TlsOptions { key: Some(world.files.write("other.key", other.key.serialize_pem())), ..both };

@@ -107,6 +107,19 @@ fn a_version_1_certificate_can_be_the_clients() {
 }
 
 #[test]
+fn a_curve_without_a_name_is_the_reason() {
+    let options = TlsOptions {
+        insecure: true,
+        certificate: Some(key_file("ec-explicit.crt")),
+        key: Some(key_file("ec-explicit.key")),
+        ..TlsOptions::default()
+    };
+    let error = load_error(&options);
+    assert_says(&error, &["ec-explicit.crt: its key describes its curve by parameters and not by name"]);
+    assert!(error.hint().unwrap().contains("openssl ecparam"));
+}
+
+#[test]
 fn encrypted_keys_that_do_not_open_say_why() {
     let files = Files::new();
     let authority = Authority::root("Test CA");
@@ -125,6 +138,7 @@ fn encrypted_keys_that_do_not_open_say_why() {
     for old in ["ec-pkcs8-pkcs12.key", "ec-openssl-legacy.key"] {
         let error = load(old, Some("secret"));
         assert_says(&error, &[old, "encrypted"]);
+        assert!(!error.to_string().contains("ASN"), "{error}");
         assert!(error.hint().unwrap().contains("openssl pkcs8 -topk8"), "{error}");
     }
 }

@@ -296,6 +296,16 @@ pub(super) fn public_key(der: &CertificateDer<'_>) -> Option<Vec<u8>> {
     key.to_der().ok()
 }
 
+/// Whether its key is one of an elliptic curve that is not named, but described.
+pub(super) fn has_explicit_curve(der: &CertificateDer<'_>) -> bool {
+    const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+    Certificate::from_der(der).is_ok_and(|certificate| {
+        let algorithm = &certificate.tbs_certificate().subject_public_key_info().algorithm;
+        let parameters = algorithm.parameters.as_ref();
+        algorithm.oid == EC_PUBLIC_KEY && parameters.is_some_and(|given| given.tag() == Tag::Sequence)
+    })
+}
+
 /// A distinguished name, printable whatever the certificate holds.
 fn name(name: &Name) -> String {
     if name.is_empty() {

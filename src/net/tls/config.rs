@@ -1,11 +1,11 @@
 //! Trust, credentials and versions, read and checked before any socket is opened.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls_pki_types::{ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::crypto::CryptoProvider;
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::time_provider::TimeProvider;
@@ -210,6 +210,26 @@ pub(in crate::net) fn checkable_name(host: &str) -> Result<ServerName<'static>, 
     })
 }
 
+/// Why a private key is not that of the first certificate of a chain.
+fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ours: &[u8]) -> Error {
+    let (chain_name, key_name) = (chain_file.display(), key_file.display());
+    let is_ours = |der: &CertificateDer<'_>| certificate::public_key(der).is_some_and(|key| key == ours);
+    if let Some(place) = chain.iter().position(is_ours) {
+        let number = place + 1;
+        let why = format!("certificate {number} of {chain_name} is the one of {key_name}, and not the first");
+        return Error::fatal(Layer::Tls, why)
+            .with_hint("put the client's own certificate first, and those of its authorities behind it");
+    }
+    if chain.first().is_some_and(|der| certificate::has_explicit_curve(der)) {
+        let why = "its key describes its curve by parameters and not by name, which is not allowed";
+        return files::unusable(chain_file, &format!("{why} (RFC 5480, section 2.1.1)")).with_hint(
+            "make the key again with `openssl ecparam -genkey -name prime256v1`, and the certificate",
+        );
+    }
+    let why = format!("{key_name} is not the private key of the certificate in {chain_name}");
+    Error::fatal(Layer::Tls, why)
+}
+
 /// The certificate to show a server that asks for one.
 fn client_certificate(
     options: &TlsOptions,
@@ -233,14 +253,7 @@ fn client_certificate(
     if let (Some(certified), Some(ours)) = (certified, signer.public_key())
         && certified != ours.as_ref()
     {
-        return Err(Error::fatal(
-            Layer::Tls,
-            format!(
-                "{} is not the private key of the certificate in {}",
-                key_file.display(),
-                chain_file.display()
-            ),
-        ));
+        return Err(mismatch(chain_file, key_file, &chain, ours.as_ref()));
     }
     Ok(Some(CertifiedKey::new(chain, signer)))
 }

@@ -90,20 +90,22 @@ fn decrypted(
         return Err(unusable(path, "this private key is encrypted")
             .with_hint("give its password with --key-password-file"));
     };
-    let unsound = |error: &dyn std::fmt::Display| {
-        unusable(path, &format!("this encrypted private key cannot be read: {error}")).with_hint(format!(
+    // The library's own words are about ASN.1.
+    let unsound = || {
+        let why = "this private key is encrypted in a way that is not supported, or damaged";
+        unusable(path, why).with_hint(format!(
             "`openssl pkcs8 -topk8 -in {} -out NEW_FILE` encrypts it in a way that can",
             path.display()
         ))
     };
-    let encrypted = EncryptedPrivateKeyInfoOwned::from_der(content).map_err(|error| unsound(&error))?;
+    let encrypted = EncryptedPrivateKeyInfoOwned::from_der(content).map_err(|_| unsound())?;
     match encrypted.decrypt(password.as_bytes()) {
         Ok(key) => Ok(PrivatePkcs8KeyDer::from(key.to_bytes().to_vec()).into()),
         // A wrong password shows only in what comes out: wrong padding, or bytes that are no key.
         Err(Pkcs8Error::EncryptedPrivateKey(pkcs5::Error::DecryptFailed) | Pkcs8Error::Asn1(_)) => {
             Err(unusable(path, "the given password does not decrypt this private key"))
         }
-        Err(error) => Err(unsound(&error)),
+        Err(_) => Err(unsound()),
     }
 }
 

@@ -71,6 +71,8 @@ pub(super) struct Block {
 pub(super) enum Damage {
     NoEnd,
     Empty,
+    /// Headers [RFC 1421] without the empty line that ends them.
+    EndlessHeaders,
     NotBase64,
     /// The DER says that it is longer than what is there.
     CutOff {
@@ -85,6 +87,9 @@ impl fmt::Display for Damage {
         match self {
             Self::NoEnd => f.write_str("it has no END line: was the file cut off?"),
             Self::Empty => f.write_str("it is empty"),
+            Self::EndlessHeaders => {
+                f.write_str("it begins with headers, and the empty line between them and the data is missing")
+            }
             Self::NotBase64 => f.write_str("invalid base64"),
             Self::CutOff { found, expected } => write!(f, "it is cut off after {found} of {expected} bytes"),
             Self::NotDer => f.write_str("it does not hold DER"),
@@ -131,6 +136,7 @@ pub(super) fn blocks(file: &[u8]) -> Vec<Block> {
             is_encrypted_by_headers: memmem::find(headers, b"ENCRYPTED").is_some(),
             content: match body {
                 None => Err(Damage::NoEnd),
+                Some(_) if encoded.is_empty() && !headers.is_empty() => Err(Damage::EndlessHeaders),
                 Some(_) => decoded(encoded, kind),
             },
         });
@@ -295,6 +301,8 @@ mod tests {
         for (damaged, damage) in [
             (format!("{begin}{BODY}\n"), Damage::NoEnd),
             (format!("{begin}{end}"), Damage::Empty),
+            (format!("{begin}Proc-Type: x\n{BODY}\n{end}"), Damage::EndlessHeaders),
+            (format!("{begin}A: b\r\n{BODY}\r\n{end}"), Damage::EndlessHeaders),
             (format!("{begin}MAM*AQU=\n{end}"), Damage::NotBase64),
             (format!("{begin}MAMCAQ==\n{end}"), Damage::CutOff { found: 4, expected: 5 }),
             (format!("{begin}aGVsbG8=\n{end}"), Damage::NotDer),
