@@ -171,7 +171,9 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s U -l unsubscribe -d 'T
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s C -d 'Leave after this many messages' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s T -l filter-out -d 'Do not show messages whose topic matches this filter; may be repeated' -r
-complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l random-filter -d 'Show each message with this chance only: 0.1 to 100' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l grep -d 'Show only payloads in which this regular expression is found' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l sample -l random-filter -d 'Show each message with this chance only: 0.1 to 100, such as 10%' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-rate -d 'Show at most so many messages of each topic, such as 1/s, 10/min or 4/h' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format: %t topic, %p payload, %j JSON, \\n line feed' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output (-). SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
@@ -260,6 +262,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retain-as-published -d
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s E -d 'Leave once the broker has acknowledged the subscriptions'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s R -d 'Show no retained messages'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l retained-only -d 'Show retained messages only, then leave'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l on-change -d 'Show a message only if its payload differs from the last one shown of its topic'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l remove-retained -d 'Clear each retained message on the broker once it is written out'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l message-rate -d 'Write how many messages came, once a second, and not the messages'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s w -l watch -d 'Show the latest message of each topic on a line of its own, in place, on a terminal'

@@ -61,6 +61,7 @@ mod retain_clear_scale;
 mod retain_restore;
 mod retries;
 mod secrets;
+mod select;
 mod selection;
 mod slow_files;
 mod spool;

@@ -56,6 +56,7 @@ mod read;
 mod request;
 mod retain_clear;
 mod secret;
+mod selection;
 mod show;
 mod sources;
 mod subcommand;

@@ -1,6 +1,5 @@
 //! `mqtt sub`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,12 +9,13 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
 use super::manual::Manual;
 use super::property::{PropertyArgs, Subscribing};
+use super::selection::SelectionArgs;
 use super::subcommand::Subcommand;
 use super::subscription::SubscriptionArgs;
+use super::value;
 use super::value::RetainHandling;
 use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
-use super::{text, value};
 use crate::client::options::Reconnect;
 use crate::command::subscribe::{Config, Display, MessageKind};
 use crate::error::Error;
@@ -48,31 +48,12 @@ pub(super) struct SubscribeArgs {
     #[arg(short = 'E')]
     exit_after_subscribing: bool,
 
-    /// Show no retained messages
-    #[arg(short = 'R')]
-    no_retained: bool,
-
-    /// Show retained messages only, then leave
-    ///
-    /// MQTT does not say which retained message is the last. sub sends a message to itself, on the topic
-    /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
-    /// 0.1 to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe
-    /// there, and with a kept session (-c, -x), the pace of the broker alone decides: nothing for 3 to 5
-    /// seconds.
-    #[arg(long)]
-    retained_only: bool,
+    #[command(flatten)]
+    selection: SelectionArgs,
 
     /// Clear each retained message on the broker once it is written out
     #[arg(long)]
     remove_retained: bool,
-
-    /// Do not show messages whose topic matches this filter; may be repeated
-    #[arg(short = 'T', long, value_name = "FILTER")]
-    filter_out: Vec<OsString>,
-
-    /// Show each message with this chance only: 0.1 to 100
-    #[arg(long, value_name = "PERCENT", value_parser = value::percent)]
-    random_filter: Option<f64>,
 
     /// Write how many messages came, once a second, and not the messages
     #[arg(long, help_heading = "Output")]
@@ -146,6 +127,9 @@ impl Subcommand for SubscribeArgs {
              synchronised to the disk: it is as safe as the output file.",
             "--retained-only infers the end of the retained messages. A broker that pauses for longer than 5 \
              seconds between two of them ends the run too early.",
+            "--on-change and --max-rate remember 400,000 topics or more, in at most 45 MB. Beyond that they forget \
+             topics that had no message for the longest time, whose next message counts as the first. They compare \
+             hashes of 64 bits: with a chance of 1 in 2^64 a message is taken for an older one and left out.",
             "--watch remembers 1000 topics, and the first 4096 bytes of each line.",
             "The times of -F are in the local time zone of this machine. %d and %f read little-endian numbers only.",
         ],
@@ -165,17 +149,9 @@ impl TryFrom<SubscribeArgs> for Config {
     type Error = Error;
 
     fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
-        let kind = match (args.no_retained, args.retained_only) {
-            (true, true) => {
-                return Err(Error::usage(
-                    "-R and --retained-only cannot be used together: -R hides retained messages",
-                ));
-            }
-            (true, false) => MessageKind::Live,
-            (false, true) => MessageKind::Retained,
-            (false, false) => MessageKind::Any,
-        };
-        if args.remove_retained && args.no_retained {
+        let selection = args.selection.resolve()?;
+        let hides_retained = selection.kind == MessageKind::Live;
+        if args.remove_retained && hides_retained {
             return Err(Error::usage(
                 "-R and --remove-retained cannot be used together: -R hides retained messages",
             ));
@@ -197,7 +173,7 @@ impl TryFrom<SubscribeArgs> for Config {
         let identifier = properties.subscribe.view().number(PropertyId::SubscriptionIdentifier);
         let mut filters = args.subscriptions.filters(in_url, identifier)?;
         let needs_v5 = args.subscriptions.needs_v5(&filters);
-        if args.no_retained {
+        if hides_retained {
             // What is not shown need not be sent, where the version has a word for it; mosquitto does
             // the same.
             for filter in filters.iter_mut().filter(|filter| filter.retain_handling == 0) {
@@ -216,11 +192,6 @@ impl TryFrom<SubscribeArgs> for Config {
             return Err(Error::usage("nothing to subscribe to")
                 .with_hint("mqtt sub FILTER; for everything: mqtt sub '#'"));
         }
-        let filter_out = args
-            .filter_out
-            .iter()
-            .map(|filter| text::topic_filter("filter of -T", filter))
-            .collect::<Result<_, _>>()?;
         let properties = args.properties.resolve()?;
         let client = args.connection.resolve(Purpose {
             will: args.will.resolve(properties.will, properties.will_asked_by)?,
@@ -239,13 +210,11 @@ impl TryFrom<SubscribeArgs> for Config {
             subscribe_properties: properties.subscribe.without(&[PropertyId::SubscriptionIdentifier]),
             unsubscribe,
             unsubscribe_properties: properties.unsubscribe,
-            filter_out,
-            chance_percent: args.random_filter,
+            selection,
             count: args.count,
             timeout: args.timeout,
             exit_after_subscribing: args.exit_after_subscribing,
             stays: false,
-            kind,
             remove_retained: args.remove_retained,
             session_file: args.session_file,
             output,

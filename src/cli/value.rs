@@ -236,9 +236,29 @@ pub(super) fn per_second(text: &str) -> Result<f64, String> {
     }
 }
 
-/// A part of everything, in percent.
+/// How far apart things are that come at this rate at most: a number by second, minute, hour or day.
+pub(super) fn interval_of_rate(text: &str) -> Result<Duration, String> {
+    const FORM: &str = "use a number and a time, for example 1/s, 10/min, 4/h or 1/d";
+    let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
+    let unit = match unit {
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        "d" => 86400.0,
+        _ => return Err(FORM.into()),
+    };
+    let seconds = unit / number.parse::<f64>().map_err(|_| FORM)?;
+    if (1e-6..=86400.0 * 365.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err("it must be between 1000000/s and once in 365 days".into())
+    }
+}
+
+/// A part of everything, in percent; the sign may be left out.
 pub(super) fn percent(text: &str) -> Result<f64, String> {
-    let percent: Option<f64> = text.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
+    let number = text.strip_suffix('%').unwrap_or(text);
+    let percent: Option<f64> = number.parse().ok().filter(|percent| (0.1..=100.0).contains(percent));
     percent.ok_or_else(|| "it must be a number, 0.1 to 100".into())
 }
 
@@ -456,8 +476,8 @@ mod tests {
         for bad in ["", "0", "-1", "NaN", "inf", "fast"] {
             assert!(per_second(bad).is_err(), "{bad}");
         }
-        assert_eq!((percent("0.1"), percent("33.3"), percent("100")), (Ok(0.1), Ok(33.3), Ok(100.0)));
-        for bad in ["", "0", "0.09", "100.1", "1000", "-1", "NaN", "inf", "50%", "half"] {
+        assert_eq!((percent("0.1"), percent("33.3"), percent("100%")), (Ok(0.1), Ok(33.3), Ok(100.0)));
+        for bad in ["", "0", "0.09", "100.1", "1000", "-1", "NaN", "inf", "50%%", "%", "half"] {
             assert!(percent(bad).is_err(), "{bad}");
         }
     }

@@ -22,9 +22,9 @@ fn plain(filter: &str, qos: QoS) -> FilterOptions {
 fn the_shortest_line() {
     let config = subscribe(&["-t", "home/#"]);
     assert_eq!(config.filters, [plain("home/#", QoS::AtMostOnce)]);
-    assert!(config.unsubscribe.is_empty() && config.filter_out.is_empty());
+    assert!(config.unsubscribe.is_empty() && config.selection.filter_out.is_empty());
     assert_eq!((config.count, config.timeout), (None, None));
-    assert!(!config.exit_after_subscribing && config.kind == MessageKind::Any);
+    assert!(!config.exit_after_subscribing && config.selection.kind == MessageKind::Any);
     assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: false, newline: true }));
     assert_eq!(config.client.reconnect, Reconnect::ALWAYS);
     assert_eq!(config.client.version, Version::Auto);
@@ -59,8 +59,8 @@ fn every_option() {
     assert_eq!(config.filters, [never("a"), never("b/+")]);
     assert_eq!(config.client.version, Version::Auto);
     assert_eq!((config.count, config.timeout), (Some(10), Some(Duration::from_secs(90))));
-    assert!(config.exit_after_subscribing && config.kind == MessageKind::Live);
-    assert_eq!(config.filter_out, ["a/secret/#", "x"]);
+    assert!(config.exit_after_subscribing && config.selection.kind == MessageKind::Live);
+    assert_eq!(config.selection.filter_out, ["a/secret/#", "x"]);
     assert_eq!(config.unsubscribe, ["old/#"]);
     assert_eq!(config.display, Display::Messages(MessageFormat::Text { verbose: true, newline: false }));
 }
@@ -174,9 +174,17 @@ fn the_urls_topic() {
 
 #[test]
 fn selection() {
-    assert_eq!(subscribe(&["-t", "a", "--retained-only"]).kind, MessageKind::Retained);
-    assert_eq!(subscribe(&["-t", "a", "--random-filter", "12.5"]).chance_percent, Some(12.5));
-    assert_eq!(subscribe(&["-t", "a"]).chance_percent, None);
+    assert_eq!(subscribe(&["-t", "a", "--retained-only"]).selection.kind, MessageKind::Retained);
+    assert_eq!(subscribe(&["-t", "a", "--random-filter", "12.5"]).selection.chance_percent, Some(12.5));
+    assert_eq!(subscribe(&["-t", "a"]).selection.chance_percent, None);
+    // One option under two names; the sign may be left out.
+    assert_eq!(subscribe(&["-t", "a", "--sample", "10%"]).selection.chance_percent, Some(10.0));
+    for (rate, millis) in [("1/s", 1000), ("4", 250), ("0.5/s", 2000), ("10/min", 6000), ("2/h", 1_800_000)] {
+        let interval = subscribe(&["-t", "a", "--max-rate", rate]).selection.least_interval;
+        assert_eq!(interval, Some(Duration::from_millis(millis)), "{rate}");
+    }
+    let selection = subscribe(&["-t", "a", "--grep", "^on$", "--on-change"]).selection;
+    assert!(selection.on_change && selection.grep.is_some_and(|regex| regex.as_str() == "^on$"));
     assert_eq!(subscribe(&["-t", "a", "-W", "0.5"]).timeout, Some(Duration::from_millis(500)));
     // Its own clears need not come back, where the version knows how.
     let config = subscribe(&["-t", "a", "-t", "$share/g/a", "--remove-retained"]);
@@ -203,6 +211,13 @@ fn selection() {
         (&["sub", "-t", "a", "--random-filter", "0"], "0.1 to 100"),
         (&["sub", "-t", "a", "--random-filter", "-5"], "0.1 to 100"),
         (&["sub", "-t", "a", "--random-filter", "1000"], "0.1 to 100"),
+        (&["sub", "-t", "a", "--sample", "10%%"], "0.1 to 100"),
+        (&["sub", "-t", "a", "--grep", "a("], "unclosed group"),
+        (&["sub", "-t", "a", "--max-rate", "fast"], "for example 1/s"),
+        (&["sub", "-t", "a", "--max-rate", "1/fortnight"], "for example 1/s"),
+        (&["sub", "-t", "a", "--max-rate", "0/s"], "between 1000000/s and once in 365 days"),
+        (&["sub", "-t", "a", "--max-rate", "-1/s"], "between 1000000/s and once in 365 days"),
+        (&["sub", "-t", "a", "--max-rate", "nan"], "between 1000000/s and once in 365 days"),
         (&["sub", "-t", "a", "-C", "0"], "-C"),
         (&["sub", "-t", "a", "-C", "-1"], "-C"),
         (&["sub", "-t", "a", "-W", "0"], "longer than 0"),

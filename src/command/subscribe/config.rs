@@ -3,22 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::selection::{Conditions, MessageKind};
 use crate::client::options::ClientOptions;
 use crate::output::{MessageFormat, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::wire::Subscription;
-
-/// Which messages are shown, by whether they are retained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MessageKind {
-    /// All.
-    Any,
-    /// Those that are not (`-R`).
-    Live,
-    /// Those that are, and then the run is over (`--retained-only`).
-    Retained,
-}
 
 /// A checked command line of `mqtt sub`.
 #[derive(Debug, Clone)]
@@ -33,10 +23,8 @@ pub struct Config {
     pub unsubscribe: Vec<String>,
     /// Properties of UNSUBSCRIBE (MQTT 5), checked.
     pub unsubscribe_properties: PropertyBlock,
-    /// Messages on topics that match one of these are not shown (`-T`).
-    pub filter_out: Vec<String>,
-    /// Each message is shown with this chance in percent (`--random-filter`).
-    pub chance_percent: Option<f64>,
+    /// Which messages are shown.
+    pub selection: Conditions,
     /// Leave after that many messages shown (`-C`).
     pub count: Option<u64>,
     /// Leave after that long, whatever came (`-W`).
@@ -45,8 +33,6 @@ pub struct Config {
     pub exit_after_subscribing: bool,
     /// Stay for the messages of a kept session where there is nothing to subscribe to.
     pub stays: bool,
-    /// Which messages are shown.
-    pub kind: MessageKind,
     /// Clear on the server what is retained and was shown (`--remove-retained`).
     pub remove_retained: bool,
     /// Where to keep the packet identifiers of QoS 2 messages that are not released.
@@ -63,7 +49,7 @@ impl Config {
     /// How long the server may take for its next answer where the run ends by itself, unless the user has
     /// set a limit for all of it.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
-        let ends_by_itself = self.ends_with_answers() || self.kind == MessageKind::Retained;
+        let ends_by_itself = self.ends_with_answers() || self.selection.kind == MessageKind::Retained;
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
     }
 

@@ -12,11 +12,16 @@ mod display;
 mod filters;
 mod output;
 mod rate;
+mod selection;
+#[cfg(test)]
+mod selection_tests;
 
 use self::clears::Clears;
-pub use self::config::{Config, Display, FilterOptions, MessageKind};
+pub use self::config::{Config, Display, FilterOptions};
 use self::display::Shower;
 use self::filters::{FilterGroup, Granted, groups};
+use self::selection::Selector;
+pub use self::selection::{Conditions, MessageKind};
 use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
@@ -27,10 +32,10 @@ use crate::command::{Invocation, Running};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
+use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
-use crate::protocol::{QoS, topic};
 use crate::quotation::cut;
 use crate::signal;
 use crate::storage::session_file::SessionFile;
@@ -78,10 +83,11 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         refused: None,
         some_refused: false,
         all_refused: None,
+        selector: Selector::new(&config.selection),
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: SubscribeWork::Unfinished,
         outcome: None,
-        end_of_retained: (config.kind == MessageKind::Retained).then(|| {
+        end_of_retained: (config.selection.kind == MessageKind::Retained).then(|| {
             // In a session that is kept, the subscription to the marker would be left behind.
             let keeps_session = !config.client.clean_start
                 || config.client.session_expiry_interval.is_some_and(|seconds| seconds > 0);
@@ -172,6 +178,7 @@ struct Subscriber<'a> {
     refused: Option<Error>,
     some_refused: bool,
     all_refused: Option<Error>,
+    selector: Selector<'a>,
     clears: Clears,
     work: SubscribeWork,
     /// How to end, once what was shown is cleared.
@@ -300,14 +307,6 @@ impl Subscriber<'_> {
         }
     }
 
-    fn wants(&self, publish: &Publish<'_>) -> bool {
-        let unwanted = if publish.retain { MessageKind::Live } else { MessageKind::Retained };
-        self.config.kind != unwanted
-            && !self.config.filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
-            && !self.clears.is_echo(publish)
-            && self.config.chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
-    }
-
     fn message(&mut self, publish: &Publish<'_>) -> Flow {
         if let Some(end) = &mut self.end_of_retained {
             if end.takes(publish) {
@@ -318,7 +317,7 @@ impl Subscriber<'_> {
                 end.came();
             }
         }
-        if !self.wants(publish) {
+        if self.clears.is_echo(publish) || !self.selector.takes(publish) {
             return Flow::Continue;
         }
         // One clock reading a batch: what is read together was received together.
@@ -477,6 +476,7 @@ impl Handler for Subscriber<'_> {
 
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.received = None;
+        self.selector.batch_is_over();
         self.shower.draw(&mut self.stdout);
         self.diagnostics.put_held_packets(self.stdout.buffer(), true);
         ready!(self.stdout.poll_flush(cx))?;

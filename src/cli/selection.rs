@@ -1,0 +1,86 @@
+//! Which of the messages that arrive `sub` shows.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use super::{text, value};
+use crate::command::subscribe::{Conditions, MessageKind};
+use crate::error::Error;
+
+/// The options that leave out messages. What is left out is acknowledged like what is shown.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Selection")]
+pub(super) struct SelectionArgs {
+    /// Show no retained messages
+    #[arg(short = 'R')]
+    no_retained: bool,
+
+    /// Show retained messages only, then leave
+    ///
+    /// MQTT does not say which retained message is the last. sub sends a message to itself, on the topic
+    /// mqtt-marker/ID (ID: 16 random characters), and waits until it came back and nothing more came for
+    /// 0.1 to 3 seconds, depending on how the broker sends. If the user may not publish or subscribe
+    /// there, and with a kept session (-c, -x), the pace of the broker alone decides: nothing for 3 to 5
+    /// seconds.
+    #[arg(long)]
+    retained_only: bool,
+
+    /// Do not show messages whose topic matches this filter; may be repeated
+    #[arg(short = 'T', long, value_name = "FILTER")]
+    filter_out: Vec<OsString>,
+
+    /// Show only payloads in which this regular expression is found
+    ///
+    /// Its syntax is that of the Rust crate regex: (?i) in front ignores case, (?-u) matches bytes.
+    /// A message is shown if all options of this group let it through. The others are acknowledged,
+    /// and -C does not count them.
+    #[arg(long, value_name = "REGEX")]
+    grep: Option<Regex>,
+
+    /// Show a message only if its payload differs from the last one shown of its topic
+    ///
+    /// The first message of each topic is shown. Behind the other options: what they leave out is not
+    /// the last one shown.
+    #[arg(long)]
+    on_change: bool,
+
+    /// Show each message with this chance only: 0.1 to 100, such as 10%
+    ///
+    /// Chance decides for each message on its own: of 1000 messages, 10% shows about 100.
+    /// --random-filter is another name of this option.
+    #[arg(long, visible_alias = "random-filter", value_name = "PERCENT", value_parser = value::percent)]
+    sample: Option<f64>,
+
+    /// Show at most so many messages of each topic, such as 1/s, 10/min or 4/h
+    ///
+    /// The messages shown of a topic are at least 1/RATE apart: with 2/s, half a second. What comes
+    /// in between is left out, also if it is the last one.
+    #[arg(long, value_name = "RATE", value_parser = value::interval_of_rate)]
+    max_rate: Option<Duration>,
+}
+
+impl SelectionArgs {
+    pub(super) fn resolve(self) -> Result<Conditions, Error> {
+        let kind = match (self.no_retained, self.retained_only) {
+            (true, true) => {
+                return Err(Error::usage(
+                    "-R and --retained-only cannot be used together: -R hides retained messages",
+                ));
+            }
+            (true, false) => MessageKind::Live,
+            (false, true) => MessageKind::Retained,
+            (false, false) => MessageKind::Any,
+        };
+        let filter_out = self.filter_out.iter().map(|filter| text::topic_filter("filter of -T", filter));
+        Ok(Conditions {
+            kind,
+            filter_out: filter_out.collect::<Result<_, _>>()?,
+            chance_percent: self.sample,
+            grep: self.grep,
+            on_change: self.on_change,
+            least_interval: self.max_rate,
+        })
+    }
+}

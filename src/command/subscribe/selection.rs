@@ -1,0 +1,125 @@
+//! Which of the messages that arrive are shown.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::{Duration, Instant};
+
+use regex::bytes::Regex;
+
+use crate::protocol::topic;
+use crate::protocol::wire::Publish;
+
+/// Which messages are shown, by whether they are retained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageKind {
+    /// All.
+    Any,
+    /// Those that are not (`-R`).
+    Live,
+    /// Those that are, and then the run is over (`--retained-only`).
+    Retained,
+}
+
+/// The conditions that a message must meet to be shown: all of them.
+#[derive(Debug, Clone)]
+pub struct Conditions {
+    /// Whether it is retained.
+    pub kind: MessageKind,
+    /// Its topic matches none of these (`-T`).
+    pub filter_out: Vec<String>,
+    /// Chance, in percent (`--sample`).
+    pub chance_percent: Option<f64>,
+    /// This is found in its payload (`--grep`).
+    pub grep: Option<Regex>,
+    /// Its payload is not that of the last message shown of its topic (`--on-change`).
+    pub on_change: bool,
+    /// The last message shown of its topic is at least that old (`--max-rate`).
+    pub least_interval: Option<Duration>,
+}
+
+/// Decides for one message after the other.
+pub(super) struct Selector<'a> {
+    selection: &'a Conditions,
+    /// Where a condition is about the last message of a topic.
+    topics: Option<Topics>,
+    /// When the messages of the batch in hand were received.
+    now: Option<Instant>,
+}
+
+impl<'a> Selector<'a> {
+    pub(super) fn new(selection: &'a Conditions) -> Self {
+        let remembers = selection.on_change || selection.least_interval.is_some();
+        Self { selection, topics: remembers.then(|| Topics::new(Topics::MOST)), now: None }
+    }
+
+    /// Whether the message is to be shown. It counts as shown if it is.
+    pub(super) fn takes(&mut self, publish: &Publish<'_>) -> bool {
+        let Conditions { kind, filter_out, chance_percent, grep, .. } = self.selection;
+        let unwanted = if publish.retain { MessageKind::Live } else { MessageKind::Retained };
+        // The conditions that remember what was shown come last.
+        *kind != unwanted
+            && !filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
+            && chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
+            && grep.as_ref().is_none_or(|regex| regex.is_match(publish.payload))
+            && self.topics.as_mut().is_none_or(|topics| {
+                // One clock reading a batch: what is read together was received together.
+                let now = *self.now.get_or_insert_with(Instant::now);
+                topics.takes(self.selection, publish, now)
+            })
+    }
+
+    /// What comes next is received later.
+    pub(super) fn batch_is_over(&mut self) {
+        self.now = None;
+    }
+}
+
+/// What was shown last of each topic, by hashes with random keys, so that nobody can choose topics or payloads
+/// that are taken for others.
+///
+/// There are two generations, so that the topics that are still in use need not be searched for when the table
+/// is full: a topic that has a message becomes young, and when the young are too many, the old are forgotten
+/// and the young become the old.
+pub(super) struct Topics {
+    /// How many may be young.
+    most: usize,
+    hashes: RandomState,
+    young: HashMap<u64, LastShown>,
+    old: HashMap<u64, LastShown>,
+}
+
+/// The last message shown of a topic.
+#[derive(Clone, Copy)]
+struct LastShown {
+    payload: u64,
+    at: Instant,
+}
+
+impl Topics {
+    /// It fits a hash table of 2^19 places, which is at most 7/8 full. With 33 bytes a place, two tables take 35 MB,
+    /// and while one of them grows, 44 MB.
+    const MOST: usize = 400_000;
+
+    pub(super) fn new(most: usize) -> Self {
+        Self { most, hashes: RandomState::new(), young: HashMap::new(), old: HashMap::new() }
+    }
+
+    pub(super) fn takes(&mut self, selection: &Conditions, publish: &Publish<'_>, now: Instant) -> bool {
+        let topic = self.hashes.hash_one(publish.topic);
+        // Who does not compare payloads need not read them.
+        let payload = if selection.on_change { self.hashes.hash_one(publish.payload) } else { 0 };
+        let last = self.young.get(&topic).copied().or_else(|| self.old.remove(&topic));
+        let takes = last.is_none_or(|last| {
+            let is_changed = !selection.on_change || last.payload != payload;
+            let is_due = selection.least_interval.is_none_or(|least| now.duration_since(last.at) >= least);
+            is_changed && is_due
+        });
+        if self.young.len() >= self.most && !self.young.contains_key(&topic) {
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
+        }
+        let shown = last.filter(|_| !takes).unwrap_or(LastShown { payload, at: now });
+        self.young.insert(topic, shown);
+        takes
+    }
+}
