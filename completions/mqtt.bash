@@ -4812,7 +4812,7 @@ _mqtt() {
             return 0
             ;;
         mqtt__subcmd__pub)
-            opts="-t -q -r -W -m -f -s -n -l -0 -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --qos --retain --repeat --repeat-delay --topic-alias --message --file --stdin-file --null-message --stdin-line --topic-from-line --null-data --on-error --json --keep-retain --rewrite-topic --spool --spool-max-size --property --content-type --payload-format-indicator --message-expiry --response-topic --correlation-data --user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --log-time --color --help --help-all --version"
+            opts="-t -q -r -W -m -f -s -n -l -0 -D -h -p -L -S -A -u -P -i -I -V -k -c -x -M -o -d --topic --qos --retain --repeat --interval --repeat-delay --topic-alias --message --file --stdin-file --null-message --stdin-line --topic-from-line --null-data --on-error --json --keep-retain --rewrite-topic --template --seed --spool --spool-max-size --property --content-type --payload-format-indicator --message-expiry --response-topic --correlation-data --user-property --receive-maximum --topic-alias-maximum --request-response-information --request-problem-information --connect-user-property --disconnect-session-expiry --disconnect-reason --disconnect-user-property --will-delay --will-content-type --will-payload-format-indicator --will-message-expiry --will-response-topic --will-correlation-data --will-user-property --host --port --url --srv --name-server --unix --ws --ws-path --ws-header --proxy --bind-address --nodelay --username --pw --password --password-file --password-command --password-prompt --auth-method --auth-data --reauthenticate --id --client-id --id-prefix --protocol-version --keepalive --disable-clean-session --session-expiry --max-inflight --max-packet-size --connect-timeout --reconnect --reconnect-max-delay --follow-redirect --wait-for-server --profile --config --options-file --cafile --capath --tls-use-os-certs --cert --key --key-password-file --insecure --tls-alpn --tls-server-name --tls-version --ciphers --tls-pin --crl --tls-keylog --psk --psk-identity --tls-engine --tls-engine-kpass-sha1 --keyform --no-tls --will-topic --will-payload --will-qos --will-retain --debug --json-events --quiet --log-time --color --help --help-all --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4835,6 +4835,10 @@ _mqtt() {
                     return 0
                     ;;
                 --repeat)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --interval)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -4897,6 +4901,10 @@ _mqtt() {
                     return 0
                     ;;
                 --rewrite-topic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --seed)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

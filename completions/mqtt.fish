@@ -41,7 +41,8 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s t -l topic -d 'Topic t
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s q -l qos -d 'QoS: 0 at most once, 1 at least once, 2 exactly once' -r -f -a "0\t''
 1\t''
 2\t''"
-complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat -d 'Send the message this many times [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat -d 'Send the message this many times, or until the program is ended [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l interval -d 'Send repeats at this interval, on a schedule that begins with the first one' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l repeat-delay -d 'Pause before each repeat, once the last message is acknowledged [default: 0]' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s W -d 'Leave after this time, with exit status 27' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-alias -d 'Number for the topic, so that it is sent only once a connection (MQTT 5); auto takes one if the broker allows it' -r
@@ -51,6 +52,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l topic-from-line -d 'Wi
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l on-error -d 'What a line does that is no record, or has no topic: skip goes on with the next, stop ends the run once everything before it is acknowledged [default: skip]' -r -f -a "skip\t''
 stop\t''"
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l rewrite-topic -d 'Change topics: replace what the regular expression matches; may be repeated' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l seed -d 'Make the random values of --template, but not its times, the same in each run' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool -d 'Keep messages in FILE until the broker has acknowledged them. What a run has left there, the next one sends first, also if it has no message of its own. With -l the input is taken in whether there is a broker or not; needs QoS 1 or 2' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l spool-max-size -d 'How long the spool may become before -l waits with its input and other messages are refused' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
@@ -143,6 +145,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s l -l stdin-line -d 'Ea
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s 0 -l null-data -d 'With -l or --json: a NUL byte ends each line, and a line feed is a part of it'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l json -d 'Each line of standard input, as the record of a message: a JSON object such as mqtt sub --json writes'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l keep-retain -d 'Retain the messages that were received with RETAIN'
+complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l template -d 'Fill in fields such as {seq} in topics and payloads, for each message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand pub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'

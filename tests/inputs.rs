@@ -1,8 +1,10 @@
-//! `mqtt pub` with many messages: lines that begin with their topic, lines that NUL ends, several topics.
+//! `mqtt pub` with many messages: lines that begin with their topic, lines that NUL ends, several topics, texts that
+//! are filled in, and repeats on a schedule.
 
 use mqtt::protocol::Protocol::V5;
 use mqtt::protocol::QoS;
 use mqtt::protocol::wire::PacketType::PubAck;
+use mqtt::protocol::wire::{self, Packet};
 use rstest::rstest;
 
 use super::records::{expect_leave, take};
@@ -133,4 +135,192 @@ fn a_spool_keeps_the_topics_of_lines() {
     becomes(&args, b"a|1\0x\0c|2\n\0", &[message("a", b"1"), message("c", b"2\n")])
         .exits(1)
         .mentions("mqtt: line 2: it has no '|'");
+}
+
+#[test]
+fn fields_are_filled_in_for_each_message() {
+    let args = ["-q", "1", "--template", "-t", "a/{seq}", "-m", "{{{seq}}} {rand:7..7} {rand:1.50..1.50}"];
+    let messages = [message("a/1", b"{1} 7 1.50"), message("a/2", b"{2} 7 1.50")];
+    becomes(&[&args[..], &["--repeat", "2"]].concat(), "", &messages).succeeds();
+    // Each of several topics, with the payload of its message.
+    let args = ["-q", "1", "--template", "-t", "a/{seq}", "-t", "{{b}}", "-l"];
+    let messages = [message("a/1", b"x1"), message("{b}", b"x1"), message("a/2", b"}"), message("{b}", b"}")];
+    becomes(&args, "x{seq}\n}}\n", &messages).succeeds();
+}
+
+#[test]
+fn braces_are_plain_text_without_template() {
+    let messages = [message("a/{seq}", b"{"), message("a/{seq}", b"{now}}")];
+    becomes(&["-q", "1", "-t", "a/{seq}", "-l"], "{\n{now}}\n", &messages).succeeds();
+}
+
+#[test]
+fn fields_of_files_and_standard_input_are_filled_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "{seq}{env:HOME_OF_TEST}\n").unwrap();
+    let expected = [message("a", b"1ours\n")];
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for message in &expected {
+            take(&mut peer, V5, message);
+        }
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port())
+        .args(["-V", "5", "-q", "1", "--template", "-t", "a"])
+        .arg_path("-f", &file)
+        .env("HOME_OF_TEST", "ours")
+        .run()
+        .succeeds();
+    becomes(&["-q", "1", "--template", "-t", "a", "-s"], "{seq}\n", &[message("a", b"1\n")]).succeeds();
+}
+
+/// What cannot be filled in is an error of its line or its topic, and the others are sent.
+#[test]
+fn a_line_that_cannot_be_filled_in_is_named() {
+    let args = ["-q", "1", "--template", "-t", "a", "-l"];
+    becomes(&args, "{seq}\n{nothing}\n{\n{env:HOME}\n{seq}\n", &[message("a", b"1"), message("a", b"5")])
+        .exits(1)
+        .mentions("mqtt: line 2: --template: unknown field {nothing}; there are {seq}, {now}, ")
+        .mentions("mqtt: line 3: --template: a '{' is not closed\n")
+        .mentions("mqtt: line 4: --template: {env:NAME} is not filled in in texts from standard input\n");
+    let args = ["-q", "1", "--template", "-l", "--topic-from-line", " ", "--on-error", "skip"];
+    becomes(&args, "a/{seq} {seq}\n{rand:1..1}/{now:#} x\nc {rand:2..1}\n", &[message("a/1", b"1")])
+        .exits(1)
+        .mentions("mqtt: line 2: its topic: it contains a wildcard")
+        .mentions("mqtt: line 3: --template: {rand:2..1}: use {rand:LEAST..MOST}");
+}
+
+#[test]
+fn a_topic_that_becomes_invalid_is_an_error_of_its_message() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        take(&mut peer, V5, &message("b", b"x"));
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port())
+        .args(["-V", "5", "-q", "1", "--template", "-t", "{env:PLACE}{seq}", "-t", "b", "-m", "x"])
+        .env("PLACE", "#")
+        .run()
+        .exits(1)
+        .mentions("mqtt: topic '{env:PLACE}{seq}': topic '#1' (--template): it contains a wildcard");
+}
+
+/// Strings of records are texts; JSON and encoded bytes are what they are.
+#[test]
+fn strings_of_records_are_filled_in() {
+    let input = concat!(
+        r#"{"topic":"a/{seq}","payload":"{seq}"}"#,
+        "\n",
+        r#"{"payload":{"seq":1}}"#,
+        "\n",
+        r#"{"payload":"e3g=","payload-encoding":"base64"}"#,
+        "\n"
+    );
+    let messages = [message("a/1", b"1"), message("d/2", br#"{"seq":1}"#), message("d/3", b"{x")];
+    becomes(&["-q", "1", "--template", "-t", "d/{seq}", "--json"], input, &messages).succeeds();
+}
+
+#[test]
+fn a_spool_keeps_messages_as_they_were_filled_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let spool = directory.path().join("spool");
+    let spool = spool.to_str().unwrap();
+    let args = ["-q", "1", "--template", "--spool", spool, "-t", "a/{seq}", "-t", "b"];
+    let messages = [message("a/1", b"x1"), message("b", b"x1"), message("a/3", b"x3"), message("b", b"x3")];
+    becomes(&[&args[..], &["-l"]].concat(), "x{seq}\n{\nx{seq}\n", &messages)
+        .exits(1)
+        .mentions("line 2: --template: a '{' is not closed");
+    becomes(&[&args[..], &["-m", "{seq}"]].concat(), "", &[message("a/1", b"1"), message("b", b"1")])
+        .succeeds();
+}
+
+#[test]
+fn a_seed_repeats_random_values() {
+    let random = || {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let server = Server::start(move |server| {
+            let mut peer = server.accept_session(V5);
+            let bytes = peer.packet();
+            let Ok(Packet::Publish(publish)) = wire::decode(V5, &bytes) else { panic!("expected PUBLISH") };
+            sender.send(publish.payload.to_vec()).unwrap();
+            expect_leave(&mut peer, V5);
+        });
+        Mqtt::publish(server.port())
+            .args(["-V", "5", "-t", "a", "--template", "--seed", "7", "-m", "{uuid} {hex:9} {rand:-5..5:3}"])
+            .run()
+            .succeeds();
+        receiver.recv().unwrap()
+    };
+    let first = random();
+    assert_eq!(first, random());
+    let text = String::from_utf8(first).unwrap();
+    let form = regex::Regex::new(
+        "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12} [0-9a-f]{9} -?[0-5]\\.[0-9]{3}$",
+    )
+    .unwrap();
+    assert!(form.is_match(&text), "{text}");
+}
+
+#[rstest]
+#[case(&["-t", "a", "-m", "{nothing}"], "--template: payload '{nothing}': unknown field {nothing}; there are {seq}, ")]
+#[case(&["-t", "a/{seq", "-m", "x"], "--template: topic 'a/{seq': a '{' is not closed")]
+#[case(&["-t", "a", "-m", "{\"t\":1}"], "{{ and }} stand for braces")]
+#[case(&["-t", "a", "-m", "{env:THERE_IS_NO_SUCH}"], "{env:THERE_IS_NO_SUCH}: there is no such variable")]
+#[case(&["-t", "{env:EMPTY}", "-m", "x"], "the topic is empty")]
+fn texts_of_the_command_line_are_checked_before_the_connection(#[case] args: &[&str], #[case] words: &str) {
+    Mqtt::publish(1).args(["--template"]).args(args).env("EMPTY", "").run().exits(2).mentions(words);
+}
+
+#[test]
+fn repeats_at_intervals_end_with_the_time_limit() {
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for _ in 0..4 {
+            take(&mut peer, V5, &message("a", b"x"));
+        }
+        peer.drain();
+    });
+    Mqtt::publish(server.port())
+        .args([
+            "-V",
+            "5",
+            "-q",
+            "1",
+            "-t",
+            "a",
+            "-m",
+            "x",
+            "--repeat",
+            "forever",
+            "--interval",
+            "20ms",
+            "-W",
+            "2",
+        ])
+        .run()
+        .exits(27);
+}
+
+#[test]
+fn counted_repeats_at_intervals_end() {
+    let messages = [message("a", b"1"), message("a", b"2"), message("a", b"3")];
+    let started = std::time::Instant::now();
+    becomes(
+        &["-q", "1", "-t", "a", "--template", "-m", "{seq}", "--repeat", "3", "--interval", "50ms"],
+        "",
+        &messages,
+    )
+    .exits(0);
+    assert!(started.elapsed() >= std::time::Duration::from_millis(100));
+}
+
+#[rstest]
+#[case(&["--interval", "1s"], "--repeat")]
+#[case(&["--repeat", "2", "--interval", "1s", "--repeat-delay", "1s"], "cannot be used")]
+#[case(&["--repeat", "2", "--interval", "1us"], "at least 1ms")]
+#[case(&["--repeat", "always"], "or forever")]
+fn intervals_that_make_no_sense_are_refused(#[case] args: &[&str], #[case] words: &str) {
+    Mqtt::publish(1).args(["-t", "a", "-m", "x"]).args(args).run().exits(2).mentions(words);
 }

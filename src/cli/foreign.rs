@@ -74,7 +74,7 @@ pub(super) static OPTIONS: &[Foreign] = &[
     Foreign { is_misread: true, ..value(&["-c"], "--clients {}").on(&["bench conn"]) },
     Foreign { is_misread: true, ..value(&["-c"], "--publishers {}").on(BENCH_LOADS) },
     Foreign { is_misread: true, ..value(&["-c"], "--subscribers {}").on(&["bench sub"]) },
-    value(&["--interval", "--delay"], "--repeat-delay DURATION").on(&["pub"]),
+    value(&["--delay"], "--repeat-delay DURATION").on(&["pub"]),
     value(&["--interval"], "--ramp RATE"),
     value(&["--conn-rate", "--connect-rate", "--connection-rate"], "--ramp {}"),
     value(

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn help_is_found_at_any_place() {
         for (line, words) in [
-            ("mqtt pub --help", "Groups: options, properties, payload, records, spool,"),
+            ("mqtt pub --help", "Groups: options, properties, payload, lines, records,"),
             ("mqtt pub -q 9 --nosuch -?", "Groups: options,"),
             ("mqtt pub --help-all", "--will-delay"),
             ("mqtt pub -t a --help tls -m x", "--cafile"),

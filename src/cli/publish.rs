@@ -15,8 +15,8 @@ use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::input::{RecordOptions, Rewrite, Source, TopicLines};
-use crate::command::publish::{Config, SpoolOptions};
+use crate::command::input::{LookUp, RecordOptions, Rewrite, Source, TextTemplate, TopicLines};
+use crate::command::publish::{Config, FOREVER, Filling, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::QoS;
 use crate::protocol::property::{PropertyBlock, PropertyId};
@@ -44,9 +44,17 @@ pub(super) struct PublishArgs {
     #[arg(short = 'r', long)]
     retain: bool,
 
-    /// Send the message this many times [default: 1]
-    #[arg(long, value_name = "COUNT", value_parser = value::count)]
+    /// Send the message this many times, or until the program is ended [default: 1]
+    #[arg(long, value_name = "COUNT|forever", value_parser = repeat)]
     repeat: Option<u64>,
+
+    /// Send repeats at this interval, on a schedule that begins with the first one
+    ///
+    /// Message n, from 0, is due n intervals after the first one, however long sending takes. Times that pass while
+    /// nothing can be sent, as on a lost connection, are left out and counted in a warning at the end: late
+    /// messages do not come in a bunch. At least 1ms.
+    #[arg(long, value_name = "DURATION", requires = "repeat", conflicts_with = "repeat_delay", value_parser = interval)]
+    interval: Option<Duration>,
 
     /// Pause before each repeat, once the last message is acknowledged [default: 0]
     #[arg(long, value_name = "DURATION", value_parser = value::duration)]
@@ -75,6 +83,9 @@ pub(super) struct PublishArgs {
 
     #[command(flatten)]
     records: RecordArgs,
+
+    #[command(flatten)]
+    template: TemplateArgs,
 
     /// Keep messages in FILE until the broker has acknowledged them. What a run has left there, the
     /// next one sends first, also if it has no message of its own. With -l the input is taken in whether
@@ -186,11 +197,74 @@ struct RecordArgs {
     rewrite_topic: Vec<Rewrite>,
 }
 
+/// Texts that are filled in.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Template")]
+struct TemplateArgs {
+    /// Fill in fields such as {seq} in topics and payloads, for each message
+    ///
+    /// {seq} is the number of the line or repeat, from 1; {now} the time in UTC (RFC 3339), {now:FORMAT} the local time as
+    /// strftime(3) writes it, {unix} and {unix_ms} the seconds and milliseconds since 1970; {uuid} a random UUID;
+    /// {rand:0..100} and {rand:18.0..24.0:1} a random number, both ends included, with as many decimals as are
+    /// given; {hex:16} so many random hexadecimal digits; {env:NAME} a variable of the environment, not in texts
+    /// from standard input. {{ and }} stand for braces. With --json strings are filled in, not payloads that are
+    /// JSON or encoded. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
+    /// message and gives exit status 1.
+    #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
+    #[arg(long)]
+    template: bool,
+
+    /// Make the random values of --template, but not its times, the same in each run
+    #[arg(long, value_name = "NUMBER", requires = "template")]
+    seed: Option<u64>,
+}
+
+impl TemplateArgs {
+    /// Reads the texts that are known. Topics without fields become what they stand for.
+    fn resolve(&self, topics: &mut [String], source: &Source) -> Result<Option<Filling>, Error> {
+        if !self.template {
+            return Ok(None);
+        }
+        let environment: LookUp = |name| std::env::var_os(name);
+        let read = |what: &str, text: &[u8]| {
+            TextTemplate::parse(text, Some(environment)).map_err(|why| {
+                Error::usage(format!("--template: {what} '{}': {why}", text.escape_ascii()))
+                    .with_hint("{{ and }} stand for braces")
+            })
+        };
+        let mut templates = Vec::new();
+        for topic in topics {
+            let template = read("topic", topic.as_bytes())?;
+            if let Some(name) = template.literal() {
+                *topic = text::topic_name("topic", &value::os_string(name.to_vec()))?;
+            }
+            templates.push(template);
+        }
+        if let Source::Message(text) = source {
+            read("payload", text)?;
+        }
+        Ok(Some(Filling { topics: templates, environment, seed: self.seed }))
+    }
+}
+
 /// What a line that is no message does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum OnError {
     Skip,
     Stop,
+}
+
+fn repeat(text: &str) -> Result<u64, String> {
+    if text == "forever" {
+        Ok(FOREVER)
+    } else {
+        value::count(text).map_err(|why| format!("{why}, or forever"))
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = value::positive_duration(text)?;
+    if interval < Duration::from_millis(1) { Err("it must be at least 1ms".into()) } else { Ok(interval) }
 }
 
 fn rewrite(text: &str) -> Result<Rewrite, String> {
@@ -251,7 +325,7 @@ impl TryFrom<PublishArgs> for Config {
         let given = given.chain(lines.map(|lines| ("-l", lines))).collect();
         let source = source(given, args.spool.is_some())?;
         args.lines.check(&source)?;
-        let topics = match source {
+        let mut topics = match source {
             Source::Records(_) => named_topic(&topics, &args.connection)?.into_iter().collect(),
             Source::TopicLines(_) if !topics.is_empty() => {
                 return Err(Error::usage("-t and --topic-from-line both give the topic"));
@@ -259,6 +333,7 @@ impl TryFrom<PublishArgs> for Config {
             Source::Spool | Source::TopicLines(_) => Vec::new(),
             _ => all_topics(&topics, &args.connection)?,
         };
+        let filling = args.template.resolve(&mut topics, &source)?;
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
         if args.spool.is_some() {
             if args.qos == QoS::AtMostOnce && source != Source::Spool {
@@ -279,7 +354,11 @@ impl TryFrom<PublishArgs> for Config {
             properties: properties.connect,
             disconnect_properties: properties.disconnect,
             needs_v5: args.properties.needs_v5().or(args.topic_alias.map(|_| "--topic-alias")),
-            reconnect: if lines { Reconnect::ALWAYS } else { Reconnect::NEVER },
+            reconnect: if lines || args.repeat == Some(FOREVER) {
+                Reconnect::ALWAYS
+            } else {
+                Reconnect::NEVER
+            },
             ..Purpose::default()
         })?;
         Ok(Self {
@@ -289,7 +368,9 @@ impl TryFrom<PublishArgs> for Config {
             retain: args.retain,
             source,
             terminator: args.lines.terminator(),
+            filling,
             repeat: args.repeat.unwrap_or(1),
+            interval: args.interval,
             repeat_delay: args.repeat_delay.unwrap_or_default(),
             properties: properties.publish.without(&[PropertyId::TopicAlias]),
             topic_alias,

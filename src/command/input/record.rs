@@ -29,6 +29,8 @@ pub(crate) struct Record<'a> {
     /// published.
     pub(crate) received: Option<Cow<'a, str>>,
     pub(crate) payload: Cow<'a, [u8]>,
+    /// The payload was written as text: not encoded, and not JSON.
+    pub(crate) is_text: bool,
     /// Checked; without those that are the connection's and not the message's.
     pub(crate) properties: PropertyBlock,
 }
@@ -111,6 +113,8 @@ impl<'a> Record<'a> {
         };
         let encoding =
             members.payload_encoding.map(|encoding| text("payload-encoding", encoding)).transpose()?;
+        let is_json = members.payload.is_some_and(|payload| !payload.get().starts_with('"'));
+        let is_text = encoding.is_none() && !is_json;
         let payload = match members.payload {
             None => Cow::default(),
             // mosquitto writes a payload that is JSON as it is.
@@ -122,7 +126,7 @@ impl<'a> Record<'a> {
             Some(json) => block(json)?,
         };
         let received = members.tst.map(|time| text("tst", time)).transpose()?;
-        Ok(Self { topic: name, qos, retain, received, payload, properties })
+        Ok(Self { topic: name, qos, retain, received, payload, is_text, properties })
     }
 }
 

@@ -10,6 +10,9 @@ use std::time::SystemTime;
 
 use super::record::{NoRecord, Record};
 use super::rewrite::Rewrite;
+use super::template::{TextTemplate, Values};
+use bytes::BytesMut;
+
 use crate::clock;
 use crate::file::mark;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -54,6 +57,7 @@ impl TopicLines {
             retain: None,
             received: None,
             payload: line[end + separator.len()..].into(),
+            is_text: true,
             properties: PropertyBlock::default(),
         })
     }
@@ -139,6 +143,46 @@ pub(crate) struct RecordReader {
     departures: [Departure; 3],
     /// The place of one that came for the first time and was not said.
     unsaid: Option<usize>,
+    filling: Option<RecordFilling>,
+}
+
+/// Fills in the texts of lines.
+#[derive(Debug)]
+struct RecordFilling {
+    values: Values,
+    /// The topic of lines that name none.
+    topic: Option<TextTemplate>,
+    /// Lines so far.
+    number: u64,
+    buffer: BytesMut,
+}
+
+impl RecordFilling {
+    fn fill<'a>(&mut self, mut record: Record<'a>) -> Result<Record<'a>, NoRecord> {
+        let wrong = |why: String| NoRecord::new(format!("--template: {why}"));
+        self.values.start(self.number);
+        self.buffer.clear();
+        match (&record.topic, &self.topic) {
+            (Some(topic), _) => {
+                self.values.fill_in(topic.as_bytes(), &mut self.buffer).map_err(wrong)?;
+            }
+            (None, Some(topic)) => topic.fill(&mut self.values, &mut self.buffer),
+            (None, None) => {}
+        }
+        if record.topic.is_some() || self.topic.is_some() {
+            let name = topic::check_name(&self.buffer).map_err(|why| {
+                let name = String::from_utf8_lossy(&self.buffer);
+                NoRecord::new(format!("topic '{name}' (--template): {why}"))
+            })?;
+            record.topic = Some(name.to_owned().into());
+        }
+        if record.is_text {
+            self.buffer.clear();
+            self.values.fill_in(&record.payload, &mut self.buffer).map_err(wrong)?;
+            record.payload = self.buffer.to_vec().into();
+        }
+        Ok(record)
+    }
 }
 
 /// A topic that came before.
@@ -172,7 +216,14 @@ impl RecordReader {
             known: HashMap::new(),
             departures,
             unsaid: None,
+            filling: None,
         }
+    }
+
+    /// Fills in topics and payloads; `topic` is that of lines that name none.
+    pub(crate) fn filling(self, values: Values, topic: Option<TextTemplate>) -> Self {
+        let filling = RecordFilling { values, topic, number: 0, buffer: BytesMut::new() };
+        Self { filling: Some(filling), ..self }
     }
 
     /// A new link may speak another version.
@@ -256,6 +307,17 @@ impl RecordReader {
 
     /// The record of a line, if it is to be sent.
     fn record<'a>(&mut self, line: &'a [u8]) -> Result<Option<Record<'a>>, NoRecord> {
+        if let Some(filling) = &mut self.filling {
+            filling.number += 1;
+        }
+        let record = self.read(line)?;
+        match (&mut self.filling, record) {
+            (Some(filling), Some(record)) => filling.fill(record).map(Some),
+            (_, record) => Ok(record),
+        }
+    }
+
+    fn read<'a>(&mut self, line: &'a [u8]) -> Result<Option<Record<'a>>, NoRecord> {
         if let LineForm::Topic(lines) = &self.form {
             return lines.record(line).map(Some);
         }

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc;
 
+use super::filled::Filler;
 use crate::command::input::{Begun, GivenUp, RecordReader};
 use crate::error::Error;
 use crate::protocol::QoS;
@@ -27,6 +28,8 @@ pub(super) struct LineIntake<'a> {
     pub(super) intake: Intake,
     /// Of the messages that a line becomes, one to each topic.
     pub(super) envelopes: Vec<Envelope>,
+    /// Fills in topics and payloads, where lines do not name their topic.
+    pub(super) filler: Option<Filler>,
     /// Where each line names its topic.
     pub(super) reader: Option<RecordReader>,
     /// Of records that ask for QoS 0, at which nothing would be acknowledged.
@@ -132,7 +135,12 @@ impl LineIntake<'_> {
     fn read(&mut self, line: &[u8], is_cut: bool) -> Result<(bool, Option<String>), Error> {
         let too_long = || GivenUp::too_long(line.len() as u64).error();
         let Some(reader) = &mut self.reader else {
-            let is_added = add_to_each(&mut self.intake, &self.envelopes, line);
+            let is_added = match &mut self.filler {
+                Some(filler) => {
+                    filler.add_to_each(&mut self.intake, &self.envelopes, self.number + 1, line)?
+                }
+                None => add_to_each(&mut self.intake, &self.envelopes, line),
+            };
             return if is_added { Ok((true, None)) } else { Err(too_long()) };
         };
         let read = reader.envelope(line);

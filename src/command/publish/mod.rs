@@ -1,6 +1,9 @@
 //! `mqtt pub`: publish messages.
 
+mod config;
+mod filled;
 mod intake;
+mod schedule;
 mod spool;
 
 use std::pin::Pin;
@@ -11,8 +14,10 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
+use self::filled::Filler;
+use self::schedule::RepeatSchedule;
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{GivenUp, LineForm, Lines, Message, NoRecord, RecordReader, Source, stdin};
+use super::input::{GivenUp, Lines, Message, NoRecord, RecordReader, stdin};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -22,11 +27,11 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress, Verbosity};
 use crate::protocol::QoS;
-use crate::protocol::property::PropertyBlock;
-use crate::protocol::wire::{PublishTemplate, TopicAlias};
+use crate::protocol::wire::PublishTemplate;
 use crate::quantity::counted;
-use crate::storage::spool::Envelope;
 
+pub use config::{Config, FOREVER};
+pub use filled::Filling;
 pub use spool::SpoolOptions;
 
 /// How many QoS 0 messages may be on their way before the server is asked how far it has read.
@@ -34,75 +39,6 @@ const MESSAGES_PER_BARRIER: u64 = 10_000;
 
 /// A payload that takes long enough to show how far it is.
 const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
-
-/// A checked command line of `mqtt pub`.
-#[derive(Debug, Clone)]
-pub struct Config {
-    /// The connection.
-    pub client: ClientOptions,
-    /// Checked topic names: each message goes to each of them. At least one, unless the source is
-    /// [`Source::Spool`] or its lines name their topics.
-    pub topics: Vec<String>,
-    /// Of every message that does not say it itself.
-    pub qos: QoS,
-    /// RETAIN of every message that does not say it itself.
-    pub retain: bool,
-    /// Where the payloads come from.
-    pub source: Source,
-    /// The byte that ends a line.
-    pub terminator: u8,
-    /// How often the message is sent, at least once; 1 where each line is one.
-    pub repeat: u64,
-    /// The time between the acknowledgement of one repeat and the next.
-    pub repeat_delay: Duration,
-    /// PUBLISH properties (MQTT 5), checked, without a topic alias.
-    pub properties: PropertyBlock,
-    /// Whether the topic gets an alias (MQTT 5).
-    pub topic_alias: TopicAlias,
-    /// The file through which messages go, at QoS 1 and 2.
-    pub spool: Option<SpoolOptions>,
-    /// Give up after that long, whatever is acknowledged (`-W`).
-    pub timeout: Option<Duration>,
-    /// What is said on standard error.
-    pub verbosity: Verbosity,
-}
-
-impl Config {
-    /// How long the server may take to acknowledge, unless the user has set a limit for all of it, or the
-    /// messages come from a source that may have no end.
-    pub(super) fn answer_limit(&self) -> Option<Duration> {
-        let unlimited = self.timeout.is_some() || self.source.is_lines();
-        (!unlimited).then_some(self.client.connect_timeout)
-    }
-}
-
-impl Config {
-    /// What makes messages of lines that name their topic.
-    pub(super) fn reader(&self) -> Option<RecordReader> {
-        let form = match &self.source {
-            Source::Records(options) => LineForm::Record(options.clone()),
-            Source::TopicLines(lines) => LineForm::Topic(lines.clone()),
-            _ => return None,
-        };
-        let topic = self.topics.first().map(String::as_str).unwrap_or_default();
-        Some(RecordReader::new(form, self.envelope(topic), self.topic_alias))
-    }
-
-    /// What messages to `topic` share that do not say it themselves.
-    pub(super) fn envelope(&self, topic: &str) -> Envelope {
-        Envelope {
-            qos: self.qos,
-            retain: self.retain,
-            topic: topic.to_owned(),
-            properties: self.properties.clone(),
-        }
-    }
-
-    /// How many messages an input becomes.
-    pub(super) fn copies(&self) -> usize {
-        self.topics.len().max(1)
-    }
-}
 
 impl Invocation for Config {
     fn client(&self) -> Option<&ClientOptions> {
@@ -132,6 +68,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Some(attention) => config.source.payload_in_time(attention).await?,
         None => config.source.payload()?,
     };
+    let filler = config.filler(payload.as_deref())?;
     let work = match (&config.source, payload) {
         (_, Some(payload)) => PublishWork::repeat(payload, &config),
         (source, None) if source.is_lines() => PublishWork::Lines(Lines::read(stdin()?, config.terminator)),
@@ -159,12 +96,14 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         progress,
         work,
         reader: config.reader(),
+        filler,
         templates: Vec::new(),
         begun: None,
         sent: 0,
         ended: 0,
         unacknowledged: Unacknowledged::default(),
         pause: None,
+        schedule: config.interval.map(RepeatSchedule::new),
         refusal: None,
         answer: AnswerLimit::new(config.answer_limit()),
         received: 0,
@@ -174,6 +113,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         progress.finish();
     }
     publisher.report_departures();
+    publisher.report_left_out();
     match (result, publisher.refusal) {
         (Ok(()), None) => Ok(Exit::Success),
         // Each refusal was reported when it came.
@@ -227,6 +167,8 @@ struct Publisher<'a> {
     work: PublishWork,
     /// Where each line names its topic.
     reader: Option<RecordReader>,
+    /// Fills in topics and payloads, where lines do not name their topic.
+    filler: Option<Filler>,
     /// Of the messages to each topic, where lines do not name it; made when the version of the protocol is known.
     templates: Vec<Arc<PublishTemplate>>,
     /// An input that goes to more topics, from this one on.
@@ -238,6 +180,8 @@ struct Publisher<'a> {
     unacknowledged: Unacknowledged,
     /// The wait before the next repeat; made once.
     pause: Option<Pin<Box<Sleep>>>,
+    /// When each repeat is due.
+    schedule: Option<RepeatSchedule>,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
     answer: AnswerLimit,
@@ -259,6 +203,9 @@ impl Publisher<'_> {
     /// The pause between repeats, which starts when everything sent so far has ended.
     fn poll_pause(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
         let over = matches!(self.work, PublishWork::Repeat { left: 0, .. });
+        if let Some(schedule) = self.schedule.as_mut().filter(|_| !over) {
+            return schedule.poll(cx);
+        }
         if self.config.repeat_delay.is_zero() || self.sent == 0 || over {
             return Poll::Ready(());
         }
@@ -336,16 +283,14 @@ impl Publisher<'_> {
 impl Handler for Publisher<'_> {
     fn on_connected(&mut self, _session: &mut Session, connected: &Connected) -> Result<(), Error> {
         // Another link may speak another version.
+        if let Some(filler) = &mut self.filler {
+            filler.forget();
+        }
         if let Some(reader) = &mut self.reader {
             reader.speak(connected.protocol);
         } else if self.templates.first().is_none_or(|template| !template.is_for(connected.protocol)) {
-            let Config { topics, qos, retain, properties, topic_alias, .. } = self.config;
-            let make = |topic: &String| {
-                let template =
-                    PublishTemplate::new(connected.protocol, topic.as_bytes(), *qos, *retain, properties);
-                Arc::new(template.with_topic_alias(*topic_alias))
-            };
-            self.templates = topics.iter().map(make).collect();
+            let make = |topic: &String| self.config.template(connected.protocol, topic);
+            self.templates = self.config.topics.iter().map(make).collect();
         }
         Ok(())
     }
@@ -444,8 +389,8 @@ impl Publisher<'_> {
                 Some(begun) => begun,
                 None => match ready!(self.poll_input(cx, session))? {
                     Some(Ok(input)) => (input, 0),
-                    Some(Err(given_up)) => {
-                        self.give_up(&given_up.error());
+                    Some(Err(error)) => {
+                        self.give_up(&error);
                         continue;
                     }
                     None if session.is_idle() => return Poll::Ready(Ok(())),
@@ -479,9 +424,15 @@ impl Publisher<'_> {
         &mut self,
         cx: &mut Context<'_>,
         session: &Session,
-    ) -> Poll<Result<Option<Result<Bytes, GivenUp>>, Error>> {
+    ) -> Poll<Result<Option<Result<Bytes, Error>>, Error>> {
         ready!(self.poll_pause(cx, session));
-        self.work.poll_next(cx)
+        let Some(input) = ready!(self.work.poll_next(cx))? else { return Poll::Ready(Ok(None)) };
+        let number = self.sent / self.config.copies() as u64 + 1;
+        let input = input.map_err(|given_up| given_up.error()).and_then(|input| match &mut self.filler {
+            Some(filler) if self.reader.is_none() => filler.payload(number, &input),
+            _ => Ok(input),
+        });
+        Poll::Ready(Ok(Some(input)))
     }
 
     /// An input does not become a message, to no topic.
@@ -489,7 +440,7 @@ impl Publisher<'_> {
         self.sent += self.config.copies() as u64;
         self.ended += self.config.copies() as u64;
         let line = self.sent.div_ceil(self.config.copies() as u64);
-        self.diagnostics.undelivered(line, true, error);
+        self.diagnostics.undelivered(line, matches!(self.work, PublishWork::Lines(_)), error);
         self.refusal.get_or_insert(error.exit());
         self.show_progress();
     }
@@ -518,6 +469,14 @@ impl Publisher<'_> {
             return Ok(Some(template.qos()));
         }
         let Some(template) = self.templates.get(topic) else { return Ok(None) };
+        let filled = match &mut self.filler {
+            Some(filler) => {
+                let protocol = session.protocol();
+                Some(filler.template(topic, |name| self.config.template(protocol, name))?)
+            }
+            None => None,
+        };
+        let template = filled.as_ref().unwrap_or(template);
         session.publish(out, template, input, || Some(input.clone()), number)?;
         Ok(Some(template.qos()))
     }
@@ -534,6 +493,17 @@ impl Publisher<'_> {
             }
         }
         Err(Error::Input(error.why))
+    }
+
+    fn report_left_out(&self) {
+        let left_out = self.schedule.as_ref().map_or(0, |schedule| schedule.left_out);
+        if left_out > 0 {
+            let times = counted(left_out, "time");
+            self.diagnostics.warning(format_args!(
+                "{times} of --interval passed before a message could be sent, and nothing was sent for {}",
+                if left_out == 1 { "it" } else { "them" }
+            ));
+        }
     }
 
     fn report_departures(&self) {

@@ -14,6 +14,7 @@ use bytes::BytesMut;
 use tokio::sync::mpsc;
 
 use super::Config;
+use super::filled::Filler;
 use super::intake::{IntakeNote, LineIntake, add_to_each, not_taken};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
@@ -67,6 +68,9 @@ pub(super) async fn run(
     let envelopes: Vec<Envelope> = config.topics.iter().map(|topic| config.envelope(topic)).collect();
     let mut failure = None;
     let mut input = None;
+    // Said before anything is sent.
+    let payload = if config.source.is_lines() { None } else { config.source.payload()? };
+    let mut filler = config.filler(payload.as_deref())?;
     spool.keep_synchronised();
     if config.source.is_lines() {
         let stdin = stdin()?;
@@ -75,7 +79,7 @@ pub(super) async fn run(
         let (over, running) = rustix::pipe::pipe().map_err(|error| Error::file("a pipe", error.into()))?;
         std::thread::spawn(move || {
             let mut lines =
-                LineIntake { intake, envelopes, reader, qos, terminator, notes: &sender, number: 0 };
+                LineIntake { intake, envelopes, filler, reader, qos, terminator, notes: &sender, number: 0 };
             if let Err(failed) = lines.take_in_all(stdin, &over) {
                 let _ = sender.blocking_send(IntakeNote::Failed(failed));
             }
@@ -86,7 +90,7 @@ pub(super) async fn run(
         input = Some(Input { notes: receiver, running });
     } else if let Some(payload) = config.source.payload()? {
         // What is in the spool goes out all the same, and makes room for the next.
-        failure = take_in_one(&mut intake, &envelopes, &payload).err();
+        failure = take_in_one(&mut intake, &envelopes, filler.as_mut(), &payload).err();
         if let Some(error) = &failure {
             diagnostics.error(error);
         }
@@ -149,8 +153,17 @@ fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     }
 }
 
-fn take_in_one(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> Result<(), Error> {
-    if !add_to_each(intake, envelopes, payload) {
+fn take_in_one(
+    intake: &mut Intake,
+    envelopes: &[Envelope],
+    filler: Option<&mut Filler>,
+    payload: &[u8],
+) -> Result<(), Error> {
+    let is_added = match filler {
+        Some(filler) => filler.add_to_each(intake, envelopes, 1, payload)?,
+        None => add_to_each(intake, envelopes, payload),
+    };
+    if !is_added {
         let bytes = intake.packet_bytes(payload.len());
         return Err(Error::Refused {
             what: "publish not sent".into(),

@@ -1,0 +1,372 @@
+//! Texts with fields that are filled in for each message (`--template`): its number, the time, random values.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use bytes::{BufMut as _, BytesMut};
+use jiff::Timestamp;
+use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
+use jiff::tz::TimeZone;
+
+use crate::notation::braces::{Piece, pieces};
+
+/// What fields there are.
+const FIELDS: &str = "{seq}, {now}, {now:FORMAT}, {unix}, {unix_ms}, {uuid}, {rand:0..100}, {rand:18.0..24.0:1}, {hex:16} and {env:NAME}";
+
+/// The most digits of `{hex:DIGITS}`.
+const MOST_HEX_DIGITS: usize = 65_536;
+
+/// The most decimals of `{rand:…}`.
+const MOST_DECIMALS: usize = 9;
+
+/// How a variable of the environment is looked up. Texts from standard input have none: who writes them need not
+/// be who may read the environment.
+pub type LookUp = fn(&str) -> Option<OsString>;
+
+/// A text with fields, read once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextTemplate {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(Vec<u8>),
+    Blank(Blank),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Blank {
+    Sequence,
+    Now,
+    /// In this format, in the local time zone.
+    NowIn(String),
+    Unix,
+    UnixMillis,
+    Uuid,
+    /// `least` to `least + span`, in units of the last decimal.
+    Random {
+        least: i64,
+        span: u64,
+        decimals: usize,
+    },
+    Hex(usize),
+}
+
+impl TextTemplate {
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub fn parse(text: &[u8], environment: Option<LookUp>) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        for piece in pieces(text) {
+            match piece.map_err(|error| error.to_string())? {
+                Piece::Text(text) => add_text(&mut parts, text),
+                Piece::Field { name: "env", argument } => {
+                    add_text(&mut parts, &variable(argument, environment)?);
+                }
+                Piece::Field { name, argument } => parts.push(Part::Blank(Blank::parse(name, argument)?)),
+            }
+        }
+        Ok(Self { parts })
+    }
+
+    /// The text, if it has no fields.
+    #[must_use]
+    pub fn literal(&self) -> Option<&[u8]> {
+        match &self.parts[..] {
+            [] => Some(&[]),
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Writes the text for the message of `values`.
+    pub(crate) fn fill(&self, values: &mut Values, out: &mut BytesMut) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.put_slice(text),
+                Part::Blank(field) => values.put(field, out),
+            }
+        }
+    }
+}
+
+fn add_text(parts: &mut Vec<Part>, text: &[u8]) {
+    if let Some(Part::Text(before)) = parts.last_mut() {
+        before.extend_from_slice(text);
+    } else {
+        parts.push(Part::Text(text.to_vec()));
+    }
+}
+
+fn variable(name: Option<&str>, environment: Option<LookUp>) -> Result<Vec<u8>, String> {
+    let name = name.filter(|name| !name.is_empty()).ok_or("{env:NAME} needs the name of a variable")?;
+    let look_up = environment.ok_or("{env:NAME} is not filled in in texts from standard input")?;
+    // What `var_os` panics at.
+    let is_name = !name.contains(['=', '\0']);
+    let value = is_name.then(|| look_up(name)).flatten();
+    value
+        .map(OsString::into_encoded_bytes)
+        .ok_or_else(|| format!("{{env:{name}}}: there is no such variable"))
+}
+
+impl Blank {
+    fn parse(name: &str, argument: Option<&str>) -> Result<Self, String> {
+        let shown = || argument.map_or(format!("{{{name}}}"), |argument| format!("{{{name}:{argument}}}"));
+        Ok(match (name, argument) {
+            ("seq", None) => Self::Sequence,
+            ("now", None) => Self::Now,
+            ("now", Some(format)) => {
+                let epoch = BrokenDownTime::from(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC));
+                let mut text = String::new();
+                epoch
+                    .format_with_config(&Config::new().custom(PosixCustom::new()), format, &mut text)
+                    .map_err(|error| format!("{}: {error}", shown()))?;
+                Self::NowIn(format.to_owned())
+            }
+            ("unix", None) => Self::Unix,
+            ("unix_ms", None) => Self::UnixMillis,
+            ("uuid", None) => Self::Uuid,
+            ("rand", Some(range)) => random(range).ok_or_else(|| {
+                format!(
+                    "{}: use {{rand:LEAST..MOST}} or {{rand:LEAST..MOST:DECIMALS}}, as {{rand:0..100}}",
+                    shown()
+                )
+            })?,
+            ("hex", Some(digits)) => {
+                let digits = digits.parse().ok().filter(|digits| (1..=MOST_HEX_DIGITS).contains(digits));
+                Self::Hex(digits.ok_or_else(|| format!("{}: use 1 to {MOST_HEX_DIGITS} digits", shown()))?)
+            }
+            ("seq" | "unix" | "unix_ms" | "uuid", Some(_)) => {
+                return Err(format!("{}: {{{name}}} takes nothing after a colon", shown()));
+            }
+            ("rand" | "hex", None) => {
+                return Err(format!("{}: it needs a colon and what to choose from", shown()));
+            }
+            _ => return Err(format!("unknown field {}; there are {FIELDS}", shown())),
+        })
+    }
+}
+
+/// `LEAST..MOST` or `LEAST..MOST:DECIMALS`, both ends included.
+fn random(range: &str) -> Option<Blank> {
+    let (ends, decimals) = match range.split_once(':') {
+        Some((ends, decimals)) => (ends, Some(decimals.parse::<usize>().ok()?)),
+        None => (range, None),
+    };
+    let (least, most) = ends.split_once("..")?;
+    let given = |number: &str| number.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    let decimals = decimals.unwrap_or(given(least).max(given(most)));
+    if decimals > MOST_DECIMALS {
+        return None;
+    }
+    let (least, most) = (scaled(least, decimals)?, scaled(most, decimals)?);
+    let span = u64::try_from(i128::from(most) - i128::from(least)).ok()?;
+    Some(Blank::Random { least, span, decimals })
+}
+
+/// A decimal number in units of its last decimal.
+fn scaled(number: &str, decimals: usize) -> Option<i64> {
+    let (sign, digits) = match number.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, number),
+    };
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || !is_number(whole) || !is_number(fraction) || fraction.len() > decimals {
+        return None;
+    }
+    let digits = format!("{whole}{fraction:0<decimals$}");
+    Some(sign * digits.parse::<i64>().ok()?)
+}
+
+/// What the fields of one message are.
+#[derive(Debug)]
+pub(crate) struct Values {
+    /// The number of the message's input, from 1.
+    sequence: u64,
+    /// One time for the whole message, looked up when it is first needed.
+    now: Option<Timestamp>,
+    zone: Option<TimeZone>,
+    random: fastrand::Rng,
+}
+
+impl Values {
+    /// `seed`: random values are the same in each run.
+    pub(crate) fn new(seed: Option<u64>) -> Self {
+        let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
+        Self { sequence: 0, now: None, zone: None, random }
+    }
+
+    /// The next message is that of this input.
+    pub(crate) fn start(&mut self, sequence: u64) {
+        self.sequence = sequence;
+        self.now = None;
+    }
+
+    /// Fills in a text that was not read before, as each line is.
+    ///
+    /// # Errors
+    /// What is wrong with it, in one line.
+    pub(crate) fn fill_in(&mut self, text: &[u8], out: &mut BytesMut) -> Result<(), String> {
+        for piece in pieces(text) {
+            match piece.map_err(|error| error.to_string())? {
+                Piece::Text(text) => out.put_slice(text),
+                Piece::Field { name: "env", argument } => drop(variable(argument, None)?),
+                Piece::Field { name, argument } => self.put(&Blank::parse(name, argument)?, out),
+            }
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, field: &Blank, out: &mut BytesMut) {
+        // A buffer in memory takes everything.
+        let _ = match field {
+            Blank::Sequence => write!(out, "{}", self.sequence),
+            Blank::Now => write!(out, "{:.6}", self.now()),
+            Blank::NowIn(format) => {
+                let zone = self.zone.get_or_insert_with(TimeZone::system).clone();
+                let time = BrokenDownTime::from(&self.now().to_zoned(zone));
+                let config = Config::new().custom(PosixCustom::new());
+                let _ = time.format_with_config(&config, format, &mut jiff::fmt::StdFmtWrite(&mut *out));
+                Ok(())
+            }
+            Blank::Unix => write!(out, "{}", self.now().as_second()),
+            Blank::UnixMillis => write!(out, "{}", self.now().as_millisecond()),
+            Blank::Uuid => {
+                // Of version 4, variant 1 (RFC 9562).
+                let bits = self.random.u128(..) & !(0xf << 76) & !(0b11 << 62) | 4 << 76 | 0b10 << 62;
+                let digits = [bits >> 96, bits >> 80 & 0xffff, bits >> 64 & 0xffff, bits >> 48 & 0xffff];
+                let [first, second, third, fourth] = digits;
+                let last = bits & 0xffff_ffff_ffff;
+                write!(out, "{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}")
+            }
+            Blank::Random { least, span, decimals: 0 } => {
+                write!(out, "{}", i128::from(*least) + i128::from(self.random.u64(..=*span)))
+            }
+            Blank::Random { least, span, decimals } => {
+                let number = i128::from(*least) + i128::from(self.random.u64(..=*span));
+                let sign = if number < 0 { "-" } else { "" };
+                let unit = 10_u128.pow(u32::try_from(*decimals).unwrap_or_default());
+                let number = number.unsigned_abs();
+                write!(out, "{sign}{}.{:0decimals$}", number / unit, number % unit)
+            }
+            Blank::Hex(digits) => {
+                for _ in 0..*digits {
+                    out.put_u8(b"0123456789abcdef"[self.random.usize(..16)]);
+                }
+                Ok(())
+            }
+        };
+    }
+
+    fn now(&mut self) -> Timestamp {
+        *self.now.get_or_insert_with(Timestamp::now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn filled(text: &str) -> Result<String, String> {
+        let template =
+            TextTemplate::parse(text.as_bytes(), Some(|name| (name == "A").then(|| "{b}".into())))?;
+        let mut values = Values::new(Some(1));
+        values.start(7);
+        let mut out = BytesMut::new();
+        template.fill(&mut values, &mut out);
+        Ok(String::from_utf8(out.to_vec()).unwrap())
+    }
+
+    #[test]
+    fn fields_have_their_values() {
+        for (text, expected) in [
+            ("", "^$"),
+            ("a{seq}b", "^a7b$"),
+            ("{{{seq}}}", "^\\{7\\}$"),
+            ("{env:A}", "^\\{b\\}$"),
+            ("{now}", r"^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$"),
+            ("{now:%Y %H:%M}", r"^20\d\d \d\d:\d\d$"),
+            ("{unix}", r"^\d{10}$"),
+            ("{unix_ms}", r"^\d{13}$"),
+            ("{rand:5..5}", "^5$"),
+            ("{rand:-1..-1}", "^-1$"),
+            ("{rand:-0.5..-0.5}", "^-0\\.5$"),
+            ("{rand:1..1.25:2}", r"^1\.[012]\d$"),
+            ("{rand:0..1:3}", r"^[01]\.\d{3}$"),
+            ("{rand:-9223372036854775807..9223372036854775807}", r"^-?\d+$"),
+            ("{hex:3}", "^[0-9a-f]{3}$"),
+            ("{uuid}", "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"),
+        ] {
+            let shown = filled(text).unwrap();
+            assert!(regex::Regex::new(expected).unwrap().is_match(&shown), "{text}: {shown}");
+        }
+    }
+
+    #[test]
+    fn other_fields_are_refused() {
+        for (text, words) in [
+            ("{sequence}", "unknown field {sequence}; there are {seq}, "),
+            ("{}", "unknown field {}; there are"),
+            ("{ seq}", "unknown field { seq}"),
+            ("{seq:1}", "{seq} takes nothing after a colon"),
+            ("{env}", "{env:NAME} needs the name"),
+            ("{env:}", "{env:NAME} needs the name"),
+            ("{env:B}", "{env:B}: there is no such variable"),
+            ("{env:A=B}", "there is no such variable"),
+            ("{now:%Q%}", "{now:%Q%}: "),
+            ("{rand}", "it needs a colon"),
+            ("{rand:1}", "use {rand:LEAST..MOST}"),
+            ("{rand:2..1}", "use {rand:LEAST..MOST}"),
+            ("{rand:1..x}", "use {rand:LEAST..MOST}"),
+            ("{rand:1.25..2:1}", "use {rand:LEAST..MOST}"),
+            ("{rand:1..2:10}", "use {rand:LEAST..MOST}"),
+            ("{rand:1..99999999999999999999}", "use {rand:LEAST..MOST}"),
+            ("{hex:0}", "use 1 to 65536 digits"),
+            ("{hex:65537}", "use 1 to 65536 digits"),
+            ("{", "is not closed"),
+            ("}", "closes nothing"),
+        ] {
+            let error = filled(text).unwrap_err();
+            assert!(error.contains(words), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn texts_from_standard_input_have_no_variables() {
+        assert!(TextTemplate::parse(b"{env:HOME}", None).is_err());
+        let mut out = BytesMut::new();
+        Values::new(None).fill_in(b"{env:HOME}", &mut out).unwrap_err();
+        assert!(out.is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn random_numbers_are_between_their_ends(least in -1000_i64..1000, span in 0..1000_i64, decimals in 0..4_usize) {
+            let unit = 10_i64.pow(u32::try_from(decimals).unwrap());
+            let text = format!("{{rand:{least}..{}:{decimals}}}", least + span);
+            let shown = filled(&text).unwrap();
+            let digits: i64 = shown.replace('.', "").parse().unwrap();
+            prop_assert!((least * unit..=(least + span) * unit).contains(&digits), "{text}: {shown}");
+        }
+
+        /// A text is the same whether it is read before or as it comes; and no text causes a panic.
+        #[test]
+        fn both_ways_of_filling_agree(text in "(\\{|\\}|:|seq|now|rand|hex|[0-9.%a-z-]){0,8}") {
+            let mut values = Values::new(Some(3));
+            let mut out = BytesMut::new();
+            let direct = values.fill_in(text.as_bytes(), &mut out);
+            let template = TextTemplate::parse(text.as_bytes(), None);
+            prop_assert_eq!(direct.is_ok(), template.is_ok());
+            if let (Ok(template), false) = (template, text.contains("now")) {
+                let mut again = BytesMut::new();
+                template.fill(&mut Values::new(Some(3)), &mut again);
+                prop_assert_eq!(out, again);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! `pub --template`: topics and payloads that are filled in for each message.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::command::input::{LookUp, TextTemplate, Values};
+use crate::error::Error;
+use crate::protocol::topic;
+use crate::protocol::wire::PublishTemplate;
+use crate::storage::spool::{Envelope, Intake};
+
+/// Topics that are remembered. What is more begins anew.
+const MOST_TOPICS: usize = 4096;
+
+/// Texts that are filled in.
+#[derive(Debug, Clone)]
+pub struct Filling {
+    /// In the order of the topics, whose names they are.
+    pub topics: Vec<TextTemplate>,
+    /// Looks up a variable of the environment.
+    pub environment: LookUp,
+    /// Of random values.
+    pub seed: Option<u64>,
+}
+
+/// Fills in topics and payloads.
+pub(super) struct Filler {
+    values: Values,
+    topics: Vec<TextTemplate>,
+    /// The payload of all messages; `None` where each input is a text of its own.
+    payload: Option<TextTemplate>,
+    /// Filled in and handed on; its memory is used again once nobody holds a part of it.
+    buffer: BytesMut,
+    name: BytesMut,
+    /// By the topic as it was filled in.
+    known: HashMap<Box<str>, Arc<PublishTemplate>>,
+}
+
+impl Filler {
+    pub(super) fn new(filling: &Filling, payload: Option<TextTemplate>) -> Self {
+        Self {
+            values: Values::new(filling.seed),
+            topics: filling.topics.clone(),
+            payload,
+            buffer: BytesMut::new(),
+            name: BytesMut::new(),
+            known: HashMap::new(),
+        }
+    }
+
+    /// The payload of the input with this number, from 1; its topics follow.
+    pub(super) fn payload(&mut self, number: u64, input: &[u8]) -> Result<Bytes, Error> {
+        self.values.start(number);
+        self.buffer.clear();
+        if let Some(payload) = &self.payload {
+            payload.fill(&mut self.values, &mut self.buffer);
+        } else {
+            let filled = self.values.fill_in(input, &mut self.buffer);
+            filled.map_err(|why| Error::Input(format!("--template: {why}")))?;
+        }
+        Ok(self.buffer.split().freeze())
+    }
+
+    /// The topic at this place for that input.
+    fn topic(&mut self, place: usize) -> Result<&str, Error> {
+        self.name.clear();
+        if let Some(topic) = self.topics.get(place) {
+            topic.fill(&mut self.values, &mut self.name);
+        }
+        topic::check_name(&self.name).map_err(|why| {
+            let name = String::from_utf8_lossy(&self.name);
+            Error::Input(format!("topic '{name}' (--template): {why}"))
+        })
+    }
+
+    /// What messages to that topic share.
+    pub(super) fn template(
+        &mut self,
+        place: usize,
+        make: impl FnOnce(&str) -> Arc<PublishTemplate>,
+    ) -> Result<Arc<PublishTemplate>, Error> {
+        self.topic(place)?;
+        // It was checked.
+        let name = std::str::from_utf8(&self.name).unwrap_or_default();
+        if let Some(template) = self.known.get(name) {
+            return Ok(Arc::clone(template));
+        }
+        if self.known.len() == MOST_TOPICS {
+            self.known.clear();
+        }
+        let template = make(name);
+        self.known.insert(name.into(), Arc::clone(&template));
+        Ok(template)
+    }
+
+    /// A new link may speak another version.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// Adds a message to each topic to a spool. `false`: no packet is that large.
+    pub(super) fn add_to_each(
+        &mut self,
+        intake: &mut Intake,
+        envelopes: &[Envelope],
+        number: u64,
+        input: &[u8],
+    ) -> Result<bool, Error> {
+        let payload = self.payload(number, input)?;
+        for (place, envelope) in envelopes.iter().enumerate() {
+            let envelope = Envelope { topic: self.topic(place)?.to_owned(), ..envelope.clone() };
+            if !intake.add_as(&envelope, &payload) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}

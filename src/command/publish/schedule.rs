@@ -1,0 +1,84 @@
+//! `pub --repeat --interval`: an absolute schedule.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How late a message may be without its time being left out: timers are a few milliseconds late.
+const TOLERANCE: Duration = Duration::from_millis(20);
+
+/// Message n, from 0, is due `n * interval` after the first one. Times that passed while nothing could be sent are
+/// left out: the messages that are due would come in a bunch.
+pub(super) struct RepeatSchedule {
+    interval: Duration,
+    start: Option<Instant>,
+    /// The number of the next time.
+    next: u64,
+    /// Times that were left out.
+    pub(super) left_out: u64,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl RepeatSchedule {
+    pub(super) fn new(interval: Duration) -> Self {
+        Self { interval, start: None, next: 0, left_out: 0, sleep: None }
+    }
+
+    /// Ready once for each time of the schedule.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let start = *self.start.get_or_insert_with(Instant::now);
+        let nanos = self.interval.as_nanos().saturating_mul(self.next.into());
+        let due = start + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX / 2));
+        if due > Instant::now() {
+            let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));
+            if sleep.deadline() != due {
+                sleep.as_mut().reset(due);
+            }
+            ready!(sleep.as_mut().poll(cx));
+        }
+        let late = Instant::now().saturating_duration_since(due);
+        if late > TOLERANCE {
+            let missed = late.as_nanos() / self.interval.as_nanos().max(1);
+            let missed = u64::try_from(missed).unwrap_or(u64::MAX);
+            self.left_out += missed;
+            self.next = self.next.saturating_add(missed);
+        }
+        self.next += 1;
+        Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+
+    /// With the clock stopped, every time is met exactly.
+    #[tokio::test(start_paused = true)]
+    async fn messages_are_due_at_multiples_of_the_interval() {
+        let mut schedule = RepeatSchedule::new(Duration::from_millis(300));
+        let start = Instant::now();
+        for number in 0..5 {
+            poll_fn(|cx| schedule.poll(cx)).await;
+            assert_eq!(start.elapsed(), Duration::from_millis(300) * number);
+            // The time that sending takes does not add up.
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        assert_eq!(schedule.left_out, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn missed_times_are_left_out_and_counted() {
+        let mut schedule = RepeatSchedule::new(Duration::from_millis(300));
+        let start = Instant::now();
+        poll_fn(|cx| schedule.poll(cx)).await;
+        tokio::time::advance(Duration::from_millis(1000)).await;
+        // The times 300 and 600 are over; that of 900 is late, and the next is 1200.
+        poll_fn(|cx| schedule.poll(cx)).await;
+        assert_eq!((start.elapsed(), schedule.left_out), (Duration::from_millis(1000), 2));
+        poll_fn(|cx| schedule.poll(cx)).await;
+        assert_eq!((start.elapsed(), schedule.left_out), (Duration::from_millis(1200), 2));
+    }
+}
