@@ -14,6 +14,7 @@ pub mod nearest;
 pub mod net;
 pub mod notation;
 pub mod output;
+pub mod process;
 pub mod protocol;
 pub mod quantity;
 pub mod quotation;

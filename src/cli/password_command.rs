@@ -73,11 +73,12 @@ mod unix {
 
     use nix::sys::signal::{SigSet, Signal as Blocked};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
-    use rustix::process::{Pid, Signal, getpgrp, kill_process_group, test_kill_process_group};
+    use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
     use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
     use super::{CommandOutcome, LONGEST_PASSWORD_BYTES, is_over, too_long};
     use crate::file::Patience;
+    use crate::process::end_group;
     use crate::signal::Interruption;
 
     /// Between two looks at a command that has closed its output and goes on.
@@ -85,8 +86,6 @@ mod unix {
     /// Between two looks at a command that may have ended while others keep its output open, or at whether
     /// the wait is over.
     const LOOK: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
-    /// What a group has to end by itself when it is asked to.
-    const GRACE: Duration = Duration::from_millis(500);
 
     /// Runs the command in a group of its own, and leaves nothing of it behind unless it ends by itself.
     pub(super) fn run(mut command: Command, limit: Duration) -> io::Result<CommandOutcome> {
@@ -103,7 +102,7 @@ mod unix {
             outcome => outcome,
         });
         if !matches!(outcome, Ok(CommandOutcome::Ended(..))) {
-            end(&mut child, group);
+            end_group(&mut child, group);
         }
         outcome
     }
@@ -157,24 +156,6 @@ mod unix {
             Err(rustix::io::Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),
         }
-    }
-
-    /// Asks the whole group to end, and ends it.
-    fn end(child: &mut Child, group: Pid) {
-        let until = Instant::now() + GRACE;
-        // It may have ended meanwhile; that it is over is all that is wanted.
-        let _ = kill_process_group(group, Signal::TERM);
-        let _ = kill_process_group(group, Signal::CONT);
-        let mut is_there = true;
-        while is_there && Instant::now() < until {
-            std::thread::sleep(PAUSE);
-            let _ = child.try_wait();
-            is_there = test_kill_process_group(group).is_ok();
-        }
-        if is_there {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = child.wait();
     }
 
     /// The terminal, which a group has to own to be able to ask there. It comes back when this is dropped.

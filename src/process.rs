@@ -1,0 +1,29 @@
+//! Process groups of commands that the program runs: what a command has started ends with it.
+
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+
+/// Between two looks at a group that was asked to end.
+const PAUSE: Duration = Duration::from_millis(5);
+/// What a group has to end by itself when it is asked to.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Asks the whole group of a command to end, and ends it. The command leads the group.
+pub fn end_group(child: &mut Child, group: Pid) {
+    let until = Instant::now() + GRACE;
+    // It may have ended meanwhile; that it is over is all that is wanted.
+    let _ = kill_process_group(group, Signal::TERM);
+    let _ = kill_process_group(group, Signal::CONT);
+    let mut is_there = true;
+    while is_there && Instant::now() < until {
+        std::thread::sleep(PAUSE);
+        let _ = child.try_wait();
+        is_there = test_kill_process_group(group).is_ok();
+    }
+    if is_there {
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait();
+}
