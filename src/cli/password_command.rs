@@ -69,7 +69,7 @@ mod unix {
     use std::io::{self, Read as _};
     use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
     use std::process::{Child, ChildStdout, Command};
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use nix::sys::signal::{SigSet, Signal as Blocked};
     use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -15,6 +15,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::task::{Context, Poll, Waker};
@@ -128,6 +129,9 @@ pub(super) struct Connection {
     /// What few connections have. In a box, as all that is rare: there may be thousands of them.
     renewal: Option<Box<Renewal>>,
     received_messages: bool,
+    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
+    /// message is empty. There from the first message on, if the handler defers them.
+    deferred: Option<Box<VecDeque<Box<[u8]>>>>,
     state: ConnectionState,
 }
 
@@ -155,6 +159,7 @@ impl Connection {
             keep_alive: KeepAlive::new(keep_alive, now),
             renewal: None,
             received_messages: false,
+            deferred: None,
             state: ConnectionState::Open(None),
         }
     }
@@ -205,6 +210,9 @@ impl Connection {
                     }
                 }
                 WakeUpStep::Read if matches!(self.state, ConnectionState::Blocked(..)) => {
+                    wake_up.step = WakeUpStep::Wait;
+                }
+                WakeUpStep::Read if self.is_reading() && wake_up.handler.is_full() => {
                     wake_up.step = WakeUpStep::Wait;
                 }
                 WakeUpStep::Read if self.unwritten.is_full() => wake_up.step = WakeUpStep::Wait,
@@ -272,9 +280,25 @@ impl Connection {
         }
     }
 
+    /// Whether what the broker sends is for the handler.
+    fn is_reading(&self) -> bool {
+        matches!(self.state, ConnectionState::Open(_))
+    }
+
+    /// Sends the acknowledgements of messages that the handler has settled.
+    fn settle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
+        let is_open = matches!(self.state, ConnectionState::Open(_) | ConnectionState::Blocked(..));
+        if let Some(deferred) = self.deferred.as_mut().filter(|_| is_open) {
+            let count = wake_up.handler.settled().min(deferred.len());
+            for acknowledgement in deferred.drain(..count) {
+                wake_up.output.extend_from_slice(&acknowledgement);
+            }
+        }
+    }
+
     /// Re-authentication and keep-alive.
     fn keep_up<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
-        let is_reading = matches!(self.state, ConnectionState::Open(_));
+        let is_reading = self.is_reading() && !wake_up.handler.is_full();
         if let Some(renewal) = &mut self.renewal
             && let Err(error) = renewal.advance(wake_up.now, is_reading, wake_up.output)
         {
@@ -293,7 +317,8 @@ impl Connection {
         if !matches!(self.state, ConnectionState::Closing(_))
             && let Poll::Ready(result) = wake_up.handler.poll_interrupt(&mut wake_up.cx)
         {
-            // What the handler has not written out stays unacknowledged.
+            // What the handler has not written out, or not settled, stays unacknowledged.
+            self.settle(wake_up);
             self.disconnect(wake_up, self.interrupted, result.err());
         }
     }
@@ -312,6 +337,7 @@ impl Connection {
                 Poll::Pending => {}
             }
         }
+        self.settle(wake_up);
         if matches!(self.state, ConnectionState::Broken(..)) {
             wake_up.output.clear();
         }

@@ -107,6 +107,21 @@ pub trait Handler {
     /// none: then only what is there already is read.
     fn awaits_close(&self) -> bool {
         true
+
+    /// Whether the acknowledgement of each message waits for [`Handler::settled`]. It is the same for the whole run.
+    fn defers_acknowledgements(&self) -> bool {
+        false
+    }
+
+    /// Where acknowledgements are deferred: how many more messages of this link, from the oldest on, are to be
+    /// acknowledged now. Messages of QoS 0 count.
+    fn settled(&mut self) -> usize {
+        0
+    }
+
+    /// Whether nothing is to be read for now: it holds as many messages as it may. What changes that wakes the task.
+    fn is_full(&self) -> bool {
+        false
     }
 
     /// Deals with the successes of several QoS 1 publishes at once, by their tokens.

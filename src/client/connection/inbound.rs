@@ -195,7 +195,12 @@ impl Connection {
         if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
         }
+        let before = output.len();
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
+        if matches!(event, Event::Message(_)) && handler.defers_acknowledgements() {
+            let acknowledgement = output.split_off(before);
+            self.deferred.get_or_insert_default().push_back(acknowledgement[..].into());
+        }
         let is_release = matches!(event, Event::Released { .. });
         match &event {
             Event::Message(_) => self.received_messages = true,
