@@ -179,6 +179,12 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l sample -l random-filte
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l max-rate -d 'Show at most so many messages of each topic, such as 1/s, 10/min or 4/h' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s F -l format -d 'Write each message in this format: %t topic, %p payload, %j JSON, \\n line feed' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l output -d 'Append the messages to FILE instead of writing them to standard output (-). SIGHUP makes it open FILE again, for programs that rename log files; a standard output that the shell has opened (> FILE) cannot be opened again, and SIGHUP changes nothing there. When its terminal is closed, mqtt sub ends, unless it was started with nohup' -r -F
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l exec -d 'Run CMD with sh for each message, which is acknowledged when CMD ends with status 0' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l exec-jobs -d 'The most commands at a time, for messages of different topics: 1 to 256 [default: 1]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l exec-timeout -d 'How long a command may take [default: 30]' -r
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l exec-failure -d 'What to do when a command fails [default: retry]' -r -f -a "retry\t'Run it again'
+skip\t'Acknowledge the message'
+stop\t'End'"
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l session-file -d 'Remember in FILE which QoS 2 messages were written out and not yet released, so that a run after a crash does not write them again; needs -c and -i' -r -F
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s D -l property -d 'Add a property to a packet (MQTT 5); may be repeated. COMMAND is connect, publish, will, subscribe, unsubscribe or disconnect; NAME is the standard\'s, such as content-type; user-property takes a KEY and a VALUE' -r
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l subscription-identifier -d 'Number, 1 to 268435455, that the broker puts on each message it sends for these subscriptions; --json and -F %S show it' -r
@@ -273,6 +279,7 @@ complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s v -l verbose -d 'Write
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s N -d 'Write no line feed after a message'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l json -d 'Write each message as a JSON object on a line of its own'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l pretty -d 'Indent the JSON of --json or -F over several lines, down to 32 levels of nesting; deeper values stay on one line'
+complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l exec-argv -d 'As --exec, without a shell: the words after -- are the program and its arguments'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -s S -l srv -d 'Take the host for a domain and ask DNS for its brokers, the service records of _mqtt._tcp or, with TLS, _secure-mqtt._tcp'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l ws -d 'Speak MQTT in a WebSocket, as ws:// and wss:// in -L do'
 complete -c mqtt -n "__fish_mqtt_using_subcommand sub" -l nodelay -d 'Send small packets at once; always on, and taken for mosquitto\'s sake'

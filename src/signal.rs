@@ -33,8 +33,20 @@ impl Signals {
     /// # Errors
     /// The system's, if it refuses a handler.
     pub fn catch() -> Result<Self, Error> {
+        Self::catch_with(catch_one)
+    }
+
+    /// Starts to catch, and reports every signal: for a run that has to end other programs before it ends.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler.
+    pub fn catch_all() -> Result<Self, Error> {
+        Self::catch_with(catch_each)
+    }
+
+    fn catch_with(catch: fn(i32) -> std::io::Result<UnixStream>) -> Result<Self, Error> {
         let failed = |error| Error::file("cannot catch signals", error);
-        let one = |number| catch_one(number).map_err(failed);
+        let one = |number| catch(number).map_err(failed);
         outlive_file_limit();
         Ok(Self { caught: [(SIGINT, one(SIGINT)?), (SIGTERM, one(SIGTERM)?)] })
     }
@@ -175,6 +187,16 @@ fn catch_one(number: i32) -> std::io::Result<UnixStream> {
     let armed = Arc::new(AtomicBool::new(false));
     signal_hook::flag::register_conditional_default(number, Arc::clone(&armed))?;
     signal_hook::flag::register(number, armed)?;
+    to_stream(number)
+}
+
+fn catch_each(number: i32) -> std::io::Result<UnixStream> {
+    forget_interruptions(number);
+    to_stream(number)
+}
+
+/// A byte for every signal of this number.
+fn to_stream(number: i32) -> std::io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(number, theirs.into_std()?)?;
     Ok(ours)

@@ -31,6 +31,7 @@ mod connect;
 mod discovery;
 mod documents;
 mod events;
+mod exec;
 mod faults;
 mod floods;
 mod generated;

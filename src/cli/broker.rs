@@ -126,8 +126,8 @@ fn own_directory_first() -> Option<OsString> {
     std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).ok()
 }
 
-/// The variables that say how to connect to some other broker; the command is to use this one.
-fn connection_variables() -> Vec<OsString> {
+/// The variables that say how to connect, with their secrets; a command that is run gets its own.
+pub(super) fn connection_variables() -> Vec<OsString> {
     let names = std::env::vars_os().map(|(name, _)| name);
     names.filter(|name| name.as_encoded_bytes().starts_with(b"MQTT_")).collect()
 }

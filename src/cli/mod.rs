@@ -15,7 +15,7 @@
 //! | `subcommand` | the trait of a subcommand, and the entries of the table |
 //! | `definition` | what the definitions of all subcommands have in common |
 //! | `parsed` | what a command line asks for |
-//! | `connection`, `target`, `credentials`, `authentication`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
+//! | `action`, `connection`, `target`, `credentials`, `authentication`, `tls`, `will`, `payload`, `subscription`, `format`, `property`, `property_flags`, `verbosity` | a group of options each, declared once |
 //! | `value`, `url`, `text` | single values |
 //! | `sources` | the origin of each value: command line, environment, or a file with options |
 //! | `read` | stage one |
@@ -28,6 +28,7 @@
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
 
+mod action;
 mod authentication;
 mod bench;
 mod bench_load;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::ValueHint;
 
+use super::action::ActionArgs;
 use super::connection::{ConnectionArgs, Purpose};
 use super::format::FormatArgs;
 use super::manual::Manual;
@@ -73,6 +74,9 @@ pub(super) struct SubscribeArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     output: Option<PathBuf>,
 
+    #[command(flatten)]
+    action: ActionArgs,
+
     /// Remember in FILE which QoS 2 messages were written out and not yet released, so that a run
     /// after a crash does not write them again; needs -c and -i
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Session")]
@@ -115,6 +119,10 @@ impl Subcommand for SubscribeArgs {
                 "mqtt sub -h broker.example -t site/1 -q 1 -c -i archive >> archive.log",
             ),
             (
+                "Run a command for each message, with the payload as its standard input",
+                "mqtt sub -t 'door/#' -q 1 -c -i bell --exec 'notify \"$MQTT_TOPIC\"'",
+            ),
+            (
                 "Subscribe with options of its own for one filter; end after 10 messages or 30 seconds",
                 "mqtt sub --subscribe 'qos=2,no-local:orders/#' -t '$SYS/broker/uptime' -C 10 -W 30s",
             ),
@@ -130,6 +138,10 @@ impl Subcommand for SubscribeArgs {
             "--on-change and --max-rate remember 400,000 topics or more, in at most 45 MB. Beyond that they forget \
              topics that had no message for the longest time, whose next message counts as the first. They compare \
              hashes of 64 bits: with a chance of 1 in 2^64 a message is taken for an older one and left out.",
+            "With --exec a message may be given to the command twice: when the connection is lost, or the program ends, \
+             before it was acknowledged. After a lost connection a QoS 2 message whose command still runs is \
+             acknowledged at once. Commands are looked after until they end; what they leave running in the \
+             background is not.",
             "--watch remembers 1000 topics, and the first 4096 bytes of each line.",
             "The times of -F are in the local time zone of this machine. %d and %f read little-endian numbers only.",
         ],
@@ -141,14 +153,18 @@ impl Subcommand for SubscribeArgs {
 
     fn is_for_reader(&self) -> bool {
         let unsubscribes = self.subscriptions.is_empty() && self.subscriptions.unsubscribes();
-        self.output.as_deref().is_none_or(names_stdout) && !self.exit_after_subscribing && !unsubscribes
+        !self.action.is_given()
+            && self.output.as_deref().is_none_or(names_stdout)
+            && !self.exit_after_subscribing
+            && !unsubscribes
     }
 }
 
 impl TryFrom<SubscribeArgs> for Config {
     type Error = Error;
 
-    fn try_from(args: SubscribeArgs) -> Result<Self, Error> {
+    fn try_from(mut args: SubscribeArgs) -> Result<Self, Error> {
+        args.subscriptions.add(args.action.take_filters());
         let selection = args.selection.resolve()?;
         let hides_retained = selection.kind == MessageKind::Live;
         if args.remove_retained && hides_retained {
@@ -160,6 +176,21 @@ impl TryFrom<SubscribeArgs> for Config {
             return Err(Error::usage(
                 "--remove-retained cannot be used with --message-rate or --watch, which do not write out every message",
             ));
+        }
+        let exec = args.action.resolve()?;
+        let format = args.format.resolve()?;
+        if exec.is_some() {
+            let is_plain = format == MessageFormat::Text { verbose: false, newline: true };
+            if !is_plain || args.message_rate || args.watch || args.output.is_some() {
+                return Err(Error::usage(
+                    "--exec shows no messages: options of Output cannot be used with it",
+                ));
+            }
+            if args.remove_retained || args.session_file.is_some() {
+                return Err(Error::usage(
+                    "--exec cannot be used with --remove-retained or --session-file, which go by what was written out",
+                ));
+            }
         }
         let output = args.output.filter(|path| !names_stdout(path));
         if args.watch && output.is_some() {
@@ -218,7 +249,8 @@ impl TryFrom<SubscribeArgs> for Config {
             remove_retained: args.remove_retained,
             session_file: args.session_file,
             output,
-            display: display(args.format.resolve()?, args.message_rate, args.watch)?,
+            exec,
+            display: display(format, args.message_rate, args.watch)?,
             verbosity: args.report.resolve()?,
         })
     }

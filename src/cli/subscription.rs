@@ -65,6 +65,11 @@ impl SubscriptionArgs {
         self.filters.is_empty() && self.topic.is_empty() && self.subscribe.is_empty()
     }
 
+    /// Subscribes to these too.
+    pub(super) fn add(&mut self, filters: Vec<OsString>) {
+        self.filters.extend(filters);
+    }
+
     /// Whether something is to be unsubscribed from.
     pub(super) fn unsubscribes(&self) -> bool {
         !self.unsubscribe.is_empty()

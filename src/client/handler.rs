@@ -107,6 +107,7 @@ pub trait Handler {
     /// none: then only what is there already is read.
     fn awaits_close(&self) -> bool {
         true
+    }
 
     /// Whether the acknowledgement of each message waits for [`Handler::settled`]. It is the same for the whole run.
     fn defers_acknowledgements(&self) -> bool {

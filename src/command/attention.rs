@@ -65,6 +65,17 @@ impl Attention {
         Ok(Self { signals: Some(Signals::catch()?), ..Self::default() })
     }
 
+    /// Honours signals from now on, the second as the first, and ends after `limit` if there is one: for a run
+    /// that waits for other programs, and ends them at the second signal.
+    pub(super) fn over_commands(limit: Option<Duration>) -> Result<Self, Error> {
+        let signals = Some(Signals::catch_all()?);
+        Ok(Self {
+            signals,
+            limit: limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit)))),
+            ..Self::default()
+        })
+    }
+
     /// The same, and from now on the run ends with the reader of standard output: for commands that have
     /// nothing to do but to write there.
     pub(super) fn for_reader(mut self) -> Self {

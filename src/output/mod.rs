@@ -6,6 +6,7 @@
 
 mod diagnostics;
 mod events;
+mod floor;
 mod format;
 mod json;
 mod junit;
@@ -32,6 +33,7 @@ mod message_tests;
 mod stdout_tests;
 
 pub use diagnostics::Diagnostics;
+pub use floor::{Floor, HeldFloor};
 pub use format::MessageFormat;
 pub use json::{MOST_INDENTED_LEVELS, put_json_line};
 pub use junit::{TestCase, TestOutcome, junit};

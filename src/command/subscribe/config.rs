@@ -1,5 +1,6 @@
 //! What `mqtt sub` is asked to do.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub session_file: Option<PathBuf>,
     /// What is shown of them.
     pub display: Display,
+    /// A command for each message, which is not shown then (`--exec`).
+    pub exec: Option<Exec>,
     /// A file in place of standard output (`--output`).
     pub output: Option<PathBuf>,
     /// What is said on standard error.
@@ -57,6 +60,41 @@ impl Config {
     pub(super) fn ends_with_answers(&self) -> bool {
         self.exit_after_subscribing || self.filters.is_empty() && !self.stays
     }
+}
+
+/// A command that is run for each message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exec {
+    /// What to run.
+    pub command: ExecCommand,
+    /// Commands at a time.
+    pub jobs: usize,
+    /// How long one may take.
+    pub limit: Duration,
+    /// What follows when one fails.
+    pub failure: ExecFailure,
+    /// Variables of this program's environment that it does not get.
+    pub foreign_variables: Vec<OsString>,
+}
+
+/// The two forms of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExecCommand {
+    /// For `sh -c`.
+    Shell(OsString),
+    /// A program and its arguments, in which `{topic}` stands for that of the message.
+    Words(Vec<OsString>),
+}
+
+/// What follows when a command fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExecFailure {
+    /// It is run again, after a pause.
+    Retry,
+    /// The message is acknowledged all the same.
+    Skip,
+    /// The run ends.
+    Stop,
 }
 
 /// One filter to subscribe to, with its options.

@@ -9,19 +9,23 @@ use bytes::BytesMut;
 mod clears;
 mod config;
 mod display;
+mod exec;
 mod filters;
 mod output;
 mod rate;
 mod selection;
 #[cfg(test)]
 mod selection_tests;
+mod stages;
 
 use self::clears::Clears;
-pub use self::config::{Config, Display, FilterOptions};
+pub use self::config::{Config, Display, Exec, ExecCommand, ExecFailure, FilterOptions};
 use self::display::Shower;
+use self::exec::Executor;
 use self::filters::{FilterGroup, Granted, groups};
 use self::selection::Selector;
 pub use self::selection::{Conditions, MessageKind};
+use self::stages::{MARKER_TOKEN, Requests, SubscribeWork, UNSUBSCRIBE_TOKEN};
 use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::{Care, EndOfStored};
 use crate::client::handler::{Change, Flow, Handler, Supervision};
@@ -36,6 +40,7 @@ use crate::protocol::QoS;
 use crate::protocol::property::{Properties, PropertyBlock};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription};
+use crate::quantity::counted;
 use crate::quotation::cut;
 use crate::signal;
 use crate::storage::session_file::SessionFile;
@@ -70,6 +75,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         shower: Shower::new(&config, diagnostics)?,
+        executor: config.exec.as_ref().map(|exec| Executor::new(exec, diagnostics)),
         stdout,
         unreleased,
         restored: false,
@@ -97,6 +103,10 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         answer: AnswerLimit::new(config.answer_limit()),
     };
     let result = client::run(&config.client, &mut subscriber).await;
+    let count_failed = match &mut subscriber.executor {
+        Some(executor) => executor.conclude(subscriber.supervisor.attention).await,
+        None => 0,
+    };
     let some_refused = subscriber.some_refused;
     let result = match result {
         Err(Error::Link { .. } | Error::Refused { .. }) if subscriber.work != SubscribeWork::Unfinished => {
@@ -124,39 +134,24 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         Ok(()) | Err(Error::OutputClosed) if !all_cleared => Ok(Exit::Negative),
         Err(Error::OutputClosed) => Ok(Exit::Success),
         Err(error) => Err(error),
+        Ok(()) if count_failed > 0 => {
+            let commands = counted(count_failed, "command");
+            Err(Error::Negative(format!(
+                "{commands} failed, and the messages were acknowledged all the same"
+            )))
+        }
         Ok(()) if some_refused => Ok(Exit::Negative),
         Ok(()) => Ok(Exit::Success),
     }
 }
-
-/// How far SUBSCRIBE and UNSUBSCRIBE have come on this link.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Requests {
-    ToSend,
-    /// Answers are awaited.
-    Sent,
-    Answered,
-}
-
-/// How far what was asked for is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SubscribeWork {
-    Unfinished,
-    /// Everything is there, and only clearing it and the farewell are left.
-    Complete,
-    /// The link broke in the farewell: to come back would only bring more than was asked for.
-    Over,
-}
-
-/// A SUBSCRIBE's token is the place of its group.
-const UNSUBSCRIBE_TOKEN: u64 = u64::MAX;
-const MARKER_TOKEN: u64 = UNSUBSCRIBE_TOKEN - 1;
 
 struct Subscriber<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
     supervisor: Supervisor<'a>,
     shower: Shower,
+    /// With `--exec`.
+    executor: Option<Executor<'a>>,
     stdout: Stdout,
     unreleased: Option<SessionFile>,
     /// What an earlier run has left in `unreleased` was taken up or given up.
@@ -307,33 +302,50 @@ impl Subscriber<'_> {
         }
     }
 
-    fn message(&mut self, publish: &Publish<'_>) -> Flow {
+    /// Whether it is one that a user may want to see, and not the marker of `--retained-only`.
+    fn is_for_user(&mut self, publish: &Publish<'_>) -> bool {
         if let Some(end) = &mut self.end_of_retained {
             if end.takes(publish) {
-                return Flow::Continue;
+                return false;
             }
             if publish.retain {
                 self.answer.renew();
                 end.came();
             }
         }
-        if self.clears.is_echo(publish) || !self.selector.takes(publish) {
+        !self.clears.is_echo(publish) && self.selector.takes(publish)
+    }
+
+    fn message(&mut self, publish: &Publish<'_>) -> Flow {
+        if !self.is_for_user(publish) {
+            if let Some(executor) = &mut self.executor {
+                executor.pass();
+            }
             return Flow::Continue;
         }
+        if let Some(executor) = &mut self.executor {
+            executor.take(publish);
+        } else {
+            self.show(publish);
+        }
+        self.shown += 1;
+        self.clears.shown(publish);
+        if self.config.count.is_some_and(|count| self.shown >= count) {
+            self.work = SubscribeWork::Complete;
+            // With something to clear or to run the link goes on, and brings no more messages.
+            let is_over = self.clears.is_empty() && self.executor.is_none();
+            return if is_over { Flow::Stop } else { Flow::Continue };
+        }
+        Flow::Continue
+    }
+
+    fn show(&mut self, publish: &Publish<'_>) {
         // One clock reading a batch: what is read together was received together.
         let received = *self.received.get_or_insert_with(SystemTime::now);
         self.diagnostics.put_held_packets(self.stdout.buffer(), false);
         if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
             self.warn_of(misfit, publish);
         }
-        self.shown += 1;
-        self.clears.shown(publish);
-        if self.config.count.is_some_and(|count| self.shown >= count) {
-            self.work = SubscribeWork::Complete;
-            // With something to clear the link goes on, and brings no more messages.
-            return if self.clears.is_empty() { Flow::Stop } else { Flow::Continue };
-        }
-        Flow::Continue
     }
 
     /// The error of a run that would end by itself if the server answered.
@@ -360,11 +372,17 @@ impl Subscriber<'_> {
         self.work = SubscribeWork::Complete;
         self.outcome = Some(outcome);
         self.clears.hurry();
+        if let Some(executor) = &mut self.executor {
+            executor.hurry();
+        }
         self.poll_cleared(cx)
     }
 
-    /// Ready, with how to end, when nothing waits to be cleared or it is not to be waited for.
+    /// Ready, with how to end, when no command runs and nothing waits to be cleared, or it is not to be waited for.
     fn poll_cleared(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.executor.as_ref().is_some_and(|executor| !executor.is_idle()) {
+            return Poll::Pending;
+        }
         ready!(self.clears.poll_over(cx));
         Poll::Ready(self.outcome.take().unwrap_or(Ok(())))
     }
@@ -398,6 +416,9 @@ impl Handler for Subscriber<'_> {
         }
         if !(connected.session_present && again) {
             self.requests = Requests::ToSend;
+        }
+        if let Some(executor) = &mut self.executor {
+            executor.link_is_new();
         }
         self.clears.link_is_new(self.requests == Requests::ToSend);
         if let Some(end) = &mut self.end_of_retained {
@@ -474,7 +495,22 @@ impl Handler for Subscriber<'_> {
         Ok(Flow::Continue)
     }
 
+    fn defers_acknowledgements(&self) -> bool {
+        self.executor.is_some()
+    }
+
+    fn settled(&mut self) -> usize {
+        self.executor.as_mut().map_or(0, Executor::settled)
+    }
+
+    fn is_full(&self) -> bool {
+        self.executor.as_ref().is_some_and(Executor::is_full)
+    }
+
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(executor) = &mut self.executor {
+            executor.start(cx);
+        }
         self.received = None;
         self.selector.batch_is_over();
         self.shower.draw(&mut self.stdout);
@@ -489,7 +525,24 @@ impl Handler for Subscriber<'_> {
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(self.unanswered(limit)));
         }
+        if let Some(executor) = &mut self.executor
+            && let Some(error) = executor.poll(cx)
+            && self.outcome.is_none()
+        {
+            return self.leave(cx, Err(error));
+        }
         if self.work == SubscribeWork::Over || self.outcome.is_some() {
+            if let Some(executor) = &mut self.executor
+                && let Poll::Ready(stop @ Stop::Signal(_)) = self.supervisor.attention.poll(cx)
+            {
+                if self.outcome.is_none() {
+                    executor.hurry();
+                    self.outcome = Some(Ok(()));
+                    return self.poll_cleared(cx);
+                }
+                executor.kill();
+                return Poll::Ready(Err(stop.error()));
+            }
             return self.poll_cleared(cx);
         }
         while let Poll::Ready(hang_up) = self.supervisor.attention.poll_hang_up(cx) {

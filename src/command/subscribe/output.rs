@@ -20,6 +20,10 @@ pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
 
 /// What the run is to attend to.
 pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
+    if config.exec.is_some() {
+        let attention = Attention::over_commands(config.timeout)?;
+        return if hang_up_is_ignored() { Ok(attention) } else { attention.for_hang_ups() };
+    }
     let attention = Attention::start(config.timeout)?;
     if config.output.is_some() {
         return attention.for_hang_ups();

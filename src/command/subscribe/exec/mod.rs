@@ -1,0 +1,287 @@
+//! `--exec`: a command for each message, which is acknowledged only when its command has succeeded.
+//!
+//! Each command has a thread of its own, which reports its end; everything else is decided here. A message whose
+//! command failed goes back to the front of those that wait, and no other of its topic overtakes it.
+
+mod run;
+mod variables;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use self::run::{ExecOutcome, run};
+use self::variables::Variables;
+use super::super::attention::{Attention, Stop};
+use super::config::{Exec, ExecFailure};
+use crate::error::Error;
+use crate::output::{Diagnostics, Floor};
+use crate::protocol::wire::Publish;
+use crate::quantity::{counted, duration};
+use crate::quotation::cut;
+
+/// So many messages may wait for their commands, with so many bytes of payload; beyond it nothing is read.
+const MOST_WAITING: usize = 1000;
+const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// The pause after the first failure of a message; it doubles with every other.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A message on its way through the command.
+struct Task {
+    /// Of all messages of the run.
+    number: u64,
+    topic: Arc<[u8]>,
+    payload: Arc<[u8]>,
+    variables: Variables,
+    failures: u32,
+    /// After a failure.
+    not_before: Option<Instant>,
+}
+
+pub(super) struct Executor<'a> {
+    exec: &'a Exec,
+    diagnostics: &'a Diagnostics,
+    waiting: VecDeque<Task>,
+    waiting_bytes: usize,
+    /// By their numbers.
+    running: HashMap<u64, Task>,
+    next_number: u64,
+    /// Which messages of this link are settled, from this number on.
+    settled: VecDeque<bool>,
+    first_unsettled: u64,
+    sender: UnboundedSender<(u64, ExecOutcome)>,
+    ended: UnboundedReceiver<(u64, ExecOutcome)>,
+    floor: Floor,
+    is_killed: Arc<AtomicBool>,
+    pause: Option<Pin<Box<Sleep>>>,
+    /// Nothing more is started.
+    is_ending: bool,
+    /// Messages that were acknowledged although their command failed.
+    count_failed: u64,
+}
+
+impl<'a> Executor<'a> {
+    pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Self {
+        let (sender, ended) = unbounded_channel();
+        Self {
+            exec,
+            diagnostics,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            running: HashMap::new(),
+            next_number: 0,
+            settled: VecDeque::new(),
+            first_unsettled: 0,
+            sender,
+            ended,
+            floor: Floor::default(),
+            is_killed: Arc::default(),
+            pause: None,
+            is_ending: false,
+            count_failed: 0,
+        }
+    }
+
+    /// A message for the command.
+    pub(super) fn take(&mut self, publish: &Publish<'_>) {
+        let number = self.count(false);
+        self.waiting_bytes += publish.payload.len();
+        self.waiting.push_back(Task {
+            number,
+            topic: publish.topic.into(),
+            payload: publish.payload.into(),
+            variables: variables::of(publish),
+            failures: 0,
+            not_before: None,
+        });
+    }
+
+    /// A message that is not for the command.
+    pub(super) fn pass(&mut self) {
+        self.count(true);
+    }
+
+    fn count(&mut self, is_settled: bool) -> u64 {
+        self.settled.push_back(is_settled);
+        self.next_number += 1;
+        self.next_number - 1
+    }
+
+    /// Messages of another link can be acknowledged on this one no more.
+    pub(super) fn link_is_new(&mut self) {
+        self.settled.clear();
+        self.first_unsettled = self.next_number;
+    }
+
+    fn settle(&mut self, number: u64) {
+        let place = number.checked_sub(self.first_unsettled).and_then(|place| usize::try_from(place).ok());
+        if let Some(is_settled) = place.and_then(|place| self.settled.get_mut(place)) {
+            *is_settled = true;
+        }
+    }
+
+    /// How many more messages of this link are to be acknowledged, in the order they came ([MQTT-4.6.0-2]).
+    pub(super) fn settled(&mut self) -> usize {
+        let count = self.settled.iter().take_while(|is_settled| **is_settled).count();
+        self.settled.drain(..count);
+        self.first_unsettled += count as u64;
+        count
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.waiting.len() >= MOST_WAITING || self.waiting_bytes >= MOST_WAITING_BYTES
+    }
+
+    /// Whether no message waits, and no command runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_empty()
+    }
+
+    /// Starts nothing more. What waits stays unacknowledged.
+    pub(super) fn hurry(&mut self) {
+        self.is_ending = true;
+        let count = self.waiting.len() as u64;
+        if count > 0 {
+            let messages = counted(count, "message");
+            self.diagnostics.warning(format_args!("{messages} received, and not given to the command"));
+        }
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+    }
+
+    /// Ends the commands that run, and everything they have started.
+    pub(super) fn kill(&self) {
+        self.is_killed.store(true, Ordering::Relaxed);
+    }
+
+    /// Deals with the commands that have ended, and starts others. An error ends the run.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        let mut result = None;
+        while let Poll::Ready(Some((number, outcome))) = self.ended.poll_recv(cx) {
+            if let Some(error) = self.ended(number, outcome) {
+                self.is_ending = true;
+                result.get_or_insert(error);
+            }
+        }
+        self.start(cx);
+        result
+    }
+
+    /// At the end of the run: waits for the commands that run; a signal ends them. How many messages were
+    /// acknowledged although their command had failed.
+    pub(super) async fn conclude(&mut self, attention: &mut Attention) -> u64 {
+        self.hurry();
+        poll_fn(|cx| {
+            if let Poll::Ready(Stop::Signal(_)) = attention.poll(cx) {
+                self.kill();
+            }
+            // How the run ends is known already.
+            let _ = self.poll(cx);
+            if self.is_idle() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        self.count_failed
+    }
+
+    fn ended(&mut self, number: u64, outcome: ExecOutcome) -> Option<Error> {
+        let mut task = self.running.remove(&number)?;
+        let mut retries = true;
+        let cause = match outcome {
+            ExecOutcome::Ended(status) if status.success() => {
+                self.settle(number);
+                return None;
+            }
+            ExecOutcome::Ended(status) => io::Error::other(format!("it ended with {status}")),
+            ExecOutcome::Late => {
+                io::Error::other(format!("it took longer than {}", duration(self.exec.limit)))
+            }
+            ExecOutcome::Killed => return None,
+            ExecOutcome::Failed(error) => {
+                // Such as a topic with U+0000 among its arguments: that is the same the next time.
+                retries = !matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::ArgumentListTooLong);
+                error
+            }
+        };
+        let topic = String::from_utf8_lossy(&task.topic).into_owned();
+        let error = Error::file(format!("--exec failed for topic '{}'", cut(&topic)), cause);
+        match self.exec.failure {
+            ExecFailure::Stop => return Some(error),
+            ExecFailure::Retry if retries && self.is_ending => self.diagnostics.error(&error),
+            ExecFailure::Retry if retries => {
+                let pause = FIRST_PAUSE.saturating_mul(1 << task.failures.min(10)).min(LONGEST_PAUSE);
+                self.diagnostics.warning(format_args!("{error}; again in {}", duration(pause)));
+                task.failures += 1;
+                task.not_before = Some(Instant::now() + pause);
+                self.waiting_bytes += task.payload.len();
+                self.waiting.push_front(task);
+            }
+            ExecFailure::Retry | ExecFailure::Skip => {
+                self.diagnostics.error(&error);
+                self.count_failed += 1;
+                self.settle(number);
+            }
+        }
+        None
+    }
+
+    /// Starts as many commands as may run.
+    pub(super) fn start(&mut self, cx: &mut Context<'_>) {
+        if self.is_ending || self.waiting.is_empty() || self.running.len() >= self.exec.jobs {
+            return;
+        }
+        let mut busy: HashSet<Arc<[u8]>> =
+            self.running.values().map(|task| Arc::clone(&task.topic)).collect();
+        loop {
+            let now = Instant::now();
+            let mut next_start: Option<Instant> = None;
+            let mut place = 0;
+            while self.running.len() < self.exec.jobs
+                && let Some(task) = self.waiting.get(place)
+            {
+                let later = task.not_before.filter(|time| *time > now);
+                if !busy.insert(Arc::clone(&task.topic)) {
+                    place += 1;
+                } else if let Some(time) = later {
+                    next_start = Some(next_start.map_or(time, |next| next.min(time)));
+                    place += 1;
+                } else if let Some(task) = self.waiting.remove(place) {
+                    self.run(task);
+                }
+            }
+            let Some(until) = next_start.filter(|_| self.running.len() < self.exec.jobs) else { return };
+            let pause = self.pause.get_or_insert_with(|| Box::pin(sleep_until(until)));
+            if pause.deadline() != until {
+                pause.as_mut().reset(until);
+            }
+            if pause.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            busy = self.running.values().map(|task| Arc::clone(&task.topic)).collect();
+        }
+    }
+
+    fn run(&mut self, task: Task) {
+        self.waiting_bytes -= task.payload.len();
+        let command = variables::command(self.exec, &task.topic, &task.variables);
+        let (payload, floor) = (Arc::clone(&task.payload), self.floor.clone());
+        let (is_killed, sender) = (Arc::clone(&self.is_killed), self.sender.clone());
+        let (number, limit) = (task.number, self.exec.limit);
+        self.running.insert(number, task);
+        let work = move || {
+            let outcome = run(command, &payload, limit, &floor, &is_killed);
+            let _ = sender.send((number, outcome));
+        };
+        if let Err(error) = std::thread::Builder::new().name("command".into()).spawn(work) {
+            let _ = self.sender.send((number, ExecOutcome::Failed(error)));
+        }
+    }
+}
