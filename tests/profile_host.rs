@@ -90,7 +90,7 @@ fn mqtt_url_is_plain() {
         assert!(outcome.lines()[0].contains(broker), "{url}: {:?}", outcome.lines());
         let (holds, left_out) = rows(&outcome);
         assert!(!holds.iter().any(|name| name.contains("tls") || name == "insecure"), "{holds:?}");
-        assert!(holds.contains(&"username".to_owned()), "{holds:?}");
+        assert!(!holds.contains(&"username".to_owned()) && left_out.contains("username"), "{holds:?}");
         assert!(left_out.ends_with(":// is a connection without TLS"), "{left_out}");
     }
     for line in [
@@ -103,6 +103,56 @@ fn mqtt_url_is_plain() {
         assert!(outcome.lines()[0].contains("mqtts://127.0.0.1:8883"), "{line:?}: {:?}", outcome.lines());
         let (holds, left_out) = rows(&outcome);
         assert!(holds.contains(&"insecure".to_owned()) && left_out.is_empty(), "{line:?}: {left_out}");
+    }
+}
+
+/// A profile whose connection uses TLS, and a run that what counts more makes plain.
+#[test]
+fn credentials_of_a_tls_profile_are_not_sent_in_clear_text() {
+    let secrets = "username = 'me'\npassword = 'hunter2'\nauth-method = 'OWN'\nauth-data = 'hunter2'\n";
+    let plain: [(&str, &[&str]); 7] = [
+        ("url = 'mqtts://127.0.0.1:8884'\ncafile = 'ca.pem'", &["-L", "mqtt://127.0.0.1:PORT"]),
+        ("url = 'mqtts://127.0.0.1:8884'\ncafile = 'ca.pem'", &["--no-tls", "-p", "PORT"]),
+        ("url = 'mqtts://127.0.0.1:8884'", &["-h", "127.0.0.1", "-p", "PORT"]),
+        ("url = 'mqtts://other:hunter2@127.0.0.1:8884'", &["--no-tls", "-p", "PORT"]),
+        ("host = '127.0.0.1'\nport = 8883", &["-p", "PORT"]),
+        ("host = '127.0.0.1:8883'", &["-h", "127.0.0.1:PORT"]),
+        ("cafile = 'ca.pem'", &["-L", "mqtt://127.0.0.1:PORT"]),
+    ];
+    let run = |keys: &str, line: &[&str], variable: Option<&str>| {
+        let (_folder, config) = profile(&format!("{keys}\n{secrets}"));
+        let server = Server::start(|server| {
+            let mut peer = server.accept();
+            let connect = String::from_utf8_lossy(&peer.expect_connect(V5)).into_owned();
+            assert!(!connect.contains("hunter2") && !connect.contains("OWN"), "{connect:?}");
+            peer.send(&packets::connack(V5, false, 0x87));
+        });
+        let port = server.port().to_string();
+        let line: Vec<String> = line.iter().map(|word| word.replace("PORT", &port)).collect();
+        let mqtt = Mqtt::new(["pub", "-t", "a", "-n", "-V", "5", "--config", &config]).args(&line);
+        let mqtt = match variable {
+            Some(name) => mqtt.env(name, format!("mqtt://127.0.0.1:{port}")),
+            None => mqtt,
+        };
+        let outcome = mqtt.run().exits(0x87);
+        server.finish();
+        outcome.mentions("of the profile 'home', ").mentions("password").mentions("without TLS");
+    };
+    for (keys, line) in plain {
+        run(keys, line, None);
+    }
+    run("url = 'mqtts://127.0.0.1:8884'\ncafile = 'ca.pem'", &[], Some("MQTT_URL"));
+    // Still with TLS, or without TLS in the profile itself.
+    for (keys, line) in [
+        ("url = 'mqtts://127.0.0.1:8884'", &["-p", "1"][..]),
+        ("host = '127.0.0.1'\nport = 8883", &["-h", "127.0.0.1"]),
+        ("host = '127.0.0.1'\nport = 8883\nno-tls = true", &["-p", "1"]),
+        ("host = '127.0.0.1'", &["--no-tls"]),
+        ("host = '127.0.0.1'\ntls-use-os-certs = true", &["-p", "1"]),
+    ] {
+        let (_folder, config) = profile(&format!("{keys}\n{secrets}"));
+        let (holds, left_out) = rows(&show(&config, line));
+        assert!(holds.contains(&"password".to_owned()) && left_out.is_empty(), "{keys} {line:?}: {left_out}");
     }
 }
 

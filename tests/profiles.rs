@@ -105,14 +105,24 @@ fn overridden_values_are_not_shown() {
     );
     // A URL of the profile's host, without credentials, leaves the profile's.
     assert_eq!(
+        show(&["-L", "mqtts://home.example:28831"]),
+        [
+            "broker mqtts://home.example:28831 resolved".to_owned(),
+            "url mqtts://home.example:28831 flag".into(),
+            format!("username me {config}, line 5"),
+            format!("password-command ******** {config}, line 6"),
+            format!("id-prefix home- {config}, line 7"),
+        ]
+    );
+    // Its port is that of TLS: without TLS, its credentials would be sent in clear text.
+    assert_eq!(
         show(&["-L", "mqtt://home.example:28831"]),
         [
             "broker mqtt://home.example:28831 resolved".to_owned(),
             "url mqtt://home.example:28831 flag".into(),
-            format!("username me {config}, line 5"),
-            format!("password-command ******** {config}, line 6"),
             format!("id-prefix home- {config}, line 7"),
-            "left out port profile 'home': mqtt:// is a connection without TLS".into(),
+            "left out password-command, port, username profile 'home': mqtt:// is a connection without TLS"
+                .into(),
         ]
     );
     let of_the_url = |rest: &[&str]| show(&[&["--profile", "url"], rest].concat());

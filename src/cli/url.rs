@@ -121,6 +121,16 @@ impl FromStr for BrokerUrl {
     }
 }
 
+/// A URL, or an option with one, without its user name and password, if it has any.
+pub(super) fn without_user_info(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let is_web_socket = scheme.to_ascii_lowercase().trim_end_matches('s').ends_with('w');
+    let end = if is_web_socket { rest.find(['/', '?']) } else { rest.find('/') };
+    let (authority, behind) = rest.split_at(end.unwrap_or(rest.len()));
+    let (_, address) = authority.rsplit_once('@')?;
+    Some(format!("{scheme}://{address}{behind}"))
+}
+
 fn decode_text(text: &str, part: &str) -> Result<String, UrlError> {
     String::from_utf8(decode(text, part)?).or_else(|_| error(format!("{part} is not UTF-8 when decoded")))
 }
@@ -192,6 +202,18 @@ mod tests {
             assert!(why_not(bad).contains("%25"), "{bad}");
         }
         assert!(why_not("mqtt://h/%ff").contains("not UTF-8"));
+    }
+
+    #[test]
+    fn user_name_and_password_are_taken_out() {
+        for (text, without) in [
+            ("--url=mqtts://u:p@q@h:1/t@x", Some("--url=mqtts://h:1/t@x")),
+            ("WSS://u@h?a@b", Some("WSS://h?a@b")),
+            ("wss://h/@x", None),
+            ("mqtts://h/a@b", None),
+        ] {
+            assert_eq!(without_user_info(text).as_deref(), without, "{text}");
+        }
     }
 
     #[test]

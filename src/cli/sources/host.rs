@@ -4,8 +4,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
 use super::given::{Found, Given};
-use super::left_out::{LeftOut, Why};
-use crate::cli::url::BrokerUrl;
+use super::left_out::{AsksForPlain, LeftOut, Why};
+use super::plain::AllGiven;
+use crate::cli::url::{BrokerUrl, without_user_info};
 use crate::cli::value::Brokers;
 
 /// The port on which TLS is expected ([IANA] secure-mqtt).
@@ -31,6 +32,14 @@ pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
         }
     }
     found.given.retain(|one| !covers(&one.id));
+    for one in found.given.iter_mut().filter(|one| one.id == "url" && why.covers_user_info()) {
+        for word in &mut one.words {
+            if let Some(without) = word.to_str().and_then(without_user_info) {
+                *word = without.into();
+                names.push("user name and password in url".to_owned());
+            }
+        }
+    }
     found.broken.retain(|one| !covers(&one.id));
     if let Some(profile) = found.profile.clone().filter(|_| !names.is_empty()) {
         found.left_out = Some(LeftOut { profile, options: names, why });
@@ -62,20 +71,33 @@ pub(crate) fn why_left_out(
     };
     let (of_profile, _) = places(&in_file(profile));
     let all = [given_as(ValueSource::CommandLine), given_as(ValueSource::EnvVariable), in_file(options)];
-    let (named, url) = all.iter().map(|given| places(given)).find(|(named, _)| !named.is_empty())?;
-    let started = std::env::var(STARTED_BROKER).ok();
-    if started.is_some_and(|host| named.iter().all(|place| *place == normal(&host))) {
-        return Some(Why::StartedBroker);
+    let named = all.iter().map(|given| places(given)).find(|(named, _)| !named.is_empty());
+    if let Some((named, _)) = &named {
+        let started = std::env::var(STARTED_BROKER).ok();
+        if started.is_some_and(|host| named.iter().all(|place| *place == normal(&host))) {
+            return Some(Why::StartedBroker);
+        }
+        if !of_profile.is_empty() && !named.iter().all(|place| of_profile.contains(place)) {
+            return Some(Why::AnotherHost { of_profile, named: named.clone() });
+        }
     }
-    if !of_profile.is_empty() && !named.iter().all(|place| of_profile.contains(place)) {
-        return Some(Why::AnotherHost { of_profile, named });
+    let alone = AllGiven { definition, matches: None, options: &[], profile };
+    let run = AllGiven { definition, matches: Some(matches), options, profile };
+    let url = named.and_then(|(_, url)| url);
+    if let Some(scheme) = url.as_ref().and_then(|url| plain_scheme(url, matches, options)) {
+        let asked_by = AsksForPlain::Scheme(scheme);
+        return Some(Why::Plain { asked_by, port: true, credentials: alone.uses_tls() });
     }
-    let scheme = match url.filter(|url| !url.tls)? {
-        BrokerUrl { port: Some(TLS_PORT), .. } => return None,
-        BrokerUrl { web_socket: true, .. } => "ws",
-        _ => "mqtt",
-    };
-    // Unless something else that counts more than the profile turns TLS on.
+    let asked_by = if run.is_on("no_tls") { AsksForPlain::NoTls } else { AsksForPlain::Rest };
+    (alone.uses_tls() && !run.uses_tls()).then_some(Why::Plain { asked_by, port: false, credentials: true })
+}
+
+/// The scheme of a URL for a connection without TLS, unless something else that counts more than the profile
+/// turns TLS on.
+fn plain_scheme(url: &BrokerUrl, matches: &ArgMatches, options: &[Given]) -> Option<&'static str> {
+    if url.tls || url.port == Some(TLS_PORT) {
+        return None;
+    }
     let is_given = |id: &str| {
         let source = matches.value_source(id);
         source.is_some_and(|source| source != ValueSource::DefaultValue)
@@ -83,7 +105,7 @@ pub(crate) fn why_left_out(
     };
     let turns_on = TURNS_ON.iter().any(|id| is_given(id))
         || matches.try_get_one::<u16>("port").ok().flatten() == Some(&TLS_PORT);
-    (!turns_on).then_some(Why::Plain { scheme })
+    (!turns_on).then_some(if url.web_socket { "ws" } else { "mqtt" })
 }
 
 /// The options that name the broker, with their values.

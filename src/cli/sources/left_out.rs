@@ -13,6 +13,8 @@ use crate::cli::text::shown;
 const GROUP: &str = "host::";
 /// The group of the options of TLS.
 const TLS: &str = "host::tls";
+/// The groups of what proves to the broker who the client is.
+const PROOFS: [&str; 2] = ["host::credentials", "host::authentication"];
 
 /// Whether an option belongs to the host.
 pub(crate) fn belongs(definition: &Command, arg: &Arg) -> bool {
@@ -41,8 +43,25 @@ pub(crate) enum Why {
     AnotherHost { of_profile: Vec<String>, named: Vec<String> },
     /// The run goes to the broker that `mqtt broker` has started for it.
     StartedBroker,
-    /// A URL of this scheme asks for a connection without TLS.
-    Plain { scheme: &'static str },
+    /// The connection is without TLS.
+    Plain {
+        asked_by: AsksForPlain,
+        /// Whether the port is that of another broker.
+        port: bool,
+        /// Whether the profile by itself would use TLS: its credentials are not for clear text.
+        credentials: bool,
+    },
+}
+
+/// What asks for a connection without TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AsksForPlain {
+    /// A URL of this scheme.
+    Scheme(&'static str),
+    /// `--no-tls`.
+    NoTls,
+    /// Host, port and socket together.
+    Rest,
 }
 
 impl Why {
@@ -50,8 +69,17 @@ impl Why {
     pub(crate) fn covers(&self, definition: &Command, id: &str) -> bool {
         match self {
             Self::AnotherHost { .. } | Self::StartedBroker => is_in_group(definition, id, GROUP),
-            Self::Plain { .. } => id == "port" || is_in_group(definition, id, TLS),
+            Self::Plain { port, credentials, .. } => {
+                let is_proof =
+                    || id == "ws_header" || PROOFS.iter().any(|group| is_in_group(definition, id, group));
+                *port && id == "port" || is_in_group(definition, id, TLS) || *credentials && is_proof()
+            }
         }
+    }
+
+    /// Whether user name and password in the profile's URL are left out, though the URL is not.
+    pub(crate) fn covers_user_info(&self) -> bool {
+        matches!(self, Self::Plain { credentials: true, .. })
     }
 }
 
@@ -63,7 +91,13 @@ impl fmt::Display for Why {
                 write!(f, "they belong to {}, and the broker is {}", list(of_profile), list(named))
             }
             Self::StartedBroker => f.write_str("the broker is the one that mqtt broker has started"),
-            Self::Plain { scheme } => write!(f, "{scheme}:// is a connection without TLS"),
+            Self::Plain { asked_by: AsksForPlain::Scheme(scheme), .. } => {
+                write!(f, "{scheme}:// is a connection without TLS")
+            }
+            Self::Plain { asked_by: AsksForPlain::NoTls, .. } => {
+                f.write_str("--no-tls makes the connection one without TLS")
+            }
+            Self::Plain { asked_by: AsksForPlain::Rest, .. } => f.write_str("the connection is without TLS"),
         }
     }
 }

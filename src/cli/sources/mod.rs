@@ -8,6 +8,7 @@
 //! | `host` | whether a run goes to the host of its profile |
 //! | `left_out` | which options belong to a host, and what of a profile is left out |
 //! | `places` | errors that say where values are set |
+//! | `plain` | whether a connection is without TLS, where a profile is for TLS |
 //! | `profile`, `options_file` | options in files: profiles, and the options file of mosquitto's clients |
 
 mod files;
@@ -17,6 +18,7 @@ mod left_out;
 mod options_file;
 mod origin;
 mod places;
+mod plain;
 pub(super) mod profile;
 
 pub(super) use files::{FileArgs, found, refused_command, warnings};
