@@ -70,6 +70,10 @@ impl FromStr for BrokerUrl {
             "mqtts" => (false, true),
             "ws" => (true, false),
             "wss" => (true, true),
+            other @ ("tcp" | "mqtt+tcp") => return error(format!("{other}:// is called mqtt:// here")),
+            other @ ("ssl" | "tls" | "mqtt+ssl" | "mqtt+tls") => {
+                return error(format!("{other}:// is called mqtts:// here"));
+            }
             other => {
                 return error(format!(
                     "scheme '{}' is not supported; use mqtt, mqtts, ws or wss",
@@ -246,6 +250,9 @@ mod tests {
             ("h:1883", "mqtt://HOST"),
             ("", "mqtt://HOST"),
             ("http://h", "scheme 'http'"),
+            ("TCP://h", "tcp:// is called mqtt:// here"),
+            ("ssl://h:8883", "ssl:// is called mqtts:// here"),
+            ("mqtt+ssl://h", "mqtt+ssl:// is called mqtts:// here"),
             ("mqtt://", "empty"),
             ("mqtt:///t", "empty"),
             ("mqtt://h:0", "port"),

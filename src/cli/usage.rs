@@ -54,7 +54,7 @@ pub(super) fn from_clap(
     let mut tip = long_name(&error, subcommand)
         .or_else(|| misplaced(&error, &path, arguments))
         .or_else(|| without_value(&error, &names.concat()))
-        .or_else(|| after_command(&error, &path, command))
+        .or_else(|| after_command(&error, &path, command, arguments))
         .or_else(|| similar(&error, subcommand.unwrap_or(command)));
     if let Some(both) = conflict(&error) {
         message = both;
@@ -75,7 +75,8 @@ pub(super) fn unknown_command(program: &Command, line: &[OsString], at: usize) -
     }
     let names = above.get_subcommands().map(Command::get_name);
     let words = ["version", "help"].into_iter().filter(|_| is_program);
-    let near: Vec<String> = nearest(&typed, names.chain(words)).into_iter().map(Into::into).collect();
+    let near = nearest(&typed, names.chain(words)).into_iter().filter(|name| *name != typed);
+    let near: Vec<String> = near.map(Into::into).collect();
     let names = line[1..at].iter().filter_map(|name| name.to_str()).map(|name| format!("{name} "));
     let hint = did_you_mean(&near).unwrap_or_else(|| format!("see mqtt {}--help", names.collect::<String>()));
     Error::usage(format!("unrecognized subcommand '{}'", without_secrets(&typed))).with_hint(hint)
@@ -120,12 +121,27 @@ fn without_value(error: &clap::Error, names: &str) -> Option<String> {
 }
 
 /// Options stand after the subcommand.
-fn after_command(error: &clap::Error, path: &[&Command], program: &Command) -> Option<String> {
+fn after_command(
+    error: &clap::Error,
+    path: &[&Command],
+    program: &Command,
+    arguments: &[OsString],
+) -> Option<String> {
     let ContextValue::String(typed) = error.get(ContextKind::InvalidArg)? else { return None };
     let is_one = |command: &Command| command.get_arguments().any(|arg| words::is_called(arg, typed));
-    let is_early = path.is_empty() && error.kind() == ErrorKind::UnknownArgument;
-    (is_early && program.get_subcommands().any(is_one))
-        .then(|| format!("options follow the command: mqtt COMMAND {typed}"))
+    let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let Some(command) = path.last() else {
+        let is_known = program.get_subcommands().any(is_one);
+        return is_known.then(|| format!("options follow the command: mqtt COMMAND {typed}"));
+    };
+    let early = arguments.iter().skip(1).take_while(|word| is_option(word));
+    let is_early = early.into_iter().any(|word| word == typed.as_str());
+    let names: Vec<&str> = path.iter().map(|command| command.get_name()).collect();
+    (is_early && is_one(command))
+        .then(|| format!("options follow the command: mqtt {} {typed}", names.join(" ")))
 }
 
 /// The option or value that comes nearest to a misspelt one, if one is near.
@@ -140,7 +156,8 @@ fn similar(error: &clap::Error, command: &Command) -> Option<String> {
             let visible = command.get_arguments().filter(|arg| !arg.is_hide_set());
             let known: Vec<&str> =
                 visible.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).collect();
-            nearest(typed, known).into_iter().map(|name| format!("--{name}")).collect()
+            let near = nearest(typed, known).into_iter().filter(|name| *name != typed);
+            near.map(|name| format!("--{name}")).collect()
         }
         ErrorKind::InvalidValue => {
             let Some(ContextValue::Strings(valid)) = error.get(ContextKind::ValidValue) else { return None };

@@ -166,6 +166,9 @@ const SLIPS: &[(&str, &str)] = &[
         "-V takes the version of MQTT, such as -V 5; for that of this program: mqtt version",
     ),
     ("mqtt -p 1884 pub", "options follow the command: mqtt COMMAND -p"),
+    ("mqtt --json sub a", "options follow the command: mqtt sub --json"),
+    ("mqtt -d sub", "options follow the command: mqtt sub -d"),
+    ("mqtt --retain bench pub", "options follow the command: mqtt bench pub --retain"),
     ("mqtt --host x pub", "options follow the command: mqtt COMMAND --host"),
 ];
 
