@@ -77,7 +77,7 @@ fn nul_ends_each_line_in_place_of_a_line_feed() {
     let args = ["-l", "-q", "1", "-0", "--topic-from-line", "\n"];
     becomes(&args, b"a\n1\n2\0", &[message("a", b"1\n2")]).succeeds();
     let input = b"{\"topic\":\"a\",\n\"payload\":\"x\"}\0{\"topic\":\"b\"}\0";
-    becomes(&["--json", "-q", "1", "-0"], input, &[message("a", b"x"), message("b", b"")]).succeeds();
+    becomes(&["--json", "-q", "1", "-0", "-n"], input, &[message("a", b"x"), message("b", b"")]).succeeds();
 }
 
 #[test]

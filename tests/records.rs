@@ -15,7 +15,7 @@ use crate::support::server::{Peer, Server};
 use crate::support::version;
 
 fn records(port: u16, protocol: Protocol) -> Mqtt {
-    Mqtt::publish(port).args(["-V", version(protocol), "--json"])
+    Mqtt::publish(port).args(["-V", version(protocol), "--json", "-n"])
 }
 
 /// The next packet that is no PUBREL, which is answered.
@@ -153,6 +153,22 @@ fn retain_of_a_received_message_is_kept_on_request(#[case] args: &[&str], #[case
     }
 }
 
+/// A misspelt member must not clear what is retained.
+#[test]
+fn record_without_payload_is_refused_unless_the_options_give_one() {
+    let line = "{\"topic\":\"a\",\"paylod\":\"off\",\"qos\":1,\"retain\":true}\n";
+    let server = Server::start(|server| expect_leave(&mut server.accept_session(V5), V5));
+    let run = Mqtt::publish(server.port()).args(["--json"]).stdin(line).run();
+    run.exits(1)
+        .mentions("mqtt: line 1: it has no payload; \"payload\": null, or -n, publishes an empty message\n");
+    let server = Server::start(|server| {
+        let mut peer = server.accept_session(V5);
+        take(&mut peer, V5, &Message::new("a", b"given").at(QoS::AtLeastOnce, 0).retained());
+        expect_leave(&mut peer, V5);
+    });
+    Mqtt::publish(server.port()).args(["--json", "-m", "given"]).stdin(line).run().succeeds();
+}
+
 #[test]
 fn topics_are_rewritten_in_the_order_given() {
     let input = "{\"topic\":\"home/hall\",\"qos\":1}\n{\"topic\":\"x\",\"qos\":1}\n";
@@ -210,7 +226,7 @@ fn properties_that_mqtt_3_cannot_carry_are_named_once() {
 }
 
 #[rstest]
-#[case(&["-m", "x"], "-m and --json are two sources")]
+#[case(&["-f", "x"], "-f and --json are two sources")]
 #[case(&["--repeat", "2"], "--repeat and --repeat-delay cannot be used with -l or --json")]
 #[case(&["--rewrite-topic", "home"], "it must have the form s#PATTERN#REPLACEMENT#")]
 fn options_that_contradict_are_refused(#[case] args: &[&str], #[case] words: &str) {

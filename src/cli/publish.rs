@@ -176,9 +176,9 @@ struct RecordArgs {
     /// Each line of standard input, as the record of a message: a JSON object such as mqtt sub --json writes
     ///
     /// Topic, QoS, RETAIN, payload and properties are taken from the record, and what it leaves out from the
-    /// options. A payload that is not a string is published as the JSON it is. The time that a message spends
-    /// on the way is taken off its message-expiry-interval, and what has expired is not sent. Lines without
-    /// anything in them are passed over.
+    /// options (the payload from -m or -n). A payload that is not a string is published as the JSON it is. The
+    /// time that a message spends on the way is taken off its message-expiry-interval, and what has expired is
+    /// not sent. Lines without anything in them are passed over.
     #[arg(long, help_heading = "Payload (one of)")]
     json: bool,
 
@@ -272,9 +272,22 @@ fn rewrite(text: &str) -> Result<Rewrite, String> {
 }
 
 impl RecordArgs {
-    fn source(self, stops_at_error: bool) -> Option<(&'static str, Source)> {
-        let options =
-            RecordOptions { keep_retain: self.keep_retain, rewrites: self.rewrite_topic, stops_at_error };
+    /// `given` loses what is the payload of records that have none.
+    fn source(
+        self,
+        given: &mut Vec<(&'static str, Source)>,
+        stops_at_error: bool,
+    ) -> Option<(&'static str, Source)> {
+        let payload = match given.as_slice() {
+            [(_, Source::Message(payload))] if self.json => Some(payload.clone()),
+            [(_, Source::Null)] if self.json => Some(Vec::new()),
+            _ => None,
+        };
+        if payload.is_some() {
+            given.clear();
+        }
+        let (keep_retain, rewrites) = (self.keep_retain, self.rewrite_topic);
+        let options = RecordOptions { keep_retain, rewrites, stops_at_error, payload };
         self.json.then_some(("--json", Source::Records(options)))
     }
 }
@@ -318,11 +331,11 @@ impl TryFrom<PublishArgs> for Config {
 
     fn try_from(mut args: PublishArgs) -> Result<Self, Error> {
         let topics = args.operands.topics(&args.topic)?;
-        let given = args.payload.clone().given().into_iter();
-        let given =
-            given.chain(args.operands.given()).chain(args.records.source(args.lines.stops_at_error()));
+        let mut given: Vec<_> = args.payload.clone().given();
+        given.extend(args.operands.given());
+        let records = args.records.source(&mut given, args.lines.stops_at_error());
         let lines = args.stdin_line.then(|| args.lines.source()).transpose()?;
-        let given = given.chain(lines.map(|lines| ("-l", lines))).collect();
+        given.extend(records.into_iter().chain(lines.map(|lines| ("-l", lines))));
         let source = source(given, args.spool.is_some())?;
         args.lines.check(&source)?;
         let mut topics = match source {

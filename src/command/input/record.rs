@@ -28,7 +28,8 @@ pub(crate) struct Record<'a> {
     /// When the message was received, as the record has it (`tst`); `None` for one that was written to be
     /// published.
     pub(crate) received: Option<Cow<'a, str>>,
-    pub(crate) payload: Cow<'a, [u8]>,
+    /// `None` if the record does not say.
+    pub(crate) payload: Option<Cow<'a, [u8]>>,
     /// The payload was written as text: not encoded, and not JSON.
     pub(crate) is_text: bool,
     /// Checked; without those that are the connection's and not the message's.
@@ -73,12 +74,17 @@ struct Members<'a> {
     qos: Option<&'a RawValue>,
     #[serde(borrow)]
     retain: Option<&'a RawValue>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     payload: Option<&'a RawValue>,
     #[serde(borrow, rename = "payload-encoding")]
     payload_encoding: Option<&'a RawValue>,
     #[serde(borrow)]
     properties: Option<&'a RawValue>,
+}
+
+/// Tells `null` from a member that is not there.
+fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl<'a> Record<'a> {
@@ -116,10 +122,11 @@ impl<'a> Record<'a> {
         let is_json = members.payload.is_some_and(|payload| !payload.get().starts_with('"'));
         let is_text = encoding.is_none() && !is_json;
         let payload = match members.payload {
-            None => Cow::default(),
+            None => None,
+            Some(json) if json.get() == "null" => Some(Cow::default()),
             // mosquitto writes a payload that is JSON as it is.
-            Some(json) if !json.get().starts_with('"') => Cow::Borrowed(json.get().as_bytes()),
-            Some(json) => bytes("payload", text("payload", json)?, encoding.as_deref())?,
+            Some(json) if !json.get().starts_with('"') => Some(Cow::Borrowed(json.get().as_bytes())),
+            Some(json) => Some(bytes("payload", text("payload", json)?, encoding.as_deref())?),
         };
         let properties = match members.properties {
             None => PropertyBlock::EMPTY,
@@ -323,7 +330,7 @@ mod tests {
             let record = Record::parse(&line).unwrap();
             prop_assert_eq!(record.topic.as_deref(), Some(topic.as_str()));
             prop_assert_eq!((record.qos, record.retain), (Some(qos), Some(true)));
-            prop_assert_eq!(record.payload, payload);
+            prop_assert_eq!(record.payload.as_deref(), Some(payload.as_slice()));
             prop_assert_eq!(record.properties, properties);
             prop_assert!(clock::parse(&record.received.unwrap()).is_some());
         }

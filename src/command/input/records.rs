@@ -30,6 +30,8 @@ pub struct RecordOptions {
     pub rewrites: Vec<Rewrite>,
     /// The first line that is no record ends the run (`--on-error stop`).
     pub stops_at_error: bool,
+    /// The payload of a record that has none (`-m`, `-n`).
+    pub payload: Option<Vec<u8>>,
 }
 
 /// How lines become messages that begin with a topic.
@@ -56,7 +58,7 @@ impl TopicLines {
             qos: None,
             retain: None,
             received: None,
-            payload: line[end + separator.len()..].into(),
+            payload: Some(line[end + separator.len()..].into()),
             is_text: true,
             properties: PropertyBlock::default(),
         })
@@ -178,8 +180,9 @@ impl RecordFilling {
         }
         if record.is_text {
             self.buffer.clear();
-            self.values.fill_in(&record.payload, &mut self.buffer).map_err(wrong)?;
-            record.payload = self.buffer.to_vec().into();
+            let payload = record.payload.as_deref().unwrap_or_default();
+            self.values.fill_in(payload, &mut self.buffer).map_err(wrong)?;
+            record.payload = record.payload.map(|_| self.buffer.to_vec().into());
         }
         Ok(record)
     }
@@ -358,7 +361,18 @@ impl RecordReader {
             self.known.insert(name.into(), Known { topic, templates: [const { None }; 6] });
         }
         let Some(known) = self.known.get_mut(name) else { return Err(NoRecord::new("it has no topic")) };
-        let item = Item { known, qos, retain, properties: record.properties, payload: record.payload };
+        let payload = match (record.payload, &self.form) {
+            (Some(payload), _) => payload,
+            (None, LineForm::Record(RecordOptions { payload: Some(payload), .. })) => {
+                Cow::Owned(payload.clone())
+            }
+            (None, _) => {
+                return Err(NoRecord::new(
+                    "it has no payload; \"payload\": null, or -n, publishes an empty message",
+                ));
+            }
+        };
+        let item = Item { known, qos, retain, properties: record.properties, payload };
         Ok((item, &self.defaults))
     }
 

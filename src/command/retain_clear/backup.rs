@@ -257,7 +257,8 @@ pub(super) struct RetainedRecord {
 /// retained there, or make something retained that never was.
 fn retained(record: Record<'_>) -> Result<RetainedRecord, (String, &'static str)> {
     let Some(topic) = record.topic else { return Err(("it has no topic".into(), NO_RECORD)) };
-    if record.payload.is_empty() {
+    let payload = record.payload.unwrap_or_default();
+    if payload.is_empty() {
         return Err((
             "it has no payload: publishing it would delete the retained message of its topic".into(),
             NO_RECORD,
@@ -272,7 +273,7 @@ fn retained(record: Record<'_>) -> Result<RetainedRecord, (String, &'static str)
     Ok(RetainedRecord {
         topic: topic.into_owned(),
         qos: record.qos.unwrap_or(QoS::AtMostOnce),
-        payload: record.payload.into_owned(),
+        payload: payload.into_owned(),
         properties: record.properties,
     })
 }
