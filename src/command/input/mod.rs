@@ -23,5 +23,5 @@ pub use records::{RecordOptions, TopicLines};
 pub use rewrite::Rewrite;
 pub use source::Source;
 pub(super) use source::stdin;
-pub(super) use template::Values;
+pub(super) use template::FieldValues;
 pub use template::{LookUp, TextTemplate};

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use super::record::{NoRecord, Record};
 use super::rewrite::Rewrite;
-use super::template::{TextTemplate, Values};
+use super::template::{FieldValues, TextTemplate};
 use bytes::BytesMut;
 
 use crate::clock;
@@ -151,7 +151,7 @@ pub(crate) struct RecordReader {
 /// Fills in the texts of lines.
 #[derive(Debug)]
 struct RecordFilling {
-    values: Values,
+    values: FieldValues,
     /// The topic of lines that name none.
     topic: Option<TextTemplate>,
     /// Lines so far.
@@ -224,7 +224,7 @@ impl RecordReader {
     }
 
     /// Fills in topics and payloads; `topic` is that of lines that name none.
-    pub(crate) fn filling(self, values: Values, topic: Option<TextTemplate>) -> Self {
+    pub(crate) fn filling(self, values: FieldValues, topic: Option<TextTemplate>) -> Self {
         let filling = RecordFilling { values, topic, number: 0, buffer: BytesMut::new() };
         Self { filling: Some(filling), ..self }
     }

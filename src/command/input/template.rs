@@ -83,7 +83,7 @@ impl TextTemplate {
     }
 
     /// Writes the text for the message of `values`.
-    pub(crate) fn fill(&self, values: &mut Values, out: &mut BytesMut) {
+    pub(crate) fn fill(&self, values: &mut FieldValues, out: &mut BytesMut) {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.put_slice(text),
@@ -184,7 +184,7 @@ fn scaled(number: &str, decimals: usize) -> Option<i64> {
 
 /// What the fields of one message are.
 #[derive(Debug)]
-pub(crate) struct Values {
+pub(crate) struct FieldValues {
     /// The number of the message's input, from 1.
     sequence: u64,
     /// One time for the whole message, looked up when it is first needed.
@@ -193,7 +193,7 @@ pub(crate) struct Values {
     random: fastrand::Rng,
 }
 
-impl Values {
+impl FieldValues {
     /// `seed`: random values are the same in each run.
     pub(crate) fn new(seed: Option<u64>) -> Self {
         let random = seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed);
@@ -275,7 +275,7 @@ mod tests {
     fn filled(text: &str) -> Result<String, String> {
         let template =
             TextTemplate::parse(text.as_bytes(), Some(|name| (name == "A").then(|| "{b}".into())))?;
-        let mut values = Values::new(Some(1));
+        let mut values = FieldValues::new(Some(1));
         values.start(7);
         let mut out = BytesMut::new();
         template.fill(&mut values, &mut out);
@@ -340,7 +340,7 @@ mod tests {
     fn texts_from_standard_input_have_no_variables() {
         assert!(TextTemplate::parse(b"{env:HOME}", None).is_err());
         let mut out = BytesMut::new();
-        Values::new(None).fill_in(b"{env:HOME}", &mut out).unwrap_err();
+        FieldValues::new(None).fill_in(b"{env:HOME}", &mut out).unwrap_err();
         assert!(out.is_empty());
     }
 
@@ -357,14 +357,14 @@ mod tests {
         /// A text is the same whether it is read before or as it comes; and no text causes a panic.
         #[test]
         fn both_ways_of_filling_agree(text in "(\\{|\\}|:|seq|now|rand|hex|[0-9.%a-z-]){0,8}") {
-            let mut values = Values::new(Some(3));
+            let mut values = FieldValues::new(Some(3));
             let mut out = BytesMut::new();
             let direct = values.fill_in(text.as_bytes(), &mut out);
             let template = TextTemplate::parse(text.as_bytes(), None);
             prop_assert_eq!(direct.is_ok(), template.is_ok());
             if let (Ok(template), false) = (template, text.contains("now")) {
                 let mut again = BytesMut::new();
-                template.fill(&mut Values::new(Some(3)), &mut again);
+                template.fill(&mut FieldValues::new(Some(3)), &mut again);
                 prop_assert_eq!(out, again);
             }
         }

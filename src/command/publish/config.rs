@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::SpoolOptions;
 use super::filled::{Filler, Filling};
 use crate::client::options::ClientOptions;
-use crate::command::input::{LineForm, RecordReader, Source, TextTemplate, Values};
+use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate};
 use crate::error::Error;
 use crate::output::Verbosity;
 use crate::protocol::property::PropertyBlock;
@@ -73,7 +73,7 @@ impl Config {
         let topic = self.topics.first().map(String::as_str).unwrap_or_default();
         let reader = RecordReader::new(form, self.envelope(topic), self.topic_alias);
         Some(match &self.filling {
-            Some(filling) => reader.filling(Values::new(filling.seed), filling.topics.first().cloned()),
+            Some(filling) => reader.filling(FieldValues::new(filling.seed), filling.topics.first().cloned()),
             None => reader,
         })
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
-use crate::command::input::{LookUp, TextTemplate, Values};
+use crate::command::input::{FieldValues, LookUp, TextTemplate};
 use crate::error::Error;
 use crate::protocol::topic;
 use crate::protocol::wire::PublishTemplate;
@@ -27,7 +27,7 @@ pub struct Filling {
 
 /// Fills in topics and payloads.
 pub(super) struct Filler {
-    values: Values,
+    values: FieldValues,
     topics: Vec<TextTemplate>,
     /// The payload of all messages; `None` where each input is a text of its own.
     payload: Option<TextTemplate>,
@@ -41,7 +41,7 @@ pub(super) struct Filler {
 impl Filler {
     pub(super) fn new(filling: &Filling, payload: Option<TextTemplate>) -> Self {
         Self {
-            values: Values::new(filling.seed),
+            values: FieldValues::new(filling.seed),
             topics: filling.topics.clone(),
             payload,
             buffer: BytesMut::new(),
