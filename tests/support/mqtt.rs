@@ -7,7 +7,7 @@ use std::io::{PipeReader, PipeWriter, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::time::Instant;
@@ -231,7 +231,7 @@ impl Mqtt {
             // Becomes the program, with its standard input as its terminal.
             (None, Input::OwnTerminal) => {
                 let mut session = Command::new("setsid");
-                session.args(["--ctty", program]);
+                session.arg("--ctty").arg(self.other.as_deref().unwrap_or(Path::new(program)));
                 session
             }
             (None, _) => match &self.other {
