@@ -1,11 +1,9 @@
-//! Completions, manual pages and help texts are generated from the definition of the command line,
+//! Manual pages and help texts are generated from the definition of the command line,
 //! and committed. `UPDATE_EXPECT=1 cargo test generated` writes them again.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use clap_complete::Shell;
 
 use super::support::words;
 
@@ -51,18 +49,6 @@ fn names(folder: &Path) -> Vec<String> {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
-}
-
-#[test]
-fn completions() {
-    let shells = [Shell::Bash, Shell::Elvish, Shell::Fish, Shell::PowerShell, Shell::Zsh];
-    let files = shells.map(|shell| {
-        let mut text = Vec::new();
-        clap_complete::generate(shell, &mut mqtt::cli::command(), "mqtt", &mut text);
-        let name = clap_complete::Generator::file_name(&shell, "mqtt");
-        (name, String::from_utf8(text).unwrap())
-    });
-    check("completions", &BTreeMap::from(files));
 }
 
 #[test]

@@ -26,6 +26,7 @@ mod compat_every_option;
 mod compat_hostile;
 mod compat_practice;
 mod compat_scripts;
+mod completions;
 mod config;
 mod connect;
 mod discovery;

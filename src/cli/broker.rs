@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
 
+use clap::ValueHint;
+
 use super::manual::Manual;
 use super::sources::STARTED_BROKER;
 use super::subcommand::Subcommand;
@@ -41,7 +43,7 @@ pub(super) struct BrokerArgs {
 
     /// Program to run beside the broker, which ends with it; it finds the broker by MQTT_HOST and
     /// MQTT_PORT, and this program as mqtt. What belongs to the host of a profile is not used for it
-    #[arg(last = true, value_name = "COMMAND")]
+    #[arg(last = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
     command: Vec<OsString>,
 
     #[command(flatten)]

@@ -234,6 +234,19 @@ impl ConnectionArgs {
         Ok(options)
     }
 
+    /// As [`Self::resolve`], for who must not ask the user, run a command or wait for a file. None if that is what
+    /// it takes, or if anything is wrong.
+    pub(super) fn resolve_silently(self, purpose: Purpose) -> Option<ClientOptions> {
+        let origin = self.origin.clone();
+        let (mut options, credentials) = self.check(purpose).ok()?;
+        if !credentials.are_at_hand() {
+            return None;
+        }
+        let password = credentials.fetch(&origin, options.connect_timeout).ok()?;
+        options.password = authentication::with_password(&mut options.authentication, password).ok()?;
+        Some(options)
+    }
+
     /// As [`Self::resolve`], with the password still where it is.
     pub(super) fn check(mut self, purpose: Purpose) -> Result<(ClientOptions, Credentials), Error> {
         let ConnectProperties {

@@ -153,6 +153,15 @@ impl Credentials {
         self.password.is_some()
     }
 
+    /// Whether the password is there without a question to the user, a command, or a pipe.
+    pub(super) fn are_at_hand(&self) -> bool {
+        match self.password.as_ref().map(|(source, _)| source) {
+            None | Some(PasswordSource::Given(_)) => true,
+            Some(PasswordSource::File(path)) => path.is_file(),
+            Some(PasswordSource::Command(_) | PasswordSource::Prompt) => false,
+        }
+    }
+
     /// Gets the password from where it is. To be called when nothing else can be wrong any more:
     /// nobody likes to type a password for nothing.
     /// A command may take as long as `limit`.

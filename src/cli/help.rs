@@ -155,7 +155,7 @@ fn of_group(definition: Command, name: &str, group: &OsString) -> Result<Command
 }
 
 /// The names of the groups of options.
-fn groups(definition: &Command) -> Vec<String> {
+pub(super) fn groups(definition: &Command) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for arg in definition.get_arguments().filter(|arg| !arg.is_hide_set()) {
         let group = group_of(arg);

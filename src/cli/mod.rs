@@ -11,6 +11,7 @@
 //! | `config` | `mqtt config`: its modes, the list of profiles and the check of the configuration file |
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
+//! | `completions`, `complete` | the scripts for shells, and what they ask for |
 //! | `table` | the table of subcommands |
 //! | `subcommand` | the trait of a subcommand, and the entries of the table |
 //! | `definition` | what the definitions of all subcommands have in common |
@@ -35,6 +36,8 @@ mod bench_load;
 mod bench_manual;
 mod broker;
 mod compat;
+mod complete;
+mod completions;
 mod config;
 mod connection;
 mod credentials;
@@ -115,6 +118,9 @@ pub fn parse(
             let _ = start_anew(&hidden);
         }
         return Ok(compat::parse(program, &typed.unwrap_or(arguments)[names..]));
+    }
+    if arguments.get(1).is_some_and(|word| word == complete::ASKING) {
+        return Ok(complete::request(&arguments[2..]));
     }
     let arguments = with_version_as_option(arguments);
     if arguments.get(1).is_some_and(|word| word == "help") {

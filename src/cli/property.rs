@@ -173,6 +173,20 @@ impl<P: Packets> Args for PropertyArgs<P> {
     }
 }
 
+/// The packets of a subcommand by mosquitto's names, as far as its options tell.
+pub(super) fn packets(definition: &Command) -> Vec<&'static str> {
+    let has = |flag: &Flag| definition.get_arguments().any(|arg| arg.get_id() == flag.name());
+    let is_sent = |place: Place| FLAGS.iter().any(|flag| flag.place == place && has(flag));
+    COMMANDS.iter().filter(|(_, place)| is_sent(*place)).map(|(name, _)| *name).collect()
+}
+
+/// The properties that a packet can have, by the standard's names.
+pub(super) fn properties_of(command: &str) -> Vec<&'static str> {
+    let place = COMMANDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(command)).map(|(_, place)| *place);
+    let is_allowed = |id: &&PropertyId| place.is_some_and(|place| id.allowed_in(place));
+    PropertyId::ALL.iter().filter(is_allowed).map(|id| id.name()).collect()
+}
+
 /// The packets of a subcommand by mosquitto's names.
 fn names<P: Packets>() -> Vec<&'static str> {
     COMMANDS.iter().filter(|(_, place)| P::SENT.contains(place)).map(|(name, _)| *name).collect()

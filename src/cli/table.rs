@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use super::definition::finish;
 use super::manual::{self, Manual};
 use super::subcommand::Entry;
-use super::{bench, broker, compat, config, ping, publish, request, retain_clear, subscribe, will_test};
+use super::{
+    bench, broker, compat, completions, config, ping, publish, request, retain_clear, subscribe, will_test,
+};
 
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
@@ -41,6 +43,7 @@ pub(super) static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<broker::BrokerArgs>("broker"),
     Entry::print::<config::ConfigArgs>("config", &config::MANUAL).with(config::MODES),
     Entry::print::<compat::CompatArgs>("compat", &compat::MANUAL).with(compat::MODES),
+    Entry::print::<completions::CompletionsArgs>("completions", &completions::MANUAL),
 ];
 
 /// The definition of every option: the source of `--help`, manual pages and completions. It does

@@ -31,7 +31,7 @@ pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString
             break;
         }
         let Some((arg, from)) = option(definition, word) else { continue };
-        if from < word.len() {
+        if let Some(from) = from {
             found.push(OptionValue { arg, word: at, from, number: 0 });
         } else if !arg.is_require_equals_set() {
             let count = if arg.get_id() == property::ID { property::words(&line[next..]) } else { 1 };
@@ -57,7 +57,7 @@ pub(super) fn detached(definition: &Command, names: usize, line: &[OsString]) ->
     let end = (names..line.len()).find(|at| word(*at) == b"--" && !is_value(*at)).unwrap_or(line.len());
     (names..end.saturating_sub(1)).filter(|at| !is_value(*at)).find(|at| {
         let wants_equals = option(definition, word(*at))
-            .is_some_and(|(arg, from)| from == word(*at).len() && arg.is_require_equals_set());
+            .is_some_and(|(arg, from)| from.is_none() && arg.is_require_equals_set());
         wants_equals && !word(at + 1).starts_with(b"-")
     })
 }
@@ -94,9 +94,8 @@ pub(super) fn unknown(definition: &Command, names: usize, line: &[OsString]) -> 
     })
 }
 
-/// The option in a word that takes a value, and where in the word its value begins: at the end, if it
-/// follows.
-fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, usize)> {
+/// The option in a word that takes a value, and where in the word its value begins, unless it follows.
+fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, Option<usize>)> {
     let takes_value = |arg: &&Arg| arg.get_action().takes_values();
     if let Some(long) = word.strip_prefix(b"--") {
         let end = long.iter().position(|byte| *byte == b'=');
@@ -104,7 +103,7 @@ fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, usize)> 
         let is_called =
             |arg: &&Arg| arg.get_long_and_visible_aliases().is_some_and(|names| names.contains(&name));
         let arg = definition.get_arguments().find(is_called).filter(takes_value)?;
-        return Some((arg, end.map_or(word.len(), |end| 2 + end + 1)));
+        return Some((arg, end.map(|end| 2 + end + 1)));
     }
     let letters = word.strip_prefix(b"-")?;
     for (place, letter) in letters.iter().enumerate() {
@@ -112,7 +111,8 @@ fn option<'d>(definition: &'d Command, word: &[u8]) -> Option<(&'d Arg, usize)> 
         let arg = definition.get_arguments().find(is_called)?;
         if takes_value(&arg) {
             let from = 1 + place + 1;
-            return Some((arg, if word.get(from) == Some(&b'=') { from + 1 } else { from }));
+            let from = if word.get(from) == Some(&b'=') { Some(from + 1) } else { Some(from) };
+            return Some((arg, from.filter(|from| *from < word.len() || word.ends_with(b"="))));
         }
     }
     None
@@ -126,7 +126,7 @@ mod tests {
     fn each_value_is_found_at_its_place() {
         let command = super::super::command();
         let line = "mqtt pub -dt a --message=-x -P -odd -rPsecret -k=5 -D connect user-property -k -v \
-                    -D publish content-type -t --qos 1 -- -u me";
+                    -D publish content-type -t --qos 1 --host= -- -u me";
         let line: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let found = values(command.find_subcommand("pub").unwrap(), 2, &line);
         let shown: Vec<String> = found
@@ -149,6 +149,7 @@ mod tests {
             "property content-type",
             "property -t",
             "qos 1",
+            "host ",
         ];
         assert_eq!(shown, expected);
     }

@@ -68,10 +68,13 @@ pub enum ScramMechanism {
 }
 
 impl ScramMechanism {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Sha1, Self::Sha256, Self::Sha512];
+
     /// The mechanism of that name, which is the authentication method's as well.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Sha1, Self::Sha256, Self::Sha512].into_iter().find(|mechanism| mechanism.name() == name)
+        Self::ALL.into_iter().find(|mechanism| mechanism.name() == name)
     }
 
     /// Its registered name.

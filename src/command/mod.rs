@@ -12,6 +12,7 @@ pub mod request;
 pub mod retain_clear;
 mod stored;
 pub mod subscribe;
+pub mod topics;
 pub mod unmade;
 pub mod will_test;
 

@@ -22,4 +22,4 @@ mod value;
 pub use self::differences::{DIFFERENCES, Difference};
 pub(super) use self::install::{CompatArgs, MANUAL, MODES};
 pub(super) use self::parse::{parse, secrets};
-pub(super) use self::programs::called;
+pub(super) use self::programs::{called, names};

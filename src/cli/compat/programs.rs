@@ -15,6 +15,11 @@ pub(super) const PROGRAMS: [(Program, &str); 3] = [
     (Program::Request, "mosquitto_rr"),
 ];
 
+/// The names of the clients.
+pub(in crate::cli) fn names() -> impl Iterator<Item = &'static str> {
+    PROGRAMS.iter().map(|(_, name)| *name)
+}
+
 pub(super) fn name(program: Program) -> &'static str {
     PROGRAMS.iter().find(|(other, _)| *other == program).map_or("", |(_, name)| name)
 }

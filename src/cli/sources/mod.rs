@@ -27,3 +27,4 @@ pub(super) use host::{STARTED_BROKER, TLS_PORT, TURNS_ON};
 pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
 pub(super) use origin::{BrokenSetting, Origin, Rank, counts, one_of};
 pub(super) use places::with_places;
+pub(super) use profile::names as profile_names;

@@ -50,6 +50,16 @@ pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, 
     }
 }
 
+/// The names of all profiles of this configuration file, or else of the one that is looked for. None if it cannot be
+/// read.
+pub(crate) fn names(path: Option<&Path>) -> Vec<String> {
+    let Some(path) = path.map(Path::to_owned).or_else(default_file) else { return Vec::new() };
+    let Ok(file) = File::read(&path, Written::read_ordinary) else { return Vec::new() };
+    let Ok(document) = file.document() else { return Vec::new() };
+    let names = file.content(document.get_ref()).profiles.into_iter().map(|profile| profile.name.to_owned());
+    names.filter(|name| !name.contains(char::is_control)).collect()
+}
+
 /// There is no configuration, which is well as long as nobody asks for something in it.
 fn absent(asked: Option<&str>, why: &str) -> Result<Found, Error> {
     let Some(name) = asked else { return Ok(Found::default()) };
