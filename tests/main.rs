@@ -57,6 +57,7 @@ mod records;
 mod redirect;
 mod request;
 mod request_links;
+mod respond;
 mod retain_clear;
 mod retain_clear_ends;
 mod retain_clear_scale;

@@ -198,6 +198,7 @@ pub(super) static COMMANDS: &[ForeignCall] = &[
     called(&["publish", "send", "produce"], "pub"),
     called(&["subscribe", "listen", "receive", "consume", "watch", "monitor", "tail"], "sub"),
     called(&["request", "req", "rpc", "call", "request-response"], "rr"),
+    called(&["responder", "response", "answer", "reply", "rpc-server"], "respond"),
     called(&["conn", "connect", "test", "check-connection"], "ping"),
     called(&["simulate"], "bench pub"),
     called(&["benchmark", "load", "load-test", "loadtest", "stress", "perf", "swarm"], "bench"),

@@ -7,7 +7,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `publish`, `subscribe`, `request`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
+//! | `publish`, `subscribe`, `request`, `respond`, `bench`, `retain_clear`, `will_test`, `ping`, `broker` | a subcommand each: its own options, the groups it has, its rules |
 //! | `config` | `mqtt config`: its modes, the list of profiles and the check of the configuration file |
 //! | `show` | `mqtt config show` |
 //! | `compat` | the command lines of mosquitto's clients |
@@ -58,6 +58,7 @@ mod property_flags;
 mod publish;
 mod read;
 mod request;
+mod respond;
 mod retain_clear;
 mod secret;
 mod selection;

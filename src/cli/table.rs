@@ -6,13 +6,14 @@ use super::definition::finish;
 use super::manual::{self, Manual};
 use super::subcommand::Entry;
 use super::{
-    bench, broker, compat, completions, config, ping, publish, request, retain_clear, subscribe, will_test,
+    bench, broker, compat, completions, config, ping, publish, request, respond, retain_clear, subscribe,
+    will_test,
 };
 
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
   0        done; also when the reader of standard output left (will-test: 1), and after
-           Ctrl-C of sub or bench
+           Ctrl-C of sub, respond or bench
   1        could not do it: network, TLS, a file, a broker that breaks the protocol
   2        wrong usage
   3        done, and the answer is no: for example, one filter of several was refused
@@ -36,6 +37,7 @@ pub(super) static SUBCOMMANDS: &[Entry] = &[
     Entry::run::<publish::PublishArgs>("pub"),
     Entry::run::<subscribe::SubscribeArgs>("sub"),
     Entry::run::<request::RequestArgs>("rr"),
+    Entry::run::<respond::RespondArgs>("respond"),
     Entry::run::<bench::BenchArgs>("bench").with(bench::MODES),
     Entry::run::<retain_clear::RetainClearArgs>("retain-clear"),
     Entry::run::<will_test::WillTestArgs>("will-test"),

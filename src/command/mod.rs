@@ -9,6 +9,7 @@ pub mod input;
 pub mod ping;
 pub mod publish;
 pub mod request;
+pub mod respond;
 pub mod retain_clear;
 mod stored;
 pub mod subscribe;

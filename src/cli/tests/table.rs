@@ -103,6 +103,16 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
+    let respond: &[(char, &str)] = &[
+        ('C', "count"),
+        ('e', "respond_on"),
+        ('f', "file"),
+        ('m', "message"),
+        ('n', "null_message"),
+        ('s', "stdin_file"),
+        ('v', "verbose"),
+        ('W', "timeout"),
+    ];
     // Its own options are long only: -t, -q and -D are about one message.
     let bench: Vec<(char, &str)> = connection.iter().copied().filter(|(c, _)| !"dDqt".contains(*c)).collect();
     let broker: &[(char, &str)] = &[('p', "port")];
@@ -115,6 +125,7 @@ fn mosquittos_letters() {
         ("pub", [connection, publish, &[('W', "timeout")]].concat()),
         ("sub", [connection, subscribe].concat()),
         ("rr", [connection, request].concat()),
+        ("respond", [connection, respond].concat()),
         ("bench", bench),
         (
             "ping",

@@ -1,0 +1,212 @@
+//! `mqtt respond`.
+
+use std::ffi::{OsStr, OsString};
+use std::time::Duration;
+
+use super::connection::{ConnectionArgs, Purpose};
+use super::manual::Manual;
+use super::payload::{PayloadArgs, given_once, one};
+use super::property::{PropertyArgs, Requesting};
+use super::subcommand::Subcommand;
+use super::verbosity::VerbosityArgs;
+use super::will::WillArgs;
+use super::{text, value};
+use crate::client::options::{Reconnect, Version};
+use crate::command::respond::{Config, ResponsePayload};
+use crate::error::Error;
+use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::protocol::{Protocol, QoS, topic};
+use crate::quotation::cut;
+
+/// Requests of QoS 1 and 2 that a broker of MQTT 5 may send before their responses are there, unless the user says:
+/// their payloads are kept in memory.
+const RECEIVE_MAXIMUM: u32 = 1000;
+
+/// Answer the requests that come on topics
+///
+/// Publishes a response to each request, on the response topic that the request names (MQTT 5) or on that of -e, with
+/// the request's correlation data. Acknowledges a request only when the broker has acknowledged its response (QoS 1
+/// and 2). Reconnects and subscribes again when the link is lost.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct RespondArgs {
+    /// Topic filters to answer requests on, as -t
+    #[arg(value_name = "FILTER")]
+    filters: Vec<OsString>,
+
+    /// Topic filter to answer requests on; may be repeated
+    #[arg(short = 't', long, value_name = "FILTER")]
+    topic: Vec<OsString>,
+
+    /// Topic to respond on where the request names none (MQTT 3.x)
+    #[arg(short = 'e', value_name = "TOPIC")]
+    respond_on: Option<OsString>,
+
+    /// Respond only on topics that match this filter; may be repeated [default: all but those that begin with $]
+    ///
+    /// It is about the topics that requests name, which their publishers choose freely: the responder publishes there
+    /// with its own rights.
+    #[arg(long, value_name = "FILTER")]
+    allow_response_topic: Vec<OsString>,
+
+    /// QoS of the response, and the highest of the request: 0, 1 or 2
+    #[arg(short = 'q', long, value_name = "QOS", default_value = "0", value_parser = value::qos(),
+          hide_possible_values = true)]
+    qos: QoS,
+
+    /// Leave after this many responses
+    #[arg(short = 'C', value_name = "COUNT", value_parser = value::count)]
+    count: Option<u64>,
+
+    /// Leave after this time, with exit status 27
+    #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
+    timeout: Option<Duration>,
+
+    /// Write the topic and the payload of each request
+    #[arg(short = 'v', long)]
+    verbose: bool,
+
+    /// The payload of the request
+    #[arg(long, help_heading = "Payload (one of)")]
+    echo: bool,
+
+    #[command(flatten)]
+    payload: PayloadArgs,
+
+    #[command(flatten)]
+    properties: PropertyArgs<Requesting>,
+
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+
+    #[command(flatten)]
+    will: WillArgs,
+
+    #[command(flatten)]
+    report: VerbosityArgs,
+}
+
+impl Subcommand for RespondArgs {
+    type Config = Config;
+
+    const MANUAL: &'static Manual = &Manual {
+        common: &["topic", "respond_on", "message", "file", "echo", "qos", "count", "verbose"],
+        examples: &[
+            ("Send each request back to its requester", "mqtt respond -t service/echo --echo -q 1"),
+            (
+                "Answer with a file, on topics below answers only",
+                "mqtt respond -t device/+/config -f config.json --allow-response-topic 'answers/#'",
+            ),
+            (
+                "Answer over MQTT 3.1.1, where a request cannot name a topic",
+                "mqtt respond -V 311 -t device/7/command -e device/7/answer -m ok -q 1",
+            ),
+        ],
+        bugs: &[
+            "A retained message is not answered: it may be an old request, and it comes with every subscription.",
+            "At QoS 1 and 2 a request may be answered twice after the connection was lost. At QoS 0 requests that come \
+             faster than their responses can be sent are kept up to 10000 or 16 MiB; more are not answered.",
+        ],
+    };
+
+    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
+        Some(&mut self.connection)
+    }
+
+    fn is_for_reader(&self) -> bool {
+        self.verbose
+    }
+}
+
+impl TryFrom<RespondArgs> for Config {
+    type Error = Error;
+
+    fn try_from(args: RespondArgs) -> Result<Self, Error> {
+        let answer = match (one(args.payload.clone().given())?, args.echo) {
+            (Some(_), true) => {
+                return Err(Error::usage(
+                    "--echo sends the request's payload; give no other for the response",
+                ));
+            }
+            (None, true) => ResponsePayload::Echo,
+            (Some(source), false) => ResponsePayload::Fixed(source),
+            (None, false) => {
+                return Err(Error::usage("no response to publish").with_hint(
+                    "give one of -m TEXT, -f FILE, -s (standard input), -n (no payload) and --echo",
+                ));
+            }
+        };
+        let filters = filters(&args)?;
+        let allowed = args
+            .allow_response_topic
+            .iter()
+            .map(|filter| text::topic_filter("filter of --allow-response-topic", filter))
+            .collect::<Result<Vec<_>, _>>()?;
+        let response_topic =
+            args.respond_on.as_deref().map(|topic| text::topic_name("response topic", topic)).transpose()?;
+        if let Some(topic) = &response_topic
+            && let Some(filter) =
+                filters.iter().find(|filter| topic::matches(filter.as_bytes(), topic.as_bytes()))
+        {
+            let (topic, filter) = (cut(topic), cut(filter));
+            return Err(Error::usage(format!(
+                "the response topic '{topic}' matches the filter '{filter}': the response would be taken for a request"
+            )));
+        }
+        let mut properties = args.properties.resolve()?;
+        for id in [PropertyId::CorrelationData, PropertyId::ResponseTopic, PropertyId::TopicAlias] {
+            if properties.publish.view().iter().any(|property| property.id == id) {
+                return Err(Error::usage(format!("{} cannot be set for responses", id.name()))
+                    .with_hint("topic and correlation data of a response are those that the request names"));
+            }
+        }
+        limit_requests(&mut properties.connect);
+        let client = args.connection.resolve(Purpose {
+            will: args.will.resolve(properties.will, properties.will_asked_by)?,
+            properties: properties.connect,
+            disconnect_properties: properties.disconnect,
+            needs_v5: args.properties.needs_v5(),
+            reconnect: Reconnect::ALWAYS,
+            ..Purpose::default()
+        })?;
+        let is_v3 = matches!(client.version, Version::Only(version) if version != Protocol::V5);
+        if is_v3 && response_topic.is_none() {
+            return Err(Error::usage("a request of MQTT 3.x cannot name a response topic")
+                .with_hint("name the topic to respond on: -e TOPIC"));
+        }
+        Ok(Self {
+            client,
+            filters,
+            response_topic,
+            allowed,
+            qos: args.qos,
+            answer,
+            properties: properties.publish,
+            subscribe_properties: properties.subscribe,
+            count: args.count,
+            timeout: args.timeout,
+            shows_requests: args.verbose,
+            verbosity: args.report.resolve()?,
+        })
+    }
+}
+
+/// From operands and `-t`, or from the URL.
+fn filters(args: &RespondArgs) -> Result<Vec<String>, Error> {
+    let typed = given_once(args.filters.clone(), &args.topic, "FILTER")?;
+    let in_url = args.connection.url_topic()?.filter(|_| typed.is_empty() || args.connection.url_is_typed());
+    let filters = typed.iter().map(OsString::as_os_str).chain(in_url.map(OsStr::new));
+    let filters =
+        filters.map(|filter| text::topic_filter("topic filter", filter)).collect::<Result<Vec<_>, _>>()?;
+    if filters.is_empty() {
+        return Err(
+            Error::usage("no topic to answer requests on").with_hint("mqtt respond FILTER -m MESSAGE")
+        );
+    }
+    Ok(filters)
+}
+
+fn limit_requests(connect: &mut PropertyBlock) {
+    if connect.view().number(PropertyId::ReceiveMaximum).is_none() {
+        connect.push(PropertyId::ReceiveMaximum, Value::Number(RECEIVE_MAXIMUM));
+    }
+}

@@ -1,0 +1,219 @@
+//! `mqtt respond`: which requests get which response, and when they are acknowledged.
+
+use mqtt::protocol::Protocol::{self, V3_1_1, V5};
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use mqtt::protocol::wire::{self, Packet, PacketType};
+use rstest::rstest;
+
+use crate::request::rr;
+use crate::support::mqtt::Mqtt;
+use crate::support::packets::{self, Message};
+use crate::support::server::{Peer, Server};
+use crate::support::{Kind, version};
+
+fn respond(port: u16) -> Mqtt {
+    Mqtt::new(["respond", "-h", "127.0.0.1", "-p", &port.to_string()])
+}
+
+/// The next packet is a response: its identifier, topic, payload and correlation data.
+#[track_caller]
+fn response(peer: &mut Peer) -> (u16, String, Vec<u8>, Option<Vec<u8>>) {
+    let bytes = peer.packet();
+    let Ok(Packet::Publish(publish)) = wire::decode(V5, &bytes) else { panic!("no PUBLISH: {bytes:?}") };
+    assert!(!publish.retain && publish.properties.text(PropertyId::ResponseTopic).is_none());
+    let data = publish.properties.binary(PropertyId::CorrelationData).map(<[u8]>::to_vec);
+    let topic = String::from_utf8(publish.topic.to_vec()).unwrap();
+    (publish.packet_identifier, topic, publish.payload.to_vec(), data)
+}
+
+/// A request on "q" that names this response topic.
+fn request(response_topic: &str, payload: &[u8], qos: QoS, identifier: u16) -> Vec<u8> {
+    let properties = [
+        (PropertyId::ResponseTopic, Value::Text(response_topic)),
+        (PropertyId::CorrelationData, Value::Binary(payload)),
+    ];
+    Message::new("q", payload).at(qos, identifier).with(&properties).bytes(V5)
+}
+
+/// Requester and responder at real brokers: one response each, whatever the version and QoS.
+#[rstest]
+fn requester_gets_the_response(
+    #[values(Kind::Embedded, Kind::Mosquitto)] kind: Kind,
+    #[values(V3_1_1, V5)] protocol: Protocol,
+) {
+    let Some(broker) = kind.start() else { return };
+    let (port, version) = (broker.as_ref().port(), version(protocol));
+    let cases: [(&str, &[&str]); 3] = [("0", &["--echo"]), ("1", &["-m", "hello"]), ("2", &["--echo"])];
+    for (qos, own) in cases {
+        let line =
+            ["-t", "service/+", "-q", qos, "-C", "2", "-V", version, "-v", "-d", "-e", "answers/fixed"];
+        let responder = respond(port).args(line).args(own).spawn();
+        responder.wait_until_subscribed();
+        for _ in 0..2 {
+            let line = ["-t", "service/echo", "-m", "hello", "-q", qos, "-V", version, "-W", "60s"];
+            let requester = rr(port).args(line);
+            let requester = if protocol == V5 { requester } else { requester.args(["-e", "answers/fixed"]) };
+            requester.run().succeeds().prints("hello\n");
+        }
+        responder.wait_for_end().exits(0).prints("service/echo hello\nservice/echo hello\n");
+    }
+}
+
+/// The acknowledgement of a request means that the broker has its response, and they come in the order of the
+/// requests.
+#[test]
+fn request_is_acknowledged_after_its_response() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&request("a/1", b"one", QoS::AtLeastOnce, 11));
+        let first = response(&mut peer);
+        assert_eq!((&*first.1, &*first.2, first.3.as_deref()), ("a/1", &b"one"[..], Some(&b"one"[..])));
+        peer.send(&request("a/2", b"two", QoS::AtLeastOnce, 12));
+        let second = response(&mut peer);
+        assert_eq!((&*second.1, &*second.2), ("a/2", &b"two"[..]));
+        peer.send(&packets::ack(PacketType::PubAck, second.0));
+        // Had it acknowledged a request by now, that would come before the answer to this one.
+        peer.send(&request("a/3", b"three", QoS::AtLeastOnce, 13));
+        let third = response(&mut peer);
+        peer.send(&packets::ack(PacketType::PubAck, first.0));
+        peer.expect(V5, &packets::ack(PacketType::PubAck, 11));
+        peer.expect(V5, &packets::ack(PacketType::PubAck, 12));
+        peer.send(&packets::ack(PacketType::PubAck, third.0));
+        peer.expect(V5, &packets::ack(PacketType::PubAck, 13));
+        peer.expect_disconnect(V5);
+    });
+    respond(server.port()).args(["-t", "q", "--echo", "-q", "1", "-C", "3"]).run().succeeds().prints("");
+    server.finish();
+}
+
+/// At QoS 0 the response goes out before the acknowledgement of its request.
+#[test]
+fn response_of_qos_0_precedes_the_acknowledgement() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        let (identifier, _) = peer.expect_subscribe(V5);
+        peer.send(&packets::suback(V5, identifier, &[1]));
+        peer.send(&request("a", b"x", QoS::AtLeastOnce, 7));
+        assert_eq!(response(&mut peer).2, b"y");
+        peer.expect(V5, &packets::ack(PacketType::PubAck, 7));
+        peer.expect_fence_and_disconnect(V5);
+    });
+    respond(server.port()).args(["-t", "q", "-m", "y", "-C", "1"]).run().exits(0);
+    server.finish();
+}
+
+/// Requests that get no response are acknowledged, warned of once a kind, and counted at the end.
+#[test]
+fn requests_without_a_usable_response_topic_are_counted() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.grant_subscription(V5);
+        for _ in 0..2 {
+            peer.send(&Message::new("q", b"none").at(QoS::AtLeastOnce, 1).bytes(V5));
+            peer.expect(V5, &packets::ack(PacketType::PubAck, 1));
+        }
+        for topic in ["q", "elsewhere", "$CONTROL/dynamic-security/v1"] {
+            peer.send(&request(topic, b"x", QoS::AtLeastOnce, 2));
+            peer.expect(V5, &packets::ack(PacketType::PubAck, 2));
+        }
+        peer.send(&Message::new("q", b"x").retained().bytes(V5));
+        peer.send(&request("a/b", b"right", QoS::AtMostOnce, 0));
+        let (identifier, topic, payload, _) = response(&mut peer);
+        assert_eq!((&*topic, &*payload), ("a/b", &b"right"[..]));
+        peer.send(&packets::ack(PacketType::PubAck, identifier));
+        peer.expect_disconnect(V5);
+    });
+    let line = ["-t", "q", "--echo", "-q", "1", "-C", "1", "--allow-response-topic", "a/#"];
+    let run = respond(server.port()).args(line).run().exits(0);
+    run.mentions("no response to a request on 'q', without a response topic (shown only once)").mentions(
+        "no response to 2 requests without a response topic, 2 requests with a response topic that is not allowed, \
+         1 request with a response topic that is subscribed to, 1 request retained",
+    );
+    server.finish();
+}
+
+/// Without a list of allowed topics a request cannot make the responder send commands to the broker.
+#[test]
+fn response_topic_of_the_broker_is_not_allowed() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&request("$CONTROL/dynamic-security/v1", b"x", QoS::AtMostOnce, 0));
+        peer.send(&request("fine", b"y", QoS::AtMostOnce, 0));
+        assert_eq!(response(&mut peer).1, "fine");
+        peer.expect_fence_and_disconnect(V5);
+    });
+    let run = respond(server.port()).args(["-t", "q", "--echo", "-C", "1"]).run().exits(0);
+    run.mentions("that is not allowed ('$CONTROL/dynamic-security/v1')");
+    server.finish();
+}
+
+/// A lost link: the response goes out again, and the request, which was not acknowledged, may come again.
+#[test]
+fn lost_connection_is_made_again() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&request("a", b"one", QoS::AtLeastOnce, 1));
+        let first = response(&mut peer);
+        peer.close();
+        let mut peer = listener.accept_session(V5);
+        let mut has_asked = false;
+        let again = loop {
+            let bytes = peer.packet();
+            match wire::decode(V5, &bytes) {
+                Ok(Packet::Subscribe { packet_identifier, .. }) => {
+                    has_asked = true;
+                    peer.send(&packets::suback(V5, packet_identifier, &[1]));
+                }
+                Ok(Packet::Publish(publish)) => {
+                    assert_eq!(publish.payload, &first.2[..]);
+                    break publish.packet_identifier;
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        if !has_asked {
+            peer.grant_subscription(V5);
+        }
+        peer.send(&packets::ack(PacketType::PubAck, again));
+        peer.expect_disconnect(V5);
+    });
+    respond(server.port()).args(["-t", "q", "--echo", "-q", "1", "-C", "1"]).run().exits(0);
+    server.finish();
+}
+
+/// A response that the broker refuses is reported, and the request is not asked for again.
+#[test]
+fn refused_response_sets_the_exit_status() {
+    let server = Server::start(|listener| {
+        let mut peer = listener.accept_session(V5);
+        peer.grant_subscription(V5);
+        peer.send(&request("a", b"x", QoS::AtLeastOnce, 1));
+        let (identifier, ..) = response(&mut peer);
+        let [high, low] = identifier.to_be_bytes();
+        peer.send(&[0x40, 3, high, low, 0x87]);
+        peer.expect(V5, &packets::ack(PacketType::PubAck, 1));
+        peer.expect_disconnect(V5);
+    });
+    let run = respond(server.port()).args(["-t", "q", "--echo", "-q", "1", "-C", "1"]).run();
+    run.exits(3).mentions("response refused");
+    server.finish();
+}
+
+#[test]
+fn misuse_is_an_error_of_usage() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["-t", "q"], "no response to publish"),
+        (&["--echo"], "no topic to answer requests on"),
+        (&["-t", "q", "--echo", "-m", "x"], "--echo sends the request's payload"),
+        (&["-t", "q/#", "-e", "q/answer", "-m", "x"], "would be taken for a request"),
+        (&["-t", "q", "-m", "x", "-V", "311"], "cannot name a response topic"),
+        (&["-t", "q", "-m", "x", "--correlation-data", "y"], "correlation-data"),
+    ];
+    for (line, words) in cases {
+        respond(1).args(line).run().exits(2).mentions(words);
+    }
+}
