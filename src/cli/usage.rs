@@ -258,6 +258,9 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
         }
         (None, None) => arg.is_positional(),
     };
+    if path.last()?.get_arguments().any(has) {
+        return None; // It stands at the wrong place.
+    }
     let takers = modes.get_subcommands().filter(|mode| mode.get_arguments().any(has));
     let takers: Vec<&str> = takers.map(Command::get_name).collect();
     let listed = match &takers[..] {

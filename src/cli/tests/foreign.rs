@@ -168,7 +168,7 @@ const SLIPS: &[(&str, &str)] = &[
     ("mqtt -p 1884 pub", "options follow the command: mqtt COMMAND -p"),
     ("mqtt --json sub a", "options follow the command: mqtt sub --json"),
     ("mqtt -d sub", "options follow the command: mqtt sub -d"),
-    ("mqtt --retain bench pub", "options follow the command: mqtt bench pub --retain"),
+    ("mqtt --json bench pub", "options follow the command: mqtt bench pub --json"),
     ("mqtt --host x pub", "options follow the command: mqtt COMMAND --host"),
 ];
 
