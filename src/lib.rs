@@ -90,6 +90,10 @@ fn fulfil(request: Parsed, diagnostics: &Diagnostics) -> Result<Exit, Error> {
                 let exit = print(&text).await?;
                 problem.map_or(Ok(exit), Err)
             }
+            Parsed::Alone(text) => {
+                diagnostics.raw(&text);
+                Ok(Exit::Usage)
+            }
             Parsed::Misuse { stdout, stderr } => {
                 print(&stdout).await?;
                 diagnostics.raw(&stderr);

@@ -59,22 +59,23 @@ fn missing_file_is_no_mistake_unless_it_is_named() {
 
 #[test]
 fn check_finds_every_mistake_with_its_line_and_key() {
-    let text = "default-profile = 'no'\nnonsense = 1\n[profile.a]\nhots = 'x'\nport = 'many'\nws = 1\n\
+    let text = "default-profile = 'no'\nnonsense = 1\nport = 1\n[profile.a]\nhots = 'x'\nport = 'many'\nws = 1\n\
                 keepalive = [1]\n[profile.b]\nurl = 'http://me:hunter2@h'\n[profile.c]\ncert = '/dev/null'\n\
                 [profile.d]\ncafile = '/no/such-ca.pem'\n";
     let (outcome, config) = run("check", text, &[]);
-    let outcome = outcome.exits(2).says(&format!("mqtt: {config}: 9 mistakes\n"));
+    let outcome = outcome.exits(2).says(&format!("mqtt: {config}: 10 mistakes\n"));
     let lines = outcome.lines();
     let expected = [
         "line 1: default-profile: unknown profile 'no'",
         "line 2: nonsense: unknown option 'nonsense'",
-        "line 4: [profile.a] hots: unknown option 'hots'; did you mean 'host'?",
-        "line 5: [profile.a] port: invalid value 'many' for '--port <PORT>'",
-        "line 6: [profile.a] ws: it must be true or false",
-        "line 7: [profile.a] keepalive: it must be a text or a number",
-        "line 9: [profile.b] url: invalid value 'http://…@h' for '--url <URL>'",
-        "line 10: [profile.c] --cert needs its private key: --key FILE",
-        "line 13: [profile.d] cafile: /no/such-ca.pem: No such file",
+        "line 3: port: 'port' stands outside a profile: it belongs under [profile.NAME]",
+        "line 5: [profile.a] hots: unknown option 'hots'; did you mean 'host'?",
+        "line 6: [profile.a] port: invalid value 'many' for '--port <PORT>'",
+        "line 7: [profile.a] ws: it must be true or false",
+        "line 8: [profile.a] keepalive: it must be a text or a number",
+        "line 10: [profile.b] url: invalid value 'http://…@h' for '--url <URL>'",
+        "line 12: [profile.c] cert: --cert needs its private key: --key FILE",
+        "line 14: [profile.d] cafile: /no/such-ca.pem: No such file",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
     for (line, expected) in lines.iter().zip(expected) {
@@ -84,10 +85,10 @@ fn check_finds_every_mistake_with_its_line_and_key() {
     let check = json_of(&outcome.exits(2));
     assert_eq!((&check["ok"], &check["profiles"]), (&json!(false), &json!(["a", "b", "c", "d"])));
     let finding = json!({
-        "severity": "error", "line": 4, "profile": "a", "key": "hots", "hint": "did you mean 'host'?",
+        "severity": "error", "line": 5, "profile": "a", "key": "hots", "hint": "did you mean 'host'?",
         "message": "unknown option 'hots'",
     });
-    assert_eq!(check["findings"][2], finding);
+    assert_eq!(check["findings"][3], finding);
 }
 
 #[test]
@@ -170,4 +171,54 @@ fn show_as_json_tells_the_source_of_each_value() {
 fn mode_is_needed() {
     Mqtt::new(["config"]).run().fails(2, "show, list or check");
     Mqtt::new(["config", "nosuch"]).run().exits(2);
+}
+
+#[test]
+fn file_with_a_secret_is_named_once_with_what_to_do() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "config.toml", "[profile.a]\npassword = 'x'\n");
+    std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let lines = Mqtt::new(["config", "check", "--config", &config]).run().exits(0).lines();
+    assert_eq!(lines[0].matches(&config).count(), 1, "{lines:?}");
+    assert!(lines[0].ends_with("can read it; chmod 600 makes it private"), "{lines:?}");
+}
+
+#[test]
+fn program_alone_shows_its_commands_as_misuse() {
+    let outcome = Mqtt::new([""; 0]).run().exits(2);
+    let shown = outcome.mentions("\n  retain-clear  Clear retained messages");
+    assert_eq!(shown.lines(), [""; 0]);
+    let help = Mqtt::new(["--help"]).run().exits(0).lines();
+    assert!(help.len() < 24, "{}", help.len());
+    Mqtt::new(["sub", "a", "--format", "json", "-h", "127.0.0.1", "-p", "1"])
+        .run()
+        .exits(1)
+        .mentions("for JSON: --json");
+    Mqtt::new(["compat", "mosquitto_pub", "--help"])
+        .run()
+        .exits(1)
+        .lines()
+        .iter()
+        .find(|line| *line == " -m, --message message : message to send")
+        .unwrap();
+}
+
+#[test]
+fn check_finds_all_mistakes_of_a_profile_at_once_and_names_its_keys() {
+    let text = "[profile.a]\npassword = 'x'\npassword-file = '/no/such'\ncafile = '/no/such'\n\
+                client-id = 'c'\nid-prefix = 'p'\n";
+    let (outcome, config) = run("check", text, &[]);
+    let lines = outcome.exits(2).lines();
+    let mistakes: Vec<&String> = lines.iter().filter(|line| !line.contains("warning: ")).collect();
+    let expected = [
+        "line 2: [profile.a] password: -P and --password-file both give the password; give one",
+        "line 3: [profile.a] password-file: /no/such: No such file",
+        "line 4: [profile.a] cafile: /no/such: No such file",
+        "line 5: [profile.a] client-id: -i and -I cannot be used together",
+    ];
+    assert_eq!(mistakes.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in mistakes.iter().zip(expected) {
+        assert!(line.starts_with(&format!("{config}, {expected}")), "{line}\n{expected}");
+    }
 }

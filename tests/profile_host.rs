@@ -189,6 +189,11 @@ fn refusal_names_what_was_left_out() {
     }
     refuses(0x89, &line).does_not_mention("left out");
     refuses(0x87, &|port| line(port).args(["--profile", "home", "--quiet"])).says("");
+    // And it is said once.
+    for option in [&["-v"][..], &["-d"], &["--profile", "home"]] {
+        let outcome = refuses(0x87, &|port| line(port).args(option)).mentions(text);
+        assert_eq!(outcome.stderr.matches("left out").count(), 1, "{}", outcome.stderr);
+    }
 }
 
 /// The broker that was started for a command is nobody's host, whatever its address is.

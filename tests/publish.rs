@@ -5,6 +5,7 @@ use mqtt::protocol::QoS;
 use mqtt::protocol::property::{PropertyId, Value};
 use mqtt::protocol::wire::PacketType::{PubAck, PubComp, PubRec, PubRel};
 use rstest::rstest;
+use rustix::process::Signal;
 
 use crate::support::broker::Broker;
 use crate::support::mqtt::Mqtt;
@@ -132,6 +133,34 @@ fn repeats_come_one_after_another(#[values(V3_1_1, V5)] protocol: Protocol) {
     let args = ["-V", version(protocol), "-t", "a", "-m", "x", "-q", "1"];
     let repeat = ["--repeat", "3", "--repeat-delay", "20ms"];
     Mqtt::publish(server.port()).args(args).args(repeat).run().succeeds();
+}
+
+/// A signal ends the run once the server has said how far it has read: what has arrived is not called lost.
+#[test]
+fn signal_asks_for_what_was_sent_at_qos_0() {
+    let (arrived, has_arrived) = std::sync::mpsc::channel();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        peer.expect_publish(V5, QoS::AtMostOnce, b"x");
+        peer.expect_publish(V5, QoS::AtMostOnce, b"x");
+        arrived.send(()).unwrap();
+        let mut packets = std::iter::from_fn(move || {
+            let packet = peer.packet();
+            (packet != packets::pingreq()).then_some(packet).or_else(|| {
+                peer.send(&packets::pingresp());
+                peer.expect_disconnect(V5);
+                None
+            })
+        });
+        assert_eq!(packets.find(|packet| packet[0] >> 4 != 3), None, "no more than messages");
+    });
+    let args = ["-t", "a", "-m", "x", "--repeat", "1000000", "--repeat-delay", "1ms"];
+    let running = Mqtt::publish(server.port()).args(args).spawn();
+    has_arrived.recv().unwrap();
+    running.signal(Signal::TERM);
+    let outcome = running.wait_for_end();
+    server.finish();
+    outcome.does_not_mention("may be lost").does_not_mention("not acknowledged");
 }
 
 /// With a delay a repeat waits for the answer to the message before it: the ping of the keep-alive

@@ -17,6 +17,7 @@ const MOST_JOBS: u64 = 256;
 /// The options of a command for each message.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Commands")]
+#[allow(clippy::doc_markdown, reason = "help texts are no Markdown")]
 pub(super) struct ActionArgs {
     /// Run CMD with sh for each message, which is acknowledged when CMD ends with status 0
     ///

@@ -106,7 +106,7 @@ pub(super) struct BenchSubscribeArgs {
     subscribers: Option<u32>,
 
     /// QoS of the subscriptions [default: 0]
-    #[arg(long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true,
+    #[arg(short = 'q', long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true,
           help_heading = "Load")]
     qos: Option<QoS>,
 

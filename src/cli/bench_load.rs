@@ -72,7 +72,7 @@ pub(super) struct SendArgs {
     per_write: Option<u32>,
 
     /// QoS of messages and subscriptions [default: 0]
-    #[arg(long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true)]
+    #[arg(short = 'q', long, value_name = "QOS", value_parser = value::qos(), hide_possible_values = true)]
     qos: Option<QoS>,
 
     /// Size of each payload, such as 16k [default: 64]

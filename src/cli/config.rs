@@ -138,13 +138,13 @@ impl Called for ListArgs {
         let mut problem = None;
         if let Some(file) = &file {
             let document = file.document()?;
-            let content = file.content(document.get_ref());
+            let definition = show_definition();
+            let content = file.content(&definition, document.get_ref());
             problem = content.problems.into_iter().next().map(ProfileProblem::into_error);
             let default = content.default.map(|(name, _)| name);
             if let Some(default) = default {
                 report.insert("default_profile".into(), default.into());
             }
-            let definition = show_definition();
             for Profile { name, place, table } in content.profiles {
                 let broker = broker(file.keys(&definition, table));
                 rows.push((name.to_owned(), place.line, broker, default == Some(name)));
@@ -282,7 +282,8 @@ fn check(file: &File) -> (Vec<String>, Vec<Finding>) {
         Ok(document) => document,
         Err(problems) => return (Vec::new(), problems.into_iter().map(Finding::from).collect()),
     };
-    let content = file.content(document.get_ref());
+    let definition = show_definition();
+    let content = file.content(&definition, document.get_ref());
     let mut findings: Vec<Finding> = content.problems.into_iter().map(Finding::from).collect();
     let names: Vec<String> = content.profiles.iter().map(|profile| profile.name.to_owned()).collect();
     if let Some((default, place)) =
@@ -297,7 +298,6 @@ fn check(file: &File) -> (Vec<String>, Vec<Finding>) {
             hint: None,
         });
     }
-    let definition = show_definition();
     for profile in &content.profiles {
         check_profile(file, &definition, profile, &mut findings);
     }
@@ -315,7 +315,7 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
         hint,
     };
     let before = findings.len();
-    let mut all = Vec::new();
+    let (mut all, mut absent) = (Vec::new(), Vec::new());
     for key in file.keys(definition, table) {
         match key {
             Key::Off => {}
@@ -326,44 +326,74 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
                 findings.push(finding(place.line, Some(name), why.to_owned(), None));
             }
             Key::Given(given) => {
-                let read = read(definition, &given.words).map_err(|error| parts(&error).0);
-                if let Err(message) = read.and_then(|_| look_up(definition, &given)) {
-                    findings.push(finding(given.place.line, Some(key_of(definition, &given)), message, None));
+                let key = || Some(key_of(definition, &given));
+                if let Err(error) = read(definition, &given.words) {
+                    findings.push(finding(given.place.line, key(), parts(&error).0, None));
+                } else if let Err(message) = look_up(definition, &given) {
+                    absent.push(finding(given.place.line, key(), message, None));
+                    all.push((given, true));
+                } else {
+                    all.push((given, false));
                 }
-                all.push(given);
             }
         }
     }
-    if findings.len() > before {
+    let each_is_a_value = findings.len() == before;
+    findings.extend(absent);
+    if !each_is_a_value {
         return; // Each key first.
     }
-    let words: Vec<OsString> = all.iter().flat_map(|one| one.words.clone()).collect();
-    let whole = read(definition, &words).and_then(|matches| {
-        let read = ShowArgs::from_arg_matches(&matches).map_err(|error| Error::usage(error.to_string()));
-        read.map(|args| (args, matches))
-    });
-    let (args, matches) = match whole {
-        Ok(read) => read,
-        Err(error) => {
-            let (message, hint) = parts(&error);
+    // Each mistake with its keys: those without which it is none. Then the rest without one of them, as long as
+    // what is wrong there has a key that is not named yet.
+    loop {
+        let given: Vec<Given> = all.iter().map(|(one, _)| one.clone()).collect();
+        let error = match whole(file, definition, &given) {
+            Ok(warnings) => {
+                let warning =
+                    |(message, hint)| Finding { is_error: false, ..finding(place.line, None, message, hint) };
+                return findings.extend(warnings.into_iter().map(warning));
+            }
+            Err(error) => error,
+        };
+        let is_involved = |at: &usize| {
+            let mut others = given.clone();
+            others.remove(*at);
+            whole(file, definition, &others).err().is_none_or(|other| parts(&other) != parts(&error))
+        };
+        let involved: Vec<usize> = (0..given.len()).filter(is_involved).collect();
+        let is_new = involved.iter().any(|at| !all[*at].1);
+        let (message, hint) = parts(&error);
+        let Some((first, last)) = involved.first().zip(involved.last()) else {
             return findings.push(finding(place.line, None, message, hint));
+        };
+        if is_new {
+            let first = &given[*first];
+            findings.push(finding(first.place.line, Some(key_of(definition, first)), message, hint));
         }
-    };
+        for at in &involved {
+            all[*at].1 = true;
+        }
+        all.remove(*last);
+    }
+}
+
+/// What there is to warn of in a profile as a whole.
+fn whole(file: &File, definition: &Command, given: &[Given]) -> Result<Vec<(String, Option<String>)>, Error> {
+    let words: Vec<OsString> = given.iter().flat_map(|one| one.words.clone()).collect();
+    let matches = read(definition, &words)?;
+    let args = ShowArgs::from_arg_matches(&matches).map_err(|error| Error::usage(error.to_string()))?;
     let mut connection = args.connection;
-    for one in &all {
+    for one in given {
         connection.origin.demote([one.id.as_str()], Rank::Profile);
     }
-    if let Some(why) = sources::refused_command(&all) {
+    if let Some(why) = sources::refused_command(given) {
         connection.origin.refuse_command(why);
     }
     let later = connection.origin.warnings();
-    if let Err(error) = connection.check(Purpose::default()) {
-        let (message, hint) = parts(&error);
-        findings.push(finding(place.line, None, message, hint));
-    }
-    let warnings = sources::warnings(definition, &matches, &all).into_iter().chain(later.take());
-    let warning = |message| Finding { is_error: false, ..finding(place.line, None, message, None) };
-    findings.extend(warnings.map(warning));
+    connection.check(Purpose::default())?;
+    let of_files = sources::warnings(definition, &matches, given);
+    let of_files = of_files.iter().map(|warning| warning.within(file.path()));
+    Ok(of_files.chain(later.take().into_iter().map(|message| (message, None))).collect())
 }
 
 /// The values of these words.

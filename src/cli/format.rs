@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 
+use super::sources::Origin;
 use super::value;
 use crate::error::Error;
 use crate::output::{MODIFIERS, MOST_INDENTED_LEVELS, MessageFormat, SPECIFIERS, Template};
+use crate::quotation::cut;
 
 /// The options of standard output.
 #[derive(Debug, Clone, clap::Args)]
@@ -58,12 +60,20 @@ pub(super) fn reference() -> String {
 }
 
 impl FormatArgs {
-    pub(super) fn resolve(self) -> Result<MessageFormat, Error> {
+    pub(super) fn resolve(self, origin: &Origin) -> Result<MessageFormat, Error> {
         if let Some(format) = self.format {
             if self.json {
                 return Err(Error::usage("--json and -F cannot be used together"));
             }
-            let template = Template::parse(&value::bytes(format))?;
+            let written = value::bytes(format);
+            if !written.iter().any(|byte| b"%@\\".contains(byte)) {
+                let text = cut(&String::from_utf8_lossy(&written)).into_owned();
+                origin.warn(format!(
+                    "-F '{text}' names no part of the message, and writes these words for each (%p is the payload; \
+                     for JSON: --json)"
+                ));
+            }
+            let template = Template::parse(&written)?;
             let template = if self.no_newline { template.without_newline() } else { template };
             return Ok(MessageFormat::Template(if self.pretty { template.pretty() } else { template }));
         }

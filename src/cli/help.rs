@@ -102,7 +102,9 @@ fn text(called: &[&str], asked: &Asked, columns: Option<usize>) -> Result<String
     }
     let mut definition = definition.clone();
     if called.is_empty() {
-        return Ok(definition.render_help().to_string());
+        let is_all = *asked == Asked::All;
+        let help = if is_all { definition.render_long_help() } else { definition.render_help() };
+        return Ok(help.to_string());
     }
     let name = called.join(" ");
     let mut shown = match asked {

@@ -123,6 +123,9 @@ pub fn parse(
     if arguments.get(1).is_some_and(|word| word == complete::ASKING) {
         return Ok(complete::request(&arguments[2..]));
     }
+    if arguments.len() < 2 {
+        return help::of_words(&[]).map(Parsed::Alone);
+    }
     let arguments = with_version_as_option(arguments);
     if arguments.get(1).is_some_and(|word| word == "help") {
         let text = help::of_words(&arguments[2..])?;
@@ -150,7 +153,7 @@ pub fn parse(
     let color = matches.try_get_one::<ColorChoice>("color").ok().flatten().copied().unwrap_or_default();
     let log_time = matches.try_get_one::<bool>("log_time").ok().flatten() == Some(&true);
     warnings.extend(in_sight.map(|why| hidden::in_sight(&why)));
-    warnings.extend(sources::warnings(&definition, &matches, &given));
+    warnings.extend(sources::warnings(&definition, &matches, &given).iter().map(ToString::to_string));
     let later = subcommand.connection_mut().map(|connection| connection.origin.warnings());
     let line = CommandLine {
         definition: &definition,
@@ -166,13 +169,18 @@ pub fn parse(
         }
     };
     warnings.extend(later.into_iter().flat_map(|later| later.take()));
-    let left_out = left_out.map(|left_out| left_out.to_string());
-    if let Some(text) = &left_out {
+    let mut left_out = left_out.map(|left_out| left_out.to_string());
+    if let Some(text) = left_out.clone() {
         // The profile was asked for, or everything is.
         let is_asked = matches.value_source("profile") == Some(ValueSource::CommandLine);
         let is_verbose = matches.try_get_one::<bool>("verbose").ok().flatten() == Some(&true);
+        let is_debug = matches.try_get_one::<bool>("debug").ok().flatten() == Some(&true);
+        if is_asked || is_verbose || is_debug {
+            // Whoever is told before is not told again.
+            left_out = None;
+        }
         let lines = if is_asked || is_verbose { &mut warnings } else { &mut details };
-        lines.push(text.clone());
+        lines.push(text);
     }
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if let Some(tls) = tls {

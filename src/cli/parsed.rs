@@ -17,6 +17,8 @@ pub enum Parsed {
         /// What to warn of before.
         warnings: Vec<String>,
     },
+    /// Help on standard error, for a command line without a word.
+    Alone(String),
     /// A run of a subcommand.
     Run {
         /// What to run.

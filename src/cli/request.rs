@@ -130,6 +130,7 @@ impl TryFrom<RequestArgs> for Config {
         };
         let topic = topic(&topics, &args.connection)?;
         let mut properties = args.properties.resolve()?;
+        let origin = args.connection.origin.clone();
         let response_topic = response_topic(&args.respond_on, &properties.publish)?;
         if response_topic.as_deref().is_some_and(|topic| shared(topic).is_some()) {
             return Err(Error::usage(
@@ -183,7 +184,7 @@ impl TryFrom<RequestArgs> for Config {
             // What is retained there already responds to nothing.
             retain_handling: 2,
             any_response: args.any_response,
-            format: args.format.resolve()?,
+            format: args.format.resolve(&origin)?,
             latency: args.latency,
             timeout: args.timeout,
             verbosity: args.report.resolve()?,

@@ -178,7 +178,8 @@ impl TryFrom<SubscribeArgs> for Config {
             ));
         }
         let exec = args.action.resolve()?;
-        let format = args.format.resolve()?;
+        let origin = args.connection.origin.clone();
+        let format = args.format.resolve(&origin)?;
         if exec.is_some() {
             let is_plain = format == MessageFormat::Text { verbose: false, newline: true };
             if !is_plain || args.message_rate || args.watch || args.output.is_some() {
@@ -223,7 +224,6 @@ impl TryFrom<SubscribeArgs> for Config {
             return Err(Error::usage("nothing to subscribe to")
                 .with_hint("mqtt sub FILTER; for everything: mqtt sub '#'"));
         }
-        let properties = args.properties.resolve()?;
         let client = args.connection.resolve(Purpose {
             will: args.will.resolve(properties.will, properties.will_asked_by)?,
             properties: properties.connect,

@@ -10,17 +10,25 @@ use super::{
     will_test,
 };
 
+const MORE: &str = "\
+Options of each command: mqtt COMMAND --help
+Exit statuses: mqtt --help-all";
+
+/// No line is longer than 80 columns: clap would go on at the first column.
 pub(super) const EXIT_STATUS: &str = "\
 Exit status:
-  0        done; also when the reader of standard output left (will-test: 1), and after
-           Ctrl-C of sub, respond or bench
-  1        could not do it: network, TLS, a file, a broker that breaks the protocol
+  0        done; also when the reader of standard output left (will-test: 1),
+           and after Ctrl-C of sub, respond or bench
+  1        could not do it: network, TLS, a file, a broker that breaks the
+           protocol
   2        wrong usage
-  3        done, and the answer is no: for example, one filter of several was refused
+  3        done, and the answer is no: for example, one filter of several was
+           refused
   27       timed out
   128-162  the broker's reason code for what it refused
-  signal   pub, rr, retain-clear or will-test ended by a signal; any command at a second
-           signal, or if it has not ended 9 s after the first (not broker -- COMMAND)
+  signal   pub, rr, retain-clear or will-test ended by a signal; any command at
+           a second signal, or if it has not ended 9 s after the first (not
+           broker -- COMMAND)
 
 Options of each command:
   mqtt COMMAND --help";
@@ -55,10 +63,9 @@ pub fn command() -> clap::Command {
     let program = clap::Command::new("mqtt")
         .about(ABOUT)
         .long_about(LONG_ABOUT)
-        .after_help(EXIT_STATUS)
         .subcommand_required(true)
         .subcommands(SUBCOMMANDS.iter().map(Entry::whole));
-    finish(program, None)
+    finish(program, None).after_help(MORE).after_long_help(EXIT_STATUS)
 }
 
 /// Examples and known limits of a subcommand, named as on the command line (`mqtt bench conn`), or of the

@@ -131,6 +131,10 @@ pub(super) struct Connection {
     received_messages: bool,
     /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
     /// message is empty. There from the first message on, if the handler defers them.
+    #[allow(
+        clippy::box_collection,
+        reason = "a pointer is a quarter of a VecDeque, and there may be thousands"
+    )]
     deferred: Option<Box<VecDeque<Box<[u8]>>>>,
     state: ConnectionState,
 }

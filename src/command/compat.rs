@@ -73,6 +73,9 @@ fn run(config: &Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             CompatTask::Uninstall => Error::file(format!("cannot remove {what}"), error),
         });
     }
+    if config.task == CompatTask::Uninstall && found.iter().all(|found| *found == Occupant::Nothing) {
+        diagnostics.state(format_args!("nothing to remove in {}", config.folder.display()));
+    }
     for (place, found) in places.iter().zip(found) {
         match config.task {
             CompatTask::Install { .. } => {

@@ -14,6 +14,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::Diagnostics;
 use super::screen::Screen;
+use super::terminal::is_in_foreground;
 
 /// What is done sooner shows no progress.
 const FIRST_DRAWN_AFTER: Duration = Duration::from_millis(500);
@@ -96,11 +97,18 @@ impl Progress {
         let (seen, shown) = (Arc::clone(&done), bar.clone());
         let task = runtime.spawn(async move {
             tokio::time::sleep(FIRST_DRAWN_AFTER).await;
-            shown.set_draw_target(target());
+            let mut target = Some(target);
             let mut ticks = tokio::time::interval(DRAWN_EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             loop {
                 ticks.tick().await;
+                // The terminal belongs to another program while this one runs in the background.
+                if !is_in_foreground() {
+                    continue;
+                }
+                if let Some(target) = target.take() {
+                    shown.set_draw_target(target());
+                }
                 shown.set_position(seen.load(Ordering::Relaxed));
                 shown.tick();
             }

@@ -15,6 +15,13 @@ pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8], line_feed: LineFeed, te
     }
 }
 
+/// Whether this process may draw on the terminal of standard error: a shell runs it in the foreground. Where
+/// the system does not say, as of a terminal that controls no process, it may.
+pub(super) fn is_in_foreground() -> bool {
+    let foreground = rustix::termios::tcgetpgrp(std::io::stderr());
+    !matches!(foreground, Ok(group) if group != rustix::process::getpgrp())
+}
+
 /// Text in lines of so many characters, as far as its words allow.
 #[must_use]
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {

@@ -16,6 +16,8 @@ use crate::error::Error;
 /// Take the place of mosquitto's clients
 #[derive(Debug, Clone, clap::Args)]
 #[command(long_about = long_about())]
+#[command(override_usage = "mqtt compat mosquitto_pub|mosquitto_sub|mosquitto_rr [ARGUMENT]...\n       \
+                            mqtt compat MODE")]
 #[command(subcommand_value_name = "MODE", subcommand_help_heading = "Modes")]
 pub(in crate::cli) struct CompatArgs {}
 
@@ -69,7 +71,8 @@ pub(super) struct InstallArgs {
 
 /// Remove the links again
 ///
-/// If something else has one of the three names, nothing is removed.
+/// If something else has one of the three names, nothing is removed. Where there is nothing to remove, that is
+/// said, and the exit status is 0.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct UninstallArgs {
     /// Folder of the links

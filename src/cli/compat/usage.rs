@@ -37,7 +37,7 @@ pub(super) fn usage(program: Program) -> String {
     );
     let _ = writeln!(text, "       {name} --help\n");
     for row in ROWS.iter().filter(|row| row.programs.contains(&program)) {
-        let _ = writeln!(text, " {}{}", row.names.join(", "), argument(row));
+        let _ = writeln!(text, " {}{} : {}", row.names.join(", "), argument(row), row.help);
     }
     let _ = writeln!(
         text,

@@ -5,6 +5,7 @@
 //! by leaving out what it sets.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
@@ -83,8 +84,43 @@ fn find<'a>(subcommand: &'a Command, id: &str) -> Option<&'a Arg> {
     subcommand.get_arguments().find(|arg| arg.get_id() == id)
 }
 
+/// Something to be said about a file.
+pub(crate) enum FileWarning {
+    /// Others can read the secret in it.
+    Readable { path: PathBuf, whom: &'static str },
+    /// Others can write what is acted on.
+    Writable { path: PathBuf, whom: &'static str },
+}
+
+impl FileWarning {
+    /// What it says to whoever is reading about this file, and what to do about it.
+    pub(crate) fn within(&self, file: &Path) -> (String, Option<String>) {
+        match self {
+            Self::Readable { path, whom } if path == file => {
+                (format!("the file holds a secret, and {whom} can read it"), Some(MAKES_PRIVATE.into()))
+            }
+            other => (other.to_string(), None),
+        }
+    }
+}
+
+const MAKES_PRIVATE: &str = "chmod 600 makes it private";
+
+impl fmt::Display for FileWarning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Readable { path, whom } => {
+                write!(f, "{} holds a secret, and {whom} can read it; {MAKES_PRIVATE}", path.display())
+            }
+            Self::Writable { path, whom } => {
+                write!(f, "{whom} can change what {} makes this program do", path.display())
+            }
+        }
+    }
+}
+
 /// What is to be said about files: others can read the secrets in them, or write what is acted on.
-pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<String> {
+pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Given]) -> Vec<FileWarning> {
     let mut suspects: Vec<&Path> = ["password_file", "key_password_file", "key"]
         .into_iter()
         .filter_map(|id| matches.try_get_one::<PathBuf>(id).ok().flatten().map(PathBuf::as_path))
@@ -94,10 +130,10 @@ pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Give
     suspects.dedup();
     let readable = |path: &&Path| {
         let whom = readers(path)?;
-        Some(format!("{} holds a secret, and {whom} can read it", path.display()))
+        Some(FileWarning::Readable { path: path.to_path_buf(), whom })
     };
-    let mut warnings: Vec<String> = suspects.iter().filter_map(readable).collect();
-    let mut written: Vec<(&Path, &str)> = given
+    let mut warnings: Vec<FileWarning> = suspects.iter().filter_map(readable).collect();
+    let mut written: Vec<(&Path, &'static str)> = given
         .iter()
         .filter_map(|one| Some((one.place.file.path.as_path(), one.place.file.stranger?)))
         .collect();
@@ -107,11 +143,8 @@ pub(crate) fn warnings(subcommand: &Command, matches: &ArgMatches, given: &[Give
         Some((path.as_path(), stranger_in(path)?))
     }));
     written.dedup();
-    warnings.extend(
-        written
-            .iter()
-            .map(|(path, whom)| format!("{whom} can change what {} makes this program do", path.display())),
-    );
+    let writable = |(path, whom): (&Path, _)| FileWarning::Writable { path: path.to_path_buf(), whom };
+    warnings.extend(written.into_iter().map(writable));
     warnings
 }
 

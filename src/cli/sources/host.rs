@@ -31,6 +31,7 @@ pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
             names.push(long.to_owned());
         }
     }
+    names.sort();
     found.given.retain(|one| !covers(&one.id));
     for one in found.given.iter_mut().filter(|one| one.id == "url" && why.covers_user_info()) {
         for word in &mut one.words {

@@ -187,7 +187,7 @@ impl File {
             Ok(document) => document,
             Err(error) => return refused(error),
         };
-        match self.choose(document.get_ref(), asked) {
+        match self.choose(subcommand, document.get_ref(), asked) {
             Ok(Some((name, table))) => {
                 let found = self.options(subcommand, table)?;
                 Ok(Found { profile: Some(name.to_owned()), ..found })
@@ -217,7 +217,7 @@ impl File {
     }
 
     /// What a document holds.
-    pub(crate) fn content<'t, 'd>(&self, document: &'t DeTable<'d>) -> Content<'t, 'd> {
+    pub(crate) fn content<'t, 'd>(&self, subcommand: &Command, document: &'t DeTable<'d>) -> Content<'t, 'd> {
         let mut content = Content { default: None, profiles: Vec::new(), problems: Vec::new() };
         for (key, value) in document {
             let place = self.place(key.span().start);
@@ -244,7 +244,11 @@ impl File {
                 }
                 (PROFILES, _) => content.problems.push(ProfileProblem::new(place, NO_TABLE.into())),
                 (other, _) => {
-                    let (message, hint) = unknown_name(other, [DEFAULT_PROFILE, PROFILES].into_iter());
+                    let (message, hint) = if arguments(subcommand).any(|arg| is_called(arg, other)) {
+                        (format!("'{other}' stands outside a profile: it belongs under [profile.NAME]"), None)
+                    } else {
+                        unknown_name(other, [DEFAULT_PROFILE, PROFILES].into_iter())
+                    };
                     let key = Some(other.to_owned());
                     content.problems.push(ProfileProblem {
                         key,
@@ -261,10 +265,11 @@ impl File {
     /// not looked at.
     fn choose<'t, 'd>(
         &self,
+        subcommand: &Command,
         document: &'t DeTable<'d>,
         asked: Option<&str>,
     ) -> Result<Option<(&'t str, &'t DeTable<'d>)>, Error> {
-        let Content { default, profiles, problems } = self.content(document);
+        let Content { default, profiles, problems } = self.content(subcommand, document);
         let name = asked.or(default.as_ref().map(|(name, _)| *name));
         let mut problems = problems.into_iter();
         let problem =
@@ -328,7 +333,10 @@ impl File {
                 Err(why) => Key::Wrong { id, name: name.to_owned(), why, place },
             }
         };
-        table.iter().map(key).collect()
+        // In the order of the file.
+        let mut keys: Vec<_> = table.iter().collect();
+        keys.sort_by_key(|(key, _)| key.span().start);
+        keys.into_iter().map(key).collect()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -422,6 +430,16 @@ mod tests {
             ("[profile.a]\n\ntopic = 'x'", "c.toml, line 3: unknown option 'topic'", None),
             ("[profile.a]\nprofile = 'x'", "c.toml, line 2: unknown option 'profile'", None),
             ("[profil.a]", "c.toml, line 1: unknown option 'profil'", Some("did you mean 'profile'?")),
+            (
+                "host = 'h'",
+                "c.toml, line 1: 'host' stands outside a profile: it belongs under [profile.NAME]",
+                None,
+            ),
+            (
+                "pw = 'x'",
+                "c.toml, line 1: 'pw' stands outside a profile: it belongs under [profile.NAME]",
+                None,
+            ),
             ("profile = 1", "c.toml, line 1: a profile is a table, [profile.NAME]", None),
             ("profile.a = 1", "c.toml, line 1: a profile is a table, [profile.NAME]", None),
         ] {

@@ -44,6 +44,7 @@ use std::time::Duration;
 
 use self::calibrate::Calibration;
 use self::report::export::{Outputs, json};
+use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
 use super::attention::Attention;
 use crate::client::options::ClientOptions;
@@ -187,6 +188,9 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
             .problems
             .iter()
             .for_each(|problem| diagnostics.state(format_args!("not valid: {problem}")));
+        if report.generator.saturated {
+            diagnostics.state(format_args!("hint: {SATURATION_HINT}"));
+        }
     }
     let pardoned = results.allow_saturated && report.only_saturated();
     Ok(match () {

@@ -37,6 +37,10 @@ pub use spool::SpoolOptions;
 /// How many QoS 0 messages may be on their way before the server is asked how far it has read.
 const MESSAGES_PER_BARRIER: u64 = 10_000;
 
+/// How long a run that a signal ends waits to hear how far the server has read. With the time that closing the
+/// connection may take, it is below the limit after which the process is ended by force.
+const LAST_ANSWER_LIMIT: Duration = Duration::from_secs(3);
+
 /// A payload that takes long enough to show how far it is.
 const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 
@@ -105,6 +109,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         pause: None,
         schedule: config.interval.map(RepeatSchedule::new),
         refusal: None,
+        stopping: None,
         answer: AnswerLimit::new(config.answer_limit()),
         received: 0,
     };
@@ -159,6 +164,25 @@ struct Unacknowledged {
     asked: Option<u64>,
 }
 
+impl Unacknowledged {
+    /// How many may not have arrived.
+    fn open(&self) -> u64 {
+        self.written - self.confirmed
+    }
+
+    fn is_open(&self) -> bool {
+        self.open() > 0
+    }
+}
+
+/// The end of a run by a signal.
+struct Stopping {
+    why: Error,
+    limit: Pin<Box<Sleep>>,
+    /// The server was asked how far it has read.
+    asked: bool,
+}
+
 struct Publisher<'a> {
     config: &'a Config,
     diagnostics: &'a Diagnostics,
@@ -184,6 +208,8 @@ struct Publisher<'a> {
     schedule: Option<RepeatSchedule>,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
+    /// A signal ends the run, once it is known which messages at QoS 0 the server has.
+    stopping: Option<Stopping>,
     answer: AnswerLimit,
     /// QoS 2 messages that the server has received, and not yet completed.
     received: u64,
@@ -253,8 +279,17 @@ impl Publisher<'_> {
         }
     }
 
+    /// The end of a run that waits for nothing any more.
+    fn poll_stopped(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        let Some(stopping) = &mut self.stopping else { return Poll::Pending };
+        if self.unacknowledged.is_open() {
+            ready!(stopping.limit.as_mut().poll(cx));
+        }
+        self.stopping.take().map_or(Poll::Pending, |stopping| Poll::Ready(stopping.why))
+    }
+
     fn report_possible_loss(&mut self) {
-        let open = self.unacknowledged.written - self.unacknowledged.confirmed;
+        let open = self.unacknowledged.open();
         self.unacknowledged.asked = None;
         if open > 0 {
             self.diagnostics.warning(format_args!(
@@ -301,6 +336,13 @@ impl Handler for Publisher<'_> {
         session: &mut Session,
         out: &mut BytesMut,
     ) -> Poll<Result<(), Error>> {
+        if let Some(stopping) = &mut self.stopping {
+            if !std::mem::replace(&mut stopping.asked, true) {
+                session.ping(out);
+                self.unacknowledged.asked = Some(self.unacknowledged.written);
+            }
+            return Poll::Pending;
+        }
         match self.poll_publish(cx, session, out) {
             Poll::Pending => {
                 self.answer.poll_waiting(cx, !session.is_idle()).map(|limit| Err(self.unanswered(limit)))
@@ -315,6 +357,9 @@ impl Handler for Publisher<'_> {
             && let Some(asked) = self.unacknowledged.asked.take()
         {
             self.unacknowledged.confirmed = asked;
+            if let Some(stopping) = self.stopping.take_if(|stopping| stopping.asked) {
+                return Err(stopping.why);
+            }
         }
         if let Event::Received { .. } = event {
             self.received += 1;
@@ -337,7 +382,16 @@ impl Handler for Publisher<'_> {
         if let Poll::Ready(limit) = self.answer.poll(cx) {
             return Poll::Ready(Err(self.unanswered(limit)));
         }
-        self.supervisor.poll_interrupt(cx)
+        if self.stopping.is_none() {
+            match ready!(self.supervisor.poll_interrupt(cx)) {
+                Err(why @ Error::Signal(_)) if self.unacknowledged.is_open() => {
+                    let limit = Box::pin(tokio::time::sleep(LAST_ANSWER_LIMIT));
+                    self.stopping = Some(Stopping { why, limit, asked: false });
+                }
+                stop => return Poll::Ready(stop),
+            }
+        }
+        self.poll_stopped(cx).map(Err)
     }
 
     fn on_written(&mut self, bytes: usize) {

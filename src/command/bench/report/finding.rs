@@ -76,6 +76,10 @@ impl Problem {
     }
 }
 
+/// What to do about a saturated generator.
+pub(crate) const SATURATION_HINT: &str = "ask for less with a lower rate (--rate, for conn --ramp), or take the figures \
+                                          as they are with --allow-saturated";
+
 /// Codes of the problems that show the limits of the generator and not those of the broker.
 pub(crate) const SATURATION: [&str; 3] = ["sent-late", "connected-late", "thread-busy"];
 

@@ -10,6 +10,7 @@ use hdrhistogram::Histogram;
 use super::super::config::Mode;
 use super::super::recorder::Course;
 use super::figure::{CONNECTED_RATE, FIGURES, Figure, FigureRow, Unit};
+use super::finding::SATURATION_HINT;
 use super::latency::{self, LATENCIES, Latency, LatencyRow, STATISTICS, TimeFigure};
 use super::numbers::{count, short, short_time, time, whole};
 use super::{LoadReport, SeriesSecond, buckets};
@@ -154,6 +155,9 @@ fn verdict(out: &mut String, report: &LoadReport, stream: StandardStream) {
     }
     for problem in &report.findings.problems {
         in_color(out, stream, Tone::Bad, |out| wrapped(out, "not valid", &problem.to_string()));
+    }
+    if report.generator.saturated {
+        wrapped(out, "hint", SATURATION_HINT);
     }
 }
 
