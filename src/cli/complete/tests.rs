@@ -130,7 +130,7 @@ fn topics_are_asked_of_the_broker_of_the_line() {
 /// of values that nobody can guess.
 #[test]
 fn values_of_every_option_are_offered_or_have_no_list() {
-    const FREE: [&str; 35] = [
+    const FREE: &[&str] = &[
         "ADDRESS",
         "ADDRESS[:PORT]",
         "CONDITION",
@@ -166,6 +166,10 @@ fn values_of_every_option_are_offered_or_have_no_list() {
         "VALUE",
         "NAMES",
         "VERSION",
+        "CMD",
+        "REGEX",
+        "RATE",
+        "s#REGEX#TEXT#",
     ];
     let mut program = command();
     program.build();

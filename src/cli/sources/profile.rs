@@ -56,7 +56,13 @@ pub(crate) fn names(path: Option<&Path>) -> Vec<String> {
     let Some(path) = path.map(Path::to_owned).or_else(default_file) else { return Vec::new() };
     let Ok(file) = File::read(&path, Written::read_ordinary) else { return Vec::new() };
     let Ok(document) = file.document() else { return Vec::new() };
-    let names = file.content(document.get_ref()).profiles.into_iter().map(|profile| profile.name.to_owned());
+    // Which options there are is asked only for what stands outside of profiles.
+    let nothing = Command::new("mqtt");
+    let names = file
+        .content(&nothing, document.get_ref())
+        .profiles
+        .into_iter()
+        .map(|profile| profile.name.to_owned());
     names.filter(|name| !name.contains(char::is_control)).collect()
 }
 

@@ -74,10 +74,10 @@ mod tests {
         let mut schedule = RepeatSchedule::new(Duration::from_millis(300));
         let start = Instant::now();
         poll_fn(|cx| schedule.poll(cx)).await;
-        tokio::time::advance(Duration::from_millis(1000)).await;
+        tokio::time::advance(Duration::from_secs(1)).await;
         // The times 300 and 600 are over; that of 900 is late, and the next is 1200.
         poll_fn(|cx| schedule.poll(cx)).await;
-        assert_eq!((start.elapsed(), schedule.left_out), (Duration::from_millis(1000), 2));
+        assert_eq!((start.elapsed(), schedule.left_out), (Duration::from_secs(1), 2));
         poll_fn(|cx| schedule.poll(cx)).await;
         assert_eq!((start.elapsed(), schedule.left_out), (Duration::from_millis(1200), 2));
     }
