@@ -485,7 +485,6 @@ fn mistakes_are_explained() {
         (&["pub", "conn"], "pub does not take 'conn'"),
         (&["conn", "-L", "mqtt://127.0.0.1/a/b"], "conn has no messages"),
         (&["-t", "foo"], "hint: use --topic"),
-        (&["-q", "1"], "hint: use --qos"),
         (&["-L", "mqtt://127.0.0.1/a", "--topic", "b"], "-L and --topic name different topics"),
         (&["--csv", "-"], "--csv needs a file"),
     ] {

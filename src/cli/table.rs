@@ -11,8 +11,7 @@ use super::{
 };
 
 const MORE: &str = "\
-Options of each command: mqtt COMMAND --help
-Exit statuses: mqtt --help-all";
+Options: mqtt COMMAND --help. Exit statuses: mqtt --help-all";
 
 /// No line is longer than 80 columns: clap would go on at the first column.
 pub(super) const EXIT_STATUS: &str = "\

@@ -126,17 +126,19 @@ pub(super) struct Connection {
     has_leftover: bool,
     unwritten: Unwritten,
     keep_alive: KeepAlive,
-    /// What few connections have. In a box, as all that is rare: there may be thousands of them.
-    renewal: Option<Box<Renewal>>,
     received_messages: bool,
-    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
-    /// message is empty. There from the first message on, if the handler defers them.
-    #[allow(
-        clippy::box_collection,
-        reason = "a pointer is a quarter of a VecDeque, and there may be thousands"
-    )]
-    deferred: Option<Box<VecDeque<Box<[u8]>>>>,
+    /// In a box: there may be thousands of connections.
+    rare: Option<Box<Rare>>,
     state: ConnectionState,
+}
+
+/// What few connections have.
+#[derive(Debug, Default)]
+struct Rare {
+    renewal: Option<Renewal>,
+    /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
+    /// message is empty. Used if the handler defers them.
+    deferred: VecDeque<Box<[u8]>>,
 }
 
 impl Connection {
@@ -161,16 +163,15 @@ impl Connection {
             partial: leftover,
             unwritten: Unwritten::new(),
             keep_alive: KeepAlive::new(keep_alive, now),
-            renewal: None,
+            rare: None,
             received_messages: false,
-            deferred: None,
             state: ConnectionState::Open(None),
         }
     }
 
     /// The connection began with this authentication, and renews it if that is asked for.
     pub(super) fn authenticate_again(&mut self, authentication: &Authentication, now: Instant) {
-        self.renewal = Some(Box::new(Renewal::of(authentication, now)));
+        self.rare.get_or_insert_default().renewal = Some(Renewal::of(authentication, now));
     }
 
     /// The Reason Code of the DISCONNECT when the handler interrupts the connection.
@@ -241,7 +242,7 @@ impl Connection {
         if let Some(limit) = self.limit() {
             return Some(self.keep_alive.looking().unwrap_or(limit));
         }
-        let renewal = self.renewal.as_ref().and_then(|renewal| renewal.deadline());
+        let renewal = self.rare.as_ref().and_then(|rare| rare.renewal.as_ref()?.deadline());
         [self.keep_alive.deadline(), renewal].into_iter().flatten().min()
     }
 
@@ -292,7 +293,9 @@ impl Connection {
     /// Sends the acknowledgements of messages that the handler has settled.
     fn settle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         let is_open = matches!(self.state, ConnectionState::Open(_) | ConnectionState::Blocked(..));
-        if let Some(deferred) = self.deferred.as_mut().filter(|_| is_open) {
+        if let Some(Rare { deferred, .. }) = self.rare.as_deref_mut().filter(|_| is_open)
+            && !deferred.is_empty()
+        {
             let count = wake_up.handler.settled().min(deferred.len());
             for acknowledgement in deferred.drain(..count) {
                 wake_up.output.extend_from_slice(&acknowledgement);
@@ -303,7 +306,7 @@ impl Connection {
     /// Re-authentication and keep-alive.
     fn keep_up<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         let is_reading = self.is_reading() && !wake_up.handler.is_full();
-        if let Some(renewal) = &mut self.renewal
+        if let Some(renewal) = self.rare.as_mut().and_then(|rare| rare.renewal.as_mut())
             && let Err(error) = renewal.advance(wake_up.now, is_reading, wake_up.output)
         {
             return self.over(EndedBy::OtherSide, Some(Box::new(error)));

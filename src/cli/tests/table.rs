@@ -113,8 +113,8 @@ fn mosquittos_letters() {
         ('v', "verbose"),
         ('W', "timeout"),
     ];
-    // Its own options are long only: -t, -q and -D are about one message.
-    let bench: Vec<(char, &str)> = connection.iter().copied().filter(|(c, _)| !"dDqt".contains(*c)).collect();
+    // Its own options are long only, but for -q: -t and -D are about one message.
+    let bench: Vec<(char, &str)> = connection.iter().copied().filter(|(c, _)| !"dDt".contains(*c)).collect();
     let broker: &[(char, &str)] = &[('p', "port")];
     // No topic to publish or subscribe to, and no QoS.
     let tool =

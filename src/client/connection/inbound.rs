@@ -199,7 +199,7 @@ impl Connection {
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
         if matches!(event, Event::Message(_)) && handler.defers_acknowledgements() {
             let acknowledgement = output.split_off(before);
-            self.deferred.get_or_insert_default().push_back(acknowledgement[..].into());
+            self.rare.get_or_insert_default().deferred.push_back(acknowledgement[..].into());
         }
         let is_release = matches!(event, Event::Released { .. });
         match &event {
@@ -209,7 +209,7 @@ impl Connection {
                 return Err(End::Passed.into());
             }
             Event::Auth { reason, properties } => {
-                let renewal = self.renewal.get_or_insert_default();
+                let renewal = self.rare.get_or_insert_default().renewal.get_or_insert_default();
                 return renewal.receive(*reason, properties, output).map_err(|error| match error {
                     Error::Protocol(malformed) => End::Malformed(malformed).into(),
                     error => End::Failed(error).into(),
