@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::mem::discriminant;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -142,9 +143,10 @@ pub(crate) struct RecordReader {
     is_first: bool,
     /// By the topic of the record.
     known: HashMap<Box<str>, Known>,
-    departures: [Departure; 3],
-    /// The place of one that came for the first time and was not said.
-    unsaid: Option<usize>,
+    /// Each kind that came, with its number.
+    departures: Vec<Departure>,
+    /// One that came for the first time and was not said.
+    unsaid: Option<Departure>,
     filling: Option<RecordFilling>,
 }
 
@@ -209,7 +211,6 @@ struct Item<'k, 'a> {
 
 impl RecordReader {
     pub(crate) fn new(form: LineForm, defaults: Envelope, topic_alias: TopicAlias) -> Self {
-        let departures = [Departure::Expired(0), Departure::Retain(0), Departure::Properties(0)];
         Self {
             form,
             defaults,
@@ -217,7 +218,7 @@ impl RecordReader {
             protocol: Protocol::V5,
             is_first: true,
             known: HashMap::new(),
-            departures,
+            departures: Vec::new(),
             unsaid: None,
             filling: None,
         }
@@ -246,22 +247,23 @@ impl RecordReader {
 
     /// What was not done as a record says, when it is the first of its kind.
     pub(crate) fn departure(&mut self) -> Option<Departure> {
-        self.unsaid.take().map(|index| self.departures[index])
+        self.unsaid.take()
     }
 
     /// What was not done more than once, with all that were.
     pub(crate) fn departures(&self) -> impl Iterator<Item = Departure> {
-        self.departures.into_iter().filter(|departure| {
-            let mut departure = *departure;
-            *departure.count_mut() > 1
-        })
+        let more_than_once = |departure: &Departure| *departure.clone().count_mut() > 1;
+        self.departures.iter().copied().filter(more_than_once)
     }
 
-    fn depart(&mut self, index: usize) {
-        let count = self.departures[index].count_mut();
-        *count += 1;
-        if *count == 1 {
-            self.unsaid = Some(index);
+    fn depart(&mut self, kind: fn(u64) -> Departure) {
+        let first = kind(1);
+        let mut known = self.departures.iter_mut();
+        if let Some(known) = known.find(|known| discriminant(*known) == discriminant(&first)) {
+            *known.count_mut() += 1;
+        } else {
+            self.departures.push(first);
+            self.unsaid = Some(first);
         }
     }
 
@@ -274,7 +276,7 @@ impl RecordReader {
         let protocol = self.protocol;
         let Some(record) = self.record(line)? else { return Ok(None) };
         if !record.properties.is_empty() && protocol != Protocol::V5 {
-            self.depart(2);
+            self.depart(Departure::Properties);
         }
         let alias = self.topic_alias;
         let (item, defaults) = self.item(record)?;
@@ -339,7 +341,7 @@ impl RecordReader {
         {
             match remaining(seconds, received)? {
                 None => {
-                    self.depart(0);
+                    self.depart(Departure::Expired);
                     return Ok(None);
                 }
                 Some(left) if left == seconds => {}
@@ -391,7 +393,7 @@ impl RecordReader {
         match record.retain {
             _ if self.defaults.retain => true,
             Some(true) if !is_kept => {
-                self.depart(1);
+                self.depart(Departure::Retain);
                 false
             }
             retain => retain == Some(true),
