@@ -179,10 +179,13 @@ fn is_endless(command: &str) -> bool {
     command.starts_with("mqtt sub ") && !ends.iter().any(|option| command.contains(option))
 }
 
+/// The home directory of the person in the examples.
+const EXAMPLE_HOME: &str = "/home/me";
+
 /// Output without what differs between two runs: times, durations, ports, identifiers, columns, and where a
 /// terminal wraps lines.
 fn lasting(lines: &[String], home: &Path) -> String {
-    let mut text = lines.join("\n").replace(&home.display().to_string(), "/home/me");
+    let mut text = lines.join("\n").replace(&home.display().to_string(), EXAMPLE_HOME);
     for (pattern, name) in [
         (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d{4})?", "TIME"),
         (r"auto-[0-9a-f]{16}", "auto-ID"),
