@@ -218,7 +218,7 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
         let number = place + 1;
         let why = format!("certificate {number} of {chain_name} is the one of {key_name}, and not the first");
         return Error::fatal(Layer::Tls, why)
-            .with_hint("put the client's own certificate first, and those of its authorities behind it");
+            .with_hint("put the client's own certificate first, and those of its authorities after it");
     }
     if chain.first().is_some_and(|der| certificate::has_explicit_curve(der)) {
         let why = "its key describes its curve by parameters and not by name, which is not allowed";
