@@ -15,7 +15,7 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The only user name and password let in, or `None` to let everyone in.
     pub user: Option<(String, Vec<u8>)>,
-    /// The versions spoken. A client of another version is answered as a server without MQTT 5
+    /// The versions spoken. A client of another version is answered as a broker without MQTT 5
     /// does: CONNACK with return code 1, in the format of 3.x.
     pub protocols: Vec<Protocol>,
     /// How long a new connection may take to send its CONNECT.
@@ -39,7 +39,7 @@ impl Default for Options {
     }
 }
 
-/// Something a server may do without ([MQTT-3.2.2.3]).
+/// Something a broker may do without ([MQTT-3.2.2.3]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
     /// Retained messages ([MQTT-3.2.2.3.5]).
@@ -163,7 +163,7 @@ pub struct Faults {
     pub cut: Option<Cut>,
     /// Packets of these types are not sent, for example `PubAck` or `PingResp`.
     pub withhold: Vec<PacketType>,
-    /// Every CONNECT finds no session, as after the restart of a server without a disk.
+    /// Every CONNECT finds no session, as after the restart of a broker without a disk.
     pub forget_sessions: bool,
     /// Writes every byte by itself.
     pub single_byte_writes: bool,

@@ -132,7 +132,7 @@ fn nothing_is_allocated_per_message_in_steady_state() {
     }
 }
 
-/// The identifiers go around, so the server's answers are made as it would make them.
+/// The identifiers go around, so the broker's answers are made as it would make them.
 #[test]
 fn nothing_is_allocated_per_publish_in_steady_state() {
     let protocol = Protocol::V5;

@@ -120,7 +120,7 @@ pub(super) struct Exchange {
 enum ExchangeState {
     Scram {
         session: Box<Session<NoValidation>>,
-        /// The server has proved that it knows the password.
+        /// The broker has proved that it knows the password.
         is_proved: bool,
     },
     Data(std::vec::IntoIter<Secret>),
@@ -155,7 +155,7 @@ impl Exchange {
         Ok(Self { method, side })
     }
 
-    /// The properties of the AUTH that answers the server's (Continue authentication).
+    /// The properties of the AUTH that answers the broker's (Continue authentication).
     ///
     /// # Errors
     /// A broker that changes the method, or does not know the password.
@@ -173,7 +173,7 @@ impl Exchange {
             ExchangeState::Scram { session, is_proved } => {
                 check_iterations(challenge)?;
                 let mut answer = Vec::new();
-                // What proves the server may come in an AUTH, which then needs an answer without data.
+                // What proves the broker may come in an AUTH, which then needs an answer without data.
                 *is_proved = step(session, challenge, &mut answer)?;
                 (!*is_proved).then_some(answer)
             }
@@ -203,7 +203,7 @@ impl Exchange {
         let ExchangeState::Scram { session, is_proved } = &mut self.side else { return Ok(()) };
         if !*is_proved {
             let data = properties.binary(PropertyId::AuthenticationData).unwrap_or_default();
-            // A server that skips the exchange has proved nothing, whatever it sends: only what
+            // A broker that skips the exchange has proved nothing, whatever it sends: only what
             // begins with "v=" is meant to.
             *is_proved = data.starts_with(b"v=") && step(session, data, &mut Vec::new())?;
         }
@@ -264,7 +264,7 @@ fn scram(
     SASLClient::new(Arc::clone(&config)).start_suggested(&[name]).map_err(|error| failed(&error))
 }
 
-/// Takes a message of the server in. Whether it has proved itself.
+/// Takes a message of the broker in. Whether it has proved itself.
 fn step(session: &mut Session<NoValidation>, input: &[u8], answer: &mut Vec<u8>) -> Result<bool, Error> {
     match session.step(Some(input), answer) {
         Ok(State::Running) => Ok(false),

@@ -476,7 +476,7 @@ impl ConnectRequest<'_> {
         }
     }
 
-    /// The error of a link that ended, or stayed silent, before the server answered CONNECT, with what
+    /// The error of a link that ended, or stayed silent, before the broker answered CONNECT, with what
     /// is mostly behind it.
     fn unanswered(&self, error: Error) -> Error {
         if let (Error::Link { hint: None, retry: Retry::Later, .. }, Some(proxy), false) =

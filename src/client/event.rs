@@ -19,13 +19,13 @@ pub enum Event<'a> {
         /// Of that packet.
         properties: Properties<'a>,
     },
-    /// The server has a QoS 2 publish (PUBREC). Its PUBREL is in the output buffer and must not be
+    /// The broker has a QoS 2 publish (PUBREC). Its PUBREL is in the output buffer and must not be
     /// sent before whoever keeps account of it on disk has done so.
     Received {
         /// What [`super::session::Session::publish`] was given.
         token: u64,
     },
-    /// The server has released a QoS 2 message (PUBREL) and may use its packet identifier anew once
+    /// The broker has released a QoS 2 message (PUBREL) and may use its packet identifier anew once
     /// it has our PUBCOMP, which is in the output buffer.
     Released {
         /// Of the message.
@@ -51,10 +51,10 @@ pub enum Event<'a> {
     },
     /// PINGRESP.
     Pong {
-        /// It answers the latest PINGREQ: the server has read everything before that.
+        /// It answers the latest PINGREQ: the broker has read everything before that.
         last: bool,
     },
-    /// The server's DISCONNECT (MQTT 5). Nothing follows it.
+    /// The broker's DISCONNECT (MQTT 5). Nothing follows it.
     Disconnected {
         /// Why.
         reason: ReasonCode,

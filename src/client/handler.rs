@@ -34,7 +34,7 @@ pub enum Change<'a> {
     /// The link is lost, for this reason, and will be made again. Said once, however many attempts
     /// that takes.
     Lost(&'a Error),
-    /// A server sends us to another one, and we go.
+    /// A broker sends us to another one, and we go.
     Redirected(&'a Error),
     /// There is no link yet, for this reason, and it is tried again. Said once.
     NotYet(&'a Error),
@@ -46,13 +46,13 @@ pub enum Change<'a> {
     Reconnected,
     /// The run is done, and the link is closed in good order.
     Closed,
-    /// The server had lost the session; so many QoS 2 publishes go out again and may arrive twice.
+    /// The broker had lost the session; so many QoS 2 publishes go out again and may arrive twice.
     MayRepeat(usize),
-    /// The server keeps the session for so many seconds, which is less than was asked for.
+    /// The broker keeps the session for so many seconds, which is less than was asked for.
     ShorterSession(u32),
     /// So many links in a row have ended soon after they were made. The client identifier is the user's.
     ShortLinks(u32),
-    /// QoS 0 messages were written, but the server did not answer the barrier within this time.
+    /// QoS 0 messages were written, but the broker did not answer the barrier within this time.
     Unconfirmed(Duration),
 }
 

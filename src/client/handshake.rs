@@ -35,26 +35,26 @@ const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 pub struct Connected {
     /// The version of the connection.
     pub protocol: Protocol,
-    /// Whether the server kept a session of this client.
+    /// Whether the broker kept a session of this client.
     pub session_present: bool,
     /// The CONNACK's properties.
     pub properties: PropertyBlock,
 }
 
 impl Connected {
-    /// What the server allows.
+    /// What the broker allows.
     #[must_use]
     pub fn limits(&self) -> ServerLimits {
         ServerLimits::from_connack(&self.properties.view())
     }
 
-    /// The client identifier the server chose, if it chose one ([MQTT-3.1.3-6]).
+    /// The client identifier the broker chose, if it chose one ([MQTT-3.1.3-6]).
     #[must_use]
     pub fn assigned_client_identifier(&self) -> Option<&str> {
         self.properties.view().text(PropertyId::AssignedClientIdentifier)
     }
 
-    /// The properties of our DISCONNECT, those left out that would make it too large for the server
+    /// The properties of our DISCONNECT, those left out that would make it too large for the broker
     /// ([MQTT-3.14.2-3], [MQTT-3.14.2-4]).
     #[must_use]
     pub(super) fn disconnect_properties(&self, asked: &PropertyBlock) -> PropertyBlock {
@@ -69,14 +69,14 @@ impl Connected {
         asked.without(&[PropertyId::ReasonString, PropertyId::UserProperty])
     }
 
-    /// How long the server keeps the session, in seconds, if that is less than was asked for
+    /// How long the broker keeps the session, in seconds, if that is less than was asked for
     /// ([MQTT-3.2.2.3.2]).
     pub(super) fn shorter_session(&self, asked: Option<u32>) -> Option<u32> {
         let granted = self.properties.view().number(PropertyId::SessionExpiryInterval)?;
         (granted < asked.unwrap_or(0)).then_some(granted)
     }
 
-    /// The keep-alive in force, in seconds: the server's if it names one ([MQTT-3.2.2-21]).
+    /// The keep-alive in force, in seconds: the broker's if it names one ([MQTT-3.2.2-21]).
     #[must_use]
     pub fn keep_alive(&self, asked: u16) -> u16 {
         let server = self.properties.view().number(PropertyId::ServerKeepAlive);
@@ -190,7 +190,7 @@ impl Opening {
     ///
     /// # Errors
     /// A stream that fails, ends before the answer or in it, or carries no MQTT; an authentication
-    /// that fails. The server was told of what it did wrong.
+    /// that fails. The broker was told of what it did wrong.
     pub(super) async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         stream: &mut S,
@@ -256,7 +256,7 @@ impl Opening {
         outcome
     }
 
-    /// Whether a CONNECT of MQTT 5 was answered with a CONNACK without properties: by a server that has
+    /// Whether a CONNECT of MQTT 5 was answered with a CONNACK without properties: by a broker that has
     /// read it as one of 3.1.1, and would go on to read and write that.
     fn is_old_form(&self, answer: &[u8]) -> bool {
         self.protocol == Protocol::V5 && matches!(answer, [0x20, 2, ..])
@@ -297,7 +297,7 @@ impl Opening {
     }
 }
 
-/// Whether the server has said that it does not speak the version it was asked for.
+/// Whether the broker has said that it does not speak the version it was asked for.
 pub(super) fn is_about_version(error: &Error) -> bool {
     matches!(error, Error::Refused { reason, .. } if *reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
 }

@@ -18,7 +18,7 @@ use crate::protocol::wire::PublishTemplate;
 /// The ring's length from which on it must not be closed for the most part: whatever keeps it from
 /// getting shorter is set aside.
 const LONG_RING: usize = 4096;
-/// How many QoS 1 and 2 publishes may be open at once, whatever a server allows: it leaves identifiers
+/// How many QoS 1 and 2 publishes may be open at once, whatever a broker allows: it leaves identifiers
 /// for other requests.
 pub(super) const MOST_PUBLISHES: u16 = 65_000;
 /// The longest a ring gets: one less than there are identifiers, so that there is a free one.
@@ -84,7 +84,7 @@ pub(super) struct Inflight {
     open: usize,
     /// The identifier of the ring's front; the next to be given out if the ring is empty.
     first: u16,
-    /// Open entries the ring has moved past, oldest first. Only a server that leaves one message
+    /// Open entries the ring has moved past, oldest first. Only a broker that leaves one message
     /// unanswered while it answers thousands after it makes any.
     stragglers: Vec<Straggler>,
 }
@@ -309,7 +309,7 @@ mod tests {
         }
     }
 
-    /// A server that never answers the first message while it answers 200,000 others.
+    /// A broker that never answers the first message while it answers 200,000 others.
     #[test]
     fn open_identifier_is_skipped() {
         let mut inflight = Inflight::new();

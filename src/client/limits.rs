@@ -6,7 +6,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PublishTemplate, Subscription, TopicAlias};
 use crate::protocol::{QoS, topic};
 
-/// What the server allows, from its CONNACK; the standard's defaults where it is silent.
+/// What the broker allows, from its CONNACK; the standard's defaults where it is silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 pub struct ServerLimits {
@@ -68,7 +68,7 @@ impl ServerLimits {
         }
     }
 
-    /// Why the server would refuse a message.
+    /// Why the broker would refuse a message.
     ///
     /// # Errors
     /// The limit that a message in a packet of that size breaks: the Reason Code the standard has for
@@ -89,7 +89,7 @@ impl ServerLimits {
         self.check_size(packet_bytes)
     }
 
-    /// Whether the server takes the topic alias that the user chose ([MQTT-3.3.2-9]).
+    /// Whether the broker takes the topic alias that the user chose ([MQTT-3.3.2-9]).
     pub(super) fn check_topic_alias(&self, template: &PublishTemplate) -> Result<(), (ReasonCode, String)> {
         match template.topic_alias() {
             TopicAlias::Fixed(alias) if alias > self.topic_alias_maximum => {
@@ -101,7 +101,7 @@ impl ServerLimits {
         }
     }
 
-    /// Whether a packet is too large for the server ([MQTT-3.2.2-15]).
+    /// Whether a packet is too large for the broker ([MQTT-3.2.2-15]).
     pub(super) fn check_size(&self, bytes: usize) -> Result<(), (ReasonCode, String)> {
         if bytes <= self.maximum_packet_bytes as usize {
             return Ok(());
@@ -110,7 +110,7 @@ impl ServerLimits {
         Err((ReasonCode::PACKET_TOO_LARGE, too_large(bytes, limit)))
     }
 
-    /// Why the server would refuse a subscription, if it said so in its CONNACK.
+    /// Why the broker would refuse a subscription, if it said so in its CONNACK.
     pub(super) fn refusal(&self, subscription: &Subscription<'_>, identified: bool) -> Option<ReasonCode> {
         let shared = topic::shared(subscription.filter).is_some();
         if shared && !self.shared_subscriptions {
@@ -125,7 +125,7 @@ impl ServerLimits {
     }
 }
 
-/// That a packet is too large for a server that takes so much; or for MQTT, if that is all it has.
+/// That a packet is too large for a broker that takes so much; or for MQTT, if that is all it has.
 #[must_use]
 pub fn too_large(bytes: usize, limit: u32) -> String {
     if limit < wire::LARGEST_PACKET_BYTES {
@@ -135,7 +135,7 @@ pub fn too_large(bytes: usize, limit: u32) -> String {
     }
 }
 
-/// The error for a message that is not sent because the server would refuse it.
+/// The error for a message that is not sent because the broker would refuse it.
 pub(super) fn not_sent((reason, text): (ReasonCode, String)) -> Error {
     Error::Refused {
         what: "publish not sent".into(),

@@ -105,7 +105,7 @@ impl Bench {
         poll_fn(|cx| self.link.poll(cx, &mut self.session, &mut self.handler)).await
     }
 
-    /// What the server has received so far, as packet names.
+    /// What the broker has received so far, as packet names.
     async fn received(&mut self) -> Vec<&'static str> {
         let mut bytes = BytesMut::new();
         let mut names = Vec::new();
@@ -186,7 +186,7 @@ async fn an_earlier_answer_does_not_pass_the_barrier() {
 }
 
 /// A received QoS 2 message: the barrier is there so that its exchange can end, and not longer than that
-/// takes; a server that ends nothing and answers nothing is not waited for as one that may lose messages.
+/// takes; a broker that ends nothing and answers nothing is not waited for as one that may lose messages.
 #[tokio::test(start_paused = true)]
 async fn leaving_after_qos_2_waits_for_the_release_only() {
     for protocol in BOTH {

@@ -48,7 +48,7 @@ pub struct Opened {
     pub link: OpenLink,
     /// A fresh session on it.
     pub session: Session,
-    /// What the server said.
+    /// What the broker said.
     pub connected: Connected,
     /// How long it took.
     pub times: Times,

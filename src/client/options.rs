@@ -38,7 +38,7 @@ pub struct Will {
     pub payload: Vec<u8>,
     /// Its QoS.
     pub qos: QoS,
-    /// Whether it is kept by the server.
+    /// Whether it is kept by the broker.
     pub retain: bool,
     /// Will Properties (MQTT 5).
     pub properties: PropertyBlock,
@@ -79,13 +79,13 @@ pub struct ClientOptions {
     pub version: Version,
     /// The option for which it is MQTT 5 and no other.
     pub needs_v5: Option<&'static str>,
-    /// Empty: the server assigns one (MQTT 3.1, which cannot, gets a random one).
+    /// Empty: the broker assigns one (MQTT 3.1, which cannot, gets a random one).
     pub client_identifier: String,
     /// Clean Start; Clean Session in MQTT 3.x.
     pub clean_start: bool,
     /// Seconds; 0 turns keep-alive off.
     pub keep_alive: u16,
-    /// Seconds the server keeps the session (MQTT 5); `0xFFFF_FFFF` is for ever, `None` leaves it out.
+    /// Seconds the broker keeps the session (MQTT 5); `0xFFFF_FFFF` is for ever, `None` leaves it out.
     pub session_expiry_interval: Option<u32>,
     /// Further CONNECT properties (MQTT 5), checked; not the session expiry interval.
     pub properties: PropertyBlock,
@@ -99,10 +99,10 @@ pub struct ClientOptions {
     pub user_name: Option<String>,
     /// Password.
     pub password: Option<Secret>,
-    /// How many QoS 1 and 2 publishes may be unacknowledged at once; the server's Receive Maximum
+    /// How many QoS 1 and 2 publishes may be unacknowledged at once; the broker's Receive Maximum
     /// may lower it. At least 1.
     pub max_inflight: u16,
-    /// The largest packet accepted from the server, in bytes; announced to it in MQTT 5 if it is
+    /// The largest packet accepted from the broker, in bytes; announced to it in MQTT 5 if it is
     /// less than the standard's limit.
     pub max_packet_bytes: u32,
     /// Enhanced authentication (MQTT 5).
@@ -111,6 +111,6 @@ pub struct ClientOptions {
     pub follow_redirect: bool,
     /// What to do when the link is lost.
     pub reconnect: Reconnect,
-    /// How long the server may take to answer CONNECT.
+    /// How long the broker may take to answer CONNECT.
     pub connect_timeout: Duration,
 }

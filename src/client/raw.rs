@@ -123,7 +123,7 @@ impl<'a> RawLink<'a> {
     /// Connects with one version, once.
     ///
     /// # Errors
-    /// The way to the server, a server that does not answer in time, or a refusal.
+    /// The way to the broker, a broker that does not answer in time, or a refusal.
     pub async fn open(
         options: &ClientOptions,
         protocol: Protocol,
@@ -211,7 +211,7 @@ impl<'a> RawLink<'a> {
         })
     }
 
-    /// What the server said to the CONNECT.
+    /// What the broker said to the CONNECT.
     #[must_use]
     pub fn connected(&self) -> &Connected {
         &self.connected
@@ -229,7 +229,7 @@ impl<'a> RawLink<'a> {
     /// Publishes a message; at QoS 1 and 2 the answer comes as [`Incoming::Published`].
     ///
     /// # Errors
-    /// The server does not take such a message.
+    /// The broker does not take such a message.
     pub fn publish(
         &mut self,
         topic: &str,
@@ -261,7 +261,7 @@ impl<'a> RawLink<'a> {
     /// The next packet that came. May be dropped and called again without losing anything.
     ///
     /// # Errors
-    /// The connection was lost or closed, or the server broke the standard.
+    /// The connection was lost or closed, or the broker broke the standard.
     pub async fn next(&mut self) -> Result<Incoming, Error> {
         loop {
             self.flush().await?;

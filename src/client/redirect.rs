@@ -35,7 +35,7 @@ impl Named {
     }
 }
 
-/// A refusal with what the server says beside its Reason Code: the Reason String, and which server to
+/// A refusal with what the broker says beside its Reason Code: the Reason String, and which server to
 /// use instead.
 pub(super) fn refused(what: &str, reason: ReasonCode, properties: &Properties<'_>) -> Error {
     let text = properties.text(PropertyId::ReasonString).map(|text| cut(&masked(text)).into_owned());

@@ -49,7 +49,7 @@ impl Renewal {
     /// Re-authenticates if that is due. While nothing is read, an exchange in progress may continue.
     ///
     /// # Errors
-    /// The server has not answered since the last time.
+    /// The broker has not answered since the last time.
     pub(super) fn advance(
         &mut self,
         now: Instant,

@@ -141,7 +141,7 @@ fn show<H: Handler>(handler: &mut H, seen: Seen) {
     }
 }
 
-/// Whether the server or the network has closed a link, and has given no reason that lies elsewhere.
+/// Whether the broker or the network has closed a link, and has given no reason that lies elsewhere.
 fn is_closed(error: &Error) -> bool {
     match error {
         Error::Link { retry, .. } => *retry == Retry::Later,

@@ -49,9 +49,9 @@ pub struct Session {
     unfinished: Unfinished,
     was_connected: bool,
     /// How many packet identifiers may still belong to QoS 2 messages of an earlier run of the program
-    /// that the server has received and not seen released.
+    /// that the broker has received and not seen released.
     inherited: u16,
-    /// QoS 0 messages were published since the server was last heard to have read everything.
+    /// QoS 0 messages were published since the broker was last heard to have read everything.
     unconfirmed: bool,
     /// PINGREQs not yet answered.
     pings: u32,
@@ -102,7 +102,7 @@ impl Session {
         self.protocol
     }
 
-    /// What the server allows on this link.
+    /// What the broker allows on this link.
     #[must_use]
     pub fn limits(&self) -> &ServerLimits {
         &self.limits
@@ -177,7 +177,7 @@ impl Session {
     /// Returns the packet identifier, 0 at QoS 0.
     ///
     /// # Errors
-    /// The server has said in its CONNACK that it would refuse such a message. Nothing was appended
+    /// The broker has said in its CONNACK that it would refuse such a message. Nothing was appended
     /// then, and the session is unchanged.
     pub fn publish(
         &mut self,
@@ -215,7 +215,7 @@ impl Session {
         Ok(identifier)
     }
 
-    /// Whether the server takes such a message without topic alias.
+    /// Whether the broker takes such a message without topic alias.
     ///
     /// # Errors
     /// It has said in its CONNACK that it would refuse it.
@@ -321,13 +321,13 @@ impl Session {
         self.open_requests += 1;
     }
 
-    /// The answer to a request that was not sent, because the server would refuse it: to be dealt
+    /// The answer to a request that was not sent, because the broker would refuse it: to be dealt
     /// with like one that came from there.
     pub fn take_refusal(&mut self) -> Option<Refusal> {
         self.refusals.pop_front()
     }
 
-    /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the server had to
+    /// Appends a PINGREQ; its answer comes as [`Event::Pong`], behind everything the broker had to
     /// say to what was sent before.
     pub fn ping(&mut self, out: &mut BytesMut) {
         self.pings += 1;
@@ -493,7 +493,7 @@ impl Session {
         match self.inflight.get(ack.packet_identifier) {
             Some(OpenIdentifier::Publish { token, stage: PublishStage::Released, .. }) => {
                 let token = *token;
-                // Whatever it says, the server had the message at PUBREC: "Packet Identifier not
+                // Whatever it says, the broker had the message at PUBREC: "Packet Identifier not
                 // found" answers a PUBREL sent again, of an exchange it had already completed.
                 Some(self.end_publish(&Ack { reason: ReasonCode::SUCCESS, ..*ack }, token))
             }
@@ -508,7 +508,7 @@ impl Session {
         Event::Published { token, reason: ack.reason, properties: ack.properties }
     }
 
-    /// The error for a server's DISCONNECT.
+    /// The error for a broker's DISCONNECT.
     #[must_use]
     pub fn disconnected_error(reason: ReasonCode, properties: &Properties<'_>) -> Error {
         if !reason.is_failure() {
@@ -518,7 +518,7 @@ impl Session {
     }
 }
 
-/// Beside the Reason Code, which says which of the server's limits it is.
+/// Beside the Reason Code, which says which of the broker's limits it is.
 const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";
 
 fn unasked(packet: PacketType, identifier: u16) -> Malformed {

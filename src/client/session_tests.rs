@@ -259,7 +259,7 @@ fn inbound_qos_2_is_delivered_once() {
         assert_eq!(peer.sent(), ["pubrec 7 00", "pubrec 7 00", "pubrec 7 00", "pubcomp 7 00"]);
         // Released: the identifier may carry another message.
         assert!(peer.receive(&message(QoS::ExactlyOnce, 7, false)).unwrap().is_some());
-        // Unknown to us: answered all the same, so that the server can finish.
+        // Unknown to us: answered all the same, so that the broker can finish.
         peer.sent();
         peer.receive(&Packet::PubRel(ack(99, 0))).unwrap();
         let reason = if protocol == Protocol::V5 { "92" } else { "00" };
@@ -400,7 +400,7 @@ fn pubcomp_with_identifier_not_found_is_a_success() {
     assert!(peer.session.is_idle());
 }
 
-/// A server that never answers the first message while it answers 200,000 others: the identifiers
+/// A broker that never answers the first message while it answers 200,000 others: the identifiers
 /// wrap three times and step over the one that is stuck, which then ends as any other.
 #[test]
 fn open_identifier_survives_the_wrap() {
@@ -440,7 +440,7 @@ fn open_identifier_survives_the_wrap() {
     }
 }
 
-/// A session that an earlier run has left, of which nobody knows what the server still holds.
+/// A session that an earlier run has left, of which nobody knows what the broker still holds.
 #[test]
 fn identifiers_of_an_earlier_run_are_released_before_they_are_used() {
     for protocol in ALL {
@@ -498,7 +498,7 @@ fn run_publishes_the_requested_number_of_messages() {
     }
 }
 
-/// What the server would refuse is refused as a whole.
+/// What the broker would refuse is refused as a whole.
 #[test]
 fn run_of_messages_keeps_the_limits() {
     let mut peer = Peer::new(Protocol::V5);

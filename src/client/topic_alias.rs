@@ -25,7 +25,7 @@ struct KnownTopics {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chosen {
     pub(super) alias: u16,
-    /// The server knows it, and the topic can be left out.
+    /// The broker knows it, and the topic can be left out.
     pub(super) is_known: bool,
 }
 
@@ -74,7 +74,7 @@ impl OutboundAliases {
     }
 }
 
-/// The topics of the server's aliases.
+/// The topics of the broker's aliases.
 #[derive(Debug)]
 pub(super) struct InboundAliases {
     /// By alias − 1; empty if we allow none.
@@ -143,7 +143,7 @@ mod tests {
         Chosen { alias, is_known }
     }
 
-    /// As many topics as the server takes get an alias, and keep it for the link.
+    /// As many topics as the broker takes get an alias, and keep it for the link.
     #[test]
     fn aliases_are_given_out_up_to_the_maximum() {
         let mut aliases = OutboundAliases::default();

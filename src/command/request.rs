@@ -146,7 +146,7 @@ enum RequestStage {
 /// quiet.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What depends on the server and on the version of the protocol.
+/// What depends on the broker and on the version of the protocol.
 struct PreparedRequest {
     response_topic: String,
     /// What the response is known by (MQTT 5).
@@ -154,7 +154,7 @@ struct PreparedRequest {
     request: Arc<PublishTemplate>,
 }
 
-/// What response topics begin with where the server has nothing to say about it.
+/// What response topics begin with where the broker has nothing to say about it.
 const PREFIX: &str = "mqtt-rr";
 /// Characters of what is made up: as many as make two of the same most unlikely.
 const RANDOM_CHARACTERS: usize = 16;
@@ -251,7 +251,7 @@ struct Requester<'a> {
     writer: MessageWriter,
     stdout: Stdout,
     payload: Vec<u8>,
-    /// Made when the server and its version are known.
+    /// Made when the broker and its version are known.
     exchange: Option<PreparedRequest>,
     /// Why there can be none with this server.
     misfit: Option<Error>,
@@ -375,7 +375,7 @@ impl Requester<'_> {
 
     fn message(&mut self, publish: &Publish<'_>) -> Flow {
         let Some(exchange) = &self.exchange else { return Flow::Continue };
-        // A session that the server kept may have other subscriptions.
+        // A session that the broker kept may have other subscriptions.
         if publish.topic != exchange.response_topic.as_bytes() {
             return Flow::Continue;
         }

@@ -152,7 +152,7 @@ impl Core {
             && !withheld
         {
             if reason == ReasonCode::UNSUPPORTED_PROTOCOL_VERSION {
-                // The server answers in the format it knows, as one that knows no MQTT 5 must.
+                // The broker answers in the format it knows, as one that knows no MQTT 5 must.
                 connection.protocol = connection.protocol.min(version);
             }
             let mut properties = PropertyBlock::default();

@@ -123,7 +123,7 @@ impl<'a> Routed<'a> {
     }
 }
 
-/// The properties of a PUBLISH or will, sorted into what is passed on and what is for the server.
+/// The properties of a PUBLISH or will, sorted into what is passed on and what is for the broker.
 pub(super) struct Sorted<'a> {
     kept: Properties<'a>,
     rebuilt: Option<PropertyBlock>,

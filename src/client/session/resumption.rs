@@ -14,7 +14,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{self, PacketType, PublishTemplate};
 use crate::protocol::{Protocol, QoS};
 
-/// A publish to be sent as new: the first time, or because the server has forgotten the session.
+/// A publish to be sent as new: the first time, or because the broker has forgotten the session.
 #[derive(Debug)]
 pub(super) struct NewPublish {
     message: Kept,
@@ -24,15 +24,15 @@ pub(super) struct NewPublish {
 /// What an earlier link left unfinished, in the order it is taken up.
 #[derive(Debug, Default)]
 pub(super) struct Unfinished {
-    /// Open identifiers the server still knows: sent again with DUP, or released again.
+    /// Open identifiers the broker still knows: sent again with DUP, or released again.
     pub(super) known: VecDeque<u16>,
-    /// Publishes the server has forgotten.
+    /// Publishes the broker has forgotten.
     pub(super) forgotten: VecDeque<NewPublish>,
 }
 
 impl Session {
     /// A link is up: CONNACK was received. Publishes of an earlier link are taken up again by
-    /// [`Session::resume`]: with DUP in their original order if the server kept the session
+    /// [`Session::resume`]: with DUP in their original order if the broker kept the session
     /// ([MQTT-4.4.0-1]), as new ones if it did not. Returns how many of the latter had been sent
     /// before at QoS 2 and may therefore arrive twice.
     pub fn connected(&mut self, protocol: Protocol, session_present: bool, limits: ServerLimits) -> usize {
@@ -59,7 +59,7 @@ impl Session {
         let earlier = std::mem::take(&mut self.unfinished).forgotten;
         let mut doubtful = 0;
         for (entry, kept) in self.inflight.take_all() {
-            // One that was released is sent again as well: whether the server had passed it on
+            // One that was released is sent again as well: whether the broker had passed it on
             // nobody can know, and a message twice is better than a message lost.
             if let (OpenIdentifier::Publish { qos, token, .. }, Some(message)) = (entry, kept) {
                 doubtful += usize::from(qos == QoS::ExactlyOnce);
@@ -82,7 +82,7 @@ impl Session {
         }
     }
 
-    /// The server kept the session: open publishes are taken up again; open requests are dropped,
+    /// The broker kept the session: open publishes are taken up again; open requests are dropped,
     /// as they get no answer on the new link, and made again by whoever drives the session.
     fn keep_publishes(&mut self) {
         let open = self.inflight.iter().map(|(identifier, _)| identifier);
@@ -95,13 +95,13 @@ impl Session {
     }
 
     /// Takes up the received QoS 2 messages that an earlier run of the program has delivered and not
-    /// seen released. To be called behind [`Session::connected`], if the server kept the session.
+    /// seen released. To be called behind [`Session::connected`], if the broker kept the session.
     pub fn restore_unreleased(&mut self, packet_identifiers: impl IntoIterator<Item = u16>) {
         self.unreleased.extend(packet_identifiers);
     }
 
     /// Takes up a QoS 2 publish of an earlier run of the program: sent, and released (PUBREC
-    /// received) or not. To be called behind [`Session::connected`], if the server kept the session,
+    /// received) or not. To be called behind [`Session::connected`], if the broker kept the session,
     /// in the order they were sent and before anything is published.
     pub fn restore_publish(
         &mut self,
@@ -117,9 +117,9 @@ impl Session {
     }
 
     /// Before a packet identifier is used for the first time in a session that was there before this
-    /// program was: a server that holds a message under it would take the new one for that one sent
+    /// program was: a broker that holds a message under it would take the new one for that one sent
     /// again, and drop it ([MQTT-4.3.3-10]). Released, the earlier one is delivered and the identifier
-    /// is free; of one it does not know the server says so, in a PUBCOMP that means nothing here.
+    /// is free; of one it does not know the broker says so, in a PUBCOMP that means nothing here.
     pub(super) fn release_inherited(&mut self, out: &mut BytesMut, identifier: u16, qos: QoS) {
         if self.inherited > 0 && qos == QoS::ExactlyOnce {
             self.inherited -= 1;
@@ -128,7 +128,7 @@ impl Session {
     }
 
     /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the
-    /// buffer allow. To be called before anything new is published. The server of this link may
+    /// buffer allow. To be called before anything new is published. The broker of this link may
     /// allow less than that of the last: what it would refuse is not sent, see
     /// [`Session::take_refusal`].
     pub fn resume(&mut self, out: &mut BytesMut, most_bytes: usize) {

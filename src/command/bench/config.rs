@@ -208,7 +208,7 @@ pub(super) struct Configuration {
     pub(super) protocol: String,
     pub(super) proxy: bool,
     pub(super) embedded: bool,
-    /// Empty: the server assigned one.
+    /// Empty: the broker assigned one.
     pub(super) client_id: String,
     pub(super) clean_start: bool,
     pub(super) session_expiry_s: Option<u32>,

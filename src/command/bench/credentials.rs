@@ -88,7 +88,7 @@ impl ClientCredentials {
     }
 }
 
-/// Whether no two clients would share an identifier: the server would close the connection of the
+/// Whether no two clients would share an identifier: the broker would close the connection of the
 /// first when the second comes ([MQTT-3.1.4-3]).
 fn check_identifiers(lines: &[CsvLine], clients: u32) -> Result<(), String> {
     let mut seen = HashMap::new();

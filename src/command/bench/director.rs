@@ -421,7 +421,7 @@ impl<'a> Director<'a> {
         if self.memory_bytes == 0 {
             self.memory_bytes = machine::resident_bytes();
         }
-        // A server that has let the drain pass without an answer has been waited for.
+        // A broker that has let the drain pass without an answer has been waited for.
         let hasty = self.interrupted || self.drained.is_unanswered;
         let limit = if hasty { HASTY_LEAVE_LIMIT } else { LEAVE_LIMIT };
         self.order(Order::Leave(now() + nanoseconds(limit)));

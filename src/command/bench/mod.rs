@@ -69,9 +69,9 @@ pub struct Config {
 pub enum BenchTask {
     /// Put load on a broker.
     Load(Box<Load>),
-    /// Put load on a server that throws everything away, to see what this machine can generate.
+    /// Put load on a broker that throws everything away, to see what this machine can generate.
     Calibrate {
-        /// Whose version and limits are used; the address is the server's own.
+        /// Whose version and limits are used; the address is the broker's own.
         client: Box<ClientOptions>,
         /// The threads to use.
         threads: usize,

@@ -206,7 +206,7 @@ pub fn check_topic(template: &str, topics: u32) -> Result<(), String> {
 }
 
 /// MQTT 5's way of pairing an answer with its request ([MQTT-4.10]). The stamp pairs them as well,
-/// message by message; these are there because a server has to carry them.
+/// message by message; these are there because a broker has to carry them.
 pub(super) fn correlation(protocol: Protocol, publisher: u32, response_topic: Option<&str>) -> PropertyBlock {
     let mut properties = PropertyBlock::default();
     if protocol == Protocol::V5 {

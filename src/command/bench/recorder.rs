@@ -66,7 +66,7 @@ pub(super) struct MessageCounts {
     /// Handed to a socket.
     pub(super) sent: u64,
     pub(super) acknowledged: u64,
-    /// Refused by the server, at sending or in its answer.
+    /// Refused by the broker, at sending or in its answer.
     pub(super) refused: u64,
     /// Deliveries the sent messages should lead to.
     pub(super) expected: u64,

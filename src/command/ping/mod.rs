@@ -66,7 +66,7 @@ impl Invocation for Config {
 /// Connects, measures, leaves, and tells how it was.
 ///
 /// # Errors
-/// The step that failed, the server's refusal, or the time limit.
+/// The step that failed, the broker's refusal, or the time limit.
 async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut attention = Attention::start(config.timeout)?;
     let is_silent = !config.json && config.verbosity == Verbosity::Quiet;
@@ -338,7 +338,7 @@ impl Handler for Pinger<'_> {
             Poll::Ready(Stop::Signal(_)) if !self.report.pings.is_empty() => Poll::Ready(Ok(())),
             Poll::Ready(Stop::Limit(limit)) => Poll::Ready(Err(self.timed_out(limit))),
             Poll::Ready(stop) => Poll::Ready(Err(stop.error())),
-            // A server that reads nothing either leaves no room to be filled.
+            // A broker that reads nothing either leaves no room to be filled.
             Poll::Pending => self.poll_late(cx).map(Err),
         }
     }

@@ -149,7 +149,7 @@ pub(super) struct PingReport {
     earlier: Vec<EarlierAttempt>,
     pub(super) pings: Vec<Duration>,
     pub(super) messages: Vec<Duration>,
-    /// Those of the client itself, which it shows where the server asks for them.
+    /// Those of the client itself, which it shows where the broker asks for them.
     client_certificates: Vec<Certificate>,
     failure: Option<FailureReport>,
     expiring: Vec<String>,

@@ -54,7 +54,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// How long the server may take to acknowledge, unless the user has set a limit for all of it, or the
+    /// How long the broker may take to acknowledge, unless the user has set a limit for all of it, or the
     /// messages come from a source that may have no end.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
         let unlimited = self.timeout.is_some() || self.source.is_lines();

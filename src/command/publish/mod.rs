@@ -34,10 +34,10 @@ pub use config::{Config, FOREVER};
 pub use filled::Filling;
 pub use spool::SpoolOptions;
 
-/// How many QoS 0 messages may be on their way before the server is asked how far it has read.
+/// How many QoS 0 messages may be on their way before the broker is asked how far it has read.
 const MESSAGES_PER_BARRIER: u64 = 10_000;
 
-/// How long a run that a signal ends waits to hear how far the server has read. With the time that closing the
+/// How long a run that a signal ends waits to hear how far the broker has read. With the time that closing the
 /// connection may take, it is below the limit after which the process is ended by force.
 const LAST_ANSWER_LIMIT: Duration = Duration::from_secs(3);
 
@@ -158,7 +158,7 @@ impl PublishWork {
 #[derive(Debug, Default)]
 struct Unacknowledged {
     written: u64,
-    /// Those that the server is known to have read.
+    /// Those that the broker is known to have read.
     confirmed: u64,
     /// A PINGREQ is under way behind that many messages.
     asked: Option<u64>,
@@ -179,7 +179,7 @@ impl Unacknowledged {
 struct Stopping {
     why: Error,
     limit: Pin<Box<Sleep>>,
-    /// The server was asked how far it has read.
+    /// The broker was asked how far it has read.
     asked: bool,
 }
 
@@ -208,10 +208,10 @@ struct Publisher<'a> {
     schedule: Option<RepeatSchedule>,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
-    /// A signal ends the run, once it is known which messages at QoS 0 the server has.
+    /// A signal ends the run, once it is known which messages at QoS 0 the broker has.
     stopping: Option<Stopping>,
     answer: AnswerLimit,
-    /// QoS 2 messages that the server has received, and not yet completed.
+    /// QoS 2 messages that the broker has received, and not yet completed.
     received: u64,
 }
 
@@ -269,7 +269,7 @@ impl Publisher<'_> {
         }
     }
 
-    /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the server has read:
+    /// At QoS 0 nothing is acknowledged, so now and then a PINGREQ asks how far the broker has read:
     /// if the link is lost, the number of messages that may be lost with it is known and small.
     fn ask_how_far(&mut self, session: &mut Session, out: &mut BytesMut) {
         let Unacknowledged { written, confirmed, asked } = &mut self.unacknowledged;

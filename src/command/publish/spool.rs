@@ -30,7 +30,7 @@ use crate::protocol::{Protocol, QoS};
 use crate::quantity::{agree, counted};
 use crate::storage::spool::{Envelope, Intake, Left, Spool, SpooledMessage, UnderWay};
 
-/// What a server will not change its mind about: it is about the message alone, or the user's rights.
+/// What a broker will not change its mind about: it is about the message alone, or the user's rights.
 const FINAL: [ReasonCode; 3] =
     [ReasonCode::NOT_AUTHORIZED, ReasonCode::TOPIC_NAME_INVALID, ReasonCode::PAYLOAD_FORMAT_INVALID];
 
@@ -253,7 +253,7 @@ impl SpoolPublisher<'_> {
         self.failed.get_or_insert(error.exit());
     }
 
-    /// The server is gone or has sent us away. What waits in the input need not be lost with that.
+    /// The broker is gone or has sent us away. What waits in the input need not be lost with that.
     async fn take_in_what_is_there(&mut self) -> Result<(), Error> {
         let Some(Input { mut notes, running }) = self.input.take() else { return Ok(()) };
         drop(running);
@@ -264,7 +264,7 @@ impl SpoolPublisher<'_> {
         Ok(())
     }
 
-    /// A message was not taken. It is dropped only if the server will never take it: another time, or
+    /// A message was not taken. It is dropped only if the broker will never take it: another time, or
     /// another server, may have other limits.
     fn refuse(&mut self, place: u64, topic: &str, error: &Error) -> Result<(), Error> {
         let is_final = matches!(error, Error::Refused { reason, .. } if FINAL.contains(reason));
@@ -304,7 +304,7 @@ impl SpoolPublisher<'_> {
         template
     }
 
-    /// Goes on with the QoS 2 messages an earlier run has sent, if the server still knows them.
+    /// Goes on with the QoS 2 messages an earlier run has sent, if the broker still knows them.
     fn take_up(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         let under_way = std::mem::take(&mut self.left.under_way);
         if !connected.session_present || self.left.of_another_client {

@@ -194,7 +194,7 @@ impl Listing {
 
 struct ClearRun<'a> {
     config: &'a Config,
-    /// The server of every step.
+    /// The broker of every step.
     client: &'a ClientOptions,
     clear: &'a Clear,
     diagnostics: &'a Diagnostics,

@@ -20,9 +20,9 @@ pub(super) enum Fate {
     NotSent,
     /// Sent, and not acknowledged before the run ended.
     Unconfirmed,
-    /// The server has acknowledged it.
+    /// The broker has acknowledged it.
     Acknowledged,
-    /// The server, or its limits, refused it.
+    /// The broker, or its limits, refused it.
     Refused(ReasonCode),
     /// Acknowledged, and no longer there.
     Cleared,
@@ -30,7 +30,7 @@ pub(super) enum Fate {
     StillThere,
     /// Somebody has published another message there meanwhile.
     Republished,
-    /// It was not on the list: it is new, or the server did not send it before.
+    /// It was not on the list: it is new, or the broker did not send it before.
     Appeared,
     /// The backup's message is there again.
     Restored,

@@ -62,7 +62,7 @@ pub(super) struct Scanned {
     /// Of the pass that looked whether anything was missed.
     pub(super) ended_by: ScanEndedBy,
     pub(super) took: Duration,
-    /// Filters the server refused, with their reasons.
+    /// Filters the broker refused, with their reasons.
     pub(super) refused: Vec<(String, ReasonCode)>,
     /// The broker sends what is retained before what is published later.
     pub(super) in_order: bool,
@@ -216,7 +216,7 @@ struct Scanner<'a> {
     refused: Vec<(String, ReasonCode)>,
     ended_by: ScanEndedBy,
     /// Topics asked for by name that came, whose subscriptions end behind the next SUBSCRIBE. Before it,
-    /// a server with Nagle's algorithm would hold back the SUBACK until our kernel acknowledges the
+    /// a broker with Nagle's algorithm would hold back the SUBACK until our kernel acknowledges the
     /// UNSUBACK, which it does after 40 ms; the SUBACK itself is answered at once, by the marker.
     leaving: Vec<String>,
 }
@@ -529,7 +529,7 @@ impl Handler for Scanner<'_> {
         Ok(Flow::Continue)
     }
 
-    /// The deadline ends the scan whatever the server does: sends without end, answers nothing that
+    /// The deadline ends the scan whatever the broker does: sends without end, answers nothing that
     /// stands between us and leaving, or is gone. Where it is that of the run, what came still counts, so
     /// that it is looked at first.
     fn poll_interrupt(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -38,7 +38,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Whether the topic is selected, whatever is retained there. What the server says of itself
+    /// Whether the topic is selected, whatever is retained there. What the broker says of itself
     /// (`$SYS`) is never: it cannot be cleared, and comes back at once.
     pub(super) fn admits_topic(&self, name: &str) -> bool {
         let is_excluded =

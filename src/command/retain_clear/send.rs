@@ -1,4 +1,4 @@
-//! Publishing many messages of different topics: pipelined within the server's Receive Maximum, each
+//! Publishing many messages of different topics: pipelined within the broker's Receive Maximum, each
 //! with its own outcome, at a rate if one was asked for.
 
 use std::pin::Pin;
@@ -34,7 +34,7 @@ pub(super) trait SendWork {
     /// The next message, for the version and limits of the link; `None` when there is none any more.
     fn next(&mut self, session: &Session) -> Result<Option<OutgoingMessage>, Error>;
 
-    /// The server has taken the message over, or refused it. At QoS 0: it was written.
+    /// The broker has taken the message over, or refused it. At QoS 0: it was written.
     fn ended(&mut self, token: u64, outcome: Result<(), ReasonCode>);
 }
 
@@ -74,7 +74,7 @@ pub(super) struct SendLimits {
     pub(super) answer: Duration,
 }
 
-/// Waits for a server that has gone on answering PINGREQ, and nothing else.
+/// Waits for a broker that has gone on answering PINGREQ, and nothing else.
 struct AnswerPatience {
     limit: Duration,
     since: Instant,

@@ -20,7 +20,7 @@ use crate::protocol::{QoS, topic};
 use crate::quantity::counted;
 use crate::quotation::cut;
 
-/// How much memory the topics may take that wait to be cleared. A server that sends what is retained
+/// How much memory the topics may take that wait to be cleared. A broker that sends what is retained
 /// faster than it answers is not held up: its answers come on the same connection.
 const MOST_WAITING_BYTES: usize = 64 * 1024 * 1024;
 /// Of that, what each takes beside its text.
@@ -48,7 +48,7 @@ pub(super) struct Clears {
     /// Shown, and perhaps not cleared.
     doubtful: u64,
     was_refused: bool,
-    /// How long the server may take from one answer to the next, at the end.
+    /// How long the broker may take from one answer to the next, at the end.
     patience: Duration,
     waiting_since: Instant,
     hurry_until: Option<Instant>,
@@ -74,7 +74,7 @@ impl Clears {
         }
     }
 
-    /// A message is being written out. What the server says of itself cannot be cleared, and comes back
+    /// A message is being written out. What the broker says of itself cannot be cleared, and comes back
     /// at once.
     pub(super) fn shown(&mut self, publish: &Publish<'_>) {
         if !self.is_asked_for
@@ -137,7 +137,7 @@ impl Clears {
         }
     }
 
-    /// The server has answered.
+    /// The broker has answered.
     pub(super) fn answered(
         &mut self,
         token: u64,

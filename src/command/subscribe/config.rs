@@ -34,7 +34,7 @@ pub struct Config {
     pub exit_after_subscribing: bool,
     /// Stay for the messages of a kept session where there is nothing to subscribe to.
     pub stays: bool,
-    /// Clear on the server what is retained and was shown (`--remove-retained`).
+    /// Clear on the broker what is retained and was shown (`--remove-retained`).
     pub remove_retained: bool,
     /// Where to keep the packet identifiers of QoS 2 messages that are not released.
     pub session_file: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// How long the server may take for its next answer where the run ends by itself, unless the user has
+    /// How long the broker may take for its next answer where the run ends by itself, unless the user has
     /// set a limit for all of it.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
         let ends_by_itself = self.ends_with_answers() || self.selection.kind == MessageKind::Retained;

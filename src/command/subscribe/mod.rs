@@ -218,7 +218,7 @@ impl Subscriber<'_> {
         self.requests = Requests::Sent;
     }
 
-    /// Takes up what an earlier run has delivered, if the server still knows of it.
+    /// Takes up what an earlier run has delivered, if the broker still knows of it.
     fn restore(&mut self, session: &mut Session, session_present: bool) -> Result<(), Error> {
         let Some(unreleased) = &mut self.unreleased else { return Ok(()) };
         if !session_present {
@@ -348,7 +348,7 @@ impl Subscriber<'_> {
         }
     }
 
-    /// The error of a run that would end by itself if the server answered.
+    /// The error of a run that would end by itself if the broker answered.
     fn unanswered(&self, limit: Duration) -> Error {
         match self.requests {
             Requests::Answered => unanswered("PINGREQ", "PINGRESP", limit),
@@ -406,7 +406,7 @@ impl Handler for Subscriber<'_> {
     fn on_connected(&mut self, session: &mut Session, connected: &Connected) -> Result<(), Error> {
         self.restore(session, connected.session_present)?;
         self.shower.connected();
-        // A session the server kept has its subscriptions; to make them again would bring the
+        // A session the broker kept has its subscriptions; to make them again would bring the
         // retained messages again. At the first connection they may be others than asked for now.
         let again = self.requests == Requests::Answered;
         if again && !connected.session_present && !self.config.client.clean_start {

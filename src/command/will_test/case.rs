@@ -15,7 +15,7 @@ pub(super) enum Death {
     Reset,
     /// The socket stays open, and nothing is sent any more.
     Silence,
-    /// As silence, and nothing that the server sends is acknowledged by TCP.
+    /// As silence, and nothing that the broker sends is acknowledged by TCP.
     BlackHole,
     /// Another connection with the same client identifier.
     TakeOver,
@@ -48,7 +48,7 @@ impl Death {
 pub(super) enum Expected {
     /// Once, this long after the death.
     After(Duration),
-    /// The same, but the server must find out by itself that the client is gone. Servers look for
+    /// The same, but the broker must find out by itself that the client is gone. Servers look for
     /// silent clients only now and then, and the standard does not say how often.
     Noticed(Duration),
     /// Not at all, watched for this long and the tolerance.
@@ -134,7 +134,7 @@ const fn seconds(seconds: u64) -> Duration {
 
 const AT_ONCE: Expected = Expected::After(Duration::ZERO);
 
-/// Keep Alive of the silent cases in seconds, and when a server must have noticed: after one and a
+/// Keep Alive of the silent cases in seconds, and when a broker must have noticed: after one and a
 /// half times that ([MQTT-3.1.2-22] in MQTT 5, [MQTT-3.1.2-24] in 3.1.1).
 const KEEP_ALIVE: u16 = 2;
 const SILENCE_NOTICED: Expected = Expected::Noticed(seconds(3));

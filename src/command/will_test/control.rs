@@ -15,7 +15,7 @@ use crate::protocol::reason::ReasonCode;
 use crate::protocol::{Protocol, QoS};
 use crate::quantity::duration;
 
-/// How long the server may take, for its answer to SUBSCRIBE and then for the message.
+/// How long the broker may take, for its answer to SUBSCRIBE and then for the message.
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Sends a message below the prefix, from who publishes to who watches.

@@ -18,7 +18,7 @@ use crate::quantity::{counted, duration};
 pub(super) enum Verdict {
     Pass,
     Fail,
-    /// The server lacks what the case needs, and says so.
+    /// The broker lacks what the case needs, and says so.
     Skipped,
     /// Inconclusive: the watcher lost its connection, or the case could not be set up.
     Inconclusive,
@@ -54,7 +54,7 @@ pub(super) struct WillWindow {
 /// What counting in whole seconds can make of a time.
 const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 
-/// How often a server looks for silent clients: mosquitto every 5 seconds, and it counts whole ones.
+/// How often a broker looks for silent clients: mosquitto every 5 seconds, and it counts whole ones.
 const ROUND: Duration = Duration::from_secs(6);
 
 impl WillWindow {

@@ -106,7 +106,7 @@ impl Invocation for Config {
 /// Runs the cases and reports.
 ///
 /// # Errors
-/// The server cannot be reached, the file for `JUnit` cannot be written, a signal.
+/// The broker cannot be reached, the file for `JUnit` cannot be written, a signal.
 async fn run(mut config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
     let mut stdout = Stdout::new();
     if config.list {
@@ -211,7 +211,7 @@ async fn prepare(
         Ok::<_, Error>(spoken)
     };
     let spoken = attention.during(prepared).await??;
-    // A version that the server does not speak is a line of the matrix too.
+    // A version that the broker does not speak is a line of the matrix too.
     let protocols = if config.version_matrix { &MATRIX[..] } else { &[spoken] };
     Ok(plans(config, protocols, spoken))
 }
@@ -254,7 +254,7 @@ pub(super) fn replace(mut file: File, content: &[u8]) -> std::io::Result<()> {
 /// The versions of `--version-matrix`.
 const MATRIX: [Protocol; 2] = [Protocol::V3_1_1, Protocol::V5];
 
-/// A version that the server speaks. One connection first: what keeps every case from its work is
+/// A version that the broker speaks. One connection first: what keeps every case from its work is
 /// said once, as an error.
 async fn spoken(config: &Config, diagnostics: &Diagnostics) -> Result<Protocol, Error> {
     let options = without_will(&identified(&config.client));
@@ -299,7 +299,7 @@ fn plans(config: &Config, protocols: &[Protocol], spoken: Protocol) -> Vec<CaseP
 const ID_LETTERS: usize = 12;
 
 /// The options with a client identifier of their own, at most 23 bytes long if the user's part is
-/// short: all that a server must take ([MQTT-3.1.3-5]).
+/// short: all that a broker must take ([MQTT-3.1.3-5]).
 fn identified(options: &ClientOptions) -> ClientOptions {
     let base = if options.client_identifier.is_empty() { "will-test-" } else { &options.client_identifier };
     let random = std::iter::repeat_with(fastrand::alphanumeric).take(ID_LETTERS);

@@ -69,7 +69,7 @@ pub(super) struct CaseOutcome {
 /// A case that ends before it can be judged.
 struct CaseStop(Verdict, String);
 
-/// How long the server may take to answer a packet.
+/// How long the broker may take to answer a packet.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// How long tidying up may take when the run was interrupted.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -206,7 +206,7 @@ impl CasePlan {
         Ok(CaseOutcome { verdict, detail, delay, tolerance, took: Duration::ZERO })
     }
 
-    /// Skips what the server says it does not have.
+    /// Skips what the broker says it does not have.
     fn check_features(&self, link: &RawLink<'_>) -> Result<(), CaseStop> {
         let limits = link.connected().limits();
         let skip = |why: String| Err(CaseStop(Verdict::Skipped, why));
@@ -224,7 +224,7 @@ impl CasePlan {
         Ok(())
     }
 
-    /// Skips what the server does not let this client have.
+    /// Skips what the broker does not let this client have.
     fn check_terms(&self, link: &RawLink<'_>) -> Result<(), CaseStop> {
         let skip = |why: String| Err(CaseStop(Verdict::Skipped, why));
         let asked = self.publisher.keep_alive;
@@ -339,7 +339,7 @@ impl CasePlan {
         }
     }
 
-    /// How long a will of the user's may take with a server that counts its delay, right or wrong.
+    /// How long a will of the user's may take with a broker that counts its delay, right or wrong.
     fn longest_delay(&self) -> Duration {
         let delay = self.will.properties.view().number(PropertyId::WillDelayInterval);
         Duration::from_secs(delay.filter(|_| self.is_own).unwrap_or(0).into())
@@ -353,7 +353,7 @@ impl CasePlan {
             Later::Kept => {
                 let mut later = WillSubscriber::open(self, setting, "later watcher").await?;
                 if later.before.is_none() {
-                    // A server may be slow to send what it has kept.
+                    // A broker may be slow to send what it has kept.
                     let _ = timeout(setting.tolerance, later.first_retained()).await;
                 }
                 match later.before {
@@ -378,7 +378,7 @@ impl CasePlan {
 
     /// Leaves nothing behind: no session, and nothing retained that was not there before.
     async fn tidy(&self, setting: &TestSetting<'_>, before: Option<&ReceivedMessage>) -> Result<(), Error> {
-        // A server may keep a session for no other reason than the will that it delays.
+        // A broker may keep a session for no other reason than the will that it delays.
         let is_delayed = self.will.properties.view().number(PropertyId::WillDelayInterval).is_some();
         if !self.will.retain && !is_delayed && self.publisher.session_expiry_interval.is_none() {
             return Ok(());
@@ -393,7 +393,7 @@ impl CasePlan {
             };
             link.publish(&self.will.topic, qos, true, payload, properties)?;
             link.ping();
-            // Behind its answer the server has read the message.
+            // Behind its answer the broker has read the message.
             let answered = async {
                 while link.next().await? != Incoming::Pong {}
                 Ok::<(), Error>(())
@@ -578,7 +578,7 @@ fn lost(error: &Error) -> CaseStop {
     CaseStop(Verdict::Inconclusive, format!("the watcher lost its connection: {error}"))
 }
 
-/// The publisher's CONNECT was refused: for what the server does not have, or for another reason.
+/// The publisher's CONNECT was refused: for what the broker does not have, or for another reason.
 fn refused(error: &Error) -> CaseStop {
     let lacks = [
         ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,

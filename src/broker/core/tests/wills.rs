@@ -69,7 +69,7 @@ fn qos_retain_and_properties_of_a_will() {
     let client = world.join(&Connect { will: Some(will), ..hello(V5, "c") });
     world.wait_seconds(30);
     world.lose(client);
-    // The expiry counts from the publication, and the delay is the server's alone.
+    // The expiry counts from the publication, and the delay is the broker's alone.
     let sent = "PUBLISH w q1 #1 \"gone\" content-type=text/plain message-expiry-interval=60";
     assert_eq!(world.take(witness), [sent]);
     let late = world.connect(V3_1_1, "late");
@@ -136,7 +136,7 @@ fn session_taken_over_publishes_the_will() {
     }
 }
 
-/// A will the server could not publish is refused with the connection.
+/// A will the broker could not publish is refused with the connection.
 #[test]
 fn will_to_an_invalid_topic_is_refused() {
     let mut world = World::new();

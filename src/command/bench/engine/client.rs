@@ -47,7 +47,7 @@ struct ClientState {
     leaving: bool,
     /// Publishes whenever there is room.
     pulling: bool,
-    /// The server has read everything that was measured.
+    /// The broker has read everything that was measured.
     fence: Fence,
     /// Intended times of messages that are due and not sent.
     backlog: VecDeque<u64>,

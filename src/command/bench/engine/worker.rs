@@ -64,7 +64,7 @@ pub(crate) struct Worker {
     connecting: usize,
     /// Those that have nothing to do.
     dialers: Vec<Dialer>,
-    /// A ramp is an open loop: a server that takes long to answer does not slow it down.
+    /// A ramp is an open loop: a broker that takes long to answer does not slow it down.
     most_connecting: usize,
     ready: Arc<Ready>,
     list: Vec<u32>,

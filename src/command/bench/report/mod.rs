@@ -31,7 +31,7 @@ use super::stamp::{Phase, Timeline};
 /// How the drain ended.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Drained {
-    /// Its time was over, and the server had not answered everything that was sent.
+    /// Its time was over, and the broker had not answered everything that was sent.
     pub(crate) is_unanswered: bool,
     /// Likewise, and deliveries were still coming.
     pub(crate) is_arriving: bool,
@@ -53,7 +53,7 @@ pub(crate) struct RunOutcome {
     pub(crate) protocol: String,
     pub(crate) host: Host,
     pub(crate) payload_bytes: usize,
-    /// Messages that the server lets a client have in flight, up to those that were asked for.
+    /// Messages that the broker lets a client have in flight, up to those that were asked for.
     pub(crate) window: u16,
     pub(crate) process_cpu_s: f64,
     pub(crate) memory_bytes: u64,

@@ -25,7 +25,7 @@ use crate::protocol::{Protocol, QoS};
 const MOST_PER_TURN: u32 = 4096;
 /// Filters in one SUBSCRIBE.
 const FILTERS_PER_REQUEST: usize = 100;
-/// From this window on, the closed loop refills at half of it: a server that sends each PUBACK by
+/// From this window on, the closed loop refills at half of it: a broker that sends each PUBACK by
 /// itself would otherwise get each message by itself as well.
 const HALVED_WINDOW: u16 = 10;
 
