@@ -1,5 +1,6 @@
 //! The MQTT command line: from arguments to an exit status.
 
+mod alarm;
 pub mod broker;
 pub mod cli;
 pub mod client;

@@ -41,6 +41,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "protocol",
             "file",
             "clock",
+            "alarm",
             "process",
             "signal",
             "error",
@@ -54,7 +55,18 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     (
         "output",
-        &["protocol", "clock", "signal", "error", "manner", "masking", "quotation", "quantity", "notation"],
+        &[
+            "protocol",
+            "clock",
+            "alarm",
+            "signal",
+            "error",
+            "manner",
+            "masking",
+            "quotation",
+            "quantity",
+            "notation",
+        ],
     ),
     ("client", &["net", "protocol", "error", "masking", "quotation", "quantity", "notation"]),
     // The session's rules, but not the client's driver.
@@ -69,6 +81,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("manner", &["protocol", "error", "exit"]),
     ("exit", &[]),
     ("clock", &["quantity"]),
+    ("alarm", &[]),
     // How long a file was waited for.
     ("file", &["quantity"]),
     ("masking", &[]),
@@ -85,7 +98,7 @@ const NAMES: &[(&str, &[&str])] = &[
     ("stdout()", &["output"]),
     ("stderr()", &["output"]),
     ("env", &["cli", "output", "lib.rs", "main.rs"]),
-    ("tokio", &["client", "net", "broker", "command", "output", "signal.rs", "lib.rs"]),
+    ("tokio", &["client", "net", "broker", "command", "output", "alarm.rs", "signal.rs", "lib.rs"]),
     ("TcpStream", &["net", "broker"]),
 ];
 

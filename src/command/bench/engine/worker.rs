@@ -17,7 +17,8 @@ use super::super::recorder::{CpuTime, LatencyKind, Recorder, Row, Rows};
 use super::super::stamp::{Flows, PLAIN_WORDS, Phase, SHARED_WORDS, Timeline};
 use super::client::{Abandoned, Client, Dialer, Turn};
 use super::shared::{Board, Fleet, News, Order, Shard};
-use super::wake::{Alarm, ClientWaker, Ready, now, thread_cpu};
+use super::wake::{ClientWaker, Ready, thread_cpu};
+use crate::alarm::{Alarm, now};
 use crate::error::Error;
 
 /// Connections a thread is making at once where there is no ramp that says when each is due.

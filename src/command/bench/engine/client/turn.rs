@@ -8,8 +8,8 @@ use bytes::{Bytes, BytesMut};
 
 use super::super::in_flight::MessageInFlight;
 use super::super::shared::Shard;
-use super::super::wake::now;
 use super::{ClientState, Fence, Subscribing};
+use crate::alarm::now;
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES};
 use crate::client::session::{Event, Session};
 use crate::command::bench::plan::{Plan, Role, correlation};
