@@ -55,6 +55,7 @@ mod publish_lines;
 mod reconnect;
 mod records;
 mod redirect;
+mod relay;
 mod request;
 mod request_links;
 mod respond;

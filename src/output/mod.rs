@@ -21,6 +21,7 @@ mod record;
 mod record_style;
 mod screen;
 mod stdout;
+mod taken;
 mod template;
 mod terminal;
 mod timestamp;

@@ -18,10 +18,11 @@ use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::Diagnostics;
+use super::taken::Taken;
 use crate::error::Error;
 use crate::quantity::counted;
 use crate::signal::outlive_file_limit;
@@ -38,6 +39,10 @@ pub struct Stdout {
     route: Option<Route>,
     /// A file in place of standard output, with its name.
     file: Option<(PathBuf, File)>,
+    /// Looks whether the reader has taken out of a pipe what was written, where that is to be waited for.
+    taken: Option<Taken>,
+    /// A flush is over only when everything is taken.
+    must_be_taken: bool,
     #[cfg(all(test, target_os = "linux"))]
     instead: Option<std::os::fd::OwnedFd>,
 }
@@ -73,6 +78,18 @@ impl Stdout {
     /// It cannot be opened, or is a pipe, which would block.
     pub fn file(path: &Path) -> Result<Self, Error> {
         Ok(Self { file: Some((path.to_owned(), open(path)?)), ..Self::default() })
+    }
+
+    /// Lets [`Stdout::must_be_taken`] work.
+    #[must_use]
+    pub fn waiting_for_reader(self) -> Self {
+        Self { taken: Some(Taken::default()), ..self }
+    }
+
+    /// What is in the buffer now is to be written, and taken out of a pipe by its reader, before a flush is over.
+    /// Anything but a pipe is only written.
+    pub fn must_be_taken(&mut self) {
+        self.must_be_taken = self.taken.is_some();
     }
 
     /// Opens the file once more by its name: what had it may have been renamed by now. What waits goes
@@ -145,6 +162,13 @@ impl Stdout {
         self.buffer.clear();
         self.written = 0;
         self.buffer.shrink_to(KEPT_BYTES);
+        if self.must_be_taken
+            && self.file.is_none()
+            && let Some(taken) = &mut self.taken
+        {
+            ready!(taken.poll(context))?;
+        }
+        self.must_be_taken = false;
         Poll::Ready(Ok(()))
     }
 
@@ -196,10 +220,15 @@ impl Stdout {
         if let Ok(flushed) = tokio::time::timeout(LAST_FLUSH_LIMIT, self.flush()).await {
             return flushed.map(|()| true);
         }
-        diagnostics.warning(format_args!(
-            "the last {} are not written: standard output has no reader, or it stalls",
-            counted(self.waiting_bytes() as u64, "byte")
-        ));
+        match self.waiting_bytes() as u64 {
+            0 => diagnostics.warning(
+                "the reader of standard output stalls: messages that it has not taken are not acknowledged",
+            ),
+            bytes => diagnostics.warning(format_args!(
+                "the last {} are not written: standard output has no reader, or it stalls",
+                counted(bytes, "byte")
+            )),
+        }
         Ok(false)
     }
 

@@ -34,6 +34,10 @@ pub(crate) struct Mqtt {
     stdout: Output,
     /// Standard error is a full pipe that nobody reads.
     stderr_is_full: bool,
+    /// The pipe from another program.
+    pipe_in: Option<PipeReader>,
+    /// The pipe to another program.
+    pipe_out: Option<PipeWriter>,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,8 @@ impl Mqtt {
             stdin: Input::Null,
             stdout: Output::Collected,
             stderr_is_full: false,
+            pipe_in: None,
+            pipe_out: None,
         };
         this.args(arguments)
     }
@@ -143,6 +149,18 @@ impl Mqtt {
     /// Standard input of this file.
     pub(crate) fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.stdin = Input::File(path.into());
+        self
+    }
+
+    /// Standard input from another program.
+    pub(crate) fn stdin_pipe(mut self, pipe: PipeReader) -> Self {
+        self.pipe_in = Some(pipe);
+        self
+    }
+
+    /// Standard output to another program; it is not collected.
+    pub(crate) fn stdout_pipe(mut self, pipe: PipeWriter) -> Self {
+        self.pipe_out = Some(pipe);
         self
     }
 
@@ -269,6 +287,13 @@ impl Mqtt {
             command.stderr(writer);
             reader
         });
+        if let Some(pipe) = self.pipe_in {
+            command.stdin(pipe);
+        }
+        let goes_on = self.pipe_out.is_some();
+        if let Some(pipe) = self.pipe_out {
+            command.stdout(pipe);
+        }
         let mut child = command.spawn().unwrap();
         // What is left of the terminal's other side is the child's: it ends when the child does.
         drop(command);
@@ -284,6 +309,7 @@ impl Mqtt {
             }
         };
         let stdout = match self.stdout {
+            _ if goes_on => Collected::from(std::io::empty(), usize::MAX),
             Output::Terminal(..) => Collected::from(screen.unwrap(), usize::MAX),
             Output::Collected => Collected::from(child.stdout.take().unwrap(), usize::MAX),
             Output::ClosedAfter(lines) => Collected::from(child.stdout.take().unwrap(), lines),
@@ -457,6 +483,11 @@ impl Running {
         self.stdout.bytes()
     }
 
+    /// What standard error has brought so far.
+    pub(crate) fn stderr(&self) -> String {
+        self.stderr.text()
+    }
+
     /// Writes to standard input, which was left open.
     #[track_caller]
     pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> &mut Self {
@@ -506,6 +537,15 @@ impl Running {
         let id = self.child.id();
         let list = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
         list.split_whitespace().map(|id| Pid::from_raw(id.parse().unwrap()).unwrap()).collect()
+    }
+
+    /// Waits until this holds for standard output.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, what: &str, holds: impl FnMut(&[u8]) -> bool) -> &Self {
+        if !self.stdout.wait(Instant::now() + LIMIT, holds) {
+            self.give_up(what);
+        }
+        self
     }
 
     /// Ends standard input and waits for the program's end.

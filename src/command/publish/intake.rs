@@ -4,9 +4,11 @@ use std::io::ErrorKind;
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 use tokio::sync::mpsc;
 
 use super::filled::Filler;
+use super::held::HeldInput;
 use crate::command::input::{Begun, GivenUp, RecordReader};
 use crate::error::Error;
 use crate::protocol::QoS;
@@ -45,13 +47,18 @@ impl LineIntake<'_> {
     /// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
     /// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
     /// the input, or when `over` is closed at the other end and there is none.
+    ///
+    /// A pipe keeps what was read of it until the messages are in the file: then nothing is lost with this program that
+    /// the program at the other end can know of.
     pub(super) fn take_in_all(&mut self, input: impl AsFd, over: &OwnedFd) -> Result<(), Error> {
+        let failed = |error: Errno| Error::file("standard input", error.into());
+        let input = HeldInput::new(input).map_err(failed)?;
         let mut block = vec![0; BLOCK_BYTES];
         let mut begun = Begun::new(LARGEST_PACKET_BYTES.into());
         loop {
             // A short file that is to be cut is cut before more comes.
             self.intake.take_in()?;
-            match has_input(&input, over) {
+            match has_input(input.descriptor(), over) {
                 Ok(true) => {}
                 Ok(false) => return Ok(()),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -60,11 +67,10 @@ impl LineIntake<'_> {
             let room = self.intake.wait_for_room(begun.kept_bytes());
             // Without room one byte tells whether there is a line that is not taken, or only the end.
             let most = (room.unwrap_or(1) / self.copies()).clamp(1, BLOCK_BYTES);
-            // Past the standard library's buffer, which would read on.
-            let count = match rustix::io::read(&input, &mut block[..most]) {
+            let count = match input.look(&mut block[..most]) {
                 Ok(count) => count,
-                Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => continue,
-                Err(error) => return Err(Error::file("standard input", error.into())),
+                Err(Errno::INTR | Errno::AGAIN) => continue,
+                Err(error) => return Err(failed(error)),
             };
             if room.is_none() && count > 0 {
                 let number = self.number + 1;
@@ -94,6 +100,8 @@ impl LineIntake<'_> {
             if count == 0 {
                 return Ok(());
             }
+            // The beginning of a line too: its end stays in the pipe until the message is in the file.
+            input.release(&mut block[..count]).map_err(failed)?;
         }
     }
 

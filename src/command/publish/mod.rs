@@ -2,6 +2,7 @@
 
 mod config;
 mod filled;
+mod held;
 mod intake;
 mod schedule;
 mod spool;

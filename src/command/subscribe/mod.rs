@@ -343,6 +343,9 @@ impl Subscriber<'_> {
         // One clock reading a batch: what is read together was received together.
         let received = *self.received.get_or_insert_with(SystemTime::now);
         self.diagnostics.put_held_packets(self.stdout.buffer(), false);
+        if publish.qos != QoS::AtMostOnce {
+            self.stdout.must_be_taken();
+        }
         if let Err(misfit) = self.shower.message(&mut self.stdout, publish, received) {
             self.warn_of(misfit, publish);
         }

@@ -9,13 +9,19 @@
 //! A run that was started with SIGHUP ignored (`nohup`) is not ended by it.
 
 use super::super::attention::Attention;
-use super::config::Config;
+use super::config::{Config, Display};
 use crate::error::Error;
 use crate::output::{Diagnostics, Reopened, Stdout};
 use crate::signal::{HangUp, hang_up_is_ignored};
 
 pub(super) fn open(config: &Config) -> Result<Stdout, Error> {
-    config.output.as_deref().map_or_else(|| Ok(Stdout::new()), Stdout::file)
+    if let Some(path) = &config.output {
+        return Stdout::file(path);
+    }
+    // Where the broker keeps what is not acknowledged, messages wait there until the reader has them. In another
+    // session they would be lost all the same.
+    let waits = !config.client.clean_start && matches!(config.display, Display::Messages(_));
+    Ok(if waits { Stdout::new().waiting_for_reader() } else { Stdout::new() })
 }
 
 /// What the run is to attend to.

@@ -1,0 +1,151 @@
+//! Input that stays in its pipe until it is released.
+//!
+//! `tee(2)` copies what is in a pipe and leaves it there. A program at the other end that looks whether the pipe is
+//! empty, as `mqtt sub` does before it acknowledges, then learns when its output is stored and not when it was read.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::io::{Errno, read};
+
+/// An input, and the pipe that it is copied into if it is one.
+pub(super) struct HeldInput<F> {
+    input: F,
+    #[cfg(target_os = "linux")]
+    copy: Option<linux::Copy>,
+}
+
+#[cfg(target_os = "linux")]
+impl<F: AsFd> HeldInput<F> {
+    pub(super) fn new(input: F) -> Result<Self, Errno> {
+        let copy = linux::Copy::of(input.as_fd())?;
+        Ok(Self { input, copy })
+    }
+
+    /// Reads what is there, or waits for it; 0 at the end.
+    pub(super) fn look(&self, block: &mut [u8]) -> Result<usize, Errno> {
+        match &self.copy {
+            Some(copy) => copy.look(self.input.as_fd(), block),
+            // Past the standard library's buffer, which would read on.
+            None => read(&self.input, block),
+        }
+    }
+
+    /// Takes out of the pipe what was read last, which is written into `block` again.
+    pub(super) fn release(&self, block: &mut [u8]) -> Result<(), Errno> {
+        if self.copy.is_some() { linux::read_all(&self.input, block) } else { Ok(()) }
+    }
+}
+
+/// Other systems cannot copy a pipe.
+#[cfg(not(target_os = "linux"))]
+impl<F: AsFd> HeldInput<F> {
+    pub(super) fn new(input: F) -> Result<Self, Errno> {
+        Ok(Self { input })
+    }
+
+    pub(super) fn look(&self, block: &mut [u8]) -> Result<usize, Errno> {
+        read(&self.input, block)
+    }
+
+    #[allow(clippy::unused_self, reason = "as on Linux")]
+    pub(super) fn release(&self, _block: &mut [u8]) -> Result<(), Errno> {
+        Ok(())
+    }
+}
+
+impl<F: AsFd> HeldInput<F> {
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.input.as_fd()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::fs::{FileType, fstat};
+    use rustix::io::{Errno, read};
+    use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
+
+    /// A pipe that is empty between two looks.
+    pub(super) struct Copy {
+        reader: OwnedFd,
+        writer: OwnedFd,
+    }
+
+    impl Copy {
+        /// `None` if the input is no pipe.
+        pub(super) fn of(input: BorrowedFd<'_>) -> Result<Option<Self>, Errno> {
+            if FileType::from_raw_mode(fstat(input)?.st_mode) != FileType::Fifo {
+                return Ok(None);
+            }
+            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
+            Ok(Some(Self { reader, writer }))
+        }
+
+        pub(super) fn look(&self, input: BorrowedFd<'_>, block: &mut [u8]) -> Result<usize, Errno> {
+            let count = tee(input, &self.writer, block.len(), SpliceFlags::empty())?;
+            read_all(&self.reader, &mut block[..count])?;
+            Ok(count)
+        }
+    }
+
+    /// Reads what is known to be there.
+    pub(super) fn read_all(pipe: impl AsFd, block: &mut [u8]) -> Result<(), Errno> {
+        let mut count = 0;
+        while count < block.len() {
+            match read(&pipe, &mut block[count..]) {
+                // Another program reads the same pipe.
+                Ok(0) => return Err(Errno::PIPE),
+                Ok(more) => count += more,
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => {
+                    poll(&mut [PollFd::new(&pipe, PollFlags::IN)], None)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use rustix::io::ioctl_fionread;
+    use std::io::{Seek as _, Write as _};
+
+    #[test]
+    fn what_is_read_stays_in_the_pipe_until_it_is_released() {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let input = HeldInput::new(reader).unwrap();
+        let mut block = [0; 4];
+        for (text, read) in [(&b"abcdef"[..], &b"abcd"[..]), (b"gh", b"efgh")] {
+            writer.write_all(text).unwrap();
+            let before = ioctl_fionread(&writer).unwrap();
+            for _ in 0..2 {
+                assert_eq!(input.look(&mut block), Ok(4));
+                assert_eq!((&block[..], ioctl_fionread(&writer)), (read, Ok(before)));
+            }
+            input.release(&mut block).unwrap();
+            assert_eq!((&block[..], ioctl_fionread(&writer)), (read, Ok(before - 4)));
+        }
+        drop(writer);
+        assert_eq!(input.look(&mut block), Ok(0));
+    }
+
+    #[test]
+    fn a_file_is_read_as_it_is() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"abcdef").unwrap();
+        file.rewind().unwrap();
+        let input = HeldInput::new(file).unwrap();
+        let mut block = [0; 4];
+        for read in [&b"abcd"[..], b"ef", b""] {
+            let count = input.look(&mut block).unwrap();
+            assert_eq!(&block[..count], read);
+            input.release(&mut block[..count]).unwrap();
+        }
+    }
+}

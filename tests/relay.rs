@@ -1,0 +1,136 @@
+//! A relay of two programs, `mqtt sub --json | mqtt pub --json --spool`: what it was sent at QoS 1 arrives, whichever of the
+//! two is killed, and whenever.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use rstest::rstest;
+use rustix::process::Signal;
+
+use crate::support::Service as _;
+use crate::support::broker::Broker;
+use crate::support::mqtt::{Mqtt, Running};
+
+const KILLS: u64 = 50;
+/// Messages that come between two kills.
+const MESSAGES: u64 = 400;
+
+/// The two programs at work.
+struct Relay {
+    subscriber: Running,
+    publisher: Running,
+}
+
+impl Relay {
+    fn start(from: &Broker, to: &Broker, version: &str, spool: &Path) -> Self {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let publisher = Mqtt::publish(to.port())
+            .args(["-V", version, "--json", "-q", "1", "-i", "relay-pub", "--spool"])
+            .args([spool])
+            .stdin_pipe(reader)
+            .spawn();
+        let subscriber = Mqtt::subscribe(from.port())
+            .args(["-V", version, "-c", "-i", "relay", "-q", "1", "-t", "#", "--json", "-d"])
+            .stdout_pipe(writer)
+            .spawn();
+        Self { subscriber, publisher }
+    }
+
+    /// The publisher stops while more messages go into the pipe.
+    fn stop_publisher(&self, feed: &mut Feed) {
+        self.publisher.signal(Signal::STOP);
+        let received = self.subscriber.stderr().matches("received PUBLISH").count();
+        feed.send(MESSAGES);
+        self.subscriber.wait_for_stderr_times("received PUBLISH", received + 1);
+    }
+
+    /// One of them is killed; the other ends by itself.
+    fn kill(self, kills_subscriber: bool) {
+        let Self { subscriber, publisher } = self;
+        let victim = if kills_subscriber { &subscriber } else { &publisher };
+        victim.signal(Signal::KILL);
+        let ends = [subscriber.wait_for_end().status, publisher.wait_for_end().status];
+        let killed = |status: &ExitStatus| status.code().is_none();
+        assert_eq!(ends.iter().filter(|status| killed(status)).count(), 1, "{ends:?}");
+    }
+}
+
+/// The numbers of the messages that have arrived.
+fn numbers(stdout: &[u8]) -> BTreeSet<u64> {
+    let text = std::str::from_utf8(stdout).unwrap();
+    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
+}
+
+/// Messages that go to a broker as numbered lines.
+struct Feed {
+    publisher: Running,
+    sent: u64,
+}
+
+impl Feed {
+    fn start(to: &Broker) -> Self {
+        let publisher = Mqtt::publish(to.port()).args(["-q", "1", "-l", "-t", "n"]).open_stdin().spawn();
+        Self { publisher, sent: 0 }
+    }
+
+    fn send(&mut self, count: u64) {
+        let lines: String = (self.sent..self.sent + count).map(|number| format!("{number}\n")).collect();
+        self.publisher.write(lines);
+        self.sent += count;
+    }
+}
+
+#[rstest]
+fn a_relay_that_is_killed_loses_nothing(#[values("311", "5")] version: &str) {
+    let (from, to) = (Broker::start(), Broker::start());
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
+    let receiver = Mqtt::subscribe(to.port()).args(["-d", "-q", "1", "-t", "n"]).spawn();
+    receiver.wait_until_subscribed();
+    // The session is there before the first message.
+    Mqtt::subscribe(from.port())
+        .args(["-V", version, "-c", "-i", "relay", "-q", "1", "-t", "#", "-E"])
+        .run()
+        .succeeds();
+    let mut feed = Feed::start(&from);
+    let mut random = fastrand::Rng::with_seed(17);
+    for _ in 0..KILLS {
+        feed.send(MESSAGES);
+        let relay = Relay::start(&from, &to, version, &spool);
+        let arrived = feed.sent - random.u64(1..=MESSAGES);
+        receiver.wait_until("messages", |stdout| numbers(stdout).len() as u64 >= arrived);
+        let kills_subscriber = random.bool();
+        if !kills_subscriber {
+            relay.stop_publisher(&mut feed);
+        }
+        relay.kill(kills_subscriber);
+    }
+    let relay = Relay::start(&from, &to, version, &spool);
+    let all: BTreeSet<u64> = (0..feed.sent).collect();
+    receiver.wait_until("all messages", |stdout| numbers(stdout) == all);
+    // A signal ends the subscriber, the end of its input the publisher.
+    relay.subscriber.wait_until_subscribed().signal(Signal::TERM);
+    let ends = [relay.subscriber.wait_for_end().status, relay.publisher.wait_for_end().status];
+    assert!(ends.iter().all(ExitStatus::success), "{ends:?}");
+    feed.publisher.finish().succeeds();
+}
+
+/// What the reader of the pipe leaves in it is not acknowledged and comes again in the next run, also if the subscriber
+/// is ended in good order.
+#[rstest]
+fn messages_left_in_the_pipe_come_again(#[values("311", "5")] version: &str) {
+    let broker = Broker::start();
+    let session = ["-V", version, "-c", "-i", "reader", "-q", "1", "-t", "n"];
+    let subscribe = || Mqtt::subscribe(broker.port()).args(session);
+    subscribe().args(["-E"]).run().succeeds();
+    Mqtt::publish(broker.port()).args(["-q", "1", "-l", "-t", "n"]).stdin("1\n2\n").run().succeeds();
+    let mut running = subscribe().args(["-d"]).hold_stdout().spawn();
+    running.wait_for_stderr_times("received PUBLISH", 2);
+    running.close_stdout();
+    let outcome = running.wait_for_end();
+    assert!(!outcome.stderr.contains("sending PUBACK"), "{}", outcome.stderr);
+    subscribe().args(["-C", "2"]).run().succeeds().prints("1\n2\n");
+    // These were read, and do not come again.
+    subscribe().args(["-W", "1"]).run().exits(27).prints("");
+}
