@@ -59,6 +59,15 @@ pub(super) struct SelectionArgs {
     /// in between is left out, also if it is the last one.
     #[arg(long, value_name = "RATE", value_parser = value::interval_of_rate)]
     max_rate: Option<Duration>,
+
+    /// Show at most this many messages of each topic
+    ///
+    /// Behind the other options of this group: what they leave out is not counted. Where every filter is
+    /// the name of a topic, the run ends with status 0 once each has had its number. With wildcards it
+    /// goes on, as a new topic may come at any time: -C, -W and --idle end it. In a kept session (-c),
+    /// subscriptions of earlier runs may bring more topics; they are counted too, and not waited for.
+    #[arg(long, value_name = "COUNT", value_parser = value::clients)]
+    count_per_topic: Option<u32>,
 }
 
 impl SelectionArgs {
@@ -81,6 +90,7 @@ impl SelectionArgs {
             grep: self.grep,
             on_change: self.on_change,
             least_interval: self.max_rate,
+            count_per_topic: self.count_per_topic,
         })
     }
 }

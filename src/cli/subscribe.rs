@@ -28,7 +28,7 @@ use crate::protocol::topic;
 /// Subscribe to topics and write out the messages that arrive
 ///
 /// Writes each message to standard output, and acknowledges it only then. Ends after -C messages,
-/// after -W seconds, when it is interrupted, or when the reader of standard output leaves (not with -E,
+/// after -W seconds, after --idle seconds without a message, when it is interrupted, or when the reader of standard output leaves (not with -E,
 /// -U without -t, or --output); reconnects and subscribes again when the link is lost.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Selection")]
@@ -44,6 +44,15 @@ pub(super) struct SubscribeArgs {
     /// Leave after this time, with exit status 27
     #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
+
+    /// Leave when no message was shown for this time
+    ///
+    /// The exit status is 0 if there were messages, and 27 if none came. The time counts while the
+    /// subscriptions stand: from the acknowledgement of the broker on, after each message again, and again
+    /// after a lost connection. Messages that options of Selection leave out do not count. With --exec it
+    /// counts while no command runs.
+    #[arg(long, value_name = "DURATION", value_parser = value::positive_duration)]
+    idle: Option<Duration>,
 
     /// Leave once the broker has acknowledged the subscriptions
     #[arg(short = 'E')]
@@ -244,6 +253,7 @@ impl TryFrom<SubscribeArgs> for Config {
             selection,
             count: args.count,
             timeout: args.timeout,
+            idle: args.idle,
             exit_after_subscribing: args.exit_after_subscribing,
             stays: false,
             remove_retained: args.remove_retained,

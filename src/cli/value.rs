@@ -197,7 +197,7 @@ pub(super) fn count(text: &str) -> Result<u64, String> {
     number(text, 1, u64::MAX)
 }
 
-/// How many clients, threads and the like, at least one.
+/// How many clients, threads, messages of a topic and the like, at least one.
 pub(super) fn clients(text: &str) -> Result<u32, String> {
     number(text, 1, u32::MAX.into())
 }

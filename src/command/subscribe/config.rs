@@ -30,6 +30,8 @@ pub struct Config {
     pub count: Option<u64>,
     /// Leave after that long, whatever came (`-W`).
     pub timeout: Option<Duration>,
+    /// Leave when no message was shown for that long (`--idle`).
+    pub idle: Option<Duration>,
     /// Leave once the subscriptions are acknowledged (`-E`).
     pub exit_after_subscribing: bool,
     /// Stay for the messages of a kept session where there is nothing to subscribe to.
@@ -52,7 +54,9 @@ impl Config {
     /// How long the broker may take for its next answer where the run ends by itself, unless the user has
     /// set a limit for all of it.
     pub(super) fn answer_limit(&self) -> Option<Duration> {
-        let ends_by_itself = self.ends_with_answers() || self.selection.kind == MessageKind::Retained;
+        // The time of --idle begins with the answer to SUBSCRIBE.
+        let ends_by_itself =
+            self.ends_with_answers() || self.selection.kind == MessageKind::Retained || self.idle.is_some();
         (ends_by_itself && self.timeout.is_none()).then_some(self.client.connect_timeout)
     }
 

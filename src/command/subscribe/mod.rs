@@ -40,7 +40,7 @@ use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Publish;
-use crate::quantity::counted;
+use crate::quantity::{counted, duration};
 use crate::signal;
 use crate::storage::session_file::SessionFile;
 
@@ -88,7 +88,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         refused: None,
         some_refused: false,
         all_refused: None,
-        selector: Selector::new(&config.selection),
+        selector: Selector::new(&config.selection, &config.filters),
         clears: Clears::new(config.remove_retained, config.client.connect_timeout),
         work: SubscribeWork::Unfinished,
         outcome: None,
@@ -100,6 +100,8 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         }),
         misfits: Vec::new(),
         answer: AnswerLimit::new(config.answer_limit()),
+        idle: AnswerLimit::new(config.idle),
+        shown_when_idle: 0,
     };
     let result = client::run(&config.client, &mut subscriber).await;
     let count_failed = match &mut subscriber.executor {
@@ -183,6 +185,10 @@ struct Subscriber<'a> {
     misfits: Vec<Discriminant<Misfit>>,
     /// Where the run ends by itself: how long the next step to its end may take.
     answer: AnswerLimit,
+    /// With `--idle`: the next message is what is waited for.
+    idle: AnswerLimit,
+    /// What `shown` was when the time of `idle` began.
+    shown_when_idle: u64,
 }
 
 impl Subscriber<'_> {
@@ -286,12 +292,23 @@ impl Subscriber<'_> {
         Poll::Ready(self.outcome.take().unwrap_or(Ok(())))
     }
 
+    /// With `--idle`: ready when no message was shown for that long. A command that runs, and a reader that
+    /// stalls, are not the devices' silence: nothing is read meanwhile.
+    fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<Duration> {
+        if std::mem::replace(&mut self.shown_when_idle, self.shown) != self.shown {
+            self.idle.renew();
+        }
+        let waits =
+            self.requests == Requests::Answered && self.executor.as_ref().is_none_or(Executor::is_idle);
+        self.idle.poll_waiting(cx, waits)
+    }
+
     /// Whether there is nothing more to wait for.
     fn is_done(&mut self, cx: &mut Context<'_>, session: &mut Session, out: &mut BytesMut) -> bool {
         if self.requests != Requests::Answered {
             return false;
         }
-        if self.config.ends_with_answers() {
+        if self.config.ends_with_answers() || self.selector.is_complete() {
             return true;
         }
         self.end_of_retained.as_mut().is_some_and(|end| {
@@ -339,8 +356,12 @@ impl Handler for Subscriber<'_> {
             if self.requests == Requests::Sent && session.requests_are_answered() {
                 self.requests = Requests::Answered;
             }
-            if self.is_done(cx, session, out) {
+            let is_idle = self.poll_idle(cx).is_ready();
+            if self.is_done(cx, session, out) || is_idle && self.shown > 0 {
                 self.work = SubscribeWork::Complete;
+            } else if let Some(limit) = self.config.idle.filter(|_| is_idle) {
+                let limit = duration(limit);
+                return Poll::Ready(Err(Error::timed_out(format!("after {limit} without a message"))));
             }
         }
         self.clears.fill(session, out, self.diagnostics);
@@ -474,6 +495,7 @@ impl Handler for Subscriber<'_> {
     fn on_change(&mut self, change: Change<'_>) {
         if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
             self.answer.stop();
+            self.idle.stop();
         }
         if matches!(change, Change::Lost(_)) {
             self.clears.link_is_lost();
@@ -488,6 +510,7 @@ impl Handler for Subscriber<'_> {
 
     fn on_part(&mut self, collected_bytes: usize) {
         self.answer.part(collected_bytes);
+        self.idle.part(collected_bytes);
     }
 
     fn supervisor(&mut self) -> Option<&mut dyn Supervision> {

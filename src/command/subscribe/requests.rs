@@ -63,6 +63,7 @@ impl Subscriber<'_> {
                 if let Some(earlier) = self.refused.replace(error) {
                     self.diagnostics.error(&earlier);
                 }
+                self.selector.is_refused(filter);
                 self.count_refused += 1;
                 continue;
             }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use regex::bytes::Regex;
 
+use super::config::FilterOptions;
 use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 
@@ -35,6 +36,8 @@ pub struct Conditions {
     pub on_change: bool,
     /// The last message shown of its topic is at least that old (`--max-rate`).
     pub least_interval: Option<Duration>,
+    /// Fewer than so many messages of its topic were shown (`--count-per-topic`).
+    pub count_per_topic: Option<u32>,
 }
 
 /// Decides for one message after the other.
@@ -44,12 +47,42 @@ pub(super) struct Selector<'a> {
     topics: Option<Topics>,
     /// When the messages of the batch in hand were received.
     now: Option<Instant>,
+    /// The topics that have not had their number of messages, where it is known which ones there can be.
+    unfinished: Option<Vec<&'a str>>,
 }
 
 impl<'a> Selector<'a> {
-    pub(super) fn new(selection: &'a Conditions) -> Self {
-        let remembers = selection.on_change || selection.least_interval.is_some();
-        Self { selection, topics: remembers.then(|| Topics::new(Topics::MOST)), now: None }
+    pub(super) fn new(selection: &'a Conditions, filters: &'a [FilterOptions]) -> Self {
+        let counts = selection.count_per_topic.is_some();
+        let remembers = selection.on_change || selection.least_interval.is_some() || counts;
+        let names = filters.iter().map(|options| {
+            let filter = topic::shared(&options.filter).map_or(&*options.filter, |(_, filter)| filter);
+            (!topic::has_wildcard(filter)).then_some(filter)
+        });
+        let names: Option<Vec<&str>> = names.collect();
+        Self {
+            selection,
+            topics: remembers.then(|| Topics::new(Topics::MOST)),
+            now: None,
+            unfinished: names.filter(|names| counts && !names.is_empty()),
+        }
+    }
+
+    /// No message will come for this filter.
+    pub(super) fn is_refused(&mut self, filter: &str) {
+        let filter = topic::shared(filter).map_or(filter, |(_, filter)| filter);
+        self.is_finished(filter.as_bytes());
+    }
+
+    fn is_finished(&mut self, topic: &[u8]) {
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished.retain(|name| name.as_bytes() != topic);
+        }
+    }
+
+    /// Whether each topic that there can be has had its number of messages.
+    pub(super) fn is_complete(&self) -> bool {
+        self.unfinished.as_ref().is_some_and(Vec::is_empty)
     }
 
     /// Whether the message is to be shown. It counts as shown if it is.
@@ -61,11 +94,19 @@ impl<'a> Selector<'a> {
             && !filter_out.iter().any(|filter| topic::matches(filter.as_bytes(), publish.topic))
             && chance_percent.is_none_or(|percent| fastrand::f64() * 100.0 < percent)
             && grep.as_ref().is_none_or(|regex| regex.is_match(publish.payload))
-            && self.topics.as_mut().is_none_or(|topics| {
-                // One clock reading a batch: what is read together was received together.
-                let now = *self.now.get_or_insert_with(Instant::now);
-                topics.takes(self.selection, publish, now)
-            })
+            && self.is_taken_of_topic(publish)
+    }
+
+    /// What the last messages of the topic decide.
+    fn is_taken_of_topic(&mut self, publish: &Publish<'_>) -> bool {
+        let Some(topics) = &mut self.topics else { return true };
+        // One clock reading a batch: what is read together was received together.
+        let now = *self.now.get_or_insert_with(Instant::now);
+        let Some(count) = topics.takes(self.selection, publish, now) else { return false };
+        if self.selection.count_per_topic == Some(count) {
+            self.is_finished(publish.topic);
+        }
+        true
     }
 
     /// What comes next is received later.
@@ -86,13 +127,18 @@ pub(super) struct Topics {
     hashes: RandomState,
     young: HashMap<u64, LastShown>,
     old: HashMap<u64, LastShown>,
+    /// What the times of messages count from.
+    start: Instant,
 }
 
 /// The last message shown of a topic.
 #[derive(Clone, Copy)]
 struct LastShown {
     payload: u64,
-    at: Instant,
+    /// Nanoseconds from the start on, which take half the space of an instant.
+    at: u64,
+    /// Of the messages shown.
+    count: u32,
 }
 
 impl Topics {
@@ -101,25 +147,42 @@ impl Topics {
     const MOST: usize = 400_000;
 
     pub(super) fn new(most: usize) -> Self {
-        Self { most, hashes: RandomState::new(), young: HashMap::new(), old: HashMap::new() }
+        Self {
+            most,
+            hashes: RandomState::new(),
+            young: HashMap::new(),
+            old: HashMap::new(),
+            start: Instant::now(),
+        }
     }
 
-    pub(super) fn takes(&mut self, selection: &Conditions, publish: &Publish<'_>, now: Instant) -> bool {
+    /// Whether the message is shown: the number of those shown of its topic then, with this one.
+    pub(super) fn takes(
+        &mut self,
+        selection: &Conditions,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Option<u32> {
+        // 584 years fit.
+        let at = u64::try_from(now.saturating_duration_since(self.start).as_nanos()).unwrap_or(u64::MAX);
         let topic = self.hashes.hash_one(publish.topic);
         // Who does not compare payloads need not read them.
         let payload = if selection.on_change { self.hashes.hash_one(publish.payload) } else { 0 };
         let last = self.young.get(&topic).copied().or_else(|| self.old.remove(&topic));
         let takes = last.is_none_or(|last| {
             let is_changed = !selection.on_change || last.payload != payload;
-            let is_due = selection.least_interval.is_none_or(|least| now.duration_since(last.at) >= least);
-            is_changed && is_due
+            let age = Duration::from_nanos(at.saturating_sub(last.at));
+            let is_due = selection.least_interval.is_none_or(|least| age >= least);
+            let is_wanted = selection.count_per_topic.is_none_or(|most| last.count < most);
+            is_changed && is_due && is_wanted
         });
         if self.young.len() >= self.most && !self.young.contains_key(&topic) {
             std::mem::swap(&mut self.young, &mut self.old);
             self.young.clear();
         }
-        let shown = last.filter(|_| !takes).unwrap_or(LastShown { payload, at: now });
+        let count = last.map_or(0, |last| last.count).saturating_add(1);
+        let shown = last.filter(|_| !takes).unwrap_or(LastShown { payload, at, count });
         self.young.insert(topic, shown);
-        takes
+        takes.then_some(count)
     }
 }

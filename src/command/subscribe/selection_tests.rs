@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use regex::bytes::Regex;
 
+use super::config::FilterOptions;
 use super::selection::{Conditions, MessageKind, Selector, Topics};
 use crate::protocol::QoS;
 use crate::protocol::property::Properties;
@@ -14,6 +15,7 @@ const ALL: Conditions = Conditions {
     grep: None,
     on_change: false,
     least_interval: None,
+    count_per_topic: None,
 };
 
 fn message<'a>(topic: &'a str, payload: &'a [u8]) -> Publish<'a> {
@@ -30,7 +32,7 @@ fn message<'a>(topic: &'a str, payload: &'a [u8]) -> Publish<'a> {
 
 /// Which of the messages are shown, as `topic payload`, all received at once.
 fn shown(selection: &Conditions, messages: &[&str]) -> Vec<String> {
-    let mut selector = Selector::new(selection);
+    let mut selector = Selector::new(selection, &[]);
     let is_shown = |text: &&&str| {
         let (topic, payload) = text.split_once(' ').unwrap();
         selector.takes(&message(topic, payload.as_bytes()))
@@ -42,7 +44,7 @@ fn shown(selection: &Conditions, messages: &[&str]) -> Vec<String> {
 fn payloads_are_searched_as_bytes() {
     let grep = |pattern: &str, payload: &[u8]| {
         let selection = Conditions { grep: Some(Regex::new(pattern).unwrap()), ..ALL };
-        Selector::new(&selection).takes(&message("a", payload))
+        Selector::new(&selection, &[]).takes(&message("a", payload))
     };
     assert!(grep("open", b"the door is open"));
     assert!(!grep("^open", b"the door is open"));
@@ -73,7 +75,7 @@ fn conditions_are_combined() {
     let mut topics = Topics::new(10);
     let begin = Instant::now();
     let mut at = |seconds, payload: &[u8]| {
-        topics.takes(&selection, &message("a", payload), begin + Duration::from_secs(seconds))
+        topics.takes(&selection, &message("a", payload), begin + Duration::from_secs(seconds)).is_some()
     };
     assert!(at(0, b"1"));
     assert!(!at(5, b"2"), "too early");
@@ -87,8 +89,9 @@ fn rates_are_those_of_a_topic() {
     let selection = Conditions { least_interval: Some(Duration::from_millis(500)), ..ALL };
     let mut topics = Topics::new(10);
     let begin = Instant::now();
-    let mut at =
-        |millis, topic| topics.takes(&selection, &message(topic, b""), begin + Duration::from_millis(millis));
+    let mut at = |millis, topic| {
+        topics.takes(&selection, &message(topic, b""), begin + Duration::from_millis(millis)).is_some()
+    };
     let taken: Vec<u64> = (0..=20).map(|step| step * 100).filter(|millis| at(*millis, "a")).collect();
     assert_eq!(taken, [0, 500, 1000, 1500, 2000]);
     assert!(at(2100, "b") && !at(2100, "b") && !at(2100, "a"));
@@ -102,7 +105,7 @@ fn topics_beyond_the_bound() {
     let selection = Conditions { on_change: true, ..ALL };
     let mut topics = Topics::new(100);
     let now = Instant::now();
-    let mut takes = |topic: &str| topics.takes(&selection, &message(topic, b"same"), now);
+    let mut takes = |topic: &str| topics.takes(&selection, &message(topic, b"same"), now).is_some();
     assert!(takes("busy"));
     for number in 0..1000 {
         assert!(takes(&format!("t/{number}")));
@@ -110,6 +113,50 @@ fn topics_beyond_the_bound() {
     }
     assert!(!takes("t/999") && !takes("t/950"));
     assert!(takes("t/0"), "it is forgotten");
+}
+
+fn filters(filters: &[&str]) -> Vec<FilterOptions> {
+    let options = |filter: &&str| FilterOptions {
+        filter: (*filter).into(),
+        qos: QoS::AtMostOnce,
+        no_local: false,
+        retain_as_published: false,
+        retain_handling: 0,
+        identifier: None,
+    };
+    filters.iter().map(options).collect()
+}
+
+/// With names of topics for filters it is known when each has had its number, also where the subscription is
+/// shared, or refused.
+#[test]
+fn number_of_each_topic() {
+    let selection = Conditions { count_per_topic: Some(2), filter_out: vec!["b".into()], ..ALL };
+    let names = filters(&["a", "$share/group/c/d", "a", "refused"]);
+    let mut selector = Selector::new(&selection, &names);
+    let shown = ["a 1", "a 2", "a 3", "b 1", "c/d 1", "other 1", "other 2", "other 3", "c/d 2", "c/d 3"].map(
+        |text| {
+            let (topic, payload) = text.split_once(' ').unwrap();
+            (selector.takes(&message(topic, payload.as_bytes())), selector.is_complete())
+        },
+    );
+    let expected = [true, true, false, false, true, true, true, false, true, false];
+    assert_eq!(shown, expected.map(|is_shown| (is_shown, false)));
+    selector.is_refused("refused");
+    assert!(selector.is_complete());
+    for open in [&["a", "b/#"][..], &["$share/g/+"], &[]] {
+        let names = filters(open);
+        let mut selector = Selector::new(&selection, &names);
+        assert!(selector.takes(&message("a", b"")) && selector.takes(&message("a", b"")));
+        assert!(!selector.takes(&message("a", b"")) && !selector.is_complete(), "{open:?}");
+    }
+}
+
+/// What the other conditions leave out is not counted.
+#[test]
+fn number_of_each_topic_is_of_those_shown() {
+    let selection = Conditions { count_per_topic: Some(2), on_change: true, ..ALL };
+    assert_eq!(shown(&selection, &["a 1", "a 1", "a 2", "a 3", "b 1"]), ["a 1", "a 2", "b 1"]);
 }
 
 /// Once its topics are known, a message costs no allocation.
@@ -121,10 +168,11 @@ fn selecting_costs_no_allocation() {
         grep: Some(Regex::new("[a-z]+[0-9]").unwrap()),
         on_change: true,
         least_interval: Some(Duration::from_micros(1)),
+        count_per_topic: Some(1000),
         ..ALL
     };
     for selection in [ALL, every] {
-        let mut selector = Selector::new(&selection);
+        let mut selector = Selector::new(&selection, &[]);
         let mut run = || {
             for number in 0..100_u8 {
                 selector.takes(&message("a/b", &[b'a', b'0' + number % 10]));
