@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use signal_hook::SigId;
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGXFSZ};
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::UnixStream;
 
@@ -155,6 +155,28 @@ impl HangUps {
         std::task::ready!(poll_one(&mut self.stream, cx));
         let closed = self.on_terminal && !has_terminal();
         Poll::Ready(if closed { HangUp::TerminalClosed } else { HangUp::Asked })
+    }
+}
+
+/// SIGUSR1, by which another program asks for a report.
+#[derive(Debug)]
+pub struct ReportRequests {
+    stream: UnixStream,
+}
+
+impl ReportRequests {
+    /// Starts to catch, any number of them.
+    ///
+    /// # Errors
+    /// The system's, if it refuses a handler.
+    pub fn catch() -> Result<Self, Error> {
+        let failed = |error| Error::file("cannot catch signals", error);
+        Ok(Self { stream: to_stream(SIGUSR1).map_err(failed)? })
+    }
+
+    /// Ready when one came.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        poll_one(&mut self.stream, cx)
     }
 }
 

@@ -42,6 +42,7 @@ mod inputs;
 mod limits;
 mod long_texts;
 mod memory;
+mod message_files;
 mod messages;
 mod options_files;
 mod output_closed;
@@ -67,8 +68,10 @@ mod retries;
 mod secrets;
 mod select;
 mod selection;
+mod silence;
 mod slow_files;
 mod spool;
+mod stats;
 mod stored;
 mod subscribe;
 #[allow(dead_code, reason = "a kit: not every test needs every part of it")]

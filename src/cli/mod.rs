@@ -75,6 +75,7 @@ mod url;
 mod usage;
 mod value;
 mod verbosity;
+mod view;
 mod will;
 mod will_test;
 mod words;

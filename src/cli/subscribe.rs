@@ -16,9 +16,10 @@ use super::subscription::SubscriptionArgs;
 use super::value;
 use super::value::RetainHandling;
 use super::verbosity::VerbosityArgs;
+use super::view::ViewArgs;
 use super::will::WillArgs;
 use crate::client::options::Reconnect;
-use crate::command::subscribe::{Config, Display, MessageKind};
+use crate::command::subscribe::{Config, MessageKind};
 use crate::error::Error;
 use crate::file::names_stdout;
 use crate::output::MessageFormat;
@@ -65,13 +66,8 @@ pub(super) struct SubscribeArgs {
     #[arg(long)]
     remove_retained: bool,
 
-    /// Write how many messages came, once a second, and not the messages
-    #[arg(long, help_heading = "Output")]
-    message_rate: bool,
-
-    /// Show the latest message of each topic on a line of its own, in place, on a terminal
-    #[arg(short = 'w', long, help_heading = "Output")]
-    watch: bool,
+    #[command(flatten)]
+    view: ViewArgs,
 
     #[command(flatten)]
     format: FormatArgs,
@@ -152,6 +148,8 @@ impl Subcommand for SubscribeArgs {
              acknowledged at once. Commands are looked after until they end; what they leave running in the \
              background is not.",
             "--watch remembers 1000 topics, and the first 4096 bytes of each line.",
+            "--silence watches 200,000 topics, or 24 MiB of names, and --stats counts 100,000, or 16 MiB; --silence prints \
+             a warning when there are more, and --stats counts the others together.",
             "The times of -F are in the local time zone of this machine. %d and %f read little-endian numbers only.",
         ],
     };
@@ -164,6 +162,7 @@ impl Subcommand for SubscribeArgs {
         let unsubscribes = self.subscriptions.is_empty() && self.subscriptions.unsubscribes();
         !self.action.is_given()
             && self.output.as_deref().is_none_or(names_stdout)
+            && !self.view.writes_files()
             && !self.exit_after_subscribing
             && !unsubscribes
     }
@@ -181,17 +180,18 @@ impl TryFrom<SubscribeArgs> for Config {
                 "-R and --remove-retained cannot be used together: -R hides retained messages",
             ));
         }
-        if args.remove_retained && (args.message_rate || args.watch) {
-            return Err(Error::usage(
-                "--remove-retained cannot be used with --message-rate or --watch, which do not write out every message",
-            ));
+        let view = args.view.option()?;
+        if let Some(view) = view.filter(|_| args.remove_retained && !args.view.writes_files()) {
+            return Err(Error::usage(format!(
+                "--remove-retained cannot be used with {view}, which does not write out every message"
+            )));
         }
         let exec = args.action.resolve()?;
         let origin = args.connection.origin.clone();
         let format = args.format.resolve(&origin)?;
         if exec.is_some() {
             let is_plain = format == MessageFormat::Text { verbose: false, newline: true };
-            if !is_plain || args.message_rate || args.watch || args.output.is_some() {
+            if !is_plain || view.is_some() || args.output.is_some() {
                 return Err(Error::usage(
                     "--exec shows no messages: options of Output cannot be used with it",
                 ));
@@ -203,8 +203,8 @@ impl TryFrom<SubscribeArgs> for Config {
             }
         }
         let output = args.output.filter(|path| !names_stdout(path));
-        if args.watch && output.is_some() {
-            return Err(Error::usage("--watch needs a terminal: it cannot be used with --output"));
+        if output.is_some() {
+            args.view.check_output()?;
         }
         let in_url = args.connection.url_topic()?.filter(|_| {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
@@ -214,6 +214,7 @@ impl TryFrom<SubscribeArgs> for Config {
         let identifier = properties.subscribe.view().number(PropertyId::SubscriptionIdentifier);
         let mut filters = args.subscriptions.filters(in_url, identifier)?;
         let needs_v5 = args.subscriptions.needs_v5(&filters);
+        args.view.check_selection(selection.kind, &filters)?;
         if hides_retained {
             // What is not shown need not be sent, where the version has a word for it; mosquitto does
             // the same.
@@ -260,29 +261,8 @@ impl TryFrom<SubscribeArgs> for Config {
             session_file: args.session_file,
             output,
             exec,
-            display: display(format, args.message_rate, args.watch)?,
+            display: args.view.resolve(format)?,
             verbosity: args.report.resolve()?,
         })
-    }
-}
-
-/// What is shown, if messages that are shown have this format.
-fn display(format: MessageFormat, message_rate: bool, watch: bool) -> Result<Display, Error> {
-    let option = match (message_rate, watch) {
-        (true, true) => return Err(Error::usage("--message-rate and --watch cannot be used together")),
-        (true, false) => "--message-rate",
-        (false, true) => "--watch",
-        (false, false) => return Ok(Display::Messages(format)),
-    };
-    match format {
-        MessageFormat::Text { newline: false, .. } | MessageFormat::Json { pretty: true } => {
-            Err(Error::usage(format!("{option} shows lines: -N and --pretty cannot be used with it")))
-        }
-        format if watch => Ok(Display::Watch(format)),
-        MessageFormat::Template(_) => {
-            Err(Error::usage("--message-rate shows no messages: it cannot be used with -F"))
-        }
-        MessageFormat::Json { .. } => Ok(Display::Rate { json: true }),
-        MessageFormat::Text { .. } => Ok(Display::Rate { json: false }),
     }
 }

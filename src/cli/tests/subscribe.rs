@@ -203,7 +203,7 @@ fn selection() {
             "-R and --remove-retained cannot be used together: -R hides retained messages",
         ),
         (&["sub", "-t", "a", "--message-rate", "--remove-retained"], "with --message-rate"),
-        (&["sub", "-t", "a", "--watch", "--remove-retained"], "with --message-rate or --watch"),
+        (&["sub", "-t", "a", "--watch", "--remove-retained"], "cannot be used with --watch"),
         (
             &["sub", "-t", "a", "-R", "--retained-only"],
             "-R and --retained-only cannot be used together: -R hides retained messages",
@@ -231,7 +231,7 @@ fn formats() {
     let display = |line: &[&str]| subscribe(&[&["-t", "a"], line].concat()).display;
     let format = |line: &[&str]| match display(line) {
         Display::Messages(format) => format,
-        Display::Rate { .. } | Display::Watch(_) => panic!("{line:?}"),
+        other => panic!("{line:?}: {other:?}"),
     };
     assert_eq!(format(&["--json"]), MessageFormat::Json { pretty: false });
     assert_eq!(format(&["--json", "--pretty"]), MessageFormat::Json { pretty: true });
@@ -256,6 +256,23 @@ fn formats() {
         (&["sub", "-t", "a", "--message-rate", "-N"], "--message-rate shows lines"),
         (&["sub", "-t", "a", "--message-rate", "--json", "--pretty"], "--message-rate shows lines"),
         (&["sub", "-t", "a", "-w", "-N"], "--watch shows lines"),
+        (&["sub", "-t", "a", "--silence", "1", "--stats"], "--silence and --stats cannot be used together"),
+        (&["sub", "-t", "a", "--silence", "0"], "longer than 0"),
+        (&["sub", "-t", "a", "--silence", "1", "--retained-only"], "--retained-only cannot be used"),
+        (&["sub", "--subscribe", "retain-as-published:a", "--silence", "1"], "cannot tell retained messages"),
+        (&["sub", "-t", "a", "--silence", "1", "--exec", "x"], "options of Output"),
+        (&["sub", "-t", "a", "--fail"], "--fail needs --silence"),
+        (&["sub", "-t", "a", "--stats", "-F", "%p"], "--stats shows no messages"),
+        (&["sub", "-t", "a", "--stats-interval", "1"], "--stats-interval needs --stats"),
+        (&["sub", "-t", "a", "--stats", "--stats-levels", "101"], "--stats-levels is 100 at most"),
+        (&["sub", "-t", "a", "--file-per", "topic"], "--file-per needs --output-dir"),
+        (&["sub", "-t", "a", "--output-dir", "d", "--output", "f"], "cannot be used together"),
+        (
+            &["sub", "-t", "a", "--stats", "--remove-retained"],
+            "--remove-retained cannot be used with --stats",
+        ),
+        (&["sub", "-t", "a", "--idle", "0"], "longer than 0"),
+        (&["sub", "-t", "a", "--count-per-topic", "0"], "1 to 4294967295"),
         (&["sub", "-t", "a", "-w", "--message-rate"], "cannot be used together"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);

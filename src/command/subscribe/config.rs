@@ -142,6 +142,45 @@ pub enum Display {
     },
     /// The latest of each topic, in place, on a terminal (`--watch`).
     Watch(MessageFormat),
+    /// Which topics had no live message for a while (`--silence`).
+    Silence(SilenceOptions),
+    /// How many of them each topic had (`--stats`).
+    Stats(StatsOptions),
+    /// Files, and standard output shows nothing (`--output-dir`).
+    Files(FilesOptions),
+}
+
+/// When topics are silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SilenceOptions {
+    /// After this time without a live message.
+    pub limit: Duration,
+    /// As an object a line.
+    pub json: bool,
+    /// The first one ends the run (`--fail`).
+    pub fails: bool,
+}
+
+/// What is counted, and when it is reported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StatsOptions {
+    /// As an object a line.
+    pub json: bool,
+    /// How many levels of topics, at least one.
+    pub levels: usize,
+    /// Between regular reports.
+    pub every: Option<Duration>,
+}
+
+/// What is written to files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FilesOptions {
+    /// Where they are.
+    pub folder: PathBuf,
+    /// A file for each message, and not the latest of each topic.
+    pub per_message: bool,
+    /// How messages are written, if not as their payloads alone.
+    pub format: Option<MessageFormat>,
 }
 
 impl Display {
@@ -151,7 +190,7 @@ impl Display {
         match self {
             Self::Messages(format) => Self::Messages(format.in_style_of_mosquitto()),
             Self::Watch(format) => Self::Watch(format.in_style_of_mosquitto()),
-            rate @ Self::Rate { .. } => rate,
+            other @ (Self::Rate { .. } | Self::Silence(_) | Self::Stats(_) | Self::Files(_)) => other,
         }
     }
 }

@@ -3,10 +3,15 @@
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
+use bytes::BytesMut;
 use tokio::time::{Interval, interval};
 
 use super::config::{Config, Display};
+use super::files::MessageFiles;
 use super::rate::RateCounter;
+use super::silence::Silence;
+use super::stats::Stats;
+use crate::client::session::Session;
 use crate::error::Error;
 use crate::output::{Diagnostics, MessageWriter, Misfit, StandardStream, Stdout, Watch};
 use crate::protocol::wire::Publish;
@@ -20,11 +25,14 @@ pub(super) enum Shower {
     Rate(RateCounter),
     /// With a clock, once there was a connection.
     Watch(Box<Watch>, Option<Interval>),
+    Silence(Box<Silence>),
+    Stats(Box<Stats>),
+    Files(Box<MessageFiles>),
 }
 
 impl Shower {
     /// # Errors
-    /// What is to be shown needs a terminal, and there is none.
+    /// What is to be shown needs a terminal, and there is none; or a folder, which cannot be made.
     pub(super) fn new(config: &Config, diagnostics: &Diagnostics) -> Result<Self, Error> {
         let stream =
             if config.output.is_none() { diagnostics.terminal().stdout } else { StandardStream::default() };
@@ -38,14 +46,21 @@ impl Shower {
                 let heading = format!("Broker: {}", config.client.endpoint.address);
                 Self::Watch(Box::new(Watch::new(format.clone(), &heading)), None)
             }
+            Display::Silence(options) => {
+                let filters = config.filters.iter().map(|options| options.filter.clone());
+                Self::Silence(Box::new(Silence::new(*options, filters)))
+            }
+            Display::Stats(options) => Self::Stats(Box::new(Stats::new(*options)?)),
+            Display::Files(options) => Self::Files(Box::new(MessageFiles::new(options)?)),
         })
     }
 
     /// A link is up.
     pub(super) fn connected(&mut self) {
         match self {
-            Self::Messages(_) => {}
+            Self::Messages(_) | Self::Silence(_) | Self::Files(_) => {}
             Self::Rate(rate) => rate.start(),
+            Self::Stats(stats) => stats.start(),
             Self::Watch(watch, clock) => {
                 // What was said of the last one goes.
                 watch.disturbed();
@@ -71,6 +86,68 @@ impl Shower {
                 Ok(())
             }
             Self::Watch(watch, _) => watch.message(publish, received),
+            Self::Silence(silence) => {
+                silence.message(stdout.buffer(), publish);
+                Ok(())
+            }
+            Self::Stats(stats) => {
+                stats.count(publish);
+                Ok(())
+            }
+            Self::Files(files) => files.message(publish, received),
+        }
+    }
+
+    /// The broker has refused this filter.
+    pub(super) fn is_refused(&mut self, filter: &str) {
+        if let Self::Silence(silence) = self {
+            silence.is_refused(filter);
+        }
+    }
+
+    /// The link is lost.
+    pub(super) fn link_is_lost(&mut self, stdout: &mut Stdout) {
+        if let Self::Silence(silence) = self {
+            silence.lost(stdout.buffer());
+        }
+    }
+
+    /// The subscriptions stand: asks the broker what is to be known of it.
+    pub(super) fn fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        session: &mut Session,
+        packets: &mut BytesMut,
+        stdout: &mut Stdout,
+    ) {
+        if let Self::Silence(silence) = self {
+            silence.fill(cx, session, packets, stdout.buffer());
+        }
+    }
+
+    /// The broker has answered a PINGREQ.
+    ///
+    /// # Errors
+    /// What is known now is to end the run.
+    pub(super) fn answered(&mut self, stdout: &mut Stdout) -> Result<(), Error> {
+        match self {
+            Self::Silence(silence) => silence.answered(stdout.buffer()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What came together is over. What there is to say of it in a warning.
+    ///
+    /// # Errors
+    /// A message could not be written, and must not be acknowledged.
+    pub(super) fn batch_is_over(&mut self) -> Result<Option<String>, Error> {
+        match self {
+            Self::Silence(silence) => {
+                silence.batch_is_over();
+                Ok(silence.warning())
+            }
+            Self::Files(files) => files.take_error().map_or(Ok(None), Err),
+            Self::Messages(_) | Self::Rate(_) | Self::Watch(..) | Self::Stats(_) => Ok(None),
         }
     }
 
@@ -89,8 +166,9 @@ impl Shower {
     /// Shows what the clock brings. Ready only when that fails.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>, stdout: &mut Stdout) -> Poll<Error> {
         match self {
-            Self::Messages(_) | Self::Watch(_, None) => Poll::Pending,
+            Self::Messages(_) | Self::Watch(_, None) | Self::Silence(_) | Self::Files(_) => Poll::Pending,
             Self::Rate(rate) => rate.poll(cx, stdout),
+            Self::Stats(stats) => stats.poll(cx, stdout),
             Self::Watch(watch, Some(clock)) => {
                 while clock.poll_tick(cx).is_ready() {}
                 watch.draw(stdout.buffer());
@@ -99,10 +177,12 @@ impl Shower {
         }
     }
 
-    /// Leaves the terminal to others.
+    /// The run is over: leaves the terminal to others, and reports what was counted.
     pub(super) fn finish(&mut self, stdout: &mut Stdout) {
-        if let Self::Watch(watch, _) = self {
-            watch.finish(stdout.buffer());
+        match self {
+            Self::Watch(watch, _) => watch.finish(stdout.buffer()),
+            Self::Stats(stats) => stats.report_all(stdout.buffer()),
+            Self::Messages(_) | Self::Rate(_) | Self::Silence(_) | Self::Files(_) => {}
         }
     }
 }

@@ -10,6 +10,7 @@ mod clears;
 mod config;
 mod display;
 mod exec;
+mod files;
 mod filters;
 mod output;
 mod rate;
@@ -17,10 +18,15 @@ mod requests;
 mod selection;
 #[cfg(test)]
 mod selection_tests;
+mod silence;
 mod stages;
+mod stats;
 
 use self::clears::Clears;
-pub use self::config::{Config, Display, Exec, ExecCommand, ExecFailure, FilterOptions};
+pub use self::config::{
+    Config, Display, Exec, ExecCommand, ExecFailure, FilesOptions, FilterOptions, SilenceOptions,
+    StatsOptions,
+};
 use self::display::Shower;
 use self::exec::Executor;
 use self::filters::{FilterGroup, Granted, groups};
@@ -356,6 +362,9 @@ impl Handler for Subscriber<'_> {
             if self.requests == Requests::Sent && session.requests_are_answered() {
                 self.requests = Requests::Answered;
             }
+            if self.requests == Requests::Answered {
+                self.shower.fill(cx, session, out, &mut self.stdout);
+            }
             let is_idle = self.poll_idle(cx).is_ready();
             if self.is_done(cx, session, out) || is_idle && self.shown > 0 {
                 self.work = SubscribeWork::Complete;
@@ -409,6 +418,7 @@ impl Handler for Subscriber<'_> {
                 if let Some(end) = &mut self.end_of_retained {
                     end.answered();
                 }
+                self.shower.answered(&mut self.stdout)?;
             }
             _ => {}
         }
@@ -433,6 +443,9 @@ impl Handler for Subscriber<'_> {
         }
         self.received = None;
         self.selector.batch_is_over();
+        if let Some(warning) = self.shower.batch_is_over()? {
+            self.diagnostics.warning(warning);
+        }
         self.shower.draw(&mut self.stdout);
         self.diagnostics.put_held_packets(self.stdout.buffer(), true);
         ready!(self.stdout.poll_flush(cx))?;
@@ -496,6 +509,9 @@ impl Handler for Subscriber<'_> {
         if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
             self.answer.stop();
             self.idle.stop();
+        }
+        if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
+            self.shower.link_is_lost(&mut self.stdout);
         }
         if matches!(change, Change::Lost(_)) {
             self.clears.link_is_lost();

@@ -36,7 +36,7 @@ pub(super) fn attention(config: &Config) -> Result<Attention, Error> {
     }
     let attention = if hang_up_is_ignored() { attention } else { attention.for_hang_ups()? };
     // Without messages to show, what is wanted is not what standard output gets.
-    let shows_messages = !config.ends_with_answers();
+    let shows_messages = !config.ends_with_answers() && !matches!(config.display, Display::Files(_));
     Ok(if shows_messages { attention.for_reader() } else { attention })
 }
 

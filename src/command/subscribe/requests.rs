@@ -64,6 +64,7 @@ impl Subscriber<'_> {
                     self.diagnostics.error(&earlier);
                 }
                 self.selector.is_refused(filter);
+                self.shower.is_refused(filter);
                 self.count_refused += 1;
                 continue;
             }

@@ -1,0 +1,192 @@
+//! `--output-dir`: a file for each topic, with its latest message, or for each message.
+//!
+//! The name of a file is the topic with everything but small letters, digits, `-`, `_` and `.` as `%` and two hexadecimal
+//! digits; a dot at either end is encoded as well. So no name leads out of the folder or is hidden, and no two topics share
+//! one, also where the file system does not tell capital letters apart or changes the form of others. A name that would
+//! be too long ends in `~` and a hash.
+//!
+//! A file is written under another name and renamed: a reader finds the old content or the new, and never a part.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::config::FilesOptions;
+use crate::clock;
+use crate::error::Error;
+use crate::output::{MessageWriter, Misfit};
+use crate::protocol::wire::Publish;
+use crate::signal::outlive_file_limit;
+
+/// What a name of a topic may take: with what stands before it, the 255 bytes that a name may have.
+const MOST_NAME_BYTES: usize = 180;
+/// Of a name that is cut.
+const HASH_BYTES: usize = 16;
+/// A buffer that one huge message made larger than this is not kept.
+const KEPT_BYTES: usize = 1 << 20;
+
+/// Writes messages to files.
+pub(super) struct MessageFiles {
+    folder: PathBuf,
+    per_message: bool,
+    /// Without one a file holds the payload alone.
+    writer: Option<MessageWriter>,
+    text: Vec<u8>,
+    name: String,
+    temporary: PathBuf,
+    /// Keeps the names of two runs apart.
+    run: u32,
+    count: u64,
+    /// Why the last message could not be written.
+    failed: Option<Error>,
+}
+
+impl MessageFiles {
+    /// # Errors
+    /// The folder does not exist and cannot be made.
+    pub(super) fn new(options: &FilesOptions) -> Result<Self, Error> {
+        let FilesOptions { folder, per_message, format } = options;
+        fs::create_dir_all(folder)
+            .map_err(|error| Error::file(format!("cannot make the folder {}", folder.display()), error))?;
+        outlive_file_limit();
+        let run = fastrand::u32(..);
+        Ok(Self {
+            temporary: folder.join(format!(".{run:08x}.tmp")),
+            folder: folder.clone(),
+            per_message: *per_message,
+            writer: format.clone().map(|format| MessageWriter::new(format, false)),
+            text: Vec::new(),
+            name: String::new(),
+            run,
+            count: 0,
+            failed: None,
+        })
+    }
+
+    /// Writes one message. That it failed is known by [`MessageFiles::take_error`]; nothing is written from then on.
+    ///
+    /// # Errors
+    /// As [`MessageWriter::write`].
+    pub(super) fn message(&mut self, publish: &Publish<'_>, received: SystemTime) -> Result<(), Misfit> {
+        if self.failed.is_some() {
+            return Ok(());
+        }
+        self.text.clear();
+        let fits = match &mut self.writer {
+            Some(writer) => writer.write(&mut self.text, publish, received),
+            None => Ok(()),
+        };
+        let content = if self.writer.is_some() { &self.text } else { publish.payload };
+        self.name.clear();
+        self.count += 1;
+        if self.per_message {
+            let time = clock::rfc3339_micros(received).replace(':', "").to_lowercase();
+            let _ = write!(self.name, "{time}-{:08x}-{:09}-", self.run, self.count); // into memory: cannot fail
+        }
+        put_name(&mut self.name, publish.topic);
+        let path = self.folder.join(&self.name);
+        if let Err(error) = replace(&path, &self.temporary, content) {
+            let _ = fs::remove_file(&self.temporary); // of what could not be written
+            self.failed = Some(Error::file(format!("cannot write {}", path.display()), error));
+        }
+        self.text.shrink_to(KEPT_BYTES);
+        fits
+    }
+
+    /// Why a message was not written, once.
+    pub(super) fn take_error(&mut self) -> Option<Error> {
+        self.failed.take()
+    }
+}
+
+/// Puts a file with this content in the place of what is there.
+fn replace(path: &Path, temporary: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = File::options().write(true).create_new(true).open(temporary)?;
+    file.write_all(content)?;
+    drop(file);
+    fs::rename(temporary, path)
+}
+
+/// Appends the name of a file for this topic.
+fn put_name(name: &mut String, topic: &[u8]) {
+    let start = name.len();
+    for (place, byte) in topic.iter().enumerate() {
+        let is_plain = matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_')
+            || *byte == b'.' && place > 0 && place + 1 < topic.len();
+        if is_plain {
+            name.push(char::from(*byte));
+        } else {
+            let _ = write!(name, "%{byte:02x}"); // into memory: cannot fail
+        }
+        if name.len() - start > MOST_NAME_BYTES {
+            name.truncate(start + MOST_NAME_BYTES - 2 * HASH_BYTES - 1);
+            name.push('~');
+            for byte in digest(&SHA256, topic).as_ref().iter().take(HASH_BYTES) {
+                let _ = write!(name, "{byte:02x}");
+            }
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn name(topic: &str) -> String {
+        let mut name = String::new();
+        put_name(&mut name, topic.as_bytes());
+        name
+    }
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for (topic, expected) in [
+            ("home/door-1_x.y", "home%2fdoor-1_x.y"),
+            (".", "%2e"),
+            ("..", "%2e%2e"),
+            ("../../etc/passwd", "%2e.%2f..%2fetc%2fpasswd"),
+            ("/", "%2f"),
+            ("a\0b", "a%00b"),
+            ("Home", "%48ome"),
+            ("100%2f", "100%252f"),
+            ("~", "%7e"),
+            ("\u{fc}\\:", "%c3%bc%5c%3a"),
+            (" a ", "%20a%20"),
+        ] {
+            assert_eq!(name(topic), expected);
+        }
+    }
+
+    #[test]
+    fn no_two_topics_share_a_name() {
+        let long = "x".repeat(65_000);
+        let topics = [
+            "a",
+            "A",
+            "a/b",
+            "a%2fb",
+            "a%2Fb",
+            "\u{e9}",
+            "e\u{301}",
+            "\u{c9}",
+            "a.",
+            "a",
+            ".a",
+            "~a",
+            &long,
+            &long[1..],
+            &"/".repeat(200),
+            &"/".repeat(201),
+        ];
+        let names: HashSet<String> = topics.iter().map(|topic| name(topic).to_lowercase()).collect();
+        assert_eq!(names.len(), topics.len() - 1);
+        assert!(names.iter().all(|name| name.len() <= MOST_NAME_BYTES), "{names:?}");
+    }
+}
