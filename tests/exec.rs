@@ -327,3 +327,23 @@ fn words_after_two_dashes_are_filters() {
     let port = server.port().to_string();
     Mqtt::new(["sub", "-V", "5", "-h", "127.0.0.1", "-p", &port, "-C", "1", "--", "-t"]).run().prints("x\n");
 }
+
+/// The first filter that matches has the message, then the command for all; what is for none is acknowledged.
+#[rstest]
+fn commands_are_chosen_by_filters(#[values(false, true)] has_rest: bool) {
+    let server = Server::start(move |server| {
+        let mut peer = session(server);
+        for (identifier, topic) in (1..).zip(["door/1", "lamp/1", "other", "door/2"]) {
+            peer.send(&at_1(topic, b"x", identifier));
+            peer.expect(V5, &packets::ack(PubAck, identifier));
+        }
+        peer.expect_disconnect(V5);
+    });
+    let rules = ["--exec-for", "door/1", "echo first", "--exec-for", "door/#", "echo door $MQTT_TOPIC"];
+    let lamp = ["--exec-for", "$share/group/lamp/+", "echo lamp"];
+    let rest: &[&str] = if has_rest { &["--exec", "echo rest", "-C", "4"] } else { &["-C", "3"] };
+    let run =
+        Mqtt::subscribe(server.port()).args(["-V", "5", "-q", "1"]).args(rules).args(lamp).args(rest).run();
+    let rest = if has_rest { "rest\n" } else { "" };
+    run.succeeds().prints(format!("first\nlamp\n{rest}door door/2\n"));
+}

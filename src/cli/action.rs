@@ -1,14 +1,16 @@
 //! What `sub` does with each message in place of showing it.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
-use clap::ValueEnum;
+use clap::{ArgAction, ValueEnum};
 
 use super::broker::connection_variables;
-use super::value;
-use crate::command::subscribe::{Exec, ExecCommand, ExecFailure};
+use super::{text, value};
+use crate::command::subscribe::{Exec, ExecCommand, ExecFailure, ExecRule};
 use crate::error::Error;
+use crate::protocol::topic;
 
 const DEFAULT_LIMIT: Duration = Duration::from_secs(30);
 /// Each has a thread.
@@ -38,6 +40,14 @@ pub(super) struct ActionArgs {
     /// put an argument -- in front of it, or use MQTT_TOPIC.
     #[arg(long, conflicts_with = "exec")]
     exec_argv: bool,
+
+    /// Run CMD with sh for each message whose topic matches FILTER; may be repeated
+    ///
+    /// A message is for the first --exec-for whose FILTER matches its topic, else for --exec or --exec-argv; where there
+    /// is none of these, it is acknowledged and -C does not count it. Without -t and other filters, the FILTERs
+    /// are subscribed to. Everything else is as with --exec.
+    #[arg(long, num_args = 2, value_names = ["FILTER", "CMD"], action = ArgAction::Append)]
+    exec_for: Vec<OsString>,
 
     /// The most commands at a time, for messages of different topics: 1 to 256 [default: 1]
     #[arg(long, value_name = "COUNT", value_parser = value::count)]
@@ -76,7 +86,15 @@ enum FailureAction {
 impl ActionArgs {
     /// Whether a command is to be run.
     pub(super) fn is_given(&self) -> bool {
-        self.exec.is_some() || self.exec_argv
+        self.exec.is_some() || self.exec_argv || !self.exec_for.is_empty()
+    }
+
+    /// The filters of the commands, each once.
+    pub(super) fn filters(&self) -> Vec<OsString> {
+        let mut filters: Vec<OsString> = self.exec_for.iter().step_by(2).cloned().collect();
+        let mut seen = HashSet::new();
+        filters.retain(|filter| seen.insert(filter.clone()));
+        filters
     }
 
     /// The words after `--`, if they are topic filters.
@@ -85,28 +103,41 @@ impl ActionArgs {
     }
 
     pub(super) fn resolve(self) -> Result<Option<Exec>, Error> {
-        let command = match self.exec {
-            Some(text) if text.is_empty() => return Err(Error::usage("the command of --exec is empty")),
-            Some(text) => ExecCommand::Shell(text),
-            None if !self.exec_argv => {
-                if self.exec_jobs.is_some() || self.exec_timeout.is_some() || self.exec_failure.is_some() {
-                    let message = "--exec-jobs, --exec-timeout and --exec-failure need --exec or --exec-argv";
-                    return Err(Error::usage(message));
-                }
-                return Ok(None);
+        if !self.is_given() {
+            if self.exec_jobs.is_some() || self.exec_timeout.is_some() || self.exec_failure.is_some() {
+                let message =
+                    "--exec-jobs, --exec-timeout and --exec-failure need --exec, --exec-argv or --exec-for";
+                return Err(Error::usage(message));
             }
+            return Ok(None);
+        }
+        let mut rules = Vec::new();
+        for pair in self.exec_for.chunks_exact(2) {
+            let filter = text::topic_filter("filter of --exec-for", &pair[0])?;
+            if pair[1].is_empty() {
+                return Err(Error::usage("the command of --exec-for is empty"));
+            }
+            // What a shared subscription brings has the topics of its filter.
+            let filter = topic::shared(&filter).map_or(filter.clone(), |(_, filter)| filter.to_owned());
+            rules.push(ExecRule { filter: Some(filter), command: ExecCommand::Shell(pair[1].clone()) });
+        }
+        let for_all = match self.exec {
+            Some(text) if text.is_empty() => return Err(Error::usage("the command of --exec is empty")),
+            Some(text) => Some(ExecCommand::Shell(text)),
+            None if !self.exec_argv => None,
             None if self.words.first().is_none_or(|program| program.is_empty()) => {
                 return Err(Error::usage("--exec-argv needs a program")
                     .with_hint("mqtt sub -t FILTER --exec-argv -- PROGRAM ARGUMENT..."));
             }
-            None => ExecCommand::Words(self.words),
+            None => Some(ExecCommand::Words(self.words)),
         };
+        rules.extend(for_all.map(|command| ExecRule { filter: None, command }));
         let jobs = self.exec_jobs.unwrap_or(1);
         if jobs > MOST_JOBS {
             return Err(Error::usage(format!("--exec-jobs is {MOST_JOBS} at most")));
         }
         Ok(Some(Exec {
-            command,
+            rules,
             jobs: usize::try_from(jobs).unwrap_or(1),
             limit: self.exec_timeout.unwrap_or(DEFAULT_LIMIT),
             failure: match self.exec_failure.unwrap_or(FailureAction::Retry) {

@@ -186,6 +186,7 @@ impl TryFrom<SubscribeArgs> for Config {
                 "--remove-retained cannot be used with {view}, which does not write out every message"
             )));
         }
+        let for_commands = args.action.filters();
         let exec = args.action.resolve()?;
         let origin = args.connection.origin.clone();
         let format = args.format.resolve(&origin)?;
@@ -210,6 +211,9 @@ impl TryFrom<SubscribeArgs> for Config {
             // What is typed beats the topic of MQTT_URL; with a typed -L all are subscribed to.
             args.subscriptions.is_empty() || args.connection.url_is_typed()
         });
+        if args.subscriptions.is_empty() && in_url.is_none() {
+            args.subscriptions.add(for_commands);
+        }
         let properties = args.properties.resolve()?;
         let identifier = properties.subscribe.view().number(PropertyId::SubscriptionIdentifier);
         let mut filters = args.subscriptions.filters(in_url, identifier)?;

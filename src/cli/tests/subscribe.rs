@@ -273,6 +273,8 @@ fn formats() {
         ),
         (&["sub", "-t", "a", "--idle", "0"], "longer than 0"),
         (&["sub", "-t", "a", "--count-per-topic", "0"], "1 to 4294967295"),
+        (&["sub", "--exec-for", "a/#/b", "x"], "filter of --exec-for"),
+        (&["sub", "--exec-for", "a", ""], "the command of --exec-for is empty"),
         (&["sub", "-t", "a", "-w", "--message-rate"], "cannot be used together"),
         (&["sub", "-t", "a", "--json", "-N"], "-N cannot be used with --json"),
     ]);
@@ -283,4 +285,14 @@ fn operands_are_filters() {
     let filters: Vec<String> =
         subscribe(&["a/#", "b", "-v"]).filters.into_iter().map(|filter| filter.filter).collect();
     assert_eq!(filters, ["a/#", "b"]);
+}
+
+#[test]
+fn commands_for_filters_subscribe_to_them() {
+    let names = |line: &[&str]| -> Vec<String> {
+        subscribe(line).filters.into_iter().map(|filter| filter.filter).collect()
+    };
+    let rules = ["--exec-for", "a/#", "one", "--exec-for", "b", "two", "--exec-for", "a/#", "three"];
+    assert_eq!(names(&rules), ["a/#", "b"]);
+    assert_eq!(names(&[&rules[..], &["-t", "#"]].concat()), ["#"]);
 }

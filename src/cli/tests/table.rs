@@ -256,7 +256,9 @@ fn values_may_begin_with_a_hyphen_in_every_subcommand() {
             long.into_iter().chain(arg.get_short().map(|short| format!("-{short}"))).collect::<Vec<_>>()
         };
         let takes_one = |arg: &&Arg| {
-            arg.get_action().takes_values() && !arg.is_positional() && arg.get_id() != "property"
+            arg.get_action().takes_values()
+                && !arg.is_positional()
+                && arg.get_num_args().is_none_or(|count| count.max_values() == 1)
         };
         for arg in subcommand.get_arguments().filter(takes_one) {
             let id = arg.get_id().as_str();

@@ -69,8 +69,8 @@ impl Config {
 /// A command that is run for each message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exec {
-    /// What to run.
-    pub command: ExecCommand,
+    /// What to run: the first whose filter matches.
+    pub rules: Vec<ExecRule>,
     /// Commands at a time.
     pub jobs: usize,
     /// How long one may take.
@@ -79,6 +79,15 @@ pub struct Exec {
     pub failure: ExecFailure,
     /// Variables of this program's environment that it does not get.
     pub foreign_variables: Vec<OsString>,
+}
+
+/// Which messages a command is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecRule {
+    /// A checked topic filter; without one it is for all.
+    pub filter: Option<String>,
+    /// What to run.
+    pub command: ExecCommand,
 }
 
 /// The two forms of a command.

@@ -24,7 +24,7 @@ mod stats;
 
 use self::clears::Clears;
 pub use self::config::{
-    Config, Display, Exec, ExecCommand, ExecFailure, FilesOptions, FilterOptions, SilenceOptions,
+    Config, Display, Exec, ExecCommand, ExecFailure, ExecRule, FilesOptions, FilterOptions, SilenceOptions,
     StatsOptions,
 };
 use self::display::Shower;
@@ -231,10 +231,10 @@ impl Subscriber<'_> {
             }
             return Flow::Continue;
         }
-        if let Some(executor) = &mut self.executor {
-            executor.take(publish);
-        } else {
-            self.show(publish);
+        match self.executor.as_mut().map(|executor| executor.take(publish)) {
+            Some(false) => return Flow::Continue,
+            Some(true) => {}
+            None => self.show(publish),
         }
         self.shown += 1;
         self.clears.shown(publish);

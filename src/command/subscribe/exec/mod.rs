@@ -21,9 +21,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use self::run::{ExecOutcome, run};
 use self::variables::Variables;
 use super::super::attention::{Attention, Stop};
-use super::config::{Exec, ExecFailure};
+use super::config::{Exec, ExecCommand, ExecFailure};
 use crate::error::Error;
 use crate::output::{Diagnostics, Floor};
+use crate::protocol::topic;
 use crate::protocol::wire::Publish;
 use crate::quantity::{counted, duration};
 use crate::quotation::cut;
@@ -36,9 +37,10 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// A message on its way through the command.
-struct Task {
+struct Task<'a> {
     /// Of all messages of the run.
     number: u64,
+    command: &'a ExecCommand,
     topic: Arc<[u8]>,
     payload: Arc<[u8]>,
     variables: Variables,
@@ -50,10 +52,10 @@ struct Task {
 pub(super) struct Executor<'a> {
     exec: &'a Exec,
     diagnostics: &'a Diagnostics,
-    waiting: VecDeque<Task>,
+    waiting: VecDeque<Task<'a>>,
     waiting_bytes: usize,
     /// By their numbers.
-    running: HashMap<u64, Task>,
+    running: HashMap<u64, Task<'a>>,
     next_number: u64,
     /// Which messages of this link are settled, from this number on.
     settled: VecDeque<bool>,
@@ -91,18 +93,26 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// A message for the command.
-    pub(super) fn take(&mut self, publish: &Publish<'_>) {
+    /// Takes a message for the first command whose filter matches. Whether there is one.
+    pub(super) fn take(&mut self, publish: &Publish<'_>) -> bool {
+        let exec = self.exec;
+        let matches = |filter: &String| topic::matches(filter.as_bytes(), publish.topic);
+        let Some(rule) = exec.rules.iter().find(|rule| rule.filter.as_ref().is_none_or(matches)) else {
+            self.pass();
+            return false;
+        };
         let number = self.count(false);
         self.waiting_bytes += publish.payload.len();
         self.waiting.push_back(Task {
             number,
+            command: &rule.command,
             topic: publish.topic.into(),
             payload: publish.payload.into(),
             variables: variables::of(publish),
             failures: 0,
             not_before: None,
         });
+        true
     }
 
     /// A message that is not for the command.
@@ -269,9 +279,10 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn run(&mut self, task: Task) {
+    fn run(&mut self, task: Task<'a>) {
         self.waiting_bytes -= task.payload.len();
-        let command = variables::command(self.exec, &task.topic, &task.variables);
+        let command =
+            variables::command(task.command, &self.exec.foreign_variables, &task.topic, &task.variables);
         let (payload, floor) = (Arc::clone(&task.payload), self.floor.clone());
         let (is_killed, sender) = (Arc::clone(&self.is_killed), self.sender.clone());
         let (number, limit) = (task.number, self.exec.limit);

@@ -20,7 +20,7 @@ use std::process::Command;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::config::{Exec, ExecCommand};
+use super::super::config::ExecCommand;
 use crate::protocol::property::{PropertyId, Value};
 use crate::protocol::wire::Publish;
 
@@ -86,8 +86,13 @@ fn safe(name: &str) -> String {
 }
 
 /// The command for a message.
-pub(super) fn command(exec: &Exec, topic: &[u8], variables: &Variables) -> Command {
-    let mut command = match &exec.command {
+pub(super) fn command(
+    command: &ExecCommand,
+    foreign_variables: &[OsString],
+    topic: &[u8],
+    variables: &Variables,
+) -> Command {
+    let mut command = match command {
         ExecCommand::Shell(text) => {
             let mut shell = Command::new("sh");
             shell.arg("-c").arg(text);
@@ -100,7 +105,7 @@ pub(super) fn command(exec: &Exec, topic: &[u8], variables: &Variables) -> Comma
             command
         }
     };
-    for name in &exec.foreign_variables {
+    for name in foreign_variables {
         command.env_remove(name);
     }
     command.envs(variables.iter().map(|(name, value)| (name, value)));
