@@ -479,13 +479,15 @@ fn missing_default_configuration_file_is_accepted() {
             .run()
             .fails(2, "no profile 'x': cannot read the configuration file");
     }
-    // A file that holds something else is worth a warning.
+    // Without the profile of a file that is wrong, the message would go to another broker.
     for text in ["default-profile = 'x'\n", "[profile.a\n", "nonsense = 1\n"] {
         let home = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(home.path().join(".config/mqtt")).unwrap();
         write_all(home.path(), PLACE, text);
         let run = broker.publish().args(["-t", "a", "-n"]).env("HOME", home.path()).run();
-        run.exits(0).mentions("warning: ").mentions("line 1: ").mentions("; no profile is used");
+        run.exits(2).mentions("config.toml, line 1: ");
+        // A command that takes no profile does not look at it.
+        Mqtt::new(&["broker", "--help"]).env("HOME", home.path()).run().exits(0);
     }
 }
 

@@ -25,19 +25,19 @@ const NO_TABLE: &str = "a profile is a table, [profile.NAME]";
 
 /// The options of the profile that was asked for, or else of the default one.
 ///
-/// A file that nobody named fails no run that asks for nothing in it: a service may well have the home of
-/// another user, whose files it cannot read.
+/// A file that nobody named and that cannot be read fails no run that asks for nothing in it: a service may well
+/// have the home of another user. One that can be read and is wrong fails the run: without its default profile
+/// messages would go to another broker.
 pub(crate) fn read(subcommand: &Command, matches: &ArgMatches) -> Result<Found, Error> {
     let asked = matches.get_one::<String>("profile").map(String::as_str);
     if let Some(path) = matches.get_one::<PathBuf>("config") {
-        return File::read(path, Written::read)?.profile(subcommand, asked, Demand::File);
+        return File::read(path, Written::read)?.profile(subcommand, asked);
     }
     let Some(path) = default_file() else {
         return absent(asked, &format!("{USUAL_PLACE} does not exist"));
     };
-    let demand = if asked.is_some() { Demand::File } else { Demand::Nothing };
     match File::read(&path, Written::read_ordinary) {
-        Ok(file) => file.profile(subcommand, asked, demand),
+        Ok(file) => file.profile(subcommand, asked),
         Err(Error::File { source, .. }) if source.kind() == ErrorKind::NotFound => {
             absent(asked, &format!("{} does not exist", path.display()))
         }
@@ -79,15 +79,6 @@ fn is_forbidden(error: &Error) -> bool {
 
 fn without_profile(error: &Error) -> String {
     format!("{error}; no profile is used")
-}
-
-/// What the user has asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Demand {
-    /// The file, or a profile in it.
-    File,
-    /// Nothing: the file is where files of its kind are looked for.
-    Nothing,
 }
 
 /// The place in the words of the help.
@@ -184,23 +175,12 @@ impl File {
         Ok(Self { source: Rc::new(source), text })
     }
 
-    fn profile(&self, subcommand: &Command, asked: Option<&str>, demand: Demand) -> Result<Found, Error> {
-        let refused = |error: Error| match demand {
-            Demand::File => Err(error),
-            Demand::Nothing => Ok(Found { warnings: vec![without_profile(&error)], ..Found::default() }),
+    fn profile(&self, subcommand: &Command, asked: Option<&str>) -> Result<Found, Error> {
+        let document = self.document()?;
+        let Some((name, table)) = self.choose(subcommand, document.get_ref(), asked)? else {
+            return Ok(Found::default());
         };
-        let document = match self.document() {
-            Ok(document) => document,
-            Err(error) => return refused(error),
-        };
-        match self.choose(subcommand, document.get_ref(), asked) {
-            Ok(Some((name, table))) => {
-                let found = self.options(subcommand, table)?;
-                Ok(Found { profile: Some(name.to_owned()), ..found })
-            }
-            Ok(None) => Ok(Found::default()),
-            Err(error) => refused(error),
-        }
+        Ok(Found { profile: Some(name.to_owned()), ..self.options(subcommand, table)? })
     }
 
     pub(crate) fn document(&self) -> Result<Spanned<DeTable<'_>>, Error> {
@@ -402,7 +382,7 @@ mod tests {
         let command = crate::cli::command();
         let subcommand = command.find_subcommand("pub").unwrap();
         let source = Rc::new(SourceFile { path: "c.toml".into(), stranger: None });
-        File { source, text: text.into() }.profile(subcommand, asked, Demand::File)
+        File { source, text: text.into() }.profile(subcommand, asked)
     }
 
     fn words_of(text: &str, asked: Option<&str>) -> Vec<String> {
