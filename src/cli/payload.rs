@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::ValueHint;
 
 use super::text::shown;
-use super::usage::without_secrets;
+use super::url::without_secrets;
 use super::value;
 use crate::command::input::Source;
 use crate::error::Error;

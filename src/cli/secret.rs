@@ -6,8 +6,7 @@ use std::any::TypeId;
 use clap::{Arg, ArgMatches, Command};
 
 use super::property;
-use super::url::BrokerUrl;
-use super::usage::without_secrets;
+use super::url::{BrokerUrl, without_secrets};
 use super::value::{HttpHeader, ProxyChoice, ShellCommand, WsPath};
 use crate::client::options::Secret;
 use crate::masking;

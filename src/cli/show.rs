@@ -9,7 +9,7 @@ use super::manual::Manual;
 use super::secret::{self, MASK};
 use super::sources::{FilePlace, Given, LeftOut, Rank};
 use super::subcommand::{Called, CommandLine, Resolved};
-use super::usage::without_secrets;
+use super::url::without_secrets;
 use crate::error::Error;
 use crate::net::{Address, Endpoint, Transport};
 use crate::notation::printable;

@@ -135,6 +135,27 @@ pub(super) fn without_user_info(text: &str) -> Option<String> {
     Some(format!("{scheme}://{address}{behind}"))
 }
 
+/// A URL, or the path of one, without the user name and password and without the query.
+pub(super) fn without_secrets(value: &str) -> String {
+    let (scheme, rest) = match value.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), value),
+    };
+    // Behind mqtt:// comes a topic, which may be anything.
+    let has_query = !scheme.to_ascii_lowercase().ends_with("mqtt://")
+        && !scheme.to_ascii_lowercase().ends_with("mqtts://");
+    // The last '@', wherever it stands: of a password that is spelt wrong nothing is shown either.
+    let (credentials, behind) = match rest.rsplit_once('@').filter(|_| !scheme.is_empty()) {
+        Some((_, behind)) => ("…@", behind),
+        None => ("", rest),
+    };
+    let (behind, query) = match behind.split_once('?').filter(|_| has_query) {
+        Some((behind, _)) => (behind, "?…"),
+        None => (behind, ""),
+    };
+    format!("{scheme}{credentials}{behind}{query}")
+}
+
 fn decode_text(text: &str, part: &str) -> Result<String, UrlError> {
     String::from_utf8(decode(text, part)?).or_else(|_| error(format!("{part} is not UTF-8 when decoded")))
 }
@@ -271,5 +292,23 @@ mod tests {
             assert!(!why_not(text).contains("hunter2"), "{text}");
         }
         assert!(!format!("{:?}", parse("mqtt://u:hunter2@h")).contains("hunter2"));
+    }
+
+    #[test]
+    fn rest_of_a_url_is_named() {
+        for (value, left) in [
+            ("mqtt://me:x@h/t", "mqtt://…@h/t"),
+            ("mqtts://h/a?b", "mqtts://h/a?b"),
+            ("WSS://me:x@h/p?token=x", "WSS://…@h/p?…"),
+            ("ws://h?token=x", "ws://h?…"),
+            ("ws://me:x?y@h/p?token=x@z", "ws://…@z"),
+            ("ws://me:x?y@h", "ws://…@h"),
+            ("/mqtt?token=x", "/mqtt?…"),
+            ("--url=wss://h/p?token=x", "--url=wss://h/p?…"),
+            ("socks5h://me:x@p:1", "socks5h://…@p:1"),
+            ("localhost", "localhost"),
+        ] {
+            assert_eq!(without_secrets(value), left);
+        }
     }
 }

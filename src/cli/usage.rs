@@ -7,6 +7,7 @@ use clap::{Arg, Command};
 
 use super::secret::{self, SecretKind};
 use super::text::shown;
+use super::url::without_secrets;
 use super::{foreign, words};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
@@ -275,55 +276,11 @@ fn of_another_mode(error: &clap::Error, path: &[&Command]) -> Option<(String, Op
     })
 }
 
-/// A URL, or the path of one, without the user name and password and without the query.
-pub(super) fn without_secrets(value: &str) -> String {
-    let (scheme, rest) = match value.split_once("://") {
-        Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None => (String::new(), value),
-    };
-    // Behind mqtt:// comes a topic, which may be anything.
-    let has_query = !scheme.to_ascii_lowercase().ends_with("mqtt://")
-        && !scheme.to_ascii_lowercase().ends_with("mqtts://");
-    // The last '@', wherever it stands: of a password that is spelt wrong nothing is shown either.
-    let (credentials, behind) = match rest.rsplit_once('@').filter(|_| !scheme.is_empty()) {
-        Some((_, behind)) => ("…@", behind),
-        None => ("", rest),
-    };
-    let (behind, query) = match behind.split_once('?').filter(|_| has_query) {
-        Some((behind, _)) => (behind, "?…"),
-        None => (behind, ""),
-    };
-    format!("{scheme}{credentials}{behind}{query}")
-}
-
 /// What should be a URL, or a host, without what looks like the user name and password of one: they
 /// stand before an '@' where the scheme was forgotten, too.
 fn without_user_info(value: &str) -> String {
     match value.rsplit_once('@') {
         Some((before, behind)) if !before.contains("://") => format!("…@{behind}"),
         _ => value.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_secrets;
-
-    #[test]
-    fn rest_of_a_url_is_named() {
-        for (value, left) in [
-            ("mqtt://me:x@h/t", "mqtt://…@h/t"),
-            ("mqtts://h/a?b", "mqtts://h/a?b"),
-            ("WSS://me:x@h/p?token=x", "WSS://…@h/p?…"),
-            ("ws://h?token=x", "ws://h?…"),
-            ("ws://me:x?y@h/p?token=x@z", "ws://…@z"),
-            ("ws://me:x?y@h", "ws://…@h"),
-            ("/mqtt?token=x", "/mqtt?…"),
-            ("--url=wss://h/p?token=x", "--url=wss://h/p?…"),
-            ("socks5h://me:x@p:1", "socks5h://…@p:1"),
-            ("localhost", "localhost"),
-        ] {
-            assert_eq!(without_secrets(value), left);
-        }
     }
 }
