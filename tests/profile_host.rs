@@ -156,6 +156,68 @@ fn credentials_of_a_tls_profile_are_not_sent_in_clear_text() {
     }
 }
 
+/// Tokens stand in the query of a WebSocket's path.
+#[test]
+fn query_of_a_tls_profile_is_not_sent_in_clear_text() {
+    for (keys, named) in [
+        (
+            "host = '127.0.0.1'\ntls-use-os-certs = true\nws = true\nws-path = '/p?token=hunter2'\n",
+            "query in ws-path",
+        ),
+        (
+            "url = 'wss://me:hunter2@127.0.0.1:8884/p?token=hunter2'\n",
+            "user name and password in url, query in url",
+        ),
+    ] {
+        let (_folder, config) = profile(keys);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let request = std::thread::spawn(move || {
+            let mut reader = std::io::BufReader::new(listener.accept().unwrap().0);
+            let mut request = String::new();
+            while !request.ends_with("\r\n\r\n") {
+                assert!(std::io::BufRead::read_line(&mut reader, &mut request).unwrap() > 0, "{request}");
+            }
+            request
+        });
+        let line = ["pub", "-t", "a", "-n", "--no-tls", "-p", &port, "--config", &config, "-d"];
+        Mqtt::new(line).run().exits(1).mentions(named);
+        let request = request.join().unwrap();
+        assert!(request.starts_with("GET /p HTTP/1.1\r\n") && !request.contains("hunter2"), "{request}");
+        // With TLS it is sent.
+        let shown = show(&config, &[]);
+        assert!(shown.lines()[0].contains("/p?…"), "{:?}", shown.lines());
+    }
+}
+
+/// A URL without TLS has a port of its own, and nothing else is left out for it.
+#[test]
+fn port_of_another_url_has_its_own_reason() {
+    let (_folder, config) = profile("host = '127.0.0.1'\nport = 1884\n");
+    let (_, left_out) = rows(&show(&config, &["-L", "mqtt://127.0.0.1:1885"]));
+    assert_eq!(left_out, "left out port profile 'home': the port is the one of the mqtt:// URL");
+}
+
+#[test]
+fn refusal_of_a_password_without_a_user_name_names_the_option() {
+    for (credentials, named) in [(&["-P", "x"][..], true), (&["-P", "x", "-u", "me"], false), (&[], false)] {
+        let server = Server::start(move |server| {
+            let mut peer = server.accept();
+            peer.expect_connect(V5);
+            peer.send(&packets::connack(V5, false, 0x87));
+        });
+        let line = ["-t", "a", "-n", "-V", "5"];
+        let run = Mqtt::publish(server.port()).args(line).args(credentials).run().exits(0x87);
+        let hint = "the password was sent without a user name; -u gives one";
+        if named {
+            run.mentions(hint)
+        } else {
+            run.does_not_mention(hint)
+        };
+        server.finish();
+    }
+}
+
 /// A broker that refuses, and what it is told of: nothing of the profile, also by an operand.
 #[test]
 fn refusal_names_what_was_left_out() {

@@ -156,9 +156,9 @@ fn text(brokers: &[String], rows: &[ShownValue], left_out: Option<&LeftOut>) -> 
     let all: Vec<[String; 3]> = brokers.chain(values).collect();
     let width = |column: usize| all.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let (names, values) = (width(0), width(1).min(60));
-    let left_out = left_out.map(|LeftOut { profile, options, why }| {
-        let reason = format!("profile '{}': {why}", printable(profile));
-        ["left out".to_owned(), options.join(", "), reason]
+    let left_out = left_out.map(|left_out| {
+        let reason = format!("profile '{}': {}", printable(&left_out.profile), left_out.reason());
+        ["left out".to_owned(), left_out.options.join(", "), reason]
     });
     let rows = all.iter().chain(&left_out);
     let lines = rows.map(|[name, value, source]| format!("{name:names$}  {value:values$}  {source}\n"));
@@ -173,8 +173,8 @@ fn json_text(
 ) -> String {
     let options: Vec<Value> = rows.iter().map(ShownValue::json).collect();
     let mut report = json!({ "type": "config", "version": 1, "brokers": brokers, "options": options });
-    if let Some(LeftOut { profile, options, why }) = left_out {
-        report["left_out"] = json!({ "profile": profile, "options": options, "reason": why.to_string() });
+    if let Some(left_out @ LeftOut { profile, options, .. }) = left_out {
+        report["left_out"] = json!({ "profile": profile, "options": options, "reason": left_out.reason() });
     }
     if let Some(error) = problem {
         report["error"] = json!({ "message": error.to_string(), "exit_status": error.exit().code() });

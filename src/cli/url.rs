@@ -135,6 +135,15 @@ pub(super) fn without_user_info(text: &str) -> Option<String> {
     Some(format!("{scheme}://{address}{behind}"))
 }
 
+/// The same without the query of a WebSocket's path, if there is one: tokens stand there. In `mqtt://` a question
+/// mark is part of the topic.
+pub(super) fn without_query(text: &str, is_url: bool) -> Option<String> {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme).to_ascii_lowercase();
+    let is_web_socket = scheme.trim_end_matches('s').ends_with('w');
+    let (path, _) = text.split_once('?').filter(|_| !is_url || is_web_socket)?;
+    Some(path.to_owned())
+}
+
 /// A URL, or the path of one, without the user name and password and without the query.
 pub(super) fn without_secrets(value: &str) -> String {
     let (scheme, rest) = match value.split_once("://") {

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command};
 use super::given::{Found, Given};
 use super::left_out::{AsksForPlain, LeftOut, Why};
 use super::plain::AllGiven;
-use crate::cli::url::{BrokerUrl, without_user_info};
+use crate::cli::url::{BrokerUrl, without_query, without_user_info};
 use crate::cli::value::Brokers;
 
 /// The port on which TLS is expected ([IANA] secure-mqtt).
@@ -33,11 +33,16 @@ pub(crate) fn leave_out(definition: &Command, found: &mut Found, why: Why) {
     }
     names.sort();
     found.given.retain(|one| !covers(&one.id));
-    for one in found.given.iter_mut().filter(|one| one.id == "url" && why.covers_user_info()) {
+    for one in found.given.iter_mut().filter(|one| why.covers_secrets_in(&one.id)) {
+        let is_url = one.id == "url";
         for word in &mut one.words {
-            if let Some(without) = word.to_str().and_then(without_user_info) {
+            if let Some(without) = word.to_str().filter(|_| is_url).and_then(without_user_info) {
                 *word = without.into();
                 names.push("user name and password in url".to_owned());
+            }
+            if let Some(without) = word.to_str().and_then(|word| without_query(word, is_url)) {
+                *word = without.into();
+                names.push(format!("query in {}", if is_url { "url" } else { "ws-path" }));
             }
         }
     }

@@ -77,9 +77,9 @@ impl Why {
         }
     }
 
-    /// Whether user name and password in the profile's URL are left out, though the URL is not.
-    pub(crate) fn covers_user_info(&self) -> bool {
-        matches!(self, Self::Plain { credentials: true, .. })
+    /// Whether the secrets in this option are left out, though the option is not.
+    pub(crate) fn covers_secrets_in(&self, id: &str) -> bool {
+        matches!(self, Self::Plain { credentials: true, .. }) && ["url", "ws_path"].contains(&id)
     }
 }
 
@@ -104,9 +104,21 @@ impl fmt::Display for Why {
 
 impl fmt::Display for LeftOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { profile, options, why } = self;
+        let Self { profile, options, .. } = self;
         let profile = shown(profile.as_ref());
-        write!(f, "of the profile '{profile}', {} left out: {why}", were(options))
+        write!(f, "of the profile '{profile}', {} left out: {}", were(options), self.reason())
+    }
+}
+
+impl LeftOut {
+    /// Why they are left out.
+    pub(crate) fn reason(&self) -> String {
+        match &self.why {
+            Why::Plain { asked_by: AsksForPlain::Scheme(scheme), .. } if self.options == ["port"] => {
+                format!("the port is the one of the {scheme}:// URL")
+            }
+            why => why.to_string(),
+        }
     }
 }
 

@@ -27,8 +27,9 @@ pub(crate) fn with_places(
             (None, Some(name)) => name,
             (None, None) => continue,
         };
-        // Some say it themselves.
-        if text.contains(&place) || !names(&text, arg, matches) {
+        // Some say it themselves, also that what the variable says counts more than the file.
+        let is_variables = arg.get_env().is_some_and(|name| has_word(&text, &name.to_string_lossy()));
+        if text.contains(&place) || is_variables || !names(&text, arg, matches) {
             continue;
         }
         if in_file.is_some() { places.push(place) } else { variables.push(place) }
