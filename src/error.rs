@@ -77,6 +77,8 @@ pub enum Sign {
     HungUp,
     /// The broker did not answer in time.
     Silent,
+    /// Nothing listens on this port of this machine.
+    RefusedHere,
     /// A proxy failed, or does not speak its protocol.
     ProxyFailed,
     /// A proxy does not serve this user, or does not allow this connection.

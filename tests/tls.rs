@@ -228,7 +228,16 @@ fn broker_that_closes_is_tested_for_tls_once() {
 #[test]
 fn invalid_files_are_refused() {
     let missing = ["--cafile", "/nonexistent/ca.pem"];
-    publish(1).args(missing).run().fails(1, "certificates /nonexistent/ca.pem: No such file");
+    publish(1).args(missing).run().fails(1, "--cafile: certificates /nonexistent/ca.pem: No such file");
+    let missing = ["--cert", "/nonexistent/c.pem", "--key", "/nonexistent/k.pem"];
+    publish(1).args(missing).run().fails(1, "--cert: certificate /nonexistent/c.pem: No such file");
+    let missing = ["--capath", "/nonexistent/ca"];
+    publish(1).args(missing).run().fails(1, "--capath: CA directory /nonexistent/ca: No such file");
+    let missing = ["--tls-use-os-certs", "--crl", "/nonexistent/crl.pem"];
+    publish(1)
+        .args(missing)
+        .run()
+        .fails(1, "--crl: certificate revocation list /nonexistent/crl.pem: No such file");
     let folder = tempfile::tempdir().unwrap();
     let empty = folder.path().join("empty.pem");
     std::fs::write(&empty, "").unwrap();

@@ -200,7 +200,8 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         port: u16,
     ) -> Result<(TcpStream, Option<SocketAddr>), Error> {
         let Some(proxy) = &endpoint.proxy else {
-            let (socket, peer) = self.connect((host, port), &endpoint.name_servers, endpoint.bind).await?;
+            let reached = self.connect((host, port), &endpoint.name_servers, endpoint.bind).await;
+            let (socket, peer) = reached.map_err(|error| offering_a_broker(error, endpoint, port))?;
             return Ok((socket, Some(peer)));
         };
         self.stage = DialStage::Resolving(host);
@@ -298,6 +299,17 @@ impl<'e, 'o> WaySoFar<'e, 'o> {
         };
         if self.to_proxy { about_proxy(error) } else { error }
     }
+}
+
+/// Where nothing listens on this machine, a broker can be started, without TLS and WebSockets.
+fn offering_a_broker(error: Error, endpoint: &Endpoint, port: u16) -> Error {
+    const USUAL_PORT: u16 = 1883;
+    let is_refused_here = matches!(error, Error::Link { sign: Sign::RefusedHere, .. });
+    if !is_refused_here || !matches!(endpoint.transport, Transport::Plain) {
+        return error;
+    }
+    let options = if port == USUAL_PORT { String::new() } else { format!(" -p {port}") };
+    error.with_hint(format!("is a broker running? `mqtt broker{options}` starts one"))
 }
 
 /// A failure to reach the proxy itself: the layer stays in the message, and a hint about brokers

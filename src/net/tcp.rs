@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::fault;
-use crate::error::{Error, Layer};
+use crate::error::{Error, Layer, Sign};
 
 /// How long one attempt runs alone before that of the next address starts
 /// ("Connection Attempt Delay", RFC 8305, section 5).
@@ -175,7 +175,7 @@ fn failed(host: &str, bind: Option<IpAddr>, failures: &[FailedAttempt]) -> Error
             "a link-local address needs the interface as its zone, for example {address}%eth0"
         ));
     }
-    if refused_here { error.with_hint("is a broker running? `mqtt broker` starts one") } else { error }
+    if refused_here { error.signed(Sign::RefusedHere) } else { error }
 }
 
 #[cfg(test)]
@@ -208,11 +208,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn refused_names_the_address_and_offers_a_broker() {
+    async fn refused_names_the_address_and_is_marked() {
         let address = closed_port().await;
         let error = connect("127.0.0.1", &[address], None).await.unwrap_err();
         assert_eq!(error.to_string(), format!("connection: {address}: connection refused"));
-        assert!(error.hint().unwrap().contains("mqtt broker"));
+        assert!(matches!(error, Error::Link { sign: Sign::RefusedHere, .. }));
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::server;
 use super::skip::skip_here;
 use crate::error::{Error, Layer, Retry};
-use crate::net::{Address, Endpoint, Step, Stream, dial, dial_observed};
+use crate::net::{Address, Endpoint, Step, Stream, Transport, WebSocketOptions, dial, dial_observed};
 
 #[tokio::test]
 async fn plain_tcp_is_tokios_own_stream_and_carries_bytes() {
@@ -21,6 +21,18 @@ async fn plain_tcp_is_tokios_own_stream_and_carries_bytes() {
     assert_eq!(stream.peer(), address.to_string());
     assert!(stream.tls().is_none());
     assert!(matches!(stream, Stream::Tcp(_)));
+}
+
+/// `mqtt broker` has neither TLS nor WebSockets to offer.
+#[tokio::test]
+async fn a_broker_is_offered_where_a_plain_port_is_refused() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let plain = Endpoint::plain("127.0.0.1", closed.port());
+    let hint = format!("is a broker running? `mqtt broker -p {}` starts one", closed.port());
+    assert_eq!(dial(&plain).await.unwrap_err().hint(), Some(&*hint));
+    let options = WebSocketOptions::default();
+    let web = Endpoint { transport: Transport::WebSocket(options), ..plain };
+    assert_eq!(dial(&web).await.unwrap_err().hint(), None);
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::pki::{Authority, between, params};
+use super::pki::{Authority, Files, between, params};
 use super::tls::{World, dial_tls};
 use super::{assert_says, round_trip, server};
 use crate::error::Error;
-use crate::net::TlsOptions;
+use crate::net::{TlsConfig, TlsOptions};
 
 #[tokio::test]
 async fn a_client_certificate_is_shown() {
@@ -83,6 +83,26 @@ async fn a_client_certificate_of_the_wrong_authority_is_refused_in_words() {
             &["the broker refused the client certificate: its issuer is not one the broker trusts"],
         );
     }
+}
+
+/// The certificates of client and authority in each other's place.
+#[tokio::test]
+async fn exchanged_certificates_are_named() {
+    let world = World::new();
+    let client = world.authority.issue(&params("client", &[]));
+    let good = world.with_certificate(&client);
+    let files = Files::new();
+    let authority = files.write("ca.pem", world.authority.pem().into_bytes());
+    let error = TlsConfig::load(&TlsOptions { certificate: Some(authority), ..good.clone() }).unwrap_err();
+    assert_says(&error, &["is not the private key of the certificate in"]);
+    assert!(error.hint().unwrap().contains("holds the certificate of an authority"), "{error:?}");
+    assert!(error.hint().unwrap().ends_with("that goes after --cafile"), "{error:?}");
+    let address = world.good_server().start().await;
+    let ca_files = vec![good.certificate.clone().unwrap()];
+    let error = dial_tls(address, &TlsOptions { ca_files, ..TlsOptions::default() }).await.unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("holds no authority, but the certificate of CN=client"), "{error:?}");
+    assert!(hint.ends_with("that of a client goes after --cert"), "{error:?}");
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ impl Authorities {
         let mut this = Self::none(place, false);
         for path in &options.ca_files {
             let content = files::read(path, "certificates").map_err(|error| {
+                let error = files::of_option(error, "--cafile");
                 if path.is_dir() { error.with_hint("--capath takes a directory") } else { error }
             })?;
             let before = std::mem::take(&mut this.unusable);
@@ -84,7 +85,7 @@ impl Authorities {
         for path in &options.ca_paths {
             let before = std::mem::take(&mut this.unusable);
             let found = this.add_directory(path, &mut seen).map_err(|error| {
-                let error = Error::file(format!("CA directory {}", path.display()), error);
+                let error = Error::file(format!("--capath: CA directory {}", path.display()), error);
                 if path.is_file() { error.with_hint("--cafile takes a file") } else { error }
             })?;
             if found == 0 {

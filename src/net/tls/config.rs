@@ -11,7 +11,7 @@ use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
 use tokio_rustls::rustls::time_provider::TimeProvider;
 use tokio_rustls::rustls::{self, ClientConfig};
 
-use super::certificate::{self, CertificateFacts};
+use super::certificate::{self, CertificateFacts, Details};
 use super::key_log::KeyLog;
 use super::options::TlsOptions;
 use super::verify::{NoClientCertificate, Verification, verification};
@@ -55,7 +55,7 @@ impl TlsConfig {
         let versions = options.protocol_versions()?;
         let clock = Clock { now: SystemTime::now, dates_matter: !options.insecure };
         let server_name = options.server_name.as_deref().map(checkable_name).transpose()?;
-        let certificate = client_certificate(options, &provider)?;
+        let certificate = client_certificate(options, &provider, files::of_option)?;
         let has_certificate = certificate.is_some();
         let shown = certificate.iter().flat_map(|pair| &pair.cert);
         let own_certificates = shown.filter_map(CertificateFacts::read).collect();
@@ -105,7 +105,7 @@ impl TlsConfig {
         let options = TlsOptions { certificate: Some(certificate), key: Some(key), ..TlsOptions::default() };
         let mut client = ClientConfig::clone(&self.client);
         client.resumption = rustls::client::Resumption::disabled();
-        if let Some(pair) = client_certificate(&options, client.crypto_provider())? {
+        if let Some(pair) = client_certificate(&options, client.crypto_provider(), |error, _| error)? {
             client.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(pair));
         }
         Ok(self.with_client(client, true))
@@ -227,13 +227,20 @@ fn mismatch(chain_file: &Path, key_file: &Path, chain: &[CertificateDer<'_>], ou
         );
     }
     let why = format!("{key_name} is not the private key of the certificate in {chain_name}");
-    Error::fatal(Layer::Tls, why)
+    let error = Error::fatal(Layer::Tls, why);
+    match chain.first().and_then(Details::read).filter(Details::is_authority) {
+        Some(Details { facts, .. }) => error.with_hint(format!(
+            "{chain_name} holds the certificate of an authority ({facts}): that goes after --cafile"
+        )),
+        None => error,
+    }
 }
 
-/// The certificate to show a server that asks for one.
+/// The certificate to show a server that asks for one. `of_option` says which option names a file.
 fn client_certificate(
     options: &TlsOptions,
     provider: &CryptoProvider,
+    of_option: fn(Error, &str) -> Error,
 ) -> Result<Option<CertifiedKey>, Error> {
     let (chain_file, key_file) = match (&options.certificate, &options.key) {
         (None, None) => return Ok(None),
@@ -241,8 +248,9 @@ fn client_certificate(
         (Some(_), None) => return Err(Error::usage("--cert needs its private key: --key FILE")),
         (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
     };
-    let chain = files::certificates(chain_file)?;
-    let key = files::private_key(key_file, options.key_password.as_ref())?;
+    let chain = files::certificates(chain_file).map_err(|error| of_option(error, "--cert"))?;
+    let key = files::private_key(key_file, options.key_password.as_ref())
+        .map_err(|error| of_option(error, "--key"))?;
     let signer = provider.key_provider.load_private_key(key).map_err(|_| {
         files::unusable(key_file, "this private key is damaged, or of a kind that is not supported")
             .with_hint("supported are RSA from 2048 to 8192 bits, EC on P-256, P-384 and P-521, and Ed25519")

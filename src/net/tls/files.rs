@@ -15,6 +15,14 @@ use crate::file::read_at_most;
 /// The longest file taken: the revocation lists of large authorities are the longest.
 const LONGEST_FILE_BYTES: u64 = 64 << 20;
 
+/// The same error, with the option that names the file it is about.
+pub(super) fn of_option(error: Error, option: &str) -> Error {
+    match error {
+        Error::File { what, source, hint } => Error::File { what: format!("{option}: {what}"), source, hint },
+        other => other,
+    }
+}
+
 /// All certificates of a PEM file, in their order; at least one. A chain is shown whole, so that one
 /// damaged block is an error.
 pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {

@@ -386,6 +386,26 @@ fn wrong_purpose(chain: &Chain<'_>) -> Rejection {
 /// upwards is gone once more, to say where it ends and why.
 fn not_trusted(cause: &CertificateError, chain: &Chain<'_>, presented: &Presented<'_>) -> Rejection {
     let given: Vec<Details> = presented.authorities.iter().filter_map(Details::read).collect();
+    let rejection = not_signed_by(&given, cause, chain, presented);
+    let is_authority = |one: &Details| one.is_authority() || one.facts.is_self_issued();
+    match given.first().filter(|_| !given.iter().any(is_authority)) {
+        Some(Details { facts, .. }) => Rejection::new(
+            rejection.words,
+            format!(
+                "{} holds no authority, but the certificate of {facts}: that of a client goes after --cert",
+                presented.place
+            ),
+        ),
+        None => rejection,
+    }
+}
+
+fn not_signed_by(
+    given: &[Details],
+    cause: &CertificateError,
+    chain: &Chain<'_>,
+    presented: &Presented<'_>,
+) -> Rejection {
     let mut at = &chain.links[0];
     for _ in &chain.links {
         let (_, der, child) = at;

@@ -114,7 +114,8 @@ impl Lists {
     fn read(paths: &[PathBuf]) -> Result<Self, Error> {
         let mut found = Vec::new();
         for path in paths {
-            found.extend(files::revocation_lists(path)?);
+            let lists = files::revocation_lists(path);
+            found.extend(lists.map_err(|error| files::of_option(error, "--crl"))?);
         }
         let places: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
         Ok(Self { found, place: places.join(" or ") })
