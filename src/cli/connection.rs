@@ -322,6 +322,7 @@ impl ConnectionArgs {
                 wait_for_server: self.wait_for_server,
             },
             connect_timeout: self.connect_timeout,
+            barrier_limit: self.connect_timeout,
         };
         Ok((options, credentials))
     }

@@ -62,7 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             stream,
             connected.protocol,
             connected.keep_alive(options.keep_alive),
-            options.connect_timeout,
+            options.barrier_limit,
             options.max_packet_bytes,
             leftover,
             connected.disconnect_properties(&options.disconnect_properties),

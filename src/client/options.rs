@@ -113,4 +113,6 @@ pub struct ClientOptions {
     pub reconnect: Reconnect,
     /// How long the broker may take to answer CONNECT.
     pub connect_timeout: Duration,
+    /// How long the broker may stay silent before it answers the PINGREQ after the last QoS 0 message.
+    pub barrier_limit: Duration,
 }

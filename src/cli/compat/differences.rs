@@ -28,8 +28,10 @@ pub const DIFFERENCES: &[Difference] = &[
     difference(
         "barrier",
         "after QoS 0 messages, DISCONNECT follows at once",
-        "a PINGREQ goes before it, and its answer is waited for",
-        "status 0 means that the broker has read the messages; if it closes the connection, the status is 7",
+        "a PINGREQ goes before it, and its answer is waited for: 5 seconds after -m and -n, otherwise one and a half Keep \
+         Alive intervals",
+        "status 0 means that the broker has read the messages; if it does not answer, the status is 1, and if it closes \
+         the connection, 7",
     ),
     difference(
         "bulk",

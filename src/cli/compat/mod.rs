@@ -21,5 +21,6 @@ mod value;
 
 pub use self::differences::{DIFFERENCES, Difference};
 pub(super) use self::install::{CompatArgs, MANUAL, MODES};
-pub(super) use self::parse::{parse, secrets};
+pub(super) use self::parse::parse;
 pub(super) use self::programs::{called, names};
+pub(super) use self::settings::secrets;

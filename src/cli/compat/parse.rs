@@ -1,10 +1,11 @@
 //! From a command line of a client to its run.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use super::check::{Then, Wrong, check};
 use super::programs::name;
-use super::settings::{self, ReadingStop, Settings};
+use super::settings::{ReadingStop, Settings};
 use super::{translate, usage};
 use crate::cli::parsed::Parsed;
 use crate::cli::publish::PublishArgs;
@@ -20,10 +21,9 @@ use crate::manner::{Manner, Mosquitto, Program};
 use crate::output::ColorChoice;
 use crate::protocol::reason::ReasonCode;
 
-/// Where in a command line the words stand that are for no other user's eyes.
-pub(in crate::cli) fn secrets(program: Program, names: usize, line: &[OsString]) -> Vec<usize> {
-    settings::secrets(program, &line[names..]).into_iter().map(|place| names + place).collect()
-}
+/// How long `mosquitto_pub` waits for the answer to the PINGREQ after a typed message at QoS 0. Such a message is
+/// short, and most likely it has arrived: what calls mosquitto's client expects to go on.
+const BARRIER_LIMIT: Duration = Duration::from_secs(5);
 
 /// Reads what follows the names.
 pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
@@ -61,6 +61,9 @@ fn invocation(settings: &Settings, message: Option<Vec<u8>>) -> Result<Box<dyn I
     Ok(match settings.program {
         Program::Publish => {
             let mut config: publish::Config = args::<PublishArgs>("pub", settings)?.try_into()?;
+            if settings.is_typed_message() {
+                config.client.barrier_limit = BARRIER_LIMIT;
+            }
             config.source = message.map_or(config.source, Source::Message);
             Box::new(config)
         }

@@ -153,6 +153,11 @@ impl Settings {
         SOURCES.into_iter().find(|source| self.has(source))
     }
 
+    /// Whether the message stands on the command line.
+    pub(super) fn is_typed_message(&self) -> bool {
+        matches!(self.source(), Some("--message" | "--null-message"))
+    }
+
     /// The port, by mosquitto's rules.
     pub(super) fn port(&self) -> &OsStr {
         let with_tls = ["--cafile", "--capath", "--psk"].iter().any(|option| self.has(option));
@@ -320,10 +325,10 @@ fn words_of(line: &[u8]) -> Vec<OsString> {
         .collect()
 }
 
-/// Where the words that are for no other user's eyes stand.
-pub(super) fn secrets(program: Program, words: &[OsString]) -> Vec<usize> {
+/// Where in a command line, behind so many names, the words stand that are for no other user's eyes.
+pub(in crate::cli) fn secrets(program: Program, names: usize, words: &[OsString]) -> Vec<usize> {
     let mut found = Vec::new();
-    let mut next = 0;
+    let mut next = names;
     while let Some(word) = words.get(next) {
         next += 1;
         let Some(row) = OptionRow::of(program, word) else { continue };
@@ -365,6 +370,6 @@ mod tests {
         let line =
             ["-t", "-P", "-P", "x", "-D", "connect", "authentication-data", "y", "-L", "mqtt://u:p@h/t"];
         let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-        assert_eq!(secrets(Program::Publish, &words), [3, 7, 9]);
+        assert_eq!(secrets(Program::Publish, 0, &words), [3, 7, 9]);
     }
 }
