@@ -10,7 +10,7 @@ use clap::Command;
 
 use super::secret::{self, AUTHENTICATION_DATA, SecretKind};
 use super::text::shown;
-use super::words;
+use super::{compat, words};
 use crate::nearest::in_words;
 use crate::notation::shell;
 
@@ -25,7 +25,7 @@ pub(super) struct Foreign {
     values: &'static [&'static str],
     /// Whether it takes a value.
     takes_value: bool,
-    /// The options here, `{}` for the value; empty where nothing has to be given.
+    /// The options here, `{}` for the value; without options where none has to be given.
     pub(super) ours: &'static str,
     /// Why nothing has to be given.
     why: &'static str,
@@ -96,6 +96,11 @@ pub(super) static OPTIONS: &[Foreign] = &[
     flag(&["--message-empty", "--empty"], "-n").on(&["pub", "rr"]),
     flag(&["--stdin"], "-s").on(&["pub", "rr"]),
     flag(&["--multiline", "--lines", "--stdin-lines"], "-l").on(&["pub"]),
+    Foreign {
+        why: "filters stand alone",
+        ..value(&["-t", "--topic", "--filter"], "{}").on(&["retain-clear"])
+    },
+    flag(&["-y", "--force", "--no-confirm"], "--yes").on(&["retain-clear"]),
     needless(&["--no-retain"], "without -r the broker does not keep the message").on(&["pub"]),
     needless(&["--dup"], "a message that is sent again is marked as a duplicate by itself").on(&["pub"]),
     value(&["--message-expiry-interval", "--expiry", "-e"], "--message-expiry {}").on(&["pub", "rr"]),
@@ -135,9 +140,12 @@ pub(super) static OPTIONS: &[Foreign] = &[
     value(&["--prefix", "--identifier-prefix", "--client-id-prefix"], "-I {}"),
     // The session.
     value(&["--keep-alive-interval"], "-k {}"),
-    value(&["--clean", "--clean-session", "--clean-start"], "-c -i ID").with(&["false"]),
+    value(&["--clean", "--clean-session", "--cleansession", "--clean-start"], "-c -i ID").with(&["false"]),
     flag(&["--no-clean", "--no-clean-session", "--no-clean-start", "--persistent"], "-c -i ID"),
-    needless(&["--clean", "--clean-session", "--clean-start"], "each run begins a new session without -c"),
+    needless(
+        &["--clean", "--clean-session", "--cleansession", "--clean-start"],
+        "each run begins a new session without -c",
+    ),
     value(&["--session-expiry-interval"], "-x {}"),
     value(&["--maximum-packet-size"], "--max-packet-size {}"),
     value(&["--rcv-max"], "--receive-maximum {}"),
@@ -235,8 +243,17 @@ pub(super) struct ForeignAnswer {
 pub(super) fn answer_command(program: &Command, line: &[OsString], at: usize, ours: &str) -> ForeignAnswer {
     let typed = line.get(at).map_or_else(String::new, |word| shown(word));
     let words = std::iter::once("mqtt").chain(ours.split(' ')).map(OsString::from);
-    let line: Vec<OsString> = words.chain(line.iter().skip(at + 1).cloned()).collect();
-    let ready = translated(program, &line).unwrap_or_else(|| format!("mqtt {ours}"));
+    let mut line: Vec<OsString> = words.chain(line.iter().skip(at + 1).cloned()).collect();
+    // Their clients' own options stay as they are.
+    let ready = if let Some((client, names)) = compat::called(&line) {
+        for secret in compat::secrets(client, names, &line) {
+            line[secret] = "…".into();
+        }
+        within_a_line(&line)
+    } else {
+        translated(program, &line)
+    };
+    let ready = ready.unwrap_or_else(|| format!("mqtt {ours}"));
     ForeignAnswer { message: format!("{typed} is called {ours} here"), hint: ready }
 }
 
@@ -251,11 +268,11 @@ pub(super) fn answer_option(program: &Command, line: &[OsString], typed: &str) -
     }
     let at = (names..line.len()).find(|at| is_called(&line[*at], typed))?;
     let row = row(definition, names, line, at, typed)?;
-    let message = if row.ours.is_empty() {
-        format!("{typed} is not needed: {}", row.why)
-    } else {
+    let message = if row.why.is_empty() {
         let ours: Vec<&str> = row.ours.split(' ').filter(|word| word.starts_with('-')).collect();
         format!("{typed} is called {} here", ours.join(" "))
+    } else {
+        format!("{typed} is not needed: {}", row.why)
     };
     Some(ForeignAnswer {
         message,
@@ -304,7 +321,7 @@ fn misreadable(line: &[OsString], at: usize) -> impl Iterator<Item = &'static Fo
 }
 
 /// The subcommand that a line calls, and how many words name it.
-fn called_by<'p>(program: &'p Command, line: &[OsString]) -> (&'p Command, usize) {
+pub(super) fn called_by<'p>(program: &'p Command, line: &[OsString]) -> (&'p Command, usize) {
     let mut called = (program, 1);
     while let Some(below) = line.get(called.1).and_then(|name| called.0.find_subcommand(name)) {
         called = (below, called.1 + 1);
@@ -386,9 +403,8 @@ fn replaced(row: &Foreign, line: &[OsString], at: usize, typed: &str) -> (Vec<Os
 
 /// The whole line in the words of this program, ready to be typed, with its secrets left out. None if it
 /// holds something else that is not known, or is too long to be read.
-fn translated(program: &Command, line: &[OsString]) -> Option<String> {
+pub(super) fn translated(program: &Command, line: &[OsString]) -> Option<String> {
     const MOST_OPTIONS: usize = 20;
-    const MOST_CHARS: usize = 160;
     let (definition, names) = called_by(program, line);
     let mut line = [&[OsString::from("mqtt")], line.get(1..)?].concat();
     for _ in 0..MOST_OPTIONS {
@@ -398,8 +414,7 @@ fn translated(program: &Command, line: &[OsString]) -> Option<String> {
             continue;
         }
         let Some(at) = words::unknown(definition, names, &line) else {
-            let ready = shown_words(&without_secrets(definition, names, &line));
-            return (ready.chars().count() <= MOST_CHARS).then_some(ready);
+            return within_a_line(&without_secrets(definition, names, &line));
         };
         let typed = line[at].to_string_lossy();
         let end = if typed.starts_with("--") { typed.find('=').unwrap_or(typed.len()) } else { 2 };
@@ -410,8 +425,15 @@ fn translated(program: &Command, line: &[OsString]) -> Option<String> {
     None
 }
 
+/// Words for a shell, unless they are too long to be read.
+fn within_a_line(line: &[OsString]) -> Option<String> {
+    const MOST_CHARS: usize = 160;
+    let ready = shown_words(line);
+    (ready.chars().count() <= MOST_CHARS).then_some(ready)
+}
+
 /// The line with `…` for each secret.
-fn without_secrets(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
+pub(super) fn without_secrets(definition: &Command, names: usize, line: &[OsString]) -> Vec<OsString> {
     let mut shown = line.to_owned();
     for value in words::values(definition, names, line) {
         let word = line[value.word].to_string_lossy();
@@ -432,7 +454,7 @@ fn without_secrets(definition: &Command, names: usize, line: &[OsString]) -> Vec
 }
 
 /// Words for a shell.
-fn shown_words(line: &[OsString]) -> String {
+pub(super) fn shown_words(line: &[OsString]) -> String {
     let quoted = line.iter().map(|word| shell::quoted(&shown(word)));
     quoted.collect::<Vec<_>>().join(" ")
 }

@@ -24,6 +24,17 @@ enum Asked {
     All,
 }
 
+impl Asked {
+    /// What a word after `--help` asks for.
+    fn of(word: &OsString) -> Self {
+        match word.to_str() {
+            Some("all") => Self::All,
+            Some("" | "help") => Self::Brief,
+            _ => Self::Group(word.clone()),
+        }
+    }
+}
+
 /// The help that a line asks for, of the subcommand that its first words name. It does not matter what is
 /// wrong with the rest of the line.
 ///
@@ -35,12 +46,15 @@ pub(super) fn asked_for(names: usize, line: &[OsString]) -> Option<Result<String
     let values = words::values(&definition, names, line);
     let is_value = |at: usize| values.iter().any(|value| value.word == at);
     let options = (names..line.len()).take_while(|at| line[*at] != "--" || is_value(*at));
-    let at = options
-        .filter(|at| !is_value(*at))
-        .find(|at| ["--help", "--help-all", "-?"].iter().any(|help| line[*at] == *help))?;
-    let asked = match line.get(at + 1) {
+    let group =
+        |at: usize| line[at].to_str().and_then(|word| word.strip_prefix("--help=")).map(OsString::from);
+    let at = options.filter(|at| !is_value(*at)).find(|at| {
+        ["--help", "--help-all", "-?"].iter().any(|help| line[*at] == *help) || group(*at).is_some()
+    })?;
+    let asked = match (group(at), line.get(at + 1)) {
+        (Some(group), _) => Asked::of(&group),
         _ if line[at] == "--help-all" => Asked::All,
-        Some(word) if !word.as_encoded_bytes().starts_with(b"-") => Asked::Group(word.clone()),
+        (None, Some(word)) if !word.as_encoded_bytes().starts_with(b"-") => Asked::of(word),
         _ => Asked::Brief,
     };
     let called: Vec<&str> = line[1..names].iter().filter_map(|name| name.to_str()).collect();
@@ -60,27 +74,29 @@ pub(super) fn of_words(words: &[OsString]) -> Result<String, Error> {
         program.iter().chain(words.iter().filter(|word| !is_option(word))).cloned().collect();
     let names = Entry::called(SUBCOMMANDS, &line).map_or(1, |(_, names)| names);
     let called: Vec<&str> = line[1..names].iter().filter_map(|name| name.to_str()).collect();
-    let Some(word) = line.get(names) else {
-        return text(&called, if is_all { &Asked::All } else { &Asked::Brief }, None);
+    let asked = match line.get(names) {
+        None if is_all => Asked::All,
+        None => Asked::Brief,
+        // Words that stand in place of a subcommand.
+        Some(word) if called.is_empty() && (word == "help" || word == "version") => Asked::Brief,
+        Some(word) => Asked::of(word),
     };
-    if !called.is_empty() {
-        return text(&called, &Asked::Group(word.clone()), None);
-    }
+    let word = match &asked {
+        Asked::Group(word) if called.is_empty() => word.to_string_lossy(),
+        _ => return text(&called, &asked, None),
+    };
     let mut program = command();
     program.build();
-    let group = word.to_string_lossy().to_lowercase();
+    let group = word.to_lowercase();
     let has = |subcommand: &&Command| groups(subcommand).contains(&group);
     let mut having = program.get_subcommands().filter(has).map(Command::get_name);
     let Some(first) = having.next() else { return Err(usage::unknown_command(&program, &line, 1)) };
-    let shown = text(&[first], &Asked::Group(group.clone().into()), None)?;
+    let help = text(&[first], &Asked::Group(group.clone().into()), None)?;
     let others: Vec<&str> = having.collect();
     if others.is_empty() {
-        return Ok(shown);
+        return Ok(help);
     }
-    Ok(format!(
-        "{shown}\nThe group {group} of others (mqtt help COMMAND {group}):\n  {}\n",
-        others.join(", ")
-    ))
+    Ok(format!("{help}\nThe group {group} of others (mqtt help COMMAND {group}):\n  {}\n", others.join(", ")))
 }
 
 /// What `mqtt … --help` prints of a subcommand, in so many columns.
@@ -210,6 +226,11 @@ mod tests {
             ("mqtt pub --help-all", "--will-delay"),
             ("mqtt pub -t a --help tls -m x", "--cafile"),
             ("mqtt pub --help TLS", "--cafile"),
+            ("mqtt pub --help=tls", "--cafile"),
+            ("mqtt pub --help all", "--will-delay"),
+            ("mqtt pub -t a --help=all -m x", "--will-delay"),
+            ("mqtt pub --help=", "Groups: options,"),
+            ("mqtt bench pub --help=all", "--max-packet-size"),
             ("mqtt sub --help output", "%t"),
             ("mqtt bench pub --help results", "p99"),
             ("mqtt pub --help nosuch", "unknown group of options 'nosuch'"),
@@ -222,5 +243,26 @@ mod tests {
             assert!(text.contains(words), "{line}:\n{text}");
         }
         assert!(!help("mqtt pub --help tls").contains("--will-delay"));
+    }
+
+    #[test]
+    fn words_after_help_name_commands_groups_or_all() {
+        for (line, words) in [
+            ("help", "Usage: mqtt <COMMAND>"),
+            ("version", "Usage: mqtt <COMMAND>"),
+            ("all", "Usage: mqtt <COMMAND>"),
+            ("pub", "Groups: options,"),
+            ("pub help", "Groups: options,"),
+            ("pub tls", "--cafile"),
+            ("pub all", "--will-delay"),
+            ("bench conn", "Usage: mqtt bench conn"),
+            ("tls", "The group tls of others"),
+            ("publish", "publish is called pub here"),
+            ("nosuch", "unrecognized subcommand 'nosuch'"),
+        ] {
+            let line: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let text = of_words(&line).unwrap_or_else(|error| error.to_string());
+            assert!(text.contains(words), "{line:?}:\n{text}");
+        }
     }
 }

@@ -25,6 +25,7 @@
 //! | `secret`, `hidden` | which options hold secrets, and how those on the command line are hidden from other users |
 //! | `password_file`, `password_command` | passwords from files, and from commands |
 //! | `foreign` | what other tools call subcommands and options |
+//! | `slips` | lines that are read otherwise than they were meant |
 //! | `help` | the help that is asked for |
 //! | `manual`, `bench_manual` | examples and known limits, for help and manual pages |
 //! | `usage` | clap's errors in this program's shape |
@@ -63,6 +64,7 @@ mod retain_clear;
 mod secret;
 mod selection;
 mod show;
+mod slips;
 mod sources;
 mod subcommand;
 mod subscribe;
@@ -96,6 +98,7 @@ use self::read::{Read, read};
 use self::sources::Found;
 use self::subcommand::{CommandLine, Entry, Resolved};
 pub use self::table::{command, manual};
+use crate::client::options::ClientOptions;
 use crate::error::Error;
 use crate::manner::Manner;
 use crate::output::ColorChoice;
@@ -127,7 +130,7 @@ pub fn parse(
     if arguments.len() < 2 {
         return help::of_words(&[]).map(Parsed::Alone);
     }
-    let arguments = with_version_as_option(arguments);
+    let arguments = with_version_as_option(with_help_as_word(arguments));
     if arguments.get(1).is_some_and(|word| word == "help") {
         let text = help::of_words(&arguments[2..])?;
         return Ok(Parsed::Print { text, warnings: Vec::new(), problem: None });
@@ -183,6 +186,12 @@ pub fn parse(
         let lines = if is_asked || is_verbose { &mut warnings } else { &mut details };
         lines.push(text);
     }
+    let lone_password = |client: &ClientOptions| {
+        client.user_name.is_none() && client.password.is_some() && client.authentication.is_none()
+    };
+    if left_out.is_none() && invocation.client().is_some_and(lone_password) {
+        left_out = Some("the password was sent without a user name; -u gives one".into());
+    }
     let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
     if let Some(tls) = tls {
         if tls.is_insecure() {
@@ -192,6 +201,19 @@ pub fn parse(
         details.extend_from_slice(tls.details());
     }
     Ok(Parsed::Run { invocation, warnings, details, left_out, color, log_time, manner: Manner::Own })
+}
+
+/// `mqtt --help WORD` and `mqtt --help=WORD` as `mqtt help WORD`.
+fn with_help_as_word(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let help = arguments.get(1).and_then(|word| word.to_str()?.strip_prefix("--help")).map(str::to_owned);
+    match help.as_deref() {
+        Some("") => arguments[1] = "help".into(),
+        Some(rest) if rest.starts_with('=') => {
+            arguments.splice(1..2, ["help".into(), rest[1..].into()]);
+        }
+        _ => {}
+    }
+    arguments
 }
 
 /// `mqtt version`, and the letters that ask many programs for their version and their help. Behind a subcommand

@@ -27,7 +27,7 @@ pub enum Parsed {
         warnings: Vec<String>,
         /// For `--debug`.
         details: Vec<String>,
-        /// What of a profile is not used, for whoever is refused by a broker.
+        /// What is known about the credentials, for whoever is refused by a broker: what of a profile is not used.
         left_out: Option<String>,
         /// Whether to use colour.
         color: ColorChoice,

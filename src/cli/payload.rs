@@ -1,6 +1,6 @@
 //! The sources of a message's payload: the sources that `pub` and `rr` share.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::ValueHint;
@@ -50,19 +50,29 @@ pub(super) fn given_once(
         );
     }
     match (operands.first(), options.first()) {
-        (Some(operand), Some(option)) => {
-            let text =
-                format!("{name} '{}' and -t '{}' are both given; give one", shown(operand), shown(option));
-            let hint = if option.as_encoded_bytes().starts_with(b"-") {
-                format!("-t has taken '{}' as its value: is the value of -t missing?", shown(option))
-            } else {
-                "quote a text that has blanks".into()
-            };
-            Err(Error::usage(text).with_hint(hint))
-        }
+        (Some(operand), Some(option)) => Err(both_given(name, operand, option)),
         (Some(_), None) => Ok(operands),
         (None, _) => Ok(options.to_vec()),
     }
+}
+
+/// The error for what an operand and `-t` both give.
+pub(super) fn both_given(name: &str, operand: &OsStr, option: &OsStr) -> Error {
+    let text = format!("{name} '{}' and -t '{}' are both given; give one", shown(operand), shown(option));
+    let hint = if option.as_encoded_bytes().starts_with(b"-") {
+        format!("-t has taken '{}' as its value: is the value of -t missing?", shown(option))
+    } else {
+        "quote a text that has blanks".into()
+    };
+    Error::usage(text).with_hint(hint)
+}
+
+/// The error for a message without a payload.
+pub(super) fn no_message() -> Error {
+    Error::usage("no message to publish").with_hint(
+        "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines), --json (its lines as records) and -n (no \
+         payload)",
+    )
 }
 
 /// The sources of one message.

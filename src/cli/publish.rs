@@ -8,7 +8,7 @@ use clap::ValueHint;
 
 use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
-use super::payload::{OperandArgs, PayloadArgs, one};
+use super::payload::{OperandArgs, PayloadArgs, no_message, one};
 use super::property::{PropertyArgs, Publishing};
 use super::subcommand::Subcommand;
 use super::verbosity::VerbosityArgs;
@@ -446,9 +446,6 @@ fn source(given: Vec<(&'static str, Source)>, spool: bool) -> Result<Source, Err
     match one(given)? {
         Some(source) => Ok(source),
         None if spool => Ok(Source::Spool),
-        None => Err(Error::usage("no message to publish").with_hint(
-            "give one of -m TEXT, -f FILE, -s (standard input), -l (its lines), --json (its lines as records) and -n (no \
-             payload)",
-        )),
+        None => Err(no_message()),
     }
 }

@@ -11,7 +11,7 @@ use super::sources::{self, BrokenSetting, Found, Given, Rank};
 use super::subcommand::{Called, Entry, Subcommand};
 use super::table::{SUBCOMMANDS, command};
 use super::text::shown;
-use super::{help, property, secret, usage, words};
+use super::{help, property, secret, slips, usage, words};
 use crate::error::Error;
 use crate::file::Patience;
 use crate::output::has_no_reader;
@@ -55,12 +55,22 @@ pub(super) fn read(
     let mut matches = match definition.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
         Err(error) => {
-            let help = help::asked_for(names, arguments);
-            return help.unwrap_or_else(|| asked_or_wrong(arguments, Some(error))).map(Err);
+            if let Some(help) = help::asked_for(names, arguments) {
+                return help.map(Err);
+            }
+            return match slips::one_dash(command, names, arguments) {
+                Some(slip) => Err(slip),
+                None => asked_or_wrong(arguments, Some(error)).map(Err),
+            };
         }
     };
+    if let Some(slip) = slips::one_dash(command, names, arguments) {
+        return Err(slip);
+    }
+    slips::in_operands(&definition, names, arguments, &matches)?;
     refuse_detached(&definition, names, arguments)?;
     hide(&definition, names);
+    let slips = slips::warnings(&definition, names, arguments, &matches);
     let needs = (entry.needs)(&matches);
     let is_typed = |arg: &Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let matters = |arg: &Arg| is_set(arg) && !is_typed(arg) && needs.has(&definition, arg);
@@ -106,6 +116,7 @@ pub(super) fn read(
         };
     }
     broken.append(&mut found.broken);
+    found.warnings.extend(slips);
     found.warnings.extend(ignored);
     let mut subcommand = match (entry.read)(&matches) {
         Ok(subcommand) => subcommand,

@@ -8,7 +8,7 @@ use clap::{Arg, Command};
 use super::secret::{self, SecretKind};
 use super::text::shown;
 use super::url::without_secrets;
-use super::{foreign, words};
+use super::{foreign, manual, slips, words};
 use crate::error::Error;
 use crate::nearest::{did_you_mean, nearest};
 
@@ -52,13 +52,33 @@ pub(super) fn from_clap(
     let mut message = message(&text);
     let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
     let help = format!("see mqtt {}--help", names.concat());
+    let typed = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::UnknownArgument, Some(ContextValue::String(typed))) => Some(typed.as_str()),
+        _ => None,
+    };
+    let known = subcommand.zip(typed).map(|(command, typed)| (command, path.len() + 1, typed));
     let mut tip = long_name(&error, subcommand)
         .or_else(|| misplaced(&error, &path, arguments))
-        .or_else(|| without_value(&error, &names.concat()))
+        .or_else(|| {
+            known.and_then(|(command, at, typed)| slips::dashed_message(command, at, arguments, typed))
+        })
+        .or_else(|| value_taken(&error, subcommand?, path.len() + 1, arguments))
+        .or_else(|| without_value(&error, subcommand, &names.concat()))
         .or_else(|| after_command(&error, &path, command, arguments))
         .or_else(|| similar(&error, subcommand.unwrap_or(command)));
     if let Some(both) = conflict(&error) {
         message = both;
+    } else if let Some((refusal, reason)) = takes_no_value(&error) {
+        (message, tip) = (refusal, Some(reason));
+    } else if let Some((refusal, missing)) =
+        subcommand.and_then(|command| lacking(&error, command, &path, arguments))
+    {
+        (message, tip) = (refusal, Some(missing));
+    } else if let Some((refusal, reason)) = known
+        .filter(|_| tip.is_none())
+        .and_then(|(command, at, typed)| slips::superfluous(command, at, arguments, typed))
+    {
+        (message, tip) = (refusal, Some(reason));
     } else if let Some((refusal, takers)) = of_another_mode(&error, &path) {
         (message, tip) = (refusal, takers.or(tip));
     }
@@ -104,8 +124,61 @@ fn foreign(
     foreign::answer_option(program, arguments, typed)
 }
 
-/// What is meant by a letter that asks many programs for something, and takes a value here.
-fn without_value(error: &clap::Error, names: &str) -> Option<String> {
+/// An option whose value is refused, as it is the name of another one.
+fn value_taken(error: &clap::Error, command: &Command, names: usize, line: &[OsString]) -> Option<String> {
+    let ContextValue::String(value) = error.get(ContextKind::InvalidValue)? else { return None };
+    slips::taken(command, names, line, value)
+}
+
+/// A value behind `=` for an option that takes none.
+fn takes_no_value(error: &clap::Error) -> Option<(String, String)> {
+    let (ContextValue::String(option), ContextValue::String(value)) =
+        (error.get(ContextKind::InvalidArg)?, error.get(ContextKind::InvalidValue)?)
+    else {
+        return None;
+    };
+    let refusal = || format!("{option} takes no value, and '{}' is given", shown(value.as_ref()));
+    (error.kind() == ErrorKind::TooManyValues)
+        .then(|| (refusal(), format!("write {option} alone, or leave it out")))
+}
+
+/// What an option of the line needs beside it, or else an example of a call that lacks nothing.
+fn lacking(
+    error: &clap::Error,
+    command: &Command,
+    path: &[&Command],
+    line: &[OsString],
+) -> Option<(String, String)> {
+    let ContextValue::Strings(missing) = error.get(ContextKind::InvalidArg)? else { return None };
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return None;
+    }
+    let missing = missing.join(", ");
+    let names: Vec<&str> = path.iter().map(|command| command.get_name()).collect();
+    let is_missing_without = |words: std::ops::Range<usize>| {
+        let rest: Vec<&OsString> =
+            (path.len()..line.len()).filter(|at| !words.contains(at)).map(|at| &line[at]).collect();
+        let read = command.clone().try_get_matches_from(rest);
+        read.is_err_and(|error| error.kind() == ErrorKind::MissingRequiredArgument)
+    };
+    let values = words::values(command, path.len() + 1, line);
+    let options = (path.len() + 1..line.len()).filter(|at| line[*at].as_encoded_bytes().starts_with(b"-"));
+    let needs = options.into_iter().find(|at| {
+        let end = values.iter().filter(|value| value.word > *at && value.word <= at + 1).count();
+        !is_missing_without(*at..at + 1 + end)
+    });
+    if let Some(at) = needs {
+        let option = shown(&line[at]);
+        let option = option.split('=').next().unwrap_or_default();
+        return Some((format!("{option} needs {missing}"), format!("see mqtt {} --help", names.join(" "))));
+    }
+    let manual = manual(&format!("mqtt {}", names.join(" ")));
+    let (_, example) = manual.examples.first()?;
+    Some((format!("{missing} is missing"), format!("for example: {example}")))
+}
+
+/// What is meant by a letter that asks many programs for something, and takes a value here; what a shell has left out.
+fn without_value(error: &clap::Error, command: Option<&Command>, names: &str) -> Option<String> {
     let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else { return None };
     let is_empty =
         matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value.is_empty());
@@ -117,7 +190,13 @@ fn without_value(error: &clap::Error, names: &str) -> Option<String> {
         "--protocol-version" => {
             Some("-V takes the version of MQTT, such as -V 5; for that of this program: mqtt version".into())
         }
-        _ => None,
+        option => {
+            let arg = command?.get_arguments().find(|arg| words::is_called(arg, option))?;
+            let is_filter = arg.get_value_names()?.iter().any(|name| name == "FILTER");
+            // In a shell a word that begins with # is the beginning of a comment.
+            let option = arg.get_short().map_or_else(|| option.to_owned(), |letter| format!("-{letter}"));
+            is_filter.then(|| format!("# needs quotes in a shell: mqtt {names}{option} '#'"))
+        }
     }
 }
 

@@ -278,6 +278,9 @@ fn broker(text: &str) -> Result<HostPort, String> {
     if text.contains("://") {
         return Err("it is a URL, which -L takes".into());
     }
+    if text.starts_with('-') {
+        return Err("a host does not begin with a dash".into());
+    }
     text.parse().map_err(|why| match why {
         HostPortError::NotIpv6 => format!("{why}; -p takes the port"),
         _ => why.to_string(),

@@ -48,6 +48,15 @@ pub(super) fn values<'d>(definition: &'d Command, names: usize, line: &[OsString
     found
 }
 
+/// The places of the words that are neither options nor their values.
+pub(super) fn operands(definition: &Command, names: usize, line: &[OsString]) -> Vec<usize> {
+    let values = values(definition, names, line);
+    let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
+    let end = (names..line.len()).find(|at| line[*at] == "--" && !is_value(*at)).unwrap_or(line.len());
+    let is_option = |at: usize| at <= end && line[at].len() > 1 && line[at].as_encoded_bytes()[0] == b'-';
+    (names..line.len()).filter(|at| !is_value(*at) && !is_option(*at)).collect()
+}
+
 /// The place of an option that takes a value only after `=`, and has none, where the word after it may have been
 /// meant as one.
 pub(super) fn detached(definition: &Command, names: usize, line: &[OsString]) -> Option<usize> {

@@ -27,8 +27,16 @@ const FOREIGN: &[(&str, &str, &str)] = &[
     (
         "mqtt mosquitto_sub -t a",
         "mosquitto_sub is called compat mosquitto_sub here",
-        "mqtt compat mosquitto_sub",
+        "mqtt compat mosquitto_sub -t a",
     ),
+    (
+        "mqtt mosquitto_pub -h b -u me -P x7x -t a -m -5 -i x",
+        "mosquitto_pub is called compat mosquitto_pub here",
+        "mqtt compat mosquitto_pub -h b -u me -P … -t a -m -5 -i x",
+    ),
+    ("mqtt retain-clear -t a/# -y", "-t is not needed: filters stand alone", "mqtt retain-clear 'a/#' --yes"),
+    ("mqtt retain-clear a -y", "-y is called --yes here", "mqtt retain-clear a --yes"),
+    ("mqtt pub a b --cleansession", "--cleansession is not needed", "mqtt pub a b"),
     ("mqtt bench publish --count 5", "publish is called bench pub here", "mqtt bench pub --count 5"),
     ("mqtt bench connect", "connect is called bench conn here", "mqtt bench conn"),
     ("mqtt sub --count 3 -t a", "--count is called -C here", "mqtt sub -C 3 -t a"),

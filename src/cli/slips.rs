@@ -1,0 +1,361 @@
+//! Lines that are read otherwise than they were meant: what is wrong is found by the places of the words.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Command};
+
+use super::payload::{both_given, no_message};
+use super::text::shown;
+use super::{foreign, property, words};
+use crate::error::Error;
+use crate::nearest::in_words;
+use crate::notation::shell;
+use crate::quotation::cut;
+
+/// The heading of the sources of a message.
+const PAYLOAD: &str = "Payload (one of)";
+
+/// The name of an option after one dash, as some programs write it: `-host`. Here it is a letter with a value, and
+/// hardly ever meant as that.
+pub(super) fn one_dash(program: fn() -> Command, names: usize, line: &[OsString]) -> Option<Error> {
+    // Nearly always there is none, and the definition is not needed to see that.
+    let may_be = |word: &OsString| {
+        let word = word.as_encoded_bytes();
+        word.len() > 3 && word[0] == b'-' && word[1] != b'-'
+    };
+    line.get(names..)?.iter().find(|word| may_be(word))?;
+    let program = program();
+    let (definition, names) = foreign::called_by(&program, line);
+    let ours = |word: &OsString| {
+        let word = word.to_str()?.strip_prefix('-')?;
+        let (name, value) = word.split_at(word.find('=').unwrap_or(word.len()));
+        let is_it = |name: &&str| name.len() > 2 && *name == name_of(word);
+        let names = definition.get_arguments().filter(|arg| !arg.is_hide_set());
+        let long = names.flat_map(|arg| arg.get_long_and_visible_aliases().unwrap_or_default()).find(is_it);
+        long.filter(|_| !name.starts_with('-')).map(|long| format!("--{long}{value}"))
+    };
+    let values = words::values(definition, names, line);
+    let is_value = |at: usize| values.iter().any(|value| value.word == at && value.from == 0);
+    let end = (names..line.len()).find(|at| line[*at] == "--" && !is_value(*at)).unwrap_or(line.len());
+    let at = (names..end).find(|at| !is_value(*at) && ours(&line[*at]).is_some())?;
+    let mut meant = line.to_vec();
+    for at in (names..end).filter(|at| !is_value(*at)) {
+        meant[at] = ours(&line[at]).map_or_else(|| line[at].clone(), OsString::from);
+    }
+    let typed = name_of(line[at].to_str()?.strip_prefix('-')?);
+    let option = meant[at].to_string_lossy().into_owned();
+    let option = option.split('=').next().unwrap_or_default();
+    let ready = foreign::translated(&program, &meant).unwrap_or_else(|| option.to_owned());
+    Some(Error::usage(format!("-{typed} has one dash: did you mean {option}?")).with_hint(ready))
+}
+
+/// The name in front of a value, in this program's spelling.
+fn name_of(word: &str) -> String {
+    in_words(word.split('=').next().unwrap_or_default())
+}
+
+/// Operands that contradict options, or that are missing as an option has taken them.
+pub(super) fn in_operands(
+    definition: &Command,
+    names: usize,
+    line: &[OsString],
+    matches: &ArgMatches,
+) -> Result<(), Error> {
+    let Some(operand) = ["topic_operand", "filters"].into_iter().find(|id| has(definition, id)) else {
+        return Ok(());
+    };
+    let slips = LineSlips { definition, names, line };
+    let first = |id: &str| typed(matches, id).next();
+    if let (Some(value), Some(option)) = (first(operand), first("topic")) {
+        if value.to_string_lossy().contains("://") {
+            return Ok(()); // It is refused as a URL.
+        }
+        let name = if operand == "filters" { "FILTER" } else { "TOPIC" };
+        return match both_given(name, value, option) {
+            error if option.as_encoded_bytes().starts_with(b"-") => Err(error),
+            error => match slips.of_operand(value).or_else(|| slips.beside_topic(operand)) {
+                Some(hint) => Err(error.with_hint(hint)),
+                None => Err(error),
+            },
+        };
+    }
+    // What rr needs is named otherwise.
+    let is_publish = has(definition, "spool");
+    if is_publish
+        && first(operand).is_some()
+        && !slips.has_message(matches)
+        && let Some(hint) = slips.taken_message()
+    {
+        return Err(no_message().with_hint(hint));
+    }
+    Ok(())
+}
+
+/// More words than the operands that there are: what is wrong and a hint.
+pub(super) fn superfluous(
+    definition: &Command,
+    names: usize,
+    line: &[OsString],
+    typed: &str,
+) -> Option<(String, String)> {
+    if typed.starts_with('-') {
+        return None;
+    }
+    let slips = LineSlips { definition, names, line };
+    if let Some(hint) = slips.of_operand(typed.as_ref()) {
+        return Some((format!("unexpected argument '{}' found", shown(typed.as_ref())), hint));
+    }
+    if !has(definition, "message_operand") {
+        return None;
+    }
+    let operands = words::operands(definition, names, line);
+    let [topic, message, ..] = operands[..] else { return None };
+    let text = format!(
+        "unexpected argument '{}' found after TOPIC '{}' and MESSAGE '{}'",
+        shown(typed.as_ref()),
+        shown(&line[topic]),
+        shown(&line[message])
+    );
+    Some((text, slips.as_payload(&operands[1..], false)))
+}
+
+/// A number below zero, or other text that begins with a dash, in the place of the message.
+pub(super) fn dashed_message(
+    definition: &Command,
+    names: usize,
+    line: &[OsString],
+    typed: &str,
+) -> Option<String> {
+    let slips = LineSlips { definition, names, line };
+    if !has(definition, "message_operand") || typed.starts_with("--") || !typed.starts_with('-') {
+        return None;
+    }
+    let is_value = slips.is_value();
+    let at = (names..line.len())
+        .find(|at| !is_value(*at) && line[*at].to_str().is_some_and(|word| word.starts_with(typed)))?;
+    let word = line[at].to_str()?;
+    let is_number =
+        word.parse::<f64>().is_ok() || word[1..].starts_with(|first: char| first.is_ascii_digit());
+    let is_message = is_number || at + 1 == line.len() && word.chars().count() > 2 && !slips.has_source();
+    is_message.then(|| slips.message_after_m(at))
+}
+
+/// An option that has taken the name of another one as its value.
+pub(super) fn taken(definition: &Command, names: usize, line: &[OsString], value: &str) -> Option<String> {
+    let values = words::values(definition, names, line);
+    let one = values.iter().find(|one| one.from == 0 && one.number == 0 && line[one.word] == *value)?;
+    is_option(definition, value).then(|| taken_by(&line[one.word - 1], &line[one.word]))
+}
+
+fn taken_by(option: &OsStr, value: &OsStr) -> String {
+    let (option, value) = (shown(option), shown(value));
+    format!("{option} has taken '{value}' as its value: is the value of {option} missing?")
+}
+
+/// What is legal, and hardly meant.
+pub(super) fn warnings(
+    definition: &Command,
+    names: usize,
+    line: &[OsString],
+    matches: &ArgMatches,
+) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for one in words::values(definition, names, line) {
+        let is_word = one.from == 0 && one.number == 0 && one.arg.get_id() != property::ID;
+        let word = &line[one.word];
+        if is_word && word.to_str().is_some_and(|word| is_option(definition, word)) {
+            warnings.push(taken_by(&line[one.word - 1], word));
+        }
+    }
+    for arg in definition.get_arguments() {
+        let kind = arg.get_value_names().and_then(|names| names.first()).map_or("", |name| name.as_str());
+        if !["TOPIC", "FILTER", "OPTIONS:FILTER"].contains(&kind) {
+            continue;
+        }
+        for value in typed(matches, arg.get_id().as_str()) {
+            let value = value.to_string_lossy();
+            let options = if kind == "OPTIONS:FILTER" { value.find(':').map_or(0, |at| at + 1) } else { 0 };
+            warnings.extend(in_topic(&value[options..], kind != "TOPIC"));
+        }
+    }
+    let slips = LineSlips { definition, names, line };
+    for filter in typed(matches, "filters") {
+        let meant = slips.of_operand(filter);
+        warnings.extend(meant.map(|meant| format!("'{}' is read as a topic filter; {meant}", shown(filter))));
+    }
+    if ["message", "message_operand"].iter().any(|id| typed(matches, id).any(|value| value == "-")) {
+        warnings.push("the payload is '-'; standard input is published with -s".into());
+    }
+    warnings
+}
+
+/// The values of an option that was typed.
+fn typed<'m>(matches: &'m ArgMatches, id: &str) -> impl Iterator<Item = &'m OsStr> {
+    let values = matches.try_get_raw(id).ok().flatten();
+    let is_typed = |_: &_| matches.value_source(id) == Some(ValueSource::CommandLine);
+    values.filter(is_typed).into_iter().flatten()
+}
+
+/// What a topic or filter holds that other systems take for a wildcard, or that a shell has left of one.
+fn in_topic(topic: &str, is_filter: bool) -> Option<String> {
+    let name = if is_filter { "topic filter" } else { "topic" };
+    let foreign = topic.split('/').find(|level| ["*", "**", ">"].contains(level));
+    if let Some(level) = foreign {
+        let instead = if is_filter {
+            "the wildcards are + (one level) and # (all that follow)"
+        } else {
+            "it stands for no other topic"
+        };
+        return Some(format!(
+            "{name} '{}': '{level}' is an ordinary level in MQTT; {instead}",
+            shown(topic.as_ref())
+        ));
+    }
+    // `$SYS/#` without quotes: the shell has put the variable SYS in its place, which is empty.
+    let is_left_of_sys = topic == "/#" || topic.starts_with("/broker/");
+    (is_filter && is_left_of_sys).then(|| {
+        format!(
+            "{name} '{}' begins with an empty level; in a shell, $SYS needs single quotes: '$SYS{}'",
+            shown(topic.as_ref()),
+            shown(topic.as_ref())
+        )
+    })
+}
+
+fn has(definition: &Command, id: &str) -> bool {
+    definition.get_arguments().any(|arg| arg.get_id() == id)
+}
+
+/// Whether a word is the name of an option.
+fn is_option(definition: &Command, word: &str) -> bool {
+    word.starts_with('-')
+        && definition.get_arguments().any(|arg| !arg.is_hide_set() && words::is_called(arg, word))
+}
+
+/// A line, for the slips in its words.
+struct LineSlips<'a> {
+    definition: &'a Command,
+    names: usize,
+    line: &'a [OsString],
+}
+
+impl LineSlips<'_> {
+    fn is_value(&self) -> impl Fn(usize) -> bool {
+        let values = words::values(self.definition, self.names, self.line);
+        let places: Vec<usize> =
+            values.iter().filter(|value| value.from == 0).map(|value| value.word).collect();
+        move |at| places.contains(&at)
+    }
+
+    /// What an operand was meant as, by what stands in front of it.
+    fn of_operand(&self, operand: &OsStr) -> Option<String> {
+        let operands = words::operands(self.definition, self.names, self.line);
+        let count = operands.len();
+        let at = operands.into_iter().find(|at| self.line[*at] == *operand)?;
+        let before = at.checked_sub(1).filter(|before| *before >= self.names)?;
+        let (word, text) = (self.line[before].to_str()?, operand.to_str()?);
+        if text == "-" && has(self.definition, "stdin_file") {
+            return Some("-s reads the payload from standard input".into());
+        }
+        let values = words::values(self.definition, self.names, self.line);
+        let Some(value) = values.iter().find(|value| value.word == before) else {
+            if has(self.definition, "message_operand") && !self.has_source() && count < 3 {
+                return None; // It is the payload.
+            }
+            let flag = self.definition.get_arguments().find(|arg| words::is_called(arg, word))?;
+            let says_so = ["true", "false", "yes", "no", "on", "off", "1", "0"].contains(&text);
+            return (says_so && !flag.get_action().takes_values())
+                .then(|| format!("{word} takes no value: write it alone, or leave it out"));
+        };
+        let kind = value.arg.get_value_names()?.first()?.as_str();
+        let number = word.get(value.from..)?;
+        let is_unit = text.len() <= 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
+        if ["DURATION", "SIZE"].contains(&kind) && is_unit && number.parse::<f64>().is_ok() {
+            return Some(format!("write the unit without a blank: {number}{text}"));
+        }
+        if kind == "CMD" {
+            let command = [number, text].join(" ");
+            let command = shell::quoted(&shown(command.as_ref()));
+            return Some(format!("a command of several words is quoted: {command}"));
+        }
+        None
+    }
+
+    /// What is meant by operands beside `-t`.
+    fn beside_topic(&self, operand: &str) -> Option<String> {
+        if operand == "filters" {
+            return Some("give each filter with -t, or all of them without".into());
+        }
+        let operands = words::operands(self.definition, self.names, self.line);
+        (!self.has_source()).then(|| self.as_payload(&operands, true))
+    }
+
+    /// The line with these words as its payload.
+    fn as_payload(&self, places: &[usize], after_m: bool) -> String {
+        let words: Vec<String> =
+            places.iter().map(|at| self.line[*at].to_string_lossy().into_owned()).collect();
+        let payload = words.join(" ");
+        // The shell has removed the quotation marks within it.
+        if payload.starts_with(['{', '[']) && places.len() > 1 {
+            return "put single quotes around the whole payload, as in '{\"on\": true}'".into();
+        }
+        let mut meant = Vec::with_capacity(self.line.len() + 1);
+        for (at, word) in self.line.iter().enumerate() {
+            if places.first() == Some(&at) {
+                meant.extend(after_m.then(|| OsString::from("-m")));
+                meant.push(payload.clone().into());
+            } else if !places.contains(&at) {
+                meant.push(word.clone());
+            }
+        }
+        let what =
+            if words.len() > 1 { "quote a payload that has blanks" } else { "the payload goes after -m" };
+        self.ready(what, meant)
+    }
+
+    /// The line as it was meant, and why.
+    fn ready(&self, what: &str, mut meant: Vec<OsString>) -> String {
+        meant[0] = "mqtt".into();
+        let meant = foreign::without_secrets(self.definition, self.names, &meant);
+        format!("{what}: {}", cut(&foreign::shown_words(&meant)))
+    }
+
+    /// Whether a source of the payload is given as an option.
+    fn has_source(&self) -> bool {
+        let is_value = self.is_value();
+        let is_source = |word: &str| {
+            let mut args = self.definition.get_arguments();
+            args.any(|arg| arg.get_help_heading() == Some(PAYLOAD) && words::is_called(arg, word))
+        };
+        (self.names..self.line.len()).filter(|at| !is_value(*at)).any(|at| {
+            self.line[at].to_str().is_some_and(|word| is_source(word.split('=').next().unwrap_or(word)))
+        })
+    }
+
+    /// Whether anything says what to publish.
+    fn has_message(&self, matches: &ArgMatches) -> bool {
+        let sources = self.definition.get_arguments().filter(|arg| arg.get_help_heading() == Some(PAYLOAD));
+        let mut ids = sources.map(|arg| arg.get_id().as_str()).chain(["message_operand", "spool"]);
+        ids.any(|id| typed(matches, id).next().is_some())
+    }
+
+    /// The last word, where it was read as a letter with its value.
+    fn taken_message(&self) -> Option<String> {
+        let at = self.line.len().checked_sub(1)?;
+        let word = self.line[at].to_str()?;
+        let is_short = word.starts_with('-') && !word.starts_with("--") && word.chars().count() > 2;
+        if !is_short || self.is_value()(at) {
+            return None;
+        }
+        let letter: String = word.chars().take(2).collect();
+        Some(format!("'{}' was read as option {letter}; {}", shown(word.as_ref()), self.message_after_m(at)))
+    }
+
+    /// The call with this word as the payload.
+    fn message_after_m(&self, at: usize) -> String {
+        let mut meant = self.line.to_vec();
+        meant.insert(at, "-m".into());
+        self.ready("a payload that begins with a dash goes after -m", meant)
+    }
+}

@@ -1,0 +1,259 @@
+//! Lines that are read otherwise than they were meant.
+
+use std::ffi::OsString;
+
+use super::super::read::read;
+use super::super::subcommand::Entry;
+use super::{stage_one, words};
+
+/// What is said to a line that is wrong: message and hint.
+fn answer(line: &[&str]) -> (String, String) {
+    let error = stage_one(&words(line)).expect_err("a usage error");
+    (error.to_string(), error.hint().unwrap_or_default().to_owned())
+}
+
+fn warnings(line: &[&str]) -> Vec<String> {
+    let without_environment = |entry: &Entry| entry.definition().mut_args(|arg| arg.env(None::<&str>));
+    let line: Vec<OsString> = words(line);
+    let read = read(&line, without_environment, |_, _| ()).expect("no error").expect("a run");
+    read.found.warnings
+}
+
+#[test]
+fn operands_that_are_meant_otherwise_are_answered_with_the_line() {
+    for (line, message, hint) in [
+        (
+            &["pub", "-t", "a", "hello"][..],
+            "TOPIC 'hello' and -t 'a' are both given; give one",
+            "the payload goes after -m: mqtt pub -t a -m hello",
+        ),
+        (
+            &["pub", "-q", "1", "-t", "a", "hello", "world", "-r"],
+            "TOPIC 'hello' and -t 'a' are both given; give one",
+            "quote a payload that has blanks: mqtt pub -q 1 -t a -m 'hello world' -r",
+        ),
+        (
+            &["pub", "home/x", "hello", "world", "-u", "me", "-P", "x7x"],
+            "unexpected argument 'world' found after TOPIC 'home/x' and MESSAGE 'hello'",
+            "quote a payload that has blanks: mqtt pub home/x 'hello world' -u me -P …",
+        ),
+        (
+            &["pub", "-r", "home/x", "{name:", "X}"],
+            "unexpected argument 'X}' found after TOPIC 'home/x' and MESSAGE '{name:'",
+            "put single quotes around the whole payload, as in '{\"on\": true}'",
+        ),
+        (
+            &["rr", "home/x", "get", "all"],
+            "unexpected argument 'all' found after TOPIC 'home/x' and MESSAGE 'get'",
+            "quote a payload that has blanks: mqtt rr home/x 'get all'",
+        ),
+        (
+            &["pub", "-t", "a", "-m", "hello", "world"],
+            "TOPIC 'world' and -t 'a' are both given; give one",
+            "quote a text that has blanks",
+        ),
+        (
+            &["pub", "-r", "true", "-t", "a", "-m", "x"],
+            "TOPIC 'true' and -t 'a' are both given; give one",
+            "-r takes no value: write it alone, or leave it out",
+        ),
+        (
+            &["pub", "-t", "a", "-r", "on"],
+            "TOPIC 'on' and -t 'a' are both given; give one",
+            "the payload goes after -m: mqtt pub -t a -r -m on",
+        ),
+        (
+            &["pub", "a", "b", "--retain", "yes"],
+            "unexpected argument 'yes' found",
+            "--retain takes no value: write it alone, or leave it out",
+        ),
+        (
+            &["pub", "a", "b", "--retain=true"],
+            "--retain takes no value, and 'true' is given",
+            "write --retain alone, or leave it out",
+        ),
+        (
+            &["sub", "-t", "a", "-W", "500", "ms"],
+            "FILTER 'ms' and -t 'a' are both given; give one",
+            "write the unit without a blank: 500ms",
+        ),
+        (
+            &["pub", "a", "b", "-W", "5", "s"],
+            "unexpected argument 's' found",
+            "write the unit without a blank: 5s",
+        ),
+        (&["ping", "-W", "500", "ms", "h"], "unexpected argument 'h' found", "see mqtt ping --help"),
+        (
+            &["pub", "-t", "a", "-"],
+            "TOPIC '-' and -t 'a' are both given; give one",
+            "-s reads the payload from standard input",
+        ),
+        (
+            &["sub", "-t", "a", "--exec", "echo", "hi"],
+            "FILTER 'hi' and -t 'a' are both given; give one",
+            "a command of several words is quoted: 'echo hi'",
+        ),
+        (
+            &["sub", "-t", "a", "b"],
+            "FILTER 'b' and -t 'a' are both given; give one",
+            "give each filter with -t, or all of them without",
+        ),
+        (
+            &["pub", "home/x", "-5.2", "-q", "1"],
+            "unexpected argument '-5' found",
+            "a payload that begins with a dash goes after -m: mqtt pub home/x -m -5.2 -q 1",
+        ),
+        (
+            &["pub", "-t", "home/x", "-5"],
+            "unexpected argument '-5' found",
+            "a payload that begins with a dash goes after -m: mqtt pub -t home/x -m -5",
+        ),
+        (
+            &["pub", "home/x", "-yes"],
+            "unexpected argument '-y' found",
+            "a payload that begins with a dash goes after -m: mqtt pub home/x -m -yes",
+        ),
+        (
+            &["pub", "home/x", "-hello"],
+            "no message to publish",
+            "'-hello' was read as option -h; a payload that begins with a dash goes after -m: mqtt pub home/x -m -hello",
+        ),
+    ] {
+        assert_eq!(answer(line), (message.to_owned(), hint.to_owned()), "{line:?}");
+    }
+}
+
+#[test]
+fn long_names_after_one_dash_are_answered_with_the_line() {
+    for (line, option, ready) in [
+        (&["pub", "-t", "a", "-m", "b", "-retain"][..], "--retain", "mqtt pub -t a -m b --retain"),
+        (
+            &["pub", "-topic", "a", "-message", "b", "-host", "h"],
+            "--topic",
+            "mqtt pub --topic a --message b --host h",
+        ),
+        (&["sub", "a", "-port=1884"], "--port", "mqtt sub a --port=1884"),
+        (&["sub", "a", "-clientId", "me"], "--client-id", "mqtt sub a --client-id me"),
+        (&["bench", "pub", "-publishers", "5"], "--publishers", "mqtt bench pub --publishers 5"),
+        (&["pub", "a", "b", "-password", "x7x"], "--password", "mqtt pub a b --password …"),
+    ] {
+        let (message, hint) = answer(line);
+        assert!(message.ends_with(&format!("has one dash: did you mean {option}?")), "{line:?}: {message}");
+        assert_eq!(hint, ready, "{line:?}");
+    }
+    // Letters with their values, and what is the value of an option.
+    for line in [
+        &["pub", "-ta", "-mhost", "-hlocalhost"][..],
+        &["pub", "-t", "a", "-m", "-host"],
+        &["pub", "-rdt", "a", "-n"],
+        &["sub", "-v", "a", "--", "-host"],
+    ] {
+        assert!(stage_one(&words(line)).is_ok(), "{line:?}");
+    }
+}
+
+#[test]
+fn values_that_are_names_of_options_are_pointed_at() {
+    for (line, hint) in [
+        (
+            &["pub", "-h", "-t", "x", "-m", "y"][..],
+            "-h has taken '-t' as its value: is the value of -h missing?",
+        ),
+        (&["sub", "a", "-p", "-v"], "-p has taken '-v' as its value: is the value of -p missing?"),
+    ] {
+        assert_eq!(answer(line).1, hint, "{line:?}");
+    }
+    for (line, hint) in [
+        (&["pub", "-t", "a", "-m", "-r"][..], "-m has taken '-r' as its value: is the value of -m missing?"),
+        (
+            &["pub", "a", "b", "-i", "--retain"],
+            "-i has taken '--retain' as its value: is the value of -i missing?",
+        ),
+    ] {
+        assert_eq!(warnings(line), [hint], "{line:?}");
+    }
+    for line in [
+        &["pub", "a", "-m=-r"][..],
+        &["pub", "a", "-m-r"],
+        &["pub", "a", "-m", "-rain"],
+        &["pub", "a", "-m", "-5"],
+    ] {
+        assert_eq!(warnings(line), [""; 0], "{line:?}");
+    }
+}
+
+#[test]
+fn what_an_option_needs_is_named() {
+    assert_eq!(answer(&["pub", "a", "b", "--interval", "5"]).0, "--interval needs --repeat <COUNT|forever>");
+    assert_eq!(answer(&["pub", "a", "b", "-q", "1", "--seed=5"]).0, "--seed needs --template");
+    let (message, hint) = answer(&["completions"]);
+    assert_eq!(message, "<SHELL> is missing");
+    assert!(hint.starts_with("for example: mqtt completions "), "{hint}");
+}
+
+/// A shell takes `-t #` for `-t` and a comment.
+#[test]
+fn filter_that_a_shell_takes_for_a_comment_is_shown_in_quotes() {
+    for (line, hint) in [
+        (&["sub", "-t"][..], "# needs quotes in a shell: mqtt sub -t '#'"),
+        (&["sub", "a", "-T"], "# needs quotes in a shell: mqtt sub -T '#'"),
+        (&["pub", "-t"], "see mqtt pub --help"),
+    ] {
+        assert_eq!(answer(line).1, hint, "{line:?}");
+    }
+}
+
+#[test]
+fn wildcards_of_other_systems_get_a_warning() {
+    for line in [
+        &["sub", "home/*/state"][..],
+        &["sub", "-t", "*"],
+        &["sub", "a", "-T", "home/**"],
+        &["sub", "a", "-U", "home/>"],
+        &["sub", "--subscribe", "qos=1:home/*"],
+        &["pub", "home/*", "x"],
+        &["pub", "a", "b", "--will-topic", "home/*"],
+        &["retain-clear", "home/*"],
+    ] {
+        let found = warnings(line);
+        assert!(found.len() == 1 && found[0].contains("is an ordinary level in MQTT"), "{line:?}: {found:?}");
+    }
+    for line in [&["sub", "-t", "/#"][..], &["sub", "/broker/uptime"]] {
+        let found = warnings(line);
+        assert!(found.len() == 1 && found[0].contains("$SYS needs single quotes"), "{line:?}: {found:?}");
+    }
+    for line in [
+        &["sub", "home/+/state", "a*/b", "/home/#", "$SYS/#"][..],
+        &["pub", "/broker/x", "*"],
+        &["pub", "a", "-m", "home/*"],
+    ] {
+        assert_eq!(warnings(line), [""; 0], "{line:?}");
+    }
+}
+
+#[test]
+fn words_that_are_read_as_filters_get_a_warning() {
+    for (line, warning) in [
+        (
+            &["sub", "#", "--exec", "echo", "hi"][..],
+            "'hi' is read as a topic filter; a command of several words is quoted: 'echo hi'",
+        ),
+        (&["sub", "a", "-W", "5", "s"], "'s' is read as a topic filter; write the unit without a blank: 5s"),
+        (
+            &["sub", "a", "-v", "true"],
+            "'true' is read as a topic filter; -v takes no value: write it alone, or leave it out",
+        ),
+    ] {
+        assert_eq!(warnings(line), [warning], "{line:?}");
+    }
+    for line in [&["sub", "a", "-C", "5", "s"][..], &["sub", "a", "-v", "b"], &["pub", "a", "-r", "on"]] {
+        assert_eq!(warnings(line), [""; 0], "{line:?}");
+    }
+}
+
+#[test]
+fn dash_as_a_payload_gets_a_warning() {
+    for line in [&["pub", "a", "-"][..], &["pub", "-t", "a", "-m", "-"], &["rr", "a", "-"]] {
+        assert_eq!(warnings(line), ["the payload is '-'; standard input is published with -s"], "{line:?}");
+    }
+}
