@@ -115,7 +115,7 @@ mod timer {
         }
 
         pub(crate) fn set(&mut self, deadline: u64) {
-            let left = Duration::from_nanos(deadline.saturating_sub(super::now()));
+            let left = Duration::from_nanos(deadline.saturating_sub(crate::alarm::now()));
             self.0.as_mut().reset(tokio::time::Instant::now() + left);
         }
 
