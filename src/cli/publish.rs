@@ -1,7 +1,7 @@
 //! `mqtt pub`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueHint;
@@ -10,17 +10,20 @@ use super::connection::{ConnectionArgs, Purpose};
 use super::manual::Manual;
 use super::payload::{OperandArgs, PayloadArgs, no_message, one};
 use super::property::{PropertyArgs, Publishing};
+use super::replay::ReplayArgs;
 use super::subcommand::Subcommand;
 use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
 use super::{text, value};
 use crate::client::options::Reconnect;
-use crate::command::input::{LookUp, RecordOptions, Rewrite, Source, TextTemplate, TopicLines};
+use crate::command::input::{
+    GeneratedPayloads, LookUp, RecordOptions, Rewrite, Source, TextTemplate, TopicLines,
+};
 use crate::command::publish::{Config, FOREVER, Filling, SpoolOptions};
 use crate::error::Error;
 use crate::protocol::QoS;
 use crate::protocol::property::{PropertyBlock, PropertyId};
-use crate::protocol::wire::TopicAlias;
+use crate::protocol::wire::{LARGEST_PACKET_BYTES, TopicAlias};
 
 /// Publish messages to a topic
 ///
@@ -78,6 +81,12 @@ pub(super) struct PublishArgs {
     #[arg(short = 'l', long, help_heading = "Payload (one of)")]
     stdin_line: bool,
 
+    /// So many random bytes
+    ///
+    /// Each message has its own; --seed makes them the same in each run. At most 268435460 bytes, the largest packet.
+    #[arg(long, value_name = "SIZE", help_heading = "Payload (one of)", value_parser = generated_size)]
+    size: Option<usize>,
+
     #[command(flatten)]
     lines: LineArgs,
 
@@ -85,7 +94,14 @@ pub(super) struct PublishArgs {
     records: RecordArgs,
 
     #[command(flatten)]
+    replay: ReplayArgs,
+
+    #[command(flatten)]
     template: TemplateArgs,
+
+    /// {name} in topics is plain text, as for mosquitto's clients.
+    #[arg(skip)]
+    pub(super) plain_topics: bool,
 
     /// Keep messages in FILE until the broker has acknowledged them. What a run has left there, the
     /// next one sends first, also if it has no message of its own. With -l the input is taken in whether
@@ -207,15 +223,15 @@ struct TemplateArgs {
     /// strftime(3) writes it, {unix} and {unix_ms} the seconds and milliseconds since 1970; {uuid} a random UUID;
     /// {rand:0..100} and {rand:18.0..24.0:1} a random number, both ends included, with as many decimals as are
     /// given; {hex:16} so many random hexadecimal digits; {env:NAME} a variable of the environment, not in texts
-    /// from standard input. {{ and }} stand for braces. With --json strings are filled in, not payloads that are
+    /// from standard input; {name}, in topics, the name of the file of -f. {{ and }} stand for braces. With --json strings are filled in, not payloads that are
     /// JSON or encoded. A line that cannot be filled in, and a topic that cannot be published to, is an error of that
     /// message and gives exit status 1.
     #[allow(clippy::doc_markdown, reason = "it is the text of the help")]
     #[arg(long)]
     template: bool,
 
-    /// Make the random values of --template, but not its times, the same in each run
-    #[arg(long, value_name = "NUMBER", requires = "template")]
+    /// Make the random values of --template, but not its times, and the bytes of --size the same in each run
+    #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
 }
 
@@ -225,23 +241,27 @@ impl TemplateArgs {
         if !self.template {
             return Ok(None);
         }
+        let files = files(source);
+        // As many topics for each file.
+        let of_each = topics.len().checked_div(files.len()).unwrap_or_default().max(1);
         let environment: LookUp = |name| std::env::var_os(name);
-        let read = |what: &str, text: &[u8]| {
-            TextTemplate::parse(text, Some(environment)).map_err(|why| {
+        let read = |what: &str, text: &[u8], file_name: Option<&[u8]>| {
+            TextTemplate::parse_for(text, Some(environment), file_name).map_err(|why| {
                 Error::usage(format!("--template: {what} '{}': {why}", text.escape_ascii()))
                     .with_hint("{{ and }} stand for braces")
             })
         };
         let mut templates = Vec::new();
-        for topic in topics {
-            let template = read("topic", topic.as_bytes())?;
+        for (place, topic) in topics.iter_mut().enumerate() {
+            let file_name = files.get(place / of_each).map(|file| file_name(file));
+            let template = read("topic", topic.as_bytes(), file_name)?;
             if let Some(name) = template.literal() {
                 *topic = text::topic_name("topic", &value::os_string(name.to_vec()))?;
             }
             templates.push(template);
         }
         if let Source::Message(text) = source {
-            read("payload", text)?;
+            read("payload", text, None)?;
         }
         Ok(Some(Filling { topics: templates, environment, seed: self.seed }))
     }
@@ -252,6 +272,60 @@ impl TemplateArgs {
 enum OnError {
     Skip,
     Stop,
+}
+
+fn generated_size(text: &str) -> Result<usize, String> {
+    let bytes = usize::try_from(value::size(text)?).unwrap_or(usize::MAX);
+    let most = LARGEST_PACKET_BYTES as usize;
+    if bytes > most { Err(format!("the largest packet of MQTT has {most} bytes")) } else { Ok(bytes) }
+}
+
+/// The files that messages are made of.
+fn files(source: &Source) -> &[PathBuf] {
+    match source {
+        Source::File(file) => std::slice::from_ref(file),
+        Source::Files(files) => files,
+        _ => &[],
+    }
+}
+
+/// The last part of a path.
+fn file_name(path: &Path) -> &[u8] {
+    path.file_name().unwrap_or_default().as_encoded_bytes()
+}
+
+/// The topics of each file, in which `{name}` stands for its name, unless it is plain text or a template fills it in.
+fn of_each_file(topics: Vec<String>, source: &Source, is_plain: bool) -> Result<Vec<String>, Error> {
+    const FIELD: &str = "{name}";
+    let files = files(source);
+    if files.is_empty() {
+        return Ok(topics);
+    }
+    let named = |file: &PathBuf, topic: &String| {
+        if is_plain || !topic.contains(FIELD) {
+            return Ok(topic.clone());
+        }
+        let mut parts = topic.split(FIELD);
+        let mut name = parts.next().unwrap_or_default().as_bytes().to_vec();
+        for part in parts {
+            name.extend_from_slice(file_name(file));
+            name.extend_from_slice(part.as_bytes());
+        }
+        text::topic_name("topic", &value::os_string(name))
+    };
+    let (named, topics) = (&named, &topics);
+    files.iter().flat_map(|file| topics.iter().map(move |topic| named(file, topic))).collect()
+}
+
+/// Several files are one source.
+fn join_files(given: &mut Vec<(&'static str, Source)>) {
+    let is_file = |source: &Source| matches!(source, Source::File(_));
+    if given.iter().filter(|(_, source)| is_file(source)).count() < 2 {
+        return;
+    }
+    let all = given.iter().flat_map(|(_, source)| files(source)).cloned().collect();
+    given.retain(|(_, source)| !is_file(source));
+    given.push(("-f", Source::Files(all)));
 }
 
 fn repeat(text: &str) -> Result<u64, String> {
@@ -277,18 +351,24 @@ impl RecordArgs {
         self,
         given: &mut Vec<(&'static str, Source)>,
         stops_at_error: bool,
-    ) -> Option<(&'static str, Source)> {
+        replay: &ReplayArgs,
+    ) -> Result<Option<(&'static str, Source)>, Error> {
+        if !self.json {
+            return Ok(None);
+        }
         let payload = match given.as_slice() {
-            [(_, Source::Message(payload))] if self.json => Some(payload.clone()),
-            [(_, Source::Null)] if self.json => Some(Vec::new()),
+            [(_, Source::Message(payload))] => Some(payload.clone()),
+            [(_, Source::Null)] => Some(Vec::new()),
             _ => None,
         };
         if payload.is_some() {
             given.clear();
         }
         let (keep_retain, rewrites) = (self.keep_retain, self.rewrite_topic);
-        let options = RecordOptions { keep_retain, rewrites, stops_at_error, payload };
-        self.json.then_some(("--json", Source::Records(options)))
+        let (selection, is_replay, rounds) = (replay.selection()?, replay.is_timed(), replay.rounds());
+        let options =
+            RecordOptions { keep_retain, rewrites, stops_at_error, payload, selection, is_replay, rounds };
+        Ok(Some(("--json", Source::Records(options))))
     }
 }
 
@@ -333,7 +413,13 @@ impl TryFrom<PublishArgs> for Config {
         let topics = args.operands.topics(&args.topic)?;
         let mut given: Vec<_> = args.payload.clone().given();
         given.extend(args.operands.given());
-        let records = args.records.source(&mut given, args.lines.stops_at_error());
+        join_files(&mut given);
+        let generated = |bytes| Source::Generated(GeneratedPayloads::new(bytes, args.template.seed));
+        given.extend(args.size.map(|bytes| ("--size", generated(bytes))));
+        if args.template.seed.is_some() && args.size.is_none() && !args.template.template {
+            return Err(Error::usage("--seed needs --template or --size"));
+        }
+        let records = args.records.source(&mut given, args.lines.stops_at_error(), &args.replay)?;
         let lines = args.stdin_line.then(|| args.lines.source()).transpose()?;
         given.extend(records.into_iter().chain(lines.map(|lines| ("-l", lines))));
         let source = source(given, args.spool.is_some())?;
@@ -344,7 +430,10 @@ impl TryFrom<PublishArgs> for Config {
                 return Err(Error::usage("-t and --topic-from-line both give the topic"));
             }
             Source::Spool | Source::TopicLines(_) => Vec::new(),
-            _ => all_topics(&topics, &args.connection)?,
+            _ => {
+                let is_plain = args.plain_topics || args.template.template;
+                of_each_file(all_topics(&topics, &args.connection)?, &source, is_plain)?
+            }
         };
         let filling = args.template.resolve(&mut topics, &source)?;
         let repeats = args.repeat.is_some() || args.repeat_delay.is_some();
@@ -352,6 +441,7 @@ impl TryFrom<PublishArgs> for Config {
             if args.qos == QoS::AtMostOnce && source != Source::Spool {
                 return Err(Error::usage("--spool keeps messages until they are acknowledged: -q 1 or -q 2"));
             }
+            args.replay.check_with_spool()?;
             if repeats {
                 return Err(Error::usage("--repeat and --repeat-delay cannot be used with --spool"));
             }
@@ -384,6 +474,7 @@ impl TryFrom<PublishArgs> for Config {
             filling,
             repeat: args.repeat.unwrap_or(1),
             interval: args.interval,
+            speed: args.replay.speed(),
             repeat_delay: args.repeat_delay.unwrap_or_default(),
             properties: properties.publish.without(&[PropertyId::TopicAlias]),
             topic_alias,

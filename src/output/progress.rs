@@ -24,6 +24,7 @@ const BYTES: &str = "{bytes} of {total_bytes} [{bar:30}] {bytes_per_sec}, {eta} 
 const MESSAGES: &str = "{human_pos} of {human_len} [{bar:30}] {rate}, {eta} left";
 const CASES: &str = "{human_pos} of {human_len} [{bar:30}] {eta} left";
 const FOUND: &str = "{human_pos} found, {rate}";
+const INPUT: &str = "{bytes} of {total_bytes} [{bar:30}] {eta} left";
 const LINES: &str = "lines: {human_pos}, {rate}";
 
 fn style(template: &str) -> Result<ProgressStyle, TemplateError> {
@@ -64,6 +65,12 @@ impl Progress {
     #[must_use]
     pub fn found(diagnostics: &Diagnostics) -> Self {
         Self::of(diagnostics, None, FOUND)
+    }
+
+    /// An input of `total` bytes, whose lines have times of their own perhaps.
+    #[must_use]
+    pub fn input(diagnostics: &Diagnostics, total: u64) -> Self {
+        Self::of(diagnostics, Some(total), INPUT)
     }
 
     /// Lines of input: the total is not known.

@@ -60,7 +60,9 @@ pub(in crate::cli) fn parse(program: Program, words: &[OsString]) -> Parsed {
 fn invocation(settings: &Settings, message: Option<Vec<u8>>) -> Result<Box<dyn Invocation>, Error> {
     Ok(match settings.program {
         Program::Publish => {
-            let mut config: publish::Config = args::<PublishArgs>("pub", settings)?.try_into()?;
+            let mut args: PublishArgs = args("pub", settings)?;
+            args.plain_topics = true;
+            let mut config: publish::Config = args.try_into()?;
             if settings.is_typed_message() {
                 config.client.barrier_limit = BARRIER_LIMIT;
             }

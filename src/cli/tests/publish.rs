@@ -230,3 +230,42 @@ fn operands_stand_for_options() {
         (&["ping", "a", "-h", "b"], "HOST and -h are both given"),
     ]);
 }
+
+#[test]
+fn generated_payloads() {
+    let is_generated = |args: &[&str]| matches!(publish(args).source, Source::Generated(_));
+    assert!(is_generated(&["-t", "a", "--size", "1KiB"]));
+    assert!(is_generated(&["-t", "a", "--size", "0", "--seed", "1"]));
+    all_wrong(&[
+        (&["pub", "-t", "a", "--size", "1GiB"], "the largest packet of MQTT has 268435460 bytes"),
+        (&["pub", "-t", "a", "--size", "1", "-m", "x"], "-m and --size are two sources"),
+        (&["pub", "-t", "a", "-m", "x", "--seed", "1"], "--seed needs --template or --size"),
+    ]);
+}
+
+#[test]
+fn recordings() {
+    let records = |args: &[&str]| {
+        let config = publish(&[&["--json"], args].concat());
+        let Source::Records(options) = config.source else { panic!("{:?}", config.source) };
+        (config.speed, options.is_replay, options.rounds)
+    };
+    assert_eq!(records(&[]), (None, false, 1));
+    assert_eq!(records(&["--timing", "recorded"]), (Some(1.0), true, 1));
+    assert_eq!(records(&["--timing=recorded", "--speed=0.5", "--loop=2"]), (Some(0.5), true, 2));
+    assert_eq!(records(&["--timing=recorded", "--speed=10x"]), (Some(10.0), true, 1));
+    assert_eq!(records(&["--timing=recorded", "--speed=max", "--loop=forever"]), (None, true, u64::MAX));
+    all_wrong(&[
+        (&["pub", "-t", "a", "-l", "--timing", "recorded"], "--json"),
+        (&["pub", "--json", "--speed", "2"], "--timing"),
+        (&["pub", "--json", "--timing", "recorded", "--speed", "0"], "use 0.001 to 1000000, or max"),
+        (&["pub", "--json", "--from", "noon"], "use a time of day"),
+        (&["pub", "--json", "--topic-filter", "a/#/b"], "topic filter 'a/#/b'"),
+        (&["pub", "--json", "--loop", "0"], "--loop"),
+        (&["pub", "--json", "-q", "1", "--spool", "f", "--loop", "2"], "--loop cannot be used with --spool"),
+        (
+            &["pub", "--json", "-q", "1", "--spool", "f", "--timing", "recorded"],
+            "--timing cannot be used with --spool",
+        ),
+    ]);
+}

@@ -5,13 +5,21 @@
 //! Lines are slices of the blocks read, so a line costs no allocation; two blocks wait at most, which
 //! bounds memory and applies back-pressure to the writer of the pipe. A line that is longer than the
 //! largest packet is discarded while it is read, and the next one is read.
+//!
+//! Records may be compressed, and a file of records may be read more than once.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, PipeReader, Read, Seek as _, SeekFrom, Stdin};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::sync::mpsc;
 
+use super::decompress::{FirstBytes, decompressed};
 use crate::error::{Denial, Error};
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
@@ -25,7 +33,8 @@ type ReadLine = Result<Bytes, GivenUp>;
 /// Lines of standard input.
 #[derive(Debug)]
 pub(crate) struct Lines {
-    blocks: mpsc::Receiver<std::io::Result<Bytes>>,
+    /// An empty one stands between two rounds.
+    blocks: mpsc::Receiver<io::Result<Bytes>>,
     /// The byte that ends a line.
     terminator: u8,
     block: Bytes,
@@ -34,6 +43,14 @@ pub(crate) struct Lines {
     ended: bool,
     /// The line last returned was ended by the end of the input.
     is_cut: bool,
+    /// Times that the input was read to its end and is read again.
+    rounds: u64,
+    /// Bytes of the lines so far.
+    position: u64,
+    /// Bytes of the input, where that is known.
+    total_bytes: Option<u64>,
+    /// The input is compressed, and cut off.
+    is_torn: Arc<AtomicBool>,
 }
 
 /// A line that is no message: it was read past.
@@ -120,10 +137,89 @@ impl Lines {
 
     /// Gives up lines with more bytes.
     fn read_up_to(most_bytes: u64, input: impl Read + Send + 'static, terminator: u8) -> Self {
+        Self::read_by(most_bytes, terminator, move |sender, _| {
+            if let Err(Some(error)) = read_blocks(input, sender) {
+                let _ = sender.blocking_send(Err(error));
+            }
+        })
+    }
+
+    /// Lets a thread of its own read.
+    fn read_by(
+        most_bytes: u64,
+        terminator: u8,
+        read: impl FnOnce(&mpsc::Sender<io::Result<Bytes>>, &AtomicBool) + Send + 'static,
+    ) -> Self {
         let (sender, blocks) = mpsc::channel(BLOCKS_AHEAD);
-        std::thread::spawn(move || read_blocks(input, &sender));
-        let begun = Begun::new(most_bytes);
-        Self { blocks, terminator, block: Bytes::new(), begun, ended: false, is_cut: false }
+        let is_torn = Arc::<AtomicBool>::default();
+        let torn = Arc::clone(&is_torn);
+        std::thread::spawn(move || read(&sender, &torn));
+        Self {
+            blocks,
+            terminator,
+            block: Bytes::new(),
+            begun: Begun::new(most_bytes),
+            ended: false,
+            is_cut: false,
+            rounds: 0,
+            position: 0,
+            total_bytes: None,
+            is_torn,
+        }
+    }
+
+    /// Starts to read records from standard input, compressed or not, so many times.
+    ///
+    /// # Errors
+    /// What is to be read more than once is no file.
+    pub(in crate::command) fn read_records(
+        stdin: &Stdin,
+        terminator: u8,
+        rounds: u64,
+    ) -> Result<Self, Error> {
+        let failed = |error| Error::file("standard input", error);
+        let mut file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+        let metadata = file.metadata().map_err(failed)?;
+        if rounds > 1 && !metadata.is_file() {
+            return Err(Error::usage("--loop reads standard input again, and it is no file")
+                .with_hint("mqtt pub --json --loop 3 < FILE"));
+        }
+        let mut start = 0;
+        let mut total_bytes = None;
+        if metadata.is_file() {
+            start = file.stream_position().map_err(failed)?;
+            let mut first = [0; 4];
+            let count = file.read_at(&mut first, start).map_err(failed)?;
+            if FirstBytes::of(&first[..count]) == FirstBytes::Plain {
+                total_bytes = metadata.len().saturating_sub(start).checked_mul(rounds);
+            }
+        }
+        let lines = Self::read_by(LARGEST_PACKET_BYTES.into(), terminator, move |sender, is_torn| {
+            if let Err(Some(error)) = read_rounds(&mut file, start, rounds, sender, is_torn) {
+                let _ = sender.blocking_send(Err(error));
+            }
+        });
+        Ok(Self { total_bytes, ..lines })
+    }
+
+    /// How many bytes all lines have, if that is known.
+    pub(in crate::command) fn total_bytes(&self) -> Option<u64> {
+        self.total_bytes
+    }
+
+    /// How many bytes the lines so far have.
+    pub(in crate::command) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// How often the input began again.
+    pub(in crate::command) fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    /// Whether compressed input was cut off.
+    pub(in crate::command) fn is_torn(&self) -> bool {
+        self.is_torn.load(Ordering::Relaxed)
     }
 
     /// Whether the line last returned was ended by the end of the input: it may be the beginning of one.
@@ -146,6 +242,8 @@ impl Lines {
             if let Some(end) = memchr::memchr(self.terminator, &self.block) {
                 let line = self.block.split_to(end);
                 self.block.advance(1);
+                self.position += end as u64 + 1;
+                self.is_cut = false;
                 if self.begun.is_empty() {
                     return Poll::Ready(Ok(Some(Ok(line))));
                 }
@@ -153,6 +251,7 @@ impl Lines {
                 return Poll::Ready(Ok(Some(self.begun.end().map(Bytes::from))));
             }
             if !self.block.is_empty() {
+                self.position += self.block.len() as u64;
                 self.begun.extend(&self.block);
                 self.block = Bytes::new();
             }
@@ -162,6 +261,13 @@ impl Lines {
                 return Poll::Ready(Ok(last));
             }
             match ready!(self.blocks.poll_recv(cx)) {
+                Some(Ok(block)) if block.is_empty() => {
+                    self.rounds += 1;
+                    if !self.begun.is_empty() {
+                        self.is_cut = true;
+                        return Poll::Ready(Ok(Some(self.begun.end().map(Bytes::from))));
+                    }
+                }
                 Some(Ok(block)) => self.block = block,
                 Some(Err(error)) => return Poll::Ready(Err(Error::file("standard input", error))),
                 None => self.ended = true,
@@ -170,24 +276,82 @@ impl Lines {
     }
 }
 
-fn read_blocks(mut input: impl Read, sender: &mpsc::Sender<std::io::Result<Bytes>>) {
+/// Reads a file to its end so many times.
+///
+/// # Errors
+/// Why there is no more: an error, or nobody wants more.
+fn read_rounds(
+    file: &mut File,
+    start: u64,
+    rounds: u64,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+    is_torn: &AtomicBool,
+) -> Result<(), Option<io::Error>> {
+    for round in 0..rounds {
+        if round > 0 {
+            file.seek(SeekFrom::Start(start))?;
+            sender.blocking_send(Ok(Bytes::new())).map_err(|_| None)?;
+        }
+        let count = match read_blocks(decompressed(&*file)?, sender) {
+            Err(Some(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                is_torn.store(true, Ordering::Relaxed);
+                continue;
+            }
+            read => read?,
+        };
+        if count == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Reads to the end; returns how many bytes that were.
+///
+/// # Errors
+/// As of [`read_rounds`].
+fn read_blocks(
+    mut input: impl Read,
+    sender: &mpsc::Sender<io::Result<Bytes>>,
+) -> Result<u64, Option<io::Error>> {
+    let mut total = 0;
     let mut buffer = BytesMut::new();
     loop {
         // Lines in use hold their block, so a block is never written again, only used up.
         if buffer.len() < BLOCK_BYTES / 8 {
             buffer = BytesMut::zeroed(BLOCK_BYTES);
         }
-        let block = match input.read(&mut buffer) {
-            Ok(0) => return,
-            Ok(count) => Ok(buffer.split_to(count).freeze()),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
-            Err(error) => Err(error),
-        };
-        let failed = block.is_err();
-        if sender.blocking_send(block).is_err() || failed {
-            return;
+        match input.read(&mut buffer) {
+            Ok(0) => return Ok(total),
+            Ok(count) => {
+                total += count as u64;
+                sender.blocking_send(Ok(buffer.split_to(count).freeze())).map_err(|_| None)?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(Some(error)),
         }
     }
+}
+
+/// The content of compressed input as a pipe, for a reader that waits for a descriptor. `failed` is told what goes wrong.
+///
+/// # Errors
+/// There can be no pipe.
+pub(in crate::command) fn decompressed_pipe(
+    input: impl Read + Send + 'static,
+    failed: impl FnOnce(&io::Error) + Send + 'static,
+) -> io::Result<PipeReader> {
+    let (reader, mut writer) = io::pipe()?;
+    std::thread::spawn(move || {
+        let copied = decompressed(input).and_then(|mut content| io::copy(&mut content, &mut writer));
+        // A reader that has gone needs no more.
+        if let Err(error) = copied
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            failed(&error);
+        }
+    });
+    Ok(reader)
 }
 
 #[cfg(test)]

@@ -4,24 +4,35 @@
 //! |---|---|
 //! | `source` | where a payload comes from, and how it is read |
 //! | `lines` | standard input as lines, read ahead by a thread |
+//! | `decompress` | compressed input |
 //! | `record` | the JSON record of a message |
 //! | `records` | lines that name their topic, in a record or in front of the payload, as messages |
 //! | `rewrite` | a change of topics |
+//! | `selection`, `moment` | which records are published |
+//! | `generated` | payloads that are made up |
 //! | `template` | texts with fields that are filled in for each message |
 
+mod decompress;
+mod generated;
 mod lines;
+mod moment;
 mod record;
 mod records;
 mod rewrite;
+mod selection;
 mod source;
 mod template;
 
-pub(super) use lines::{Begun, GivenUp, Lines};
+pub(super) use decompress::FirstBytes;
+pub use generated::GeneratedPayloads;
+pub(super) use lines::{Begun, GivenUp, Lines, decompressed_pipe};
+pub use moment::{Moment, Window};
 pub(super) use record::{NoRecord, Record};
 pub(super) use records::{LineForm, Message, RecordReader};
 pub use records::{RecordOptions, TopicLines};
 pub use rewrite::Rewrite;
+pub use selection::RecordSelection;
 pub use source::Source;
-pub(super) use source::stdin;
+pub(super) use source::{read_file, stdin};
 pub(super) use template::FieldValues;
 pub use template::{LookUp, TextTemplate};

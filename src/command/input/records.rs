@@ -11,10 +11,10 @@ use std::time::SystemTime;
 
 use super::record::{NoRecord, Record};
 use super::rewrite::Rewrite;
+use super::selection::{RecordSelection, time};
 use super::template::{FieldValues, TextTemplate};
 use bytes::BytesMut;
 
-use crate::clock;
 use crate::file::mark;
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
 use crate::protocol::wire::{PublishTemplate, TopicAlias};
@@ -23,7 +23,7 @@ use crate::quantity::counted;
 use crate::storage::spool::Envelope;
 
 /// How records become messages.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordOptions {
     /// RETAIN of received messages is kept (`--keep-retain`).
     pub keep_retain: bool,
@@ -33,6 +33,13 @@ pub struct RecordOptions {
     pub stops_at_error: bool,
     /// The payload of a record that has none (`-m`, `-n`).
     pub payload: Option<Vec<u8>>,
+    /// Which records are published.
+    pub selection: RecordSelection,
+    /// Messages are sent as if the time were that of the recording (`--timing recorded`): each record needs its
+    /// time, and the Message Expiry Interval is that of the record.
+    pub is_replay: bool,
+    /// How often standard input is read (`--loop`).
+    pub rounds: u64,
 }
 
 /// How lines become messages that begin with a topic.
@@ -141,6 +148,10 @@ pub(crate) struct RecordReader {
     topic_alias: TopicAlias,
     protocol: Protocol,
     is_first: bool,
+    /// Whether a record had a time, which those after it then have too, but for exceptions.
+    has_times: Option<bool>,
+    /// How often the input began again, and how many messages this time has brought.
+    round: (u64, u64),
     /// By the topic of the record.
     known: HashMap<Box<str>, Known>,
     /// Each kind that came, with its number.
@@ -217,6 +228,8 @@ impl RecordReader {
             topic_alias,
             protocol: Protocol::V5,
             is_first: true,
+            has_times: None,
+            round: (0, 0),
             known: HashMap::new(),
             departures: Vec::new(),
             unsaid: None,
@@ -237,12 +250,23 @@ impl RecordReader {
         }
     }
 
-    /// The first line that is no message ends the run.
+    /// Whether to go on in this round: the last one has brought messages.
+    pub(crate) fn goes_on(&mut self, round: u64) -> bool {
+        self.round.0 == round || std::mem::replace(&mut self.round, (round, 0)).1 > 0
+    }
+
+    /// Whether compressed input is read as what it is.
+    pub(crate) fn reads_compressed(&self) -> bool {
+        matches!(self.form, LineForm::Record(_))
+    }
+
+    /// A line that is no message ends the run: any, or that which shows that there are no times where these are needed.
     pub(crate) fn stops_at_error(&self) -> bool {
-        match &self.form {
-            LineForm::Record(options) => options.stops_at_error,
-            LineForm::Topic(lines) => lines.stops_at_error,
-        }
+        self.has_times == Some(false)
+            || match &self.form {
+                LineForm::Record(options) => options.stops_at_error,
+                LineForm::Topic(lines) => lines.stops_at_error,
+            }
     }
 
     /// What was not done as a record says, when it is the first of its kind.
@@ -291,7 +315,9 @@ impl RecordReader {
         } else {
             make(&item.known.topic, &item.properties.or_from(&defaults.properties))
         };
-        Ok(Some(Message { template, payload: item.payload }))
+        let payload = item.payload;
+        self.round.1 += 1;
+        Ok(Some(Message { template, payload }))
     }
 
     /// The same as it goes into a spool.
@@ -326,20 +352,23 @@ impl RecordReader {
         if let LineForm::Topic(lines) = &self.form {
             return lines.record(line).map(Some);
         }
-        let line = if std::mem::replace(&mut self.is_first, false) {
-            let mark = mark(line).map_err(|error| NoRecord::new(error.to_string()))?;
-            &line[mark..]
-        } else {
-            line
-        };
-        if line.trim_ascii().is_empty() {
-            return Ok(None);
+        let selected = self.selected(line);
+        self.is_first = false;
+        let Some((mut record, time)) = selected? else { return Ok(None) };
+        if self.needs_time() && time.is_none() {
+            self.has_times.get_or_insert(false);
+            return Err(NoRecord::new(
+                "it has no time (tst), which --timing, --from and --to go by; mqtt sub --json writes it",
+            ));
         }
-        let mut record = Record::parse(line)?;
-        if let (Some(seconds), Some(received)) =
-            (record.properties.view().number(PropertyId::MessageExpiryInterval), &record.received)
+        if time.is_some() {
+            self.has_times = Some(true);
+        }
+        if !self.is_replay()
+            && let Some(seconds) = record.properties.view().number(PropertyId::MessageExpiryInterval)
+            && let Some(received) = self::time(&record)?
         {
-            match remaining(seconds, received)? {
+            match remaining(seconds, received) {
                 None => {
                     self.depart(Departure::Expired);
                     return Ok(None);
@@ -349,6 +378,33 @@ impl RecordReader {
             }
         }
         Ok(Some(record))
+    }
+
+    /// The record of a line, if there is one that is published, with its time where that is needed.
+    fn selected<'a>(&self, line: &'a [u8]) -> Result<Option<(Record<'a>, Option<SystemTime>)>, NoRecord> {
+        let LineForm::Record(options) = &self.form else { return Ok(None) };
+        let mark = if self.is_first { mark(line) } else { Ok(0) };
+        let line = &line[mark.map_err(|error| NoRecord::new(error.to_string()))?..];
+        if line.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        let record = Record::parse(line)?;
+        let time = if self.needs_time() { time(&record)? } else { None };
+        let is_selected = options.selection.takes(&record, &self.defaults.topic, time);
+        Ok(is_selected.then_some((record, time)))
+    }
+
+    fn needs_time(&self) -> bool {
+        matches!(&self.form, LineForm::Record(options) if options.is_replay || options.selection.needs_time())
+    }
+
+    fn is_replay(&self) -> bool {
+        matches!(&self.form, LineForm::Record(options) if options.is_replay)
+    }
+
+    /// When the message of a line that comes next was received, if it will be published.
+    pub(crate) fn time(&self, line: &[u8]) -> Option<SystemTime> {
+        self.selected(line).ok().flatten().and_then(|(_, time)| time)
     }
 
     fn item<'a>(&mut self, record: Record<'a>) -> Result<(Item<'_, 'a>, &Envelope), NoRecord> {
@@ -419,13 +475,11 @@ fn rewritten(rewrites: &[Rewrite], name: &str) -> Result<Box<str>, NoRecord> {
 
 /// What is left of a Message Expiry Interval in seconds, which goes on counting while a message is on its way
 /// ([MQTT-3.3.2-6]); `None` if nothing is.
-fn remaining(seconds: u32, received: &str) -> Result<Option<u32>, NoRecord> {
-    let received =
-        clock::parse(received).ok_or_else(|| NoRecord::new(format!("tst: '{received}' is no time")))?;
+fn remaining(seconds: u32, received: SystemTime) -> Option<u32> {
     // The clock of the machine that received the message may be ahead of ours.
     let passed = SystemTime::now().duration_since(received).unwrap_or_default().as_secs();
     let passed = u32::try_from(passed).unwrap_or(u32::MAX);
-    Ok(seconds.checked_sub(passed).filter(|left| *left > 0))
+    seconds.checked_sub(passed).filter(|left| *left > 0)
 }
 
 fn with_expiry(properties: &PropertyBlock, seconds: u32) -> PropertyBlock {

@@ -4,8 +4,9 @@ use std::fs::File;
 use std::io::{ErrorKind, IsTerminal as _, Stdin};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+use rustix::fs::{Access, OFlags, access, fcntl_getfl, fstat, stat};
 
+use super::generated::GeneratedPayloads;
 use super::records::{RecordOptions, TopicLines};
 use crate::command::attention::Attention;
 use crate::error::{Denial, Error};
@@ -21,6 +22,10 @@ pub enum Source {
     Message(Vec<u8>),
     /// One message with the content of a file (`-f`).
     File(PathBuf),
+    /// One message with the content of each of several files (`-f`, repeated).
+    Files(Vec<PathBuf>),
+    /// Messages with random bytes (`--size`).
+    Generated(GeneratedPayloads),
     /// One message with all of standard input (`-s`).
     Stdin,
     /// One message a line of standard input (`-l`).
@@ -49,11 +54,31 @@ impl Source {
             Self::StdinLines | Self::TopicLines(_) | Self::Records(_) => {
                 "reading a message a line from the terminal; Ctrl-D on an empty line ends"
             }
-            Self::Message(_) | Self::Null | Self::File(_) | Self::Spool => return,
+            Self::Message(_)
+            | Self::Null
+            | Self::File(_)
+            | Self::Files(_)
+            | Self::Generated(_)
+            | Self::Spool => return,
         };
         if diagnostics.is_interactive() && std::io::stdin().is_terminal() {
             diagnostics.state(text);
         }
+    }
+
+    /// Looks for files that will be read later.
+    ///
+    /// # Errors
+    /// One cannot be read.
+    pub(in crate::command) fn check(&self) -> Result<(), Error> {
+        let Self::Files(files) = self else { return Ok(()) };
+        for file in files {
+            let is_readable = access(file, Access::READ_OK).map_err(std::io::Error::from);
+            let is_readable = is_readable
+                .and_then(|()| if file.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(()) });
+            is_readable.map_err(|error| cannot_read(file, error))?;
+        }
+        Ok(())
     }
 
     /// The payload of the message it is; nothing for what is any number of them.
@@ -66,7 +91,12 @@ impl Source {
             Self::Null => Some(Vec::new()),
             Self::File(path) => Some(read_file(path)?),
             Self::Stdin => Some(read_stdin()?),
-            Self::StdinLines | Self::TopicLines(_) | Self::Records(_) | Self::Spool => None,
+            Self::Files(_)
+            | Self::Generated(_)
+            | Self::StdinLines
+            | Self::TopicLines(_)
+            | Self::Records(_)
+            | Self::Spool => None,
         })
     }
 
@@ -78,7 +108,7 @@ impl Source {
         &self,
         attention: &mut Attention,
     ) -> Result<Option<Vec<u8>>, Error> {
-        if matches!(self, Self::Message(_) | Self::Null) {
+        if matches!(self, Self::Message(_) | Self::Null | Self::Files(_) | Self::Generated(_)) {
             return self.payload();
         }
         let source = self.clone();
@@ -86,7 +116,11 @@ impl Source {
     }
 }
 
-fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
+/// Reads the payload of a message.
+///
+/// # Errors
+/// It cannot be read, or is larger than any packet.
+pub(in crate::command) fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     let read = || {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
@@ -98,12 +132,14 @@ fn read_file(path: &Path) -> Result<Vec<u8>, Error> {
     };
     match read() {
         Ok(payload) => payload.ok_or_else(|| too_long(&path.display().to_string())),
-        Err(error) => {
-            let error = Error::file(format!("cannot read {}", path.display()), error);
-            let is_dash = path == Path::new("-");
-            Err(if is_dash { error.with_hint("-s reads the payload from standard input") } else { error })
-        }
+        Err(error) => Err(cannot_read(path, error)),
     }
+}
+
+fn cannot_read(path: &Path, error: std::io::Error) -> Error {
+    let error = Error::file(format!("cannot read {}", path.display()), error);
+    let is_dash = path == Path::new("-");
+    if is_dash { error.with_hint("-s reads the payload from standard input") } else { error }
 }
 
 /// What goes into no packet, however long it is in the end.

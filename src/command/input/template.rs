@@ -59,12 +59,27 @@ impl TextTemplate {
     /// # Errors
     /// What is wrong with it, in one line.
     pub fn parse(text: &[u8], environment: Option<LookUp>) -> Result<Self, String> {
+        Self::parse_for(text, environment, None)
+    }
+
+    /// Reads a text of a message that is made of a file, whose name `{name}` stands for.
+    ///
+    /// # Errors
+    /// As of [`TextTemplate::parse`].
+    pub fn parse_for(
+        text: &[u8],
+        environment: Option<LookUp>,
+        file_name: Option<&[u8]>,
+    ) -> Result<Self, String> {
         let mut parts = Vec::new();
         for piece in pieces(text) {
             match piece.map_err(|error| error.to_string())? {
                 Piece::Text(text) => add_text(&mut parts, text),
                 Piece::Field { name: "env", argument } => {
                     add_text(&mut parts, &variable(argument, environment)?);
+                }
+                Piece::Field { name: "name", argument: None } if file_name.is_some() => {
+                    add_text(&mut parts, file_name.unwrap_or_default());
                 }
                 Piece::Field { name, argument } => parts.push(Part::Blank(Blank::parse(name, argument)?)),
             }

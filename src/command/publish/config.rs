@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::SpoolOptions;
-use super::filled::{Filler, Filling};
+use super::filled::{Filler, Filling, PayloadFilling};
+use super::replay::ReplayClock;
 use crate::client::options::ClientOptions;
 use crate::command::input::{FieldValues, LineForm, RecordReader, Source, TextTemplate};
 use crate::error::Error;
@@ -22,7 +23,8 @@ pub const FOREVER: u64 = u64::MAX;
 pub struct Config {
     /// The connection.
     pub client: ClientOptions,
-    /// Checked topic names: each message goes to each of them. At least one, unless the source is
+    /// Checked topic names: each message goes to each of them, or with [`Source::Files`] to those of its file, which
+    /// are as many for each file and stand in the order of the files. At least one, unless the source is
     /// [`Source::Spool`] or its lines name their topics.
     pub topics: Vec<String>,
     /// Of every message that does not say it itself.
@@ -39,6 +41,9 @@ pub struct Config {
     pub repeat: u64,
     /// The time from one repeat to the next, on an absolute schedule.
     pub interval: Option<Duration>,
+    /// Records are sent at the times of the recording, so many times as fast (`--timing recorded`, `--speed`); `None`:
+    /// as fast as they are taken.
+    pub speed: Option<f64>,
     /// The time between the acknowledgement of one repeat and the next.
     pub repeat_delay: Duration,
     /// PUBLISH properties (MQTT 5), checked, without a topic alias.
@@ -82,8 +87,15 @@ impl Config {
     pub(super) fn filler(&self, payload: Option<&[u8]>) -> Result<Option<Filler>, Error> {
         let Some(filling) = &self.filling else { return Ok(None) };
         let environment = (self.source != Source::Stdin).then_some(filling.environment);
-        let payload = payload.map(|payload| TextTemplate::parse(payload, environment)).transpose();
-        let payload = payload.map_err(|why| Error::usage(format!("--template: the payload: {why}")))?;
+        let payload = match (&self.source, payload) {
+            (Source::Generated(_), _) => PayloadFilling::Plain,
+            (Source::Files(_), None) => PayloadFilling::Input(environment),
+            (_, None) => PayloadFilling::Input(None),
+            (_, Some(payload)) => PayloadFilling::Known(
+                TextTemplate::parse(payload, environment)
+                    .map_err(|why| Error::usage(format!("--template: the payload: {why}")))?,
+            ),
+        };
         Ok(Some(Filler::new(filling, payload)))
     }
 
@@ -106,6 +118,12 @@ impl Config {
 
     /// How many messages an input becomes.
     pub(super) fn copies(&self) -> usize {
-        self.topics.len().max(1)
+        let files = if let Source::Files(files) = &self.source { files.len() } else { 1 };
+        (self.topics.len() / files.max(1)).max(1)
+    }
+
+    /// What sends records at the times of the recording.
+    pub(super) fn replay(&self) -> Result<Option<ReplayClock>, Error> {
+        self.speed.map(ReplayClock::new).transpose()
     }
 }

@@ -29,8 +29,7 @@ pub struct Filling {
 pub(super) struct Filler {
     values: FieldValues,
     topics: Vec<TextTemplate>,
-    /// The payload of all messages; `None` where each input is a text of its own.
-    payload: Option<TextTemplate>,
+    payload: PayloadFilling,
     /// Filled in and handed on; its memory is used again once nobody holds a part of it.
     buffer: BytesMut,
     name: BytesMut,
@@ -38,8 +37,18 @@ pub(super) struct Filler {
     known: HashMap<Box<str>, Arc<PublishTemplate>>,
 }
 
+/// How payloads are filled in.
+pub(super) enum PayloadFilling {
+    /// All from this text.
+    Known(TextTemplate),
+    /// Each input is a text of its own, and variables of the environment are looked up so, if they are.
+    Input(Option<LookUp>),
+    /// Not at all.
+    Plain,
+}
+
 impl Filler {
-    pub(super) fn new(filling: &Filling, payload: Option<TextTemplate>) -> Self {
+    pub(super) fn new(filling: &Filling, payload: PayloadFilling) -> Self {
         Self {
             values: FieldValues::new(filling.seed),
             topics: filling.topics.clone(),
@@ -54,11 +63,18 @@ impl Filler {
     pub(super) fn payload(&mut self, number: u64, input: &[u8]) -> Result<Bytes, Error> {
         self.values.start(number);
         self.buffer.clear();
-        if let Some(payload) = &self.payload {
-            payload.fill(&mut self.values, &mut self.buffer);
-        } else {
-            let filled = self.values.fill_in(input, &mut self.buffer);
-            filled.map_err(|why| Error::Input(format!("--template: {why}")))?;
+        let wrong = |why| Error::Input(format!("--template: {why}"));
+        match &self.payload {
+            PayloadFilling::Known(payload) => payload.fill(&mut self.values, &mut self.buffer),
+            PayloadFilling::Input(None) => {
+                self.values.fill_in(input, &mut self.buffer).map_err(wrong)?;
+            }
+            PayloadFilling::Input(environment) => {
+                TextTemplate::parse(input, *environment)
+                    .map_err(wrong)?
+                    .fill(&mut self.values, &mut self.buffer);
+            }
+            PayloadFilling::Plain => self.buffer.extend_from_slice(input),
         }
         Ok(self.buffer.split().freeze())
     }
@@ -100,17 +116,18 @@ impl Filler {
         self.known.clear();
     }
 
-    /// Adds a message to each topic to a spool. `false`: no packet is that large.
+    /// Adds a message to each topic to a spool, of which the first is at this place. `false`: no packet is that large.
     pub(super) fn add_to_each(
         &mut self,
         intake: &mut Intake,
         envelopes: &[Envelope],
+        first: usize,
         number: u64,
         input: &[u8],
     ) -> Result<bool, Error> {
         let payload = self.payload(number, input)?;
         for (place, envelope) in envelopes.iter().enumerate() {
-            let envelope = Envelope { topic: self.topic(place)?.to_owned(), ..envelope.clone() };
+            let envelope = Envelope { topic: self.topic(first + place)?.to_owned(), ..envelope.clone() };
             if !intake.add_as(&envelope, &payload) {
                 return Ok(false);
             }

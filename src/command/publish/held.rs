@@ -5,7 +5,8 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::io::{Errno, read};
+use rustix::fs::{SeekFrom, seek};
+use rustix::io::{Errno, pread, read};
 
 /// An input, and the pipe that it is copied into if it is one.
 pub(super) struct HeldInput<F> {
@@ -19,6 +20,10 @@ impl<F: AsFd> HeldInput<F> {
     pub(super) fn new(input: F) -> Result<Self, Errno> {
         let copy = linux::Copy::of(input.as_fd())?;
         Ok(Self { input, copy })
+    }
+
+    fn is_held(&self) -> bool {
+        self.copy.is_some()
     }
 
     /// Reads what is there, or waits for it; 0 at the end.
@@ -43,6 +48,11 @@ impl<F: AsFd> HeldInput<F> {
         Ok(Self { input })
     }
 
+    #[allow(clippy::unused_self, reason = "as on Linux")]
+    fn is_held(&self) -> bool {
+        false
+    }
+
     pub(super) fn look(&self, block: &mut [u8]) -> Result<usize, Errno> {
         read(&self.input, block)
     }
@@ -54,6 +64,17 @@ impl<F: AsFd> HeldInput<F> {
 }
 
 impl<F: AsFd> HeldInput<F> {
+    /// The first bytes of what is there, as many as fit. They are not read.
+    pub(super) fn first_bytes<'a>(&self, block: &'a mut [u8]) -> Result<&'a [u8], Errno> {
+        let count = match seek(&self.input, SeekFrom::Current(0)) {
+            Ok(position) => pread(&self.input, &mut *block, position)?,
+            // Of anything but a file and a pipe they would be read.
+            Err(_) if self.is_held() => self.look(block)?,
+            Err(_) => 0,
+        };
+        Ok(&block[..count])
+    }
+
     pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
         self.input.as_fd()
     }
@@ -131,6 +152,9 @@ mod tests {
             input.release(&mut block).unwrap();
             assert_eq!((&block[..], ioctl_fionread(&writer)), (read, Ok(before - 4)));
         }
+        writer.write_all(b"i").unwrap();
+        assert_eq!(input.first_bytes(&mut block), Ok(&b"i"[..]));
+        input.release(&mut block[..1]).unwrap();
         drop(writer);
         assert_eq!(input.look(&mut block), Ok(0));
     }
@@ -143,6 +167,7 @@ mod tests {
         let input = HeldInput::new(file).unwrap();
         let mut block = [0; 4];
         for read in [&b"abcd"[..], b"ef", b""] {
+            assert_eq!(input.first_bytes(&mut block), Ok(read));
             let count = input.look(&mut block).unwrap();
             assert_eq!(&block[..count], read);
             input.release(&mut block[..count]).unwrap();

@@ -1,6 +1,7 @@
 //! Standard input on its way into the spool.
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Stdin};
 use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -9,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::filled::Filler;
 use super::held::HeldInput;
-use crate::command::input::{Begun, GivenUp, RecordReader};
+use crate::command::input::{Begun, FirstBytes, GivenUp, RecordReader, decompressed_pipe};
 use crate::error::Error;
 use crate::protocol::QoS;
 use crate::protocol::wire::LARGEST_PACKET_BYTES;
@@ -17,6 +18,9 @@ use crate::storage::spool::{Envelope, Intake};
 
 /// What is read of standard input at once.
 const BLOCK_BYTES: usize = 64 * 1024;
+
+/// What is said of compressed input that is cut off.
+pub(super) const TORN: &str = "standard input ends within compressed data; the rest of it is missing";
 
 /// Waits for input, or for the end of the run. Whether there is input: what is there is taken in.
 fn has_input(input: impl AsFd, over: &OwnedFd) -> std::io::Result<bool> {
@@ -44,6 +48,39 @@ pub(super) struct LineIntake<'a> {
 }
 
 impl LineIntake<'_> {
+    /// Takes in standard input as [`Self::take_in_all`], compressed or not.
+    pub(super) fn take_in_stdin(&mut self, stdin: Stdin, over: &OwnedFd) -> Result<(), Error> {
+        let failed = |error: std::io::Error| Error::file("standard input", error);
+        let is_compressed = self.reader.as_ref().is_some_and(RecordReader::reads_compressed)
+            && has_input(&stdin, over).map_err(failed)?
+            && matches!(
+                FirstBytes::of(
+                    HeldInput::new(&stdin)
+                        .and_then(|input| input.first_bytes(&mut [0; 4]).map(<[u8]>::to_vec))
+                        .map_err(|error| failed(error.into()))?
+                        .as_slice()
+                ),
+                FirstBytes::Compressed(_)
+            );
+        if !is_compressed {
+            return self.take_in_all(stdin, over);
+        }
+        let file = File::from(stdin.as_fd().try_clone_to_owned().map_err(failed)?);
+        let notes = self.notes.clone();
+        let pipe = decompressed_pipe(file, move |error| {
+            let note = if error.kind() == ErrorKind::UnexpectedEof {
+                IntakeNote::Warning(TORN.into())
+            } else {
+                IntakeNote::Failed(Error::file(
+                    "standard input",
+                    std::io::Error::new(error.kind(), error.to_string()),
+                ))
+            };
+            let _ = notes.blocking_send(note);
+        });
+        self.take_in_all(pipe.map_err(failed)?, over)
+    }
+
     /// Takes in lines as they come: what one read brings is in the file before the next, and nothing is read
     /// that there is no room for. The beginning of a line whose end has not come is no message yet. Ends with
     /// the input, or when `over` is closed at the other end and there is none.
@@ -145,7 +182,7 @@ impl LineIntake<'_> {
         let Some(reader) = &mut self.reader else {
             let is_added = match &mut self.filler {
                 Some(filler) => {
-                    filler.add_to_each(&mut self.intake, &self.envelopes, self.number + 1, line)?
+                    filler.add_to_each(&mut self.intake, &self.envelopes, 0, self.number + 1, line)?
                 }
                 None => add_to_each(&mut self.intake, &self.envelopes, line),
             };
@@ -181,7 +218,7 @@ impl LineIntake<'_> {
 }
 
 /// Adds a message to each topic, if all of them are possible.
-pub(super) fn add_to_each(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> bool {
+fn add_to_each(intake: &mut Intake, envelopes: &[Envelope], payload: &[u8]) -> bool {
     if !intake.is_possible(payload.len()) {
         return false;
     }

@@ -4,8 +4,10 @@ mod config;
 mod filled;
 mod held;
 mod intake;
+mod replay;
 mod schedule;
 mod spool;
+mod work;
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,9 +18,12 @@ use bytes::{Bytes, BytesMut};
 use tokio::time::Sleep;
 
 use self::filled::Filler;
+use self::intake::TORN;
+use self::replay::ReplayClock;
 use self::schedule::RepeatSchedule;
+use self::work::PublishWork;
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{GivenUp, Lines, Message, NoRecord, RecordReader, stdin};
+use super::input::{Message, NoRecord, RecordReader};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
@@ -74,31 +79,19 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         None => config.source.payload()?,
     };
     let filler = config.filler(payload.as_deref())?;
-    let work = match (&config.source, payload) {
-        (_, Some(payload)) => PublishWork::repeat(payload, &config),
-        (source, None) if source.is_lines() => PublishWork::Lines(Lines::read(stdin()?, config.terminator)),
-        (_, None) => PublishWork::Repeat { payload: Bytes::new(), left: 0 },
-    };
+    let work = PublishWork::new(&config, payload)?;
     // One message is over before anyone can interrupt it; catching signals would only cost.
-    let one_shot = config.copies() == 1
-        && matches!(&work, PublishWork::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES);
+    let one_shot = config.copies() == 1 && work.is_one_short_message();
     let mut attention = match limited {
         Some(attention) => attention,
         None if one_shot => Attention::default(),
         None => Attention::start(None)?,
     };
-    let progress = match &work {
-        PublishWork::Lines(_) => Some(Progress::lines(diagnostics)),
-        PublishWork::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
-            Some(Progress::bytes(diagnostics, (payload.len() * config.copies()) as u64))
-        }
-        PublishWork::Repeat { .. } => None,
-    };
     let mut publisher = Publisher {
         config: &config,
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
-        progress,
+        progress: work.progress(&config, diagnostics),
         work,
         reader: config.reader(),
         filler,
@@ -109,6 +102,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         unacknowledged: Unacknowledged::default(),
         pause: None,
         schedule: config.interval.map(RepeatSchedule::new),
+        replay: config.replay()?,
         refusal: None,
         stopping: None,
         answer: AnswerLimit::new(config.answer_limit()),
@@ -119,7 +113,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         progress.finish();
     }
     publisher.report_departures();
-    publisher.report_left_out();
+    publisher.report_times();
     match (result, publisher.refusal) {
         (Ok(()), None) => Ok(Exit::Success),
         // Each refusal was reported when it came.
@@ -127,30 +121,6 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         (Err(error), _) => {
             publisher.report_unfinished();
             Err(error)
-        }
-    }
-}
-
-/// What is still to be published.
-enum PublishWork {
-    Repeat { payload: Bytes, left: u64 },
-    Lines(Lines),
-}
-
-impl PublishWork {
-    fn repeat(payload: Vec<u8>, config: &Config) -> Self {
-        Self::Repeat { payload: payload.into(), left: config.repeat }
-    }
-
-    /// The next payload; `Ready(None)` when there is none any more.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Result<Bytes, GivenUp>>, Error>> {
-        match self {
-            Self::Lines(lines) => lines.poll_next(cx),
-            Self::Repeat { left: 0, .. } => Poll::Ready(Ok(None)),
-            Self::Repeat { payload, left } => {
-                *left -= 1;
-                Poll::Ready(Ok(Some(Ok(payload.clone()))))
-            }
         }
     }
 }
@@ -207,6 +177,8 @@ struct Publisher<'a> {
     pause: Option<Pin<Box<Sleep>>>,
     /// When each repeat is due.
     schedule: Option<RepeatSchedule>,
+    /// When each record is due.
+    replay: Option<ReplayClock>,
     /// The exit status of the first refused message.
     refusal: Option<Exit>,
     /// A signal ends the run, once it is known which messages at QoS 0 the broker has.
@@ -229,7 +201,7 @@ impl Publisher<'_> {
 
     /// The pause between repeats, which starts when everything sent so far has ended.
     fn poll_pause(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
-        let over = matches!(self.work, PublishWork::Repeat { left: 0, .. });
+        let over = self.work.is_over();
         if let Some(schedule) = self.schedule.as_mut().filter(|_| !over) {
             return schedule.poll(cx);
         }
@@ -251,8 +223,7 @@ impl Publisher<'_> {
         let copies = self.config.copies() as u64;
         let line = number.div_ceil(copies);
         let topics = &self.config.topics;
-        let index = usize::try_from(number.saturating_sub(1) % copies).unwrap_or_default();
-        let topic = topics.get(index).filter(|_| copies > 1);
+        let topic = topics.get(self.place(number)).filter(|_| topics.len() > 1);
         let is_line = matches!(self.work, PublishWork::Lines(_));
         match topic {
             Some(topic) if is_line => {
@@ -265,8 +236,8 @@ impl Publisher<'_> {
     }
 
     fn show_progress(&self) {
-        if let (Some(progress), PublishWork::Lines(_)) = (&self.progress, &self.work) {
-            progress.set(self.ended);
+        if let Some(progress) = &self.progress {
+            self.work.show(progress, self.ended);
         }
     }
 
@@ -452,9 +423,13 @@ impl Publisher<'_> {
                     None => return Poll::Pending,
                 },
             };
+            if topic == 0 && self.poll_due(cx, &input).is_pending() {
+                self.begun = Some((input, topic));
+                return Poll::Pending;
+            }
             self.sent += 1;
-            let published = self.publish(session, out, &input, topic);
-            if topic + 1 < self.templates.len() {
+            let published = self.publish(session, out, &input);
+            if topic + 1 < self.config.copies() {
                 self.begun = Some((input, topic + 1));
             }
             match published {
@@ -482,12 +457,32 @@ impl Publisher<'_> {
     ) -> Poll<Result<Option<Result<Bytes, Error>>, Error>> {
         ready!(self.poll_pause(cx, session));
         let Some(input) = ready!(self.work.poll_next(cx))? else { return Poll::Ready(Ok(None)) };
+        if let (PublishWork::Lines(lines), Some(reader)) = (&mut self.work, &mut self.reader)
+            && !reader.goes_on(lines.rounds())
+        {
+            self.diagnostics.warning("no record of standard input was sent, and it is not read again");
+            lines.stop();
+            return Poll::Ready(Ok(None));
+        }
         let number = self.sent / self.config.copies() as u64 + 1;
-        let input = input.map_err(|given_up| given_up.error()).and_then(|input| match &mut self.filler {
+        let input = input.and_then(|input| match &mut self.filler {
             Some(filler) if self.reader.is_none() => filler.payload(number, &input),
             _ => Ok(input),
         });
         Poll::Ready(Ok(Some(input)))
+    }
+
+    /// Waits until a record is due.
+    fn poll_due(&mut self, cx: &mut Context<'_>, input: &[u8]) -> Poll<()> {
+        let (Some(replay), Some(reader)) = (&mut self.replay, &self.reader) else { return Poll::Ready(()) };
+        let round = if let PublishWork::Lines(lines) = &self.work { lines.rounds() } else { 0 };
+        replay.poll(cx, || reader.time(input).map(|time| (time, round)))
+    }
+
+    /// The place of a message's topic, by its number from 1.
+    fn place(&self, number: u64) -> usize {
+        let topics = self.config.topics.len().max(1) as u64;
+        usize::try_from(number.saturating_sub(1) % topics).unwrap_or_default()
     }
 
     /// An input does not become a message, to no topic.
@@ -500,13 +495,12 @@ impl Publisher<'_> {
         self.show_progress();
     }
 
-    /// Sends the message of one input to the topic at this place, if it is one to send; with what QoS.
+    /// Sends the message of one input to the topic whose turn it is, if it is one to send; with what QoS.
     fn publish(
         &mut self,
         session: &mut Session,
         out: &mut BytesMut,
         input: &Bytes,
-        topic: usize,
     ) -> Result<Option<QoS>, Error> {
         let number = self.sent;
         if let Some(reader) = &mut self.reader {
@@ -523,6 +517,7 @@ impl Publisher<'_> {
             session.publish(out, &template, &payload, keep, number)?;
             return Ok(Some(template.qos()));
         }
+        let topic = self.place(number);
         let Some(template) = self.templates.get(topic) else { return Ok(None) };
         let filled = match &mut self.filler {
             Some(filler) => {
@@ -550,7 +545,15 @@ impl Publisher<'_> {
         Err(Error::Input(error.why))
     }
 
-    fn report_left_out(&self) {
+    fn report_times(&self) {
+        if let Some(lateness) = self.replay.as_ref().and_then(ReplayClock::lateness) {
+            self.diagnostics.warning(lateness);
+        }
+        if let PublishWork::Lines(lines) = &self.work
+            && lines.is_torn()
+        {
+            self.diagnostics.warning(TORN);
+        }
         let left_out = self.schedule.as_ref().map_or(0, |schedule| schedule.left_out);
         if left_out > 0 {
             let times = counted(left_out, "time");

@@ -4,6 +4,7 @@
 //! A thread reads standard input with or without a connection; the connection sends from the front of the
 //! file. The format of the file, and the order of writes, are those of [`storage::spool`].
 
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use tokio::sync::mpsc;
 
 use super::Config;
 use super::filled::Filler;
-use super::intake::{IntakeNote, LineIntake, add_to_each, not_taken};
+use super::intake::{IntakeNote, LineIntake, not_taken};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::attention::{Attention, Supervisor, unanswered};
-use crate::command::input::{RecordReader, Source, stdin};
+use crate::command::input::{RecordReader, Source, read_file, stdin};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Progress};
@@ -69,6 +70,7 @@ pub(super) async fn run(
     let mut failure = None;
     let mut input = None;
     // Said before anything is sent.
+    config.source.check()?;
     let payload = if config.source.is_lines() { None } else { config.source.payload()? };
     let mut filler = config.filler(payload.as_deref())?;
     spool.keep_synchronised();
@@ -80,7 +82,7 @@ pub(super) async fn run(
         std::thread::spawn(move || {
             let mut lines =
                 LineIntake { intake, envelopes, filler, reader, qos, terminator, notes: &sender, number: 0 };
-            if let Err(failed) = lines.take_in_all(stdin, &over) {
+            if let Err(failed) = lines.take_in_stdin(stdin, &over) {
                 let _ = sender.blocking_send(IntakeNote::Failed(failed));
             }
             for departure in lines.reader.iter().flat_map(RecordReader::departures) {
@@ -88,11 +90,18 @@ pub(super) async fn run(
             }
         });
         input = Some(Input { notes: receiver, running });
-    } else if let Some(payload) = config.source.payload()? {
+    } else {
         // What is in the spool goes out all the same, and makes room for the next.
-        failure = take_in_one(&mut intake, &envelopes, filler.as_mut(), &payload).err();
-        if let Some(error) = &failure {
-            diagnostics.error(error);
+        let copies = config.copies();
+        for (number, payload) in payloads(&config.source, payload).enumerate() {
+            let topics = number * copies..(number + 1) * copies;
+            let taken = payload.and_then(|payload| {
+                take_in_one(&mut intake, &envelopes, topics, filler.as_mut(), number as u64 + 1, &payload)
+            });
+            if let Err(error) = taken {
+                diagnostics.error(&error);
+                failure.get_or_insert(error.exit());
+            }
         }
     }
     let damaged = (left.damaged_bytes > 0).then_some(Exit::Failure);
@@ -110,7 +119,7 @@ pub(super) async fn run(
         connected_before: false,
         renewed: false,
         ended: 0,
-        failed: failure.map(|error| error.exit()).or(damaged),
+        failed: failure.or(damaged),
         answer: AnswerLimit::new(config.answer_limit()),
     };
     let mut result = client::run(&config.client, &mut publisher).await;
@@ -153,15 +162,35 @@ fn report_left(diagnostics: &Diagnostics, options: &SpoolOptions, left: &Left) {
     }
 }
 
+/// The payloads of a source that does not read lines; `payload` is that of a source that is one message.
+fn payloads(
+    source: &Source,
+    payload: Option<Vec<u8>>,
+) -> Box<dyn Iterator<Item = Result<Vec<u8>, Error>> + '_> {
+    match source {
+        Source::Files(files) => Box::new(files.iter().map(|file| read_file(file))),
+        Source::Generated(payloads) => Box::new(std::iter::once(Ok(payloads.clone().next_payload()))),
+        _ => Box::new(payload.into_iter().map(Ok)),
+    }
+}
+
+/// Takes in the messages of one payload, to these of the topics.
 fn take_in_one(
     intake: &mut Intake,
     envelopes: &[Envelope],
+    topics: Range<usize>,
     filler: Option<&mut Filler>,
+    number: u64,
     payload: &[u8],
 ) -> Result<(), Error> {
+    let first = topics.start;
+    let envelopes = envelopes.get(topics).unwrap_or_default();
     let is_added = match filler {
-        Some(filler) => filler.add_to_each(intake, envelopes, 1, payload)?,
-        None => add_to_each(intake, envelopes, payload),
+        Some(filler) => filler.add_to_each(intake, envelopes, first, number, payload)?,
+        None => {
+            intake.is_possible(payload.len())
+                && envelopes.iter().all(|envelope| intake.add_as(envelope, payload))
+        }
     };
     if !is_added {
         let bytes = intake.packet_bytes(payload.len());

@@ -1,0 +1,134 @@
+//! A moment of a recording, as `--from` and `--to` name it.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use jiff::civil::{DateTime, Time};
+use jiff::tz::TimeZone;
+
+/// A time of each day, or one of a certain day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// Of each day, in the local time zone.
+    OfDay(Time),
+    /// One moment.
+    Once(SystemTime),
+}
+
+impl Moment {
+    /// Reads `10:00`, `10:00:30.5`, `2026-11-20`, `2026-11-20T10:00`, all in the local time zone, or a time with a
+    /// zone, as `2026-11-20T10:00:00Z`.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_in(text, &TimeZone::system())
+    }
+
+    fn parse_in(text: &str, zone: &TimeZone) -> Result<Self, String> {
+        const FORM: &str = "use a time of day, for example 10:00, or a time, for example 2026-11-20T10:00 or 2026-11-20T10:00:00Z";
+        if let Ok(moment) = text.parse::<Timestamp>() {
+            return Ok(Self::Once(moment.into()));
+        }
+        // A date alone would be read as a time, its beginning.
+        if !text.contains('-')
+            && let Ok(time) = text.parse::<Time>()
+        {
+            return Ok(Self::OfDay(time));
+        }
+        let moment = text.parse::<DateTime>().map_err(|_| FORM)?;
+        let moment = moment.to_zoned(zone.clone()).map_err(|error| error.to_string())?;
+        Ok(Self::Once(moment.timestamp().into()))
+    }
+}
+
+/// The part of a recording between two moments: the first belongs to it, the last does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Window {
+    from: Option<Moment>,
+    to: Option<Moment>,
+    zone: TimeZone,
+}
+
+impl Window {
+    /// In the local time zone. Where both are times of day and the first is the later one, it is the part around
+    /// midnight.
+    #[must_use]
+    pub fn new(from: Option<Moment>, to: Option<Moment>) -> Self {
+        Self { from, to, zone: TimeZone::system() }
+    }
+
+    /// Whether it leaves nothing out.
+    pub(super) fn is_all(&self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    pub(super) fn contains(&self, moment: SystemTime) -> bool {
+        let time = || {
+            let moment = Timestamp::try_from(moment).unwrap_or(Timestamp::MAX);
+            moment.to_zoned(self.zone.clone()).time()
+        };
+        match (self.from, self.to) {
+            (Some(Moment::OfDay(from)), Some(Moment::OfDay(to))) if from > to => {
+                let time = time();
+                time >= from || time < to
+            }
+            (from, to) => {
+                let is_after = from.is_none_or(|from| match from {
+                    Moment::OfDay(from) => time() >= from,
+                    Moment::Once(from) => moment >= from,
+                });
+                is_after
+                    && to.is_none_or(|to| match to {
+                        Moment::OfDay(to) => time() < to,
+                        Moment::Once(to) => moment < to,
+                    })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+    use rstest::rstest;
+
+    fn zone() -> TimeZone {
+        TimeZone::posix("EST5").unwrap()
+    }
+
+    #[rstest]
+    #[case("10:00", "10:05", "15:00:00", true)]
+    #[case("10:00", "10:05", "14:59:59.9", false)]
+    #[case("10:00", "10:05", "15:05:00", false)]
+    #[case("10:00", "10:05", "10:01:00", false)]
+    #[case("22:00", "06:00", "04:00:00", true)]
+    #[case("22:00", "06:00", "10:59:59", true)]
+    #[case("22:00", "06:00", "12:00:00", false)]
+    #[case("10:00:00.5", "", "15:00:00.4", false)]
+    #[case("10:00:00.5", "", "15:00:00.5", true)]
+    #[case("2026-11-20T10:00", "", "15:00:00", true)]
+    #[case("2026-11-20 10:00", "", "14:59:59", false)]
+    #[case("2026-11-20", "2026-11-21", "05:00:00", true)]
+    #[case("2026-11-20", "2026-11-21", "04:59:59", false)]
+    #[case("2026-11-20T10:00:00Z", "10:00", "10:30:00", true)]
+    #[case("2026-11-20T11:00:00+01:00", "", "09:59:59", false)]
+    #[case("", "2026-11-20T10:00:00Z", "10:00:00", false)]
+    fn a_window_is_in_local_time(
+        #[case] from: &str,
+        #[case] to: &str,
+        #[case] time: &str,
+        #[case] contains: bool,
+    ) {
+        let moment = |text: &str| (!text.is_empty()).then(|| Moment::parse_in(text, &zone()).unwrap());
+        let window = Window { from: moment(from), to: moment(to), zone: zone() };
+        let time = clock::parse(&format!("2026-11-20T{time}Z")).unwrap();
+        assert_eq!(window.contains(time), contains);
+    }
+
+    #[rstest]
+    fn other_texts_are_refused(#[values("", "noon", "25:00", "2026-13-01", "-1s", "10:00:99")] text: &str) {
+        assert!(Moment::parse(text).unwrap_err().contains("use a time of day"), "{text}");
+    }
+}

@@ -1,0 +1,45 @@
+//! Which records of an input become messages.
+
+use std::time::SystemTime;
+
+use super::moment::Window;
+use super::record::{NoRecord, Record};
+use crate::clock;
+use crate::protocol::topic;
+
+/// Which records are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordSelection {
+    /// By the time when they were received (`--from`, `--to`).
+    pub window: Window,
+    /// By their topic, one of these checked filters at least (`--topic-filter`); none is all.
+    pub filters: Vec<String>,
+}
+
+impl Default for RecordSelection {
+    fn default() -> Self {
+        Self { window: Window::new(None, None), filters: Vec::new() }
+    }
+}
+
+impl RecordSelection {
+    /// Whether it needs the time of a record.
+    pub(super) fn needs_time(&self) -> bool {
+        !self.window.is_all()
+    }
+
+    /// Whether a record is published; `topic` is that of records without one.
+    pub(super) fn takes(&self, record: &Record<'_>, topic: &str, time: Option<SystemTime>) -> bool {
+        let name = record.topic.as_deref().unwrap_or(topic);
+        let is_of_topic = self.filters.is_empty()
+            || self.filters.iter().any(|filter| topic::matches(filter.as_bytes(), name.as_bytes()));
+        is_of_topic && time.is_none_or(|time| self.window.contains(time))
+    }
+}
+
+/// When the message of a record was received; `None` if the record does not say.
+pub(super) fn time(record: &Record<'_>) -> Result<Option<SystemTime>, NoRecord> {
+    let Some(received) = &record.received else { return Ok(None) };
+    let time = clock::parse(received);
+    time.map(Some).ok_or_else(|| NoRecord::new(format!("tst: '{received}' is no time")))
+}

@@ -1,0 +1,137 @@
+//! `pub --json --timing recorded`: messages with the spacing of their recording, on an absolute schedule.
+
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, SystemTime};
+
+use crate::alarm::{Alarm, now};
+use crate::error::Error;
+use crate::quantity::{agree, counted, duration};
+
+/// Times that go back by less are those of messages that were recorded out of order; by more, of another recording, or
+/// of a clock that was set.
+const OUT_OF_ORDER: Duration = Duration::from_secs(1);
+
+/// How late a message may be without being counted.
+const TOLERANCE_NANOS: u64 = 100_000_000;
+
+/// When each message is due. The first one is due at once, and every other as long after it as it was received, at
+/// this speed. Sending that takes long does not move what follows.
+pub(super) struct ReplayClock {
+    speed: f64,
+    alarm: Alarm,
+    schedule: RecordedSchedule,
+    /// When the first message was due.
+    start: Option<u64>,
+    /// When the message in hand is due.
+    due: Option<u64>,
+    late: u64,
+    latest_nanos: u64,
+}
+
+/// The time that has passed in a recording.
+#[derive(Debug, Default)]
+struct RecordedSchedule {
+    /// The latest time of this round.
+    latest: Option<SystemTime>,
+    round: u64,
+    passed: Duration,
+}
+
+impl RecordedSchedule {
+    /// How long after the first message this one comes. Where a recording begins again, nothing has passed.
+    fn place(&mut self, time: SystemTime, round: u64) -> Duration {
+        let begins = std::mem::replace(&mut self.round, round) != round;
+        match self.latest.filter(|_| !begins) {
+            None => self.latest = Some(time),
+            Some(latest) => match time.duration_since(latest) {
+                Ok(more) => {
+                    self.passed = self.passed.saturating_add(more);
+                    self.latest = Some(time);
+                }
+                Err(back) if back.duration() > OUT_OF_ORDER => self.latest = Some(time),
+                Err(_) => {}
+            },
+        }
+        self.passed
+    }
+}
+
+impl ReplayClock {
+    pub(super) fn new(speed: f64) -> Result<Self, Error> {
+        let alarm = Alarm::new().map_err(|error| Error::file("a timer", error))?;
+        let schedule = RecordedSchedule::default();
+        Ok(Self { speed, alarm, schedule, start: None, due: None, late: 0, latest_nanos: 0 })
+    }
+
+    /// Ready when the message in hand is due. `time` gives the time when it was received, and the round; `None` for a line
+    /// that will not be sent.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        time: impl FnOnce() -> Option<(SystemTime, u64)>,
+    ) -> Poll<()> {
+        let due = if let Some(due) = self.due {
+            due
+        } else {
+            let Some((time, round)) = time() else { return Poll::Ready(()) };
+            let passed = self.schedule.place(time, round).div_f64(self.speed);
+            let start = *self.start.get_or_insert_with(now);
+            *self.due.insert(start.saturating_add(u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)))
+        };
+        ready!(self.alarm.poll_until(cx, due));
+        self.due = None;
+        let late = now().saturating_sub(due);
+        if late > TOLERANCE_NANOS {
+            self.late += 1;
+            self.latest_nanos = self.latest_nanos.max(late);
+        }
+        Poll::Ready(())
+    }
+
+    /// What is to be said at the end.
+    pub(super) fn lateness(&self) -> Option<String> {
+        (self.late > 0).then(|| {
+            format!(
+                "{} {} sent more than {} after the time of the recording, at most {} after it",
+                counted(self.late, "message"),
+                agree(self.late, "was", "were"),
+                duration(Duration::from_nanos(TOLERANCE_NANOS)),
+                duration(Duration::from_millis(self.latest_nanos / 1_000_000)),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::in_order(&[(0, 0), (500, 0), (700, 0)], &[0, 500, 700])]
+    #[case::out_of_order(&[(0, 0), (900, 0), (100, 0), (1000, 0)], &[0, 900, 900, 1000])]
+    #[case::another_recording(&[(5000, 0), (6000, 0), (2000, 0), (2300, 0)], &[0, 1000, 1000, 1300])]
+    #[case::rounds(&[(5, 0), (105, 0), (5, 1), (105, 1)], &[0, 100, 100, 200])]
+    fn messages_keep_their_spacing(#[case] times: &[(u64, u64)], #[case] expected: &[u64]) {
+        let mut schedule = RecordedSchedule::default();
+        let begin = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let places: Vec<_> = times
+            .iter()
+            .map(|(millis, round)| schedule.place(begin + Duration::from_millis(*millis), *round).as_millis())
+            .collect();
+        assert!(places.iter().copied().eq(expected.iter().map(|millis| u128::from(*millis))), "{places:?}");
+    }
+
+    #[tokio::test]
+    async fn speed_divides_the_time_that_passes() {
+        let mut replay = ReplayClock::new(10.0).unwrap();
+        let begin = SystemTime::UNIX_EPOCH;
+        let start = now();
+        for millis in [0, 100, 250] {
+            let time = begin + Duration::from_millis(millis);
+            std::future::poll_fn(|cx| replay.poll(cx, || Some((time, 0)))).await;
+            assert!(now() - start >= millis * 100_000);
+        }
+        std::future::poll_fn(|cx| replay.poll(cx, || None)).await;
+    }
+}

@@ -1,0 +1,113 @@
+//! What is still to be published.
+
+use std::path::PathBuf;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::config::Config;
+use super::{FOREVER, LONG_PAYLOAD_BYTES};
+use crate::command::input::{GeneratedPayloads, Lines, Source, read_file, stdin};
+use crate::error::Error;
+use crate::output::{Diagnostics, Progress};
+
+/// What messages are made of, one input after the other.
+pub(super) enum PublishWork {
+    Repeat { payload: Bytes, left: u64 },
+    Generated { payloads: GeneratedPayloads, left: u64 },
+    Files(mpsc::Receiver<Result<Bytes, Error>>),
+    Lines(Lines),
+}
+
+impl PublishWork {
+    /// `payload` is that of a source that is one message.
+    pub(super) fn new(config: &Config, payload: Option<Vec<u8>>) -> Result<Self, Error> {
+        config.source.check()?;
+        let left = config.repeat;
+        Ok(match (&config.source, payload) {
+            (_, Some(payload)) => Self::Repeat { payload: payload.into(), left },
+            (Source::Generated(payloads), None) => Self::Generated { payloads: payloads.clone(), left },
+            (Source::Files(files), None) => Self::Files(read_files(files.clone(), left)),
+            (Source::Records(options), None) => {
+                Self::Lines(Lines::read_records(&stdin()?, config.terminator, options.rounds)?)
+            }
+            (source, None) if source.is_lines() => Self::Lines(Lines::read(stdin()?, config.terminator)),
+            (_, None) => Self::Repeat { payload: Bytes::new(), left: 0 },
+        })
+    }
+
+    /// The next input; `Ready(None)` when there is none any more.
+    pub(super) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Result<Bytes, Error>>, Error>> {
+        Poll::Ready(Ok(match self {
+            Self::Lines(lines) => {
+                ready!(lines.poll_next(cx))?.map(|line| line.map_err(|given_up| given_up.error()))
+            }
+            Self::Files(files) => ready!(files.poll_recv(cx)),
+            Self::Repeat { left: 0, .. } | Self::Generated { left: 0, .. } => None,
+            Self::Repeat { payload, left } => {
+                *left -= 1;
+                Some(Ok(payload.clone()))
+            }
+            Self::Generated { payloads, left } => {
+                *left -= 1;
+                Some(Ok(payloads.next_payload().into()))
+            }
+        }))
+    }
+
+    /// Whether it is known that there is no more.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::Repeat { left, .. } | Self::Generated { left, .. } => *left == 0,
+            Self::Files(files) => files.is_closed() && files.is_empty(),
+            Self::Lines(_) => false,
+        }
+    }
+
+    /// What is over before anyone can interrupt it.
+    pub(super) fn is_one_short_message(&self) -> bool {
+        matches!(self, Self::Repeat { left: 1, payload } if payload.len() <= LONG_PAYLOAD_BYTES)
+    }
+
+    /// How far it is, for the user, where it may take long.
+    pub(super) fn progress(&self, config: &Config, diagnostics: &Diagnostics) -> Option<Progress> {
+        match self {
+            Self::Lines(lines) => Some(match lines.total_bytes() {
+                Some(total) => Progress::input(diagnostics, total),
+                None => Progress::lines(diagnostics),
+            }),
+            Self::Repeat { payload, left: 1 } if payload.len() > LONG_PAYLOAD_BYTES => {
+                Some(Progress::bytes(diagnostics, (payload.len() * config.copies()) as u64))
+            }
+            Self::Repeat { .. } | Self::Generated { .. } | Self::Files(_) => None,
+        }
+    }
+
+    /// Shows that so many messages are over.
+    pub(super) fn show(&self, progress: &Progress, ended: u64) {
+        if let Self::Lines(lines) = self {
+            progress.set(if lines.total_bytes().is_some() { lines.position() } else { ended });
+        }
+    }
+}
+
+/// Reads files on a thread of its own, one ahead: a file may be a pipe. `repeat`: how often all of them.
+fn read_files(files: Vec<PathBuf>, repeat: u64) -> mpsc::Receiver<Result<Bytes, Error>> {
+    let (sender, payloads) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut left = repeat;
+        while left > 0 {
+            for file in &files {
+                if sender.blocking_send(read_file(file).map(Bytes::from)).is_err() {
+                    return;
+                }
+            }
+            left = if left == FOREVER { left } else { left - 1 };
+        }
+    });
+    payloads
+}

@@ -1,0 +1,238 @@
+//! `mqtt pub --json` with a recording: the times of its messages, which of them are published, how often, and
+//! compressed files.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use mqtt::protocol::Protocol::V5;
+use mqtt::protocol::QoS;
+use mqtt::protocol::property::{PropertyId, Value};
+use rstest::rstest;
+use tempfile::TempDir;
+
+use crate::records::{expect_leave, take};
+use crate::support::Service as _;
+use crate::support::mqtt::{Mqtt, Outcome};
+use crate::support::packets::Message;
+use crate::support::server::Server;
+
+/// A record that was received at this time of a day.
+fn record(time: &str, topic: &str, payload: &str) -> String {
+    format!("{{\"tst\":\"2026-11-20T{time}Z\",\"topic\":\"{topic}\",\"payload\":\"{payload}\"}}\n")
+}
+
+/// A folder with a file.
+fn file(content: &[u8]) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("day.jsonl");
+    std::fs::write(&path, content).unwrap();
+    (folder, path)
+}
+
+/// What `pub --json` publishes of a recording that is standard input.
+#[track_caller]
+fn becomes(input: &[u8], args: &[&str], messages: &[Message<'static>]) -> Outcome {
+    let (_folder, path) = file(input);
+    run(args, messages, |publish| publish.stdin_file(path))
+}
+
+#[track_caller]
+fn run(args: &[&str], messages: &[Message<'static>], input: impl FnOnce(Mqtt) -> Mqtt) -> Outcome {
+    let expected = messages.to_vec();
+    let server = Server::start(move |server| {
+        let mut peer = server.accept_session(V5);
+        for message in &expected {
+            take(&mut peer, V5, message);
+        }
+        expect_leave(&mut peer, V5);
+    });
+    let publish = Mqtt::publish(server.port()).args(["-V", "5", "--json"]).args(args).env("TZ", "UTC0");
+    input(publish).run()
+}
+
+fn messages(payloads: &[&'static str]) -> Vec<Message<'static>> {
+    payloads.iter().map(|payload| Message::new("a", payload.as_bytes())).collect()
+}
+
+/// No message comes before its time. At the speed of the recording this test would not end.
+#[test]
+fn messages_have_the_spacing_of_the_recording() {
+    let input = [record("00:00:00", "a", "1"), record("01:00:00", "a", "2"), record("02:00:00", "a", "3")];
+    let start = Instant::now();
+    becomes(
+        input.concat().as_bytes(),
+        &["--timing", "recorded", "--speed", "36000"],
+        &messages(&["1", "2", "3"]),
+    )
+    .succeeds();
+    assert!(start.elapsed() >= Duration::from_millis(200), "{:?}", start.elapsed());
+}
+
+/// At that speed the times do not matter, and neither does a time of another form.
+#[test]
+fn the_highest_speed_waits_for_nothing() {
+    let input = [record("00:00:00", "a", "1"), record("23:00:00", "a", "2")].concat().replace('Z', "+0000");
+    let args = ["--timing", "recorded", "--speed", "max"];
+    becomes(input.as_bytes(), &args, &messages(&["1", "2"])).succeeds();
+}
+
+#[rstest]
+#[case::times_of_day(&["--from", "10:00", "--to", "10:05"], &["2", "3"])]
+#[case::over_midnight(&["--from", "22:00", "--to", "09:59:59"], &["1", "5"])]
+#[case::times(&["--from", "2026-11-20T10:05", "--to", "2026-11-20T22:30:00Z"], &["4"])]
+#[case::one_end(&["--to", "10:04:59.5"], &["1", "2", "3"])]
+#[case::topics(&["--topic-filter", "a/+/c", "--topic-filter", "x"], &[])]
+#[case::all_topics(&["--topic-filter", "#", "--from", "22:00"], &["5"])]
+fn only_selected_records_are_published(#[case] args: &[&str], #[case] expected: &[&'static str]) {
+    let input = [
+        record("09:59:58", "a", "1"),
+        record("10:00:00", "a", "2"),
+        record("10:04:59", "a", "3"),
+        record("10:05:00", "a", "4"),
+        record("23:00:00", "a", "5"),
+    ];
+    becomes(input.concat().as_bytes(), args, &messages(expected)).succeeds();
+}
+
+#[test]
+fn topics_are_selected_as_they_were_recorded() {
+    let input = [record("10:00:00", "b/c", "1"), record("10:00:00", "a/c", "2")].concat();
+    let args = ["--topic-filter", "a/#", "--rewrite-topic", "s#^a/#b/#"];
+    becomes(input.as_bytes(), &args, &[Message::new("b/c", b"2")]).succeeds();
+}
+
+/// The run ends there and does not name every line.
+#[rstest]
+fn recording_without_times_is_refused(
+    #[values("--timing=recorded", "--from=10:00", "--to=10:00")] arg: &str,
+) {
+    becomes(b"{\"topic\":\"a\",\"payload\":\"1\"}\n{\"topic\":\"a\",\"payload\":\"2\"}\n", &[arg], &[]).fails(
+        1,
+        "mqtt: line 1: it has no time (tst), which --timing, --from and --to go by; mqtt sub --json writes it",
+    );
+}
+
+#[test]
+fn one_record_without_time_is_named() {
+    let input = record("10:00:00", "a", "1") + "{\"topic\":\"a\"}\n" + &record("10:00:00.01", "a", "2");
+    becomes(input.as_bytes(), &["--timing", "recorded"], &messages(&["1", "2"]))
+        .exits(1)
+        .mentions("mqtt: line 2: it has no time (tst)");
+}
+
+/// A replay is not late, however long ago the recording was.
+#[test]
+fn replay_sends_the_recorded_message_expiry_interval() {
+    let line = r#"{"tst":"2020-01-01T00:00:00Z","topic":"a","retain":true,"payload":"x","properties":{"message-expiry-interval":60}}"#;
+    let message = Message::new("a", b"x").with(&[(PropertyId::MessageExpiryInterval, Value::Number(60))]);
+    let args = ["--timing", "recorded", "--keep-retain"];
+    becomes(line.as_bytes(), &args, &[message.retained()]).succeeds();
+    becomes(line.as_bytes(), &[], &[]).exits(0).mentions("the time of message-expiry-interval was over");
+}
+
+/// The beginning of a record at its end comes again each time.
+#[test]
+fn file_is_published_several_times() {
+    let input = record("10:00:00", "a", "1") + &record("10:00:00.001", "a", "2") + "{\"tst\":\"20";
+    let args = ["--timing", "recorded", "--loop", "3"];
+    let outcome = becomes(input.as_bytes(), &args, &messages(&["1", "2", "1", "2", "1", "2"]));
+    let outcome = outcome.exits(0);
+    assert_eq!(outcome.stderr.matches("the input ends within the record").count(), 3, "{}", outcome.stderr);
+}
+
+#[test]
+fn loop_ends_where_it_publishes_nothing() {
+    let input = record("10:00:00", "a", "1");
+    becomes(input.as_bytes(), &["--loop", "forever", "--topic-filter", "b"], &[])
+        .exits(0)
+        .mentions("no record of standard input was sent, and it is not read again");
+    becomes(b"", &["--loop", "forever"], &[]).succeeds();
+}
+
+/// Before there is a connection.
+#[test]
+fn pipe_cannot_be_read_again() {
+    let server = Server::start(|server| server.expect_nobody());
+    Mqtt::publish(server.port())
+        .args(["--json", "--loop", "2"])
+        .stdin("{}\n")
+        .run()
+        .exits(2)
+        .mentions("--loop reads standard input again, and it is no file");
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Zstd,
+    Gzip,
+}
+
+fn compressed(form: Form, content: &[u8]) -> Vec<u8> {
+    match form {
+        Form::Zstd => zstd::stream::encode_all(content, 0).unwrap(),
+        Form::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(content).unwrap();
+            encoder.finish().unwrap()
+        }
+    }
+}
+
+/// From a file and from a pipe, through a spool and without, once and again.
+#[rstest]
+fn compressed_recordings_are_read(#[values(Form::Zstd, Form::Gzip)] form: Form) {
+    let input = compressed(form, (record("10:00:00", "a", "1") + &record("10:00:01", "a", "2")).as_bytes());
+    becomes(&input, &[], &messages(&["1", "2"])).succeeds();
+    run(&[], &messages(&["1", "2"]), |publish| publish.stdin(input.clone())).succeeds();
+    becomes(&input, &["--loop", "2"], &messages(&["1", "2", "1", "2"])).succeeds();
+    let (folder, path) = file(&input);
+    let at_qos_1: Vec<_> =
+        messages(&["1", "2"]).into_iter().map(|message| message.at(QoS::AtLeastOnce, 0)).collect();
+    for is_pipe in [false, true] {
+        let spool = folder.path().join("spool");
+        run(&["-q", "1"], &at_qos_1, |publish| {
+            let publish = publish.arg_path("--spool", &spool);
+            if is_pipe { publish.stdin(input.clone()) } else { publish.stdin_file(&path) }
+        })
+        .succeeds();
+    }
+}
+
+/// What was whole is published. A program that was killed while it compressed leaves such a file.
+#[rstest]
+fn cut_off_compressed_recording_is_published_as_far_as_it_goes(
+    #[values(Form::Zstd, Form::Gzip)] form: Form,
+    #[values(false, true)] with_spool: bool,
+) {
+    let lines: Vec<String> = (0..40_000_u32).map(|n| record("10:00:00", "a", &format!("{n:x}"))).collect();
+    let whole = compressed(form, lines.concat().as_bytes());
+    let (folder, path) = file(&whole[..whole.len() / 2]);
+    let broker = crate::support::broker::Broker::start();
+    let receiver = Mqtt::subscribe(broker.port()).args(["-t", "a", "-q", "1", "-d"]).spawn();
+    receiver.wait_until_subscribed();
+    let publish = Mqtt::publish(broker.port()).args(["--json", "-q", "1"]).stdin_file(path);
+    let publish =
+        if with_spool { publish.arg_path("--spool", &folder.path().join("spool")) } else { publish };
+    let outcome = publish.run().exits(0);
+    assert!(outcome.stderr.contains("standard input ends within compressed data"), "{}", outcome.stderr);
+    receiver.wait_for_lines(100);
+    let received = String::from_utf8(receiver.stdout()).unwrap();
+    let expected: String = (0..100).map(|n| format!("{n:x}\n")).collect();
+    assert!(received.starts_with(&expected), "{}", &received[..200]);
+}
+
+#[test]
+fn damaged_compressed_recording_is_an_error() {
+    let mut input = compressed(Form::Zstd, record("10:00:00", "a", "1").repeat(2).as_bytes());
+    input.truncate(6);
+    input.extend_from_slice(&[0xff; 40]);
+    let broker = crate::support::broker::Broker::start();
+    let (_folder, path) = file(&input);
+    Mqtt::publish(broker.port())
+        .args(["--json", "-q", "1"])
+        .stdin_file(path)
+        .run()
+        .exits(1)
+        .mentions("mqtt: standard input: ");
+}
