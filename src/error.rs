@@ -5,7 +5,7 @@
 //!
 //! This list has what ends the attempts to connect ([`Retry::Never`]);
 //! everything else is tried again, on every way and in every command,
-//! because a network, a proxy or a restarting server can cause it, or somebody in between can forge it:
+//! because a network, a proxy or a restarting broker can cause it, or somebody in between can forge it:
 //!
 //! | final | why | made by |
 //! |---|---|---|
@@ -16,7 +16,7 @@
 //! | a broker that has moved (0x9D), or redirects without end with `--follow-redirect` | only the user can say whether to follow | [`Error::Elsewhere`], `client::run` |
 //! | HTTP 401, 403, 404 or 407, or a proxy's ruleset, twice in a row | once, it may come from a gateway that is being set up | [`Error::doubtful`] |
 //! | TLS on a port that was to be plain, at the first contact | the command line stays the same | [`Error::fatal`] in `client::connect` |
-//! | a packet that breaks the standard | the server's next would break it too | [`Error::Protocol`] |
+//! | a packet that breaks the standard | the broker's next would break it too | [`Error::Protocol`] |
 //! | the same packet ends three links | it would end the next | `client::strikes` |
 
 use crate::exit::Exit;
@@ -87,7 +87,7 @@ pub enum Sign {
     ProxyCannotReach,
 }
 
-/// What a server refuses, and with which packet.
+/// What a broker refuses, and with which packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Denial {
     /// The connection, with CONNACK.
@@ -96,7 +96,7 @@ pub enum Denial {
     Disconnect,
     /// A subscription, with SUBACK.
     Suback,
-    /// A message or anything else; also what is not sent because the server would refuse it.
+    /// A message or anything else; also what is not sent because the broker would refuse it.
     #[default]
     Message,
 }
@@ -126,7 +126,7 @@ pub enum Error {
         /// What is known about the cause.
         sign: Sign,
     },
-    /// The server answered a request with a failing Reason Code.
+    /// The broker answered a request with a failing Reason Code.
     #[error("{what}: {reason}{}", .text.as_ref().map(|t| format!(": {t}")).unwrap_or_default())]
     Refused {
         /// Which request, for example `connection refused` or `publish refused`.
@@ -135,22 +135,22 @@ pub enum Error {
         denial: Denial,
         /// The Reason Code, with 3.1.1 return codes already mapped to it.
         reason: ReasonCode,
-        /// The server's Reason String, without our secrets and not too long.
+        /// The broker's Reason String, without our secrets and not too long.
         text: Option<String>,
         /// What to try.
         hint: Option<String>,
     },
-    /// The server sends its clients to another one ([MQTT-4.11]).
+    /// The broker sends its clients to another one ([MQTT-4.11]).
     #[error("{refusal}")]
     Elsewhere {
         /// The refusal that says so.
         refusal: Box<Error>,
-        /// Where to, in the server's words.
+        /// Where to, in the broker's words.
         server_reference: String,
         /// For good, not only for this time.
         is_permanent: bool,
     },
-    /// The server broke the standard.
+    /// The broker broke the standard.
     #[error("protocol error: {0}")]
     Protocol(#[from] crate::protocol::wire::Malformed),
     /// A time limit the user set was reached.
@@ -206,7 +206,7 @@ impl Error {
         Self::Link { layer, cause: cause.into(), hint: None, retry: Retry::Once, sign: Sign::None }
     }
 
-    /// A request that the server has answered with a failing Reason Code, and what it says beside that.
+    /// A request that the broker has answered with a failing Reason Code, and what it says beside that.
     pub fn refused(what: impl Into<String>, reason: ReasonCode, properties: &Properties<'_>) -> Self {
         Self::Refused {
             what: what.into(),
@@ -295,7 +295,7 @@ impl Error {
         self
     }
 
-    /// Whether a server hung up without a word, which may have many reasons.
+    /// Whether a broker hung up without a word, which may have many reasons.
     #[must_use]
     pub fn is_hang_up(&self) -> bool {
         matches!(self, Self::Link { sign: Sign::HungUp, .. })
@@ -315,7 +315,7 @@ impl Error {
         }
     }
 
-    /// Whether the server has refused who we are, or what somebody with our credentials may do.
+    /// Whether the broker has refused who we are, or what somebody with our credentials may do.
     #[must_use]
     pub fn is_about_credentials(&self) -> bool {
         matches!(self, Self::Refused { reason, .. } if reason.is_about_credentials())

@@ -13,7 +13,7 @@ pub enum Exit {
     Negative,
     /// A time limit the user set was reached (the number is mosquitto's).
     TimedOut,
-    /// The server's failing Reason Code, 128–162 ([MQTT-2.4], values ≥ 0x80).
+    /// The broker's failing Reason Code, 128–162 ([MQTT-2.4], values ≥ 0x80).
     Reason(u8),
     /// The exit status of the command that was run (`mqtt broker -- COMMAND`).
     Command(u8),

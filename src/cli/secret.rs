@@ -93,7 +93,7 @@ impl SecretKind {
     }
 }
 
-/// From now on the secrets in these values are left out of what servers say.
+/// From now on the secrets in these values are left out of what brokers and proxies say.
 pub(super) fn keep(definition: &Command, matches: &ArgMatches) {
     for arg in definition.get_arguments() {
         let Some(kind) = kind(arg) else { continue };

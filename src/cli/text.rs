@@ -32,7 +32,7 @@ fn checked(
     check: impl Fn(&[u8]) -> Result<&str, TopicError>,
 ) -> Result<String, (Error, TopicError)> {
     match check(text.as_encoded_bytes()) {
-        // Legal, but servers may take it for malformed, and mosquitto does ([MQTT-1.5.4]).
+        // Legal, but brokers may take it for malformed, and mosquitto does ([MQTT-1.5.4]).
         Ok(legal) if legal.chars().any(char::is_control) => Err((
             Error::usage(format!("{what} '{}': it contains a control character", shown(text))),
             TopicError::Null,

@@ -56,7 +56,7 @@ pub struct WebSocketOptions {
     pub path: String,
     /// Further headers of the request. `Host` replaces the one made from the address.
     pub headers: Vec<(String, String)>,
-    /// The longest message taken from the server, in bytes.
+    /// The longest message taken from the broker, in bytes.
     pub max_message_size: usize,
 }
 

@@ -46,7 +46,7 @@ struct Out {
     writer: Box<dyn Write + Send>,
     /// What may be drawn where the next line goes.
     bar: Option<ProgressBar>,
-    /// Of a client that has not named itself, the identifier that a server gave it.
+    /// Of a client that has not named itself, the identifier that the broker gave it.
     assigned_client_identifier: String,
     counted: packet_log::Counted,
     held: HeldLines,
@@ -281,7 +281,7 @@ impl Diagnostics {
         }
     }
 
-    /// The identifier that a server has given to a client without one, be it in this packet
+    /// The identifier that the broker has given to a client without one, be it in this packet
     /// ([MQTT-3.2.2-16]). A client that comes back has it in its CONNECT.
     fn assigned_client_identifier(&self, packet: &Packet<'_>) -> String {
         let assigned = &mut self.out().assigned_client_identifier;

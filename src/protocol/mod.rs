@@ -53,9 +53,9 @@ impl std::fmt::Display for Protocol {
 /// Which way a packet goes, seen from the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// To the server.
+    /// To the broker.
     Sent,
-    /// From the server.
+    /// From the broker.
     Received,
 }
 

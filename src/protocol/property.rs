@@ -139,7 +139,7 @@ impl PropertyId {
     }
 
     /// Whether it may be repeated there: user properties anywhere, subscription identifiers in a
-    /// PUBLISH from the server ([MQTT-3.3.2.3.8]).
+    /// PUBLISH from the broker ([MQTT-3.3.2.3.8]).
     fn repeats_in(self, place: Place) -> bool {
         self == Self::UserProperty
             || (self == Self::SubscriptionIdentifier && place == Place::Packet(PacketType::Publish))

@@ -1,6 +1,6 @@
 //! Reason Codes: the number as it came, its name in the standard, and what it means for the user.
 //!
-//! The number stays a raw `u8`: a server that sends one this table does not know is still reported
+//! The number stays a raw `u8`: a broker that sends one this table does not know is still reported
 //! truthfully, where an enum could only fail.
 
 /// A Reason Code of MQTT 5 ([MQTT-2.4]). Return codes of MQTT 3.x are mapped to it by
@@ -97,7 +97,7 @@ impl ReasonCode {
         }
     }
 
-    /// The CONNACK return code of MQTT 3.x that comes nearest (a server's side of the mapping).
+    /// The CONNACK return code of MQTT 3.x that comes nearest (a broker's side of the mapping).
     #[must_use]
     pub fn to_return_code(self) -> u8 {
         match self {
@@ -190,7 +190,7 @@ impl ReasonCode {
     }
 
     /// Whether trying again later can help. Credentials, identity, bans and broken protocol do not
-    /// heal by themselves; a busy, restarting or full server may, and so may one that sends its clients to
+    /// heal by themselves; a busy, restarting or full broker may, and so may one that sends its clients to
     /// another one for a time, as clusters do behind a load balancer.
     #[must_use]
     pub fn retry(self) -> Retry {
@@ -205,7 +205,7 @@ impl ReasonCode {
 /// without `--wait-for-server` is not tried again, whatever the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// A network or server condition that may pass.
+    /// A network or broker condition that may pass.
     Later,
     /// An answer that may pass; the second in a row counts.
     Once,

@@ -95,7 +95,7 @@ pub fn shared(filter: &str) -> Option<(&str, &str)> {
     filter.strip_prefix(SHARE)?.split_once('/')
 }
 
-/// Whether it is a topic under which servers tell of themselves (MQTT 5, section 4.7.2).
+/// Whether it is a topic under which brokers tell of themselves (MQTT 5, section 4.7.2).
 #[must_use]
 pub fn is_of_server(name: &[u8]) -> bool {
     name == b"$SYS" || name.starts_with(b"$SYS/")

@@ -25,13 +25,13 @@
 //! The order is write-out → [`SessionFile::write`] → PUBREC, and PUBREL → [`SessionFile::write`] →
 //! PUBCOMP, for all messages of one wake-up together, with one write. A kill in between means:
 //!
-//! * before the write-out: the server sends the message again, and it is delivered then;
+//! * before the write-out: the broker sends the message again, and it is delivered then;
 //! * between write-out and record: the same, so it is delivered twice. It was not acknowledged.
 //!   Standard output is no transaction, and a message twice is better than a message lost;
-//! * between record and PUBREC: the server sends it again, and it is only acknowledged;
-//! * between PUBREL and record, or record and PUBCOMP: the server sends PUBREL again.
+//! * between record and PUBREC: the broker sends it again, and it is only acknowledged;
+//! * between PUBREL and record, or record and PUBCOMP: the broker sends PUBREL again.
 //!
-//! That a server has lost the session is recorded before anything of the new one is delivered. A kill
+//! That a broker has lost the session is recorded before anything of the new one is delivered. A kill
 //! in the moment between its answer and that record would leave identifiers of the old session
 //! behind, for which the next run would hold a new message. MQTT has no means against that.
 //!
@@ -121,7 +121,7 @@ impl SessionFile {
         self.set(packet_identifier, false);
     }
 
-    /// The server has lost the session.
+    /// The broker has lost the session.
     ///
     /// # Errors
     /// The file cannot be written.

@@ -3,7 +3,7 @@
 
 /// In hexadecimal, without blanks; a `'` is for the reader.
 const PACKETS: &[&str] = &[
-    // CONNACK: 3.1.1, session present, refused; 5 bare, of mosquitto, with all a server can say; cut.
+    // CONNACK: 3.1.1, session present, refused; 5 bare, of mosquitto, with all a broker can say; cut.
     "20'02'0000",
     "20'02'0100",
     "20'02'0005",
@@ -49,7 +49,7 @@ const PACKETS: &[&str] = &[
     "e0'02'8b'00",
     "e0'0b'9c'09'1c000662'3a31383833",
     "f0'0b'18'09'150001'73'160002'6162",
-    // What a server must not send.
+    // What a broker must not send.
     "10'0c'00044d515454'04'02'003c'0000",
     "82'06'0001'000161'00",
     "a2'05'0001'000161",

@@ -54,7 +54,7 @@ impl<'a> FieldReader<'a> {
     }
 
     /// The topic name of a PUBLISH. An empty one is the session's to judge: it may have an alias. One
-    /// that is not UTF-8 is passed on: some servers let them through, and to end the link then would
+    /// that is not UTF-8 is passed on: some brokers let them through, and to end the link then would
     /// leave their users with nothing.
     fn topic_name(&mut self) -> Result<&'a [u8], Malformed> {
         let name = self.binary()?;
@@ -166,7 +166,7 @@ impl Packet<'_> {
     }
 }
 
-/// A PUBLISH. The topic is bytes: a server may send one that is not UTF-8, and the link stays up.
+/// A PUBLISH. The topic is bytes: a broker may send one that is not UTF-8, and the link stays up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the fields are the standard's own names")]
 pub struct Publish<'a> {
@@ -420,7 +420,7 @@ fn connack(protocol: Protocol, mut reader: FieldReader<'_>) -> Result<Packet<'_>
         return Err(reader.malformed("reserved acknowledge flags")); // [MQTT-3.2.2-1]
     }
     let code = reader.u8()?;
-    // Two bytes answer a v5 CONNECT too: a server that knows only 3.x says so in its own format.
+    // Two bytes answer a v5 CONNECT too: a broker that knows only 3.x says so in its own format.
     let (reason, properties) = if protocol == Protocol::V5 && !reader.is_empty() {
         reader.check_reason(ReasonCode(code))?; // [MQTT-3.2.2-7]
         (ReasonCode(code), Properties::read(&mut reader, Place::Packet(PacketType::ConnAck))?)

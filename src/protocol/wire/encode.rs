@@ -93,13 +93,13 @@ pub fn connack(
     put_packet(out, 0x20, &body);
 }
 
-/// Whether messages go under a topic alias once the server knows it ([MQTT-3.3.2.3.4]).
+/// Whether messages go under a topic alias once the broker knows it ([MQTT-3.3.2.3.4]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum TopicAlias {
     /// They do not.
     #[default]
     None,
-    /// They do if the server takes aliases, and has one left.
+    /// They do if the broker takes aliases, and has one left.
     Auto,
     /// They do under this one, which is not 0.
     Fixed(u16),
@@ -214,7 +214,7 @@ impl PublishTemplate {
         1 + variable_length(remaining) + remaining
     }
 
-    /// Appends one message under a topic alias (MQTT 5), with the topic itself if the server does not
+    /// Appends one message under a topic alias (MQTT 5), with the topic itself if the broker does not
     /// know the alias yet.
     pub fn put_aliased(
         &self,
@@ -307,7 +307,7 @@ impl PublishTemplate {
     }
 }
 
-/// Appends a PUBLISH to be forwarded as it is (a server's side): everything given, nothing kept.
+/// Appends a PUBLISH to be forwarded as it is (a broker's side): everything given, nothing kept.
 pub fn put_publish(out: &mut BytesMut, protocol: Protocol, publish: &super::Publish<'_>) {
     put_publish_head(out, protocol, publish, publish.payload.len());
     out.put_slice(publish.payload);
@@ -438,7 +438,7 @@ pub fn unsubscribe(
     written(&v5::Unsubscribe { pkid: packet_identifier, filters, properties }.write(out));
 }
 
-/// Appends a SUBACK (a server's side); a failure is 0x80 in MQTT 3.x.
+/// Appends a SUBACK (a broker's side); a failure is 0x80 in MQTT 3.x.
 pub fn suback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, reasons: &[ReasonCode]) {
     let mut body = Vec::with_capacity(3 + reasons.len());
     body.put_u16(packet_identifier);
@@ -451,7 +451,7 @@ pub fn suback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, re
     put_packet(out, 0x90, &body);
 }
 
-/// Appends an UNSUBACK (a server's side); MQTT 3.x carries no reasons.
+/// Appends an UNSUBACK (a broker's side); MQTT 3.x carries no reasons.
 pub fn unsuback(out: &mut BytesMut, protocol: Protocol, packet_identifier: u16, reasons: &[ReasonCode]) {
     let mut body = Vec::with_capacity(3 + reasons.len());
     body.put_u16(packet_identifier);

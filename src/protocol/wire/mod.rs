@@ -17,7 +17,7 @@
 //!   MQTT 3.1, its DISCONNECT is one byte too long, its AUTH cannot be built.
 //! * **PUBLISH**: its v4 and v5 types are two, own their topic, and would re-encode constant properties
 //!   for every message. [`PublishTemplate`] encodes them once.
-//! * **What a server writes, and failing acknowledgements**: its enums of Reason Codes are incomplete.
+//! * **What a broker writes, and failing acknowledgements**: its enums of Reason Codes are incomplete.
 
 #[cfg(test)]
 pub(crate) mod corpus;

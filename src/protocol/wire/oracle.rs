@@ -110,7 +110,7 @@ fn in_packet(protocol: Protocol, packet: PacketType) -> BoxedStrategy<PropertyBl
     }
 }
 
-/// A packet whose writer we do not have: what only servers send, with properties.
+/// A packet whose writer we do not have: what only brokers send, with properties.
 fn with_properties(
     first: u8,
     identifier: Option<u16>,

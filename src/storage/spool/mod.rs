@@ -1,4 +1,4 @@
-//! The spool of a publisher: messages in a file until the server has acknowledged them.
+//! The spool of a publisher: messages in a file until the broker has acknowledged them.
 //!
 //! Messages are appended at the end as they come ([`Intake`], which may be in another thread) and sent from
 //! the front ([`Spool`]). How far each has come is written into it in place, so that it takes no space:
@@ -6,10 +6,10 @@
 //! is truncated.
 //!
 //! **Exactly once.** At QoS 2 the order is: packet identifier into the file → PUBLISH; PUBREC → stage into
-//! the file → PUBREL; PUBCOMP → done. The next run goes on with the same identifiers if the server has kept
-//! the session: it sends PUBLISH again where PUBREC had not come, and PUBREL where it had. If the server
+//! the file → PUBREL; PUBCOMP → done. The next run goes on with the same identifiers if the broker has kept
+//! the session: it sends PUBLISH again where PUBREC had not come, and PUBREL where it had. If the broker
 //! has lost the session that is recorded first, and all of them are sent again. (A kill in the moment
-//! between that answer of the server and the record makes the next run release messages of which the server
+//! between that answer of the broker and the record makes the next run release messages of which the broker
 //! knows nothing: MQTT has no means against that.) At QoS 1 the next run sends whatever was not
 //! acknowledged.
 //!
@@ -464,7 +464,7 @@ impl Spool {
         }
     }
 
-    /// The server has it, or has refused it for good.
+    /// The broker has it, or has refused it for good.
     pub fn done(&mut self, place: u64) {
         self.mark(place, SpoolStage::Done);
     }

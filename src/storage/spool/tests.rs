@@ -133,7 +133,7 @@ fn next_run_continues_after_a_kill() {
     assert_eq!(rest(&mut spool), ["waiting", "unsent"]);
     drop(spool);
 
-    // The server has lost the session.
+    // The broker has lost the session.
     let (mut spool, _) = folder.open();
     spool.forget_sent();
     spool.write().unwrap();
