@@ -35,7 +35,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let request = cli::parse(arguments, start_anew);
     let (verbosity, color, log_time, manner) = match &request {
         Ok(Parsed::Run { invocation, color, log_time, manner, .. }) => {
-            (invocation.verbosity(), *color, *log_time, *manner)
+            (invocation.common().0, *color, *log_time, *manner)
         }
         _ => (Verbosity::Normal, ColorChoice::Auto, false, Manner::Own),
     };

@@ -190,10 +190,11 @@ pub fn parse(
     let lone_password = |client: &ClientOptions| {
         client.user_name.is_none() && client.password.is_some() && client.authentication.is_none()
     };
-    if left_out.is_none() && invocation.client().is_some_and(lone_password) {
+    let (_, client) = invocation.common();
+    if left_out.is_none() && client.is_some_and(lone_password) {
         left_out = Some("the password was sent without a user name; -u gives one".into());
     }
-    let tls = invocation.client().and_then(|client| client.endpoint.tls.as_ref());
+    let tls = client.and_then(|client| client.endpoint.tls.as_ref());
     if let Some(tls) = tls {
         if tls.is_insecure() {
             warnings.push("--insecure: the certificate of the broker is not verified".into());

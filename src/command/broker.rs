@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use super::attention::{Attention, Stop, in_background};
 use crate::broker::{Broker, Options};
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
@@ -35,8 +35,8 @@ pub struct Config {
 }
 
 impl Invocation for Config {
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, None)
     }
 
     fn run(self: Box<Self>, _: &Diagnostics) -> Running<'_> {

@@ -6,7 +6,7 @@ use std::io::{Error as IoError, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Verbosity};
@@ -39,8 +39,8 @@ pub enum CompatTask {
 }
 
 impl Invocation for Config {
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, None)
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

@@ -29,15 +29,13 @@ use crate::output::{Diagnostics, Verbosity};
 /// A subcommand on its way to its exit status.
 pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Exit, Error>> + 'a>>;
 
+/// What is to be said on standard error, and the connection of a subcommand that makes one.
+pub type Common<'a> = (Verbosity, Option<&'a ClientOptions>);
+
 /// A subcommand with its checked configuration.
 pub trait Invocation: Any + Debug {
-    /// The connection it makes, if it makes one.
-    fn client(&self) -> Option<&ClientOptions> {
-        None
-    }
-
-    /// What is to be said on standard error.
-    fn verbosity(&self) -> Verbosity;
+    /// What the program needs of any subcommand.
+    fn common(&self) -> Common<'_>;
 
     /// Runs it to its end.
     ///

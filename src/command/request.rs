@@ -14,7 +14,7 @@ use crate::client::handler::{Change, Flow, Handler, Supervision};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::{Denial, Error, Layer};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
@@ -63,12 +63,8 @@ pub struct Config {
 }
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        Some(&self.client)
-    }
-
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, Some(&self.client))
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

@@ -13,7 +13,7 @@ use crate::client::handler::{Flow, Handler};
 use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, Connected};
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
 use crate::protocol::property::PropertyBlock;
@@ -49,8 +49,8 @@ pub struct Config {
 }
 
 impl Invocation for Config {
-    fn verbosity(&self) -> Verbosity {
-        Verbosity::Quiet
+    fn common(&self) -> Common<'_> {
+        (Verbosity::Quiet, None)
     }
 
     fn run(self: Box<Self>, _: &Diagnostics) -> Running<'_> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::attention::Attention;
 use super::bench::{self, config::Mode};
 use super::will_test::{self, replace};
-use super::{Invocation, Running};
+use super::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::file::{names_stdout, patiently};
 use crate::output::{Diagnostics, Stdout, Verbosity};
@@ -72,8 +72,8 @@ struct Unmade {
 }
 
 impl Invocation for Unmade {
-    fn verbosity(&self) -> Verbosity {
-        Verbosity::Normal
+    fn common(&self) -> Common<'_> {
+        (Verbosity::Normal, None)
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

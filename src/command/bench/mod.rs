@@ -48,7 +48,7 @@ use self::report::finding::SATURATION_HINT;
 use self::report::{LoadReport, RunOutcome, text};
 use super::attention::Attention;
 use crate::client::options::ClientOptions;
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Stdout, Verbosity};
@@ -98,15 +98,9 @@ pub struct Results {
 }
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        match &self.task {
-            BenchTask::Load(load) => Some(&load.client),
-            _ => None,
-        }
-    }
-
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        let client = if let BenchTask::Load(load) = &self.task { Some(&load.client) } else { None };
+        (self.verbosity, client)
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

@@ -25,13 +25,12 @@ use self::work::PublishWork;
 use super::attention::{Attention, Supervisor, unanswered};
 use super::input::{Message, NoRecord, RecordReader};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
-use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Progress, Verbosity};
+use crate::output::{Diagnostics, Progress};
 use crate::protocol::QoS;
 use crate::protocol::wire::PublishTemplate;
 use crate::quantity::counted;
@@ -51,12 +50,8 @@ const LAST_ANSWER_LIMIT: Duration = Duration::from_secs(3);
 const LONG_PAYLOAD_BYTES: usize = 1024 * 1024;
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        Some(&self.client)
-    }
-
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, Some(&self.client))
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

@@ -30,7 +30,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::client::options::ClientOptions;
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::{Diagnostics, Verbosity};
@@ -97,12 +97,8 @@ impl Config {
 }
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        Some(&self.client)
-    }
-
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, Some(&self.client))
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

@@ -36,13 +36,12 @@ use self::stages::{MARKER_TOKEN, Requests, SubscribeWork};
 use super::attention::{Stop, Supervisor, unanswered};
 use super::stored::EndOfStored;
 use crate::client::handler::{Change, Flow, Handler, Supervision};
-use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::output::{Diagnostics, Misfit, Stdout, Verbosity};
+use crate::output::{Diagnostics, Misfit, Stdout};
 use crate::protocol::QoS;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::Publish;
@@ -51,12 +50,8 @@ use crate::signal;
 use crate::storage::session_file::SessionFile;
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        Some(&self.client)
-    }
-
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, Some(&self.client))
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {

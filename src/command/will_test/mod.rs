@@ -34,7 +34,7 @@ use tokio::time::MissedTickBehavior;
 use super::attention::Attention;
 use crate::client::options::{ClientOptions, Secret, Version, Will};
 use crate::client::raw::RawLink;
-use crate::command::{Invocation, Running};
+use crate::command::{Common, Invocation, Running};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::file::patiently;
@@ -90,12 +90,8 @@ pub fn needs_v5(name: &str) -> bool {
 }
 
 impl Invocation for Config {
-    fn client(&self) -> Option<&ClientOptions> {
-        Some(&self.client)
-    }
-
-    fn verbosity(&self) -> Verbosity {
-        self.verbosity
+    fn common(&self) -> Common<'_> {
+        (self.verbosity, Some(&self.client))
     }
 
     fn run(self: Box<Self>, diagnostics: &Diagnostics) -> Running<'_> {
