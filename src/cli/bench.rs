@@ -2,6 +2,7 @@
 //! `bench` is `bench e2e`.
 
 use std::ffi::OsString;
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -249,25 +250,16 @@ fn figures() -> String {
     format!("Figures of --fail-if:\n{}", figures_help(MAX_HELP_WIDTH).trim_end())
 }
 
-impl Subcommand for BenchArgs {
-    type Config = Config;
-
+impl LoadArgs for BenchArgs {
     const MANUAL: &'static Manual = &bench_manual::WITHOUT_MODE;
+    const MODE: Mode = EndToEndArgs::MODE;
 
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Subcommand::connection_mut(&mut self.e2e)
+    fn common(&self) -> &CommonArgs {
+        self.e2e.common()
     }
 
-    fn is_for_reader(&self) -> bool {
-        Subcommand::is_for_reader(&self.e2e)
-    }
-
-    fn needs(typed: &ArgMatches) -> Needs {
-        load_needs(typed)
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        self.e2e.reports()
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        self.e2e.common_mut()
     }
 }
 
@@ -279,30 +271,52 @@ impl TryFrom<BenchArgs> for Config {
     }
 }
 
-/// What a load needs of the connection.
-fn load_needs(typed: &ArgMatches) -> Needs {
-    if typed.get_flag("embedded") { Needs::OwnBroker } else { Needs::Load }
+/// The options of a mode that generates load.
+trait LoadArgs {
+    const MANUAL: &'static Manual;
+    const MODE: Mode;
+
+    /// What all of them have.
+    fn common(&self) -> &CommonArgs;
+
+    fn common_mut(&mut self) -> &mut CommonArgs;
 }
 
-impl Subcommand for ConnectArgs {
+impl<A: LoadArgs + clap::Args + Debug + 'static> Subcommand for A
+where
+    Config: TryFrom<A, Error = Error>,
+{
     type Config = Config;
 
-    const MANUAL: &'static Manual = &bench_manual::CONNECT;
+    const MANUAL: &'static Manual = A::MANUAL;
 
     fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Some(&mut self.common.connection)
+        Some(&mut self.common_mut().connection)
     }
 
     fn is_for_reader(&self) -> bool {
-        self.common.is_for_reader()
+        self.common().is_for_reader()
     }
 
     fn needs(typed: &ArgMatches) -> Needs {
-        load_needs(typed)
+        if typed.get_flag("embedded") { Needs::OwnBroker } else { Needs::Load }
     }
 
     fn reports(&self) -> Option<WantedReports> {
-        Some(self.common.reports(Mode::Connect))
+        Some(self.common().reports(A::MODE))
+    }
+}
+
+impl LoadArgs for ConnectArgs {
+    const MANUAL: &'static Manual = &bench_manual::CONNECT;
+    const MODE: Mode = Mode::Connect;
+
+    fn common(&self) -> &CommonArgs {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        &mut self.common
     }
 }
 
@@ -325,25 +339,16 @@ impl TryFrom<ConnectArgs> for Config {
     }
 }
 
-impl Subcommand for BenchPublishArgs {
-    type Config = Config;
-
+impl LoadArgs for BenchPublishArgs {
     const MANUAL: &'static Manual = &bench_manual::PUBLISH;
+    const MODE: Mode = Mode::Publish;
 
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Some(&mut self.common.connection)
+    fn common(&self) -> &CommonArgs {
+        &self.common
     }
 
-    fn is_for_reader(&self) -> bool {
-        self.common.is_for_reader()
-    }
-
-    fn needs(typed: &ArgMatches) -> Needs {
-        load_needs(typed)
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        Some(self.common.reports(Mode::Publish))
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        &mut self.common
     }
 }
 
@@ -356,25 +361,16 @@ impl TryFrom<BenchPublishArgs> for Config {
     }
 }
 
-impl Subcommand for BenchSubscribeArgs {
-    type Config = Config;
-
+impl LoadArgs for BenchSubscribeArgs {
     const MANUAL: &'static Manual = &bench_manual::SUBSCRIBE;
+    const MODE: Mode = Mode::Subscribe;
 
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Some(&mut self.common.connection)
+    fn common(&self) -> &CommonArgs {
+        &self.common
     }
 
-    fn is_for_reader(&self) -> bool {
-        self.common.is_for_reader()
-    }
-
-    fn needs(typed: &ArgMatches) -> Needs {
-        load_needs(typed)
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        Some(self.common.reports(Mode::Subscribe))
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        &mut self.common
     }
 }
 
@@ -396,25 +392,16 @@ impl TryFrom<BenchSubscribeArgs> for Config {
     }
 }
 
-impl Subcommand for EndToEndArgs {
-    type Config = Config;
-
+impl LoadArgs for EndToEndArgs {
     const MANUAL: &'static Manual = &bench_manual::END_TO_END;
+    const MODE: Mode = Mode::EndToEnd;
 
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Some(&mut self.common.connection)
+    fn common(&self) -> &CommonArgs {
+        &self.common
     }
 
-    fn is_for_reader(&self) -> bool {
-        self.common.is_for_reader()
-    }
-
-    fn needs(typed: &ArgMatches) -> Needs {
-        load_needs(typed)
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        Some(self.common.reports(Mode::EndToEnd))
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        &mut self.common
     }
 }
 
@@ -435,25 +422,16 @@ impl TryFrom<EndToEndArgs> for Config {
     }
 }
 
-impl Subcommand for BenchRequestArgs {
-    type Config = Config;
-
+impl LoadArgs for BenchRequestArgs {
     const MANUAL: &'static Manual = &bench_manual::REQUEST;
+    const MODE: Mode = Mode::Request;
 
-    fn connection_mut(&mut self) -> Option<&mut ConnectionArgs> {
-        Some(&mut self.common.connection)
+    fn common(&self) -> &CommonArgs {
+        &self.common
     }
 
-    fn is_for_reader(&self) -> bool {
-        self.common.is_for_reader()
-    }
-
-    fn needs(typed: &ArgMatches) -> Needs {
-        load_needs(typed)
-    }
-
-    fn reports(&self) -> Option<WantedReports> {
-        Some(self.common.reports(Mode::Request))
+    fn common_mut(&mut self) -> &mut CommonArgs {
+        &mut self.common
     }
 }
 
