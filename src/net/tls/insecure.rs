@@ -15,65 +15,24 @@ use super::{certificate, verify};
 
 /// A verifier that checks nothing, or nothing but the pins if there are any.
 pub(super) fn verifier(pins: Vec<Pin>, provider: &CryptoProvider) -> Arc<dyn ServerCertVerifier> {
-    let algorithms = provider.signature_verification_algorithms;
-    if pins.is_empty() {
-        Arc::new(InsecureAcceptAnyServer { schemes: algorithms.supported_schemes() })
-    } else {
-        Arc::new(InsecureAcceptPinnedKey { pins, algorithms })
-    }
+    Arc::new(InsecureServer { pins, algorithms: provider.signature_verification_algorithms })
 }
 
-/// Accepts every certificate: the peer may be anyone.
+/// Accepts every certificate with a pinned key, whatever else it says. Without pins the peer may be anyone.
 #[derive(Debug)]
-struct InsecureAcceptAnyServer {
-    schemes: Vec<SignatureScheme>,
-}
-
-impl ServerCertVerifier for InsecureAcceptAnyServer {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    // A signature by the key of an unverified certificate proves nothing, and
-    // checking it would shut out certificates that rustls cannot read, such as version 1.
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.schemes.clone()
-    }
-}
-
-/// Accepts every certificate with a pinned key, whatever else it says.
-#[derive(Debug)]
-struct InsecureAcceptPinnedKey {
+struct InsecureServer {
     pins: Vec<Pin>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
-impl InsecureAcceptPinnedKey {
+impl InsecureServer {
+    /// A signature by the key of an unverified certificate proves nothing, and checking it would shut out
+    /// certificates that rustls cannot read, such as version 1. With pins the signature proves that the server
+    /// has the key and not only the certificate.
+    fn checks_signatures(&self) -> bool {
+        !self.pins.is_empty()
+    }
+
     /// Verifies a signature of TLS 1.2 by the key alone: rustls would read all of the certificate, which it
     /// cannot if that is of version 1.
     fn verify_by_key(
@@ -101,7 +60,7 @@ fn public_key(certificate: &CertificateDer<'_>) -> Result<Vec<u8>, TlsError> {
     certificate::public_key(certificate).ok_or_else(|| CertificateError::BadEncoding.into())
 }
 
-impl ServerCertVerifier for InsecureAcceptPinnedKey {
+impl ServerCertVerifier for InsecureServer {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -114,14 +73,17 @@ impl ServerCertVerifier for InsecureAcceptPinnedKey {
         Ok(ServerCertVerified::assertion())
     }
 
-    // The signature is what proves that the server has the key, not just the certificate.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.verify_by_key(message, certificate, signature)
+        if self.checks_signatures() {
+            self.verify_by_key(message, certificate, signature)
+        } else {
+            Ok(HandshakeSignatureValid::assertion())
+        }
     }
 
     fn verify_tls13_signature(
@@ -130,6 +92,9 @@ impl ServerCertVerifier for InsecureAcceptPinnedKey {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
+        if !self.checks_signatures() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         let key = SubjectPublicKeyInfoDer::from(public_key(certificate)?);
         verify_tls13_signature_with_raw_key(message, &key, signature, &self.algorithms)
     }
