@@ -73,18 +73,17 @@ impl ServerLimits {
     /// # Errors
     /// The limit that a message in a packet of that size breaks: the Reason Code the standard has for
     /// it, and which limit it is.
+    #[inline]
     pub(super) fn check_publish(
         &self,
         template: &PublishTemplate,
         packet_bytes: usize,
     ) -> Result<(), (ReasonCode, String)> {
         if template.qos() > self.maximum_qos {
-            let text = format!("the broker's Maximum QoS is {}", self.maximum_qos);
-            return Err((ReasonCode::QOS_NOT_SUPPORTED, text)); // [MQTT-3.2.2-11]
+            return Err(qos_too_high(self.maximum_qos)); // [MQTT-3.2.2-11]
         }
         if template.retain() && !self.retain_available {
-            let text = "the broker's CONNACK excludes it".into();
-            return Err((ReasonCode::RETAIN_NOT_SUPPORTED, text)); // [MQTT-3.2.2-14]
+            return Err(no_retain()); // [MQTT-3.2.2-14]
         }
         self.check_size(packet_bytes)
     }
@@ -102,6 +101,7 @@ impl ServerLimits {
     }
 
     /// Whether a packet is too large for the broker ([MQTT-3.2.2-15]).
+    #[inline]
     pub(super) fn check_size(&self, bytes: usize) -> Result<(), (ReasonCode, String)> {
         if bytes <= self.maximum_packet_bytes as usize {
             return Ok(());
@@ -125,7 +125,18 @@ impl ServerLimits {
     }
 }
 
+#[cold]
+fn qos_too_high(maximum: QoS) -> (ReasonCode, String) {
+    (ReasonCode::QOS_NOT_SUPPORTED, format!("the broker's Maximum QoS is {maximum}"))
+}
+
+#[cold]
+fn no_retain() -> (ReasonCode, String) {
+    (ReasonCode::RETAIN_NOT_SUPPORTED, "the broker's CONNACK excludes it".into())
+}
+
 /// That a packet is too large for a broker that takes so much; or for MQTT, if that is all it has.
+#[cold]
 #[must_use]
 pub fn too_large(bytes: usize, limit: u32) -> String {
     if limit < wire::LARGEST_PACKET_BYTES {

@@ -32,7 +32,12 @@ pub(super) struct Chosen {
 impl OutboundAliases {
     /// The alias to send a message with. Once all aliases are assigned, further topics have none: topics that
     /// matter come early and often, and to change an alias costs as much as to have none.
+    #[inline]
     pub(super) fn choose(&self, template: &PublishTemplate, maximum: u16) -> Option<Chosen> {
+        if template.topic_alias() == TopicAlias::None { None } else { self.choose_alias(template, maximum) }
+    }
+
+    fn choose_alias(&self, template: &PublishTemplate, maximum: u16) -> Option<Chosen> {
         let topic = template.encoded_topic();
         let known = self.0.as_deref();
         match template.topic_alias() {
@@ -55,7 +60,7 @@ impl OutboundAliases {
 
     /// A message went out with topic and alias.
     pub(super) fn sent(&mut self, template: &PublishTemplate, alias: u16) {
-        let topic = template.encoded_topic().clone();
+        let topic = Bytes::copy_from_slice(template.encoded_topic());
         let known = self.0.get_or_insert_default();
         match template.topic_alias() {
             TopicAlias::Auto => {

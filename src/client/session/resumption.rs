@@ -120,11 +120,17 @@ impl Session {
     /// program was: a broker that holds a message under it would take the new one for that one sent
     /// again, and drop it ([MQTT-4.3.3-10]). Released, the earlier one is delivered and the identifier
     /// is free; of one it does not know the broker says so, in a PUBCOMP that means nothing here.
+    #[inline]
     pub(super) fn release_inherited(&mut self, out: &mut BytesMut, identifier: u16, qos: QoS) {
         if self.inherited > 0 && qos == QoS::ExactlyOnce {
-            self.inherited -= 1;
-            wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
+            self.release_one_inherited(out, identifier);
         }
+    }
+
+    #[cold]
+    fn release_one_inherited(&mut self, out: &mut BytesMut, identifier: u16) {
+        self.inherited -= 1;
+        wire::ack(out, self.protocol, PacketType::PubRel, identifier, ReasonCode::SUCCESS);
     }
 
     /// Appends what an earlier link left unfinished, as far as the window and `most_bytes` in the

@@ -27,8 +27,33 @@ use crate::protocol::wire::LARGEST_PACKET_BYTES;
 const BLOCK_BYTES: usize = 64 * 1024;
 const BLOCKS_AHEAD: usize = 2;
 
-/// A line, without the byte that ends it.
-type ReadLine = Result<Bytes, GivenUp>;
+/// What comes next of an input. Flat, as it is moved for each message.
+#[derive(Debug)]
+pub(crate) enum NextInput {
+    /// The payload of a message, or a line without the byte that ends it.
+    Payload(Bytes),
+    /// A line that is no message: it was read past.
+    GivenUp(GivenUp),
+    /// A payload that cannot be read or made.
+    Invalid(Box<Error>),
+    End,
+}
+
+impl NextInput {
+    /// A payload that cannot be read or made, for this reason.
+    pub(crate) fn invalid(why: Error) -> Self {
+        Self::Invalid(Box::new(why))
+    }
+}
+
+impl From<Result<Vec<u8>, GivenUp>> for NextInput {
+    fn from(line: Result<Vec<u8>, GivenUp>) -> Self {
+        match line {
+            Ok(line) => Self::Payload(line.into()),
+            Err(given_up) => Self::GivenUp(given_up),
+        }
+    }
+}
 
 /// Lines of standard input.
 #[derive(Debug)]
@@ -235,9 +260,9 @@ impl Lines {
         self.ended = true;
     }
 
-    /// The next line; `Ready(None)` at the end. A last line that only the input ends counts, an empty rest
+    /// The next line. A last line that only the input ends counts, an empty rest
     /// does not.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<ReadLine>, Error>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextInput, Error>> {
         loop {
             if let Some(end) = memchr::memchr(self.terminator, &self.block) {
                 let line = self.block.split_to(end);
@@ -245,10 +270,10 @@ impl Lines {
                 self.position += end as u64 + 1;
                 self.is_cut = false;
                 if self.begun.is_empty() {
-                    return Poll::Ready(Ok(Some(Ok(line))));
+                    return Poll::Ready(Ok(NextInput::Payload(line)));
                 }
                 self.begun.extend(&line);
-                return Poll::Ready(Ok(Some(self.begun.end().map(Bytes::from))));
+                return Poll::Ready(Ok(self.begun.end().into()));
             }
             if !self.block.is_empty() {
                 self.position += self.block.len() as u64;
@@ -256,8 +281,8 @@ impl Lines {
                 self.block = Bytes::new();
             }
             if self.ended {
-                let last = (!self.begun.is_empty()).then(|| self.begun.end().map(Bytes::from));
-                self.is_cut = last.is_some();
+                self.is_cut = !self.begun.is_empty();
+                let last = if self.is_cut { self.begun.end().into() } else { NextInput::End };
                 return Poll::Ready(Ok(last));
             }
             match ready!(self.blocks.poll_recv(cx)) {
@@ -265,7 +290,7 @@ impl Lines {
                     self.rounds += 1;
                     if !self.begun.is_empty() {
                         self.is_cut = true;
-                        return Poll::Ready(Ok(Some(self.begun.end().map(Bytes::from))));
+                        return Poll::Ready(Ok(self.begun.end().into()));
                     }
                 }
                 Some(Ok(block)) => self.block = block,
@@ -389,10 +414,14 @@ mod tests {
         runtime.block_on(async {
             let mut lines = Lines::read_up_to(most_bytes, Pieces(pieces), terminator);
             let mut read = Vec::new();
-            while let Some(line) = poll_fn(|cx| lines.poll_next(cx)).await.unwrap() {
-                read.push(line.map(|line| line.to_vec()));
+            loop {
+                match poll_fn(|cx| lines.poll_next(cx)).await.unwrap() {
+                    NextInput::Payload(line) => read.push(Ok(line.to_vec())),
+                    NextInput::GivenUp(given_up) => read.push(Err(given_up)),
+                    NextInput::Invalid(error) => panic!("{error}"),
+                    NextInput::End => return read,
+                }
             }
-            read
         })
     }
 

@@ -86,6 +86,9 @@ impl Config {
     /// What fills in topics and payloads, where lines do not name their topic.
     pub(super) fn filler(&self, payload: Option<&[u8]>) -> Result<Option<Filler>, Error> {
         let Some(filling) = &self.filling else { return Ok(None) };
+        if let Source::Records(_) | Source::TopicLines(_) = self.source {
+            return Ok(None);
+        }
         let environment = (self.source != Source::Stdin).then_some(filling.environment);
         let payload = match (&self.source, payload) {
             (Source::Generated(_), _) => PayloadFilling::Plain,

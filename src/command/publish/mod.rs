@@ -9,6 +9,7 @@ mod schedule;
 mod spool;
 mod work;
 
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -20,10 +21,10 @@ use tokio::time::Sleep;
 use self::filled::Filler;
 use self::intake::TORN;
 use self::replay::ReplayClock;
-use self::schedule::RepeatSchedule;
+use self::schedule::{RepeatSchedule, RepeatTiming};
 use self::work::PublishWork;
 use super::attention::{Attention, Supervisor, unanswered};
-use super::input::{Message, NoRecord, RecordReader};
+use super::input::{Message, NextInput, NoRecord, RecordReader};
 use crate::client::handler::{Change, Flow, Handler, OUTPUT_BYTES, Supervision};
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
@@ -95,8 +96,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         sent: 0,
         ended: 0,
         unacknowledged: Unacknowledged::default(),
-        pause: None,
-        schedule: config.interval.map(RepeatSchedule::new),
+        timing: RepeatTiming::of(&config),
         replay: config.replay()?,
         refusal: None,
         stopping: None,
@@ -161,17 +161,15 @@ struct Publisher<'a> {
     filler: Option<Filler>,
     /// Of the messages to each topic, where lines do not name it; made when the version of the protocol is known.
     templates: Vec<Arc<PublishTemplate>>,
-    /// An input that goes to more topics, from this one on.
+    /// An input that is not due yet, or goes to more topics, from this one on.
     begun: Option<(Bytes, usize)>,
     /// Messages handed to the session; a message's token is its number, from 1.
     sent: u64,
     /// Messages acknowledged or refused; at QoS 0, written.
     ended: u64,
     unacknowledged: Unacknowledged,
-    /// The wait before the next repeat; made once.
-    pause: Option<Pin<Box<Sleep>>>,
-    /// When each repeat is due.
-    schedule: Option<RepeatSchedule>,
+    /// When each repeat is due, where they do not follow each other at once.
+    timing: Option<RepeatTiming>,
     /// When each record is due.
     replay: Option<ReplayClock>,
     /// The exit status of the first refused message.
@@ -194,23 +192,16 @@ impl Publisher<'_> {
         unanswered("PUBLISH", missing, limit)
     }
 
-    /// The pause between repeats, which starts when everything sent so far has ended.
-    fn poll_pause(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
-        let over = self.work.is_over();
-        if let Some(schedule) = self.schedule.as_mut().filter(|_| !over) {
-            return schedule.poll(cx);
+    /// Ready when the next repeat is due, or when there is none any more.
+    fn poll_timing(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<()> {
+        match &mut self.timing {
+            None => Poll::Ready(()),
+            Some(_) if self.work.is_over() => Poll::Ready(()),
+            Some(RepeatTiming::Schedule(schedule)) => schedule.poll(cx),
+            Some(RepeatTiming::Pause(_)) if self.sent == 0 => Poll::Ready(()),
+            Some(RepeatTiming::Pause(_)) if !session.is_idle() => Poll::Pending, // the acknowledgement wakes us
+            Some(RepeatTiming::Pause(pause)) => pause.poll(cx),
         }
-        if self.config.repeat_delay.is_zero() || self.sent == 0 || over {
-            return Poll::Ready(());
-        }
-        if !session.is_idle() {
-            return Poll::Pending; // the acknowledgement wakes us
-        }
-        let delay = self.config.repeat_delay;
-        let pause = self.pause.get_or_insert_with(|| Box::pin(tokio::time::sleep(delay)));
-        ready!(pause.as_mut().poll(cx));
-        self.pause = None;
-        Poll::Ready(())
     }
 
     /// A message will not be delivered: said at once, and the run goes on with the next.
@@ -310,7 +301,9 @@ impl Handler for Publisher<'_> {
             }
             return Poll::Pending;
         }
-        match self.poll_publish(cx, session, out) {
+        let published = self.poll_publish(cx, session, out);
+        self.show_progress();
+        match published {
             Poll::Pending => {
                 self.answer.poll_waiting(cx, !session.is_idle()).map(|limit| Err(self.unanswered(limit)))
             }
@@ -342,6 +335,13 @@ impl Handler for Publisher<'_> {
             }
             self.show_progress();
         }
+        Ok(Flow::Continue)
+    }
+
+    fn on_published(&mut self, tokens: Range<u64>) -> Result<Flow, Error> {
+        self.answer.renew();
+        self.ended += tokens.end - tokens.start;
+        self.show_progress();
         Ok(Flow::Continue)
     }
 
@@ -401,21 +401,28 @@ impl Publisher<'_> {
             (None, Some(template)) => template.qos(),
             (None, None) => return Poll::Pending,
         };
+        let copies = self.config.copies();
+        let may_have_begun = copies > 1 || self.replay.is_some();
         while session.can_publish(qos) {
             if out.len() >= OUTPUT_BYTES {
                 self.ask_how_far(session, out);
                 return Poll::Pending; // called again once this is written
             }
-            let (input, topic) = match self.begun.take() {
+            let begun = if may_have_begun { self.begun.take() } else { None };
+            let (input, topic) = match begun {
                 Some(begun) => begun,
                 None => match ready!(self.poll_input(cx, session))? {
-                    Some(Ok(input)) => (input, 0),
-                    Some(Err(error)) => {
+                    NextInput::Payload(input) => (input, 0),
+                    NextInput::GivenUp(given_up) => {
+                        self.give_up(&given_up.error());
+                        continue;
+                    }
+                    NextInput::Invalid(error) => {
                         self.give_up(&error);
                         continue;
                     }
-                    None if session.is_idle() => return Poll::Ready(Ok(())),
-                    None => return Poll::Pending,
+                    NextInput::End if session.is_idle() => return Poll::Ready(Ok(())),
+                    NextInput::End => return Poll::Pending,
                 },
             };
             if topic == 0 && self.poll_due(cx, &input).is_pending() {
@@ -424,7 +431,7 @@ impl Publisher<'_> {
             }
             self.sent += 1;
             let published = self.publish(session, out, &input);
-            if topic + 1 < self.config.copies() {
+            if topic + 1 < copies {
                 self.begun = Some((input, topic + 1));
             }
             match published {
@@ -439,32 +446,32 @@ impl Publisher<'_> {
                     self.ended += 1;
                 }
             }
-            self.show_progress();
         }
         Poll::Pending
     }
 
     /// The next input, once its time has come.
-    fn poll_input(
-        &mut self,
-        cx: &mut Context<'_>,
-        session: &Session,
-    ) -> Poll<Result<Option<Result<Bytes, Error>>, Error>> {
-        ready!(self.poll_pause(cx, session));
-        let Some(input) = ready!(self.work.poll_next(cx))? else { return Poll::Ready(Ok(None)) };
+    fn poll_input(&mut self, cx: &mut Context<'_>, session: &Session) -> Poll<Result<NextInput, Error>> {
+        ready!(self.poll_timing(cx, session));
+        if self.reader.is_none() && self.filler.is_none() {
+            return self.work.poll_next(cx);
+        }
+        let input = ready!(self.work.poll_next(cx))?;
         if let (PublishWork::Lines(lines), Some(reader)) = (&mut self.work, &mut self.reader)
+            && !matches!(input, NextInput::End)
             && !reader.goes_on(lines.rounds())
         {
             self.diagnostics.warning("no record of standard input was sent, and it is not read again");
             lines.stop();
-            return Poll::Ready(Ok(None));
+            return Poll::Ready(Ok(NextInput::End));
         }
-        let number = self.sent / self.config.copies() as u64 + 1;
-        let input = input.and_then(|input| match &mut self.filler {
-            Some(filler) if self.reader.is_none() => filler.payload(number, &input),
-            _ => Ok(input),
-        });
-        Poll::Ready(Ok(Some(input)))
+        Poll::Ready(Ok(match (input, &mut self.filler) {
+            (NextInput::Payload(input), Some(filler)) => {
+                let number = self.sent / self.config.copies() as u64 + 1;
+                filler.payload(number, &input).map_or_else(NextInput::invalid, NextInput::Payload)
+            }
+            (input, _) => input,
+        }))
     }
 
     /// Waits until a record is due.
@@ -487,7 +494,6 @@ impl Publisher<'_> {
         let line = self.sent.div_ceil(self.config.copies() as u64);
         self.diagnostics.undelivered(line, matches!(self.work, PublishWork::Lines(_)), error);
         self.refusal.get_or_insert(error.exit());
-        self.show_progress();
     }
 
     /// Sends the message of one input to the topic whose turn it is, if it is one to send; with what QoS.
@@ -512,16 +518,17 @@ impl Publisher<'_> {
             session.publish(out, &template, &payload, keep, number)?;
             return Ok(Some(template.qos()));
         }
-        let topic = self.place(number);
-        let Some(template) = self.templates.get(topic) else { return Ok(None) };
-        let filled = match &mut self.filler {
-            Some(filler) => {
+        let topic = if self.templates.len() > 1 { self.place(number) } else { 0 };
+        let own;
+        let template = match (&mut self.filler, self.templates.get(topic)) {
+            (None, Some(template)) => template,
+            (None, None) => return Ok(None),
+            (Some(filler), _) => {
                 let protocol = session.protocol();
-                Some(filler.template(topic, |name| self.config.template(protocol, name))?)
+                own = filler.template(topic, |name| self.config.template(protocol, name))?;
+                &own
             }
-            None => None,
         };
-        let template = filled.as_ref().unwrap_or(template);
         session.publish(out, template, input, || Some(input.clone()), number)?;
         Ok(Some(template.qos()))
     }
@@ -549,8 +556,9 @@ impl Publisher<'_> {
         {
             self.diagnostics.warning(TORN);
         }
-        let left_out = self.schedule.as_ref().map_or(0, |schedule| schedule.left_out);
-        if left_out > 0 {
+        if let Some(RepeatTiming::Schedule(RepeatSchedule { left_out, .. })) = self.timing
+            && left_out > 0
+        {
             let times = counted(left_out, "time");
             self.diagnostics.warning(format_args!(
                 "{times} of --interval passed before a message could be sent, and nothing was sent for {}",

@@ -1,13 +1,51 @@
-//! `pub --repeat --interval`: an absolute schedule.
+//! `pub --repeat`: the time of each repeat.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep, sleep_until};
+
+use super::Config;
 
 /// How late a message may be without its time being left out: timers are a few milliseconds late.
 const TOLERANCE: Duration = Duration::from_millis(20);
+
+/// When the next repeat is due.
+pub(super) enum RepeatTiming {
+    /// On an absolute schedule (`--interval`).
+    Schedule(RepeatSchedule),
+    /// After a pause that begins with the last acknowledgement (`--repeat-delay`).
+    Pause(RepeatPause),
+}
+
+impl RepeatTiming {
+    pub(super) fn of(config: &Config) -> Option<Self> {
+        let pause =
+            || (!config.repeat_delay.is_zero()).then(|| Self::Pause(RepeatPause::new(config.repeat_delay)));
+        config.interval.map(RepeatSchedule::new).map(Self::Schedule).or_else(pause)
+    }
+}
+
+/// A pause of the same length each time.
+pub(super) struct RepeatPause {
+    length: Duration,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl RepeatPause {
+    fn new(length: Duration) -> Self {
+        Self { length, sleep: None }
+    }
+
+    /// Begins a pause, unless one has begun. Ready at its end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep(self.length)));
+        ready!(sleep.as_mut().poll(cx));
+        self.sleep = None;
+        Poll::Ready(())
+    }
+}
 
 /// Message n, from 0, is due `n * interval` after the first one. Times that passed while nothing could be sent are
 /// left out: the messages that are due would come in a bunch.
@@ -22,7 +60,7 @@ pub(super) struct RepeatSchedule {
 }
 
 impl RepeatSchedule {
-    pub(super) fn new(interval: Duration) -> Self {
+    fn new(interval: Duration) -> Self {
         Self { interval, start: None, next: 0, left_out: 0, sleep: None }
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use super::config::Config;
 use super::{FOREVER, LONG_PAYLOAD_BYTES};
-use crate::command::input::{GeneratedPayloads, Lines, Source, read_file, stdin};
+use crate::command::input::{GeneratedPayloads, Lines, NextInput, Source, read_file, stdin};
 use crate::error::Error;
 use crate::output::{Diagnostics, Progress};
 
@@ -37,24 +37,22 @@ impl PublishWork {
         })
     }
 
-    /// The next input; `Ready(None)` when there is none any more.
-    pub(super) fn poll_next(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Result<Bytes, Error>>, Error>> {
+    /// The next input.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextInput, Error>> {
         Poll::Ready(Ok(match self {
-            Self::Lines(lines) => {
-                ready!(lines.poll_next(cx))?.map(|line| line.map_err(|given_up| given_up.error()))
-            }
-            Self::Files(files) => ready!(files.poll_recv(cx)),
-            Self::Repeat { left: 0, .. } | Self::Generated { left: 0, .. } => None,
+            Self::Lines(lines) => return lines.poll_next(cx),
+            Self::Files(files) => match ready!(files.poll_recv(cx)) {
+                Some(payload) => payload.map_or_else(NextInput::invalid, NextInput::Payload),
+                None => NextInput::End,
+            },
+            Self::Repeat { left: 0, .. } | Self::Generated { left: 0, .. } => NextInput::End,
             Self::Repeat { payload, left } => {
                 *left -= 1;
-                Some(Ok(payload.clone()))
+                NextInput::Payload(payload.clone())
             }
             Self::Generated { payloads, left } => {
                 *left -= 1;
-                Some(Ok(payloads.next_payload().into()))
+                NextInput::Payload(payloads.next_payload().into())
             }
         }))
     }

@@ -109,15 +109,17 @@ pub enum TopicAlias {
 /// Encoded once; writing a message is copies only.
 #[derive(Debug, Clone)]
 pub struct PublishTemplate {
-    /// The first byte without DUP.
-    first: u8,
     qos: QoS,
-    /// Two-byte length and topic name.
-    topic: Bytes,
-    /// Length and properties; empty for MQTT 3.x.
-    properties: Bytes,
     topic_alias: TopicAlias,
+    /// A packet up to its payload: the first byte without DUP, a byte for the length if that is short, the topic name
+    /// with its length, room for the packet identifier at QoS 1 and 2, and for MQTT 5 the properties with their length.
+    head: Bytes,
+    /// The end of the topic in it.
+    topic_end: usize,
 }
+
+/// Where the topic of a template begins.
+const TOPIC_AT: usize = 2;
 
 /// Bytes of a property Topic Alias.
 const TOPIC_ALIAS_BYTES: usize = 3;
@@ -126,26 +128,34 @@ impl PublishTemplate {
     /// A template; `topic` is a checked topic name, `properties` are ignored for MQTT 3.x.
     #[must_use]
     pub fn new(protocol: Protocol, topic: &[u8], qos: QoS, retain: bool, properties: &PropertyBlock) -> Self {
-        let mut encoded_topic = BytesMut::with_capacity(topic.len() + 2);
-        put_binary(&mut encoded_topic, topic);
-        let mut encoded_properties = BytesMut::new();
+        let mut head = BytesMut::with_capacity(topic.len() + properties.bytes().len() + 10);
+        head.put_slice(&[0x30 | (qos as u8) << 1 | u8::from(retain), 0]);
+        put_binary(&mut head, topic);
+        let topic_end = head.len();
+        if qos != QoS::AtMostOnce {
+            head.put_u16(0);
+        }
         if protocol == Protocol::V5 {
-            put_properties(&mut encoded_properties, properties.bytes());
+            put_properties(&mut head, properties.bytes());
         }
-        Self {
-            first: 0x30 | (qos as u8) << 1 | u8::from(retain),
-            qos,
-            topic: encoded_topic.freeze(),
-            properties: encoded_properties.freeze(),
-            topic_alias: TopicAlias::None,
-        }
+        Self { qos, topic_alias: TopicAlias::None, head: head.freeze(), topic_end }
+    }
+
+    /// Where the properties begin, which is behind the packet identifier.
+    fn properties_at(&self) -> usize {
+        self.topic_end + if self.qos == QoS::AtMostOnce { 0 } else { 2 }
+    }
+
+    /// The properties with their length; empty for MQTT 3.x.
+    fn properties(&self) -> &[u8] {
+        &self.head[self.properties_at()..]
     }
 
     /// Whether it is for this version of the protocol.
     #[must_use]
     pub fn is_for(&self, protocol: Protocol) -> bool {
         // MQTT 5 has a length here even where there are no properties.
-        self.properties.is_empty() == (protocol != Protocol::V5)
+        self.properties().is_empty() == (protocol != Protocol::V5)
     }
 
     /// The same for this version: 3.x has no properties, and those that it has left out are gone.
@@ -154,8 +164,9 @@ impl PublishTemplate {
         if self.is_for(protocol) {
             return self.clone();
         }
-        let properties = if protocol == Protocol::V5 { Bytes::from_static(&[0]) } else { Bytes::new() };
-        Self { properties, ..self.clone() }
+        let properties: &[u8] = if protocol == Protocol::V5 { &[0] } else { &[] };
+        let head = [&self.head[..self.properties_at()], properties].concat().into();
+        Self { head, ..*self }
     }
 
     /// The same with an alias for its topic (MQTT 5); the properties hold none.
@@ -179,30 +190,31 @@ impl PublishTemplate {
     /// Whether the messages carry RETAIN.
     #[must_use]
     pub fn retain(&self) -> bool {
-        self.first & 1 != 0
+        self.head[0] & 1 != 0
     }
 
     /// The topic name.
     #[must_use]
     pub fn topic(&self) -> &[u8] {
-        &self.topic[2..]
+        &self.encoded_topic()[2..]
     }
 
     /// The topic name with its two-byte length.
     #[must_use]
-    pub fn encoded_topic(&self) -> &Bytes {
-        &self.topic
+    pub fn encoded_topic(&self) -> &[u8] {
+        &self.head[TOPIC_AT..self.topic_end]
     }
 
     /// The properties without their length.
     fn block(&self) -> &[u8] {
-        let prefix = self.properties.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
-        self.properties.get(prefix..).unwrap_or_default()
+        let properties = self.properties();
+        let prefix = properties.iter().take_while(|byte| **byte & 0x80 != 0).count() + 1;
+        properties.get(prefix..).unwrap_or_default()
     }
 
     fn remaining_length_aliased(&self, with_topic: bool, payload_bytes: usize) -> usize {
         let identifier = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
-        let topic = if with_topic { self.topic.len() } else { 2 };
+        let topic = if with_topic { self.encoded_topic().len() } else { 2 };
         let properties = self.block().len() + TOPIC_ALIAS_BYTES;
         topic + identifier + variable_length(properties) + properties + payload_bytes
     }
@@ -225,9 +237,9 @@ impl PublishTemplate {
     ) {
         let remaining = self.remaining_length_aliased(with_topic, payload.len());
         out.reserve(remaining + 5);
-        out.put_u8(self.first);
+        out.put_u8(self.head[0]);
         put_length(out, remaining);
-        out.put_slice(if with_topic { &self.topic } else { &[0, 0] });
+        out.put_slice(if with_topic { self.encoded_topic() } else { &[0, 0] });
         if self.qos != QoS::AtMostOnce {
             out.put_u16(packet_identifier);
         }
@@ -240,8 +252,7 @@ impl PublishTemplate {
     }
 
     fn remaining_length(&self, payload_bytes: usize) -> usize {
-        let identifier = if self.qos == QoS::AtMostOnce { 0 } else { 2 };
-        self.topic.len() + identifier + self.properties.len() + payload_bytes
+        self.head.len() - TOPIC_AT + payload_bytes
     }
 
     /// The size in bytes of a whole packet with a payload of that many bytes.
@@ -276,7 +287,7 @@ impl PublishTemplate {
             let (head, payload) = packet.split_at_mut(payload_at);
             if self.qos != QoS::AtMostOnce {
                 identifier = identifier.wrapping_add(1);
-                let behind = head.len() - self.properties.len();
+                let behind = head.len() - self.properties().len();
                 head[behind - 2..behind].copy_from_slice(&identifier.to_be_bytes());
             }
             number += 1;
@@ -287,21 +298,21 @@ impl PublishTemplate {
 
     /// Appends one message. `packet_identifier` is not 0 at QoS 1 and 2 and without meaning at 0.
     pub fn put(&self, out: &mut BytesMut, packet_identifier: u16, dup: bool, payload: &[u8]) {
+        let start = out.len();
         let remaining = self.remaining_length(payload.len());
         out.reserve(remaining + 5);
-        let first = self.first | u8::from(dup) << 3;
         if let Ok(short @ ..=0x7F) = u8::try_from(remaining) {
-            out.put_slice(&[first, short]);
+            out.put_slice(&self.head);
+            out[start + 1] = short;
         } else {
-            out.put_u8(first);
+            out.put_u8(self.head[0]);
             put_length(out, remaining);
+            out.put_slice(&self.head[TOPIC_AT..]);
         }
-        out.put_slice(&self.topic);
+        out[start] |= u8::from(dup) << 3;
         if self.qos != QoS::AtMostOnce {
-            out.put_u16(packet_identifier);
-        }
-        if !self.properties.is_empty() {
-            out.put_slice(&self.properties);
+            let behind = out.len() - self.properties().len();
+            out[behind - 2..behind].copy_from_slice(&packet_identifier.to_be_bytes());
         }
         out.put_slice(payload);
     }
