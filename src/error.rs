@@ -111,6 +111,8 @@ pub enum Error {
         message: String,
         /// What to do instead.
         hint: Option<String>,
+        /// The identifiers of the options that break a rule together; empty where only the message tells.
+        about: Vec<String>,
     },
     /// A layer between here and the broker failed.
     #[error("{}{cause}", .layer.prefix())]
@@ -188,7 +190,34 @@ pub enum Error {
 impl Error {
     /// A usage error without a hint.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self::Usage { message: message.into(), hint: None }
+        Self::Usage { message: message.into(), hint: None, about: Vec::new() }
+    }
+
+    /// The same usage error, about the options with these identifiers.
+    #[must_use]
+    pub fn about<I: Into<String>>(mut self, options: impl IntoIterator<Item = I>) -> Self {
+        if let Self::Usage { about, .. } = &mut self {
+            *about = options.into_iter().map(Into::into).collect();
+        }
+        self
+    }
+
+    /// The identifiers of the options that a usage error is about, as far as it says so.
+    #[must_use]
+    pub fn options(&self) -> &[String] {
+        match self {
+            Self::Usage { about, .. } => about,
+            _ => &[],
+        }
+    }
+
+    /// The same usage error with this hint, if there is one.
+    #[must_use]
+    pub fn hinted(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.with_hint(hint),
+            None => self,
+        }
     }
 
     /// A failed layer worth another attempt later.

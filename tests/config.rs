@@ -70,11 +70,11 @@ fn check_finds_every_mistake_with_its_line_and_key() {
         "line 2: nonsense: unknown option 'nonsense'",
         "line 3: port: 'port' stands outside a profile: it belongs under [profile.NAME]",
         "line 5: [profile.a] hots: unknown option 'hots'; did you mean 'host'?",
-        "line 6: [profile.a] port: invalid value 'many' for '--port <PORT>'",
+        "line 6: [profile.a] port: invalid value 'many' for 'port'",
         "line 7: [profile.a] ws: it must be true or false",
         "line 8: [profile.a] keepalive: it must be a text or a number",
-        "line 10: [profile.b] url: invalid value 'http://…@h' for '--url <URL>'",
-        "line 12: [profile.c] cert: --cert needs its private key: --key FILE",
+        "line 10: [profile.b] url: invalid value 'http://…@h' for 'url'",
+        "line 12: [profile.c] cert: cert needs its private key: key FILE",
         "line 14: [profile.d] cafile: /no/such-ca.pem: No such file",
     ];
     assert_eq!(lines.len(), expected.len(), "{lines:#?}");
@@ -212,13 +212,51 @@ fn check_finds_all_mistakes_of_a_profile_at_once_and_names_its_keys() {
     let lines = outcome.exits(2).lines();
     let mistakes: Vec<&String> = lines.iter().filter(|line| !line.contains("warning: ")).collect();
     let expected = [
-        "line 2: [profile.a] password: -P and --password-file both give the password; give one",
+        "line 2: [profile.a] password: password and password-file both give the password; give one",
         "line 3: [profile.a] password-file: /no/such: No such file",
         "line 4: [profile.a] cafile: /no/such: No such file",
-        "line 5: [profile.a] client-id: -i and -I cannot be used together",
+        "line 5: [profile.a] client-id: client-id and id-prefix cannot be used together",
     ];
     assert_eq!(mistakes.len(), expected.len(), "{lines:#?}");
     for (line, expected) in mistakes.iter().zip(expected) {
         assert!(line.starts_with(&format!("{config}, {expected}")), "{line}\n{expected}");
+    }
+}
+
+/// Several mistakes of one kind in one profile, with all their keys; none that only the search for keys makes.
+#[test]
+fn check_names_the_keys_of_mistakes_of_one_kind() {
+    let folder = tempfile::tempdir().unwrap();
+    let [cafile, crl, cert, key] =
+        ["ca.pem", "crl.pem", "c.pem", "k.pem"].map(|name| write(folder.path(), name, "garbage\n"));
+    let text = format!(
+        "[profile.three]\npassword = 'x'\npassword-file = '{key}'\npassword-command = 'echo'\n\
+         [profile.files]\nurl = 'mqtts://h'\ncafile = '{cafile}'\ncrl = '{crl}'\n\
+         [profile.pair]\ncafile = '{cafile}'\ncert = '{cert}'\nkey = '{key}'\n\
+         [profile.user]\nauth-method = 'SCRAM-SHA-256'\nusername = 'u'\npassword = 'p'\ntls-alpn = ','\ncafile = '{cafile}'\n\
+         [profile.both]\nurl = 'mqtt://a:b@h'\nusername = 'x'\npassword = 'y'\n"
+    );
+    let (outcome, config) = run("check", &text, &[]);
+    let lines = outcome.exits(2).lines();
+    let mistakes: Vec<&str> = lines
+        .iter()
+        .filter(|line| !line.contains("warning: "))
+        .map(|line| line.strip_prefix(&format!("{config}, ")).unwrap())
+        .collect();
+    let expected = [
+        "line 2: [profile.three] password: password and password-file both give the password",
+        "line 2: [profile.three] password: password and password-command both give the password",
+        "line 7: [profile.files] cafile: ",
+        "line 8: [profile.files] crl: ",
+        "line 10: [profile.pair] cafile: ",
+        "line 11: [profile.pair] cert: ",
+        "line 17: [profile.user] tls-alpn: tls-alpn: the name of a protocol is 1 to 255 bytes long",
+        "line 18: [profile.user] cafile: ",
+        "line 20: [profile.both] url: url and username give different values",
+        "line 20: [profile.both] url: url and password give different values",
+    ];
+    assert_eq!(mistakes.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in mistakes.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{line}\n{expected}");
     }
 }

@@ -66,7 +66,7 @@ impl AuthenticationArgs {
                 [("auth_data", "--auth-data"), ("reauthenticate", "--reauthenticate")].into_iter();
             return match stray.find(|(id, _)| is_typed(id)) {
                 None => Ok(None),
-                Some((_, name)) => Err(Error::usage(format!("{name} needs --auth-method"))),
+                Some((id, name)) => Err(Error::usage(format!("{name} needs --auth-method")).about([id])),
             };
         };
         let mut data = Vec::new();
@@ -77,8 +77,8 @@ impl AuthenticationArgs {
             Some(property) => data.push(Secret(property)),
             None => {
                 for typed in &self.auth_data {
-                    let bytes =
-                        binary(&typed.0).map_err(|why| Error::usage(format!("--auth-data: {why}")))?;
+                    let wrong = |why| Error::usage(format!("--auth-data: {why}")).about(["auth_data"]);
+                    let bytes = binary(&typed.0).map_err(wrong)?;
                     data.push(Secret(bytes));
                 }
             }
@@ -89,6 +89,7 @@ impl AuthenticationArgs {
             None if data.is_empty() && name.to_ascii_uppercase().starts_with("SCRAM-") => {
                 let name = shown(name.as_ref());
                 return Err(Error::usage(format!("--auth-method '{name}': unknown SCRAM mechanism"))
+                    .about(["auth_method"])
                     .with_hint(
                         "use SCRAM-SHA-1, SCRAM-SHA-256 or SCRAM-SHA-512, or give the data with --auth-data",
                     ));
@@ -103,9 +104,10 @@ fn scram(mechanism: ScramMechanism, user_name: Option<&str>, has_password: bool)
     let name = mechanism.name();
     let (Some(user_name), true) = (user_name, has_password) else {
         let needed = "needs a user name (-u) and a password (-P and others)";
-        return Err(Error::usage(format!("--auth-method {name} {needed}")));
+        return Err(Error::usage(format!("--auth-method {name} {needed}")).about(["auth_method"]));
     };
-    let user_name = prepare(user_name).map_err(|why| Error::usage(format!("user name for {name}: {why}")))?;
+    let wrong = |why| Error::usage(format!("user name for {name}: {why}")).about(["username", "auth_method"]);
+    let user_name = prepare(user_name).map_err(wrong)?;
     Ok(Method::Scram { mechanism, user_name, password: Secret(Vec::new()) })
 }
 

@@ -1,6 +1,7 @@
 //! `mqtt config`: the settings in effect, the profiles, and what is wrong with the configuration file.
 
 use std::ffi::OsString;
+use std::mem::discriminant;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, Command, FromArgMatches as _, ValueHint};
@@ -329,7 +330,7 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
             Key::Given(given) => {
                 let key = || Some(key_of(definition, &given));
                 if let Err(error) = read(definition, &given.words) {
-                    findings.push(finding(given.place.line, key(), parts(&error).0, None));
+                    findings.push(finding(given.place.line, key(), parts(definition, &error).0, None));
                 } else if let Err(message) = look_up(definition, &given) {
                     absent.push(finding(given.place.line, key(), message, None));
                     all.push((given, true));
@@ -344,8 +345,8 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
     if !each_is_a_value {
         return; // Each key first.
     }
-    // Each mistake with its keys: those without which it is none. Then the rest without one of them, as long as
-    // what is wrong there has a key that is not named yet.
+    // Each mistake with its keys. Then the rest without one of them, as long as what is wrong there has a key that is
+    // not named yet.
     loop {
         let given: Vec<Given> = all.iter().map(|(one, _)| one.clone()).collect();
         let error = match whole(file, definition, &given) {
@@ -356,14 +357,9 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
             }
             Err(error) => error,
         };
-        let is_involved = |at: &usize| {
-            let mut others = given.clone();
-            others.remove(*at);
-            whole(file, definition, &others).err().is_none_or(|other| parts(&other) != parts(&error))
-        };
-        let involved: Vec<usize> = (0..given.len()).filter(is_involved).collect();
+        let (error, involved) = involved(file, definition, &given, error);
         let is_new = involved.iter().any(|at| !all[*at].1);
-        let (message, hint) = parts(&error);
+        let (message, hint) = parts(definition, &error);
         let Some((first, last)) = involved.first().zip(involved.last()) else {
             return findings.push(finding(place.line, None, message, hint));
         };
@@ -376,6 +372,29 @@ fn check_profile(file: &File, definition: &Command, profile: &Profile<'_, '_>, f
         }
         all.remove(*last);
     }
+}
+
+/// A mistake of a profile and the places of its keys. If the error does not say them, they are those that are left
+/// when each key is taken out without which there is still an error of the same kind: the error is that of the rest.
+fn involved(file: &File, definition: &Command, given: &[Given], mut error: Error) -> (Error, Vec<usize>) {
+    let mut places: Vec<usize> = (0..given.len()).collect();
+    if !error.options().is_empty() {
+        places.retain(|at| error.options().contains(&given[*at].id));
+        return (error, places);
+    }
+    for at in 0..given.len() {
+        let others: Vec<usize> = places.iter().copied().filter(|other| *other != at).collect();
+        let rest: Vec<Given> = others.iter().map(|at| given[*at].clone()).collect();
+        let is_same =
+            |other: &Error| discriminant(other) == discriminant(&error) && other.options().is_empty();
+        if let Some(other) = whole(file, definition, &rest).err().filter(is_same) {
+            (error, places) = (other, others);
+        }
+    }
+    // What only turns on the use of a file is not what is wrong with it.
+    let files: Vec<usize> =
+        places.iter().copied().filter(|at| names_a_file(definition, &given[*at])).collect();
+    (error, if files.is_empty() { places } else { files })
 }
 
 /// What there is to warn of in a profile as a whole.
@@ -394,7 +413,8 @@ fn whole(file: &File, definition: &Command, given: &[Given]) -> Result<Vec<(Stri
     connection.check(Purpose::default())?;
     let of_files = sources::warnings(definition, &matches, given);
     let of_files = of_files.iter().map(|warning| warning.within(file.path()));
-    Ok(of_files.chain(later.take().into_iter().map(|message| (message, None))).collect())
+    let later = later.take().into_iter().map(|message| (sources::in_keys(&message, definition), None));
+    Ok(of_files.chain(later).collect())
 }
 
 /// The values of these words.
@@ -411,17 +431,21 @@ fn read(definition: &Command, words: &[OsString]) -> Result<ArgMatches, Error> {
     })
 }
 
-/// Whether a file is there that an option is to read.
-fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
+/// Whether an option names a file that is read.
+fn names_a_file(definition: &Command, given: &Given) -> bool {
     // These are made, or are there when a broker is.
     const NOT_READ: [&str; 2] = ["tls_keylog", "unix"];
     let arg = definition.get_arguments().find(|arg| arg.get_id() == given.id.as_str());
-    let is_file = arg.is_some_and(|arg| {
+    arg.is_some_and(|arg| {
         matches!(arg.get_value_hint(), ValueHint::FilePath | ValueHint::DirPath)
             && !NOT_READ.contains(&given.id.as_str())
-    });
-    let words = given.words.iter().filter(|_| is_file);
-    for word in words {
+    })
+}
+
+/// Whether a file is there that an option is to read.
+fn look_up(definition: &Command, given: &Given) -> Result<(), String> {
+    let is_file = names_a_file(definition, given);
+    for word in given.words.iter().filter(|_| is_file) {
         let word = word.to_string_lossy();
         let path = word.split_once('=').map_or("", |(_, path)| path);
         std::fs::metadata(path).map_err(|error| format!("{path}: {error}"))?;
@@ -434,6 +458,8 @@ fn key_of(definition: &Command, given: &Given) -> String {
     arg.and_then(clap::Arg::get_long).unwrap_or(&given.id).to_owned()
 }
 
-fn parts(error: &Error) -> (String, Option<String>) {
-    (error.to_string(), error.hint().map(str::to_owned))
+/// Message and hint, with keys in place of options.
+fn parts(definition: &Command, error: &Error) -> (String, Option<String>) {
+    let in_keys = |text: &str| sources::in_keys(text, definition);
+    (in_keys(&error.to_string()), error.hint().map(in_keys))
 }

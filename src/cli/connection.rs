@@ -372,6 +372,7 @@ impl ConnectionArgs {
             (Version::Auto, Some(what)) => Ok((Version::Only(Protocol::V5), Some(what))),
             (Version::Only(protocol), Some(what)) if protocol != Protocol::V5 => {
                 let error = Error::usage(format!("{what} needs MQTT 5, and -V asks for MQTT {protocol}"));
+                let error = error.about(["protocol_version", "session_expiry", "auth_method"]);
                 Err(if lone_password { error.with_hint("give the user name with -u") } else { error })
             }
             (version, what) => Ok((version, what)),
@@ -383,7 +384,8 @@ impl ConnectionArgs {
         let (id_rank, prefix_rank) = (self.origin.rank("client_id"), self.origin.rank("id_prefix"));
         let typed = match (self.client_id.take(), prefixed) {
             (Some(_), Some(_)) if id_rank == prefix_rank => {
-                return Err(Error::usage("-i and -I cannot be used together"));
+                let error = Error::usage("-i and -I cannot be used together");
+                return Err(error.about(["client_id", "id_prefix"]));
             }
             (Some(id), Some(_)) if id_rank > prefix_rank => Some(id),
             (Some(id), None) => Some(id),
@@ -395,6 +397,7 @@ impl ConnectionArgs {
         };
         match typed {
             Some(id) if id.is_empty() => Err(Error::usage("the client identifier is empty")
+                .about(["client_id"])
                 .with_hint("leave -i out to let the broker assign one")),
             Some(id) => text::string_of("-i", "client identifier", id),
             None => self.refuse_unnamed_session(session_expiry_interval).map(|()| String::new()),
@@ -410,7 +413,8 @@ impl ConnectionArgs {
         } else {
             return Ok(());
         };
-        Err(Error::usage(format!("{what} needs a client identifier: -i ID")))
+        let error = Error::usage(format!("{what} needs a client identifier: -i ID"));
+        Err(error.about(["disable_clean_session", "session_expiry"]))
     }
 }
 

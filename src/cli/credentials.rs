@@ -108,40 +108,47 @@ impl CredentialArgs {
     ) -> Result<Credentials, Error> {
         let url_rank = origin.rank("url");
         let in_url = url_password.is_some();
-        let user_name = one_of("-u", (self.username, origin.rank("username")), (url_user_name, url_rank))?;
+        let user_name =
+            one_of(("username", "-u"), (self.username, origin.rank("username")), (url_user_name, url_rank))?;
         let user_name = user_name.map(|name| text::string_of("-u", "user name", name)).transpose()?;
         let password_rank = origin.rank("password");
         let rank = if in_url { url_rank.max(password_rank) } else { password_rank };
-        let given = one_of("-P", (self.password, password_rank), (url_password, url_rank))?;
+        let given = one_of(("password", "-P"), (self.password, password_rank), (url_password, url_rank))?;
         let sources = [
-            (given.map(PasswordSource::Given), rank, if in_url { "-L" } else { "-P" }),
-            (self.password_file.map(PasswordSource::File), origin.rank("password_file"), "--password-file"),
+            (given.map(PasswordSource::Given), rank, if in_url { ("url", "-L") } else { ("password", "-P") }),
+            (
+                self.password_file.map(PasswordSource::File),
+                origin.rank("password_file"),
+                ("password_file", "--password-file"),
+            ),
             (
                 self.password_command.map(PasswordSource::Command),
                 origin.rank("password_command"),
-                "--password-command",
+                ("password_command", "--password-command"),
             ),
             (
                 self.password_prompt.then_some(PasswordSource::Prompt),
                 origin.rank("password_prompt"),
-                "--password-prompt",
+                ("password_prompt", "--password-prompt"),
             ),
         ];
-        let mut best: Option<(PasswordSource, Rank, &'static str)> = None;
-        for (source, rank, name) in sources {
+        let mut best: Option<(PasswordSource, Rank, (&'static str, &'static str))> = None;
+        for (source, rank, option @ (id, name)) in sources {
             let Some(source) = source else { continue };
             match &best {
-                Some((_, best, other)) if *best == rank => {
-                    return Err(Error::usage(format!("{other} and {name} both give the password; give one")));
+                Some((_, best, (other_id, other))) if *best == rank => {
+                    let message = format!("{other} and {name} both give the password; give one");
+                    return Err(Error::usage(message).about([*other_id, id]));
                 }
                 Some((_, best, _)) if *best > rank => {}
-                _ => best = Some((source, rank, name)),
+                _ => best = Some((source, rank, option)),
             }
         }
-        let password = best.map(|(source, _, name)| (source, name));
+        let password = best.map(|(source, _, (_, name))| (source, name));
         match (&password, origin.refused_command()) {
             (Some((PasswordSource::Command(_), _)), Some(why)) => {
-                Err(Error::usage(why).with_hint("chown and chmod 600 make it private"))
+                let error = Error::usage(why).about(["password_command"]);
+                Err(error.with_hint("chown and chmod 600 make it private"))
             }
             _ => Ok(Credentials { user_name, password }),
         }

@@ -242,7 +242,7 @@ fn broken_environment(definition: &clap::Command, path: &[OsString]) -> Vec<Brok
         let alone = with_environment(definition.clone(), &|other| other.get_id() == arg.get_id());
         let mut alone = alone.mut_args(|arg| arg.required(false));
         let Err(error) = alone.try_get_matches_from_mut(&path[path.len() - 1..]) else { continue };
-        if let Err(Error::Usage { message, hint }) = usage::from_clap(error, &command(), path) {
+        if let Err(Error::Usage { message, hint, .. }) = usage::from_clap(error, &command(), path) {
             let variable = arg.get_env().unwrap_or_default().to_string_lossy();
             let message = format!("{message} (from the environment: {variable})");
             broken.push(BrokenSetting::new(arg.get_id().as_str(), Rank::Environment, message, hint));
@@ -263,12 +263,12 @@ fn check(bare: &clap::Command, path: &[OsString], given: &Given) -> Result<Optio
         .find(|arg| arg.get_id() == given.id.as_str())
         .is_some_and(|arg| matches!(arg.get_help_heading(), Some("Connection" | "TLS")));
     match usage::from_clap(error, &command(), path) {
-        Err(Error::Usage { message, hint }) => {
+        Err(Error::Usage { message, hint, .. }) => {
             let message = format!("{}: {message}", given.place);
             if is_connection {
                 Ok(Some(BrokenSetting::new(&given.id, given.rank, message, hint)))
             } else {
-                Err(Error::Usage { message, hint })
+                Err(Error::usage(message).hinted(hint))
             }
         }
         other => other.map(|_| None),

@@ -191,8 +191,9 @@ impl TargetArgs {
         let unix = self.unix.take().filter(|_| origin.rank("unix") >= rank);
         self.srv &= origin.rank("srv") >= self.port_rank(origin, url.as_ref());
         if unix.is_some() && origin.rank("unix") == rank {
-            let other = if url.is_some() { "-L" } else { "-h" };
-            return Err(Error::usage(format!("--unix and {other} name two brokers; give one")));
+            let (id, other) = if url.is_some() { ("url", "-L") } else { ("host", "-h") };
+            let message = format!("--unix and {other} name two brokers; give one");
+            return Err(Error::usage(message).about(["unix", id]));
         }
         let rank = if unix.is_some() { origin.rank("unix") } else { rank };
         let web_socket = self.web_socket(origin, url.as_ref(), rank, max_packet_bytes)?;
@@ -205,7 +206,7 @@ impl TargetArgs {
         };
         let in_network = matches!(place, BrokerPlace::Brokers(_));
         if !self.name_server.is_empty() && !self.srv && counts(origin.rank("name_server"), rank) {
-            return Err(Error::usage("--name-server has no effect without -S"));
+            return Err(Error::usage("--name-server has no effect without -S").about(["name_server"]));
         }
         Ok(Target {
             place,
@@ -248,7 +249,7 @@ impl TargetArgs {
                 let in_url = HostPort { host: url.host.clone(), port: None };
                 let typed_as_well = origin.rank("host") == url_rank;
                 if typed_as_well && *hosts != [in_url.clone()] {
-                    return Err(Error::usage("-L and -h name different brokers"));
+                    return Err(Error::usage("-L and -h name different brokers").about(["url", "host"]));
                 }
                 vec![in_url]
             }
@@ -257,7 +258,7 @@ impl TargetArgs {
         let named_by = if url.is_some() { url_rank } else { Rank::Default };
         let option = self.port.filter(|_| port_rank >= named_by);
         let in_url = url.and_then(|url| url.port);
-        let port = one_of("-p", (option, port_rank), (in_url, url_rank))?;
+        let port = one_of(("port", "-p"), (option, port_rank), (in_url, url_rank))?;
         let rank = if in_url.is_some() { url_rank.max(port_rank) } else { port_rank };
         for broker in &mut brokers {
             broker.port = broker.port.or(port);
@@ -268,7 +269,8 @@ impl TargetArgs {
             }
         }
         if self.srv && brokers.iter().any(|broker| broker.port.is_some()) {
-            return Err(Error::usage("a port has no effect with -S: the service records name it"));
+            let message = "a port has no effect with -S: the service records name it";
+            return Err(Error::usage(message).about(["srv", "port", "host", "url"]));
         }
         let is_tls_port = brokers.iter().any(|broker| broker.port == Some(TLS_PORT));
         let own_port = hosts.iter().any(|broker| broker.port == Some(TLS_PORT));
@@ -294,14 +296,15 @@ impl TargetArgs {
             ];
             return match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
                 None => Ok(None),
-                Some((.., name)) => {
+                Some((_, id, name)) => {
                     Err(Error::usage(format!("{name} has no effect: the connection is not a WebSocket"))
+                        .about([id])
                         .with_hint("ws:// or wss:// in -L, or --ws, make it one"))
                 }
             };
         }
         let path = one_of(
-            "--ws-path",
+            ("ws_path", "--ws-path"),
             (self.ws_path.clone().map(|WsPath(path)| path), origin.rank("ws_path")),
             (url.and_then(|url| url.path.clone()), origin.rank("url")),
         )?;
@@ -324,7 +327,10 @@ impl TargetArgs {
         ];
         match idle.into_iter().find(|(given, id, _)| *given && counts(origin.rank(id), named_by)) {
             None => Ok(()),
-            Some((.., name)) => Err(Error::usage(format!("{name} has no effect on a Unix socket (--unix)"))),
+            Some((_, id, name)) => {
+                let message = format!("{name} has no effect on a Unix socket (--unix)");
+                Err(Error::usage(message).about([id, "unix"]))
+            }
         }
     }
 }

@@ -57,7 +57,7 @@ pub(super) fn string(what: &str, text: String) -> Result<String, Error> {
 /// The same, where it is the value of an option.
 pub(super) fn string_of(option: &str, what: &str, text: String) -> Result<String, Error> {
     string(what, text).map_err(|error| match error {
-        Error::Usage { message, hint } => Error::Usage { message: format!("{option}: {message}"), hint },
+        Error::Usage { message, hint, .. } => Error::usage(format!("{option}: {message}")).hinted(hint),
         error => error,
     })
 }

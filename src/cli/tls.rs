@@ -200,7 +200,7 @@ impl TlsArgs {
         if self.no_tls {
             let refusal = context.origin.rank("no_tls");
             if refusal == Rank::Flag && context.url == Some(Rank::Flag) {
-                return Err(Error::usage("-L asks for TLS and --no-tls refuses it"));
+                return Err(Error::usage("-L asks for TLS and --no-tls refuses it").about(["url", "no_tls"]));
             }
             if refusal >= asked {
                 return Ok(None);
@@ -217,7 +217,8 @@ impl TlsArgs {
             && !self.crl.is_empty()
             && counts(context.origin.rank("crl"), context.origin.rank("insecure"))
         {
-            return Err(Error::usage("--crl has no effect with --insecure, which verifies nothing"));
+            let message = "--crl has no effect with --insecure, which verifies nothing";
+            return Err(Error::usage(message).about(["crl", "insecure"]));
         }
         Ok(Some(Tls { options: self.options(context.origin)?, made: Vec::new() }))
     }
@@ -260,7 +261,7 @@ impl TlsArgs {
         ];
         match asked.into_iter().find(|(given, id, ..)| *given && matters(id)) {
             None => Ok(()),
-            Some((.., flag, feature)) => Err(unavailable(flag, feature)),
+            Some((_, id, flag, feature)) => Err(unavailable(flag, feature).about([id])),
         }
     }
 
@@ -300,8 +301,9 @@ impl TlsArgs {
             (self.keyform.is_some(), "keyform", "--keyform"),
         ];
         let mut idle = idle.into_iter().filter(|(given, ..)| *given);
-        if let Some((.., name)) = idle.clone().find(|(_, id, _)| counts(origin.rank(id), context.broker)) {
+        if let Some((_, id, name)) = idle.clone().find(|(_, id, _)| counts(origin.rank(id), context.broker)) {
             return Err(Error::usage(format!("{name} has no effect: the connection is without TLS"))
+                .about([id])
                 .with_hint(TURN_ON));
         }
         // Set beside the broker, and hardly for nothing.
@@ -318,6 +320,7 @@ impl TlsArgs {
     fn options(self, origin: &Origin) -> Result<TlsOptions, Error> {
         if self.tls_use_os_certs && (self.cafile.is_some() || self.capath.is_some()) {
             return Err(Error::usage("--tls-use-os-certs cannot be combined with --cafile or --capath")
+                .about(["tls_use_os_certs", "cafile", "capath"])
                 .with_hint("--cafile takes a file with several certificate authorities"));
         }
         let key_password = match self.key_password_file.filter(|_| self.key.is_some()) {
@@ -325,14 +328,19 @@ impl TlsArgs {
             None => None,
         };
         match (&self.cert, &self.key) {
-            (Some(_), None) => return Err(Error::usage("--cert needs its private key: --key FILE")),
-            (None, Some(_)) => return Err(Error::usage("--key needs its certificate: --cert FILE")),
+            (Some(_), None) => {
+                return Err(Error::usage("--cert needs its private key: --key FILE").about(["cert"]));
+            }
+            (None, Some(_)) => {
+                return Err(Error::usage("--key needs its certificate: --cert FILE").about(["key"]));
+            }
             _ => {}
         }
         let alpn: Vec<String> =
             self.tls_alpn.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
         if alpn.iter().any(|protocol| protocol.is_empty() || protocol.len() > 255) {
-            return Err(Error::usage("--tls-alpn: the name of a protocol is 1 to 255 bytes long"));
+            let message = "--tls-alpn: the name of a protocol is 1 to 255 bytes long";
+            return Err(Error::usage(message).about(["tls_alpn"]));
         }
         Ok(TlsOptions {
             ca_files: self.cafile.into_iter().collect(),
@@ -375,6 +383,6 @@ fn key_log(path: PathBuf) -> Result<PathBuf, Error> {
     }
     match std::env::var_os("SSLKEYLOGFILE").filter(|name| !name.is_empty()) {
         Some(name) => Ok(name.into()),
-        None => Err(Error::usage("--tls-keylog env: SSLKEYLOGFILE is not set")),
+        None => Err(Error::usage("--tls-keylog env: SSLKEYLOGFILE is not set").about(["tls_keylog"])),
     }
 }

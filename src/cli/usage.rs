@@ -46,10 +46,11 @@ pub(super) fn from_clap(
         return Err(unknown_command(command, arguments, path.len() + 1));
     }
     if let Some(foreign::ForeignAnswer { message, hint }) = foreign(&error, command, &path, arguments) {
-        return Err(Error::Usage { message, hint: Some(hint) });
+        return Err(Error::usage(message).with_hint(hint));
     }
     let text = error.render().to_string();
     let mut message = message(&text);
+    let about = involved(&error, subcommand.unwrap_or(command));
     let names: Vec<_> = path.iter().map(|command| format!("{} ", command.get_name())).collect();
     let help = format!("see mqtt {}--help", names.concat());
     let typed = match (error.kind(), error.get(ContextKind::InvalidArg)) {
@@ -82,7 +83,7 @@ pub(super) fn from_clap(
     } else if let Some((refusal, takers)) = of_another_mode(&error, &path) {
         (message, tip) = (refusal, takers.or(tip));
     }
-    Err(Error::Usage { message, hint: Some(tip.unwrap_or(help)) })
+    Err(Error::usage(message).with_hint(tip.unwrap_or(help)).about(about))
 }
 
 /// The error for a word, at this place of the line, that names no subcommand, and what is meant by it.
@@ -307,6 +308,20 @@ fn called<'a>(mut command: &'a Command, arguments: &[OsString]) -> Vec<&'a Comma
         command = subcommand;
     }
     path
+}
+
+/// The identifiers of the options that exclude each other, or of which one needs the others.
+fn involved(error: &clap::Error, command: &Command) -> Vec<String> {
+    let named =
+        [ContextKind::InvalidArg, ContextKind::PriorArg].into_iter().filter_map(|kind| error.get(kind));
+    let named = named.flat_map(|shown| match shown {
+        ContextValue::String(one) => std::slice::from_ref(one),
+        ContextValue::Strings(several) => several,
+        _ => &[],
+    });
+    let named: Vec<&str> = named.filter_map(|shown| shown.split(' ').next()).collect();
+    let is_named = |arg: &&Arg| named.iter().any(|name| words::is_called(arg, name));
+    command.get_arguments().filter(is_named).map(|arg| arg.get_id().to_string()).collect()
 }
 
 /// What two options that exclude each other are told.

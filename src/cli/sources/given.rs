@@ -93,7 +93,7 @@ pub(crate) fn unknown<'a>(
     known: impl Iterator<Item = &'a str>,
 ) -> Error {
     let (message, hint) = unknown_name(name, known);
-    Error::Usage { message: format!("{place}: {message}"), hint }
+    Error::usage(format!("{place}: {message}")).hinted(hint)
 }
 
 /// Message and hint of that error.

@@ -26,5 +26,5 @@ pub(super) use given::{FilePlace, Found, Given, LONGEST_TEXT_BYTES, NAMES_FILES}
 pub(super) use host::{STARTED_BROKER, TLS_PORT, TURNS_ON};
 pub(super) use left_out::{LeftOut, belongs as belongs_to_host};
 pub(super) use origin::{BrokenSetting, Origin, Rank, counts, one_of};
-pub(super) use places::with_places;
+pub(super) use places::{in_keys, with_places};
 pub(super) use profile::names as profile_names;

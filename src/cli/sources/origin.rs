@@ -53,7 +53,7 @@ impl BrokenSetting {
     }
 
     fn error(&self) -> Error {
-        Error::Usage { message: self.message.clone(), hint: self.hint.clone() }
+        Error::usage(self.message.clone()).hinted(self.hint.clone()).about([self.id.as_str()])
     }
 }
 
@@ -168,14 +168,15 @@ pub(crate) fn counts(option: Rank, named_by: Rank) -> bool {
 
 /// The value that counts more; two different ones that count the same are a mistake.
 pub(crate) fn one_of<T: PartialEq>(
-    option: &str,
+    (id, option): (&str, &str),
     (typed, rank): (Option<T>, Rank),
     (in_url, url_rank): (Option<T>, Rank),
 ) -> Result<Option<T>, Error> {
     match (typed, in_url) {
         (Some(typed), Some(in_url)) if rank == url_rank => {
             if typed != in_url {
-                return Err(Error::usage(format!("-L and {option} give different values")));
+                let message = format!("-L and {option} give different values");
+                return Err(Error::usage(message).about(["url", id]));
             }
             Ok(Some(in_url))
         }

@@ -6,6 +6,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, ValueHint};
 
 use super::given::Given;
+use super::profile;
 use crate::cli::secret;
 use crate::cli::text::shown;
 use crate::error::Error;
@@ -67,16 +68,41 @@ fn names(text: &str, arg: &Arg, matches: &ArgMatches) -> bool {
 
 /// Whether a name or path stands in a text, and not only as a part of a longer one.
 fn has_word(text: &str, word: &str) -> bool {
+    find_word(text, word).is_some()
+}
+
+/// Where it first stands there.
+fn find_word(text: &str, word: &str) -> Option<usize> {
     let goes_on = |next: char| next.is_alphanumeric() || ['-', '_', '/', '.'].contains(&next);
-    text.match_indices(word).any(|(at, _)| {
+    let is_whole = |at: usize| {
         let (before, after) = (text[..at].chars().next_back(), text[at + word.len()..].chars().next());
         !before.is_some_and(goes_on) && !after.is_some_and(goes_on)
-    })
+    };
+    text.match_indices(word).map(|(at, _)| at).find(|at| is_whole(*at))
+}
+
+/// A text about options for the reader of a configuration file: with the keys of a profile in place of the options
+/// of the command line, and without the placeholder that clap shows behind one.
+pub(crate) fn in_keys(text: &str, definition: &Command) -> String {
+    let mut text = text.to_owned();
+    for arg in profile::arguments(definition) {
+        let Some(key) = arg.get_long() else { continue };
+        let short = arg.get_short().map(|short| format!("-{short}"));
+        for option in [Some(format!("--{key}")), short].into_iter().flatten() {
+            while let Some(at) = find_word(&text, &option) {
+                let rest = &text[at + option.len()..];
+                let placeholder =
+                    rest.strip_prefix(" <").and_then(|rest| rest.find('>')).map_or(0, |end| end + 3);
+                text.replace_range(at..at + option.len() + placeholder, key);
+            }
+        }
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::has_word;
+    use super::{has_word, in_keys};
 
     #[test]
     fn words_are_whole() {
@@ -93,6 +119,26 @@ mod tests {
             ("/mnt/etc/ca", "/etc/ca", false),
         ] {
             assert_eq!(has_word(text, word), expected, "{word} in {text}");
+        }
+    }
+
+    #[test]
+    fn options_become_keys() {
+        let command = crate::cli::command();
+        let definition = command.find_subcommand("pub").unwrap();
+        for (text, expected) in [
+            ("--cert needs its private key: --key FILE", "cert needs its private key: key FILE"),
+            ("-L and -h name different brokers", "url and host name different brokers"),
+            ("invalid value 'many' for '--port <PORT>'", "invalid value 'many' for 'port'"),
+            (
+                "-P and --password-file both give the password",
+                "password and password-file both give the password",
+            ),
+            // What is no option of a profile, and what is only a part of a word.
+            ("--qos and -q", "--qos and -q"),
+            ("/srv/a-h: no such file", "/srv/a-h: no such file"),
+        ] {
+            assert_eq!(in_keys(text, definition), expected);
         }
     }
 }

@@ -149,7 +149,7 @@ impl ProfileProblem {
     }
 
     pub(crate) fn into_error(self) -> Error {
-        Error::Usage { message: format!("{}: {}", self.place, self.message), hint: self.hint }
+        Error::usage(format!("{}: {}", self.place, self.message)).hinted(self.hint)
     }
 }
 

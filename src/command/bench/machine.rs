@@ -145,7 +145,7 @@ fn flow_bytes(load: &Load) -> u64 {
 }
 
 fn short(what: String) -> Error {
-    Error::Usage { message: what, hint: None }
+    Error::usage(what)
 }
 
 /// The embedded broker as a target: a process of its own, so that it does not share the generator's threads. It
