@@ -121,6 +121,7 @@ fn retained_messages_after_pingresp_are_shown(#[values(V3_1_1, V5)] protocol: Pr
 #[rstest]
 fn retained_messages_after_the_marker_are_shown(#[values(V3_1_1, V5)] protocol: Protocol) {
     shows(protocol, 50, Marker::AtOnce);
+    shows(protocol, 2000, Marker::AtOnce);
 }
 
 /// The pace of the broker decides.
@@ -222,7 +223,7 @@ fn refused_filter_is_not_asked_for_again() {
 /// second connection on which topics are asked for by name.
 #[rstest]
 fn scan_finds_what_comes_after_the_marker(#[values(V3_1_1, V5)] protocol: Protocol) {
-    for held_back in [50, 500] {
+    for held_back in [50, 2000] {
         let server = Server::start(move |listener: &mut Listener| {
             let held_back = Duration::from_millis(held_back);
             let mut broker = Broker { protocol, held_back, marker: Marker::AtOnce, subscribed: 0 };

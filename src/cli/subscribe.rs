@@ -138,8 +138,9 @@ impl Subcommand for SubscribeArgs {
             "At QoS 1 a message may be written twice after the connection was lost. With --session-file a QoS 2 \
              message that was being written when the program was killed may be written twice. The file is not \
              synchronised to the disk: it is as safe as the output file.",
-            "--retained-only infers the end of the retained messages. A broker that pauses for longer than 5 \
-             seconds between two of them ends the run too early.",
+            "--retained-only infers the end of the retained messages. A broker that returns the message to itself before \
+             it has sent them all is left too early when it pauses: for 2.5 seconds before the first, for 0.1 \
+             seconds after fewer than 100, for 1.5 seconds after more. Without that message 3 seconds are too long.",
             "--on-change and --max-rate remember 400,000 topics or more, in at most 45 MB. Beyond that they forget \
              topics that had no message for the longest time, whose next message counts as the first. They compare \
              hashes of 64 bits: with a chance of 1 in 2^64 a message is taken for an older one and left out.",
