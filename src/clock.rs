@@ -54,6 +54,17 @@ fn shown(moment: SystemTime) -> Result<SystemTime, Timestamp> {
     }
 }
 
+/// This machine's time; the nearest that can be told where its clock is out of range (jiff: about year -9999 to 9999).
+#[must_use]
+pub fn now() -> Timestamp {
+    nearest(SystemTime::now())
+}
+
+fn nearest(moment: SystemTime) -> Timestamp {
+    let limit = if moment < SystemTime::UNIX_EPOCH { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::try_from(moment).unwrap_or(limit)
+}
+
 /// A moment in the form of RFC 3339, in any zone; `None` if it is none.
 #[must_use]
 pub fn parse(text: &str) -> Option<SystemTime> {
@@ -115,6 +126,14 @@ mod tests {
             assert_eq!(rfc3339_micros(moment).len(), "1970-01-01T00:00:00.000000Z".len());
         }
         assert_eq!(rfc3339_micros(before(1) + Duration::from_micros(5)), "1969-12-31T23:59:59.000005Z");
+    }
+
+    #[test]
+    fn clock_out_of_range_has_a_nearest_time() {
+        let far = Duration::from_secs(i64::MAX.unsigned_abs());
+        assert_eq!(nearest(SystemTime::UNIX_EPOCH + far), Timestamp::MAX);
+        assert_eq!(nearest(SystemTime::UNIX_EPOCH - far), Timestamp::MIN);
+        assert_eq!(nearest(SystemTime::UNIX_EPOCH), Timestamp::UNIX_EPOCH);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::fmt::strtime::{BrokenDownTime, Config, PosixCustom};
 use jiff::tz::TimeZone;
 
+use crate::clock;
 use crate::notation::braces::{Piece, pieces};
 
 /// What fields there are.
@@ -278,7 +279,7 @@ impl FieldValues {
     }
 
     fn now(&mut self) -> Timestamp {
-        *self.now.get_or_insert_with(Timestamp::now)
+        *self.now.get_or_insert_with(clock::now)
     }
 }
 
