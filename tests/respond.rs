@@ -217,3 +217,21 @@ fn misuse_is_an_error_of_usage() {
         respond(1).args(line).run().exits(2).mentions(words);
     }
 }
+
+/// Requests of QoS 1 wait unacknowledged for their responses; a broker that sends on is not followed without end.
+#[rstest]
+fn more_requests_than_may_be_unacknowledged_end_the_run(#[values(V3_1_1, V5)] protocol: Protocol) {
+    let most = if protocol == V5 { 1000 } else { u16::MAX };
+    let server = Server::start(move |listener| {
+        let mut peer = listener.accept_session(protocol);
+        peer.grant_subscription(protocol);
+        for identifier in 1..=most {
+            peer.send(&Message::new("q", b"").at(QoS::AtLeastOnce, identifier).bytes(protocol));
+        }
+        peer.send(&Message::new("q", b"").at(QoS::AtLeastOnce, 1).bytes(protocol));
+        peer.drain();
+    });
+    let line = ["-V", version(protocol), "-t", "q", "-e", "a", "-m", "y", "-q", "1"];
+    respond(server.port()).args(line).run().exits(1).mentions(&format!("Receive Maximum of {most}"));
+    server.finish();
+}

@@ -31,7 +31,7 @@ use super::handler::{Change, Flow, Handler, Supervision};
 use super::keep_alive::{Due, KeepAlive};
 use super::renewal::Renewal;
 use super::scratch::OUTPUT_BYTES;
-use super::session::Session;
+use super::session::{Session, beyond_receive_maximum};
 use crate::error::{Error, Layer, Sign};
 use crate::net;
 use crate::protocol::property::PropertyBlock;
@@ -42,6 +42,8 @@ use crate::protocol::{Direction, Protocol};
 /// Reads after which others of the same thread get their turn: a broker that sends without pause
 /// must not starve them.
 const MOST_READS: u32 = 16;
+/// How many messages may wait, in their order, to be acknowledged.
+const MOST_DEFERRED: usize = 1_000_000;
 /// How long the broker may take to read what is left, DISCONNECT at its end.
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// How long to wait, after DISCONNECT, for the broker to close its side, and to read from one that takes
@@ -139,6 +141,38 @@ struct Rare {
     /// Acknowledgements that wait until the handler has settled their messages, the oldest first; that of a QoS 0
     /// message is empty. Used if the handler defers them.
     deferred: VecDeque<Box<[u8]>>,
+    /// Those of them that are not empty.
+    unacknowledged: usize,
+}
+
+impl Rare {
+    /// Keeps the acknowledgement of a message until it is settled. Either limit bounds the memory of a run whose
+    /// broker does not stop: a message without acknowledgement waits only for those before it.
+    ///
+    /// # Errors
+    /// The broker has sent more than it may before it gets an acknowledgement ([MQTT-3.3.4-9]; in MQTT 3.1.1 there
+    /// are no more Packet Identifiers [MQTT-2.3.1-2]), or a message stays unsettled behind which a million others wait.
+    fn defer(&mut self, acknowledgement: &[u8], receive_maximum: u16) -> Result<(), End> {
+        if self.unacknowledged + usize::from(!acknowledgement.is_empty()) > usize::from(receive_maximum) {
+            return Err(End::Malformed(beyond_receive_maximum(receive_maximum)));
+        }
+        if self.deferred.len() >= MOST_DEFERRED {
+            let cause =
+                format!("{MOST_DEFERRED} messages wait for the acknowledgement of one that came before them");
+            return Err(End::Failed(Error::link(Layer::Mqtt, cause)));
+        }
+        self.unacknowledged += usize::from(!acknowledgement.is_empty());
+        self.deferred.push_back(acknowledgement.into());
+        Ok(())
+    }
+
+    /// Takes out the acknowledgements of the oldest messages.
+    fn settle(&mut self, count: usize, out: &mut BytesMut) {
+        for acknowledgement in self.deferred.drain(..count.min(self.deferred.len())) {
+            self.unacknowledged -= usize::from(!acknowledgement.is_empty());
+            out.extend_from_slice(&acknowledgement);
+        }
+    }
 }
 
 impl Connection {
@@ -293,13 +327,8 @@ impl Connection {
     /// Sends the acknowledgements of messages that the handler has settled.
     fn settle<H: Handler>(&mut self, wake_up: &mut WakeUp<'_, H>) {
         let is_open = matches!(self.state, ConnectionState::Open(_) | ConnectionState::Blocked(..));
-        if let Some(Rare { deferred, .. }) = self.rare.as_deref_mut().filter(|_| is_open)
-            && !deferred.is_empty()
-        {
-            let count = wake_up.handler.settled().min(deferred.len());
-            for acknowledgement in deferred.drain(..count) {
-                wake_up.output.extend_from_slice(&acknowledgement);
-            }
+        if let Some(rare) = self.rare.as_deref_mut().filter(|rare| is_open && !rare.deferred.is_empty()) {
+            rare.settle(wake_up.handler.settled(), wake_up.output);
         }
     }
 

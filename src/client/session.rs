@@ -96,6 +96,12 @@ impl Session {
         }
     }
 
+    /// The Receive Maximum that the broker is held to. Before MQTT 5 it has all Packet Identifiers.
+    #[must_use]
+    pub(super) fn own_receive_maximum(&self) -> u16 {
+        if self.protocol == Protocol::V5 { self.own_receive_maximum } else { u16::MAX }
+    }
+
     /// The version of the link.
     #[must_use]
     pub fn protocol(&self) -> Protocol {
@@ -431,10 +437,9 @@ impl Session {
         let mut duplicate = false;
         if publish.qos == QoS::ExactlyOnce {
             duplicate = !self.unreleased.insert(identifier); // [MQTT-4.3.3-10]
-            if self.unreleased.len() > usize::from(self.own_receive_maximum) {
-                let what = format!("more than the Receive Maximum of {}", self.own_receive_maximum);
-                return Err(Malformed::protocol_error(PacketType::Publish, what)
-                    .with_reason(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)); // [MQTT-3.3.4-7]
+            let most = self.own_receive_maximum();
+            if self.unreleased.len() > usize::from(most) {
+                return Err(beyond_receive_maximum(most));
             }
         }
         let publish = self.inbound_aliases.resolve(publish)?;
@@ -520,6 +525,12 @@ impl Session {
 
 /// Beside the Reason Code, which says which of the broker's limits it is.
 const NOT_SENT: &str = "not sent: the broker's CONNACK excludes it";
+
+/// The broker has sent more messages of QoS 1 and 2 than may be unacknowledged ([MQTT-3.3.4-9]).
+pub(super) fn beyond_receive_maximum(receive_maximum: u16) -> Malformed {
+    let what = format!("more than the Receive Maximum of {receive_maximum}");
+    Malformed::protocol_error(PacketType::Publish, what).with_reason(ReasonCode::RECEIVE_MAXIMUM_EXCEEDED)
+}
 
 fn unasked(packet: PacketType, identifier: u16) -> Malformed {
     Malformed::protocol_error(packet, format!("unknown packet identifier {identifier}"))

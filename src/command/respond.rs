@@ -18,7 +18,7 @@ use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
-use crate::error::{Denial, Error};
+use crate::error::{Denial, Error, Layer};
 use crate::exit::Exit;
 use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
 use crate::protocol::property::{PropertyBlock, PropertyId, Value};
@@ -157,6 +157,8 @@ const SKIPPED: [(Skip, &str); 6] = [
 /// and 2 are not acknowledged while they wait, which bounds them.
 const MOST_WAITING: usize = 10_000;
 const MOST_WAITING_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of all requests that wait: their number alone does not bound them.
+const MOST_BYTES: usize = 256 * 1024 * 1024;
 
 /// A request whose response has not been sent.
 struct AcceptedRequest {
@@ -422,7 +424,14 @@ impl Handler for Answerer<'_> {
 
     fn on_event(&mut self, event: Event<'_>) -> Result<Flow, Error> {
         match event {
-            Event::Message(publish) => self.message(&publish),
+            Event::Message(publish) => {
+                self.message(&publish);
+                if self.waiting_bytes > MOST_BYTES {
+                    let cause = "requests of more than 256 MiB wait for their responses";
+                    let hint = "--receive-maximum lets the broker send fewer requests at once (MQTT 5)";
+                    return Err(Error::link(Layer::Mqtt, cause).with_hint(hint));
+                }
+            }
             Event::Subscribed { reasons, properties, .. } => {
                 for (filter, reason) in self.config.filters.iter().zip(reasons) {
                     let (reason, filter, qos) = (ReasonCode(*reason), cut(filter), self.config.qos);

@@ -195,11 +195,11 @@ impl Connection {
         if matches!(packet, Packet::Publish(_)) && (self.barrier().is_some() || handler.declines_messages()) {
             return Ok(()); // Not delivered, so not acknowledged: a kept session gets it again.
         }
-        let before = output.len();
+        let (before, receive_maximum) = (output.len(), session.own_receive_maximum());
         let Some(event) = session.receive(&packet, output).map_err(End::Malformed)? else { return Ok(()) };
         if matches!(event, Event::Message(_)) && handler.defers_acknowledgements() {
             let acknowledgement = output.split_off(before);
-            self.rare.get_or_insert_default().deferred.push_back(acknowledgement[..].into());
+            self.rare.get_or_insert_default().defer(&acknowledgement, receive_maximum)?;
         }
         let is_release = matches!(event, Event::Released { .. });
         match &event {
