@@ -266,8 +266,8 @@ fn signal_waits_for_the_command() {
     running.wait_for_end().exits(0).prints("started\ndone\n");
 }
 
-#[test]
-fn second_signal_ends_the_command() {
+#[rstest]
+fn second_signal_ends_the_command(#[values(Signal::INT, Signal::TERM)] second: Signal) {
     let (end, ended) = mpsc::channel::<()>();
     let server = Server::start(move |server| {
         let mut peer = session(server);
@@ -276,7 +276,9 @@ fn second_signal_ends_the_command() {
         drop(ended);
     });
     let running = subscribe(server.port(), "9").args(["--exec", "sleep 1000 & echo $!; wait"]).spawn();
-    running.wait_for_lines(1).signal(Signal::INT).signal(Signal::TERM);
+    running.wait_for_lines(1).signal(Signal::INT);
+    // The first one is dealt with.
+    running.wait_for_stderr("waiting for 1 command").signal(second);
     let outcome = running.wait_for_end();
     ends(&outcome.lines()[0]);
     drop(end);
@@ -346,4 +348,22 @@ fn commands_are_chosen_by_filters(#[values(false, true)] has_rest: bool) {
         Mqtt::subscribe(server.port()).args(["-V", "5", "-q", "1"]).args(rules).args(lamp).args(rest).run();
     let rest = if has_rest { "rest\n" } else { "" };
     run.succeeds().prints(format!("first\nlamp\n{rest}door door/2\n"));
+}
+
+/// Before the connection, and not with each message.
+#[test]
+fn program_that_cannot_be_run_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (program, why) in [
+        ("./nofile", "No such file or directory"),
+        ("no-program-of-this-name", "No such file or directory"),
+        (file.to_str().unwrap(), "Permission denied"),
+    ] {
+        let server = Server::start(|listener| listener.expect_nobody());
+        let run = subscribe(server.port(), "1").args(["--exec-argv", "--", program]).run();
+        run.fails(1, &format!("--exec-argv: cannot run '{program}': {why}"));
+        server.finish();
+    }
 }

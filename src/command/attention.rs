@@ -163,6 +163,8 @@ impl Attention {
     /// or a run that waits for something else before its end would be stopped there again and again.
     fn poll_asked(&mut self, cx: &mut Context<'_>) -> Poll<Stop> {
         let stop = if let Some(Poll::Ready(number)) = self.signals.as_mut().map(|signals| signals.poll(cx)) {
+            // The next one wakes only who has looked and found none.
+            cx.waker().wake_by_ref();
             Stop::Signal(number)
         } else if self.reader.as_mut().is_some_and(|reader| reader.poll_gone(cx).is_ready()) {
             self.reader = None;

@@ -75,7 +75,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         diagnostics,
         supervisor: Supervisor::new(&mut attention, diagnostics, &config.client),
         shower: Shower::new(&config, diagnostics)?,
-        executor: config.exec.as_ref().map(|exec| Executor::new(exec, diagnostics)),
+        executor: config.exec.as_ref().map(|exec| Executor::new(exec, diagnostics)).transpose()?,
         stdout,
         unreleased,
         restored: false,
@@ -464,6 +464,7 @@ impl Handler for Subscriber<'_> {
                 && let Poll::Ready(stop @ Stop::Signal(_)) = self.supervisor.attention.poll(cx)
             {
                 if self.outcome.is_none() {
+                    executor.report_running();
                     executor.hurry();
                     self.outcome = Some(Ok(()));
                     return self.poll_cleared(cx);
@@ -488,6 +489,9 @@ impl Handler for Subscriber<'_> {
                     let _ = signal::take_interrupt();
                 } else {
                     self.diagnostics.end_interrupted_line();
+                }
+                if let Some(executor) = &self.executor {
+                    executor.report_running();
                 }
                 self.leave(cx, Ok(()))
             }

@@ -72,9 +72,12 @@ pub(super) struct Executor<'a> {
 }
 
 impl<'a> Executor<'a> {
-    pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Self {
+    /// # Errors
+    /// A program that cannot be run.
+    pub(super) fn new(exec: &'a Exec, diagnostics: &'a Diagnostics) -> Result<Self, Error> {
+        exec.rules.iter().try_for_each(|rule| variables::check(&rule.command))?;
         let (sender, ended) = unbounded_channel();
-        Self {
+        Ok(Self {
             exec,
             diagnostics,
             waiting: VecDeque::new(),
@@ -90,7 +93,7 @@ impl<'a> Executor<'a> {
             pause: None,
             is_ending: false,
             count_failed: 0,
-        }
+        })
     }
 
     /// Takes a message for the first command whose filter matches. Whether there is one.
@@ -166,6 +169,16 @@ impl<'a> Executor<'a> {
         }
         self.waiting.clear();
         self.waiting_bytes = 0;
+    }
+
+    /// Tells somebody who wants the end what it waits for.
+    pub(super) fn report_running(&self) {
+        let count = self.running.len() as u64;
+        if count > 0 {
+            let commands = counted(count, "command");
+            let them = if count == 1 { "it" } else { "them" };
+            self.diagnostics.state(format_args!("waiting for {commands}; a second signal ends {them}"));
+        }
     }
 
     /// Ends the commands that run, and everything they have started.
