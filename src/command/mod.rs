@@ -11,6 +11,7 @@ pub mod publish;
 pub mod request;
 pub mod respond;
 pub mod retain_clear;
+mod schedule;
 mod stored;
 pub mod subscribe;
 pub mod topics;

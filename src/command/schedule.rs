@@ -1,4 +1,4 @@
-//! `pub --repeat`: the time of each repeat.
+//! `--repeat`: the time of each repeat.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
-use super::Config;
+use super::publish::Config;
 
 /// How late a message may be without its time being left out: timers are a few milliseconds late.
 const TOLERANCE: Duration = Duration::from_millis(20);

@@ -1,12 +1,15 @@
 //! `mqtt rr`: publish a request, and write out the response ([MQTT-4.10]).
 
+mod answer;
+
 use std::future::poll_fn;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 
+pub use self::answer::NAME_ONE;
+use self::answer::{Answers, FIXED_TOPIC, Others, PreparedRequest, put_latency};
 use super::attention::{Attention, Supervisor, unanswered};
 use super::input::Source;
 use super::stored::{Care, EndOfStored};
@@ -15,14 +18,13 @@ use crate::client::options::ClientOptions;
 use crate::client::session::{Event, Session};
 use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
-use crate::error::{Denial, Error, Layer};
+use crate::error::{Denial, Error};
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
-use crate::protocol::property::{PropertyBlock, PropertyId, Value};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
+use crate::protocol::QoS;
+use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
-use crate::protocol::wire::{Publish, PublishTemplate, Subscription, TopicAlias};
-use crate::protocol::{Protocol, QoS, topic};
-use crate::quantity::counted;
+use crate::protocol::wire::{Publish, Subscription, TopicAlias};
 use crate::quotation::cut;
 
 /// A checked command line of `mqtt rr`.
@@ -142,95 +144,6 @@ enum RequestStage {
 /// quiet.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
-/// What depends on the broker and on the version of the protocol.
-struct PreparedRequest {
-    response_topic: String,
-    /// What the response is known by (MQTT 5).
-    correlation_data: Option<Vec<u8>>,
-    request: Arc<PublishTemplate>,
-}
-
-/// What response topics begin with where the broker has nothing to say about it.
-const PREFIX: &str = "mqtt-rr";
-/// Characters of what is made up: as many as make two of the same most unlikely.
-const RANDOM_CHARACTERS: usize = 16;
-
-fn random() -> String {
-    std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM_CHARACTERS).collect()
-}
-
-impl PreparedRequest {
-    fn new(config: &Config, connected: &Connected) -> Result<Self, Error> {
-        let is_v5 = connected.protocol == Protocol::V5;
-        let response_topic = match &config.response_topic {
-            Some(given) => given.clone(),
-            None if is_v5 => own_topic(connected.properties.view().text(PropertyId::ResponseInformation))?,
-            None => {
-                let cause =
-                    "this connection uses MQTT 3.1.1, in which a request cannot carry a response topic";
-                return Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE));
-            }
-        };
-        let mut properties = config.properties.clone();
-        let mut correlation_data = None;
-        if is_v5 {
-            let given = properties.view().binary(PropertyId::CorrelationData).map(<[u8]>::to_vec);
-            if config.any_response {
-                correlation_data = None;
-            } else if given.is_none() {
-                let made_up = random();
-                properties.push(PropertyId::CorrelationData, Value::Binary(made_up.as_bytes()));
-                correlation_data = Some(made_up.into_bytes());
-            } else {
-                correlation_data = given;
-            }
-            properties.push(PropertyId::ResponseTopic, Value::Text(&response_topic));
-        }
-        let name = config.topic.as_bytes();
-        let request = PublishTemplate::new(connected.protocol, name, config.qos, false, &properties)
-            .with_topic_alias(config.topic_alias);
-        Ok(Self { response_topic, correlation_data, request: Arc::new(request) })
-    }
-
-    /// What a message says of the request that it responds to.
-    fn answers(&self, publish: &Publish<'_>) -> Answers {
-        match (&self.correlation_data, publish.properties.binary(PropertyId::CorrelationData)) {
-            (Some(asked), Some(answers)) if asked == answers => Answers::This,
-            (Some(_), Some(_)) => Answers::Another,
-            _ => Answers::Unsaid,
-        }
-    }
-}
-
-/// Which request a message responds to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Answers {
-    This,
-    Another,
-    /// Many responders do not say; in MQTT 3.1.1 none can.
-    Unsaid,
-}
-
-/// What to do where a responder does not look at the response topic.
-const FIXED_TOPIC: &str = "where the responder always responds on the same topic: -e TOPIC";
-/// What to do where there is no response topic.
-pub const NAME_ONE: &str = "name the topic that the responder responds on: -e TOPIC";
-
-/// A response topic of this client only, below the broker's Response Information
-/// ([MQTT-4.10.1]).
-fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
-    let base = response_information.filter(|base| !base.is_empty()).unwrap_or(PREFIX);
-    let slash = if base.ends_with('/') { "" } else { "/" };
-    let own = format!("{base}{slash}{}", random());
-    let why = match topic::check_name(own.as_bytes()) {
-        Err(why) => why.to_string(),
-        Ok(_) if topic::shared(&own).is_some() => "it is a shared subscription".into(),
-        Ok(_) => return Ok(own),
-    };
-    let cause = format!("the broker's Response Information is not valid in a topic: {why}");
-    Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
-}
-
 /// How far the broker has taken the request over (QoS 1 and 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Handover {
@@ -267,30 +180,6 @@ struct Requester<'a> {
     others: Others,
     /// Of what comes before the response, which may take any time.
     answer: AnswerLimit,
-}
-
-/// Messages on the response topic, by why they are not the response.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Others {
-    retained: u64,
-    early: u64,
-    foreign: u64,
-}
-
-impl std::fmt::Display for Others {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let kinds = [
-            (self.retained, "retained"),
-            (self.early, "before the request"),
-            (self.foreign, "with other correlation data"),
-        ];
-        let mut before = ", but ";
-        for (count, what) in kinds.into_iter().filter(|(count, _)| *count > 0) {
-            write!(f, "{before}{} {what}", counted(count, "message"))?;
-            before = ", ";
-        }
-        Ok(())
-    }
 }
 
 impl Requester<'_> {
@@ -403,28 +292,6 @@ impl Requester<'_> {
         self.stage = RequestStage::Complete;
         Flow::Stop
     }
-}
-
-/// As `mosquitto_rr` writes it, or as an object behind that of the message.
-fn put_latency(out: &mut Vec<u8>, took: Duration, config: &Config) {
-    // To the nanosecond, and no further.
-    let micros = (took.as_secs_f64() * 1e9).round() / 1e3;
-    if matches!(config.format, MessageFormat::Json { .. }) {
-        let report = serde_json::json!({ "type": "latency", "version": 1, "latency_us": micros });
-        return put_json_line(out, &report);
-    }
-    // A line of its own, also if that of the message has no end (-N).
-    if !out.is_empty() && !out.ends_with(b"\n") {
-        out.push(b'\n');
-    }
-    let text = match micros {
-        // Mosquitto's client leaves out this unit, and no other.
-        1e6.. if config.any_response => format!("Latency: {:.9}\n", took.as_secs_f64()),
-        1e6.. => format!("Latency: {:.9}s\n", took.as_secs_f64()),
-        1e3.. => format!("Latency: {:.6}ms\n", micros / 1e3),
-        _ => format!("Latency: {micros:.6}µs\n"),
-    };
-    out.extend_from_slice(text.as_bytes());
 }
 
 impl Handler for Requester<'_> {

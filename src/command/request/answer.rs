@@ -1,0 +1,148 @@
+//! A request as this broker can carry it, and which messages respond to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Config;
+use crate::client::Connected;
+use crate::error::{Error, Layer};
+use crate::output::{MessageFormat, put_json_line};
+use crate::protocol::property::{PropertyId, Value};
+use crate::protocol::wire::{Publish, PublishTemplate};
+use crate::protocol::{Protocol, topic};
+use crate::quantity::counted;
+
+/// What depends on the broker and on the version of the protocol.
+pub(super) struct PreparedRequest {
+    pub(super) response_topic: String,
+    /// What the response is known by (MQTT 5).
+    pub(super) correlation_data: Option<Vec<u8>>,
+    pub(super) request: Arc<PublishTemplate>,
+}
+
+/// What response topics begin with where the broker has nothing to say about it.
+const PREFIX: &str = "mqtt-rr";
+/// Characters of what is made up: as many as make two of the same most unlikely.
+const RANDOM_CHARACTERS: usize = 16;
+
+fn random() -> String {
+    std::iter::repeat_with(fastrand::alphanumeric).take(RANDOM_CHARACTERS).collect()
+}
+
+impl PreparedRequest {
+    pub(super) fn new(config: &Config, connected: &Connected) -> Result<Self, Error> {
+        let is_v5 = connected.protocol == Protocol::V5;
+        let response_topic = match &config.response_topic {
+            Some(given) => given.clone(),
+            None if is_v5 => own_topic(connected.properties.view().text(PropertyId::ResponseInformation))?,
+            None => {
+                let cause =
+                    "this connection uses MQTT 3.1.1, in which a request cannot carry a response topic";
+                return Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE));
+            }
+        };
+        let mut properties = config.properties.clone();
+        let mut correlation_data = None;
+        if is_v5 {
+            let given = properties.view().binary(PropertyId::CorrelationData).map(<[u8]>::to_vec);
+            if config.any_response {
+                correlation_data = None;
+            } else if given.is_none() {
+                let made_up = random();
+                properties.push(PropertyId::CorrelationData, Value::Binary(made_up.as_bytes()));
+                correlation_data = Some(made_up.into_bytes());
+            } else {
+                correlation_data = given;
+            }
+            properties.push(PropertyId::ResponseTopic, Value::Text(&response_topic));
+        }
+        let name = config.topic.as_bytes();
+        let request = PublishTemplate::new(connected.protocol, name, config.qos, false, &properties)
+            .with_topic_alias(config.topic_alias);
+        Ok(Self { response_topic, correlation_data, request: Arc::new(request) })
+    }
+
+    /// What a message says of the request that it responds to.
+    pub(super) fn answers(&self, publish: &Publish<'_>) -> Answers {
+        match (&self.correlation_data, publish.properties.binary(PropertyId::CorrelationData)) {
+            (Some(asked), Some(answers)) if asked == answers => Answers::This,
+            (Some(_), Some(_)) => Answers::Another,
+            _ => Answers::Unsaid,
+        }
+    }
+}
+
+/// Which request a message responds to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answers {
+    This,
+    Another,
+    /// Many responders do not say; in MQTT 3.1.1 none can.
+    Unsaid,
+}
+
+/// What to do where a responder does not look at the response topic.
+pub(super) const FIXED_TOPIC: &str = "where the responder always responds on the same topic: -e TOPIC";
+/// What to do where there is no response topic.
+pub const NAME_ONE: &str = "name the topic that the responder responds on: -e TOPIC";
+
+/// A response topic of this client only, below the broker's Response Information
+/// ([MQTT-4.10.1]).
+fn own_topic(response_information: Option<&str>) -> Result<String, Error> {
+    let base = response_information.filter(|base| !base.is_empty()).unwrap_or(PREFIX);
+    let slash = if base.ends_with('/') { "" } else { "/" };
+    let own = format!("{base}{slash}{}", random());
+    let why = match topic::check_name(own.as_bytes()) {
+        Err(why) => why.to_string(),
+        Ok(_) if topic::shared(&own).is_some() => "it is a shared subscription".into(),
+        Ok(_) => return Ok(own),
+    };
+    let cause = format!("the broker's Response Information is not valid in a topic: {why}");
+    Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE))
+}
+
+/// Messages on the response topic, by why they are not the response.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Others {
+    pub(super) retained: u64,
+    pub(super) early: u64,
+    pub(super) foreign: u64,
+}
+
+impl std::fmt::Display for Others {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kinds = [
+            (self.retained, "retained"),
+            (self.early, "before the request"),
+            (self.foreign, "with other correlation data"),
+        ];
+        let mut before = ", but ";
+        for (count, what) in kinds.into_iter().filter(|(count, _)| *count > 0) {
+            write!(f, "{before}{} {what}", counted(count, "message"))?;
+            before = ", ";
+        }
+        Ok(())
+    }
+}
+
+/// As `mosquitto_rr` writes it, or as an object behind that of the message.
+pub(super) fn put_latency(out: &mut Vec<u8>, took: Duration, config: &Config) {
+    // To the nanosecond, and no further.
+    let micros = (took.as_secs_f64() * 1e9).round() / 1e3;
+    if matches!(config.format, MessageFormat::Json { .. }) {
+        let report = serde_json::json!({ "type": "latency", "version": 1, "latency_us": micros });
+        return put_json_line(out, &report);
+    }
+    // A line of its own, also if that of the message has no end (-N).
+    if !out.is_empty() && !out.ends_with(b"\n") {
+        out.push(b'\n');
+    }
+    let text = match micros {
+        // Mosquitto's client leaves out this unit, and no other.
+        1e6.. if config.any_response => format!("Latency: {:.9}\n", took.as_secs_f64()),
+        1e6.. => format!("Latency: {:.9}s\n", took.as_secs_f64()),
+        1e3.. => format!("Latency: {:.6}ms\n", micros / 1e3),
+        _ => format!("Latency: {micros:.6}µs\n"),
+    };
+    out.extend_from_slice(text.as_bytes());
+}
