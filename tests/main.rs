@@ -61,6 +61,7 @@ mod relay;
 mod replay;
 mod request;
 mod request_links;
+mod request_rounds;
 mod respond;
 mod retain_clear;
 mod retain_clear_ends;

@@ -328,7 +328,7 @@ fn join_files(given: &mut Vec<(&'static str, Source)>) {
     given.push(("-f", Source::Files(all)));
 }
 
-fn repeat(text: &str) -> Result<u64, String> {
+pub(super) fn repeat(text: &str) -> Result<u64, String> {
     if text == "forever" {
         Ok(FOREVER)
     } else {
@@ -336,7 +336,7 @@ fn repeat(text: &str) -> Result<u64, String> {
     }
 }
 
-fn interval(text: &str) -> Result<Duration, String> {
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let interval = value::positive_duration(text)?;
     if interval < Duration::from_millis(1) { Err("it must be at least 1ms".into()) } else { Ok(interval) }
 }

@@ -8,7 +8,7 @@ use super::format::FormatArgs;
 use super::manual::Manual;
 use super::payload::{OperandArgs, PayloadArgs, one};
 use super::property::{PropertyArgs, Requesting};
-use super::publish::{topic, topic_alias};
+use super::publish::{interval, repeat, topic, topic_alias};
 use super::subcommand::Subcommand;
 use super::verbosity::VerbosityArgs;
 use super::will::WillArgs;
@@ -24,7 +24,7 @@ use crate::protocol::{Protocol, QoS};
 ///
 /// Subscribes to the response topic, publishes the request, and ends with the first message that
 /// responds to it: one that comes after the request, is not retained, and does not name another
-/// request in its correlation data.
+/// request in its correlation data. -C, --all and --idle wait for more, and --repeat asks again.
 #[derive(Debug, Clone, clap::Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct RequestArgs {
@@ -49,6 +49,39 @@ pub(super) struct RequestArgs {
     /// Leave after this time, with exit status 27
     #[arg(short = 'W', value_name = "DURATION", value_parser = value::positive_duration)]
     timeout: Option<Duration>,
+
+    /// Wait for this many responses to a request [default: 1]
+    #[arg(short = 'C', value_name = "COUNT", value_parser = value::count)]
+    responses: Option<u64>,
+
+    /// Write all responses that come until -W or --idle
+    ///
+    /// The exit status is 0 if there was one, and 27 if there was none.
+    #[arg(long, conflicts_with = "responses")]
+    all: bool,
+
+    /// Wait no longer when no response came for this time; without -C and --repeat, write all until then
+    ///
+    /// The time begins with the request, and again with each response. The exit status is 0 if there was a response, and
+    /// 27 if there was none. With --repeat it is the time limit of each request: then the next one is sent, and
+    /// at the end the exit status is 27.
+    #[arg(long = "idle", value_name = "DURATION", value_parser = value::positive_duration)]
+    idle_time: Option<Duration>,
+
+    /// Send the request this many times over one connection, each when the one before has its response
+    ///
+    /// Each has correlation data of its own, unless -D gives it, so that a late response is not taken for that of the
+    /// next. Without --idle, a request without a response is waited for. At the end a line on standard error has
+    /// the least, the greatest and percentiles of the time from a request to its first response; with
+    /// --json it is an object on standard output (type "round-trips"). --repeat forever ends at -W or a signal.
+    #[arg(long = "repeat", value_name = "COUNT|forever", value_parser = repeat)]
+    requests: Option<u64>,
+
+    /// With --repeat: send request n at least n intervals after the first one
+    ///
+    /// Times that pass while a response is awaited are left out, and their number is printed at the end.
+    #[arg(long = "interval", value_name = "DURATION", requires = "requests", value_parser = interval)]
+    request_interval: Option<Duration>,
 
     /// Write how long the response took after the request, on a line of its own; with --json as an object
     #[arg(long)]
@@ -171,8 +204,19 @@ impl TryFrom<RequestArgs> for Config {
             )
             .with_hint(NAME_ONE));
         }
+        let requests = args.requests.unwrap_or(1);
+        let takes_all = args.all || args.idle_time.is_some() && args.requests.is_none();
+        if args.all && args.idle_time.is_none() && (args.timeout.is_none() || requests > 1) {
+            let others =
+                if requests > 1 { "--all with --repeat needs --idle" } else { "--all needs -W or --idle" };
+            return Err(Error::usage(format!("{others}: nothing else says that no more responses come")));
+        }
         Ok(Self {
             client,
+            responses: args.responses.or((!takes_all).then_some(1)),
+            idle: args.idle_time,
+            requests,
+            interval: args.request_interval,
             topic,
             response_topic,
             qos: args.qos,

@@ -60,7 +60,7 @@ pub(super) struct RepeatSchedule {
 }
 
 impl RepeatSchedule {
-    fn new(interval: Duration) -> Self {
+    pub(super) fn new(interval: Duration) -> Self {
         Self { interval, start: None, next: 0, left_out: 0, sleep: None }
     }
 

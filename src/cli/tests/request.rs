@@ -73,6 +73,21 @@ fn request_response_information_of_the_user_is_kept() {
 }
 
 #[test]
+fn one_response_is_wanted_unless_more_are_asked_for() {
+    let wanted = |line: &[&str]| {
+        let config = request(&[&["-t", "a", "-n"], line].concat());
+        (config.responses, config.requests)
+    };
+    assert_eq!(wanted(&[]), (Some(1), 1));
+    assert_eq!(wanted(&["-C", "3", "--idle", "1"]), (Some(3), 1));
+    assert_eq!(wanted(&["--idle", "1"]), (None, 1));
+    assert_eq!(wanted(&["--all", "-W", "1"]), (None, 1));
+    assert_eq!(wanted(&["--idle", "1", "--repeat", "5"]), (Some(1), 5));
+    assert_eq!(wanted(&["--idle", "1", "--repeat", "5", "--all"]), (None, 5));
+    assert_eq!(wanted(&["--repeat", "forever"]).0, Some(1));
+}
+
+#[test]
 fn wrong_lines() {
     all_wrong(&[
         (&["rr", "-n"], "no topic"),
@@ -92,6 +107,12 @@ fn wrong_lines() {
         (&["rr", "-t", "a", "-n", "-r"], "-r"),
         (&["rr", "-t", "a", "-l"], "-l"),
         (&["rr", "-t", "a", "-n", "-W", "0"], "-W"),
+        (&["rr", "-t", "a", "-n", "--all"], "--all needs -W or --idle"),
+        (&["rr", "-t", "a", "-n", "--all", "-W", "1", "--repeat", "2"], "--all with --repeat needs --idle"),
+        (&["rr", "-t", "a", "-n", "--all", "-C", "2", "-W", "1"], "-C"),
+        (&["rr", "-t", "a", "-n", "-C", "0"], "at least 1"),
+        (&["rr", "-t", "a", "-n", "--interval", "1"], "--repeat"),
+        (&["rr", "-t", "a", "-n", "--repeat", "2", "--interval", "0.1ms"], "at least 1ms"),
         (&["rr", "-t", "a", "-n", "--json", "-N"], "-N cannot be used with --json"),
         (&["rr", "-t", "a", "-n", "-D", "unsubscribe", "user-property", "k", "v"], "no UNSUBSCRIBE"),
     ]);

@@ -14,10 +14,32 @@ use crate::quantity::counted;
 
 /// What depends on the broker and on the version of the protocol.
 pub(super) struct PreparedRequest {
+    protocol: Protocol,
     pub(super) response_topic: String,
     /// What the response is known by (MQTT 5).
     pub(super) correlation_data: Option<Vec<u8>>,
+    /// The correlation data is ours, and not the user's.
+    is_made_up: bool,
     pub(super) request: Arc<PublishTemplate>,
+}
+
+/// The request, with this correlation data beside what the user has given.
+fn template(
+    config: &Config,
+    protocol: Protocol,
+    response_topic: &str,
+    made_up: Option<&[u8]>,
+) -> Arc<PublishTemplate> {
+    let mut properties = config.properties.clone();
+    if protocol == Protocol::V5 {
+        if let Some(made_up) = made_up {
+            properties.push(PropertyId::CorrelationData, Value::Binary(made_up));
+        }
+        properties.push(PropertyId::ResponseTopic, Value::Text(response_topic));
+    }
+    let name = config.topic.as_bytes();
+    let template = PublishTemplate::new(protocol, name, config.qos, false, &properties);
+    Arc::new(template.with_topic_alias(config.topic_alias))
 }
 
 /// What response topics begin with where the broker has nothing to say about it.
@@ -41,25 +63,24 @@ impl PreparedRequest {
                 return Err(Error::fatal(Layer::Mqtt, cause).with_hint(NAME_ONE));
             }
         };
-        let mut properties = config.properties.clone();
-        let mut correlation_data = None;
-        if is_v5 {
-            let given = properties.view().binary(PropertyId::CorrelationData).map(<[u8]>::to_vec);
-            if config.any_response {
-                correlation_data = None;
-            } else if given.is_none() {
-                let made_up = random();
-                properties.push(PropertyId::CorrelationData, Value::Binary(made_up.as_bytes()));
-                correlation_data = Some(made_up.into_bytes());
-            } else {
-                correlation_data = given;
-            }
-            properties.push(PropertyId::ResponseTopic, Value::Text(&response_topic));
+        let is_known_by_data = is_v5 && !config.any_response;
+        let given = config.properties.view().binary(PropertyId::CorrelationData).map(<[u8]>::to_vec);
+        let is_made_up = is_known_by_data && given.is_none();
+        let correlation_data = if is_made_up { Some(random().into_bytes()) } else { given };
+        let correlation_data = correlation_data.filter(|_| is_known_by_data);
+        let made_up = correlation_data.as_deref().filter(|_| is_made_up);
+        let protocol = connected.protocol;
+        let request = template(config, protocol, &response_topic, made_up);
+        Ok(Self { protocol, response_topic, correlation_data, is_made_up, request })
+    }
+
+    /// Another request to the same topic, with correlation data of its own.
+    pub(super) fn renew(&mut self, config: &Config) {
+        if self.is_made_up {
+            let made_up = random().into_bytes();
+            self.request = template(config, self.protocol, &self.response_topic, Some(&made_up));
+            self.correlation_data = Some(made_up);
         }
-        let name = config.topic.as_bytes();
-        let request = PublishTemplate::new(connected.protocol, name, config.qos, false, &properties)
-            .with_topic_alias(config.topic_alias);
-        Ok(Self { response_topic, correlation_data, request: Arc::new(request) })
     }
 
     /// What a message says of the request that it responds to.

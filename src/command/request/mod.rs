@@ -1,15 +1,17 @@
 //! `mqtt rr`: publish a request, and write out the response ([MQTT-4.10]).
 
 mod answer;
+mod rounds;
 
 use std::future::poll_fn;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 
 pub use self::answer::NAME_ONE;
 use self::answer::{Answers, FIXED_TOPIC, Others, PreparedRequest, put_latency};
+use self::rounds::Rounds;
 use super::attention::{Attention, Supervisor, unanswered};
 use super::input::Source;
 use super::stored::{Care, EndOfStored};
@@ -20,11 +22,12 @@ use crate::client::{self, AnswerLimit, Connected};
 use crate::command::{Common, Invocation, Running};
 use crate::error::{Denial, Error};
 use crate::exit::Exit;
-use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity};
+use crate::output::{Diagnostics, MessageFormat, MessageWriter, Stdout, Verbosity, put_json_line};
 use crate::protocol::QoS;
 use crate::protocol::property::PropertyBlock;
 use crate::protocol::reason::ReasonCode;
 use crate::protocol::wire::{Publish, Subscription, TopicAlias};
+use crate::quantity::{counted, duration};
 use crate::quotation::cut;
 
 /// A checked command line of `mqtt rr`.
@@ -60,6 +63,14 @@ pub struct Config {
     pub latency: bool,
     /// Give up after that long (`-W`).
     pub timeout: Option<Duration>,
+    /// How many responses a request is to have; `None`: all that come in time.
+    pub responses: Option<u64>,
+    /// No more responses are awaited after that long without one (`--idle`).
+    pub idle: Option<Duration>,
+    /// How many requests are sent, one after the other (`--repeat`).
+    pub requests: u64,
+    /// Between two of them, at least (`--interval`).
+    pub interval: Option<Duration>,
     /// What is said on standard error.
     pub verbosity: Verbosity,
 }
@@ -102,9 +113,12 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         over: false,
         others: Others::default(),
         answer: AnswerLimit::new(config.timeout.is_none().then_some(config.client.connect_timeout)),
+        idle: AnswerLimit::new(config.idle),
+        rounds: Rounds::new(config.requests, config.interval),
     };
     let result = client::run(&config.client, &mut requester).await;
     let result = match result {
+        Err(Error::TimedOut { .. }) if requester.has_all_there_are() => requester.written_out().await,
         Err(Error::TimedOut { when, .. }) if requester.stage != RequestStage::Complete => {
             Err(requester.timed_out(&when))
         }
@@ -120,6 +134,7 @@ async fn run(config: Config, diagnostics: &Diagnostics) -> Result<Exit, Error> {
         ) => requester.written_out().await,
         Err(error) => Err(error),
     };
+    let result = requester.conclude(result).await;
     match result {
         // A reader that has gone has seen all it wanted.
         Ok(()) | Err(Error::OutputClosed) => Ok(Exit::Success),
@@ -134,6 +149,8 @@ enum RequestStage {
     Subscribing,
     /// What waited in a kept session comes first, at most until then.
     Drain(Instant),
+    /// The next request waits for its time.
+    Due,
     Request,
     Waiting,
     /// The response is there.
@@ -169,7 +186,7 @@ struct Requester<'a> {
     kept_session: bool,
     /// Finds its end.
     waited: EndOfStored,
-    /// When the request was sent last.
+    /// When the request was sent last that waits for responses.
     sent: Option<Instant>,
     /// How much of the output was not written when the request was put into it, and is not yet.
     unwritten_bytes: usize,
@@ -180,12 +197,26 @@ struct Requester<'a> {
     others: Others,
     /// Of what comes before the response, which may take any time.
     answer: AnswerLimit,
+    /// With `--idle`: the next response is what is waited for.
+    idle: AnswerLimit,
+    rounds: Rounds,
 }
 
 impl Requester<'_> {
     /// The error that names what did not arrive.
     fn timed_out(&self, when: &str) -> Error {
+        let Rounds { sent, answered, .. } = self.rounds;
+        if self.rounds.repeats() && sent > 0 {
+            let requests = counted(sent, "request");
+            return Error::timed_out(format!("{when}: {answered} of {requests} had a response"));
+        }
         let what = match (self.stage, &self.exchange) {
+            (RequestStage::Waiting, Some(exchange)) if self.rounds.of_this > 0 => {
+                let count = self.rounds.of_this;
+                let responses = counted(self.config.responses.unwrap_or(count), "response");
+                let topic = cut(&exchange.response_topic);
+                return Error::timed_out(format!("{when}: {count} of {responses} came on '{topic}'"));
+            }
             (RequestStage::Waiting, Some(exchange)) => {
                 let error = Error::timed_out(format!(
                     "{when}: no response came on '{}'{}",
@@ -219,17 +250,6 @@ impl Requester<'_> {
         }
     }
 
-    fn subscribe(&self, exchange: &PreparedRequest, session: &mut Session, out: &mut BytesMut) {
-        let subscription = Subscription {
-            filter: &exchange.response_topic,
-            qos: self.config.qos,
-            no_local: false,
-            retain_as_published: self.config.retain_as_published,
-            retain_handling: self.config.retain_handling,
-        };
-        session.subscribe(out, &[subscription], &self.config.subscribe_properties, 0);
-    }
-
     fn subscribed(&mut self, granted: ReasonCode) {
         let asked = self.config.qos;
         if granted.0 < asked as u8 {
@@ -239,11 +259,63 @@ impl Requester<'_> {
             ));
         }
         self.waited.subscribed();
-        self.stage = if self.kept_session {
-            RequestStage::Drain(Instant::now() + DRAIN_LIMIT)
+        self.stage =
+            if self.kept_session { RequestStage::Drain(Instant::now() + DRAIN_LIMIT) } else { self.ready() };
+    }
+
+    /// What comes once the subscription stands: a request that was sent before is sent again at once.
+    fn ready(&self) -> RequestStage {
+        if self.sent.is_some() { RequestStage::Request } else { RequestStage::Due }
+    }
+
+    /// Nothing more is awaited for the latest request. Whether it was the last one.
+    fn round_is_over(&mut self) -> bool {
+        self.sent = None;
+        let is_last = self.rounds.is_last();
+        self.stage = if is_last { RequestStage::Complete } else { RequestStage::Due };
+        is_last
+    }
+
+    /// Whether all responses are wanted that come in time, and some have come for the last request.
+    fn has_all_there_are(&self) -> bool {
+        self.stage == RequestStage::Waiting
+            && self.config.responses.is_none()
+            && self.rounds.is_last()
+            && self.rounds.of_this > 0
+    }
+
+    /// No response came for that long: goes on to the next request, or ends.
+    fn is_idle(&mut self, cx: &mut Context<'_>, limit: Duration) -> Poll<Result<(), Error>> {
+        if self.rounds.of_this == 0 && !self.rounds.repeats() {
+            return Poll::Ready(Err(self.timed_out(&format!("after {}", duration(limit)))));
+        }
+        if self.round_is_over() {
+            return Poll::Ready(Ok(()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// With several requests: what came of them, and whether each was answered.
+    async fn conclude(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if !self.rounds.repeats() || self.rounds.sent == 0 {
+            return result;
+        }
+        if matches!(self.config.format, MessageFormat::Json { .. }) {
+            put_json_line(self.stdout.buffer(), &self.rounds.object());
+            if let Err(error) = self.stdout.finish(self.diagnostics).await {
+                return result.and(Err(error));
+            }
         } else {
-            RequestStage::Request
-        };
+            self.diagnostics.state(self.rounds.text());
+        }
+        let missing = self.rounds.sent - self.rounds.answered;
+        if let (Ok(()), Some(limit), 1..) = (&result, self.config.idle, missing) {
+            let requests = counted(self.rounds.sent, "request");
+            let limit = duration(limit);
+            return Err(Error::timed_out(format!("after {limit}: {missing} of {requests} had no response")));
+        }
+        result
     }
 
     /// Waits for the reader of standard output, as long as it may.
@@ -289,9 +361,22 @@ impl Requester<'_> {
         if self.config.latency {
             put_latency(self.stdout.buffer(), took, self.config);
         }
-        self.stage = RequestStage::Complete;
-        Flow::Stop
+        self.rounds.response(took);
+        self.idle.renew();
+        let is_enough = self.config.responses.is_some_and(|count| self.rounds.of_this >= count);
+        if is_enough && self.round_is_over() { Flow::Stop } else { Flow::Continue }
     }
+}
+
+fn subscribe(config: &Config, exchange: &PreparedRequest, session: &mut Session, out: &mut BytesMut) {
+    let subscription = Subscription {
+        filter: &exchange.response_topic,
+        qos: config.qos,
+        no_local: false,
+        retain_as_published: config.retain_as_published,
+        retain_handling: config.retain_handling,
+    };
+    session.subscribe(out, &[subscription], &config.subscribe_properties, 0);
 }
 
 impl Handler for Requester<'_> {
@@ -312,6 +397,9 @@ impl Handler for Requester<'_> {
         }
         if self.sent.is_some() {
             self.diagnostics.warning("the request is sent again: the responder may get it twice");
+        } else if fits && self.rounds.sent > 0 && connected.session_present {
+            self.stage = RequestStage::Due;
+            return Ok(());
         }
         self.stage = RequestStage::Subscribe;
         Ok(())
@@ -326,26 +414,36 @@ impl Handler for Requester<'_> {
         if let Some(error) = self.misfit.take() {
             return Poll::Ready(Err(error));
         }
-        let Some(exchange) = &self.exchange else { return Poll::Pending };
         if let RequestStage::Drain(until) = self.stage
             && (self.waited.poll(cx, session, out).is_ready() || Instant::now() >= until)
         {
+            self.stage = self.ready();
+        }
+        if self.stage == RequestStage::Due && self.rounds.poll_due(cx).is_ready() {
             self.stage = RequestStage::Request;
         }
+        let Some(exchange) = &mut self.exchange else { return Poll::Pending };
         match self.stage {
             RequestStage::Subscribe => {
-                self.subscribe(exchange, session, out);
+                subscribe(self.config, exchange, session, out);
                 self.waited.begin(Care::AskedAgain);
                 self.stage = RequestStage::Subscribing;
             }
             RequestStage::Request if session.can_publish(self.config.qos) => {
-                session.publish(out, &exchange.request, &self.payload, || None, 0)?;
+                if self.sent.is_none() {
+                    if self.rounds.sent > 0 {
+                        exchange.renew(self.config);
+                    }
+                    self.rounds.request_sent();
+                }
+                session.publish(out, &exchange.request, &self.payload, || None, self.rounds.sent)?;
                 // The response says that the request was read; without one there is nothing to be sure of.
                 session.confirmed();
                 (self.sent, self.handover) = (Some(Instant::now()), Handover::Sent);
                 self.unwritten_bytes = out.len();
                 self.stage = RequestStage::Waiting;
                 self.answer.renew();
+                self.idle.renew();
             }
             _ => {}
         }
@@ -357,7 +455,11 @@ impl Handler for Requester<'_> {
             }
             _ => false,
         };
-        self.answer.poll_waiting(cx, waits).map(|limit| Err(self.unanswered(limit)))
+        if let Poll::Ready(limit) = self.answer.poll_waiting(cx, waits) {
+            return Poll::Ready(Err(self.unanswered(limit)));
+        }
+        let limit = ready!(self.idle.poll_waiting(cx, self.stage == RequestStage::Waiting));
+        self.is_idle(cx, limit)
     }
 
     /// The response is all that was wanted.
@@ -383,14 +485,14 @@ impl Handler for Requester<'_> {
                 self.subscribed(reason);
             }
             Event::Pong { .. } => self.waited.answered(),
-            Event::Received { .. } => {
+            Event::Received { token } if token == self.rounds.sent => {
                 self.handover = Handover::Received;
                 self.answer.renew();
             }
             Event::Published { reason, properties, .. } if reason.is_failure() => {
                 return Err(Error::refused("request refused", reason, &properties));
             }
-            Event::Published { reason, .. } => {
+            Event::Published { token, reason, .. } if token == self.rounds.sent => {
                 self.handover = Handover::Acknowledged;
                 if reason != ReasonCode::NO_MATCHING_SUBSCRIBERS {
                     return Ok(Flow::Continue);
@@ -430,6 +532,7 @@ impl Handler for Requester<'_> {
     fn on_change(&mut self, change: Change<'_>) {
         if matches!(change, Change::Lost(_) | Change::Redirected(_)) {
             self.answer.stop();
+            self.idle.stop();
         }
         if self.stage == RequestStage::Complete && !matches!(change, Change::Closed) {
             self.over |= matches!(change, Change::Lost(_) | Change::Redirected(_));
