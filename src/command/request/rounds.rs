@@ -1,5 +1,6 @@
 //! `rr --repeat`: one request after the other, and how long their responses took.
 
+use std::fmt::Write as _;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -74,6 +75,7 @@ impl Rounds {
     }
 
     /// In one sentence.
+    // Into memory: no write can fail.
     pub(super) fn text(&self) -> String {
         let mut text = format!(
             "{}, {} answered, {}",
@@ -83,18 +85,21 @@ impl Rounds {
         );
         if let Some(times) = self.times.as_ref().filter(|times| !times.is_empty()) {
             let time = |nanos| duration(Duration::from_nanos(nanos));
-            text += &format!("; round trip min {}", time(times.min()));
+            let _ = write!(text, "; round trip min {}", time(times.min()));
             for percentile in PERCENTILES {
                 let value = times.value_at_quantile(f64::from(percentile) / 100.0);
-                text += &format!(", p{percentile} {}", time(value.min(times.max())));
+                let _ = write!(text, ", p{percentile} {}", time(value.min(times.max())));
             }
-            text += &format!(", max {}", time(times.max()));
+            let _ = write!(text, ", max {}", time(times.max()));
         }
         if let Some(left_out) =
             self.schedule.as_ref().map(|schedule| schedule.left_out).filter(|count| *count > 0)
         {
-            text +=
-                &format!("; {} of the schedule left out: responses took longer", counted(left_out, "time"));
+            let _ = write!(
+                text,
+                "; {} of the schedule left out: responses took longer",
+                counted(left_out, "time")
+            );
         }
         text
     }

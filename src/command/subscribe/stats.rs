@@ -58,7 +58,7 @@ impl TopicCounts {
     }
 
     /// Live messages a second.
-    fn rate(&self, window: Window) -> f64 {
+    fn rate(&self, window: RateWindow) -> f64 {
         let messages = if window.is_recent { self.recent } else { self.messages - self.retained };
         #[allow(clippy::cast_precision_loss, reason = "a rate is no exact number")]
         let rate = messages as f64 / window.time.as_secs_f64().max(0.001);
@@ -72,7 +72,7 @@ impl TopicCounts {
 
 /// The time that rates are of.
 #[derive(Debug, Clone, Copy)]
-struct Window {
+struct RateWindow {
     time: Duration,
     /// Since the last regular report, and not since the beginning.
     is_recent: bool,
@@ -166,7 +166,7 @@ impl Stats {
             let is_due = self.ends.as_mut().is_some_and(|ends| ends.poll_tick(cx).is_ready());
             if is_due {
                 let now = Instant::now();
-                let window = Window { time: now - self.last_report, is_recent: true };
+                let window = RateWindow { time: now - self.last_report, is_recent: true };
                 self.report(stdout.buffer(), now, window);
                 self.last_report = now;
                 self.all.recent = 0;
@@ -183,11 +183,11 @@ impl Stats {
     pub(super) fn report_all(&mut self, out: &mut Vec<u8>) {
         let now = Instant::now();
         let window =
-            Window { time: self.start.map_or(Duration::ZERO, |start| now - start), is_recent: false };
+            RateWindow { time: self.start.map_or(Duration::ZERO, |start| now - start), is_recent: false };
         self.report(out, now, window);
     }
 
-    fn report(&mut self, out: &mut Vec<u8>, now: Instant, window: Window) {
+    fn report(&mut self, out: &mut Vec<u8>, now: Instant, window: RateWindow) {
         let elapsed = self.start.map_or(Duration::ZERO, |start| now - start);
         let rows = self.rows();
         if self.json {
@@ -226,7 +226,7 @@ impl Stats {
 
     /// The noisiest rows, each below the one that it is a part of. A level has no fewer messages than what is below
     /// it, so it is among them if that is.
-    fn table(&self, mut rows: Vec<StatsRow<'_>>, elapsed: Duration, window: Window) -> String {
+    fn table(&self, mut rows: Vec<StatsRow<'_>>, elapsed: Duration, window: RateWindow) -> String {
         let hidden = rows.len().saturating_sub(MOST_ROWS);
         rows.truncate(MOST_ROWS);
         let shown: HashSet<&[u8]> = rows.iter().map(|row| row.name).collect();
@@ -264,7 +264,7 @@ impl Stats {
         text
     }
 
-    fn object(&self, rows: &[StatsRow<'_>], elapsed: Duration, window: Window) -> Value {
+    fn object(&self, rows: &[StatsRow<'_>], elapsed: Duration, window: RateWindow) -> Value {
         let counts = |counts: &TopicCounts| {
             json!({
                 "messages": counts.messages,
@@ -299,7 +299,7 @@ fn seconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1000.0).round() / 1000.0
 }
 
-fn put_row(text: &mut String, counts: &TopicCounts, window: Window, indent: &str, name: &str) {
+fn put_row(text: &mut String, counts: &TopicCounts, window: RateWindow, indent: &str, name: &str) {
     let TopicCounts { messages, bytes, .. } = counts;
     let _ = writeln!(
         text,
@@ -332,7 +332,7 @@ mod tests {
         });
     }
 
-    const TEN_SECONDS: Window = Window { time: Duration::from_secs(10), is_recent: false };
+    const TEN_SECONDS: RateWindow = RateWindow { time: Duration::from_secs(10), is_recent: false };
 
     #[test]
     fn levels_have_the_sums_of_what_is_below() {
